@@ -1,0 +1,78 @@
+// Package ngram turns text into words and words into window hashes.
+//
+// It is the ground floor of noecho: index and proxy must agree on every word,
+// so both use this package and nothing else to find words. It knows Unicode,
+// the few bits of markup that stand between words, and hashing. It knows
+// nothing of files, networks, JSON documents or what an index is, and does no
+// I/O.
+//
+// The rules are NormV1, described in docs/normalisation.md. They are frozen:
+// an index records the version it was built with, and a changed rule is a new
+// version, never an edit.
+package ngram
+
+import "fmt"
+
+// NormVersion is the version of the normalisation rules of this package.
+const NormVersion = 1
+
+// UnicodeVersion is the version of Unicode that the tables were made from.
+const UnicodeVersion = "15.0.0"
+
+// MaxWordBytes is the length in normalised bytes at which a word is cut.
+const MaxWordBytes = 256
+
+// Limits of the window length n. Below MinN there would be no room for the
+// 4-gram gate; above MaxN a window would outgrow the detector's history.
+const (
+	MinN     = 5
+	DefaultN = 10
+	MaxN     = 64
+)
+
+// Span is a half-open range of byte offsets, counted from the first byte given
+// to the Scanner.
+type Span struct{ Lo, Hi int64 }
+
+// Len returns the length of the span in bytes.
+func (s Span) Len() int64 { return s.Hi - s.Lo }
+
+// Weight measures how much a word counts for the length of a run, in thirds of
+// a word.
+type Weight int32
+
+// The two weights there are. Ten Japanese characters are a greeting, not a
+// leak, so a character of a script written without spaces weighs a third.
+const (
+	CharWeight Weight = 1 // a one-character word of an unspaced script
+	WordWeight Weight = 3 // any other word
+)
+
+// Words returns the weight of n full words.
+func Words(n int) Weight { return Weight(n) * WordWeight }
+
+// Word is one normalised token.
+type Word struct {
+	Span   Span   // raw bytes, first to last letter, marks included
+	Hash   uint64 // the suite's hash of the normalised bytes
+	Weight Weight
+}
+
+// Spec is the recipe for windows. Two texts can be compared only if their
+// specs are equal; an index carries its spec.
+type Spec struct {
+	N     int   // words in a window
+	Suite Suite // how a word is hashed
+}
+
+// NewSpec returns the spec for windows of n words under the given suite.
+func NewSpec(n int, id SuiteID) (Spec, error) {
+	if n < MinN || n > MaxN {
+		return Spec{}, fmt.Errorf("window length %d is outside %d to %d words", n, MinN, MaxN)
+	}
+	s, err := NewSuite(id)
+	if err != nil {
+		return Spec{}, err
+	}
+	return Spec{N: n, Suite: s}, nil
+}
