@@ -1,0 +1,169 @@
+// Package alert writes down what was found: one event is one line of JSON,
+// handed to every sink without ever holding up the answer it is about.
+//
+// It knows events, a bounded queue and sinks. It knows nothing of HTTP, of
+// detection or of indexes, and it never sees text of an answer: no field of an
+// [Event] may hold any. docs/alerts.md describes the line for its readers and
+// docs/alert.schema.json is its schema.
+package alert
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Version is the version of the line's format, its member "v".
+const Version = 1
+
+// Bounds of one event. [Log.Offer] cuts what is longer.
+const (
+	MaxString  = 1024 // bytes of one string
+	MaxDigests = 8    // digests of one finding
+	MaxRecords = 16   // records of one finding
+)
+
+// Type says what an event is about.
+type Type string
+
+// The types of event.
+const (
+	TypeFinding   Type = "finding"   // a span of an answer stands in the training data
+	TypeUnscanned Type = "unscanned" // bytes of an answer could not be scanned
+	TypeStart     Type = "start"     // the proxy began to serve
+	TypeStop      Type = "stop"      // the proxy ended
+	TypeReload    Type = "reload"    // configuration and indexes were read again
+	TypeGap       Type = "gap"       // events were lost; only a Log makes these
+)
+
+// Action says what was done.
+type Action string
+
+// The actions. The first four belong to findings, the next two to unscanned
+// bytes, the last two to reloads.
+const (
+	Observed Action = "observed"
+	Redacted Action = "redacted"
+	Blocked  Action = "blocked"
+	Echo     Action = "echo" // the caller had sent these words: not acted on
+	Refused  Action = "refused"
+	Passed   Action = "passed"
+	Applied  Action = "applied"
+	Failed   Action = "failed" // the last good state stays in force
+)
+
+// Kind says how a span was found.
+type Kind string
+
+// The kinds of finding.
+const (
+	Verbatim Kind = "verbatim"
+	Phrase   Kind = "phrase"
+	Near     Kind = "near"
+	Stuffing Kind = "stuffing"
+)
+
+// LanePlain is the lane of text read as it stands.
+const LanePlain = "plain"
+
+// Digest is the hash of one window, 16 hexadecimal digits in the line.
+type Digest uint64
+
+// MarshalText implements [encoding.TextMarshaler].
+func (d Digest) MarshalText() ([]byte, error) { return d.append(nil), nil }
+
+func (d Digest) append(dst []byte) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[d>>shift&15])
+	}
+	return dst
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Digest) UnmarshalText(text []byte) error {
+	var b [8]byte
+	if len(text) != 2*len(b) {
+		return fmt.Errorf("digest has %d digits, want 16", len(text))
+	}
+	if _, err := hex.Decode(b[:], text); err != nil {
+		return fmt.Errorf("read digest: %w", err)
+	}
+	*d = 0
+	for _, c := range b {
+		*d = *d<<8 | Digest(c)
+	}
+	return nil
+}
+
+// Record names a training record that a span was found in.
+type Record struct {
+	ID      string   `json:"id"`
+	Dataset string   `json:"dataset"`
+	Labels  []string `json:"labels"`
+}
+
+// Index names the indexes that were asked.
+type Index struct {
+	BuildID    string `json:"build_id"`
+	Generation uint64 `json:"generation"` // counts reloads of this process
+}
+
+// Event is one line. Whoever offers it fills what it knows; V, ID, Seq, Boot,
+// Time and an empty Severity are filled by [Log.Offer].
+//
+// A finding has every member from V to Suppressed, in this order, and none of
+// those below. The other types have the members that docs/alerts.md lists.
+type Event struct {
+	V         int       `json:"v"`
+	Type      Type      `json:"type"`
+	ID        string    `json:"id"`   // ULID
+	Seq       uint64    `json:"seq"`  // counts the events offered in this boot, from 1
+	Boot      string    `json:"boot"` // ULID of the process's start
+	Time      time.Time `json:"time"` // informational: Seq is the order
+	Severity  Severity  `json:"severity"`
+	Action    Action    `json:"action"`
+	Mode      string    `json:"mode"`
+	Route     string    `json:"route"`
+	API       string    `json:"api"`
+	Path      string    `json:"path"` // without its query
+	Model     string    `json:"model"`
+	Stream    bool      `json:"stream"`
+	RequestID string    `json:"request_id"`
+	Client    string    `json:"client"`
+	Principal string    `json:"principal"` // keyed hash of the credential, never the credential
+	Channel   string    `json:"channel"`   // such as choices.0.content
+	Kind      Kind      `json:"kind"`
+	Lane      string    `json:"lane"`  // empty means plain
+	Start     int64     `json:"start"` // bytes in the channel's unescaped text
+	End       int64     `json:"end"`   // first byte after the span
+	Words     int       `json:"words"`
+	Windows   int       `json:"windows"`
+	Resumed   bool      `json:"resumed"`
+	Digests   []Digest  `json:"digests"` // not changed after Offer
+	Records   []Record  `json:"records"` // not changed after Offer
+	Index     Index     `json:"index"`
+
+	// Suppressed counts the further findings of the same answer that got no
+	// line of their own.
+	Suppressed uint64 `json:"suppressed"`
+
+	Reason string    `json:"reason,omitempty"`  // unscanned, stop, reload, gap: a fixed phrase, never text of an answer
+	Bytes  int64     `json:"bytes,omitempty"`   // unscanned: body bytes it is about
+	Build  string    `json:"version,omitempty"` // start, reload: version of noecho
+	Sink   string    `json:"sink,omitempty"`    // gap: where the events are missing
+	Lost   uint64    `json:"lost,omitempty"`    // gap: the events Seq-Lost+1 to Seq are missing
+	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
+}
+
+// Digests converts window hashes for an event, at most [MaxDigests] of them.
+func Digests(hashes []uint64) []Digest {
+	if len(hashes) > MaxDigests {
+		hashes = hashes[:MaxDigests]
+	}
+	out := make([]Digest, len(hashes))
+	for i, h := range hashes {
+		out[i] = Digest(h)
+	}
+	return out
+}
