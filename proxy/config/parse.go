@@ -1,0 +1,136 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func replaceSlash(s, by string) string { return strings.ReplaceAll(s, "/", by) }
+
+// ParseMode reads the name of a mode.
+func ParseMode(s string) (Mode, error) {
+	for m, name := range modeNames {
+		if s == name {
+			return Mode(m), nil
+		}
+	}
+	return 0, unknownWord("mode", s, modeNames[:])
+}
+
+// ParseUpstream reads an upstream's URL: scheme, host and optional path prefix.
+func ParseUpstream(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Opaque != "":
+		return nil, fmt.Errorf("upstream %q is not a URL: write http://host:port or https://host", s)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("upstream %q must begin with http:// or https://", s)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("upstream %q names no host", s)
+	case u.User != nil:
+		return nil, fmt.Errorf("upstream must not carry a user name or password: callers send their own credentials")
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return nil, fmt.Errorf("upstream %q must end with its path: a query or fragment has no meaning here", s)
+	case u.RawPath != "" || strings.Contains(u.Path, "//") || path.Clean("/"+u.Path) != "/"+strings.Trim(u.Path, "/"):
+		return nil, fmt.Errorf("upstream %q has a path that is not plain: write it without escapes, // and ..", s)
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("upstream %q has no usable port", s)
+		}
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
+}
+
+// ParseListen checks an address to listen on.
+func ParseListen(s string) (string, error) {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", fmt.Errorf("%q is not an address: write host:port, for example 127.0.0.1:8711", s)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return "", fmt.Errorf("%q has no usable port: write a number up to 65535", s)
+	}
+	return s, nil
+}
+
+// ParseSize reads a number of bytes: 4096, 64KiB, 16MiB, 2GiB.
+func ParseSize(s string) (int64, error) {
+	units := [...]struct {
+		suffix string
+		factor int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"", 1}}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 0 || n > (1<<62)/u.factor {
+			break
+		}
+		return n * u.factor, nil
+	}
+	return 0, fmt.Errorf("%q is not a size: write a number of bytes, or 64KiB, 16MiB, 2GiB", s)
+}
+
+// ParseDuration reads a time span: 500ms, 30s, 5m, 1h.
+func ParseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is not a time span: write 500ms, 30s, 5m or 1h", s)
+	}
+	return d, nil
+}
+
+// unknownWord says that a value is none of the words allowed.
+func unknownWord(what, got string, words []string) error {
+	return fmt.Errorf("%s %q is not known: write %s%s", what, got, strings.Join(words, ", "), didYouMean(got, words))
+}
+
+// didYouMean returns a hint naming the closest of the words, or nothing.
+func didYouMean(got string, words []string) string {
+	best, bestDistance := "", 3
+	for _, w := range words {
+		if d := editDistance(got, w); d < bestDistance && d < len(w) {
+			best, bestDistance = w, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance is the Damerau-Levenshtein distance (adjacent swaps count one),
+// or a large number for strings too long to be a typing error.
+func editDistance(a, b string) int {
+	const longest = 64
+	if len(a) > longest || len(b) > longest {
+		return longest
+	}
+	var two, one, now [longest + 1]int
+	for j := range len(b) + 1 {
+		one[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		now[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			now[j] = min(one[j]+1, now[j-1]+1, one[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				now[j] = min(now[j], two[j-2]+1)
+			}
+		}
+		two, one = one, now
+	}
+	return one[len(b)]
+}
