@@ -1,0 +1,142 @@
+# Every target checks or edits, never both. `make help` lists them.
+# .ci/run calls the same targets, so what passes here passes there.
+
+GO       ?= go
+VERSION  ?= dev
+FUZZTIME ?= 20s
+TOOL     := $(GO) tool -modfile=tools/go.mod
+
+# One way to build the program; the Dockerfile uses the same words and a test
+# compares them.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -X main.version=$(VERSION)'
+
+# A call of text/template anywhere makes the linker keep every method of every
+# type and doubles the program. The ceiling stands between the two.
+SIZE_MAX := 22000000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##
+## Edit
+##
+
+.PHONY: fmt
+fmt: ## Format the Go files.
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod.
+	$(GO) mod tidy
+	cd bench/sdk && $(GO) mod tidy
+
+.PHONY: golden
+golden: ## Rewrite the txtar goldens; the index goldens are typed by hand and stay.
+	$(GO) test ./ngram/... ./proxy/wire/... -run Golden -update
+
+##
+## Check
+##
+
+.PHONY: build
+build: ## Build bin/noecho, static.
+	$(BUILD) -o bin/noecho ./cmd/noecho
+
+.PHONY: test
+test: ## Run the tests.
+	$(GO) test ./...
+
+.PHONY: race
+race: ## Run the tests twice under the race detector; in CI no test may skip.
+	tools/race.sh
+
+.PHONY: vet
+vet: ## Run go vet on every module.
+	$(GO) vet ./...
+	cd bench/sdk && $(GO) vet ./...
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml.
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: fmt-check
+fmt-check: ## Fail if a Go file is not formatted.
+	$(TOOL) golangci-lint fmt --diff ./...
+
+.PHONY: arch
+arch: ## Check imports, sizes and habits of the house.
+	$(GO) test -count=1 -run 'TestArchitecture' .
+
+.PHONY: docs-check
+docs-check: ## Check links, commands and flags named in the documents.
+	$(GO) test -count=1 -run 'TestDocs|TestImage' .
+
+.PHONY: mod-check
+mod-check: ## Fail if a go.mod is not tidy or a module was altered.
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	cd bench/sdk && $(GO) mod tidy -diff && $(GO) mod verify
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (20s).
+	tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run every benchmark once, so that none rots.
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+.PHONY: cross
+cross: ## Compile for the other platforms.
+	GOOS=linux GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/noecho
+	GOOS=darwin GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/noecho
+
+.PHONY: size
+size: build ## Fail if the program grew past SIZE_MAX.
+	@n=$$(wc -c <bin/noecho); echo "bin/noecho: $$n bytes, at most $(SIZE_MAX)"; test $$n -le $(SIZE_MAX)
+
+.PHONY: static
+static: build ## Fail if the program does not come out the same from a second, empty build.
+	tools/static.sh '$(subst ','\'',$(BUILD))'
+
+.PHONY: smoke
+smoke: build ## Start what the image holds in an empty root, behind it a model that leaks.
+	tools/smoke.sh
+
+.PHONY: demo
+demo: ## Run the demo.
+	$(GO) run ./cmd/noecho demo
+
+.PHONY: sdk
+sdk: ## Drive noecho with the official clients.
+	cd bench/sdk && $(GO) test -count=1 ./...
+
+# What CI runs, one word a stage.
+STAGES := vet lint fmt-check arch docs-check mod-check race bench fuzz size cross static smoke demo sdk
+
+.PHONY: check
+check: test $(STAGES) ## Run everything that CI runs.
+
+.PHONY: stages
+stages: # For .ci/run.
+	@echo $(STAGES)
+
+##
+## Measure and ship
+##
+
+.PHONY: bench-record
+bench-record: ## Measure ten times into bench/results and print the summary.
+	@mkdir -p bench/results
+	$(GO) test -run '^$$' -bench . -count 10 ./... | tee bench/results/$(VERSION).txt
+	$(TOOL) benchstat bench/results/$(VERSION).txt
+
+.PHONY: docker
+docker: ## Build the image; needs a Docker engine.
+	docker build --build-arg VERSION=$(VERSION) -t noecho:$(VERSION) .
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf bin dist
