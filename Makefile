@@ -33,6 +33,10 @@ tidy: ## Tidy every go.mod.
 	$(GO) mod tidy
 	cd bench/sdk && $(GO) mod tidy
 
+.PHONY: docs
+docs: ## Rewrite docs/commands.md from the help texts.
+	$(GO) test -count=1 -run TestDocsCommands . -update
+
 .PHONY: golden
 golden: ## Rewrite the txtar goldens; the index goldens are typed by hand and stay.
 	$(GO) test ./ngram/... ./proxy/wire/... -run Golden -update
