@@ -1,37 +1,199 @@
 package alert
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
 )
+
+// DefaultKeep is the number of rotated files kept.
+const DefaultKeep = 5
 
 // FileOptions say where a file sink writes.
 type FileOptions struct {
 	Path     string
 	MaxBytes int64 // rotate before the file grows beyond this; 0: never
-	Keep     int   // rotated files kept, Path.1 the newest; 0 means 5
+	Keep     int   // rotated files kept, Path.1 the newest; 0 means DefaultKeep
 }
 
-// File is a sink that appends to a file.
-type File struct{}
+// File is a sink that appends to a file, one write per line. It rotates by
+// renaming, so that whoever reads the old file keeps reading it, and it opens
+// its path again when somebody else has renamed or removed the file. Not safe
+// for concurrent use.
+type File struct {
+	opts    FileOptions
+	file    *os.File
+	size    int64
+	partial bool  // the last line is there only in part
+	skip    int64 // do not try to rotate below this size: it failed
+	trouble error // what went wrong without hindering a write
+}
 
 // OpenFile opens or creates the file, mode 0600. A last line that a crash left
 // without its end is ended first.
-func OpenFile(opts FileOptions) (*File, error) { panic("skeleton") }
+func OpenFile(opts FileOptions) (*File, error) {
+	if opts.MaxBytes < 0 || opts.Keep < 0 {
+		return nil, fmt.Errorf("alert file %q: a negative size or count to rotate by", opts.Path)
+	}
+	if opts.Keep == 0 {
+		opts.Keep = DefaultKeep
+	}
+	f := &File{opts: opts}
+	if err := f.open(); err != nil {
+		return nil, fmt.Errorf("open alert file: %w", err)
+	}
+	return f, nil
+}
+
+// open opens the path and makes it the file in use.
+func (f *File) open() error {
+	file, err := os.OpenFile(f.opts.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	size, err := endLine(file)
+	if err == nil {
+		err = syncDir(f.opts.Path)
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	f.file, f.size, f.partial, f.skip = file, size, false, 0
+	return nil
+}
+
+// endLine ends a last line that has no end, and returns the file's size.
+func endLine(file *os.File) (int64, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is not a regular file", file.Name())
+	}
+	size := info.Size()
+	if size == 0 {
+		return 0, nil
+	}
+	var last [1]byte
+	if _, err := file.ReadAt(last[:], size-1); err != nil {
+		return 0, err
+	}
+	if last[0] == '\n' {
+		return size, nil
+	}
+	n, err := file.WriteString("\n")
+	return size + int64(n), err
+}
+
+// syncDir makes the file's name durable.
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
 
 // Name implements [Sink].
-func (f *File) Name() string { panic("skeleton") }
+func (f *File) Name() string { return "file " + f.opts.Path }
 
-// Write implements [Sink].
-func (f *File) Write(line []byte) (int, error) { panic("skeleton") }
+// Write implements [Sink]. A rotation that fails does not hinder it.
+func (f *File) Write(line []byte) (int, error) {
+	if f.full(len(line)) {
+		if err := f.rotate(); err != nil {
+			f.trouble = fmt.Errorf("rotate alert file: %w", err)
+			f.skip = f.size + f.opts.MaxBytes/16 + 1
+		}
+	}
+	n, err := f.file.Write(line)
+	f.size += int64(n)
+	f.partial = err != nil && (n > 0 || f.partial)
+	return n, err
+}
 
-// Sync implements [Sink].
-func (f *File) Sync() error { panic("skeleton") }
+// full reports whether the file must be rotated before n more bytes.
+func (f *File) full(n int) bool {
+	if f.opts.MaxBytes == 0 || f.partial || f.size == 0 || f.size < f.skip || f.size+int64(n) <= f.opts.MaxBytes {
+		return false
+	}
+	info, err := f.file.Stat() // somebody may have truncated it
+	if err != nil {
+		return true
+	}
+	f.size = info.Size()
+	return f.size > 0 && f.size+int64(n) > f.opts.MaxBytes
+}
+
+// rotate moves the file to Path.1, Path.1 to Path.2 and so on. The new file is
+// made first, under another name: without one nothing is moved.
+func (f *File) rotate() error {
+	next := f.opts.Path + ".next"
+	file, err := os.OpenFile(next, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.file.Sync()
+	for i := f.opts.Keep; i >= 1 && err == nil; i-- {
+		if err = os.Rename(f.rotated(i-1), f.rotated(i)); i > 1 && errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = os.Rename(next, f.opts.Path)
+	}
+	if err != nil {
+		return errors.Join(err, file.Close(), os.Remove(next))
+	}
+	err = f.file.Close()
+	f.file, f.size, f.skip = file, 0, 0
+	return errors.Join(err, syncDir(f.opts.Path))
+}
+
+// rotated is the name of the i-th newest rotated file, or the file's for 0.
+func (f *File) rotated(i int) string {
+	if i == 0 {
+		return f.opts.Path
+	}
+	return f.opts.Path + "." + strconv.Itoa(i)
+}
+
+// Sync implements [Sink]. It also opens the path again if it no longer leads
+// to the file that was written, so that a forgotten Reopen loses little.
+func (f *File) Sync() error {
+	err := errors.Join(f.file.Sync(), f.trouble)
+	f.trouble = nil
+	if err == nil && !f.partial && !f.current() {
+		err = f.Reopen()
+	}
+	return err
+}
+
+// current reports whether the path still leads to the open file.
+func (f *File) current() bool {
+	named, err := os.Stat(f.opts.Path)
+	if err != nil {
+		return false
+	}
+	open, err := f.file.Stat()
+	return err == nil && os.SameFile(named, open)
+}
 
 // Reopen implements [Sink].
-func (f *File) Reopen() error { panic("skeleton") }
+func (f *File) Reopen() error {
+	old := f.file
+	if err := f.open(); err != nil {
+		return fmt.Errorf("open alert file again: %w", err)
+	}
+	return errors.Join(old.Sync(), old.Close())
+}
 
 // Close implements [Sink].
-func (f *File) Close() error { panic("skeleton") }
+func (f *File) Close() error { return f.file.Close() }
 
 // Writer is a sink on a stream such as the standard output.
 type Writer struct {
@@ -48,13 +210,13 @@ func (s *Writer) Name() string { return s.name }
 // Write implements [Sink].
 func (s *Writer) Write(line []byte) (int, error) { return s.w.Write(line) }
 
-// Sync implements [Sink].
+// Sync implements [Sink]. A stream has nothing to make durable.
 func (s *Writer) Sync() error { return nil }
 
-// Reopen implements [Sink].
+// Reopen implements [Sink]. A stream has no name to open again.
 func (s *Writer) Reopen() error { return nil }
 
-// Close implements [Sink].
+// Close implements [Sink]. The stream belongs to whoever made it.
 func (s *Writer) Close() error { return nil }
 
 var (

@@ -1,0 +1,247 @@
+package alert
+
+import (
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// timeLayout is RFC 3339 with all nine digits, so that lines sort as text.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// appendLine appends the event as one line of JSON, its end included. Which
+// members a line has, and their order, depends on the type alone.
+func appendLine(dst []byte, ev *Event) []byte {
+	w := object{buf: append(dst, '{')}
+	w.num("v", int64(ev.V))
+	w.str("type", string(ev.Type))
+	w.str("id", ev.ID)
+	w.uint("seq", ev.Seq)
+	w.str("boot", ev.Boot)
+	w.time("time", ev.Time)
+	w.str("severity", string(ev.Severity))
+	switch ev.Type {
+	case TypeFinding:
+		w.str("action", string(ev.Action))
+		w.request(ev)
+		w.span(ev)
+		w.index(ev.Index)
+		w.uint("suppressed", ev.Suppressed)
+	case TypeUnscanned:
+		w.str("action", string(ev.Action))
+		w.request(ev)
+		w.index(ev.Index)
+		w.str("reason", ev.Reason)
+		w.num("bytes", ev.Bytes)
+	case TypeGap:
+		w.str("reason", ev.Reason)
+		w.str("sink", ev.Sink)
+		w.uint("lost", ev.Lost)
+		w.time("since", ev.Since)
+	default: // start, stop, reload
+		w.str("action", string(ev.Action))
+		w.str("mode", ev.Mode)
+		w.index(ev.Index)
+		w.str("reason", ev.Reason)
+		w.str("version", ev.Build)
+	}
+	return append(w.buf, '}', '\n')
+}
+
+// object appends the members of a JSON object. Member names are our own and
+// need no escaping.
+type object struct {
+	buf []byte
+}
+
+func (w *object) name(name string) {
+	if w.buf[len(w.buf)-1] != '{' {
+		w.buf = append(w.buf, ',')
+	}
+	w.buf = append(w.buf, '"')
+	w.buf = append(w.buf, name...)
+	w.buf = append(w.buf, '"', ':')
+}
+
+func (w *object) str(name, s string) {
+	w.name(name)
+	w.buf = appendString(w.buf, s)
+}
+
+func (w *object) num(name string, n int64) {
+	w.name(name)
+	w.buf = strconv.AppendInt(w.buf, n, 10)
+}
+
+func (w *object) uint(name string, n uint64) {
+	w.name(name)
+	w.buf = strconv.AppendUint(w.buf, n, 10)
+}
+
+func (w *object) flag(name string, on bool) {
+	w.name(name)
+	w.buf = strconv.AppendBool(w.buf, on)
+}
+
+func (w *object) time(name string, t time.Time) {
+	w.name(name)
+	w.buf = append(w.buf, '"')
+	w.buf = t.UTC().AppendFormat(w.buf, timeLayout)
+	w.buf = append(w.buf, '"')
+}
+
+// request appends what is known of the request and where in its answer.
+func (w *object) request(ev *Event) {
+	w.str("mode", ev.Mode)
+	w.str("route", ev.Route)
+	w.str("api", ev.API)
+	w.str("path", ev.Path)
+	w.str("model", ev.Model)
+	w.flag("stream", ev.Stream)
+	w.str("request_id", ev.RequestID)
+	w.str("client", ev.Client)
+	w.str("principal", ev.Principal)
+	w.str("channel", ev.Channel)
+}
+
+// span appends what was found. Lists are never null.
+func (w *object) span(ev *Event) {
+	w.str("kind", string(ev.Kind))
+	lane := ev.Lane
+	if lane == "" {
+		lane = LanePlain
+	}
+	w.str("lane", lane)
+	w.num("start", ev.Start)
+	w.num("end", ev.End)
+	w.num("words", int64(ev.Words))
+	w.num("windows", int64(ev.Windows))
+	w.flag("resumed", ev.Resumed)
+	w.name("digests")
+	w.buf = append(w.buf, '[')
+	for i, d := range ev.Digests {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = append(w.buf, '"')
+		w.buf = d.append(w.buf)
+		w.buf = append(w.buf, '"')
+	}
+	w.buf = append(w.buf, ']')
+	w.name("records")
+	w.buf = append(w.buf, '[')
+	for i, r := range ev.Records {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.record(r)
+	}
+	w.buf = append(w.buf, ']')
+}
+
+func (w *object) record(r Record) {
+	w.buf = append(w.buf, '{')
+	w.str("id", r.ID)
+	w.str("dataset", r.Dataset)
+	w.name("labels")
+	w.buf = append(w.buf, '[')
+	for i, label := range r.Labels[:min(len(r.Labels), MaxRecords)] {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = appendString(w.buf, label)
+	}
+	w.buf = append(w.buf, ']', '}')
+}
+
+func (w *object) index(x Index) {
+	w.name("index")
+	w.buf = append(w.buf, '{')
+	w.str("build_id", x.BuildID)
+	w.uint("generation", x.Generation)
+	w.buf = append(w.buf, '}')
+}
+
+// appendString appends s as a JSON string of at most MaxString bytes of text.
+// What could end a line, steer a terminal or hide text is escaped: controls,
+// line and paragraph separators, and format characters such as bidirectional
+// overrides. A byte that is not UTF-8 becomes U+FFFD: JSON has no way to write
+// it.
+func appendString(dst []byte, s string) []byte {
+	s, cut := clip(s)
+	dst = append(dst, '"')
+	plain := 0 // s[plain:i] needs no escape
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c < 0x7f && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !escaped(r, size) {
+			i += size
+			continue
+		}
+		dst = append(dst, s[plain:i]...)
+		dst = appendEscape(dst, r)
+		i += size
+		plain = i
+	}
+	dst = append(dst, s[plain:]...)
+	return append(append(dst, cut...), '"')
+}
+
+// escaped reports whether a rune read from size bytes must not stand as it is.
+func escaped(r rune, size int) bool {
+	switch {
+	case r == '"' || r == '\\' || r < 0x20:
+		return true
+	case r < 0x7f:
+		return false
+	case r == utf8.RuneError && size == 1:
+		return true
+	default:
+		return r <= 0x9f || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r)
+	}
+}
+
+func appendEscape(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	if r > 0xffff {
+		r -= 0x10000
+		return appendUnit(appendUnit(dst, 0xd800+r>>10), 0xdc00+r&0x3ff)
+	}
+	return appendUnit(dst, r)
+}
+
+// appendUnit appends one UTF-16 code unit as \uXXXX.
+func appendUnit(dst []byte, u rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[u>>12&15], digits[u>>8&15], digits[u>>4&15], digits[u&15])
+}
+
+// ellipsis ends a string that was cut.
+const ellipsis = "…"
+
+// clip cuts a string that is too long at the start of a character. The second
+// result is what to write after the first.
+func clip(s string) (head, tail string) {
+	if len(s) <= MaxString {
+		return s, ""
+	}
+	n := MaxString - len(ellipsis)
+	for n > MaxString-len(ellipsis)-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n], ellipsis
+}
