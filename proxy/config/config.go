@@ -160,8 +160,6 @@ type Limits struct {
 	Request      int64         // a request body
 	Answer       int64         // an unstreamed answer, decoded
 	Stream       int64         // a streamed answer, decoded
-	Message      int64         // one event, line or frame of a stream
-	Queue        int64         // messages held back beside it
 	Held         int64         // held text of one channel
 	Ratio        int64         // decoded bytes for one encoded byte
 	PromptCache  int64         // scanned prompt messages kept in memory
@@ -186,8 +184,6 @@ func DefaultLimits() Limits {
 		Request:      64 << 20,
 		Answer:       64 << 20,
 		Stream:       1 << 30,
-		Message:      16 << 20,
-		Queue:        16 << 20,
 		Held:         64 << 10,
 		Ratio:        200,
 		PromptCache:  64 << 20,

@@ -19,7 +19,7 @@ func ParseMode(s string) (Mode, error) {
 			return Mode(m), nil
 		}
 	}
-	return 0, unknownWord("mode", s, modeNames[:])
+	return 0, unknownWord(s, modeNames[:])
 }
 
 // ParseUpstream reads an upstream's URL: scheme, host and optional path prefix.
@@ -27,21 +27,21 @@ func ParseUpstream(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Opaque != "":
-		return nil, fmt.Errorf("upstream %q is not a URL: write http://host:port or https://host", s)
+		return nil, fmt.Errorf("%q is not a URL: write http://host:port or https://host", s)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("upstream %q must begin with http:// or https://", s)
+		return nil, fmt.Errorf("%q must begin with http:// or https://", s)
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("upstream %q names no host", s)
+		return nil, fmt.Errorf("%q names no host", s)
 	case u.User != nil:
-		return nil, fmt.Errorf("upstream must not carry a user name or password: callers send their own credentials")
+		return nil, fmt.Errorf("it must not carry a user name or password: callers send their own credentials")
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return nil, fmt.Errorf("upstream %q must end with its path: a query or fragment has no meaning here", s)
+		return nil, fmt.Errorf("%q must end with its path: a query or fragment has no meaning here", s)
 	case u.RawPath != "" || strings.Contains(u.Path, "//") || path.Clean("/"+u.Path) != "/"+strings.Trim(u.Path, "/"):
-		return nil, fmt.Errorf("upstream %q has a path that is not plain: write it without escapes, // and ..", s)
+		return nil, fmt.Errorf("%q has a path that is not plain: write it without escapes, // and ..", s)
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("upstream %q has no usable port", s)
+			return nil, fmt.Errorf("%q has no usable port", s)
 		}
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
@@ -89,8 +89,8 @@ func ParseDuration(s string) (time.Duration, error) {
 }
 
 // unknownWord says that a value is none of the words allowed.
-func unknownWord(what, got string, words []string) error {
-	return fmt.Errorf("%s %q is not known: write %s%s", what, got, strings.Join(words, ", "), didYouMean(got, words))
+func unknownWord(got string, words []string) error {
+	return fmt.Errorf("%q is none of %s%s", got, strings.Join(words, ", "), didYouMean(got, words))
 }
 
 // didYouMean returns a hint naming the closest of the words, or nothing.

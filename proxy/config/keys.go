@@ -1,0 +1,296 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxMaskBytes bounds the mask: it is a mark, not a message.
+const maxMaskBytes = 128
+
+// parsed returns a field that parse turns into a value.
+func parsed[T any](r *reader, key, what string, dst *T, parse func(string) (T, error)) field {
+	return field{key, func(n *yaml.Node) {
+		s, ok := r.text(n, what)
+		if !ok {
+			return
+		}
+		v, err := parse(s)
+		if err != nil {
+			r.say(n, "%s: %v", what, err)
+			return
+		}
+		*dst = v
+	}}
+}
+
+func plain(s string) (string, error) { return s, nil }
+
+// words returns a parser for a value that is one of a few words.
+func words[T ~uint8](names []string) func(string) (T, error) {
+	return func(s string) (T, error) {
+		i := slices.Index(names, s)
+		if i < 0 {
+			return 0, unknownWord(s, names)
+		}
+		return T(i), nil
+	}
+}
+
+// config reads the top level.
+func (r *reader) config(n *yaml.Node, c *Config) {
+	versioned := false
+	ok := r.mapping(n, "the configuration",
+		field{"version", func(n *yaml.Node) {
+			version := 0
+			parsed(r, "version", "version", &version, parseVersion).read(n)
+			versioned = true
+		}},
+		parsed(r, "mode", "mode", &c.Mode, ParseMode),
+		parsed(r, "listen", "listen", &c.Listen, ParseListen),
+		field{"admin", func(n *yaml.Node) {
+			r.mapping(n, "admin",
+				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
+				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain))
+		}},
+		field{"index", func(n *yaml.Node) { r.list(n, "index", func(n *yaml.Node) { r.index(n, c) }) }},
+		field{"upstream", func(n *yaml.Node) {
+			r.mapping(n, "upstream",
+				parsed(r, "url", "upstream.url", &c.Upstream.URL, ParseUpstream),
+				parsed(r, "ca_file", "upstream.ca_file", &c.Upstream.CAFile, plain))
+		}},
+		field{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
+		parsed(r, "mask", "mask", &c.Mask, parseMask),
+		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
+		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
+		field{"headers", func(n *yaml.Node) {
+			r.mapping(n, "headers", field{"pass", func(n *yaml.Node) {
+				r.list(n, "headers.pass", func(n *yaml.Node) { r.header(n, c) })
+			}})
+		}},
+	)
+	if ok && !versioned {
+		r.say(n, "the key version is missing: write version: %d", Version)
+	}
+}
+
+func parseVersion(s string) (int, error) {
+	if s != strconv.Itoa(Version) {
+		return 0, fmt.Errorf("%q is not a version this build reads: write %d", s, Version)
+	}
+	return Version, nil
+}
+
+func parseMask(s string) (string, error) {
+	if len(s) > maxMaskBytes || !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return "", fmt.Errorf("must be at most %d bytes of plain text on one line", maxMaskBytes)
+	}
+	return s, nil
+}
+
+// index reads one entry of the index list.
+func (r *reader) index(n *yaml.Node, c *Config) {
+	var x Index
+	ok := r.mapping(n, "an index",
+		parsed(r, "path", "index path", &x.Path, plain),
+		field{"key_file", func(n *yaml.Node) {
+			r.say(n, "key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out")
+		}})
+	if !ok {
+		return
+	}
+	if x.Path == "" {
+		r.say(n, "an index needs a path")
+		return
+	}
+	c.Index = append(c.Index, x)
+}
+
+// route reads one entry of the route list.
+func (r *reader) route(n *yaml.Node, c *Config) {
+	route := Route{}
+	mode := Redact
+	ok := r.mapping(n, "a route",
+		parsed(r, "path", "route path", &route.Path, parseRoutePath),
+		parsed(r, "api", "route api", &route.API, plain),
+		parsed(r, "upstream", "route upstream", &route.Upstream, ParseUpstream),
+		field{"mode", func(n *yaml.Node) {
+			parsed(r, "mode", "route mode", &mode, ParseMode).read(n)
+			route.Mode = &mode
+		}},
+		parsed(r, "unscanned", "unscanned", &route.Unscanned, words[Unscanned](unscannedNames[:])),
+		parsed(r, "release", "release", &route.Release, words[Release](releaseNames[:])),
+		parsed(r, "min_words", "min_words", &route.MinWords, parseCount),
+		field{"models", func(n *yaml.Node) { r.models(n, &route) }})
+	switch {
+	case !ok:
+	case route.Path == "":
+		if !hasKey(n, "path") {
+			r.say(n, "a route needs a path")
+		}
+	case slices.ContainsFunc(c.Routes, func(o Route) bool { return o.Path == route.Path }):
+		r.say(n, "route %q stands twice", route.Path)
+	case strings.HasSuffix(route.Path, "/") && route.API != "":
+		r.say(n, "route %q is a prefix, which opens the whole catalogue: leave api out or write the whole path", route.Path)
+	default:
+		c.Routes = append(c.Routes, route)
+	}
+}
+
+func hasKey(n *yaml.Node, key string) bool {
+	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return c.Value == key })
+}
+
+// models reads the modes of single models; the order of the file counts.
+func (r *reader) models(n *yaml.Node, route *Route) {
+	if n.Kind != yaml.MappingNode {
+		r.say(n, "models must be a list of patterns with modes, not %s", kindOf(n))
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		m := ModelMode{Glob: key.Value}
+		if _, err := path.Match(replaceSlash(m.Glob, "\x01"), ""); err != nil || m.Glob == "" {
+			r.say(key, "model pattern %q is not a pattern: * stands for any text, ? for one character, [ab] for one of a few", m.Glob)
+			continue
+		}
+		parsed(r, "mode", "model mode", &m.Mode, ParseMode).read(value)
+		route.Models = append(route.Models, m)
+	}
+}
+
+// parseRoutePath checks a path: plain segments, {name} for any one segment.
+func parseRoutePath(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") || strings.Contains(s, "//") {
+		return "", fmt.Errorf("%q must begin with / and hold no //", s)
+	}
+	for seg := range strings.SplitSeq(strings.Trim(s, "/"), "/") {
+		switch {
+		case s == "/":
+		case seg == "" || seg == "." || seg == "..":
+			return "", fmt.Errorf("%q has an empty or dotted part: write the plain path", s)
+		case strings.HasPrefix(seg, "{") && strings.HasSuffix(seg, "}") && len(seg) > 2:
+		case strings.ContainsFunc(seg, func(c rune) bool { return !pathRune(c) }):
+			return "", fmt.Errorf("%q holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -", s)
+		}
+	}
+	return s, nil
+}
+
+func pathRune(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._~:@+=,-", c)
+}
+
+func parseCount(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1<<20 {
+		return 0, fmt.Errorf("%q is not a whole number from 1 to %d", s, 1<<20)
+	}
+	return n, nil
+}
+
+// alert reads one entry of the alert list.
+func (r *reader) alert(n *yaml.Node, c *Config) {
+	names := [...]string{AlertFile: "file", AlertStdout: "stdout"}
+	a := Alert{}
+	typed := false
+	ok := r.mapping(n, "an alert sink",
+		field{"type", func(n *yaml.Node) {
+			parsed(r, "type", "alert type", &a.Type, words[AlertType](names[:])).read(n)
+			typed = true
+		}},
+		parsed(r, "path", "alert path", &a.Path, plain),
+		parsed(r, "rotate", "rotate", &a.Rotate, ParseSize))
+	switch {
+	case !ok:
+	case !typed:
+		r.say(n, "an alert sink needs a type: file or stdout")
+	case a.Type == AlertFile && a.Path == "":
+		r.say(n, "an alert file needs a path")
+	case a.Type == AlertStdout && (a.Path != "" || a.Rotate != 0):
+		r.say(n, "the stdout sink takes neither path nor rotate")
+	default:
+		c.Alerts = append(c.Alerts, a)
+	}
+}
+
+// header reads the name of one request header to pass on.
+func (r *reader) header(n *yaml.Node, c *Config) {
+	s, ok := r.text(n, "headers.pass")
+	if !ok {
+		return
+	}
+	name := strings.ToLower(s)
+	never := []string{"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length",
+		"content-encoding", "accept-encoding", "expect", "range", "if-none-match", "if-modified-since", "http2-settings"}
+	switch {
+	case strings.ContainsFunc(name, func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }):
+		r.say(n, "%q is not a header name: use letters, digits and -", s)
+	case slices.Contains(never, name) || strings.HasPrefix(name, "proxy-"):
+		r.say(n, "header %q frames the message and is set by noecho itself: it cannot be passed on", s)
+	default:
+		c.Headers.Pass = append(c.Headers.Pass, name)
+	}
+}
+
+// limits reads the limits; each has bounds within which it makes sense.
+func (r *reader) limits(n *yaml.Node, l *Limits) {
+	count := func(key string, dst *int) field { return parsed(r, key, "limits."+key, dst, parseCount) }
+	size := func(key string, dst *int64, lo, hi int64) field {
+		return parsed(r, key, "limits."+key, dst, func(s string) (int64, error) {
+			v, err := ParseSize(s)
+			if err == nil && (v < lo || v > hi) {
+				err = fmt.Errorf("%s is outside %s to %s", s, Size(lo), Size(hi))
+			}
+			return v, err
+		})
+	}
+	span := func(key string, dst *time.Duration) field {
+		return parsed(r, key, "limits."+key, dst, func(s string) (time.Duration, error) {
+			v, err := ParseDuration(s)
+			if err == nil && (v < time.Millisecond || v > 7*24*time.Hour) {
+				err = fmt.Errorf("%s is outside 1ms to 168h", s)
+			}
+			return v, err
+		})
+	}
+	r.mapping(n, "limits",
+		count("streams", &l.Streams),
+		count("connections", &l.Connections),
+		size("header", &l.Header, 4<<10, 1<<20),
+		size("request", &l.Request, 1<<10, 1<<30),
+		size("answer", &l.Answer, 1<<10, 1<<30),
+		size("stream", &l.Stream, 1<<10, 1<<40),
+		size("held", &l.Held, 1<<10, 16<<20),
+		size("ratio", &l.Ratio, 2, 1<<20),
+		size("prompt_cache", &l.PromptCache, 0, 64<<30),
+		span("header_time", &l.HeaderTime),
+		span("request_time", &l.RequestTime),
+		span("caller_idle", &l.CallerIdle),
+		span("caller_stall", &l.CallerStall),
+		span("connect", &l.Connect),
+		span("silence", &l.Silence),
+		span("total", &l.Total),
+		span("upstream_idle", &l.UpstreamIdle),
+		span("drain", &l.Drain))
+}
+
+// Size writes a number of bytes the way a configuration file does.
+func Size(n int64) string {
+	for _, u := range [...]struct {
+		suffix string
+		factor int64
+	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.factor && n%u.factor == 0 {
+			return strconv.FormatInt(n/u.factor, 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxFileBytes bounds a configuration file: thousands of routes fit.
+const maxFileBytes = 4 << 20
+
+// Problem is one thing that is wrong with a file.
+type Problem struct {
+	File         string
+	Line, Column int // from 1; 0 if unknown
+	Message      string
+}
+
+// Error returns file:line:column: message.
+func (p *Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %s", p.File, p.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+}
+
+// LoadFile reads a configuration file; see [Load].
+func LoadFile(name string) (Config, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	if info.Size() > maxFileBytes {
+		return Config{}, fmt.Errorf("read configuration %s: %d bytes are more than the %d a file may have", name, info.Size(), maxFileBytes)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	return Load(name, data)
+}
+
+// Load reads a configuration. What the file leaves out has its default. The
+// error joins every [*Problem] found, in the order of the file. name is only
+// used in messages.
+//
+// What may also come from flags is not asked for here; see [Config.Complete].
+func Load(name string, data []byte) (Config, error) {
+	c := Default()
+	r := &reader{file: name}
+	if len(data) > maxFileBytes {
+		r.say(nil, "the file has %d bytes, more than the %d it may have", len(data), maxFileBytes)
+		return Config{}, r.err()
+	}
+	var docs []yaml.Node
+	if err := yaml.Load(data, &docs, yaml.WithAllDocuments()); err != nil {
+		r.syntax(err)
+		return Config{}, r.err()
+	}
+	switch {
+	case len(docs) > 1:
+		r.say(&docs[1], "the file holds more than one document: write one")
+	case len(docs) == 0 || len(docs[0].Content) == 0:
+		r.say(nil, "the file is empty: write at least version: %d", Version)
+	default:
+		r.config(docs[0].Content[0], &c)
+	}
+	if err := r.err(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Complete reports what is still missing once flags and environment have been
+// laid over the file. Every part is named with all the places it may come from.
+func (c *Config) Complete() error {
+	var errs []error
+	if len(c.Index) == 0 {
+		errs = append(errs, errors.New("no index is given: name one with --index, NOECHO_INDEX or the key index"))
+	}
+	if c.Upstream.URL == nil && (len(c.Routes) == 0 || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Upstream == nil })) {
+		errs = append(errs, errors.New("no upstream is given: name one with --upstream, NOECHO_UPSTREAM or the key upstream.url"))
+	}
+	return errors.Join(errs...)
+}
+
+// reader walks a document and collects what is wrong with it.
+type reader struct {
+	file     string
+	problems []*Problem
+}
+
+func (r *reader) say(n *yaml.Node, format string, args ...any) {
+	p := &Problem{File: r.file, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		p.Line, p.Column = n.Line, n.Column
+	}
+	r.problems = append(r.problems, p)
+}
+
+func (r *reader) err() error {
+	slices.SortStableFunc(r.problems, func(a, b *Problem) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	errs := make([]error, len(r.problems))
+	for i, p := range r.problems {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
+}
+
+// syntax turns the parser's errors into ours.
+func (r *reader) syntax(err error) {
+	var many *yaml.LoadErrors
+	var one *yaml.LoadError
+	switch {
+	case errors.As(err, &many):
+		for _, e := range many.Errors {
+			r.syntaxAt(e)
+		}
+	case errors.As(err, &one):
+		r.syntaxAt(one)
+	default:
+		r.say(nil, "not a YAML document")
+	}
+}
+
+func (r *reader) syntaxAt(e *yaml.LoadError) {
+	r.problems = append(r.problems, &Problem{
+		File: r.file, Line: e.Mark.Line, Column: e.Mark.Column,
+		Message: "not YAML: " + strings.TrimPrefix(e.Message, "yaml: "),
+	})
+}
+
+// field is one key of a mapping and how its value is read.
+type field struct {
+	key  string
+	read func(n *yaml.Node)
+}
+
+// mapping reads a mapping whose keys are all known and stand once. It reports
+// whether n is one.
+func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
+	if n.Kind != yaml.MappingNode {
+		r.say(n, "%s must be a list of keys with values, not %s", what, kindOf(n))
+		return false
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.key
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		at := slices.Index(names, key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode || at < 0:
+			r.say(key, "unknown key %q in %s%s", key.Value, what, didYouMean(key.Value, names))
+		case seen[key.Value]:
+			r.say(key, "key %q stands twice in %s", key.Value, what)
+		case value.Kind == yaml.ScalarNode && value.Tag == "!!null":
+			r.say(key, "key %q has no value", key.Value)
+		case value.Kind == yaml.AliasNode || value.Anchor != "":
+			r.say(value, "anchors and aliases are not read here: write the value out")
+		default:
+			fields[at].read(value)
+		}
+		seen[key.Value] = true
+	}
+	return true
+}
+
+// list reads a sequence, entry by entry.
+func (r *reader) list(n *yaml.Node, what string, each func(n *yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		r.say(n, "%s must be a list, not %s", what, kindOf(n))
+		return
+	}
+	for _, entry := range n.Content {
+		if entry.Kind == yaml.AliasNode || entry.Anchor != "" {
+			r.say(entry, "anchors and aliases are not read here: write the value out")
+			continue
+		}
+		each(entry)
+	}
+}
+
+// text reads a plain value as it is written.
+func (r *reader) text(n *yaml.Node, what string) (string, bool) {
+	if n.Kind != yaml.ScalarNode {
+		r.say(n, "%s must be a single value, not %s", what, kindOf(n))
+		return "", false
+	}
+	if n.Value == "" {
+		r.say(n, "%s is empty: leave the key out or write a value", what)
+		return "", false
+	}
+	return n.Value, true
+}
+
+// kindOf names what stands in the file in words a reader knows.
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a list of keys"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.ScalarNode:
+		return fmt.Sprintf("%q", n.Value)
+	default:
+		return "something else"
+	}
+}
