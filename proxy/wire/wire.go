@@ -30,23 +30,37 @@ type Request struct {
 	Suffix   []byte   // the text that follows the completion
 }
 
-// Failure is a refusal in the words of the family.
+// Failure is a refusal in the words of a family.
 type Failure struct {
 	Message string // lower case, says what to do
 	Code    string // "content_filter", "unscannable_content", …
 }
 
-// Family is the codec of one API. Values are immutable and safe for concurrent
-// use.
+// Family is the codec of one API: a table of places and the few things a table
+// cannot say. Values are immutable and safe for concurrent use.
 type Family interface {
 	// Name is the name of the API in configuration and alerts.
 	Name() string
 	// Request reads a request body. Errors match [ErrRequest].
 	Request(body []byte) (Request, error)
+	// Paths is where text stands in the family's answers.
+	Paths() *Paths
 	// AppendFailure appends a JSON error body. In a stream the framing wraps
-	// it into an event.
+	// it into a message.
 	AppendFailure(dst []byte, f Failure) []byte
+	// AppendFiltered appends the messages that end a stream whose open choices
+	// were filtered. last is the payload of the last message that left; its
+	// envelope is used again.
+	AppendFiltered(dst []byte, fr Framer, last []byte, open []int32) []byte
 }
 
 // ByName returns the family with the given name.
-func ByName(name string) (Family, bool) { return nil, false }
+func ByName(name string) (Family, bool) {
+	switch name {
+	case Chat{}.Name():
+		return Chat{}, true
+	case Completions{}.Name():
+		return Completions{}, true
+	}
+	return nil, false
+}

@@ -1,0 +1,186 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Limits of one message and of the names of one answer. What passes them is
+// unscannable: an honest answer stays far below.
+const (
+	MaxChannels = 256     // text channels of an answer
+	maxDepth    = 64      // nested arrays and objects, the text of a Document apart
+	maxFields   = 1 << 18 // places in a message
+	maxElements = 1 << 12 // numbered elements in a message
+	maxIgnored  = 256     // bytes of a literal that is believed to hold no text
+	maxPath     = 1 << 10 // bytes of the name of an unknown string
+)
+
+// Field is one place of a message that matters. Texts and dropped values are
+// byte ranges of the payload and ascend by Lo; a range within another one
+// follows it.
+type Field struct {
+	Role   Role
+	Form   Form
+	Apart  Apart
+	Choice int32  // -1: none
+	Item   int32  // -1: none
+	Rule   int32  // the family's rule, -1: none
+	Name   string // of the channel, within its choice
+	With   string // Drop: what stands there instead
+	Lo, Hi int
+}
+
+// Apart says how a text follows the one before it in its channel.
+type Apart uint8
+
+// The two ways.
+const (
+	Joined   Apart = iota // it goes on
+	Separate              // it is a text of its own
+)
+
+// Locator finds the places of a family's messages. It belongs to one answer
+// and is not safe for concurrent use. It never allocates once it has seen the
+// names an answer uses.
+type Locator struct {
+	paths     *Paths
+	positions int32 // elements of unknown arrays that are channels of their own
+	dec       *jsontext.Decoder
+	in        bytes.Buffer
+	opts      []jsontext.Options
+	frames    []frame
+	elements  []element
+	fields    []Field
+	path      []byte // name of the place being read, where the table ends
+	key       []byte
+	names     map[string]string
+}
+
+// frame is one array or object being read.
+type frame struct {
+	node   int16 // -1: unknown to the table
+	kind   jsontext.Kind
+	apart  Apart
+	name   int32 // length of path at this place
+	pos    int32 // elements read
+	choice int32 // element, -1: none
+	item   int32
+	drop   int32 // field that ends with this value, -1: none
+}
+
+// element is one numbered element of a message.
+type element struct{ number int32 }
+
+// NewLocator returns a locator for one answer. In a stream, strings in the
+// first elements of an unknown array are channels of their own, because their
+// pieces may come in different messages.
+func NewLocator(p *Paths, f Framing) *Locator {
+	l := &Locator{
+		paths: p,
+		dec:   new(jsontext.Decoder),
+		opts:  []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)},
+		names: make(map[string]string),
+	}
+	if f != JSON {
+		l.positions = 16
+	}
+	return l
+}
+
+// Locate returns the places of a message with the given payload. They are
+// valid until the next call. Every string of the message is a place, if only
+// of a channel of its own, but for empty ones and those the family knows to
+// hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
+// object (no two readers agree on which one counts), or more than the limits.
+func (l *Locator) Locate(payload []byte) ([]Field, error) {
+	l.fields, l.elements, l.frames = l.fields[:0], l.elements[:0], l.frames[:0]
+	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
+		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Rule: -1})
+		return l.fields, nil
+	}
+	l.in = *bytes.NewBuffer(payload)
+	l.dec.Reset(&l.in, l.opts...)
+	if err := l.document(payload); err != nil {
+		return nil, err
+	}
+	begun := int32(0)
+	for i := range l.fields {
+		f := &l.fields[i]
+		if f.Choice >= 0 {
+			f.Choice = l.elements[f.Choice].number
+		}
+		if f.Item >= 0 {
+			f.Item = l.elements[f.Item].number
+		}
+		if f.Role == Begin {
+			begun++
+		}
+	}
+	if begun > MaxChannels {
+		return nil, tooMany("choices")
+	}
+	if begun > 1 && l.positions == 0 {
+		return l.fields, l.distinct()
+	}
+	return l.fields, nil
+}
+
+// distinct checks that no two choices of a whole body have one number.
+func (l *Locator) distinct() error {
+	for i := range l.fields {
+		for j := range l.fields[:i] {
+			if l.fields[i].Role == Begin && l.fields[j].Role == Begin && l.fields[i].Choice == l.fields[j].Choice {
+				return fmt.Errorf("%w: two choices have one number", ErrUnscannable)
+			}
+		}
+	}
+	return nil
+}
+
+// document reads the payload to its end.
+func (l *Locator) document(payload []byte) error {
+	if err := l.value(frame{choice: -1, item: -1, drop: -1}); err != nil {
+		return err
+	}
+	for len(l.frames) > 0 {
+		f := &l.frames[len(l.frames)-1]
+		kind := l.dec.PeekKind()
+		if kind == '}' || kind == ']' {
+			if _, err := l.dec.ReadToken(); err != nil {
+				return broken(err)
+			}
+			if f.drop >= 0 {
+				l.fields[f.drop].Hi = int(l.dec.InputOffset())
+			}
+			l.frames = l.frames[:len(l.frames)-1]
+			continue
+		}
+		next := frame{choice: f.choice, item: f.item, apart: f.apart, drop: -1}
+		var err error
+		if f.kind == '{' {
+			err = l.member(f, &next)
+		} else {
+			err = l.element(f, &next)
+		}
+		if err == nil {
+			err = l.value(next)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if rest := payload[l.dec.InputOffset():]; len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
+		return fmt.Errorf("%w: something follows the JSON document", ErrUnscannable)
+	}
+	return nil
+}
+
+// broken is the error for a payload that is not JSON. The decoder's message
+// may quote it, so it is left out.
+func broken(error) error { return fmt.Errorf("%w: no valid JSON", ErrUnscannable) }
+
+// tooMany is the error for a limit passed.
+func tooMany(what string) error { return fmt.Errorf("%w: too many %s", ErrUnscannable, what) }

@@ -1,0 +1,99 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// envelopeRules are the members around the choices that both OpenAI families
+// have, the extras of vLLM, SGLang, llama.cpp, Ollama and Azure included.
+func envelopeRules() []Rule {
+	rules := []Rule{
+		{Path: "choices[#].index", Role: index},
+		{Path: "choices[#].finish_reason", Role: End, With: `"content_filter"`},
+		{Path: "choices[#].token_ids", Role: Drop},
+		{Path: "choices[#].hidden_states", Role: Drop},
+		{Path: "choices[#].meta_info", Role: Drop},
+		{Path: "choices[#].meta_info.output_token_logprobs[][]", Role: Token, Name: "meta_info.output_token_logprobs"},
+		{Path: "choices[#].meta_info.output_top_logprobs[][][]", Role: ignore},
+		{Path: "choices[#].meta_info.input_token_logprobs[][]", Role: ignore},
+		{Path: "choices[#].meta_info.input_top_logprobs[][][]", Role: ignore},
+		{Path: "choices[#].content_filter_results.*.severity", Role: ignore},
+		{Path: "choices[#].content_filter_offsets", Role: Drop},
+		{Path: "prompt_filter_results[].content_filter_results.*.severity", Role: ignore},
+		{Path: "__verbose", Role: Drop},
+		{Path: "_debug_info", Role: Drop},
+	}
+	for _, name := range []string{"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation"} {
+		rules = append(rules, Rule{Path: name, Role: ignore})
+	}
+	for _, at := range []string{"", "choices[#]."} {
+		rules = append(rules,
+			Rule{Path: at + "prompt_token_ids", Role: Drop},
+			Rule{Path: at + "prompt_logprobs", Role: Drop},
+			Rule{Path: at + "prompt_logprobs[].*.decoded_token", Role: Token, Name: "prompt_logprobs"},
+		)
+	}
+	return rules
+}
+
+// logprobsRules are the places of logprobs in the shape of chat, which llama.cpp
+// and Ollama use for completions as well. Of the alternatives only the likeliest
+// at each place can be a text; they all go with the logprobs.
+func logprobsRules() []Rule {
+	rules := []Rule{{Path: "choices[#].logprobs", Role: Drop}}
+	for _, list := range []string{"content", "refusal"} {
+		at := "choices[#].logprobs." + list + "[]."
+		rules = append(rules,
+			Rule{Path: at + "token", Role: Token, Name: "logprobs." + list},
+			Rule{Path: at + "top_logprobs[0].token", Role: Token, Name: "logprobs." + list + ".top"},
+			Rule{Path: at + "top_logprobs[].token", Role: ignore},
+		)
+	}
+	return rules
+}
+
+// appendOpenAIFailure appends the error body of OpenAI's APIs.
+func appendOpenAIFailure(dst []byte, f Failure) []byte {
+	dst = append(dst, `{"error":{"message":"`...)
+	dst = AppendEscaped(dst, []byte(f.Message))
+	dst = append(dst, `","type":"invalid_request_error","param":null,"code":"`...)
+	dst = AppendEscaped(dst, []byte(f.Code))
+	return append(dst, `"}}`...)
+}
+
+// appendOpenAIFiltered ends every open choice with a chunk of its own whose
+// text is given, and then the stream.
+func appendOpenAIFiltered(dst []byte, fr Framer, last []byte, open []int32, text string) []byte {
+	head := envelope(last)
+	for _, choice := range open {
+		chunk := append(slices.Clone(head), `"choices":[{"index":`...)
+		chunk = strconv.AppendInt(chunk, int64(choice), 10)
+		chunk = append(append(append(chunk, ','), text...), `,"logprobs":null,"finish_reason":"content_filter"}]}`...)
+		dst = fr.AppendMessage(dst, chunk)
+	}
+	return fr.AppendMessage(dst, []byte(openAIDone))
+}
+
+// openAIDone is the payload of a stream's last event.
+const openAIDone = "[DONE]"
+
+// envelope returns the start of an object with the members of a chunk that all
+// chunks of an answer share.
+func envelope(last []byte) []byte {
+	head := []byte{'{'}
+	_ = eachMember(last, func(name string, v jsontext.Value) error { // what is broken is left out
+		switch name {
+		case "id", "object", "created", "model", "system_fingerprint", "service_tier":
+			if len(v) <= maxIgnored && v.Kind() != '{' && v.Kind() != '[' {
+				head = append(append(head, '"'), name...)
+				head = append(append(append(head, `":`...), bytes.TrimSpace(v)...), ',')
+			}
+		}
+		return nil
+	})
+	return head
+}

@@ -1,0 +1,155 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// readRequest calls f with every member of a request body. The body has to be
+// one JSON object in which no object has a name twice: servers differ in which
+// of the two they obey, and a policy chosen by the other would be no policy.
+func readRequest(body []byte, f func(name string, v jsontext.Value) error) error {
+	dec := newDecoder(body)
+	v, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", ErrRequest)
+	}
+	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
+		return fmt.Errorf("%w: the body is not one JSON object", ErrRequest)
+	}
+	return eachMember(v, f)
+}
+
+func newDecoder(b []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true))
+}
+
+// eachMember calls f with every member of an object; of anything else there
+// are none.
+func eachMember(object []byte, f func(name string, v jsontext.Value) error) error {
+	return each(object, '{', f)
+}
+
+// eachElement calls f with every element of an array; of anything else there
+// are none.
+func eachElement(array []byte, f func(v jsontext.Value) error) error {
+	return each(array, '[', func(_ string, v jsontext.Value) error { return f(v) })
+}
+
+func each(container []byte, kind jsontext.Kind, f func(name string, v jsontext.Value) error) error {
+	dec := newDecoder(container)
+	if dec.PeekKind() != kind {
+		return nil
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	for dec.PeekKind() != '}' && dec.PeekKind() != ']' {
+		name := ""
+		if kind == '{' {
+			lit, err := dec.ReadValue()
+			if err != nil {
+				return fmt.Errorf("%w: the body is no JSON", ErrRequest)
+			}
+			name = string(AppendText(nil, lit))
+		}
+		v, err := dec.ReadValue()
+		if err != nil {
+			return fmt.Errorf("%w: the body is no JSON", ErrRequest)
+		}
+		if err := f(name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// common reads the members that requests of all families share and those that
+// hold no text. It reports whether the member is done with.
+func (r *Request) common(name string, v jsontext.Value) bool {
+	switch name {
+	case "model":
+		if v.Kind() == '"' {
+			r.Model = string(AppendText(nil, v))
+		}
+	case "stream":
+		r.Stream = v.Kind() == 't'
+	case "n":
+		if n, err := strconv.Atoi(string(v)); err == nil && n > 0 {
+			r.N = n
+		}
+	case "response_format":
+		r.Schema = r.Schema || wantsJSON(v)
+		r.visible(v)
+	case "guided_json", "json_schema", "structured_outputs":
+		r.Schema = r.Schema || v.Kind() != 'n'
+		r.visible(v)
+	case "user", "service_tier", "store", "prompt_cache_key", "safety_identifier":
+	default:
+		return false
+	}
+	return true
+}
+
+// wantsJSON reports whether a response_format asks for JSON.
+func wantsJSON(v jsontext.Value) bool {
+	json := false
+	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		if name == "type" && v.Kind() == '"' {
+			json = string(AppendText(nil, v)) != "text"
+		}
+		return nil
+	})
+	return json
+}
+
+// visible adds the text of a value as one message. The texts of an array of
+// objects, such as tools, are messages each.
+func (r *Request) visible(v jsontext.Value) {
+	if v.Kind() == '[' {
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			r.visible(v)
+			return nil
+		})
+		return
+	}
+	if text := appendTexts(nil, v); len(text) > 0 {
+		r.Messages = append(r.Messages, text)
+	}
+}
+
+// appendTexts appends every string of a value, one a line, but for those that
+// name something or hold what is no text.
+func appendTexts(dst []byte, v jsontext.Value) []byte {
+	switch v.Kind() {
+	case '"':
+		if len(dst) > 0 {
+			dst = append(dst, '\n')
+		}
+		return AppendText(dst, v)
+	case '[':
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			dst = appendTexts(dst, v)
+			return nil
+		})
+	case '{':
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			switch name {
+			case "role", "type", "id", "tool_call_id", "image_url", "input_audio", "file_data", "file_id":
+			case "arguments":
+				if v.Kind() == '{' { // matched as its JSON text
+					dst = append(append(dst, '\n'), v...)
+					return nil
+				}
+				dst = appendTexts(dst, v)
+			default:
+				dst = appendTexts(dst, v)
+			}
+			return nil
+		})
+	}
+	return dst
+}

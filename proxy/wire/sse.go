@@ -1,0 +1,193 @@
+package wire
+
+import "bytes"
+
+// sseFramer cuts a text/event-stream body into events, as the WHATWG HTML
+// standard says: lines end with LF, CRLF or CR and with nothing else, a blank
+// line ends an event, a byte order mark at the start is no text, and the data
+// lines of an event are joined with LF. A blank line that ends no event is a
+// message of its own, as is a block of comments.
+type sseFramer struct {
+	state sseState
+	line  sseEnd // how the line before ended
+	join  []byte // payload of an event with several data lines
+	marks [][2]int
+	read  uint64 // messages parsed
+}
+
+// sseState is where Scan stands.
+type sseState uint8
+
+const (
+	sseStart sseState = iota // at the start of a line
+	sseLine                  // within a line
+	sseCR                    // behind a CR: an LF belongs to it
+	sseBlank                 // behind the CR of a blank line whose LF is due
+)
+
+// sseEnd is how a line ended.
+type sseEnd uint8
+
+const (
+	sseOther sseEnd = iota
+	sseCRLF
+)
+
+// minAside is the length from which the value of a line other than data is
+// looked at: event names, ids and keep-alives are shorter than any run of
+// words that matters.
+const minAside = 16
+
+// Scan implements [Framer]. The CR of a blank line ends the event at once,
+// because nothing may follow it for a long time; an LF that follows then
+// begins the next message. Only where the line before ended with CRLF the LF
+// is waited for.
+func (f *sseFramer) Scan(p []byte) (int, Progress) {
+	for i := 0; i < len(p); {
+		switch f.state {
+		case sseStart:
+			switch p[i] {
+			case '\n':
+				f.line = sseOther
+				return i + 1, Complete
+			case '\r':
+				i++
+				if f.line != sseCRLF {
+					f.state = sseCR
+					return i, Complete
+				}
+				f.state = sseBlank
+			default:
+				f.state = sseLine
+			}
+		case sseLine:
+			j := lineEnd(p[i:])
+			if j < 0 {
+				return len(p), Partial
+			}
+			i += j + 1
+			f.state, f.line = sseStart, sseOther
+			if p[i-1] == '\r' {
+				f.state = sseCR
+			}
+		case sseCR:
+			f.state = sseStart
+			if p[i] == '\n' {
+				f.line = sseCRLF
+				i++
+			}
+		case sseBlank:
+			f.state, f.line = sseStart, sseOther
+			if p[i] == '\n' {
+				i++
+			}
+			return i, Complete
+		}
+	}
+	return len(p), Partial
+}
+
+// lineEnd returns the index of the first CR or LF, or -1.
+func lineEnd(p []byte) int {
+	lf := bytes.IndexByte(p, '\n')
+	if lf >= 0 {
+		p = p[:lf]
+	}
+	if cr := bytes.IndexByte(p, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
+}
+
+// Parse implements [Framer].
+func (f *sseFramer) Parse(raw []byte) Message {
+	m := Message{}
+	f.marks = f.marks[:0]
+	i, lines := 0, 0
+	if f.read == 0 && bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")) {
+		i = 3
+	}
+	f.read++
+	for i < len(raw) {
+		line := raw[i:]
+		next := len(raw)
+		if j := lineEnd(line); j >= 0 {
+			line, next = line[:j], i+j+1
+		}
+		value, name := sseValue(line)
+		at := i + len(line) - len(value)
+		switch {
+		case name != "data":
+			if len(value) >= minAside {
+				f.marks = append(f.marks, [2]int{at, i + len(line)})
+			}
+		case lines == 0:
+			m.Payload, m.At = value, at
+			lines++
+		default:
+			if lines == 1 {
+				f.join = append(f.join[:0], m.Payload...)
+			}
+			f.join = append(append(f.join, '\n'), value...)
+			m.Payload, m.At = f.join, -1
+			lines++
+		}
+		i = next
+	}
+	m.Asides = f.marks
+	return m
+}
+
+// sseValue returns the value of a line and the name of its field, which is
+// "data" or "".
+func sseValue(line []byte) (value []byte, name string) {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 0 {
+		if string(line) == "data" {
+			return line[len(line):], "data"
+		}
+		return line, ""
+	}
+	value = line[colon+1:]
+	if len(value) > 0 && value[0] == ' ' {
+		value = value[1:]
+	}
+	switch {
+	case string(line[:colon]) == "data":
+		return value, "data"
+	case colon > len("retry"):
+		return line, "" // no field of the standard: the name is looked at too
+	}
+	return value, ""
+}
+
+// AppendMessage implements [Framer].
+func (f *sseFramer) AppendMessage(dst, payload []byte) []byte {
+	for {
+		line := payload
+		end := bytes.IndexByte(payload, '\n')
+		if end >= 0 {
+			line, payload = payload[:end], payload[end+1:]
+		}
+		dst = append(append(append(dst, "data: "...), line...), '\n')
+		if end < 0 {
+			return append(dst, '\n')
+		}
+	}
+}
+
+// AppendEnd implements [Framer].
+func (f *sseFramer) AppendEnd(raw []byte) []byte {
+	tail := raw
+	for range 2 {
+		n := len(tail)
+		tail = bytes.TrimSuffix(tail, []byte{'\n'})
+		tail = bytes.TrimSuffix(tail, []byte{'\r'})
+		if len(tail) == n {
+			return append(raw, "\n\n"...)
+		}
+	}
+	return raw
+}
+
+var _ Framer = (*sseFramer)(nil)

@@ -1,0 +1,264 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// member reads the name of the next member of f into next.
+func (l *Locator) member(f, next *frame) error {
+	lit, err := l.dec.ReadValue()
+	if err != nil || len(lit) < 2 {
+		return broken(err)
+	}
+	name := []byte(lit[1 : len(lit)-1])
+	if bytes.IndexByte(name, '\\') >= 0 {
+		l.key = AppendText(l.key[:0], lit)
+		name = l.key
+	}
+	next.node = -1
+	if f.node >= 0 {
+		if next.node = l.paths.member(f.node, name); next.node >= 0 {
+			return nil
+		}
+	}
+	l.enter(f)
+	if len(l.path) > 0 {
+		l.path = append(l.path, '.')
+	}
+	if len(l.path)+len(name) > maxPath {
+		return tooMany("bytes in a member's name")
+	}
+	l.path = append(l.path, name...)
+	if !wordy(name) {
+		return nil
+	}
+	end := int(l.dec.InputOffset())
+	return l.add(Field{
+		Role: Aside, Apart: Separate, Choice: f.choice, Item: -1, Rule: -1,
+		Name: "keys", Lo: end - len(lit), Hi: end,
+	})
+}
+
+// wordy reports whether a name could hold a run of words: names that servers
+// give to members do not.
+func wordy(name []byte) bool {
+	gaps := 0
+	for _, c := range name {
+		switch {
+		case c >= 0x80:
+			return true
+		case c|0x20 < 'a' || c|0x20 > 'z':
+			gaps++
+		}
+	}
+	return gaps >= 4
+}
+
+// element starts the next element of f in next.
+func (l *Locator) element(f, next *frame) error {
+	pos := f.pos
+	f.pos++
+	next.node = -1
+	if f.node >= 0 {
+		next.node = l.paths.element(f.node, pos)
+	}
+	if next.node >= 0 {
+		return l.numbered(pos, next)
+	}
+	l.enter(f)
+	if len(l.path)+len(".[]") > maxPath {
+		return tooMany("bytes in a member's name")
+	}
+	if len(l.path) > 0 {
+		l.path = append(l.path, '.')
+	}
+	if pos < l.positions {
+		l.path = strconv.AppendInt(l.path, int64(pos), 10)
+		return nil
+	}
+	l.path = append(l.path, "[]"...)
+	next.apart = Separate
+	return nil
+}
+
+// numbered gives the element in next its number: its place, until a member
+// says otherwise.
+func (l *Locator) numbered(pos int32, next *frame) error {
+	level := l.paths.nodes[next.node].level
+	if level == 0 {
+		return nil
+	}
+	if len(l.elements) == maxElements {
+		return tooMany("numbered elements")
+	}
+	at := int32(len(l.elements))
+	l.elements = append(l.elements, element{number: pos})
+	if level == 2 {
+		next.item = at
+		return nil
+	}
+	next.choice, next.item = at, -1
+	here := int(l.dec.InputOffset())
+	return l.add(Field{Role: Begin, Choice: at, Item: -1, Rule: -1, Lo: here, Hi: here})
+}
+
+// enter sets path to the name of f, to which a step is to be added.
+func (l *Locator) enter(f *frame) {
+	if f.node >= 0 {
+		l.path = append(l.path[:0], l.paths.nodes[f.node].path...)
+		return
+	}
+	l.path = l.path[:f.name]
+}
+
+// value reads one value. at is the frame it would be if it is a container.
+func (l *Locator) value(at frame) error {
+	rule := int32(-1)
+	role := Aside
+	if at.node >= 0 && l.paths.nodes[at.node].rule >= 0 {
+		rule = int32(l.paths.nodes[at.node].rule)
+		role = l.paths.rules[rule].Role
+	}
+	kind := l.dec.PeekKind()
+	switch kind {
+	case '{', '[':
+		return l.container(at, rule, role, kind)
+	case '"', '0':
+		lit, err := l.dec.ReadValue()
+		if err != nil {
+			return broken(err)
+		}
+		if kind == '0' {
+			return l.number(lit, role)
+		}
+		return l.text(at, rule, role, lit)
+	}
+	if _, err := l.dec.ReadToken(); err != nil {
+		return broken(err)
+	}
+	return nil
+}
+
+// container reads the start of an array or object, or all of it.
+func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind) error {
+	if role == opaque || role == Text && l.paths.rules[rule].Form == Nested {
+		lit, err := l.dec.ReadValue()
+		if err != nil {
+			return broken(err)
+		}
+		hi := int(l.dec.InputOffset())
+		if role == opaque {
+			return l.dropped(at, rule, hi-len(lit), hi)
+		}
+		return l.add(Field{
+			Role: Text, Form: Document, Choice: at.choice, Item: at.item, Rule: rule,
+			Name: l.paths.rules[rule].Name, Lo: hi - len(lit), Hi: hi,
+		})
+	}
+	if len(l.frames) == maxDepth {
+		return tooMany("nested values")
+	}
+	if _, err := l.dec.ReadToken(); err != nil {
+		return broken(err)
+	}
+	if role == Drop {
+		at.drop = int32(len(l.fields))
+		lo := int(l.dec.InputOffset()) - 1
+		if err := l.dropped(at, rule, lo, lo+1); err != nil {
+			return err
+		}
+	}
+	at.kind, at.name = kind, int32(len(l.path))
+	l.frames = append(l.frames, at)
+	return nil
+}
+
+// number reads a number: of interest only where it numbers an element.
+func (l *Locator) number(lit []byte, role Role) error {
+	if role != index {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(lit), 10, 32)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
+	}
+	f := &l.frames[len(l.frames)-1]
+	at := f.choice
+	if l.paths.nodes[f.node].level == 2 {
+		at = f.item
+	}
+	if at >= 0 {
+		l.elements[at].number = int32(n)
+	}
+	return nil
+}
+
+// text adds the field of a string.
+func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
+	if len(lit) == len(`""`) {
+		return nil
+	}
+	hi := int(l.dec.InputOffset())
+	f := Field{Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Rule: rule, Lo: hi - len(lit), Hi: hi}
+	switch {
+	case role == index:
+		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
+	case role == ignore && len(lit) <= maxIgnored:
+		return nil
+	case role == opaque:
+		return l.dropped(at, rule, f.Lo, f.Hi)
+	case rule >= 0 && role != ignore && role != Drop:
+		f.Name, f.Form = l.paths.rules[rule].Name, l.paths.rules[rule].Form
+		return l.add(f)
+	}
+	if role == Drop {
+		if err := l.dropped(at, rule, f.Lo, f.Hi); err != nil {
+			return err
+		}
+	}
+	f.Role, f.Rule = Aside, -1
+	if at.node >= 0 {
+		f.Name = l.paths.nodes[at.node].path
+		return l.add(f)
+	}
+	var err error
+	if f.Name, err = l.intern(); err != nil {
+		return err
+	}
+	return l.add(f)
+}
+
+// dropped adds a value that goes when something was withheld.
+func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
+	with := l.paths.rules[rule].With
+	if with == "" {
+		with = "null"
+	}
+	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Rule: rule, With: with, Lo: lo, Hi: hi})
+}
+
+// add adds a field.
+func (l *Locator) add(f Field) error {
+	if len(l.fields) == maxFields {
+		return tooMany("strings")
+	}
+	l.fields = append(l.fields, f)
+	return nil
+}
+
+// intern returns path as a string and allocates only for a new one.
+func (l *Locator) intern() (string, error) {
+	if name, ok := l.names[string(l.path)]; ok {
+		return name, nil
+	}
+	if len(l.names) == MaxChannels {
+		return "", tooMany("text channels")
+	}
+	name := string(l.path)
+	l.names[name] = name
+	return name, nil
+}
