@@ -1,15 +1,17 @@
 package sdk
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -190,55 +192,92 @@ func (g guard) readFindings(t *testing.T) []finding {
 	return found
 }
 
-// A model is a scripted model server: the name of the model in the request
-// picks the answer.
+// A model is a running fakellm that counts what it is asked.
 type model struct {
-	*httptest.Server
-	asked   atomic.Int64 // requests seen
-	scripts map[string]script
+	url   string
+	asked *atomic.Int64
 }
 
-// A script is an answer: a JSON body, and the events of the same answer as a
-// stream.
-type script struct {
-	body   string
-	events []string
+// A choice is what the model says in one choice; the members are those of
+// fakellm.Choice.
+type choice struct {
+	Content   string `json:"content,omitempty"`
+	ToolCalls []call `json:"tool_calls,omitempty"`
 }
 
-func newModel(t *testing.T, scripts map[string]script) *model {
+type call struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+// model starts fakellm. The name of the model in a request picks the choices,
+// which are cut into pieces of one to four bytes.
+func (p program) model(t *testing.T, says map[string][]choice) model {
 	t.Helper()
-	m := &model{scripts: scripts}
-	m.Server = httptest.NewServer(http.HandlerFunc(m.answer))
-	t.Cleanup(m.Close)
-	return m
+	dir := t.TempDir()
+	bin, script := filepath.Join(dir, "fakellm"), filepath.Join(dir, "script.json")
+	p.build(t, bin, "./bench/fakellm/cmd/fakellm")
+	models := map[string]any{}
+	for name, choices := range says {
+		models[name] = map[string]any{
+			"choices":  choices,
+			"chunking": map[string]any{"unit": "tokens", "size": 4, "seed": 7},
+		}
+	}
+	text, err := json.Marshal(map[string]any{"models": models})
+	if err == nil {
+		err = os.WriteFile(script, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "-listen", "127.0.0.1:0", "-script", script)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		if err := stop(cmd, ended); err != nil {
+			t.Errorf("fakellm: %v", err)
+		}
+	})
+	if err != nil {
+		t.Fatalf("fakellm: %v", err)
+	}
+	return count(t, strings.TrimSpace(address))
 }
 
-func (m *model) answer(w http.ResponseWriter, r *http.Request) {
-	m.asked.Add(1)
-	var request struct {
-		Model  string
-		Stream bool
+// count puts a counter before a model. It also stands for the model's own
+// check of the key, which has to arrive unchanged.
+func count(t *testing.T, address string) model {
+	t.Helper()
+	target, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
 	}
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(body, &request)
+	m := model{asked: new(atomic.Int64)}
+	pass := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval: -1,
 	}
-	s, ok := m.scripts[request.Model]
-	if err != nil || !ok || r.Header.Get("Authorization") != "Bearer sk-of-nobody" {
-		http.Error(w, `{"error":{"message":"not in the script"}}`, http.StatusTeapot)
-		return
-	}
-	if !request.Stream {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, s.body)
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	for _, event := range s.events {
-		_, _ = io.WriteString(w, "data: "+event+"\n\n")
-		w.(http.Flusher).Flush()
-	}
-	_, _ = io.WriteString(w, "data: [DONE]\n\n")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.asked.Add(1)
+		if r.Header.Get("Authorization") != "Bearer sk-of-nobody" {
+			http.Error(w, `{"error":{"message":"wrong key"}}`, http.StatusUnauthorized)
+			return
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	m.url = server.URL
+	return m
 }
 
 // quote returns s as a JSON string.

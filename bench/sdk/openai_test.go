@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ const (
 func TestOpenAI(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
-	for _, mode := range []string{"observe", "redact", "block"} {
+	for _, mode := range []string{"without", "observe", "redact", "block"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			testMode(t, p, mode)
@@ -31,37 +30,41 @@ func TestOpenAI(t *testing.T) {
 	}
 }
 
+// testMode calls the model through noecho in one of its modes, or without it:
+// then everything leaks, and the test shows that it would see it.
 func testMode(t *testing.T, p program, mode string) {
-	m := newModel(t, map[string]script{
-		"clean":    chatScript(clean),
-		"leak":     chatScript(before + letter + after),
-		"choices":  choicesScript(clean, before+letter+after),
-		"tool":     toolScript(`{"urgent":true,"text":` + quote(letter) + `,"copies":2}`),
-		"old":      completionScript(before + letter + after),
-		"oldclean": completionScript(clean),
+	tool := `{"urgent":true,"text":` + quote(letter) + `,"copies":2}`
+	m := p.model(t, map[string][]choice{
+		"clean":   {{Content: clean}},
+		"leak":    {{Content: before + letter + after}},
+		"choices": {{Content: clean}, {Content: before + letter + after}},
+		"tool":    {{ToolCalls: []call{{Name: "send_letter", Arguments: tool}}}},
 	})
-	s := talk{t: t, guard: p.serve(t, mode, m.URL), model: m, mode: mode}
+	s := talk{t: t, guard: guard{url: m.url}, model: m, mode: mode}
+	if mode != "without" {
+		s.guard = p.serve(t, mode, m.url)
+	}
 
 	s.wantText("clean", clean, "stop")
-	s.wantCompletion("oldclean", clean, "stop")
+	s.wantCompletion("clean", clean, "stop")
 	s.wantFindings(0)
 
 	switch mode {
-	case "observe":
+	case "without", "observe":
 		s.wantText("leak", before+letter+after, "stop")
-		s.wantCompletion("old", before+letter+after, "stop")
-		s.wantTool(`{"urgent":true,"text":`+quote(letter)+`,"copies":2}`, "tool_calls")
-		s.wantChoices(before+letter+after, 1)
+		s.wantCompletion("leak", before+letter+after, "stop")
+		s.wantTool(tool, "tool_calls")
+		s.wantChoices(before+letter+after, keptLogprobs)
 		s.wantFindings(8)
 	case "redact":
 		s.wantText("leak", before+mask+after, "stop")
-		s.wantCompletion("old", before+mask+after, "stop")
+		s.wantCompletion("leak", before+mask+after, "stop")
 		s.wantTool(`{"urgent":true,"text":"`+mask+`","copies":2}`, "tool_calls")
-		s.wantChoices(before+mask+after, 0)
+		s.wantChoices(before+mask+after, droppedLogprobs)
 		s.wantFindings(8)
 	case "block":
 		s.wantBlocked("leak")
-		s.wantBlockedCompletion("old")
+		s.wantBlockedCompletion("leak")
 	}
 }
 
@@ -69,9 +72,18 @@ func testMode(t *testing.T, p program, mode string) {
 type talk struct {
 	t     *testing.T
 	guard guard
-	model *model
+	model model
 	mode  string
 }
+
+// logprobs says whether a text that leaks keeps the probabilities of its
+// tokens, which repeat it.
+type logprobs int
+
+const (
+	keptLogprobs logprobs = iota
+	droppedLogprobs
+)
 
 func (s talk) params(model string) openai.ChatCompletionNewParams {
 	return openai.ChatCompletionNewParams{
@@ -96,21 +108,19 @@ type streamed struct {
 	texts   map[int64]string
 	finish  map[int64]string
 	tool    string
-	tokens  map[int64]int // logprobs read, by choice
-	chunks  int
+	tokens  map[int64]string // of the logprobs, joined, by choice
 	failure error
 }
 
 func (s talk) stream(params openai.ChatCompletionNewParams) streamed {
-	got := streamed{texts: map[int64]string{}, finish: map[int64]string{}, tokens: map[int64]int{}}
+	got := streamed{texts: map[int64]string{}, finish: map[int64]string{}, tokens: map[int64]string{}}
 	client := s.guard.client()
 	stream := client.Chat.Completions.NewStreaming(deadline(s.t), params)
 	defer stream.Close()
 	for stream.Next() {
-		got.chunks++
 		for _, choice := range stream.Current().Choices {
 			got.texts[choice.Index] += choice.Delta.Content
-			got.tokens[choice.Index] += len(choice.Logprobs.Content)
+			got.tokens[choice.Index] += joined(choice.Logprobs.Content)
 			for _, call := range choice.Delta.ToolCalls {
 				got.tool += call.Function.Arguments
 			}
@@ -134,7 +144,7 @@ func (s talk) wantText(model, want, finish string) {
 		if got := answer.Choices[0]; got.Message.Content != want || got.FinishReason != finish {
 			s.t.Errorf("chat %s: %q (%s), want %q", model, got.Message.Content, got.FinishReason, want)
 		}
-		if answer.Usage.TotalTokens != 30 {
+		if answer.Usage.CompletionTokens == 0 {
 			s.t.Errorf("chat %s: usage %+v", model, answer.Usage)
 		}
 	})
@@ -171,37 +181,56 @@ func (s talk) wantTool(want, finish string) {
 }
 
 // wantChoices asks for two answers with logprobs: the first is clean and keeps
-// its logprobs, the second leaks. tokens is 1 if it keeps its logprobs too.
-func (s talk) wantChoices(leaked string, tokens int) {
+// its logprobs, the second leaks.
+func (s talk) wantChoices(leaked string, probs logprobs) {
 	s.t.Helper()
 	params := s.params("choices")
 	params.N, params.Logprobs = openai.Int(2), openai.Bool(true)
 	client := s.guard.client()
+	check := func(what, first, firstTokens, second, secondTokens string) {
+		s.t.Helper()
+		if first != clean || firstTokens != clean {
+			s.t.Errorf("first of %s: %q, tokens %q", what, first, firstTokens)
+		}
+		kept := secondTokens == before+letter+after
+		if second != leaked || kept != (probs == keptLogprobs) || !kept && sharesWords(secondTokens, letter) {
+			s.t.Errorf("second of %s: %q, tokens %q", what, second, secondTokens)
+		}
+	}
 	s.once("choices", func() {
 		answer, err := client.Chat.Completions.New(deadline(s.t), params)
 		if err != nil || len(answer.Choices) != 2 {
 			s.t.Fatalf("choices: %v", err)
 		}
 		first, second := answer.Choices[0], answer.Choices[1]
-		if first.Message.Content != clean || len(first.Logprobs.Content) != len(pieces(clean)) || first.Logprobs.Content[0].Logprob != -0.25 {
-			s.t.Errorf("first of two: %q, %d logprobs", first.Message.Content, len(first.Logprobs.Content))
-		}
-		if second.Message.Content != leaked || (len(second.Logprobs.Content) > 0) != (tokens > 0) {
-			s.t.Errorf("second of two: %q, %d logprobs", second.Message.Content, len(second.Logprobs.Content))
-		}
+		check("two", first.Message.Content, joined(first.Logprobs.Content), second.Message.Content, joined(second.Logprobs.Content))
 	})
 	s.once("streamed choices", func() {
 		got := s.stream(params)
-		if got.failure != nil || got.texts[0] != clean || got.texts[1] != leaked {
-			s.t.Errorf("streamed choices: %q and %q, %v", got.texts[0], got.texts[1], got.failure)
+		if got.failure != nil {
+			s.t.Errorf("streamed choices: %v", got.failure)
 		}
-		if got.tokens[0] != len(pieces(clean)) {
-			s.t.Errorf("first of two, streamed: %d logprobs, want %d", got.tokens[0], len(pieces(clean)))
-		}
-		if all := len(pieces(before + letter + after)); tokens > 0 && got.tokens[1] != all || got.tokens[1] > all {
-			s.t.Errorf("second of two, streamed: %d logprobs of %d", got.tokens[1], all)
-		}
+		check("two, streamed", got.texts[0], got.tokens[0], got.texts[1], got.tokens[1])
 	})
+}
+
+// joined is the text that the probabilities of tokens repeat.
+func joined(tokens []openai.ChatCompletionTokenLogprob) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteString(t.Token)
+	}
+	return b.String()
+}
+
+// sharesWords reports whether text holds any long word of secret.
+func sharesWords(text, secret string) bool {
+	for word := range strings.FieldsSeq(secret) {
+		if len(word) > 4 && strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s talk) wantCompletion(model, want, finish string) {
@@ -304,6 +333,9 @@ func (s talk) wantRefusal(what string, err error) {
 // wantFindings waits for n findings and checks that there are no more.
 func (s talk) wantFindings(n int) []finding {
 	s.t.Helper()
+	if s.mode == "without" {
+		return nil
+	}
 	found := s.guard.findings(s.t, n)
 	if len(found) != n {
 		s.t.Errorf("%d findings, want %d: %+v", len(found), n, found)
@@ -316,86 +348,4 @@ func (s talk) wantFindings(n int) []finding {
 		}
 	}
 	return found
-}
-
-// pieces cuts a text as a model's tokens would: a few bytes each, words
-// divided.
-func pieces(text string) []string {
-	var cut []string
-	for n := 3; len(text) > 0; n = n%7 + 1 {
-		n = min(n, len(text))
-		cut, text = append(cut, text[:n]), text[n:]
-	}
-	return cut
-}
-
-const (
-	usage = `"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}`
-	head  = `{"id":"chatcmpl-1","object":"chat.completion","created":1760000000,"model":"m",`
-	chunk = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1760000000,"model":"m",`
-	old   = `{"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"m",`
-)
-
-func chatScript(text string) script {
-	s := script{body: head + `"choices":[{"index":0,"message":{"role":"assistant","content":` + quote(text) + `,"refusal":null},"logprobs":null,"finish_reason":"stop"}],` + usage + `}`}
-	s.events = append(s.events, chunk+`"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`)
-	for _, piece := range pieces(text) {
-		s.events = append(s.events, chunk+`"choices":[{"index":0,"delta":{"content":`+quote(piece)+`},"finish_reason":null}]}`)
-	}
-	s.events = append(s.events,
-		chunk+`"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`,
-		chunk+`"choices":[],`+usage+`}`)
-	return s
-}
-
-func logprob(piece string) string {
-	return `{"token":` + quote(piece) + `,"logprob":-0.25,"bytes":null,"top_logprobs":[]}`
-}
-
-func choicesScript(texts ...string) script {
-	var s script
-	var whole []string
-	longest := 0
-	for i, text := range texts {
-		var tokens []string
-		for _, piece := range pieces(text) {
-			tokens = append(tokens, logprob(piece))
-		}
-		longest = max(longest, len(tokens))
-		whole = append(whole, fmt.Sprintf(`{"index":%d,"message":{"role":"assistant","content":%s,"refusal":null},"logprobs":{"content":[%s],"refusal":null},"finish_reason":"stop"}`,
-			i, quote(text), strings.Join(tokens, ",")))
-		s.events = append(s.events, fmt.Sprintf(chunk+`"choices":[{"index":%d,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`, i))
-	}
-	s.body = head + `"choices":[` + strings.Join(whole, ",") + `],` + usage + `}`
-	for n := range longest {
-		for i, text := range texts {
-			if p := pieces(text); n < len(p) {
-				s.events = append(s.events, fmt.Sprintf(chunk+`"choices":[{"index":%d,"delta":{"content":%s},"logprobs":{"content":[%s],"refusal":null},"finish_reason":null}]}`,
-					i, quote(p[n]), logprob(p[n])))
-			}
-		}
-	}
-	for i := range texts {
-		s.events = append(s.events, fmt.Sprintf(chunk+`"choices":[{"index":%d,"delta":{},"finish_reason":"stop"}]}`, i))
-	}
-	return s
-}
-
-func toolScript(arguments string) script {
-	s := script{body: head + `"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"send_letter","arguments":` + quote(arguments) + `}}]},"finish_reason":"tool_calls"}],` + usage + `}`}
-	s.events = append(s.events, chunk+`"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"send_letter","arguments":""}}]},"finish_reason":null}]}`)
-	for _, piece := range pieces(arguments) {
-		s.events = append(s.events, chunk+`"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":`+quote(piece)+`}}]},"finish_reason":null}]}`)
-	}
-	s.events = append(s.events, chunk+`"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}`)
-	return s
-}
-
-func completionScript(text string) script {
-	s := script{body: old + `"choices":[{"index":0,"text":` + quote(text) + `,"logprobs":null,"finish_reason":"stop"}],` + usage + `}`}
-	for _, piece := range pieces(text) {
-		s.events = append(s.events, old+`"choices":[{"index":0,"text":`+quote(piece)+`,"logprobs":null,"finish_reason":null}]}`)
-	}
-	s.events = append(s.events, old+`"choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop"}]}`)
-	return s
 }
