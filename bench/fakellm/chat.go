@@ -1,0 +1,290 @@
+package fakellm
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"strconv"
+)
+
+// What a real server makes up for every answer is constant here: an answer
+// depends on the request and the script alone, so two of them can be compared
+// byte for byte.
+const (
+	chatID       = "chatcmpl-fake"
+	completionID = "cmpl-fake"
+	created      = 1700000000
+	probability  = -0.125 // the logarithm of every token's
+)
+
+// literal is a JSON value that is written as it stands.
+type literal = json.RawMessage
+
+// answer is a chat completion or one chunk of it; also a completion.
+type answer struct {
+	ID      string  `json:"id"`
+	Object  string  `json:"object"`
+	Created int64   `json:"created"`
+	Model   string  `json:"model"`
+	Choices []any   `json:"choices"`
+	Usage   literal `json:"usage,omitempty"`
+}
+
+type chatDelta struct {
+	Index        int     `json:"index"`
+	Delta        delta   `json:"delta"`
+	Logprobs     *tokens `json:"logprobs"`
+	FinishReason *string `json:"finish_reason"`
+}
+
+type delta struct {
+	Role             string     `json:"role,omitempty"`
+	Content          literal    `json:"content,omitempty"`
+	ReasoningContent literal    `json:"reasoning_content,omitempty"`
+	Reasoning        literal    `json:"reasoning,omitempty"`
+	Refusal          literal    `json:"refusal,omitempty"`
+	ToolCalls        []toolCall `json:"tool_calls,omitempty"`
+}
+
+type toolCall struct {
+	Index    *int    `json:"index,omitempty"` // in streams only
+	ID       string  `json:"id,omitempty"`
+	Type     string  `json:"type,omitempty"`
+	Function toolUse `json:"function"`
+}
+
+type toolUse struct {
+	Name      string  `json:"name,omitempty"`
+	Arguments literal `json:"arguments"`
+}
+
+type chatChoice struct {
+	Index        int     `json:"index"`
+	Message      reply   `json:"message"`
+	Logprobs     *tokens `json:"logprobs"`
+	FinishReason string  `json:"finish_reason"`
+}
+
+type reply struct {
+	Role             string     `json:"role"`
+	Content          literal    `json:"content"`
+	Refusal          literal    `json:"refusal"`
+	ReasoningContent literal    `json:"reasoning_content,omitempty"`
+	Reasoning        literal    `json:"reasoning,omitempty"`
+	ToolCalls        []toolCall `json:"tool_calls,omitempty"`
+}
+
+// tokens are the probabilities of a chat answer.
+type tokens struct {
+	Content []entry `json:"content"`
+	Refusal []entry `json:"refusal"`
+}
+
+type entry struct {
+	Token   literal `json:"token"`
+	Logprob float64 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
+	Top     []entry `json:"top_logprobs,omitempty"`
+}
+
+// logprob is the entry of one piece of text with top alternatives.
+func logprob(text string, e Escape, top int) entry {
+	one := func(text string) entry {
+		t := entry{Token: quote(text, e), Logprob: probability}
+		for _, b := range []byte(text) {
+			t.Bytes = append(t.Bytes, int(b))
+		}
+		return t
+	}
+	t := one(text)
+	for i := range top {
+		alt := text
+		if i > 0 {
+			alt = "~" + strconv.Itoa(i)
+		}
+		t.Top = append(t.Top, one(alt))
+	}
+	return t
+}
+
+// encode writes a JSON value as servers do, without escaping for HTML.
+func encode(v any) []byte {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("fakellm: internal error: " + err.Error()) // our own types always encode
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
+// generation is one answer to one request.
+type generation struct {
+	req    *request
+	script Script
+	spoken int // pieces of text so far, as usage counts them
+}
+
+// choice returns the parts of choice i.
+func (g *generation) choice(i int) iter.Seq[part] {
+	var c Choice
+	if n := len(g.script.Choices); n > 0 {
+		c = g.script.Choices[i%n]
+	}
+	giant := int64(0)
+	if i == 0 {
+		giant = g.script.Giant
+	}
+	return c.parts(&g.script, giant, g.req.limit())
+}
+
+// choices returns the parts of all choices.
+func (g *generation) choices() []iter.Seq[part] {
+	all := make([]iter.Seq[part], g.req.choices())
+	for i := range all {
+		all[i] = g.choice(i)
+	}
+	return all
+}
+
+func (g *generation) quote(text string) literal { return quote(text, g.script.Escape) }
+
+// usage is the usage member of the whole answer.
+func (g *generation) usage() literal {
+	in := g.req.words()
+	return encode(struct {
+		Prompt     int `json:"prompt_tokens"`
+		Completion int `json:"completion_tokens"`
+		Total      int `json:"total_tokens"`
+	}{in, g.spoken, in + g.spoken})
+}
+
+// chatStream returns the messages of a streamed chat answer, without [DONE].
+func (g *generation) chatStream() iter.Seq[[]byte] {
+	out := answer{ID: chatID, Object: "chat.completion.chunk", Created: created, Model: g.req.Model}
+	if g.req.StreamOptions.IncludeUsage {
+		out.Usage = literal("null")
+	}
+	return func(yield func([]byte) bool) {
+		for i, p := range turns(g.choices()) {
+			out.Choices = []any{g.chatDelta(i, p)}
+			if !yield(encode(out)) {
+				return
+			}
+		}
+		if g.req.StreamOptions.IncludeUsage {
+			out.Choices, out.Usage = []any{}, g.usage()
+			yield(encode(out))
+		}
+	}
+}
+
+func (g *generation) chatDelta(index int, p part) chatDelta {
+	c := chatDelta{Index: index}
+	text := g.quote(p.text)
+	if p.kind != partRole && p.kind != partFinish && p.kind != partCall {
+		g.spoken++
+	}
+	switch p.kind {
+	case partRole:
+		c.Delta.Role, c.Delta.Content = "assistant", literal(`""`)
+	case partReasoning:
+		c.Delta.ReasoningContent, c.Delta.Reasoning = g.reasoning(text)
+	case partContent:
+		c.Delta.Content = text
+		c.Logprobs = g.probabilities(p)
+	case partRefusal:
+		c.Delta.Refusal = text
+		c.Logprobs = g.probabilities(p)
+	case partCall:
+		c.Delta.ToolCalls = []toolCall{{Index: &p.tool, ID: callID(index, p.tool), Type: "function", Function: toolUse{Name: p.text, Arguments: literal(`""`)}}}
+	case partArgs:
+		c.Delta.ToolCalls = []toolCall{{Index: &p.tool, Function: toolUse{Arguments: text}}}
+	case partFinish:
+		c.FinishReason = &p.text
+	}
+	return c
+}
+
+// reasoning puts the text under the names that the script chooses.
+func (g *generation) reasoning(text literal) (asContent, plain literal) {
+	switch g.script.ReasoningAs {
+	case "reasoning":
+		return nil, text
+	case "both":
+		return text, text
+	default:
+		return text, nil
+	}
+}
+
+func (g *generation) probabilities(p part) *tokens {
+	top := g.req.top()
+	if top < 0 {
+		return nil
+	}
+	one := []entry{logprob(p.text, g.script.Escape, top)}
+	if p.kind == partRefusal {
+		return &tokens{Refusal: one}
+	}
+	return &tokens{Content: one}
+}
+
+func callID(choice, tool int) string {
+	return "call_" + strconv.Itoa(choice) + "_" + strconv.Itoa(tool)
+}
+
+// chatBody returns a chat answer in one piece.
+func (g *generation) chatBody() []byte {
+	out := answer{ID: chatID, Object: "chat.completion", Created: created, Model: g.req.Model, Choices: []any{}}
+	for i, c := range g.choices() {
+		out.Choices = append(out.Choices, g.chatChoice(i, c))
+	}
+	out.Usage = g.usage()
+	return encode(out)
+}
+
+func (g *generation) chatChoice(index int, parts iter.Seq[part]) chatChoice {
+	text := map[partKind]string{}
+	var args []string
+	var probs *tokens
+	c := chatChoice{Index: index, Message: reply{Role: "assistant", Content: literal("null"), Refusal: literal("null")}}
+	for p := range parts {
+		text[p.kind] += p.text
+		switch p.kind {
+		case partContent, partRefusal:
+			probs = probs.join(g.probabilities(p))
+		case partCall:
+			c.Message.ToolCalls = append(c.Message.ToolCalls, toolCall{ID: callID(index, p.tool), Type: "function", Function: toolUse{Name: p.text}})
+			args = append(args, "")
+			continue
+		case partArgs:
+			args[p.tool] += p.text
+		case partRole, partFinish:
+			continue
+		}
+		g.spoken++
+	}
+	c.Logprobs, c.FinishReason = probs, text[partFinish]
+	if s := text[partContent]; s != "" || len(args) == 0 && text[partRefusal] == "" {
+		c.Message.Content = g.quote(s)
+	}
+	if s := text[partRefusal]; s != "" {
+		c.Message.Refusal = g.quote(s)
+	}
+	if s := text[partReasoning]; s != "" {
+		c.Message.ReasoningContent, c.Message.Reasoning = g.reasoning(g.quote(s))
+	}
+	for i, s := range args {
+		c.Message.ToolCalls[i].Function.Arguments = g.quote(s)
+	}
+	return c
+}
+
+// join appends the entries of u.
+func (t *tokens) join(u *tokens) *tokens {
+	if t == nil || u == nil {
+		return u
+	}
+	return &tokens{Content: append(t.Content, u.Content...), Refusal: append(t.Refusal, u.Refusal...)}
+}

@@ -1,0 +1,112 @@
+// Command fakellm serves scripted answers over the OpenAI protocol, so that a
+// benchmark or a demonstration has a model server on a machine without one.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"noecho/bench/fakellm"
+)
+
+const usage = `usage: fakellm [-listen ADDRESS] [-script FILE | -text FILE [-unit UNIT] [-size N] [-seed N] [-pace TIME]]
+
+fakellm serves /v1/chat/completions, /v1/completions, /v1/models and /health and
+recites a text to whoever asks. -script reads a JSON file that chooses answers by
+model or prompt and makes things go wrong; its members are those of the Go type
+fakellm.Config. -text is the short way: one file, said to everybody.
+
+It prints its base URL on the standard output once it listens, and ends on
+Ctrl-C.
+
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "fakellm:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("fakellm", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	listen := flags.String("listen", "127.0.0.1:8000", "`address` to listen on")
+	script := flags.String("script", "", "JSON `file` with a fakellm.Config")
+	text := flags.String("text", "", "`file` to recite")
+	unit := flags.String("unit", "words", "what a message holds: words, tokens, chars, utf16, or empty for everything")
+	size := flags.Int("size", 0, "`number` of units in a message; for tokens, bytes")
+	seed := flags.Uint64("seed", 0, "if not 0, draw sizes of 1 to -size from this `number`")
+	pace := flags.Duration("pace", 0, "`time` before every message")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	cfg, err := load(*script, *text)
+	if err != nil {
+		return err
+	}
+	if *text != "" {
+		cfg.Default.Chunking = fakellm.Chunking{Unit: fakellm.Unit(*unit), Size: *size, Seed: *seed}
+		cfg.Default.Pace = fakellm.Duration(*pace)
+	}
+	return serve(ctx, cfg, *listen, stdout)
+}
+
+// load makes the configuration of one of two files.
+func load(script, text string) (fakellm.Config, error) {
+	var cfg fakellm.Config
+	switch {
+	case (script == "") == (text == ""):
+		return cfg, errors.New("give either -script or -text")
+	case text != "":
+		words, err := os.ReadFile(text)
+		if err != nil {
+			return cfg, err
+		}
+		say := fakellm.Say(string(words))
+		cfg.Default = &say
+		return cfg, nil
+	default:
+		f, err := os.Open(script)
+		if err != nil {
+			return cfg, err
+		}
+		defer f.Close()
+		d := json.NewDecoder(f)
+		d.DisallowUnknownFields()
+		if err := d.Decode(&cfg); err != nil {
+			return cfg, fmt.Errorf("read %s: %w", script, err)
+		}
+		return cfg, nil
+	}
+}
+
+func serve(ctx context.Context, cfg fakellm.Config, listen string, stdout io.Writer) error {
+	s, err := fakellm.New(cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.Start(listen); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, s.URL())
+	<-ctx.Done()
+	return s.Close()
+}
