@@ -4,6 +4,7 @@
 GO       ?= go
 VERSION  ?= dev
 FUZZTIME ?= 20s
+PKG      ?= ./...
 TOOL     := $(GO) tool -modfile=tools/go.mod
 
 # One way to build the program; the Dockerfile uses the same words and a test
@@ -89,8 +90,9 @@ fuzz: ## Fuzz every target for FUZZTIME (20s).
 	tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run every benchmark once, so that none rots.
+bench: build ## Run every benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) run ./bench/latency -requests 3 -words 50 -corpus 1
 
 .PHONY: cross
 cross: ## Compile for the other platforms.
@@ -132,10 +134,14 @@ stages: # For .ci/run.
 ##
 
 .PHONY: bench-record
-bench-record: ## Measure ten times into bench/results and print the summary.
+bench-record: ## Measure PKG (./...) ten times into bench/results and print the summary.
 	@mkdir -p bench/results
-	$(GO) test -run '^$$' -bench . -count 10 ./... | tee bench/results/$(VERSION).txt
+	$(GO) test -run '^$$' -bench . -count 10 $(PKG) | tee bench/results/$(VERSION).txt
 	$(TOOL) benchstat bench/results/$(VERSION).txt
+
+.PHONY: latency
+latency: build ## Measure what noecho adds to an answer over loopback.
+	$(GO) run ./bench/latency
 
 .PHONY: docker
 docker: ## Build the image; needs a Docker engine.

@@ -59,6 +59,7 @@ var house = []floor{
 	},
 	{pkg: "bench/fakellm"},
 	{pkg: "bench/fakellm/cmd/fakellm", ours: []string{"bench/fakellm"}},
+	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
 		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "index/corpus", "ngram", "bench/fakellm"},

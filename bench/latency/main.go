@@ -1,0 +1,99 @@
+// Command latency measures what noecho adds to an answer. It asks the same
+// scripted model directly and through noecho, one right after the other and in
+// changing order, so that whatever else the machine does falls on both.
+//
+// It knows how to start noecho and how to read a stream with a clock beside it.
+// It talks to loopback only, and to nothing that it did not start itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+const usage = `usage: latency [-noecho FILE] [-mode MODE] [-requests N] [-parallel N] [-words N] [-corpus MIB]
+
+latency builds an index of invented text, starts bench/fakellm and noecho before
+it, and asks for the same clean answer directly and through noecho. It prints
+quantiles in microseconds: to the first word of a stream, to its end, and of an
+answer in one piece.
+
+`
+
+// options is what to measure.
+type options struct {
+	noecho   string
+	mode     string
+	requests int // of each kind, to each side
+	parallel int // callers at a time
+	words    int // in an answer
+	corpus   int // MiB of text in the index
+}
+
+// bounds keep a slip of the finger from becoming an attack on this machine.
+func (o *options) check() error {
+	switch {
+	case o.requests < 1 || o.requests > 100_000:
+		return errors.New("-requests must be 1 to 100000")
+	case o.parallel < 1 || o.parallel > 256:
+		return errors.New("-parallel must be 1 to 256")
+	case o.words < 1 || o.words > 100_000:
+		return errors.New("-words must be 1 to 100000")
+	case o.corpus < 1 || o.corpus > 4096:
+		return errors.New("-corpus must be 1 to 4096")
+	}
+	return nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "latency:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("latency", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.noecho, "noecho", "bin/noecho", "the program, a `file`")
+	flags.StringVar(&o.mode, "mode", "redact", "redact, block or observe")
+	flags.IntVar(&o.requests, "requests", 300, "`number` of requests of each kind to each side")
+	flags.IntVar(&o.parallel, "parallel", 1, "`number` of callers at a time")
+	flags.IntVar(&o.words, "words", 300, "`number` of words in an answer, each one a message")
+	flags.IntVar(&o.corpus, "corpus", 16, "size of the indexed text in `MiB`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	rig, err := newRig(ctx, &o, stderr)
+	if err != nil {
+		return err
+	}
+	defer rig.close()
+	found, err := rig.measure(ctx, &o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s %s/%s, %d CPUs; %s, %d × %d words, %d callers, %d MiB indexed\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.mode, o.requests, o.words, o.parallel, o.corpus)
+	return found.print(stdout)
+}
