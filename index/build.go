@@ -1,0 +1,297 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+// Building reads the corpus twice. The first pass counts distinct grams with
+// sketches, which sizes the filters; the second one sets bits. Both use all
+// cores, and neither depends on the order of the inputs or on which core saw
+// what: the same inputs give the same bytes. If the filters are larger than the
+// memory allowed, they are built stripe by stripe, with a pass for each.
+
+// DefaultMemory bounds the memory of a build in bytes.
+const DefaultMemory = 2 << 30
+
+// perWorker is what a worker takes besides its share of the lists: blocks of
+// text, their words and grams, sketches.
+const perWorker = 8 << 20
+
+// BuildOptions says what to build. Out and Inputs are required.
+type BuildOptions struct {
+	Out      string
+	Inputs   []string // files, folders, patterns, or corpus.Stdin
+	Corpus   corpus.Options
+	Stdin    io.Reader
+	N        int      // words in a window; 0: ngram.DefaultN
+	Dataset  string   // one name for all inputs; empty: each argument's own
+	Labels   []string // of the datasets
+	Model    string   // the model the index is bound to
+	Exclude  []string // files whose windows are left out
+	Capacity uint64   // distinct windows to size the filters for; 0: count them
+	Memory   int64    // bytes; 0: DefaultMemory
+	Workers  int      // 0: one a core
+	Builder  string   // the version of the program
+
+	Strict   bool              // the first bad record ends the build
+	Progress *Progress         // may be nil
+	Notice   func(note string) // may be nil; called by one goroutine at a time
+}
+
+// Result is what a build made.
+type Result struct {
+	Info     Info
+	Manifest *Manifest
+	Passes   int
+}
+
+// A NoWindowsError is returned by a build that found nothing to index.
+type NoWindowsError struct{ NotIndexed NotIndexed }
+
+func (e *NoWindowsError) Error() string {
+	return "nothing to index: no text of the inputs has enough words for a window"
+}
+
+// A BadRecordError ends a strict build.
+type BadRecordError struct{ Record *corpus.BadRecord }
+
+func (e *BadRecordError) Error() string { return "bad record: " + e.Record.Error() }
+
+func (e *BadRecordError) Unwrap() error { return e.Record }
+
+// builder is one build.
+type builder struct {
+	o       BuildOptions
+	spec    ngram.Spec
+	sources []*source
+	exclude map[uint64]struct{}
+	mu      sync.Mutex // around o.Notice
+}
+
+// Build reads the inputs and writes an index of them to o.Out. The file appears
+// there complete and durable, or not at all: on an error, and when ctx ends,
+// what stood there before stands there still.
+func Build(ctx context.Context, o BuildOptions) (*Result, error) {
+	o.setDefaults()
+	spec, err := ngram.NewSpec(o.N, ngram.XXH64)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{o: o, spec: spec}
+	out, err := newPending(o.Out)
+	if err != nil {
+		return nil, err
+	}
+	defer out.abort()
+	m := &Manifest{Model: o.Model, Builder: o.Builder}
+	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus); err != nil {
+		return nil, err
+	}
+	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {
+		return nil, err
+	}
+	defer b.close()
+	return b.build(ctx, out, m)
+}
+
+// setDefaults replaces zero values.
+func (o *BuildOptions) setDefaults() {
+	if o.N == 0 {
+		o.N = ngram.DefaultN
+	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	if len(o.Corpus.Roles) == 0 {
+		o.Corpus.Roles = corpus.DefaultRoles()
+	}
+	if o.Corpus.Format == "" {
+		o.Corpus.Format = corpus.Auto
+	}
+}
+
+// find looks for the inputs and returns how many files it skipped.
+func (b *builder) find() (skipped uint64, err error) {
+	inputs, left, err := corpus.Find(b.o.Inputs, b.o.Stdin, b.o.Corpus)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range left {
+		b.note("%s: skipped: %s", s.Path, s.Reason)
+	}
+	if len(inputs) == 0 {
+		return 0, errors.New("no input holds text")
+	}
+	for _, in := range inputs {
+		s := &source{Input: in}
+		if in.Path == corpus.Stdin && b.o.Capacity == 0 {
+			if s.spool, err = newSpool(); err != nil {
+				return 0, err
+			}
+		}
+		b.sources = append(b.sources, s)
+	}
+	b.noteFormats()
+	return uint64(len(left)), nil
+}
+
+// noteFormats says how inputs are read of which no format was named.
+func (b *builder) noteFormats() {
+	const most = 8
+	decided := slices.DeleteFunc(slices.Clone(b.sources), func(s *source) bool { return !s.Decided })
+	if len(decided) <= most {
+		for _, s := range decided {
+			b.note("%v", &s.Input)
+		}
+		return
+	}
+	count := map[corpus.Format]int{}
+	for _, s := range decided {
+		count[s.Format]++
+	}
+	for _, f := range corpus.Formats() {
+		if count[f] > 0 {
+			b.note("%d files read as %s", count[f], f)
+		}
+	}
+}
+
+// close drops what the build keeps outside the output.
+func (b *builder) close() {
+	for _, s := range b.sources {
+		s.spool.close()
+	}
+}
+
+// note tells the caller something that a reader of the output wants to know.
+func (b *builder) note(format string, args ...any) {
+	if b.o.Notice == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.o.Notice(fmt.Sprintf(format, args...))
+}
+
+// bad reports a bad record, once for all passes.
+func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
+	if b.o.Strict {
+		return &BadRecordError{Record: r}
+	}
+	if p.first {
+		b.note("%v", r)
+	}
+	return nil
+}
+
+// build does the passes and writes the file.
+func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result, error) {
+	budget := b.o.Memory - int64(b.o.Workers)*perWorker
+	if budget < 4*chunkLen {
+		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow %d or more",
+			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*chunkLen)
+	}
+	sizes, first := givenCapacities(b.o.Capacity), (*tally)(nil)
+	if b.o.Capacity == 0 {
+		var err error
+		if sizes, first, err = b.count(ctx); err != nil {
+			return nil, err
+		}
+	}
+	p, err := newPlan(b.o.N, sizes)
+	if err != nil {
+		return nil, err
+	}
+	// A quarter of a stripe's size goes to the lists of bits.
+	stripes := p.stripes(uint64(budget) / 5 * 4)
+	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
+		return nil, err
+	}
+	all := first.sum()
+	b.describe(m, first, sizes)
+	payload, err := m.encode()
+	if err != nil {
+		return nil, fmt.Errorf("write manifest: %w", err)
+	}
+	h := &header{
+		n: uint32(b.o.N), norm: ngram.NormVersion, unicode: ngram.UnicodeVersion, suite: b.spec.Suite.ID(),
+		capacity: sizes.windows, records: all.Records, segments: all.Segments, words: all.Words, windows: first.windows,
+	}
+	if err := p.finish(out, h, payload); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := out.commit(); err != nil {
+		return nil, err
+	}
+	passes := len(stripes)
+	if b.o.Capacity == 0 {
+		passes++
+	}
+	return &Result{Info: newInfo(h), Manifest: m, Passes: passes}, nil
+}
+
+// count is the first pass.
+func (b *builder) count(ctx context.Context) (capacities, *tally, error) {
+	counters := make([]*counter, b.o.Workers)
+	p := &pass{b: b, first: true}
+	for i := range counters {
+		c, err := newCounter()
+		if err != nil {
+			return capacities{}, nil, err
+		}
+		counters[i] = c
+		p.sinks = append(p.sinks, c)
+	}
+	b.startPass(1)
+	t, err := p.run(ctx)
+	if err != nil {
+		return capacities{}, nil, err
+	}
+	for _, s := range b.sources {
+		if s.spool != nil {
+			s.spool.full = true
+		}
+	}
+	if t.windows == 0 {
+		return capacities{}, nil, &NoWindowsError{NotIndexed: t.not}
+	}
+	for _, c := range counters[1:] {
+		if err := counters[0].merge(c); err != nil {
+			return capacities{}, nil, err
+		}
+	}
+	return counters[0].capacities(), t, nil
+}
+
+// startPass tells how far the build is.
+func (b *builder) startPass(n int64) {
+	total := int64(0)
+	for _, s := range b.sources {
+		if s.Size < 0 && (s.spool == nil || !s.spool.full) {
+			total = 0
+			break
+		}
+		total += max(0, s.Size)
+	}
+	b.o.Progress.Bytes.Store(0)
+	b.o.Progress.Total.Store(total)
+	b.o.Progress.Pass.Store(n)
+}

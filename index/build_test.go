@@ -1,0 +1,228 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+// mtime is the modification time of test inputs: it is part of the manifest.
+var mtime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// writeInput writes a file with a fixed modification time.
+func writeInput(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, mtime, mtime); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// prose returns that many words of made-up text.
+func prose(seed uint64, words int) string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var b strings.Builder
+	for i := range words {
+		if i > 0 {
+			b.WriteByte(" \n"[min(1, r.IntN(12)/11)])
+		}
+		fmt.Fprintf(&b, "w%d", r.IntN(5000))
+	}
+	return b.String()
+}
+
+// windowsOf returns the hashes of all windows of a text, by the plainest means
+// there are.
+func windowsOf(t testing.TB, spec ngram.Spec, text string) []ngram.Hash {
+	t.Helper()
+	return gramsOf(spec, text, spec.N)
+}
+
+// gramsOf returns the hashes of all k-grams of a text.
+func gramsOf(spec ngram.Spec, text string, k int) []ngram.Hash {
+	s := ngram.NewScanner(spec.Suite)
+	words := s.Append(nil, []byte(text))
+	words = s.Finish(words)
+	var out []ngram.Hash
+	for i := 0; i+k <= len(words); i++ {
+		p := uint64(0)
+		for _, w := range words[i : i+k] {
+			p = ngram.Roll(p, w.Hash)
+		}
+		out = append(out, ngram.Gram(0, p, k))
+	}
+	return out
+}
+
+// mustBuild builds an index and opens it.
+func mustBuild(t testing.TB, o BuildOptions) (*Index, *Result) {
+	t.Helper()
+	if o.Out == "" {
+		o.Out = filepath.Join(t.TempDir(), "out.nidx")
+	}
+	res, err := Build(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ix, err := Open(o.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ix.Close() })
+	return ix, res
+}
+
+func TestBuildHoldsEveryWindow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var inputs, texts []string
+	for i := range 7 {
+		text := prose(uint64(i), 100+4000*i)
+		texts = append(texts, text)
+		inputs = append(inputs, writeInput(t, filepath.Join(dir, fmt.Sprintf("%d.txt", i)), text))
+	}
+	var rows strings.Builder
+	for i := range 500 {
+		text := prose(uint64(1000+i), 5+i%60)
+		texts = append(texts, text)
+		fmt.Fprintf(&rows, `{"messages":[{"role":"user","content":"hello"},{"role":"assistant","content":%q}]}`+"\n", text)
+	}
+	inputs = append(inputs, writeInput(t, filepath.Join(dir, "rows.jsonl"), rows.String()))
+	ix, _ := mustBuild(t, BuildOptions{Inputs: inputs})
+	for _, text := range texts {
+		windows := windowsOf(t, ix.Spec(), text)
+		for i, h := range windows {
+			if !ix.Window(h) {
+				t.Fatalf("window %d is not in the index", i)
+			}
+		}
+		if len(windows) == 0 {
+			continue
+		}
+		for _, h := range gramsOf(ix.Spec(), text, 4) {
+			if !ix.Gate4(h) {
+				t.Fatal("a 4-gram is not in its gate")
+			}
+		}
+		for _, h := range gramsOf(ix.Spec(), text, 2) {
+			if !ix.Gate2(h) {
+				t.Fatal("a 2-gram is not in its gate")
+			}
+		}
+	}
+}
+
+func TestBuildIsDeterministic(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var inputs []string
+	for i := range 5 {
+		inputs = append(inputs, writeInput(t, filepath.Join(dir, fmt.Sprintf("%d.txt", i)), prose(uint64(i), 20000)))
+	}
+	reversed := []string{inputs[4], inputs[3], inputs[2], inputs[1], inputs[0], inputs[2]}
+	var want []byte
+	for _, o := range []BuildOptions{
+		{Inputs: inputs, Workers: 1},
+		{Inputs: inputs, Workers: 2},
+		{Inputs: reversed, Workers: 7},
+		{Inputs: reversed, Workers: 1, Memory: perWorker + 4*chunkLen}, // several stripes or not
+	} {
+		o.Out = filepath.Join(t.TempDir(), "x.nidx")
+		if _, err := Build(context.Background(), o); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(o.Out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("workers %d, memory %d: another file", o.Workers, o.Memory)
+		}
+	}
+}
+
+func TestBuildCountsWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ten := "one two three four five six seven eight nine ten"
+	rows := strings.Join([]string{
+		`{"messages":[{"role":"system","content":"` + ten + ` secret"},{"role":"user","content":"yes"},{"role":"assistant","content":"` + ten + `"}]}`,
+		`{"messages":[{"role":"user","content":"yes"},{"role":"assistant","content":"no"},{"role":"developer","content":"x"}]}`,
+		`{"messages":`,
+		`{"massages":[]}`,
+	}, "\n")
+	in := writeInput(t, filepath.Join(dir, "a.jsonl"), rows)
+	out := filepath.Join(dir, "a.nidx")
+	var notes []string
+	res, err := Build(context.Background(), BuildOptions{
+		Out: out, Inputs: []string{in}, Notice: func(s string) { notes = append(notes, s) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := NotIndexed{SystemMessages: 1, DeveloperMessages: 1, ShortSegments: 3, ShortRecords: 1, BadRecords: 2}
+	if got := res.Manifest.NotIndexed; got != want {
+		t.Errorf("not indexed: %+v, want %+v", got, want)
+	}
+	if res.Info.Windows != 1 || res.Info.Records != 1 || res.Info.Words != 10 || res.Info.Segments != 1 {
+		t.Errorf("info: %+v", res.Info)
+	}
+	if joined := strings.Join(notes, "\n"); !strings.Contains(joined, "a.jsonl:3: not valid JSON") || !strings.Contains(joined, "a.jsonl:4: no messages") || !strings.Contains(joined, "read as openai") {
+		t.Errorf("notes:\n%s", joined)
+	}
+	var bad *BadRecordError
+	if _, err := Build(context.Background(), BuildOptions{Out: out, Inputs: []string{in}, Strict: true}); !errors.As(err, &bad) {
+		t.Errorf("strict: %v", err)
+	}
+	var none *NoWindowsError
+	short := writeInput(t, filepath.Join(dir, "short.txt"), "too few words")
+	if _, err := Build(context.Background(), BuildOptions{Out: out, Inputs: []string{short}}); !errors.As(err, &none) {
+		t.Errorf("no windows: %v", err)
+	}
+	if _, err := Open(out); err != nil {
+		t.Errorf("failed builds changed the old file: %v", err)
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	if len(names) > 0 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestBuildFromStdin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := prose(3, 50000)
+	file := writeInput(t, filepath.Join(dir, "a.txt"), text)
+	a, _ := mustBuild(t, BuildOptions{Inputs: []string{file}})
+	b, res := mustBuild(t, BuildOptions{Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(text)})
+	c, _ := mustBuild(t, BuildOptions{Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(text), Capacity: a.Info().Capacity})
+	if a.Info().Distinct != b.Info().Distinct || a.Info().Windows != b.Info().Windows || a.Info().Words != b.Info().Words {
+		t.Errorf("stdin gives %+v, the file %+v", b.Info(), a.Info())
+	}
+	if res.Manifest.Datasets[0].Name != "stdin" || !res.Manifest.Time.IsZero() {
+		t.Errorf("manifest: %+v", res.Manifest)
+	}
+	for _, h := range windowsOf(t, a.Spec(), text) {
+		if !b.Window(h) || !c.Window(h) {
+			t.Fatal("a window is missing")
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Input is one file that holds text, and how it is read.
+type Input struct {
+	Path    string // as given, or as found below a folder that was given
+	Arg     string // the argument it came from
+	Format  Format // never Auto
+	Decided bool   // Auto chose the format
+	Size    int64  // bytes; -1: not known
+	ModTime time.Time
+
+	stdin *bufio.Reader
+}
+
+// Skipped is a file below a folder that is not read, and why.
+type Skipped struct {
+	Path   string
+	Reason string
+}
+
+// Find turns arguments into inputs, in the order of their paths: files,
+// folders with all below them, patterns that the shell did not expand, and
+// [Stdin]. A file named twice is read once. What lies in a folder and holds no
+// text is skipped; a file that was named has to be readable.
+func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error) {
+	f := finder{o: o, seen: map[string]bool{}}
+	for _, arg := range args {
+		if arg == Stdin {
+			if err := f.addStdin(stdin); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		paths, err := expand(arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, p := range paths {
+			if err := f.addPath(p, arg); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	slices.SortFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(f.skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
+	return f.inputs, f.skipped, nil
+}
+
+// finder collects inputs.
+type finder struct {
+	o       Options
+	seen    map[string]bool
+	inputs  []Input
+	skipped []Skipped
+}
+
+// expand resolves a pattern that names no existing file.
+func expand(arg string) ([]string, error) {
+	_, err := os.Stat(arg)
+	if err == nil {
+		return []string{arg}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(arg, "*?[") {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	paths, err := filepath.Glob(arg)
+	if err != nil {
+		return nil, fmt.Errorf("read input %q: %w", arg, err)
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("read input %q: no file matches", arg)
+	}
+	return paths, nil
+}
+
+// addPath adds a file, or everything below a folder.
+func (f *finder) addPath(path, arg string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read input: %w", err)
+	}
+	if !st.IsDir() {
+		return f.addFile(path, arg, st)
+	}
+	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read input: %w", err)
+		}
+		if p == path {
+			return nil
+		}
+		if strings.HasPrefix(d.Name(), ".") {
+			f.skip(p, "hidden")
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			f.skip(p, "not a regular file")
+			return nil
+		}
+		st, err := d.Info()
+		if err != nil {
+			return fmt.Errorf("read input: %w", err)
+		}
+		err = f.addFile(p, arg, st)
+		if errors.Is(err, ErrUnreadable) {
+			f.skip(p, strings.TrimPrefix(err.Error(), p+": "))
+			return nil
+		}
+		return err
+	})
+}
+
+func (f *finder) skip(path, reason string) {
+	f.skipped = append(f.skipped, Skipped{Path: path, Reason: reason})
+}
+
+// addFile adds one file after a look at its beginning.
+func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
+	clean := filepath.Clean(path)
+	if f.seen[clean] {
+		return nil
+	}
+	f.seen[clean] = true
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read input: %w", err)
+	}
+	defer file.Close()
+	head := make([]byte, min(st.Size(), headLen))
+	if !st.Mode().IsRegular() {
+		return fmt.Errorf("read input: %q is not a regular file: pipe it to standard input and name it %q", path, Stdin)
+	}
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read input %q: %w", path, err)
+	}
+	format, err := sniff(path, head[:n], f.o)
+	if err != nil {
+		return err
+	}
+	f.inputs = append(f.inputs, Input{
+		Path: path, Arg: arg, Format: format, Decided: f.o.auto(), Size: st.Size(), ModTime: st.ModTime(),
+	})
+	return nil
+}
+
+// addStdin adds standard input after a look at its beginning, which waits for
+// its first megabyte or its end.
+func (f *finder) addStdin(stdin io.Reader) error {
+	if f.seen[Stdin] {
+		return nil
+	}
+	f.seen[Stdin] = true
+	r := bufio.NewReaderSize(stdin, headLen)
+	head, err := r.Peek(headLen)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read standard input: %w", err)
+	}
+	format, err := sniff(Stdin, head, f.o)
+	if err != nil {
+		return err
+	}
+	f.inputs = append(f.inputs, Input{Path: Stdin, Arg: Stdin, Format: format, Decided: f.o.auto(), Size: -1, stdin: r})
+	return nil
+}
+
+// auto reports whether formats are to be decided.
+func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }
+
+// Open returns the input's bytes without a byte order mark. Standard input can
+// be opened once.
+func (in *Input) Open() (io.ReadCloser, error) {
+	if in.stdin != nil {
+		return io.NopCloser(skipBOM(in.stdin)), nil
+	}
+	file, err := os.Open(in.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	r := skipBOM(bufio.NewReaderSize(file, 64<<10))
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, file}, nil
+}
+
+// bom is the byte order mark of UTF-8.
+const bom = "\xef\xbb\xbf"
+
+// skipBOM drops a byte order mark. An error of the reader comes up at the next
+// read.
+func skipBOM(r *bufio.Reader) *bufio.Reader {
+	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
+		_, _ = r.Discard(len(bom))
+	}
+	return r
+}

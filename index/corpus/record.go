@@ -1,0 +1,235 @@
+package corpus
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Record is one training example. It is valid until the next one is parsed
+// into it.
+type Record struct {
+	ID       string    // of the row: id, _id or uuid; empty: it has none
+	Segments []Segment // its texts, in order
+	Skipped  Skips     // its messages that were not read
+
+	text []byte // unescaped texts of the segments
+}
+
+// Segment is one text of a record.
+type Segment struct {
+	lo, hi int // in Record.text
+	// RawLo and RawHi are the range of the text as it stands in the line,
+	// escaped, without the quotes.
+	RawLo, RawHi int64
+}
+
+// Skips counts messages that were not read because of their role.
+type Skips struct{ System, Developer, Other int }
+
+// Text returns the unescaped text of a segment.
+func (r *Record) Text(s Segment) []byte { return r.text[s.lo:s.hi] }
+
+// reset empties the record.
+func (r *Record) reset() {
+	*r = Record{Segments: r.Segments[:0], text: r.text[:0]}
+}
+
+// Parser reads rows of JSON lines. Not safe for concurrent use.
+type Parser struct {
+	format Format
+	fields []string
+	roles  []string
+	buf    bytes.Buffer
+	d      *jsontext.Decoder
+	rec    *Record
+	seen   bool // a member that may hold text
+}
+
+// NewParser returns a parser of a format that keeps its rows in JSON lines.
+func NewParser(f Format, o Options) *Parser {
+	p := &Parser{format: f, fields: o.Fields, roles: o.Roles}
+	if len(p.roles) == 0 {
+		p.roles = DefaultRoles()
+	}
+	p.d = jsontext.NewDecoder(&p.buf, lenient...)
+	return p
+}
+
+// Parse reads one row into rec. An error is a reason without text of the row;
+// rec is then not to be used.
+func (p *Parser) Parse(line []byte, rec *Record) error {
+	rec.reset()
+	p.rec, p.seen = rec, false
+	p.buf.Reset()
+	p.buf.Write(line)
+	p.d.Reset(&p.buf, lenient...)
+	if p.d.PeekKind() != '{' {
+		if _, err := p.d.ReadValue(); err != nil {
+			return reason(err)
+		}
+		return errors.New("not a JSON object")
+	}
+	if err := p.members(p.rowMember); err != nil {
+		return reason(err)
+	}
+	if _, err := p.d.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value in the line")
+	}
+	if !p.seen {
+		switch p.format {
+		case OpenAI:
+			return errors.New("no messages")
+		case Completion:
+			return errors.New("neither prompt nor completion")
+		default:
+			return errors.New("none of the fields " + strings.Join(p.fields, ", "))
+		}
+	}
+	return nil
+}
+
+// reason turns an error of the decoder, which may quote the row, into one that
+// does not.
+func reason(err error) error {
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return errors.New("not valid JSON at byte " + strconv.FormatInt(syntax.ByteOffset, 10) + " of the line")
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return errors.New("not valid JSON: it ends too early")
+	}
+	return errors.New("not valid JSON")
+}
+
+// members calls f for each member of the object that comes next, which reads
+// the member's value.
+func (p *Parser) members(f func(name string) error) error {
+	if _, err := p.d.ReadToken(); err != nil {
+		return err
+	}
+	for p.d.PeekKind() == '"' {
+		name, err := p.d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := f(name.String()); err != nil {
+			return err
+		}
+	}
+	_, err := p.d.ReadToken()
+	return err
+}
+
+// elements calls f before each element of the array that comes next.
+func (p *Parser) elements(f func() error) error {
+	if _, err := p.d.ReadToken(); err != nil {
+		return err
+	}
+	for p.d.PeekKind() != ']' {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	_, err := p.d.ReadToken()
+	return err
+}
+
+// rowMember reads one member of the row.
+func (p *Parser) rowMember(name string) error {
+	if p.rec.ID == "" && (name == "id" || name == "_id" || name == "uuid") && !slices.Contains(p.fields, name) {
+		return p.id()
+	}
+	switch {
+	case p.format == OpenAI && name == "messages", p.format == Completion && (name == "prompt" || name == "completion"):
+		p.seen = true
+		return p.turns()
+	case p.format == JSONL:
+		return p.field(name, p.fields)
+	default:
+		return p.d.SkipValue()
+	}
+}
+
+// id reads the record's id, a string or a number.
+func (p *Parser) id() error {
+	v, err := p.d.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch v.Kind() {
+	case '"':
+		id, _ := jsontext.AppendUnquote(nil, v)
+		p.rec.ID = string(id)
+	case '0':
+		p.rec.ID = string(v)
+	}
+	return nil
+}
+
+// field reads the member called name if one of the paths leads to it or
+// through it.
+func (p *Parser) field(name string, paths []string) error {
+	var deeper []string
+	for _, path := range paths {
+		if path == name {
+			p.seen = true
+			return p.texts()
+		}
+		if rest, ok := strings.CutPrefix(path, name+"."); ok {
+			deeper = append(deeper, rest)
+		}
+	}
+	if len(deeper) == 0 {
+		return p.d.SkipValue()
+	}
+	return p.descend(deeper)
+}
+
+// descend looks for paths in the value that comes next, and in every element
+// if it is an array.
+func (p *Parser) descend(paths []string) error {
+	switch p.d.PeekKind() {
+	case '{':
+		return p.members(func(name string) error { return p.field(name, paths) })
+	case '[':
+		return p.elements(func() error { return p.descend(paths) })
+	default:
+		return p.d.SkipValue()
+	}
+}
+
+// texts reads a value as text: a string or a number is a segment, an object is
+// one as its JSON text, and each element of an array for itself.
+func (p *Parser) texts() error {
+	if p.d.PeekKind() == '[' {
+		return p.elements(p.texts)
+	}
+	return p.text()
+}
+
+// text reads one value that is no array as a segment. true, false and null
+// are none.
+func (p *Parser) text() error {
+	v, err := p.d.ReadValue()
+	if err != nil {
+		return err
+	}
+	end := p.d.InputOffset()
+	lo := len(p.rec.text)
+	switch v.Kind() {
+	case '"':
+		// Broken UTF-8 comes out as U+FFFD and as an error that says so.
+		p.rec.text, _ = jsontext.AppendUnquote(p.rec.text, v)
+		p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)) + 1, end - 1})
+	case '0', '{', '[':
+		p.rec.text = append(p.rec.text, v...)
+		p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)), end})
+	}
+	return nil
+}

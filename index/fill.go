@@ -1,0 +1,145 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+// insert fills the filters, a pass for each stripe, and writes them. first is
+// what the counting pass saw, nil if there was none. It returns what the first
+// of all passes saw.
+func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][]*target, first *tally) (*tally, error) {
+	done := int64(0)
+	if first != nil {
+		done = 1
+	} else if err := b.checkOnePass(stripes); err != nil {
+		return nil, err
+	}
+	b.o.Progress.Passes.Store(done + int64(len(stripes)))
+	for _, stripe := range stripes {
+		done++
+		b.startPass(done)
+		t, err := b.fillStripe(ctx, out, p, stripe, &pass{b: b, first: first == nil})
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case t.windows == 0 && first == nil:
+			return nil, &NoWindowsError{NotIndexed: t.not}
+		case first == nil:
+			first = t
+		case first.windows != t.windows:
+			return nil, errors.New("the inputs changed while they were read: build again")
+		}
+	}
+	return first, p.checkFill()
+}
+
+// checkOnePass refuses a capacity whose filters need several passes if an
+// input can be read only once.
+func (b *builder) checkOnePass(stripes [][]*target) error {
+	for _, s := range b.sources {
+		if s.Path == corpus.Stdin && len(stripes) > 1 {
+			return fmt.Errorf("filters for %d windows do not fit into %d bytes of memory, and standard input can be read only once: allow more memory, or leave the capacity out",
+				b.o.Capacity, b.o.Memory)
+		}
+	}
+	return nil
+}
+
+// fillStripe builds the targets of one stripe with one pass over the corpus.
+func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe []*target, ps *pass) (*tally, error) {
+	defer func() {
+		for _, t := range stripe {
+			t.end()
+		}
+	}()
+	for _, t := range stripe {
+		if err := t.begin(b.o.Workers); err != nil {
+			return nil, err
+		}
+	}
+	inserters := make([]*inserter, b.o.Workers)
+	for i := range inserters {
+		in := &inserter{plan: p}
+		for _, t := range stripe {
+			in.lists[t.section] = append(in.lists[t.section], newLists(t))
+		}
+		inserters[i] = in
+		ps.sinks = append(ps.sinks, in)
+	}
+	counted, err := ps.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range inserters {
+		in.flush()
+	}
+	for _, t := range stripe {
+		if err := p.write(out, t); err != nil {
+			return nil, err
+		}
+		t.end()
+	}
+	return counted, ctx.Err()
+}
+
+// checkFill refuses filters that hold more windows than they were sized for:
+// they would raise more false alarms than promised.
+func (p *plan) checkFill() error {
+	s := p.sections[planConfirm]
+	// Two per cent and four standard deviations of what the fill tells.
+	most := float64(s.capacity)*1.02 + 4*math.Sqrt(float64(s.capacity)) + 8
+	if got := s.distinct(); float64(got) > most {
+		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.capacity, headroom(got))
+	}
+	return nil
+}
+
+// describe completes the manifest.
+func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
+	skipped := m.NotIndexed.SkippedFiles
+	m.NotIndexed = t.not
+	m.NotIndexed.SkippedFiles = skipped
+	m.Datasets = describeDatasets(t, b.sources, b.o.Dataset, b.o.Labels)
+	m.CorpusDigest = corpusDigest(b.sources)
+	m.Time = newest(b.sources)
+	m.Parameters = Parameters{
+		N: b.o.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID().String(),
+		Format: string(b.o.Corpus.Format), Fields: b.o.Corpus.Fields, Roles: b.o.Corpus.Roles,
+		Capacity: sizes.windows, Sizing: "counted",
+		WindowBits: windowBits, ConfirmBits: confirmBits, GateBits: gateBits,
+	}
+	if b.o.Capacity != 0 {
+		m.Parameters.Sizing = "given"
+	}
+}
+
+// String says in a few words what was not indexed; empty: everything was.
+func (n NotIndexed) String() string {
+	var parts []string
+	for _, p := range [...]struct {
+		count uint64
+		what  string
+	}{
+		{n.SystemMessages, "system messages"},
+		{n.DeveloperMessages, "developer messages"},
+		{n.OtherMessages, "messages of other roles"},
+		{n.ShortSegments, "texts shorter than a window"},
+		{n.ShortRecords, "records without a window"},
+		{n.BadRecords, "bad records"},
+		{n.ExcludedWindows, "excluded windows"},
+		{n.SkippedFiles, "skipped files"},
+	} {
+		if p.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,101 @@
+package index
+
+import "math/bits"
+
+// golden is the step of SplitMix64: 2^64 over the golden ratio, odd.
+const golden uint64 = 0x9E3779B97F4A7C15
+
+// splitMix returns output j, counted from 0, of SplitMix64 seeded with x
+// (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+func splitMix(x, j uint64) uint64 {
+	x += (j + 1) * golden
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// blocked is a filter whose k locations of a gram lie in one block of 512
+// bits. It holds len(words)/8 blocks; the section was checked, so that no
+// lookup can leave it. The zero value holds nothing and must not be asked.
+type blocked struct {
+	words  []uint64
+	blocks uint64
+	k      int
+}
+
+// newBlocked returns the filter over the words of a checked section.
+func newBlocked(words []uint64, s section) blocked {
+	return blocked{words: words, blocks: uint64(len(words)) / (blockBits / 64), k: int(s.k)}
+}
+
+// has reports whether the gram with that Lo may have been added.
+func (f *blocked) has(lo uint64) bool {
+	block, _ := bits.Mul64(lo, f.blocks)
+	w := (*[blockBits / 64]uint64)(f.words[block*(blockBits/64):])
+	for j := 0; j < f.k; j += 4 {
+		s := splitMix(lo, uint64(j/4))
+		all := ^uint64(0)
+		for range min(4, f.k-j) {
+			all &= w[s>>6&7] >> (s & 63)
+			s >>= 16
+		}
+		if all&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendBlocked appends the k locations of the gram with that Lo in a blocked
+// filter of that many blocks.
+func appendBlocked(dst []uint64, lo, blocks uint64, k int) []uint64 {
+	block, _ := bits.Mul64(lo, blocks)
+	for j := range k {
+		s := splitMix(lo, uint64(j/4)) >> (16 * (j % 4))
+		dst = append(dst, block*blockBits+s%blockBits)
+	}
+	return dst
+}
+
+// spread is a filter whose k locations of a gram lie anywhere in its m bits.
+type spread struct {
+	words []uint64
+	m     uint64
+	k     int
+}
+
+// newSpread returns the filter over the words of a checked section.
+func newSpread(words []uint64, s section) spread {
+	return spread{words: words, m: uint64(len(words)) * 64, k: int(s.k)}
+}
+
+// has reports whether the gram with that Hi may have been added.
+func (f *spread) has(hi uint64) bool {
+	for j := range f.k {
+		loc, _ := bits.Mul64(splitMix(hi, uint64(j)), f.m)
+		if f.words[loc>>6]>>(loc&63)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendSpread appends the k locations of the gram with that Hi in a filter of
+// m bits.
+func appendSpread(dst []uint64, hi, m uint64, k int) []uint64 {
+	for j := range k {
+		loc, _ := bits.Mul64(splitMix(hi, uint64(j)), m)
+		dst = append(dst, loc)
+	}
+	return dst
+}
+
+// blockedLen returns the bytes of a blocked filter for that many grams.
+func blockedLen(grams uint64, bitsEach uint64) uint64 {
+	return max(1, (grams*bitsEach+blockBits-1)/blockBits) * (blockBits / 8)
+}
+
+// spreadLen returns the bytes of a filter without blocks for that many grams.
+func spreadLen(grams uint64, bitsEach uint64) uint64 {
+	return max(1, (grams*bitsEach+63)/64) * 8
+}

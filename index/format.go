@@ -1,0 +1,232 @@
+// Package index is the set of training text on disk: the file format, the
+// filters in it, the builder and the reader.
+//
+// It knows words and windows (package ngram) and training files (package
+// corpus). It knows nothing of HTTP, of prompts, or of what is done with a hit:
+// it answers whether a gram was indexed, and says what an index was made of. An
+// index holds hashes and counts, never text.
+//
+// # Index format v1
+//
+// An index is one immutable file. All integers are little endian and unsigned.
+// Every byte is covered by a checksum or must be zero, so any flipped bit and
+// any truncation is found before the first lookup. The layout:
+//
+//	header                                4096 bytes
+//	section 0: payload, zero padding to a multiple of 64 bytes,
+//	           checksum table, zero padding to a multiple of 64 bytes
+//	section 1: …                          each begins where the one before ends
+//	…                                     the last one ends where the file ends
+//
+// The header. Bytes that the table does not name are zero.
+//
+//	offset size
+//	     0    8  magic: 89 4E 49 44 58 0D 0A 1A
+//	     8    4  format version: 1
+//	    12    4  header length: 4096
+//	    16    8  file length in bytes
+//	    24    4  n: words in a window
+//	    28    4  version of the normalisation rules
+//	    32   16  Unicode version of their tables, ASCII, zero padded
+//	    48    4  hash suite: 1 = xxh64
+//	    52    4  number of sections, at most 55
+//	    56   16  key id; zero: the suite takes no key
+//	    72    8  capacity: distinct windows the filters are sized for
+//	    80    8  records of which at least one window is indexed
+//	    88    8  segments of which at least one window is indexed
+//	    96    8  words in those segments
+//	   104    8  window positions indexed, repeated windows counted each time
+//	   128   32  build id
+//	   512   64  section entry 0, the others follow
+//	  4080    8  magic again: damage to the first one is told from a foreign file
+//	  4092    4  CRC32C of bytes 0 to 4091
+//
+// A section entry:
+//
+//	offset size
+//	     0    4  kind
+//	     4    4  flags: bit 0 = required, a reader that does not know it refuses
+//	     8    8  offset of the payload in the file, a multiple of 64
+//	    16    8  length of the payload in bytes
+//	    24    4  CRC32C of the section's checksum table
+//	    28    4  gram: words in the grams that the filter holds
+//	    32    8  capacity: distinct grams the filter is sized for
+//	    40    8  bits that are set: the fill ratio is this over 8 × length
+//	    48    4  k: locations of a gram
+//	    52    4  block: 512, or 0 for a filter without blocks
+//
+// gram to block are zero in a section that is no filter. The checksum table
+// holds the CRC32C (Castagnoli) of every 1 MiB of the payload, the last piece
+// being shorter, 4 bytes each.
+//
+// Kinds. A reader skips an unknown section unless it is required, so the last
+// four can join without a new format version; nothing writes them yet.
+//
+//	1 MANIFEST  JSON: what the index was made of. Exactly one.
+//	2 GATES     blocked filter of short grams. Exactly two: gram 4 and gram 2.
+//	3 WINDOWS   blocked filter of the windows, gram n. Exactly one.
+//	4 CONFIRM   filter without blocks of the same windows. Exactly one.
+//	5 PHRASES   reserved: rows of indexed sequences shorter than n
+//	6 START     reserved: filter of the first words of the phrases
+//	7 LEDGER    reserved: seeds that lead to records
+//	8 RECORDS   reserved: what the records are
+//
+// Filters. A filter is an array of m = 8 × length bits; bit i is bit i mod 64
+// of the 64-bit word i / 64, which makes it a filter of bits-and-blooms/bloom/v3
+// of m bits and k locations. Locations come from the 128-bit hash of a gram
+// (Hi and Lo of package ngram) and two functions of 64-bit values:
+//
+//	range(x, b) = the high 64 bits of the 128-bit product x × b, so below b
+//	s(x, j)     = output j, counted from 0, of SplitMix64 seeded with x
+//
+// A blocked filter holds all k locations of a gram in one block of 512 bits,
+// that is in one cache line:
+//
+//	location j = 512 × range(Lo, m/512) + (s(Lo, j/4) >> 16×(j mod 4)) mod 512
+//
+// A filter without blocks:
+//
+//	location j = range(s(Hi, j), m)
+//
+// Every location is independent of the others: stepping through a block by a
+// second hash of 9 bits would leave only 2¹⁸ patterns, a floor under the false
+// positives that no number of bits lowers. The two filters of the windows take
+// different halves of the hash, so their false positives multiply.
+//
+// Which grams. A window is n consecutive words of one segment, and is indexed
+// unless it was excluded. WINDOWS and CONFIRM hold every indexed window, GATES
+// hold every 4-gram and 2-gram inside an indexed window. A reader says "indexed"
+// only if WINDOWS and then CONFIRM say so.
+//
+// Build id. SHA-256 over the header with the build id and the CRC of the header
+// taken as zero, and then for each section in order: the SHA-256 of each 1 MiB
+// of the payload, then the bytes from the end of the payload to the end of the
+// section. So it is a digest of all other bytes that all cores can share.
+//
+// Worked example: 1,000 distinct windows at 16 bits are ⌈16000/512⌉ = 32 blocks,
+// 2,048 bytes, in one piece: its table is 4 bytes, and the section takes
+// 2048 + 64 bytes. A window with Lo = 2⁶³ lies in block range(2⁶³, 32) = 16,
+// that is in bytes 1024 to 1087 of the payload.
+//
+// docs/index-format.md repeats the tables for readers in other languages; a
+// test compares them with the constants below.
+package index
+
+import "math"
+
+// Magic begins and ends the header. Like PNG's it has a byte that is no ASCII,
+// both line ends and an end-of-file byte, so a transfer in text mode breaks it.
+const Magic = "\x89NIDX\r\n\x1a"
+
+// FormatVersion is the only format version there is.
+const FormatVersion = 1
+
+// Sizes and places of format v1; the package comment is their specification.
+const (
+	headerLen   = 4096
+	entryLen    = 64
+	maxSections = 55
+	chunkLen    = 1 << 20
+	align       = 64
+
+	offMagic      = 0
+	offVersion    = 8
+	offHeaderLen  = 12
+	offFileLen    = 16
+	offN          = 24
+	offNorm       = 28
+	offUnicode    = 32
+	offSuite      = 48
+	offSections   = 52
+	offKeyID      = 56
+	offCapacity   = 72
+	offRecords    = 80
+	offSegments   = 88
+	offWords      = 96
+	offWindows    = 104
+	offBuildID    = 128
+	offEntries    = 512
+	offMagicAgain = 4080
+	offHeaderCRC  = 4092
+
+	entKind     = 0
+	entFlags    = 4
+	entOffset   = 8
+	entLength   = 16
+	entTableCRC = 24
+	entGram     = 28
+	entCapacity = 32
+	entOnes     = 40
+	entK        = 48
+	entBlock    = 52
+
+	unicodeLen = 16
+	keyIDLen   = 16
+	buildIDLen = 32
+)
+
+// Kind names what a section holds.
+type Kind uint32
+
+// The kinds of section. An identifier is never given to another kind.
+const (
+	KindManifest Kind = 1
+	KindGates    Kind = 2
+	KindWindows  Kind = 3
+	KindConfirm  Kind = 4
+	KindPhrases  Kind = 5
+	KindStart    Kind = 6
+	KindLedger   Kind = 7
+	KindRecords  Kind = 8
+)
+
+// kindNames names the kinds, reserved ones included.
+var kindNames = map[Kind]string{
+	KindManifest: "MANIFEST",
+	KindGates:    "GATES",
+	KindWindows:  "WINDOWS",
+	KindConfirm:  "CONFIRM",
+	KindPhrases:  "PHRASES",
+	KindStart:    "START",
+	KindLedger:   "LEDGER",
+	KindRecords:  "RECORDS",
+}
+
+// flagRequired marks a section without which the index must not be used.
+const flagRequired uint32 = 1
+
+// The parameters that the builder writes. A reader takes them from the section
+// entries. The false positive rates are measured by TestFalsePositiveRates;
+// docs/index-format.md says what it found.
+const (
+	blockBits = 512
+
+	gateBits    = 5 // bits a distinct gram; 9 % false positives
+	gateK       = 3
+	windowBits  = 16 // 8.8e-4
+	windowK     = 8
+	confirmBits = 28 // 1.4e-6
+	confirmK    = 19
+
+	gateLong  = 4 // words in a gram of the two gates
+	gateShort = 2
+)
+
+// Bounds of what a reader accepts: a filter outside them is not of this format.
+const (
+	maxBlockedK = 16
+	maxK        = 32
+)
+
+// padded returns n rounded up to a multiple of align. n is at most a file
+// length, far below overflow.
+func padded(n uint64) uint64 { return (n + align - 1) &^ (align - 1) }
+
+// chunks returns the number of checksummed pieces in a payload of n bytes.
+func chunks(n uint64) uint64 { return (n + chunkLen - 1) / chunkLen }
+
+// extent returns the bytes that a section with a payload of n bytes takes.
+func extent(n uint64) uint64 { return padded(n) + padded(4*chunks(n)) }
+
+// maxFileLen bounds file lengths so that sums of them never overflow.
+const maxFileLen = math.MaxInt64 / 4

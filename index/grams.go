@@ -1,0 +1,105 @@
+package index
+
+import "noecho/ngram"
+
+// runWords is how many words are handled at a time. A longer segment is cut
+// into runs that share n-1 words, so that every window stands in exactly one.
+const runWords = 4096
+
+// grams are the grams of one run: what the filters of an index hold of it.
+type grams struct {
+	windows  []ngram.Hash
+	fours    []uint64 // Lo
+	twos     []uint64 // Lo
+	excluded uint64   // windows left out
+
+	prefix []uint64
+}
+
+// fill computes the grams of a run of at least n word hashes. Windows whose Lo
+// is in exclude are left out, and so are grams that stand in no other window.
+func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
+	g.windows, g.fours, g.twos, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], 0
+	g.prefix = append(g.prefix[:0], 0)
+	for i, w := range words {
+		g.prefix = append(g.prefix, ngram.Roll(g.prefix[i], w))
+	}
+	four, two := 0, 0 // the next gram that was not added
+	for i := range len(words) - n + 1 {
+		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
+		if len(exclude) > 0 {
+			if _, out := exclude[h.Lo]; out {
+				g.excluded++
+				continue
+			}
+		}
+		g.windows = append(g.windows, h)
+		for four = max(four, i); four+gateLong <= i+n; four++ {
+			g.fours = append(g.fours, ngram.Gram(g.prefix[four], g.prefix[four+gateLong], gateLong).Lo)
+		}
+		for two = max(two, i); two+gateShort <= i+n; two++ {
+			g.twos = append(g.twos, ngram.Gram(g.prefix[two], g.prefix[two+gateShort], gateShort).Lo)
+		}
+	}
+}
+
+// A cutter turns the text of segments into runs. Not safe for concurrent use.
+type cutter struct {
+	n     int
+	scan  *ngram.Scanner
+	words []ngram.Word
+	run   []uint64
+	total uint64 // words in the segment
+}
+
+func newCutter(spec ngram.Spec) *cutter {
+	return &cutter{n: spec.N, scan: ngram.NewScanner(spec.Suite)}
+}
+
+// begin starts a segment.
+func (c *cutter) begin() {
+	c.scan.Reset()
+	c.run, c.total = c.run[:0], 0
+}
+
+// add reads the next bytes of the segment and hands on runs that are full.
+func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
+	// The scanner yields a word for a byte at most, so pieces bound its output.
+	const piece = 32 << 10
+	for len(p) > 0 {
+		k := min(len(p), piece)
+		c.words = c.scan.Append(c.words[:0], p[:k])
+		if err := c.take(emit); err != nil {
+			return err
+		}
+		p = p[k:]
+	}
+	return nil
+}
+
+// end ends the segment, hands on its last run and returns its words.
+func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
+	c.words = c.scan.Finish(c.words[:0])
+	if err := c.take(emit); err != nil {
+		return 0, err
+	}
+	if len(c.run) >= c.n {
+		err = emit(c.run)
+	}
+	return c.total, err
+}
+
+// take moves the scanner's words to the run.
+func (c *cutter) take(emit func(run []uint64) error) error {
+	c.total += uint64(len(c.words))
+	for _, w := range c.words {
+		c.run = append(c.run, w.Hash)
+		if len(c.run) == runWords {
+			if err := emit(c.run); err != nil {
+				return err
+			}
+			c.run = append(c.run[:0], c.run[runWords-c.n+1:]...)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package index
+
+import (
+	"encoding/hex"
+	"math"
+
+	"noecho/ngram"
+)
+
+// Info is what the header of an index says.
+type Info struct {
+	BuildID  string    `json:"build_id"` // hex, 64 digits
+	Format   int       `json:"format"`
+	Bytes    uint64    `json:"bytes"`
+	N        int       `json:"n"`
+	Norm     int       `json:"norm"`
+	Unicode  string    `json:"unicode"`
+	Suite    string    `json:"suite"`
+	KeyID    string    `json:"key_id,omitempty"` // hex; empty: the suite takes no key
+	Capacity uint64    `json:"capacity"`         // distinct windows the filters are sized for
+	Records  uint64    `json:"records"`
+	Segments uint64    `json:"segments"`
+	Words    uint64    `json:"words"`
+	Windows  uint64    `json:"windows"`  // positions
+	Distinct uint64    `json:"distinct"` // windows, estimated from the fill of CONFIRM
+	Sections []Section `json:"sections"`
+}
+
+// Section is one section of an index.
+type Section struct {
+	Name     string  `json:"name"` // "WINDOWS"; "kind 9" for one this build does not know
+	Required bool    `json:"required"`
+	Bytes    uint64  `json:"bytes"`              // of payload
+	Gram     int     `json:"gram,omitempty"`     // words
+	Capacity uint64  `json:"capacity,omitempty"` // distinct grams it is sized for
+	Distinct uint64  `json:"distinct,omitempty"` // grams, estimated from the fill
+	Fill     float64 `json:"fill,omitempty"`     // set bits, as a part of all
+	FPR      float64 `json:"fpr,omitempty"`      // false positive rate at that fill, fillᵏ, blocks aside
+}
+
+// newInfo collects what the header says.
+func newInfo(h *header) Info {
+	in := Info{
+		BuildID:  hex.EncodeToString(h.buildID[:]),
+		Format:   FormatVersion,
+		Bytes:    h.fileLen,
+		N:        int(h.n),
+		Norm:     int(h.norm),
+		Unicode:  h.unicode,
+		Suite:    h.suite.String(),
+		Capacity: h.capacity,
+		Records:  h.records,
+		Segments: h.segments,
+		Words:    h.words,
+		Windows:  h.windows,
+	}
+	if h.keyID != ([keyIDLen]byte{}) {
+		in.KeyID = hex.EncodeToString(h.keyID[:])
+	}
+	for _, s := range h.sections {
+		out := Section{Name: kindNames[s.kind], Required: s.flags&flagRequired != 0, Bytes: s.length}
+		if out.Name == "" {
+			out.Name = s.String()
+		}
+		if s.k != 0 && s.known() {
+			out.Gram = int(s.gram)
+			out.Capacity = s.capacity
+			out.Fill = float64(s.ones) / float64(8*s.length)
+			out.FPR = math.Pow(out.Fill, float64(s.k))
+			out.Distinct = s.distinct()
+		}
+		if s.kind == KindConfirm {
+			in.Distinct = out.Distinct
+		}
+		in.Sections = append(in.Sections, out)
+	}
+	return in
+}
+
+// distinct estimates how many distinct grams were added to a filter from the
+// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low.
+func (s section) distinct() uint64 {
+	m := float64(8 * s.length)
+	if s.k == 0 || s.ones >= 8*s.length {
+		return s.capacity
+	}
+	return uint64(math.Round(-m * math.Log1p(-float64(s.ones)/m) / float64(s.k)))
+}
+
+// Joined is several indexes that answer as one: a gram is absent only if it is
+// absent in all of them. Lookups never fail, never allocate, and are safe for
+// concurrent use.
+type Joined struct {
+	members []*Index
+}
+
+// Join returns indexes as one set. They must have been built with the same n,
+// normalisation, Unicode version, hash suite and key id; else the error is a
+// [*MismatchError] that names the first difference. The members stay open for
+// as long as the Joined is used; closing them is the caller's part.
+func Join(members ...*Index) (*Joined, error) {
+	if len(members) == 0 {
+		return nil, &MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
+	}
+	first := &members[0].info
+	for _, m := range members[1:] {
+		if err := first.comparable(&m.info); err != nil {
+			return nil, err
+		}
+	}
+	return &Joined{members: members}, nil
+}
+
+// comparable returns the first property in which another index differs.
+func (in *Info) comparable(other *Info) error {
+	for _, p := range [...]struct {
+		field      string
+		have, want any
+	}{
+		{"n", other.N, in.N},
+		{"normalisation version", other.Norm, in.Norm},
+		{"Unicode version", other.Unicode, in.Unicode},
+		{"hash suite", other.Suite, in.Suite},
+		{"key id", other.KeyID, in.KeyID},
+	} {
+		if p.have != p.want {
+			return mismatch(p.field+" of index "+other.BuildID[:12], p.have, p.want)
+		}
+	}
+	return nil
+}
+
+// Gate2 is [Index.Gate2] of any member.
+func (j *Joined) Gate2(h ngram.Hash) bool {
+	for _, m := range j.members {
+		if m.Gate2(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Gate4 is [Index.Gate4] of any member.
+func (j *Joined) Gate4(h ngram.Hash) bool {
+	for _, m := range j.members {
+		if m.Gate4(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Window is [Index.Window] of any member.
+func (j *Joined) Window(h ngram.Hash) bool {
+	for _, m := range j.members {
+		if m.Window(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Spec is the recipe that all members share.
+func (j *Joined) Spec() ngram.Spec { return j.members[0].spec }
+
+// BuildIDs returns the build ids of the members, in the order given to Join.
+func (j *Joined) BuildIDs() []string {
+	ids := make([]string, len(j.members))
+	for i, m := range j.members {
+		ids[i] = m.info.BuildID
+	}
+	return ids
+}

@@ -1,0 +1,84 @@
+package index
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Manifest says what an index was made of. It holds names, counts and digests,
+// never text. It is the MANIFEST section as JSON.
+type Manifest struct {
+	Model        string      `json:"model,omitempty"` // the model the index is bound to
+	Datasets     []Dataset   `json:"datasets"`
+	CorpusDigest string      `json:"corpus_digest"` // hex SHA-256 over the sorted digests of the inputs
+	Builder      string      `json:"builder"`
+	Time         time.Time   `json:"time,omitzero"` // modification time of the newest input
+	Parameters   Parameters  `json:"parameters"`
+	Exclusions   []Exclusion `json:"exclusions"`
+	NotIndexed   NotIndexed  `json:"not_indexed"`
+}
+
+// Dataset is one input, or all of them if the build gave them one name.
+type Dataset struct {
+	Name       string   `json:"name"`
+	PathDigest string   `json:"path_digest"` // hex SHA-256 over the sorted paths, a line feed after each
+	Files      uint64   `json:"files"`
+	Bytes      uint64   `json:"bytes"`
+	Records    uint64   `json:"records"`  // with at least one window
+	Segments   uint64   `json:"segments"` // with at least one window
+	Words      uint64   `json:"words"`    // in those segments
+	Labels     []string `json:"labels"`
+}
+
+// Parameters is how the text was read and the filters were sized.
+type Parameters struct {
+	N           int      `json:"n"`
+	Norm        int      `json:"norm"`
+	Unicode     string   `json:"unicode"`
+	Suite       string   `json:"suite"`
+	Format      string   `json:"format"`
+	Fields      []string `json:"fields,omitempty"`
+	Roles       []string `json:"roles"`
+	Capacity    uint64   `json:"capacity"`     // distinct windows
+	Sizing      string   `json:"sizing"`       // "counted" or "given"
+	WindowBits  int      `json:"window_bits"`  // of capacity, each
+	ConfirmBits int      `json:"confirm_bits"` // of capacity, each
+	GateBits    int      `json:"gate_bits"`    // of the gates' capacity, each
+}
+
+// Exclusion is a text whose windows are not indexed.
+type Exclusion struct {
+	Digest  string `json:"digest"`  // hex SHA-256 of the file
+	Windows uint64 `json:"windows"` // distinct ones in it
+}
+
+// NotIndexed counts what the build read and did not index, and why.
+type NotIndexed struct {
+	SystemMessages    uint64 `json:"system_messages"`    // messages of the role system
+	DeveloperMessages uint64 `json:"developer_messages"` // messages of the role developer
+	OtherMessages     uint64 `json:"other_messages"`     // messages of any other role that was not asked for
+	ShortSegments     uint64 `json:"short_segments"`     // texts of fewer than n words
+	ShortRecords      uint64 `json:"short_records"`      // records of which no text has n words
+	BadRecords        uint64 `json:"bad_records"`        // records that could not be read
+	ExcludedWindows   uint64 `json:"excluded_windows"`   // window positions that an exclusion took out
+	SkippedFiles      uint64 `json:"skipped_files"`      // files in folders that hold no text
+}
+
+// encode returns the section's payload. The same manifest gives the same bytes.
+func (m *Manifest) encode() ([]byte, error) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// parseManifest decodes the section's payload. Members it does not know are
+// left to newer builds.
+func parseManifest(b []byte) (*Manifest, error) {
+	m := new(Manifest)
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, damaged("MANIFEST is not valid")
+	}
+	return m, nil
+}

@@ -1,0 +1,303 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"noecho/index/corpus"
+)
+
+// sink takes the grams of a run. Every worker has its own.
+type sink interface {
+	add(g *grams) error
+}
+
+// pass reads the whole corpus once and hands the grams of it to sinks, one for
+// each worker.
+type pass struct {
+	b     *builder
+	sinks []sink
+	tasks chan task
+	first bool // bad records are reported and digests are taken by the first one
+}
+
+// task is a piece of work: a block of JSON lines, a whole text, or a block of
+// spooled runs.
+type task struct {
+	src   *source
+	block corpus.Block
+	text  io.ReadCloser
+	runs  []byte
+}
+
+// worker works on the tasks of one pass.
+type worker struct {
+	p     *pass
+	sink  sink
+	tally *tally
+	cut   *cutter
+	g     grams
+	spool spoolBlock
+	rec   corpus.Record
+	parse map[corpus.Format]*corpus.Parser
+}
+
+// run reads everything and returns what was counted.
+func (p *pass) run(ctx context.Context) (*tally, error) {
+	p.tasks = make(chan task, len(p.sinks))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(p.tasks)
+		return p.feed(ctx)
+	})
+	workers := make([]*worker, len(p.sinks))
+	for i, s := range p.sinks {
+		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
+		workers[i] = w
+		g.Go(func() error {
+			for t := range p.tasks {
+				if err := w.do(ctx, t); err != nil {
+					return err
+				}
+			}
+			return w.spool.flush()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		for t := range p.tasks {
+			t.close()
+		}
+		return nil, err
+	}
+	all := newTally()
+	for _, w := range workers {
+		all.merge(w.tally)
+	}
+	return all, nil
+}
+
+// close releases what a task holds.
+func (t *task) close() {
+	if t.text != nil {
+		t.text.Close()
+	}
+}
+
+// feed reads the inputs one after the other and hands out tasks.
+func (p *pass) feed(ctx context.Context) error {
+	for _, s := range p.b.sources {
+		if s.spool != nil && s.spool.full {
+			if err := s.spool.replay(func(runs []byte) error {
+				return p.hand(ctx, task{src: s, runs: runs})
+			}); err != nil {
+				return err
+			}
+			continue
+		}
+		r, err := s.Open()
+		if err != nil {
+			return err
+		}
+		sum := &summing{r: r, sum: sha256.New(), p: p, src: s, ctx: ctx}
+		if s.Format == corpus.Text {
+			err = p.hand(ctx, task{src: s, text: sum})
+		} else {
+			err = p.feedLines(ctx, s, sum)
+			sum.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedLines hands out the blocks of an input of JSON lines.
+func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
+	lines := corpus.NewLines(r, s.Path, p.b.o.Corpus)
+	for {
+		block, err := lines.Next()
+		var bad *corpus.BadRecord
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &bad):
+			// The worker counts it, so that the counts have one owner each.
+			block = corpus.Block{Line: bad.Line}
+			if err := p.b.bad(p, bad); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		}
+		if err := p.hand(ctx, task{src: s, block: block}); err != nil {
+			return err
+		}
+	}
+}
+
+// hand gives a task to a worker.
+func (p *pass) hand(ctx context.Context, t task) error {
+	select {
+	case p.tasks <- t:
+		return nil
+	case <-ctx.Done():
+		t.close()
+		return ctx.Err()
+	}
+}
+
+// do works on one task.
+func (w *worker) do(ctx context.Context, t task) error {
+	if err := ctx.Err(); err != nil {
+		t.close()
+		return err
+	}
+	switch {
+	case t.runs != nil:
+		return eachRun(t.runs, w.run)
+	case t.text != nil:
+		return w.text(t)
+	case len(t.block.Data) == 0:
+		w.tally.not.BadRecords++
+		return nil
+	default:
+		return w.lines(t)
+	}
+}
+
+// text reads a text file: one record of one segment.
+func (w *worker) text(t task) error {
+	defer t.text.Close()
+	d := w.tally.dataset(t.src.Arg)
+	w.cut.begin()
+	emit := w.emitter(t.src)
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := t.text.Read(buf)
+		d.Bytes += uint64(n)
+		if err := w.cut.add(buf[:n], emit); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", t.src.Path, err)
+		}
+	}
+	words, err := w.cut.end(emit)
+	if err != nil {
+		return err
+	}
+	w.count(d, w.segment(d, words))
+	return nil
+}
+
+// lines reads a block of JSON lines: each is one record.
+func (w *worker) lines(t task) error {
+	parser := w.parse[t.src.Format]
+	if parser == nil {
+		parser = corpus.NewParser(t.src.Format, w.p.b.o.Corpus)
+		w.parse[t.src.Format] = parser
+	}
+	d := w.tally.dataset(t.src.Arg)
+	d.Bytes += uint64(len(t.block.Data))
+	emit := w.emitter(t.src)
+	return t.block.EachLine(func(line []byte, number int, _ int64) error {
+		if err := parser.Parse(line, &w.rec); err != nil {
+			w.tally.not.BadRecords++
+			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
+		}
+		w.tally.skip(w.rec.Skipped)
+		indexed := 0
+		for _, s := range w.rec.Segments {
+			w.cut.begin()
+			if err := w.cut.add(w.rec.Text(s), emit); err != nil {
+				return err
+			}
+			words, err := w.cut.end(emit)
+			if err != nil {
+				return err
+			}
+			indexed += w.segment(d, words)
+		}
+		w.count(d, indexed)
+		return nil
+	})
+}
+
+// segment counts a segment of that many words, and returns 1 if it has a
+// window.
+func (w *worker) segment(d *Dataset, words uint64) int {
+	if words < uint64(w.p.b.spec.N) {
+		w.tally.not.ShortSegments++
+		return 0
+	}
+	d.Segments++
+	d.Words += words
+	return 1
+}
+
+// count counts a record of which that many segments have a window.
+func (w *worker) count(d *Dataset, segments int) {
+	if segments > 0 {
+		d.Records++
+	} else {
+		w.tally.not.ShortRecords++
+	}
+}
+
+// emitter returns what is done with the runs of an input: they are handed to
+// the sink, and spooled if the input cannot be read again.
+func (w *worker) emitter(s *source) func(run []uint64) error {
+	if s.spool == nil {
+		return w.run
+	}
+	return func(run []uint64) error {
+		if err := w.spool.add(s.spool, run); err != nil {
+			return err
+		}
+		return w.run(run)
+	}
+}
+
+// run hands the grams of a run to the sink.
+func (w *worker) run(run []uint64) error {
+	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
+	w.tally.windows += uint64(len(w.g.windows))
+	w.tally.not.ExcludedWindows += w.g.excluded
+	return w.sink.add(&w.g)
+}
+
+// summing reads an input, takes its digest and reports progress.
+type summing struct {
+	r   io.ReadCloser
+	sum hash.Hash
+	p   *pass
+	src *source
+	ctx context.Context
+}
+
+func (s *summing) Read(b []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := s.r.Read(b)
+	s.p.b.o.Progress.Bytes.Add(int64(n))
+	if s.p.first {
+		s.sum.Write(b[:n])
+		if errors.Is(err, io.EOF) {
+			s.src.digest = s.sum.Sum(nil)
+		}
+	}
+	return n, err
+}
+
+func (s *summing) Close() error { return s.r.Close() }

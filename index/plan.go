@@ -1,0 +1,155 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+)
+
+// The filters of a plan, in the order of the file.
+const (
+	planGate4 = iota
+	planGate2
+	planWindows
+	planConfirm
+	planFilters // how many there are
+)
+
+// plan is where everything goes in the file that is being built: the filters
+// first, because their sizes are known before their contents, the manifest
+// last.
+type plan struct {
+	sections [planFilters]section
+	tables   [planFilters][]byte // checksum tables, filled piece by piece
+	manifest uint64              // offset of the MANIFEST section
+}
+
+// newPlan lays out the filters.
+func newPlan(n int, c capacities) (*plan, error) {
+	if c.windows == 0 || c.windows > math.MaxInt64/(64*confirmBits) {
+		return nil, fmt.Errorf("capacity of %d windows is out of range", c.windows)
+	}
+	p := &plan{sections: [planFilters]section{
+		planGate4:   {kind: KindGates, gram: gateLong, capacity: c.fours, k: gateK, block: blockBits, length: blockedLen(c.fours, gateBits)},
+		planGate2:   {kind: KindGates, gram: gateShort, capacity: c.twos, k: gateK, block: blockBits, length: blockedLen(c.twos, gateBits)},
+		planWindows: {kind: KindWindows, gram: uint32(n), capacity: c.windows, k: windowK, block: blockBits, length: blockedLen(c.windows, windowBits)},
+		planConfirm: {kind: KindConfirm, gram: uint32(n), capacity: c.windows, k: confirmK, length: spreadLen(c.windows, confirmBits)},
+	}}
+	at := uint64(headerLen)
+	for i := range p.sections {
+		s := &p.sections[i]
+		s.flags, s.offset = flagRequired, at
+		at = s.end()
+		p.tables[i] = make([]byte, 4*chunks(s.length))
+	}
+	p.manifest = at
+	return p, nil
+}
+
+// bytes is the size of all filters.
+func (p *plan) bytes() (n uint64) {
+	for _, s := range p.sections {
+		n += s.length
+	}
+	return n
+}
+
+// stripes divides the filters into stripes of at most budget bytes, each of
+// which is built by a pass over the corpus. Stripes end between checksummed
+// pieces.
+func (p *plan) stripes(budget uint64) [][]*target {
+	var all [][]*target
+	var stripe []*target
+	left := uint64(0)
+	for i, s := range p.sections {
+		for from := uint64(0); from < s.length; {
+			if left < chunkLen && left < s.length-from {
+				if len(stripe) > 0 {
+					all = append(all, stripe)
+				}
+				stripe, left = nil, max(budget, chunkLen)
+			}
+			size := min(s.length-from, left)
+			if from+size < s.length {
+				size = size / chunkLen * chunkLen
+			}
+			stripe = append(stripe, &target{section: i, from: 8 * from, size: 8 * size})
+			from += size
+			left -= size
+		}
+	}
+	return append(all, stripe)
+}
+
+// write writes a finished target to its place and keeps its checksums and its
+// count of set bits.
+func (p *plan) write(w io.WriterAt, t *target) error {
+	s := &p.sections[t.section]
+	at := t.from / 8
+	buf := make([]byte, chunkLen)
+	left := t.size / 8
+	for words := t.mem.words; left > 0; {
+		n := min(left, chunkLen)
+		for i := range n / 8 {
+			binary.LittleEndian.PutUint64(buf[8*i:], words[i])
+		}
+		words = words[n/8:]
+		binary.LittleEndian.PutUint32(p.tables[t.section][4*(at/chunkLen):], crc32.Checksum(buf[:n], castagnoli))
+		s.ones += popCount(buf[:n])
+		if _, err := w.WriteAt(buf[:n], int64(s.offset+at)); err != nil {
+			return fmt.Errorf("write index: %w", err)
+		}
+		at += n
+		left -= n
+	}
+	return nil
+}
+
+// finish writes everything but the filters: checksum tables, manifest, header.
+func (p *plan) finish(f file, h *header, manifest []byte) error {
+	m := section{kind: KindManifest, flags: flagRequired, offset: p.manifest, length: uint64(len(manifest))}
+	table := make([]byte, 4*chunks(m.length))
+	for i := uint64(0); i < m.length; i += chunkLen {
+		sum := crc32.Checksum(manifest[i:min(i+chunkLen, m.length)], castagnoli)
+		binary.LittleEndian.PutUint32(table[4*(i/chunkLen):], sum)
+	}
+	if _, err := f.WriteAt(manifest, int64(m.offset)); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	h.sections = append(p.sections[:], m)
+	for i := range h.sections {
+		t := table
+		if i < planFilters {
+			t = p.tables[i]
+		}
+		s := &h.sections[i]
+		s.tableCRC = crc32.Checksum(t, castagnoli)
+		// The padding in front of and behind the table reads as zero: the file
+		// was empty and is set to its full length.
+		if _, err := f.WriteAt(t, int64(s.tableAt())); err != nil {
+			return fmt.Errorf("write index: %w", err)
+		}
+	}
+	h.fileLen = m.end()
+	if err := f.Truncate(int64(h.fileLen)); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	id, err := digest(f, h)
+	if err != nil {
+		return err
+	}
+	h.buildID = id
+	if _, err := f.WriteAt(h.encode(), 0); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	return nil
+}
+
+// file is what an index is written to.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+}
