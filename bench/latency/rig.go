@@ -27,7 +27,8 @@ type rig struct {
 	dir    string
 	model  *fakellm.Server
 	serve  *exec.Cmd
-	ended  chan error
+	ended  chan struct{} // closed when noecho has ended
+	how    error         // it ended; read it after ended
 	direct string // base URLs
 	guard  string
 }
@@ -81,8 +82,11 @@ func (r *rig) start(ctx context.Context, o *options, log io.Writer) error {
 	if err := r.serve.Start(); err != nil {
 		return err
 	}
-	r.ended = make(chan error, 1)
-	go func() { r.ended <- r.serve.Wait() }()
+	r.ended = make(chan struct{})
+	go func() {
+		r.how = r.serve.Wait()
+		close(r.ended)
+	}()
 	return r.awaitReady(ctx, "http://"+admin+"/readyz")
 }
 
@@ -97,9 +101,8 @@ func (r *rig) awaitReady(ctx context.Context, url string) error {
 			}
 		}
 		select {
-		case err := <-r.ended:
-			r.ended <- err
-			return fmt.Errorf("noecho ended before it was ready: %w", err)
+		case <-r.ended:
+			return fmt.Errorf("noecho ended before it was ready: %w", r.how)
 		case <-late:
 			return errors.New("noecho is not ready")
 		case <-ctx.Done():
