@@ -66,6 +66,7 @@ vet: ## Run go vet on every module.
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml.
 	$(TOOL) golangci-lint run ./...
+	cd bench/sdk && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --config ../../.golangci.yml ./...
 
 .PHONY: fmt-check
 fmt-check: ## Fail if a Go file is not formatted.

@@ -29,7 +29,7 @@ type rig struct {
 	serve  *exec.Cmd
 	ended  chan struct{} // closed when noecho has ended
 	how    error         // it ended; read it after ended
-	direct string // base URLs
+	direct string        // base URLs
 	guard  string
 }
 

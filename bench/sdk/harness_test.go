@@ -121,7 +121,7 @@ func awaitReady(url string, ended chan error) error {
 			ended <- err
 			return fmt.Errorf("ended before it was ready: %w", err)
 		case <-late:
-			return fmt.Errorf("not ready: %v", err)
+			return errors.Join(errors.New("not ready"), err)
 		case <-tick.C:
 		}
 	}
