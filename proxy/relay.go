@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"noecho/ngram"
 	"noecho/proxy/config"
@@ -19,6 +21,13 @@ var errEnded = errors.New("answer ended by noecho")
 var (
 	errBlocked = fmt.Errorf("%w: it would repeat training data", errEnded)
 	errRefused = fmt.Errorf("%w: it cannot be scanned", errEnded)
+)
+
+// The failures a relay puts into an answer.
+var (
+	failBlocked  = wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"}
+	failRefused  = wire.Failure{Message: "withheld: the answer cannot be scanned", Code: "unscannable_content"}
+	failUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
 )
 
 // action is what was done about a finding.
@@ -67,38 +76,210 @@ type relayCounts struct {
 	Refused  int64 // bytes neither scanned nor forwarded
 	Messages int64 // messages read
 	Held     int   // messages that wait for a decision now
-	Findings int64 // closed findings, echoes included
+	Findings int64 // reported findings, echoes included
 }
 
-// relay reads an answer as it arrives and yields what may leave. It is made
-// for one answer and is not safe for concurrent use.
+// relayState is where a relay stands.
+type relayState uint8
+
+const (
+	relayRuns  relayState = iota
+	relaySkips            // passes the rest of a message that is too large
+	relayEnded
+)
+
+// relay reads an answer as it arrives and yields what may leave. A message
+// leaves whole, in order, when every text in it lies below the frontier of its
+// channel; where a span stands, the message is spliced. It is made for one
+// answer and is not safe for concurrent use.
+//
+// In observe mode nothing is held: bytes leave first and are read after.
 type relay struct {
-	cfg    relayConfig
-	counts relayCounts
+	cfg     relayConfig
+	counts  relayCounts
+	state   relayState
+	err     error // why it ended
+	framer  wire.Framer
+	locator *wire.Locator
+	queue   queue
+	book    book
 }
 
 // newRelay returns a relay for one answer.
-func newRelay(cfg relayConfig) *relay { return &relay{cfg: cfg} }
+func newRelay(cfg relayConfig) *relay {
+	r := &relay{
+		cfg:     cfg,
+		framer:  wire.NewFramer(cfg.Framing),
+		locator: wire.NewLocator(cfg.Family.Paths(), cfg.Framing),
+	}
+	r.cfg.Mask = strings.Map(func(c rune) rune {
+		if c < ' ' { // a mask never ends a line
+			return ' '
+		}
+		return c
+	}, cfg.Mask)
+	r.book.open(r)
+	return r
+}
 
 // Append reads p, the next bytes of a streamed body after content decoding,
 // and appends to dst what may leave. An error matches errEnded; afterwards
-// only Counts may be called.
-func (r *relay) Append(dst, p []byte) ([]byte, error) { return dst, errRefused }
+// every byte counts as refused.
+func (r *relay) Append(dst, p []byte) ([]byte, error) {
+	if r.state == relayEnded {
+		r.counts.Refused += int64(len(p))
+		return dst, r.err
+	}
+	if r.cfg.Mode == config.Observe {
+		dst = append(dst, p...)
+	}
+	for len(p) > 0 {
+		n, progress := r.framer.Scan(p)
+		dst = r.take(dst, p[:n], progress)
+		p = p[n:]
+		if r.state == relayEnded {
+			r.counts.Refused += int64(len(p))
+			return dst, r.err
+		}
+	}
+	return dst, nil
+}
+
+// take reads a piece of the current message.
+func (r *relay) take(dst, p []byte, progress wire.Progress) []byte {
+	q := &r.queue
+	switch {
+	case r.state == relaySkips:
+		r.counts.Passed += int64(len(p))
+		if r.cfg.Mode != config.Observe {
+			dst = append(dst, p...)
+		}
+		if progress == wire.Complete {
+			r.state = relayRuns
+		}
+	case q.partial()+len(p) > wire.MaxMessage:
+		q.add(p)
+		if !r.passes() {
+			return r.refuse(dst)
+		}
+		r.book.parkAll()
+		if dst = r.release(dst); r.state == relayEnded {
+			return dst
+		}
+		if r.cfg.Mode != config.Observe {
+			dst = append(dst, q.rest()...)
+		}
+		r.counts.Passed += int64(q.partial())
+		q.drop()
+		if progress != wire.Complete {
+			r.state = relaySkips
+		}
+	default:
+		q.add(p)
+		if progress == wire.Complete {
+			dst = r.message(dst)
+		}
+	}
+	return dst
+}
+
+// message reads the message that has just become whole.
+func (r *relay) message(dst []byte) []byte {
+	q := &r.queue
+	raw := q.rest()
+	r.counts.Messages++
+	m := r.framer.Parse(raw)
+	if err := r.read(m); err != nil {
+		if !r.passes() {
+			return r.refuse(dst)
+		}
+		q.forget()
+		r.counts.Passed += int64(len(raw))
+	} else {
+		r.counts.Scanned += int64(len(raw))
+	}
+	q.push(m.At < 0)
+	if r.cfg.Mode == config.Observe {
+		q.reset()
+		return dst
+	}
+	dst = r.release(dst)
+	if r.state == relayEnded || !q.full() {
+		return dst
+	}
+	if !r.passes() {
+		return r.refuse(dst)
+	}
+	r.book.parkAll()
+	return r.release(dst)
+}
+
+// read finds the texts of a message and gives them to their channels.
+func (r *relay) read(m wire.Message) error {
+	var fields []wire.Field
+	if len(bytes.TrimSpace(m.Payload)) > 0 {
+		var err error
+		if fields, err = r.locator.Locate(m.Payload); err != nil {
+			return err
+		}
+	}
+	return r.book.read(m, fields)
+}
+
+// passes reports whether what cannot be scanned is passed on.
+func (r *relay) passes() bool {
+	return r.cfg.Mode == config.Observe || r.cfg.Unscanned == config.Pass
+}
 
 // Finish ends a streamed body at a clean end of the upstream and appends what
 // was still held. An error matches errEnded.
-func (r *relay) Finish(dst []byte) ([]byte, error) { return dst, errRefused }
+func (r *relay) Finish(dst []byte) ([]byte, error) {
+	if r.state == relayEnded {
+		return dst, r.err
+	}
+	if r.queue.partial() > 0 {
+		if dst = r.message(dst); r.state == relayEnded {
+			return dst, r.err
+		}
+	}
+	r.book.finish()
+	if dst = r.release(dst); r.state != relayEnded {
+		r.end(nil)
+	}
+	return dst, r.err
+}
 
 // Abort ends a streamed body because the upstream broke: nothing undecided
-// leaves, and an error event is appended where the protocol has one.
-func (r *relay) Abort(dst []byte) []byte { return dst }
+// leaves, and an error event is appended where the protocol has one. After the
+// end it does nothing.
+func (r *relay) Abort(dst []byte) []byte {
+	if r.state == relayEnded {
+		return dst
+	}
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(nil)
+	if r.cfg.Mode == config.Observe || r.cfg.Framing == wire.JSON {
+		return dst
+	}
+	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, failUpstream))
+}
 
-// Whole judges an unstreamed body and appends what the caller gets instead.
-// Status 0 keeps the upstream's status; 400 comes with the family's error body
-// and an error that matches errEnded.
-func (r *relay) Whole(dst, body []byte) (out []byte, status int, err error) {
-	return dst, 400, errRefused
+// refuse ends the answer because the message being read cannot be scanned.
+func (r *relay) refuse(dst []byte) []byte {
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(errRefused)
+	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, failRefused))
+}
+
+// end closes the books.
+func (r *relay) end(why error) {
+	r.book.finish()
+	r.queue.reset()
+	r.state, r.err = relayEnded, why
 }
 
 // Counts returns the figures so far.
-func (r *relay) Counts() relayCounts { return r.counts }
+func (r *relay) Counts() relayCounts {
+	r.counts.Held = r.queue.held()
+	return r.counts
+}

@@ -26,6 +26,9 @@ type Framer interface {
 	Parse(raw []byte) Message
 	// AppendMessage appends a message that carries payload.
 	AppendMessage(dst, payload []byte) []byte
+	// Rewrite appends raw with another payload. It is for payloads that stand
+	// on several lines; asides are left out.
+	Rewrite(dst, raw, payload []byte) []byte
 	// AppendEnd makes raw, the last message, one that can be followed by
 	// another: at the end of a body the last one may be cut short.
 	AppendEnd(raw []byte) []byte
@@ -66,6 +69,8 @@ func (*wholeFramer) Parse(raw []byte) Message {
 }
 
 func (*wholeFramer) AppendMessage(dst, payload []byte) []byte { return append(dst, payload...) }
+
+func (*wholeFramer) Rewrite(dst, _, payload []byte) []byte { return append(dst, payload...) }
 
 func (*wholeFramer) AppendEnd(raw []byte) []byte { return raw }
 

@@ -29,7 +29,8 @@ type Field struct {
 	Item   int32  // -1: none
 	Rule   int32  // the family's rule, -1: none
 	Name   string // of the channel, within its choice
-	With   string // Drop: what stands there instead
+	Path   string // Alias: the name it has if it turns out to be another text
+	With   string // Drop, End: what stands there instead
 	Lo, Hi int
 }
 

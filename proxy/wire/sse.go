@@ -12,7 +12,6 @@ type sseFramer struct {
 	line  sseEnd // how the line before ended
 	join  []byte // payload of an event with several data lines
 	marks [][2]int
-	read  uint64 // messages parsed
 }
 
 // sseState is where Scan stands.
@@ -99,21 +98,29 @@ func lineEnd(p []byte) int {
 	return lf
 }
 
+// cutLine returns the first line of p without its end, and what follows.
+func cutLine(p []byte) (line, rest []byte) {
+	j := lineEnd(p)
+	if j < 0 {
+		return p, nil
+	}
+	rest = p[j+1:]
+	if p[j] == '\r' && len(rest) > 0 && rest[0] == '\n' {
+		rest = rest[1:]
+	}
+	return p[:j], rest
+}
+
 // Parse implements [Framer].
 func (f *sseFramer) Parse(raw []byte) Message {
 	m := Message{}
 	f.marks = f.marks[:0]
 	i, lines := 0, 0
-	if f.read == 0 && bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")) {
+	if bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")) {
 		i = 3
 	}
-	f.read++
 	for i < len(raw) {
-		line := raw[i:]
-		next := len(raw)
-		if j := lineEnd(line); j >= 0 {
-			line, next = line[:j], i+j+1
-		}
+		line, rest := cutLine(raw[i:])
 		value, name := sseValue(line)
 		at := i + len(line) - len(value)
 		switch {
@@ -132,7 +139,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 			m.Payload, m.At = f.join, -1
 			lines++
 		}
-		i = next
+		i = len(raw) - len(rest)
 	}
 	m.Asides = f.marks
 	return m
@@ -174,6 +181,25 @@ func (f *sseFramer) AppendMessage(dst, payload []byte) []byte {
 			return append(dst, '\n')
 		}
 	}
+}
+
+// Rewrite implements [Framer].
+func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
+	written := false
+	for len(raw) > 0 {
+		line, next := cutLine(raw)
+		value, name := sseValue(line)
+		switch {
+		case name == "data" && !written:
+			dst = f.AppendMessage(dst, payload)
+			dst = dst[:len(dst)-1] // the blank line follows in raw
+			written = true
+		case name != "data" && len(value) < minAside:
+			dst = append(dst, raw[:len(raw)-len(next)]...)
+		}
+		raw = next
+	}
+	return dst
 }
 
 // AppendEnd implements [Framer].

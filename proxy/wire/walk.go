@@ -212,7 +212,9 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
 	case rule >= 0 && role != ignore && role != Drop:
-		f.Name, f.Form = l.paths.rules[rule].Name, l.paths.rules[rule].Form
+		r := &l.paths.rules[rule]
+		f.Name, f.Form, f.With = r.Name, r.Form, r.With
+		f.Path = l.paths.nodes[at.node].path
 		return l.add(f)
 	}
 	if role == Drop {

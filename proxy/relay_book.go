@@ -1,0 +1,378 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+	"noecho/proxy/wire"
+)
+
+// errAmbiguous says that two places that should hold one text do not.
+var errAmbiguous = errors.New("two places of one text differ")
+
+// errChannels says that an answer has more channels than an honest one.
+var errChannels = errors.New("too many text channels")
+
+// choice is one of the answers that a response holds side by side.
+type choice struct {
+	number   int32 // -1: what belongs to none
+	state    choiceState
+	withheld bool   // something of it did not leave: its logprobs and ids go
+	reported bool   // something of it was reported
+	spoke    uint64 // message in which it carried text of the answer
+	ended    uint64 // message in which its end was announced
+}
+
+// choiceState is what the caller has seen of a choice.
+type choiceState uint8
+
+const (
+	choiceUnseen choiceState = iota
+	choiceOpen
+	choiceClosed
+)
+
+// channel is one text stream of an answer.
+type channel struct {
+	choice   *choice
+	item     int32
+	name     string
+	role     wire.Role // Text, Aside or Token
+	det      *detect.Detector
+	length   int64           // bytes of text read
+	frontier int64           // bytes of text decided
+	cuts     []wire.Cut      // decided, not yet past, must not leave
+	last     *detect.Finding // of the last cut
+	spans    uint64          // cut so far
+	cutter   wire.Cutter
+	before   wire.Cutter     // cutter before the piece that ends at past
+	past     int64           // end of the text that went through cutter
+	fed      uint64          // message that carried text last
+	rule     int32           // rule of the place that carried it first
+	from     int64           // where that message's text begins
+	lo, hi   int             // the same in book.text
+	mirrored []int32         // rules whose places have held the same text
+	apart    []int32         // rules whose places hold a text of their own
+	ref      int             // token: its place in the message
+	secret   *detect.Finding // token: the first finding
+}
+
+// book keeps the channels and choices of an answer.
+type book struct {
+	relay    *relay
+	message  uint64
+	none     *choice
+	choices  []*choice
+	channels []*channel
+	text     []byte // of the message being read
+	segments []detect.Segment
+	closed   []*detect.Finding
+	cutter   wire.Cutter
+	newline  [1]byte
+	withheld bool // something of the answer did not leave
+	finished bool
+}
+
+func (b *book) open(r *relay) {
+	b.relay = r
+	b.none = &choice{number: -1}
+	b.cutter = wire.NewCutter([]byte(r.cfg.Mask))
+	b.newline[0] = '\n'
+}
+
+// read gives the texts of a message to their channels, parks the channels that
+// fell silent, and adds the message's places to the queue.
+func (b *book) read(m wire.Message, fields []wire.Field) error {
+	b.message++
+	b.text = b.text[:0]
+	q := &b.relay.queue
+	raw := q.rest()
+	asides, at := m.Asides, max(m.At, 0)
+	for i := range fields {
+		for len(asides) > 0 && m.At >= 0 && asides[0][0] < at {
+			if err := b.aside("framing", raw, asides[0]); err != nil {
+				return err
+			}
+			asides = asides[1:]
+		}
+		if err := b.field(m.Payload, &fields[i], at); err != nil {
+			return err
+		}
+	}
+	for _, a := range asides {
+		if err := b.aside("framing", raw, a); err != nil {
+			return err
+		}
+	}
+	b.park(fields)
+	return nil
+}
+
+// aside reads text outside the payload: a comment, the name of an event.
+func (b *book) aside(name string, raw []byte, at [2]int) error {
+	ch, err := b.channel(b.none, -1, name, wire.Aside)
+	if err != nil {
+		return err
+	}
+	b.separate(ch)
+	b.feed(ch, raw[at[0]:at[1]])
+	b.add(ch, ref{role: wire.Aside, form: wire.Raw, choice: b.none, lo: ch.length - int64(at[1]-at[0]), at: at[0], end: at[1]})
+	return nil
+}
+
+// field reads one place of a message. shift is added to its position.
+func (b *book) field(payload []byte, f *wire.Field, shift int) error {
+	c, err := b.choice(f.Choice)
+	if err != nil {
+		return err
+	}
+	place := ref{role: f.Role, form: b.form(f.Form), choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
+	switch f.Role {
+	case wire.Done:
+		return nil
+	case wire.End:
+		c.ended = b.message
+		fallthrough
+	case wire.Begin, wire.Drop:
+		b.relay.queue.refs = append(b.relay.queue.refs, place)
+		return nil
+	}
+	lo := len(b.text)
+	if f.Form == wire.Document {
+		b.text = append(b.text, payload[f.Lo:f.Hi]...)
+	} else {
+		b.text = wire.AppendText(b.text, payload[f.Lo:f.Hi])
+	}
+	ch, err := b.channelOf(c, f, lo)
+	if err != nil || ch == nil {
+		return err
+	}
+	place.lo = ch.length
+	switch {
+	case f.Role == wire.Alias && ch.fed == b.message && ch.rule != f.Rule:
+		place.lo = ch.from // the same text once more
+		b.add(ch, place)
+		return nil
+	case ch.fed != b.message:
+		ch.lo, ch.from, ch.rule = lo, ch.length, f.Rule
+	}
+	if f.Apart == wire.Separate {
+		b.separate(ch)
+		place.lo = ch.length
+	}
+	ch.hi = len(b.text)
+	b.feed(ch, b.text[lo:])
+	if ch.role == wire.Text {
+		c.spoke = b.message
+	}
+	b.add(ch, place)
+	return nil
+}
+
+// channelOf returns the channel of a field whose text begins at lo in b.text.
+// The second name of a text is a channel of its own as soon as the texts
+// differ. It may not differ after it was the same, because what was read in
+// one channel would then go on in another.
+func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
+	role := f.Role
+	if role == wire.Alias {
+		role = wire.Text
+	}
+	ch, err := b.channel(c, f.Item, f.Name, role)
+	if err != nil || f.Role != wire.Alias {
+		return ch, err
+	}
+	if !slices.Contains(ch.apart, f.Rule) {
+		if ch.fed != b.message || ch.rule == f.Rule {
+			return ch, nil
+		}
+		if int64(ch.hi-ch.lo) == ch.length-ch.from && bytes.Equal(b.text[lo:], b.text[ch.lo:ch.hi]) {
+			if !slices.Contains(ch.mirrored, f.Rule) {
+				ch.mirrored = append(ch.mirrored, f.Rule)
+			}
+			return ch, nil
+		}
+		if slices.Contains(ch.mirrored, f.Rule) {
+			return nil, errAmbiguous
+		}
+		ch.apart = append(ch.apart, f.Rule)
+	}
+	return b.channel(c, f.Item, f.Path, wire.Text)
+}
+
+// form settles whether a reply is JSON text.
+func (b *book) form(f wire.Form) wire.Form {
+	switch {
+	case f != wire.Reply:
+		return f
+	case b.relay.cfg.Request.Schema:
+		return wire.Nested
+	}
+	return wire.Plain
+}
+
+// add adds a place that holds text of ch up to its end.
+func (b *book) add(ch *channel, p ref) {
+	q := &b.relay.queue
+	p.channel, p.hi = ch, ch.length
+	if ch.role == wire.Token {
+		if ch.ref >= q.mark && ch.ref < len(q.refs) && q.refs[ch.ref].channel == ch {
+			q.refs[ch.ref].hi = p.hi // tokens go or stay together
+			return
+		}
+		ch.ref = len(q.refs)
+	}
+	q.refs = append(q.refs, p)
+}
+
+// separate begins a text of its own in a channel.
+func (b *book) separate(ch *channel) { b.feed(ch, b.newline[:]) }
+
+// feed gives text to a channel.
+func (b *book) feed(ch *channel, text []byte) {
+	ch.fed = b.message
+	ch.length += int64(len(text))
+	b.segments = ch.det.Append(b.segments[:0], text)
+	b.settle(ch)
+}
+
+// settle takes in what the detector decided.
+func (b *book) settle(ch *channel) {
+	ch.frontier = ch.det.Frontier()
+	if b.relay.cfg.Mode != config.Observe {
+		for i := range b.segments {
+			if b.segments[i].Finding != nil {
+				ch.cut(&b.segments[i])
+			}
+		}
+	}
+	b.closed = ch.det.Closed(b.closed[:0])
+	for _, f := range b.closed {
+		b.report(ch, f)
+	}
+}
+
+// cut notes a piece that must not leave.
+func (ch *channel) cut(s *detect.Segment) {
+	if s.Finding != ch.last {
+		ch.last = s.Finding
+		ch.spans++
+	}
+	if n := len(ch.cuts) - 1; n >= 0 && ch.cuts[n].Hi == s.Span.Lo && ch.cuts[n].Seq == ch.spans {
+		ch.cuts[n].Hi = s.Span.Hi
+		return
+	}
+	ch.cuts = append(ch.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: ch.spans})
+}
+
+// report reports a closed finding. Tokens repeat the text they stand beside:
+// what they show is reported at the end, if nothing else of the choice was.
+func (b *book) report(ch *channel, f *detect.Finding) {
+	if ch.role == wire.Token && !b.finished {
+		if ch.secret == nil && !f.Echo {
+			ch.secret = f
+		}
+		return
+	}
+	b.relay.counts.Findings++
+	act := echoed
+	if !f.Echo {
+		ch.choice.reported = true
+		act = [...]action{config.Redact: redacted, config.Block: blocked, config.Observe: observed}[b.relay.cfg.Mode]
+	}
+	if b.relay.cfg.Report != nil {
+		b.relay.cfg.Report(finding{Channel: ch.label(), Finding: f, Action: act})
+	}
+}
+
+// label is the channel's name in an alert.
+func (ch *channel) label() string {
+	name := strings.ReplaceAll(ch.name, "#", strconv.Itoa(int(ch.item)))
+	if ch.choice.number < 0 {
+		return name
+	}
+	return "choices." + strconv.Itoa(int(ch.choice.number)) + "." + name
+}
+
+// choice returns the choice with the given number.
+func (b *book) choice(number int32) (*choice, error) {
+	if number < 0 {
+		return b.none, nil
+	}
+	for _, c := range b.choices {
+		if c.number == number {
+			return c, nil
+		}
+	}
+	if len(b.choices) == wire.MaxChannels {
+		return nil, errChannels
+	}
+	c := &choice{number: number}
+	b.choices = append(b.choices, c)
+	return c, nil
+}
+
+// channel returns the channel with the given name.
+func (b *book) channel(c *choice, item int32, name string, role wire.Role) (*channel, error) {
+	for _, ch := range b.channels {
+		if ch.choice == c && ch.item == item && ch.name == name {
+			return ch, nil
+		}
+	}
+	if len(b.channels) == wire.MaxChannels {
+		return nil, errChannels
+	}
+	cfg := &b.relay.cfg
+	ch := &channel{
+		choice: c, item: item, name: name, role: role,
+		det: detect.New(cfg.Set, cfg.Spec, cfg.Detect), cutter: b.cutter, ref: -1,
+	}
+	b.channels = append(b.channels, ch)
+	return ch, nil
+}
+
+// park decides the channels that would stall the stream: those that stand
+// beside the answer, those of a choice that ended, and those that fell silent
+// while their choice spoke in another.
+func (b *book) park(fields []wire.Field) {
+	done := len(fields) == 1 && fields[0].Role == wire.Done
+	for _, ch := range b.channels {
+		silent := ch.fed != b.message
+		switch {
+		case ch.frontier == ch.length:
+		case done, ch.choice.ended == b.message, ch.role == wire.Aside, silent && ch.choice.spoke == b.message:
+			b.segments = ch.det.Park(b.segments[:0])
+			b.settle(ch)
+		}
+	}
+}
+
+// parkAll decides everything read so far.
+func (b *book) parkAll() {
+	for _, ch := range b.channels {
+		b.segments = ch.det.Park(b.segments[:0])
+		b.settle(ch)
+	}
+}
+
+// finish decides everything and reports what is left to report.
+func (b *book) finish() {
+	if b.finished {
+		return
+	}
+	for _, ch := range b.channels {
+		b.segments = ch.det.Finish(b.segments[:0])
+		b.settle(ch)
+	}
+	b.finished = true
+	for _, ch := range b.channels {
+		if ch.secret != nil && !ch.choice.reported {
+			b.report(ch, ch.secret)
+		}
+	}
+}

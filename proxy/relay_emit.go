@@ -1,0 +1,205 @@
+package proxy
+
+import (
+	"bytes"
+	"math"
+	"slices"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// release appends the messages whose texts are all decided, in order.
+func (r *relay) release(dst []byte) []byte {
+	if r.cfg.Mode == config.Observe {
+		return dst
+	}
+	for r.queue.held() > 0 {
+		it, raw, refs := r.queue.front()
+		for i := range refs {
+			if ch := refs[i].channel; ch != nil && refs[i].hi > ch.frontier {
+				return dst
+			}
+		}
+		dst = r.emit(dst, it, raw, refs)
+		if r.state == relayEnded {
+			return dst
+		}
+		r.book.past(refs)
+		r.queue.pop()
+	}
+	return dst
+}
+
+// emit appends one message: as it came, spliced, or as the last one.
+func (r *relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
+	fate := r.book.judge(refs)
+	if fate == cutHere && r.cfg.Mode == config.Block {
+		return r.block(dst, it, raw, refs)
+	}
+	r.book.note(refs)
+	if fate == untouched {
+		return append(dst, raw...)
+	}
+	return r.splice(dst, it, raw, refs)
+}
+
+// block appends what of a message is clean, ends every open choice as filtered,
+// and ends the stream.
+func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
+	for i := range refs {
+		p := &refs[i]
+		if p.channel == nil || !p.touched() {
+			continue
+		}
+		ch := p.channel
+		ch.cuts = []wire.Cut{{Lo: ch.cuts[0].Lo, Hi: math.MaxInt64, Seq: 1}}
+		ch.cutter, ch.past = wire.NewCutter(nil), 0
+		if p.form == wire.Nested {
+			p.form = wire.Plain // what was JSON ends where the span begins
+		}
+	}
+	dst = r.splice(dst, it, raw, refs)
+	r.book.note(refs)
+	var open []int32
+	for _, c := range r.book.choices {
+		if c.state == choiceOpen {
+			open = append(open, c.number)
+		}
+	}
+	slices.Sort(open)
+	last := r.payload(it, raw)
+	dst = r.framer.AppendEnd(dst)
+	dst = r.cfg.Family.AppendFiltered(dst, r.framer, last, open)
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(errBlocked)
+	return dst
+}
+
+// payload is the payload of a whole message.
+func (r *relay) payload(it item, raw []byte) []byte { return r.framer.Parse(raw).Payload }
+
+// splice appends a message without what must not leave.
+func (r *relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
+	if it.layout == inline {
+		return r.spliceInto(dst, raw, refs, inline)
+	}
+	payload := bytes.Clone(r.payload(it, raw)) // Rewrite may parse again
+	return r.framer.Rewrite(dst, raw, r.spliceInto(nil, payload, refs, joined))
+}
+
+// spliceInto appends src, in which the places of refs stand.
+func (r *relay) spliceInto(dst, src []byte, refs []ref, l layout) []byte {
+	pos := 0
+	for i := range refs {
+		p := &refs[i]
+		if p.at < pos || l == joined && p.form == wire.Raw {
+			continue
+		}
+		switch {
+		case p.role == wire.Drop && r.book.drops(p),
+			p.role == wire.End && r.cfg.Mode == config.Block && p.choice.withheld:
+			dst = append(append(dst, src[pos:p.at]...), p.with...)
+		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
+			dst = append(dst, src[pos:p.at]...)
+			dst = p.channel.splice(dst, src[p.at:p.end], p)
+		default:
+			continue
+		}
+		pos = p.end
+	}
+	return append(dst, src[pos:]...)
+}
+
+// splice appends one text of a channel without what must not leave. The second
+// place of a text is cut from the same state as the first.
+func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
+	if p.lo < ch.past {
+		again := ch.before
+		return again.Append(dst, literal, p.form, p.lo, ch.cuts)
+	}
+	ch.before = ch.cutter
+	ch.past = p.hi
+	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.cuts)
+}
+
+// fate is what becomes of a message.
+type fate uint8
+
+const (
+	untouched fate = iota
+	rewritten      // it is written anew: something goes, or its JSON text is followed
+	cutHere        // a span stands in it
+)
+
+// judge says what becomes of a message and marks what is withheld by it.
+func (b *book) judge(refs []ref) fate {
+	f := untouched
+	for i := range refs {
+		p := &refs[i]
+		switch {
+		case p.channel == nil:
+		case p.touched():
+			f = cutHere
+			p.choice.withheld, b.withheld = true, true
+		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):
+			f = rewritten
+		}
+	}
+	if f != untouched || !b.withheld {
+		return f
+	}
+	for i := range refs {
+		if refs[i].role == wire.Drop && b.drops(&refs[i]) {
+			return rewritten
+		}
+	}
+	return f
+}
+
+// drops reports whether a value goes because something it belongs to did.
+func (b *book) drops(p *ref) bool {
+	return p.choice.withheld || b.none.withheld || p.choice == b.none && b.withheld
+}
+
+// touched reports whether a span stands in the text of p.
+func (p *ref) touched() bool {
+	for i := range p.channel.cuts {
+		if p.channel.cuts[i].Lo >= p.hi {
+			return false
+		}
+		if p.channel.cuts[i].Hi > p.lo {
+			return true
+		}
+	}
+	return false
+}
+
+// note keeps what the caller sees of the choices of a message.
+func (b *book) note(refs []ref) {
+	for i := range refs {
+		switch c := refs[i].choice; {
+		case refs[i].role == wire.Begin && c.state == choiceUnseen:
+			c.state = choiceOpen
+		case refs[i].role == wire.End:
+			c.state = choiceClosed
+		}
+	}
+}
+
+// past forgets the cuts that the texts of a message that left have used up.
+func (b *book) past(refs []ref) {
+	for i := range refs {
+		ch := refs[i].channel
+		if ch == nil {
+			continue
+		}
+		n := 0
+		for n < len(ch.cuts) && ch.cuts[n].Hi <= refs[i].hi {
+			n++
+		}
+		if n > 0 {
+			ch.cuts = append(ch.cuts[:0], ch.cuts[n:]...)
+		}
+	}
+}

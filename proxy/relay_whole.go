@@ -1,0 +1,64 @@
+package proxy
+
+import "noecho/proxy/config"
+
+// Whole judges an unstreamed body and appends what the caller gets instead.
+// Status 0 keeps the upstream's status; 400 comes with the family's error body
+// and an error that matches errEnded.
+func (r *relay) Whole(dst, body []byte) (out []byte, status int, err error) {
+	q := &r.queue
+	q.buf = body
+	m := r.framer.Parse(body)
+	r.counts.Messages++
+	if err := r.read(m); err != nil && !r.readText(body) {
+		return r.unscannable(dst, body)
+	}
+	r.counts.Scanned += int64(len(body))
+	r.book.finish()
+	if r.cfg.Mode == config.Observe {
+		r.leave()
+		return append(dst, body...), 0, nil
+	}
+	fate := r.book.judge(q.refs)
+	switch {
+	case fate == cutHere && r.cfg.Mode == config.Block:
+		r.leave()
+		r.err = errBlocked
+		return r.cfg.Family.AppendFailure(dst, failBlocked), 400, r.err
+	case fate == untouched:
+		dst = append(dst, body...)
+	default:
+		dst = r.spliceInto(dst, body, q.refs, inline)
+	}
+	r.leave()
+	return dst, 0, nil
+}
+
+// readText reads the body of an error as plain text if it is no JSON: servers
+// and the proxies before them send all kinds of error pages.
+func (r *relay) readText(body []byte) bool {
+	if r.cfg.Status < 400 {
+		return false
+	}
+	r.queue.refs = r.queue.refs[:0]
+	return r.book.aside("body", body, [2]int{0, len(body)}) == nil
+}
+
+// unscannable answers a body that cannot be scanned.
+func (r *relay) unscannable(dst, body []byte) ([]byte, int, error) {
+	r.book.finish()
+	r.leave()
+	if r.passes() {
+		r.counts.Passed += int64(len(body))
+		return append(dst, body...), 0, nil
+	}
+	r.counts.Refused += int64(len(body))
+	r.err = errRefused
+	return r.cfg.Family.AppendFailure(dst, failRefused), 400, r.err
+}
+
+// leave ends the relay and lets go of the body, which belongs to the caller.
+func (r *relay) leave() {
+	r.queue = queue{}
+	r.state = relayEnded
+}
