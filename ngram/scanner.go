@@ -1,33 +1,177 @@
 package ngram
 
 // Scanner finds the words of a text that arrives in pieces. The words it
-// yields do not depend on how the text was cut. Not safe for concurrent use.
-// A Scanner never allocates beyond growing dst.
+// yields do not depend on how the text was cut.
+//
+// A text passes four small machines, each of which holds back no more than it
+// needs to decide:
+//
+//	bytes -> code points   decode.go   UTF-8; surrogates in three bytes are let through
+//	      -> escapes       escape.go   \n, \u0041, surrogate halves joined
+//	      -> markup        markup.go   entities, tags, list numbers at line start
+//	      -> words         word.go     fold, collect, cut, hash
+//
+// For example `Caf\u00e9 <b>No</b>1` yields the words "cafe" and "no1".
+//
+// Plain ASCII letters and separators take a fast path past all of them. A
+// Scanner never allocates beyond growing dst. Not safe for concurrent use.
 type Scanner struct {
 	suite  Suite
-	offset int64
+	offset int64  // bytes read
+	dst    []Word // where words go during a call
+
+	code   decoder
+	esc    escape
+	mark   markup
+	word   openWord
+	normal [MaxWordBytes]byte // the open word's normalised bytes
 }
 
 // NewScanner returns a scanner at the start of a text.
-func NewScanner(s Suite) *Scanner { return &Scanner{suite: s} }
+func NewScanner(s Suite) *Scanner {
+	sc := &Scanner{suite: s}
+	sc.Reset()
+	return sc
+}
+
+// Reset makes the scanner ready for a new text.
+func (s *Scanner) Reset() {
+	s.offset = 0
+	s.code = decoder{}
+	s.esc = escape{}
+	s.mark.state, s.mark.n, s.mark.lineStart = markNone, 0, true
+	s.word = openWord{}
+}
 
 // Append reads p, the next bytes of the text, and appends to dst the words
 // that are now complete.
-func (s *Scanner) Append(dst []Word, p []byte) []Word { panic("skeleton") }
+func (s *Scanner) Append(dst []Word, p []byte) []Word {
+	s.dst = dst
+	for len(p) > 0 {
+		if s.idle() {
+			n := s.fast(p)
+			p = p[n:]
+			if len(p) == 0 {
+				break
+			}
+		}
+		s.decode(p[0])
+		s.offset++
+		p = p[1:]
+	}
+	dst, s.dst = s.dst, nil
+	return dst
+}
 
-// Finish appends the words that end with the text. Afterwards only Reset may
-// be called.
-func (s *Scanner) Finish(dst []Word) []Word { panic("skeleton") }
+// Finish appends the words that end with the text. Afterwards only Reset,
+// Offset and Frontier may be called.
+func (s *Scanner) Finish(dst []Word) []Word {
+	s.dst = dst
+	s.finishDecode()
+	s.finishEscape()
+	s.finishMarkup()
+	s.endWord()
+	dst, s.dst = s.dst, nil
+	return dst
+}
 
 // Peek appends the words that Finish would append, and changes nothing.
-func (s *Scanner) Peek(dst []Word) []Word { panic("skeleton") }
-
-// Reset makes the scanner ready for a new text.
-func (s *Scanner) Reset() { *s = Scanner{suite: s.suite} }
+func (s *Scanner) Peek(dst []Word) []Word {
+	code, esc, mark, word, normal := s.code, s.esc, s.mark, s.word, s.normal
+	dst = s.Finish(dst)
+	s.code, s.esc, s.mark, s.word, s.normal = code, esc, mark, word, normal
+	return dst
+}
 
 // Offset is the number of bytes read.
 func (s *Scanner) Offset() int64 { return s.offset }
 
 // Frontier is the offset below which every byte's word is known: the start of
 // the unfinished word or markup, or Offset if there is none.
-func (s *Scanner) Frontier() int64 { return s.offset }
+func (s *Scanner) Frontier() int64 {
+	switch {
+	case s.word.open:
+		return s.word.span.Lo
+	case s.mark.state != markNone:
+		return s.mark.held[0].span.Lo
+	case s.esc.high != 0:
+		return s.esc.highSpan.Lo
+	case s.esc.state != escNone:
+		return s.esc.lo
+	case s.code.need > 0:
+		return s.code.lo
+	default:
+		return s.offset
+	}
+}
+
+// idle reports whether no machine but the last holds anything.
+func (s *Scanner) idle() bool {
+	return s.code.need == 0 && s.esc.state == escNone && s.esc.high == 0 && s.mark.state == markNone
+}
+
+// fast reads bytes while they are plain ASCII and returns how many it took.
+func (s *Scanner) fast(p []byte) int {
+	i := 0
+	for i < len(p) {
+		c := p[i]
+		switch asciiTable[c] {
+		case asciiLetter, asciiUpper:
+			i += s.fastWord(p[i:], s.offset+int64(i))
+		case asciiDigit:
+			if s.mark.lineStart {
+				s.offset += int64(i)
+				return i
+			}
+			i += s.fastWord(p[i:], s.offset+int64(i))
+		case asciiSep:
+			s.endWord()
+			s.mark.lineStart = false
+			i++
+		case asciiMarker:
+			s.endWord()
+			i++
+		case asciiLine:
+			s.endWord()
+			s.mark.lineStart = true
+			i++
+		default:
+			s.offset += int64(i)
+			return i
+		}
+	}
+	s.offset += int64(i)
+	return i
+}
+
+// fastWord reads a run of ASCII letters and digits that starts at offset lo.
+func (s *Scanner) fastWord(p []byte, lo int64) int {
+	s.mark.lineStart = false
+	if s.word.open && s.word.weight == CharWeight {
+		s.endWord()
+	}
+	if !s.word.open {
+		s.startWord(lo, WordWeight)
+	}
+	n := s.word.n
+	for i, c := range p {
+		switch asciiTable[c] {
+		case asciiLetter, asciiDigit:
+		case asciiUpper:
+			c |= 0x20
+		default:
+			s.word.n, s.word.span.Hi = n, lo+int64(i)
+			return i
+		}
+		if n == MaxWordBytes {
+			s.word.n, s.word.span.Hi = n, lo+int64(i)
+			s.endWord()
+			s.startWord(lo+int64(i), WordWeight)
+			n = 0
+		}
+		s.normal[n] = c
+		n++
+	}
+	s.word.n, s.word.span.Hi = n, lo+int64(len(p))
+	return len(p)
+}

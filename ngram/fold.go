@@ -1,0 +1,113 @@
+package ngram
+
+// What one rune becomes is looked up in foldPages, made by
+// internal/gentables: compatibility decomposition, marks and invisible
+// characters dropped, full case folding, ASCII digits, look-alike letters. With
+// marks dropped each of these steps is free of context, so one table does it
+// all; only Hangul syllables are taken apart by arithmetic.
+
+//go:generate go run ./internal/gentables
+
+// class says what a folded rune does to the word being read.
+type class uint8
+
+// The classes, as internal/gentables writes them.
+const (
+	classSeparator  class = iota // ends the word
+	classDrop                    // part of the word it follows, leaves no trace
+	classApostrophe              // dropped; belongs to the word only if letters follow
+	classWord                    // letter or digit
+	classChar                    // character of an unspaced script: a word of its own
+	classSeq                     // several folded runes
+)
+
+const (
+	classShift = 24
+	runeMask   = 1<<classShift - 1
+	maxRune    = 0x10FFFF
+)
+
+// lookup returns what r becomes: the class, and the folded rune of classWord
+// and classChar or the place in foldSeqs of classSeq.
+func lookup(r rune) (class, rune) {
+	e := foldPages[foldPage[r>>8]][r&0xff]
+	c, v := class(e>>classShift), rune(e&runeMask)
+	if v == 0 && c != classSeq {
+		v = r
+	}
+	return c, v
+}
+
+// sequence returns the entries of a classSeq expansion.
+func sequence(at rune) []uint32 {
+	n := foldSeqs[at]
+	return foldSeqs[at+1 : at+1+rune(n)]
+}
+
+// Hangul syllables, The Unicode Standard, section 3.12.
+const (
+	hangulBase  = 0xAC00
+	hangulCount = 11172
+	jamoLBase   = 0x1100
+	jamoVBase   = 0x1161
+	jamoTBase   = 0x11A7
+	jamoVCount  = 21
+	jamoTCount  = 28
+)
+
+// isHangul reports whether r is a precomposed syllable.
+func isHangul(r rune) bool { return r >= hangulBase && r < hangulBase+hangulCount }
+
+// jamo takes a syllable apart; t is 0 if it has no final consonant.
+func jamo(r rune) (l, v, t rune) {
+	i := r - hangulBase
+	l = jamoLBase + i/(jamoVCount*jamoTCount)
+	v = jamoVBase + i%(jamoVCount*jamoTCount)/jamoTCount
+	if i%jamoTCount != 0 {
+		t = jamoTBase + i%jamoTCount
+	}
+	return l, v, t
+}
+
+// isSpace reports whether r is white space that does not end a line. It
+// decides only whether a line start persists.
+func isSpace(r rune) bool {
+	switch r {
+	case ' ', '\b', '\t', '\v', '\f', 0xA0, 0x1680, 0x202F, 0x205F, 0x3000:
+		return true
+	}
+	return r >= 0x2000 && r <= 0x200A
+}
+
+// asciiClass sorts bytes for the fast path. Zero is: take the slow path.
+const (
+	asciiSlow   uint8 = iota
+	asciiLetter       // small letter
+	asciiUpper        // capital letter
+	asciiDigit
+	asciiSep    // ends a word and a line start
+	asciiMarker // ends a word, a line start persists: blanks and > - * + | #
+	asciiLine   // ends a word and a line
+)
+
+// asciiTable is the class of every byte. Backslash, ampersand, less-than,
+// apostrophe, control characters and all non-ASCII bytes are slow.
+var asciiTable = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c >= 'a' && c <= 'z':
+			t[c] = asciiLetter
+		case c >= 'A' && c <= 'Z':
+			t[c] = asciiUpper
+		case c >= '0' && c <= '9':
+			t[c] = asciiDigit
+		case c == '\n' || c == '\r':
+			t[c] = asciiLine
+		case c == ' ' || c == '\t' || c == '>' || c == '-' || c == '*' || c == '+' || c == '|' || c == '#':
+			t[c] = asciiMarker
+		case c > ' ' && c < 0x7f && c != '\\' && c != '&' && c != '<' && c != '\'':
+			t[c] = asciiSep
+		}
+	}
+	return t
+}()
