@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"noecho/proxy/config"
+)
+
+// minToken is the shortest token that is accepted, in bytes.
+const minToken = 16
+
+// adminPlane answers operators, on a listener of its own.
+type adminPlane struct {
+	srv    *Server
+	ln     net.Listener
+	http   *http.Server
+	digest [sha256.Size]byte // of the token
+	access access
+}
+
+// access is who may use the admin plane.
+type access uint8
+
+const (
+	accessToken  access = iota // whoever shows the token
+	accessLocal                // everybody: it listens on loopback only
+	accessProbes               // nobody: there is no token; probes only
+)
+
+// newAdminPlane prepares the admin plane. Beyond loopback everything but the
+// probes needs the token; without a token file it is closed.
+func (s *Server) newAdminPlane(ln net.Listener, cfg config.Admin) (*adminPlane, error) {
+	p := &adminPlane{srv: s, ln: ln}
+	switch {
+	case cfg.TokenFile != "":
+		token, err := readToken(cfg.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		p.digest = sha256.Sum256(token)
+	case isLoopback(ln.Addr()):
+		p.access = accessLocal
+	default:
+		p.access = accessProbes
+		s.log.Warn("admin plane answers probes only: it listens beyond loopback and admin.token_file is not set")
+	}
+	p.http = &http.Server{
+		Handler:           p.routes(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	return p, nil
+}
+
+// readToken reads the bearer token of the admin plane.
+func readToken(name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read admin.token_file: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
+		return nil, fmt.Errorf("admin.token_file %s: want one token of at least %d characters without spaces", name, minToken)
+	}
+	return []byte(token), nil
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+func (p *adminPlane) serve() error {
+	if err := p.http.Serve(p.ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin plane: %w", err)
+	}
+	return nil
+}
+
+func (p *adminPlane) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if p.http.Shutdown(ctx) != nil {
+		_ = p.http.Close()
+	}
+}
+
+// routes is the table of the admin plane.
+func (p *adminPlane) routes() http.Handler {
+	guarded := http.NewServeMux()
+	guarded.HandleFunc("GET /healthz", p.health)
+	guarded.HandleFunc("GET /version", p.version)
+	guarded.HandleFunc("POST /-/reload", p.reload)
+	guarded.Handle("GET /metrics", promhttp.HandlerFor(p.srv.metrics.registry, promhttp.HandlerOpts{}))
+	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
+	guarded.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	guarded.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	guarded.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", p.ready)
+	// A page in an operator's browser must not be able to use a listener on
+	// loopback.
+	mux.Handle("/", http.NewCrossOriginProtection().Handler(p.authorised(guarded)))
+	return mux
+}
+
+// authorised lets only those in who may use the admin plane.
+func (p *adminPlane) authorised(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p.access {
+		case accessLocal:
+			if host := hostOnly(r.Host); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+				reply(w, http.StatusForbidden, "ask for the admin plane by a loopback address")
+				return
+			}
+		case accessProbes:
+			reply(w, http.StatusForbidden, "set admin.token_file to open the admin plane beyond loopback")
+			return
+		default:
+			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			digest := sha256.Sum256([]byte(token))
+			if !ok || subtle.ConstantTimeCompare(digest[:], p.digest[:]) != 1 {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				reply(w, http.StatusUnauthorized, "show the token of admin.token_file as a bearer token")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func hostOnly(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+func (p *adminPlane) ready(w http.ResponseWriter, _ *http.Request) {
+	if p.srv.draining.Load() {
+		reply(w, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	reply(w, http.StatusOK, "ok")
+}
+
+// health tells more than a probe needs.
+func (p *adminPlane) health(w http.ResponseWriter, _ *http.Request) {
+	snap := p.srv.acquire()
+	defer snap.release()
+	status := "ok"
+	if p.srv.draining.Load() {
+		status = "draining"
+	}
+	replyJSON(w, map[string]any{
+		"status": status, "mode": snap.cfg.Mode.String(), "generation": snap.generation,
+		"build_id": snap.buildID, "in_flight": p.srv.inFlight(),
+	})
+}
+
+func (p *adminPlane) version(w http.ResponseWriter, _ *http.Request) {
+	replyJSON(w, map[string]any{"version": p.srv.opts.Build})
+}
+
+// reload answers with what is wrong: whoever may reload may read the
+// configuration.
+func (p *adminPlane) reload(w http.ResponseWriter, _ *http.Request) {
+	if err := p.srv.Reload(); err != nil {
+		reply(w, http.StatusUnprocessableEntity, "the last good configuration stays in force: "+err.Error())
+		return
+	}
+	reply(w, http.StatusOK, "reloaded")
+}
+
+func reply(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+func replyJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}

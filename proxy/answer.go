@@ -1,0 +1,294 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"runtime/debug"
+
+	"noecho/proxy/config"
+)
+
+// answerBuffer is how much of an answer is read at a time.
+const answerBuffer = 8 << 10
+
+// errTruncated ends a body without its terminator, so that the caller sees
+// that it is not complete.
+var errTruncated = errors.New("answer is not complete")
+
+// source makes the bytes of an answer, piece by piece. next returns what may
+// leave now, valid until the next call. The last piece comes with an error:
+// io.EOF for an answer that is complete as far as the caller is concerned,
+// anything else for one that must be seen to be cut.
+type source interface {
+	next() ([]byte, error)
+	close()
+}
+
+// body gives a source to fasthttp: every piece becomes one chunk and is flushed
+// at once. It is the last owner of the exchange.
+type body struct {
+	ex    *exchange
+	src   source
+	piece []byte // made, not yet read
+	err   error  // sticky
+	shut  bool
+}
+
+// Read implements [io.Reader]. Zero bytes without an error are never returned.
+func (b *body) Read(p []byte) (int, error) {
+	for len(b.piece) == 0 {
+		if b.err != nil {
+			return 0, b.err
+		}
+		b.advance()
+	}
+	n := copy(p, b.piece)
+	b.piece = b.piece[n:]
+	return n, nil
+}
+
+// WriteTo implements [io.WriterTo].
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	var sent int64
+	for {
+		if len(b.piece) > 0 {
+			n, err := w.Write(b.piece)
+			sent += int64(n)
+			b.piece = nil
+			if err != nil {
+				return sent, err
+			}
+		}
+		if b.err != nil {
+			if b.err == io.EOF {
+				return sent, nil
+			}
+			return sent, b.err
+		}
+		b.advance()
+	}
+}
+
+// SupportsBodyWriteTo tells fasthttp that WriteTo does all that Read does.
+func (b *body) SupportsBodyWriteTo() bool { return true }
+
+// advance makes the next piece. A panic ends the answer visibly cut: what was
+// not judged does not leave.
+func (b *body) advance() {
+	defer func() {
+		if r := recover(); r != nil {
+			b.ex.srv.panicked(r, debug.Stack())
+			b.piece, b.err = nil, errTruncated
+			b.ex.outcome = outcomeRefused
+		}
+	}()
+	b.piece, b.err = b.src.next()
+}
+
+// CloseWithError ends the exchange; fasthttp calls it when the body has been
+// sent, or with the error for which it could not be.
+func (b *body) CloseWithError(err error) error {
+	if err != nil && b.err == nil {
+		b.ex.cancel(errClientGone)
+		b.ex.srv.metrics.clientGone.Inc()
+		b.ex.outcome = outcomeGone
+	}
+	b.close()
+	return nil
+}
+
+func (b *body) close() {
+	if b.shut {
+		return
+	}
+	b.shut = true
+	defer b.ex.finish()
+	defer func() {
+		if r := recover(); r != nil {
+			b.ex.srv.panicked(r, debug.Stack())
+		}
+	}()
+	b.src.close()
+}
+
+// streamed is a streamed answer on its way through the relay.
+type streamed struct {
+	ex    *exchange
+	body  *upstreamBody
+	in    *decoder
+	relay *relay
+	buf   []byte
+	out   []byte
+	over  bool // the relay has ended
+}
+
+// next implements [source].
+func (s *streamed) next() ([]byte, error) {
+	n, err := s.in.Read(s.buf)
+	s.out = s.out[:0]
+	if n > 0 {
+		var ended error
+		if s.out, ended = s.relay.Append(s.out, s.buf[:n]); ended != nil {
+			return s.out, s.ended(ended)
+		}
+	}
+	switch {
+	case err == nil:
+		return s.out, nil
+	case err == io.EOF:
+		var ended error
+		if s.out, ended = s.relay.Finish(s.out); ended != nil {
+			return s.out, s.ended(ended)
+		}
+		s.over = true
+		s.body.close() // its connection is ready for the next request
+		return s.out, io.EOF
+	default:
+		s.over = true
+		s.out = s.relay.Abort(s.out)
+		s.ex.broken(err)
+		return s.out, errTruncated
+	}
+}
+
+// ended is called when noecho itself has ended the answer: to the caller it is
+// complete, to the upstream it is over.
+func (s *streamed) ended(why error) error {
+	s.over = true
+	if errors.Is(why, errRefused) {
+		s.ex.outcome = outcomeRefused
+	} else {
+		s.ex.outcome = outcomeBlocked
+	}
+	s.body.close()
+	return io.EOF
+}
+
+// close implements [source].
+func (s *streamed) close() {
+	defer s.body.close()
+	defer s.in.close()
+	if !s.over {
+		s.relay.Abort(nil) // the caller has gone: close the relay's books
+	}
+	c := s.relay.Counts()
+	s.ex.settle(c)
+	s.ex.reportUnscanned(c)
+	s.ex.srv.buffers.Put(&s.buf)
+}
+
+// forwarded is an answer that nobody looks at.
+type forwarded struct {
+	ex    *exchange
+	first []byte // was read already
+	in    io.Reader
+	body  *upstreamBody
+	buf   []byte
+}
+
+// next implements [source].
+func (f *forwarded) next() ([]byte, error) {
+	if len(f.first) > 0 {
+		piece := f.first
+		f.first = nil
+		f.ex.counts.Passed += int64(len(piece))
+		return piece, nil
+	}
+	n, err := f.in.Read(f.buf)
+	f.ex.counts.Passed += int64(n)
+	if err != nil && err != io.EOF {
+		f.ex.broken(err)
+		err = errTruncated
+	}
+	return f.buf[:n], err
+}
+
+// close implements [source].
+func (f *forwarded) close() {
+	f.body.close()
+	f.ex.srv.buffers.Put(&f.buf)
+}
+
+// overheard is an unstreamed answer in observe mode: it is passed on as it
+// comes and judged at its end, for the report only.
+type overheard struct {
+	forwarded
+	relay *relay
+	limit int
+	heard []byte
+	lost  bool // longer than the limit, or not complete
+}
+
+// next implements [source].
+func (o *overheard) next() ([]byte, error) {
+	piece, err := o.forwarded.next()
+	if !o.lost {
+		if o.lost = len(o.heard)+len(piece) > o.limit; !o.lost {
+			o.heard = append(o.heard, piece...)
+		}
+	}
+	if err == io.EOF && !o.lost {
+		o.judge()
+	}
+	return piece, err
+}
+
+// judge scans what was heard. The caller has the answer already, so nothing
+// that goes wrong here may touch it.
+func (o *overheard) judge() {
+	defer func() {
+		if r := recover(); r != nil {
+			o.ex.srv.panicked(r, debug.Stack())
+		}
+	}()
+	_, _, _ = o.relay.Whole(nil, o.heard)
+	c := o.relay.Counts()
+	o.ex.counts.Passed -= int64(len(o.heard))
+	o.ex.settle(c)
+	o.heard = nil
+}
+
+// close implements [source].
+func (o *overheard) close() {
+	o.ex.reportUnscanned(relayCounts{Passed: o.ex.counts.Passed})
+	o.forwarded.close()
+}
+
+// observedStream is a streamed answer in observe mode. If judging fails the
+// answer goes on unjudged.
+type observedStream struct {
+	streamed
+	deaf bool
+}
+
+// next implements [source].
+func (o *observedStream) next() (piece []byte, err error) {
+	if o.deaf {
+		n, err := o.in.Read(o.buf)
+		o.ex.counts.Passed += int64(n)
+		if err != nil && err != io.EOF {
+			o.ex.broken(err)
+			err = errTruncated
+		}
+		return o.buf[:n], err
+	}
+	before := o.in.out
+	defer func() {
+		if r := recover(); r != nil {
+			o.ex.srv.panicked(r, debug.Stack())
+			o.deaf, o.over = true, true
+			piece, err = o.buf[:o.in.out-before], nil
+			o.ex.counts.Passed += int64(len(piece))
+		}
+	}()
+	return o.streamed.next()
+}
+
+// newStreamed returns the source of a streamed answer.
+func newStreamed(ex *exchange, body *upstreamBody, in *decoder, r *relay) source {
+	s := streamed{ex: ex, body: body, in: in, relay: r, buf: ex.srv.buffer()}
+	if ex.mode == config.Observe {
+		return &observedStream{streamed: s}
+	}
+	return &s
+}

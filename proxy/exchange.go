@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+)
+
+// Why an upstream was closed before its answer had ended.
+var (
+	errClientGone = errors.New("caller has gone")
+	errDraining   = errors.New("noecho is stopping")
+	errTotalTime  = errors.New("exchange took longer than the configured limit")
+	errFinished   = errors.New("exchange has ended")
+)
+
+// exchange is one request and its answer. It pins the snapshot that the
+// request was judged by until the last byte has left.
+//
+// One goroutine at a time owns it; only cancel may be called from others.
+type exchange struct {
+	srv     *Server
+	snap    *snapshot
+	route   *route
+	mode    config.Mode
+	started time.Time
+
+	// What alerts say about the request.
+	path, requestID, client, principal, model string
+	stream                                    bool
+
+	alerts  alert.Answer
+	counts  relayCounts
+	outcome outcome
+	status  int
+	watch   *watcher
+	timer   *time.Timer
+	closed  bool
+
+	mu    sync.Mutex
+	conn  io.Closer // the upstream connection in use
+	cause error     // why it was closed early
+}
+
+// attach names the upstream connection that cancel has to close.
+func (e *exchange) attach(conn net.Conn) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cause == nil {
+		e.conn = conn
+	}
+	return e.cause
+}
+
+// detach takes the connection back; afterwards cancel no longer touches it. It
+// returns the reason if the connection has been closed.
+func (e *exchange) detach() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conn = nil
+	return e.cause
+}
+
+// cancel closes the upstream connection, now or as soon as there is one. The
+// first cause counts. Safe for concurrent use.
+func (e *exchange) cancel(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cause != nil {
+		return
+	}
+	e.cause = cause
+	if e.conn != nil {
+		_ = e.conn.Close()
+	}
+}
+
+// why returns the reason for which the upstream was closed, or fallback.
+func (e *exchange) why(fallback error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cause != nil {
+		return e.cause
+	}
+	return fallback
+}
+
+// report hands one finding to the alert log.
+func (e *exchange) report(f finding) {
+	e.srv.metrics.finding(f)
+	if f.Action == blocked {
+		e.outcome = outcomeBlocked
+	} else if f.Action == redacted && e.outcome == outcomeClean {
+		e.outcome = outcomeRedacted
+	}
+	ev := e.event(alert.TypeFinding)
+	ev.Action = alert.Action(f.Action.String())
+	ev.Channel = f.Channel
+	ev.Kind = alert.Verbatim
+	if f.Finding.Kind == detect.Stuffing {
+		ev.Kind = alert.Stuffing
+	}
+	ev.Lane = alert.LanePlain
+	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
+	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
+	ev.Resumed = f.Finding.Resumed
+	ev.Digests = alert.Digests(f.Finding.Digests)
+	e.alerts.Offer(ev)
+}
+
+// event begins an event about this exchange.
+func (e *exchange) event(t alert.Type) alert.Event {
+	return alert.Event{
+		Type:      t,
+		Mode:      e.mode.String(),
+		Route:     e.route.pattern,
+		API:       e.route.api,
+		Path:      e.path,
+		Model:     e.model,
+		Stream:    e.stream,
+		RequestID: e.requestID,
+		Client:    e.client,
+		Principal: e.principal,
+		Index:     e.snap.indexName(),
+	}
+}
+
+// unscanned reports bytes that were not scanned, and what became of them.
+func (e *exchange) unscanned(action alert.Action, reason string, bytes int64) {
+	ev := e.event(alert.TypeUnscanned)
+	ev.Action, ev.Reason, ev.Bytes = action, reason, bytes
+	e.srv.opts.Alerts.Offer(ev)
+}
+
+// settle adds what a relay counted to the books.
+func (e *exchange) settle(c relayCounts) {
+	e.counts.Scanned += c.Scanned
+	e.counts.Passed += c.Passed
+	e.counts.Refused += c.Refused
+}
+
+// reportUnscanned reports what a relay could not scan.
+func (e *exchange) reportUnscanned(c relayCounts) {
+	if c.Passed > 0 {
+		e.unscanned(alert.Passed, "could not be scanned, passed on as the route says", c.Passed)
+	}
+	if e.outcome == outcomeRefused {
+		e.unscanned(alert.Refused, "could not be scanned", c.Refused)
+	}
+}
+
+// broken takes note that an answer broke off and why.
+func (e *exchange) broken(err error) {
+	err = e.why(err)
+	e.outcome = outcomeBroken
+	reason := "broke off"
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errClientGone):
+		e.outcome = outcomeGone
+		e.srv.metrics.clientGone.Inc()
+		return
+	case errors.Is(err, errDraining):
+		reason = "cut at the end of the drain time"
+	case errors.Is(err, errTotalTime), errors.Is(err, errBomb), errors.Is(err, errSize), errors.Is(err, errExcess):
+		reason = err.Error()
+	case errors.As(err, &timeout) && timeout.Timeout():
+		reason = "was silent for longer than the configured limit"
+	}
+	e.srv.metrics.upstreamErrors.WithLabelValues("answer").Inc()
+	e.srv.log.Warn("answer from upstream is not complete", "reason", reason, "route", e.route.pattern, "request_id", e.requestID)
+}
+
+// lenient reports whether what cannot be scanned is passed on.
+func (e *exchange) lenient() bool {
+	return e.mode == config.Observe || e.route.policy.Unscanned == config.Pass
+}
+
+// finish closes the books. It may be called again.
+func (e *exchange) finish() {
+	if e.closed {
+		return
+	}
+	e.closed = true
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	if e.watch != nil {
+		e.watch.stop()
+	}
+	e.cancel(errFinished)
+	e.alerts.Close()
+	e.srv.leave(e)
+	e.srv.metrics.exchange(e)
+	e.snap.release()
+}
+
+// outcome is what a caller got, as the label of a metric.
+type outcome uint8
+
+const (
+	outcomeClean outcome = iota
+	outcomeRedacted
+	outcomeBlocked
+	outcomeRefused   // could not be scanned
+	outcomeForwarded // not looked at, as the route says
+	outcomeBroken    // the upstream failed or broke off
+	outcomeGone      // the caller went away
+)
+
+// String returns the outcome's label.
+func (o outcome) String() string {
+	return [...]string{"clean", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
+}

@@ -1,0 +1,193 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// The guard reads a request the way the strictest server would and refuses
+// what two servers could read differently: such a request is how one caller's
+// bytes become another caller's request. fasthttp's own parser is lenient in
+// places (a space in a header name, a bare line feed, any version number), so
+// the guard reads the raw header block once more, line by line.
+//
+// It runs before anything else is believed. What it lets through is only read:
+// the upstream gets a request built anew.
+
+// Words for what the guard refuses; fixed, because a request's bytes must not
+// come back in an answer or a log.
+const (
+	badMethod   = "the method is not one that is forwarded"
+	badTarget   = "the request target is not a plain path"
+	badVersion  = "only HTTP/1.1 and HTTP/1.0 are spoken here"
+	badHeader   = "a header line is malformed"
+	badHost     = "exactly one Host header is required"
+	badFraming  = "the length of the body is not stated clearly"
+	badUpgrade  = "connections are not upgraded"
+	badEncoding = "the content encoding of the request is not known"
+)
+
+// guard returns why the request is refused, or "".
+func guard(h *fasthttp.RequestHeader) string {
+	switch string(h.Method()) {
+	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPost:
+	default:
+		return badMethod
+	}
+	if !plainTarget(h.RequestURI()) {
+		return badTarget
+	}
+	version := http11
+	switch string(h.Protocol()) {
+	case "HTTP/1.1":
+	case "HTTP/1.0":
+		version = http10
+	default:
+		return badVersion
+	}
+	var seen framing
+	if why := seen.read(h.RawHeaders()); why != "" {
+		return why
+	}
+	return seen.verdict(version)
+}
+
+// httpVersion is the version of a request that passed the guard.
+type httpVersion uint8
+
+const (
+	http11 httpVersion = iota
+	http10
+)
+
+// plainTarget accepts the origin form only: a path of visible ASCII without
+// empty or dotted segments, escaped separators, parameters or backslashes, and
+// perhaps a query.
+func plainTarget(target []byte) bool {
+	if len(target) == 0 || target[0] != '/' {
+		return false
+	}
+	for _, c := range target {
+		if c <= ' ' || c >= 0x7f || c == '#' {
+			return false
+		}
+	}
+	path, _, _ := strings.Cut(string(target), "?")
+	if strings.ContainsAny(path, `%;\`) || strings.Contains(path, "//") {
+		return false
+	}
+	for seg := range strings.SplitSeq(path[1:], "/") {
+		if seg == "." || seg == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// framing collects the header lines that decide where a request ends.
+type framing struct {
+	hosts, lengths, codings int
+	length, coding          string
+}
+
+// read checks every line of a raw header block.
+func (f *framing) read(raw []byte) string {
+	for len(raw) > 0 {
+		end := bytes.IndexByte(raw, '\n')
+		if end < 1 || raw[end-1] != '\r' {
+			return badHeader // a bare line feed, or no line end at all
+		}
+		line := raw[:end-1]
+		raw = raw[end+1:]
+		if len(line) == 0 {
+			break // the empty line that ends the block
+		}
+		colon := bytes.IndexByte(line, ':')
+		if colon < 1 || !tokenName(line[:colon]) || !plainValue(line[colon+1:]) {
+			return badHeader // includes lines folded onto the next
+		}
+		if why := f.header(strings.ToLower(string(line[:colon])), strings.Trim(string(line[colon+1:]), " \t")); why != "" {
+			return why
+		}
+	}
+	if len(raw) > 0 {
+		return badHeader
+	}
+	return ""
+}
+
+// header takes note of one header line.
+func (f *framing) header(name, value string) string {
+	switch name {
+	case "host":
+		f.hosts++
+		if value == "" || strings.ContainsAny(value, " \t,/@") {
+			return badHost
+		}
+	case "content-length":
+		f.lengths++
+		f.length = value
+	case "transfer-encoding":
+		f.codings++
+		f.coding = value
+	case "upgrade", "http2-settings":
+		return badUpgrade
+	case "connection":
+		for token := range strings.SplitSeq(strings.ToLower(value), ",") {
+			if strings.Trim(token, " \t") == "upgrade" {
+				return badUpgrade
+			}
+		}
+	}
+	return ""
+}
+
+// verdict judges what the lines say together.
+func (f *framing) verdict(v httpVersion) string {
+	switch {
+	case f.hosts > 1 || f.hosts == 0 && v == http11:
+		return badHost
+	case f.lengths > 1 || f.codings > 1 || f.lengths+f.codings > 1:
+		return badFraming
+	case f.codings == 1 && (f.coding != "chunked" || v == http10):
+		return badFraming
+	case f.lengths == 1 && !digits(f.length):
+		return badFraming
+	}
+	return ""
+}
+
+// tokenName accepts letters, digits and the hyphen: underscores and spaces are
+// read differently from server to server.
+func tokenName(name []byte) bool {
+	for _, c := range name {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// plainValue refuses the control characters that could end a line or a string.
+func plainValue(value []byte) bool {
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func digits(s string) bool {
+	if s == "" || len(s) > 18 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

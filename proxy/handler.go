@@ -1,0 +1,227 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+	"noecho/proxy/wire"
+)
+
+// handle answers one request of the data port. The order matters: what is
+// cheap and what protects comes first, and nothing reaches the upstream before
+// guard, route and admission have agreed.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	var ex *exchange
+	defer func() {
+		if r := recover(); r != nil {
+			s.panicked(r, debug.Stack())
+			refuse(ctx, nil, refuseInternal)
+			ctx.SetConnectionClose()
+			if ex != nil {
+				ex.outcome = outcomeRefused
+				ex.finish()
+			}
+		}
+	}()
+	if why := guard(&ctx.Request.Header); why != "" {
+		s.turnAway(ctx, nil, refuseGuard(why))
+		ctx.SetConnectionClose()
+		return
+	}
+	snap := s.acquire()
+	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
+	r := snap.routes.find(string(ctx.Method()), path)
+	if r == nil {
+		snap.release()
+		s.turnAway(ctx, nil, refuseRoute)
+		return
+	}
+	ex = &exchange{srv: s, snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
+	if why, ok := s.enter(ex); !ok {
+		ex = nil
+		snap.release()
+		s.turnAway(ctx, r.family, why)
+		return
+	}
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+	ex.describe(ctx)
+	if handedOver := s.exchange(ctx, ex); !handedOver {
+		ex.finish()
+	}
+}
+
+// turnAway refuses a request before it has become an exchange.
+func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
+	s.metrics.refused(r)
+	refuse(ctx, family, r)
+}
+
+// describe notes what alerts say about the request.
+func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Request.Header
+	e.alerts = e.srv.opts.Alerts.Answer()
+	if host, _, err := net.SplitHostPort(ctx.RemoteAddr().String()); err == nil {
+		e.client = host
+	}
+	e.requestID = plainID(h.Peek("X-Request-Id"))
+	if e.requestID == "" {
+		e.requestID = ulid.Make().String()
+	}
+	for _, name := range [...]string{fasthttp.HeaderAuthorization, "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
+		if credential := h.Peek(name); len(credential) > 0 {
+			e.principal = e.srv.principal(credential)
+			break
+		}
+	}
+}
+
+// plainID takes over an id that a caller chose if it cannot be anything else.
+func plainID(id []byte) string {
+	const longest = 128
+	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
+	}) {
+		return ""
+	}
+	return string(id)
+}
+
+// exchange carries out one admitted request. It reports whether the answer is
+// a stream that now owns ex.
+func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bool) {
+	var request wire.Request
+	if ex.route.family != nil {
+		var why refusal
+		var ok bool
+		if request, why, ok = s.readRequest(ctx, ex); !ok {
+			ex.refuse(ctx, why)
+			return false
+		}
+	}
+	limits := ex.snap.cfg.Limits
+	conn, _ := ctx.Conn().(*callerConn)
+	ex.watch = watch(conn, func() { ex.cancel(errClientGone) })
+	ex.timer = time.AfterFunc(limits.Total, func() { ex.cancel(errTotalTime) })
+
+	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	buildRequest(req, ctx, ex.route, ex.snap.cfg.Headers.Pass)
+	upstream, err := ex.route.upstream.roundTrip(ex, req, resp)
+	fasthttp.ReleaseRequest(req)
+	if err != nil {
+		fasthttp.ReleaseResponse(resp)
+		s.unanswered(ctx, ex, err)
+		return false
+	}
+	ctx.Response.Reset()
+	ctx.SetStatusCode(resp.StatusCode())
+	ex.status = resp.StatusCode()
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+	return s.answer(ctx, ex, request, resp, upstream)
+}
+
+// refuse answers an admitted request without the upstream's answer.
+func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
+	e.outcome, e.status = outcomeRefused, r.status
+	e.srv.metrics.refused(r)
+	refuse(ctx, e.route.family, r)
+}
+
+// unanswered deals with an upstream that gave no answer.
+func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
+	switch cause := ex.why(err); {
+	case errors.Is(cause, errClientGone):
+		s.metrics.clientGone.Inc()
+		ex.outcome = outcomeGone
+		ctx.SetConnectionClose()
+	case errors.Is(cause, errDraining):
+		ex.refuse(ctx, refuseDraining)
+		ctx.SetConnectionClose()
+	case errors.Is(cause, errBusy):
+		ex.refuse(ctx, refuseBusy)
+	default:
+		s.metrics.upstreamErrors.WithLabelValues("connect").Inc()
+		s.log.Warn("upstream did not answer", "reason", cause.Error(), "route", ex.route.pattern, "request_id", ex.requestID)
+		ex.refuse(ctx, refuseUpstream)
+		ex.outcome = outcomeBroken
+	}
+}
+
+// readRequest reads what the request says about the answer to come.
+func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Request, refusal, bool) {
+	limits := ex.snap.cfg.Limits
+	ex.mode = ex.route.policy.ModeFor("", ex.snap.cfg.Mode)
+	text := ctx.Request.Body()
+	names, err := codings(ctx.Request.Header.ContentEncoding())
+	if err == nil && len(names) > 0 {
+		d := newDecoder(bytes.NewReader(text), names, limits.Request, limits.Ratio)
+		text, err = io.ReadAll(d)
+		d.close()
+	}
+	switch {
+	case errors.Is(err, errSize):
+		return wire.Request{}, refuseTooLarge, false
+	case errors.Is(err, errCoding):
+		return wire.Request{}, refuseGuard(badEncoding), false
+	case err != nil:
+		return wire.Request{}, refuseRequest, false
+	}
+	request, err := ex.route.family.Request(text)
+	if err != nil && !ex.lenient() {
+		return wire.Request{}, refuseRequest, false
+	}
+	ex.model = request.Model
+	ex.mode = ex.route.policy.ModeFor(request.Model, ex.snap.cfg.Mode)
+	return request, refusal{}, true
+}
+
+// newRelay returns the relay that judges the answer of ex.
+func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Framing) *relay {
+	policy := ex.route.policy
+	release := detect.Adaptive
+	if policy.Release == config.Strict {
+		release = detect.Strict
+	}
+	return newRelay(relayConfig{
+		Family:    ex.route.family,
+		Request:   request,
+		Framing:   framing,
+		Status:    ex.status,
+		Mode:      ex.mode,
+		Unscanned: policy.Unscanned,
+		Set:       ex.snap.indexes.Set,
+		Spec:      ex.snap.indexes.Spec,
+		Detect: detect.Config{
+			MinWords: policy.MinWords,
+			Release:  release,
+			MaxHeld:  int(ex.snap.cfg.Limits.Held),
+			Prompt:   s.prompts.prompt(ex.snap, request),
+		},
+		Mask:   ex.snap.cfg.Mask,
+		Report: ex.report,
+	})
+}
+
+// principal names a caller by a keyed hash of its credential.
+func (s *Server) principal(credential []byte) string {
+	return keyedHex(s.instanceKey, credential)
+}
+
+// indexName is what alerts call the indexes in force.
+func (s *snapshot) indexName() alert.Index {
+	return alert.Index{BuildID: s.buildID, Generation: s.generation}
+}

@@ -1,0 +1,187 @@
+package proxy
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"noecho/proxy/alert"
+)
+
+// maxModels bounds the values of the label model, which callers choose.
+const maxModels = 64
+
+// otherModel stands for the models beyond maxModels, and for odd names.
+const otherModel = "other"
+
+// metrics are what the admin plane publishes, in a registry of their own. No
+// label holds anything a caller or a model wrote, but for the bounded names of
+// models.
+type metrics struct {
+	registry *prometheus.Registry
+
+	requests       *prometheus.CounterVec
+	refusals       *prometheus.CounterVec
+	duration       *prometheus.HistogramVec
+	findings       *prometheus.CounterVec
+	bytes          *prometheus.CounterVec
+	upstreamErrors *prometheus.CounterVec
+	clientGone     prometheus.Counter
+	panics         prometheus.Counter
+	generation     prometheus.Gauge
+	indexWindows   *prometheus.GaugeVec
+	indexBytes     *prometheus.GaugeVec
+	indexFill      *prometheus.GaugeVec
+	reloadOK       prometheus.Gauge
+	reloadTime     prometheus.Gauge
+	reloads        *prometheus.CounterVec
+
+	mu     sync.Mutex
+	models map[string]struct{}
+}
+
+// newMetrics returns the metrics of one server. inFlight and alerts are asked
+// whenever somebody looks.
+func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), models: map[string]struct{}{}}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "noecho", Name: name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "noecho", Name: name, Help: help}, labels)
+		m.registry.MustRegister(g)
+		return g
+	}
+	m.requests = counter("requests_total", "Requests answered on the data port.", "route", "model", "code", "action")
+	m.refusals = counter("refusals_total", "Requests that noecho refused itself.", "reason")
+	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "action")
+	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
+	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
+	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
+	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
+	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")
+	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "noecho", Name: "request_duration_seconds", Help: "Time from a request's arrival to the last byte of its answer.",
+		Buckets: []float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+	}, []string{"route"})
+	m.generation = gauge("index_generation", "Counts the configurations put in force, the first one included.").WithLabelValues()
+	m.indexWindows = gauge("index_windows", "Distinct windows of an index.", "index")
+	m.indexBytes = gauge("index_bytes", "Size of an index file.", "index")
+	m.indexFill = gauge("index_fill_ratio", "Set bits of an index's WINDOWS filter, 0 to 1.", "index")
+	m.reloadOK = gauge("config_last_reload_successful", "1 if the last reload was put in force, else 0.").WithLabelValues()
+	m.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last put in force.").WithLabelValues()
+	gauge("build_info", "The version that runs; always 1.", "version").WithLabelValues(build).Set(1)
+	m.registry.MustRegister(
+		m.duration,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "noecho", Name: "requests_in_flight", Help: "Requests being answered."},
+			func() float64 { return float64(inFlight()) }),
+		&alertCollector{alerts},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// exchange counts one finished exchange.
+func (m *metrics) exchange(e *exchange) {
+	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.outcome.String()).Inc()
+	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
+	if e.route.family == nil {
+		return
+	}
+	m.bytes.WithLabelValues("scanned").Add(float64(e.counts.Scanned))
+	m.bytes.WithLabelValues("passed").Add(float64(e.counts.Passed))
+	m.bytes.WithLabelValues("refused").Add(float64(e.counts.Refused))
+}
+
+func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
+
+func (m *metrics) finding(f finding) {
+	kind := "verbatim"
+	if f.Finding.Kind != 1 {
+		kind = "stuffing"
+	}
+	m.findings.WithLabelValues(kind, f.Action.String()).Inc()
+}
+
+// snapshot publishes what is in force now.
+func (m *metrics) snapshot(s *snapshot) {
+	m.generation.Set(float64(s.generation))
+	m.reloadOK.Set(1)
+	m.reloadTime.SetToCurrentTime()
+	m.indexWindows.Reset()
+	m.indexBytes.Reset()
+	m.indexFill.Reset()
+	for _, f := range s.indexes.Files {
+		m.indexWindows.WithLabelValues(f.BuildID).Set(float64(f.Windows))
+		m.indexBytes.WithLabelValues(f.BuildID).Set(float64(f.Bytes))
+		m.indexFill.WithLabelValues(f.BuildID).Set(f.Fill)
+	}
+}
+
+func (m *metrics) reloaded(err error) {
+	if err != nil {
+		m.reloadOK.Set(0)
+		m.reloads.WithLabelValues("failed").Inc()
+		return
+	}
+	m.reloads.WithLabelValues("applied").Inc()
+}
+
+// model returns the label for a model's name. Names come from callers: only
+// plain ones count, and only so many.
+func (m *metrics) model(name string) string {
+	if name == "" {
+		return ""
+	}
+	if len(name) > 128 {
+		return otherModel
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return otherModel
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.models[name]; !ok {
+		if len(m.models) >= maxModels {
+			return otherModel
+		}
+		m.models[name] = struct{}{}
+	}
+	return name
+}
+
+// alertCollector publishes the counters of the alert log.
+type alertCollector struct{ log *alert.Log }
+
+// The metrics of an alertCollector.
+const (
+	alertDelivered = "noecho_alerts_delivered_total"
+	alertDropped   = "noecho_alerts_dropped_total"
+	alertQueued    = "noecho_alerts_queued"
+)
+
+func alertDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, []string{"sink"}, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (c *alertCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements [prometheus.Collector].
+func (c *alertCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.log.Stats().Sinks {
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertDelivered, "Alerts written."), prometheus.CounterValue, float64(s.Delivered), s.Name)
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertDropped, "Alerts lost because the sink was behind; gap records stand in their place."), prometheus.CounterValue, float64(s.Lost), s.Name)
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertQueued, "Alerts waiting to be written."), prometheus.GaugeValue, float64(s.Queued), s.Name)
+	}
+}
+
+var _ prometheus.Collector = (*alertCollector)(nil)

@@ -1,0 +1,96 @@
+package proxy
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/dgraph-io/ristretto/v2"
+
+	"noecho/proxy/detect"
+	"noecho/proxy/wire"
+)
+
+// typicalMessage is the memory of a scanned message of usual length; it only
+// sizes the cache's bookkeeping.
+const typicalMessage = 4 << 10
+
+// promptCache keeps scanned prompt messages: a chat sends its whole history
+// with every turn. The key is a hash of the text under a key that only this
+// process knows, and of the index generation: two texts with one key would
+// excuse words that the caller never sent. Safe for concurrent use.
+type promptCache struct {
+	key   []byte
+	store *ristretto.Cache[string, *detect.Message] // nil: nothing is kept
+}
+
+// newPromptCache returns a cache of about size bytes; 0 keeps nothing.
+func newPromptCache(size int64) (*promptCache, error) {
+	c := &promptCache{key: make([]byte, 32)}
+	if _, err := rand.Read(c.key); err != nil {
+		return nil, fmt.Errorf("make key of the prompt cache: %w", err)
+	}
+	if size == 0 {
+		return c, nil
+	}
+	store, err := ristretto.NewCache(&ristretto.Config[string, *detect.Message]{
+		NumCounters: max(1000, 10*size/typicalMessage),
+		MaxCost:     size,
+		BufferItems: 64,
+		KeyToHash: func(key string) (uint64, uint64) {
+			return binary.LittleEndian.Uint64([]byte(key[:8])), binary.LittleEndian.Uint64([]byte(key[8:16]))
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make prompt cache: %w", err)
+	}
+	c.store = store
+	return c, nil
+}
+
+func (c *promptCache) close() {
+	if c.store != nil {
+		c.store.Close()
+	}
+}
+
+// prompt scans what a request shows of itself.
+func (c *promptCache) prompt(snap *snapshot, r wire.Request) *detect.Prompt {
+	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix}
+	for _, text := range r.Messages {
+		p.Messages = append(p.Messages, c.message(snap, text))
+	}
+	return p
+}
+
+// message returns a scanned message, from memory if it was seen before.
+func (c *promptCache) message(snap *snapshot, text []byte) *detect.Message {
+	if c.store == nil {
+		return detect.NewMessage(snap.indexes.Set, snap.indexes.Spec, text)
+	}
+	key := c.digest(snap.generation, text)
+	if m, ok := c.store.Get(key); ok {
+		return m
+	}
+	m := detect.NewMessage(snap.indexes.Set, snap.indexes.Spec, text)
+	c.store.Set(key, m, m.Cost()+int64(len(key)))
+	return m
+}
+
+// digest is 128 bits of HMAC-SHA256 over generation and text.
+func (c *promptCache) digest(generation uint64, text []byte) string {
+	h := hmac.New(sha256.New, c.key)
+	_ = binary.Write(h, binary.LittleEndian, generation) // a hash never fails
+	_, _ = h.Write(text)
+	return string(h.Sum(nil)[:16])
+}
+
+// keyedHex is 16 hexadecimal digits of HMAC-SHA256.
+func keyedHex(key, text []byte) string {
+	h := hmac.New(sha256.New, key)
+	_, _ = h.Write(text)
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/wire"
+)
+
+// refusal is why noecho itself answers a request. Its text is fixed: nothing of
+// the request or the answer comes back in it.
+type refusal struct {
+	status  int
+	code    string // for programs
+	message string // for people: what is wrong and what to do
+}
+
+// The refusals. 5xx and 429 make clients try again, so they are kept for what
+// may well succeed the second time.
+var (
+	refuseRoute       = refusal{404, "unknown_route", "this method and path are not open here: the operator can open them under routes"}
+	refuseUnscannable = refusal{400, "unscannable_content", "withheld: the answer could not be scanned"}
+	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object"}
+	refuseInternal    = refusal{400, "internal_error", "withheld: noecho failed to judge this answer and reported it"}
+	refuseTooLarge    = refusal{413, "request_too_large", "the request body is longer than the configured limit (limits.request)"}
+	refuseHeader      = refusal{431, "header_too_large", "the request header is longer than the configured limit (limits.header)"}
+	refuseSlow        = refusal{408, "request_timeout", "the request did not arrive within the configured time"}
+	refuseBusy        = refusal{429, "overloaded", "as many answers are in flight as limits.streams allows: try again shortly"}
+	refuseDraining    = refusal{503, "stopping", "this instance is stopping: try again, another one will answer"}
+	refuseUpstream    = refusal{502, "upstream_unavailable", "the model server cannot be reached or sent no valid answer"}
+)
+
+func refuseGuard(why string) refusal {
+	return refusal{400, "bad_request", why}
+}
+
+// retryable reports whether the same request may succeed later.
+func (r refusal) retryable() bool { return r.status == 429 || r.status >= 500 || r.status == 408 }
+
+// refuse answers a request without the upstream. family may be nil.
+func refuse(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
+	ctx.Response.Reset()
+	ctx.SetStatusCode(r.status)
+	ctx.SetContentType("application/json")
+	switch {
+	case r.status == 429 || r.status == 503:
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
+	case !r.retryable():
+		ctx.Response.Header.Set("X-Should-Retry", "false")
+	}
+	f := wire.Failure{Message: r.message, Code: r.code}
+	if family != nil {
+		ctx.Response.SetBodyRaw(family.AppendFailure(nil, f))
+		return
+	}
+	ctx.Response.SetBodyRaw(appendFailure(nil, f))
+}
+
+// appendFailure writes an error that belongs to no API family, in the shape
+// that most clients know. Both texts are ours and plain ASCII.
+func appendFailure(dst []byte, f wire.Failure) []byte {
+	dst = append(dst, `{"error":{"message":`...)
+	dst = strconv.AppendQuote(dst, f.Message)
+	dst = append(dst, `,"type":"invalid_request_error","param":null,"code":`...)
+	dst = strconv.AppendQuote(dst, f.Code)
+	return append(dst, `}}`...)
+}
+
+// refuseUnread answers a request that fasthttp could not read. The connection
+// is closed afterwards, since nobody knows where the next request begins.
+func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
+	r := refuseGuard("the request is not valid HTTP")
+	var small *fasthttp.ErrSmallBuffer
+	var slow interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &small):
+		r = refuseHeader
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		r = refuseTooLarge
+	case errors.As(err, &slow) && slow.Timeout(), strings.Contains(err.Error(), "i/o timeout"):
+		r = refuseSlow
+	}
+	s.metrics.refused(r)
+	refuse(ctx, nil, r)
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*callerConn); ok {
+		c.lingerOnClose()
+	}
+}

@@ -1,0 +1,172 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// answer passes the upstream's answer on. It reports whether the answer is a
+// stream that now owns ex. resp is released when it is no longer needed.
+func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
+	up.release = func() { fasthttp.ReleaseResponse(resp) }
+	if up.whole { // HEAD, 204, 304
+		copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
+		ctx.Response.SkipBody = ctx.IsHead()
+		if n := resp.Header.ContentLength(); n >= 0 && ctx.IsHead() {
+			ctx.Response.Header.SetContentLength(n)
+		}
+		up.close()
+		return false
+	}
+	if ex.route.family == nil {
+		return s.forward(ctx, ex, resp, up)
+	}
+	limits := ex.snap.cfg.Limits
+	names, err := codings(resp.Header.ContentEncoding())
+	if err != nil {
+		if ex.lenient() {
+			return s.forwardUnscanned(ctx, ex, resp, up)
+		}
+		up.close()
+		ex.refuse(ctx, refuseUnscannable)
+		ex.unscanned(alert.Refused, errCoding.Error(), 0)
+		return false
+	}
+	copyHeaders(&ctx.Response.Header, &resp.Header, staleHeaders)
+	if isEventStream(resp.Header.ContentType()) {
+		ex.stream = true
+		in := newDecoder(up, names, limits.Stream, limits.Ratio)
+		return s.send(ctx, ex, newStreamed(ex, up, in, s.newRelay(ex, request, wire.SSE)))
+	}
+	in := newDecoder(up, names, limits.Answer, limits.Ratio)
+	relay := s.newRelay(ex, request, wire.JSON)
+	if ex.mode == config.Observe {
+		in.limit = limits.Stream
+		return s.send(ctx, ex, &overheard{
+			forwarded: forwarded{ex: ex, in: in, body: up, buf: s.buffer()},
+			relay:     relay,
+			limit:     int(limits.Answer),
+		})
+	}
+	return s.whole(ctx, ex, relay, in, up)
+}
+
+// isEventStream reports whether a Content-Type names server-sent events.
+func isEventStream(contentType []byte) bool {
+	kind, _, _ := bytes.Cut(contentType, []byte(";"))
+	return bytes.EqualFold(bytes.TrimSpace(kind), []byte("text/event-stream"))
+}
+
+// whole reads an unstreamed answer to its end, judges it and answers.
+func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *decoder, up *upstreamBody) bool {
+	defer in.close()
+	text, err := io.ReadAll(in)
+	switch {
+	case err == nil:
+	case errors.Is(err, errSize) && ex.lenient():
+		in.limit = ex.snap.cfg.Limits.Stream
+		return s.send(ctx, ex, &forwarded{ex: ex, first: text, in: in, body: up, buf: s.buffer()})
+	case errors.Is(err, errSize), errors.Is(err, errBomb), errors.Is(err, errExcess):
+		up.close()
+		ex.counts.Refused += in.out
+		ex.refuse(ctx, refuseUnscannable)
+		ex.unscanned(alert.Refused, err.Error(), in.out)
+		return false
+	default:
+		up.close()
+		ex.broken(err)
+		ex.counts.Refused += in.out
+		if ex.outcome != outcomeGone {
+			ex.refuse(ctx, refuseUpstream)
+			ex.outcome = outcomeBroken
+		}
+		return false
+	}
+	up.close()
+	if len(text) == 0 {
+		return false
+	}
+	out, status, err := r.Whole(nil, text)
+	c := r.Counts()
+	ex.settle(c)
+	switch {
+	case errors.Is(err, errRefused):
+		ex.outcome = outcomeRefused
+	case err != nil:
+		ex.outcome = outcomeBlocked
+	}
+	ex.reportUnscanned(c)
+	if err != nil {
+		s.withhold(ctx, ex, status)
+	}
+	ctx.Response.SetBodyRaw(out)
+	return false
+}
+
+// withhold prepares the head of an error body that stands for an answer. What
+// the upstream itself reported as an error keeps its status: a client may want
+// to try again.
+func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
+	ctx.SetContentType("application/json")
+	if ex.outcome == outcomeRefused && ex.status >= 400 {
+		return
+	}
+	ctx.SetStatusCode(status)
+	ex.status = status
+	ctx.Response.Header.Set("X-Should-Retry", "false")
+}
+
+// forward passes on an answer of a route that is not scanned.
+func (s *Server) forward(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
+	copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
+	ex.outcome = outcomeForwarded
+	return s.send(ctx, ex, &forwarded{ex: ex, in: up, body: up, buf: s.buffer()})
+}
+
+// forwardUnscanned passes on an answer that should have been scanned.
+func (s *Server) forwardUnscanned(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
+	ex.unscanned(alert.Passed, errCoding.Error(), int64(max(resp.Header.ContentLength(), 0)))
+	return s.forward(ctx, ex, resp, up)
+}
+
+// send hands a source to the caller's connection; it then owns ex. The length
+// is not announced: it may change, and a chunked body shows where it was cut.
+func (s *Server) send(ctx *fasthttp.RequestCtx, ex *exchange, src source) bool {
+	b := &body{ex: ex, src: src}
+	if ctx.Request.Header.IsHTTP11() {
+		ctx.Response.ImmediateHeaderFlush = true
+		ctx.Response.SetBodyStream(b, -1)
+		return true
+	}
+	// HTTP/1.0 knows no chunks: the end of the connection ends the body.
+	conn, ok := ctx.Conn().(*callerConn)
+	if !ok {
+		b.close()
+		ctx.Response.Reset()
+		ctx.SetConnectionClose()
+		return true
+	}
+	ctx.Response.Header.SetContentLength(-2)
+	ctx.SetConnectionClose()
+	head := ctx.Response.Header.AppendBytes(nil)
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(net.Conn) {
+		_, err := conn.Write(head)
+		if err == nil {
+			_, err = b.WriteTo(conn)
+		}
+		_ = b.CloseWithError(err)
+		if err != nil {
+			conn.abort()
+		}
+	})
+	return true
+}

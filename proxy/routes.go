@@ -1,0 +1,241 @@
+package proxy
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// passAPI is the api of a route that is forwarded without being scanned.
+const passAPI = "pass"
+
+// catalogue lists the paths of every API family that answers with generated
+// text. A path is matched whole; {name} stands for any one segment. A family is
+// one row more here and one codec in package wire.
+var catalogue = []struct {
+	api   string
+	paths []string
+}{
+	{"openai.chat", []string{
+		"/v1/chat/completions",
+		"/chat/completions",
+		"/openai/v1/chat/completions",
+		"/openai/deployments/{deployment}/chat/completions",
+		"/v1beta/openai/chat/completions",
+	}},
+	{"openai.completions", []string{
+		"/v1/completions",
+		"/openai/v1/completions",
+		"/openai/deployments/{deployment}/completions",
+	}},
+}
+
+// passTable lists what holds no generated text and is forwarded as it is.
+var passTable = []struct {
+	methods string
+	paths   []string
+}{
+	{"GET HEAD", []string{
+		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
+		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
+		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
+	}},
+	{"POST", []string{
+		"/v1/embeddings", "/embeddings", "/openai/v1/embeddings", "/openai/deployments/{deployment}/embeddings",
+		"/api/embed", "/api/embeddings", "/tokenize", "/v1/tokenize", "/v1/messages/count_tokens",
+		"/v1/responses/input_tokens",
+	}},
+}
+
+// route is what happens to the requests of one path. Immutable.
+type route struct {
+	pattern  string // as alerts and metrics name it
+	methods  string // separated by spaces
+	family   wire.Family
+	api      string // passAPI, or the family's name
+	policy   config.Route
+	upstream *upstream
+	cut      int // bytes of the path that belong to the mount, not to the upstream
+}
+
+// routeTable finds routes. Immutable.
+type routeTable struct {
+	exact  map[string][]*route // patterns without {name}
+	shaped []shapedRoute       // the others, in the order of the catalogue
+}
+
+type shapedRoute struct {
+	segments []string // "" stands for any one segment
+	route    *route
+}
+
+// find returns the route of a request, or nil if none is open. path has passed
+// the guard and is matched byte for byte.
+func (t *routeTable) find(method, path string) *route {
+	for _, r := range t.exact[path] {
+		if r.allows(method) {
+			return r
+		}
+	}
+	if len(t.shaped) == 0 || path == "" {
+		return nil
+	}
+	segments := strings.Split(path[1:], "/")
+	for _, s := range t.shaped {
+		if s.matches(segments) && s.route.allows(method) {
+			return s.route
+		}
+	}
+	return nil
+}
+
+func (r *route) allows(method string) bool {
+	for m := range strings.FieldsSeq(r.methods) {
+		if m == method {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *shapedRoute) matches(segments []string) bool {
+	return slices.EqualFunc(s.segments, segments, func(want, got string) bool {
+		return want == got || want == "" && plainSegment(got)
+	})
+}
+
+// plainSegment accepts what may stand where a pattern has a {name}.
+func plainSegment(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("._~:@+=,-", rune(c))) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// newRouteTable builds the table. upstreamFor returns the upstream for a URL.
+func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, error)) (*routeTable, error) {
+	t := &routeTable{exact: map[string][]*route{}}
+	routes := cfg.Routes
+	if len(routes) == 0 {
+		routes = []config.Route{{Path: "/"}}
+	}
+	// Whole paths come before what mounts open, and longer mounts before
+	// shorter ones: the first route added for a path is the one that is found.
+	routes = slices.Clone(routes)
+	slices.SortStableFunc(routes, func(a, b config.Route) int {
+		am, bm := strings.HasSuffix(a.Path, "/"), strings.HasSuffix(b.Path, "/")
+		switch {
+		case am != bm && bm:
+			return -1
+		case am != bm:
+			return 1
+		default:
+			return len(b.Path) - len(a.Path)
+		}
+	})
+	for _, policy := range routes {
+		target := policy.Upstream
+		if target == nil {
+			target = cfg.Upstream.URL
+		}
+		up, err := upstreamFor(target)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.addPolicy(policy, up); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// addPolicy adds what one route of the configuration opens.
+func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
+	prefix, mount := strings.CutSuffix(policy.Path, "/")
+	if !mount {
+		return t.addExact(policy, up)
+	}
+	for _, row := range catalogue {
+		family, ok := wire.ByName(row.api)
+		if !ok {
+			return fmt.Errorf("proxy: internal error: no codec for %s", row.api)
+		}
+		for _, p := range row.paths {
+			t.add(&route{pattern: prefix + p, methods: "POST", family: family, api: row.api, policy: policy, upstream: up, cut: len(prefix)})
+		}
+	}
+	for _, row := range passTable {
+		for _, p := range row.paths {
+			t.add(&route{pattern: prefix + p, methods: row.methods, api: passAPI, policy: policy, upstream: up, cut: len(prefix)})
+		}
+	}
+	return nil
+}
+
+// addExact adds one whole path.
+func (t *routeTable) addExact(policy config.Route, up *upstream) error {
+	r := &route{pattern: policy.Path, methods: "POST", api: policy.API, policy: policy, upstream: up}
+	if r.api == "" {
+		r.api, r.methods = catalogued(policy.Path)
+		if r.api == "" {
+			return fmt.Errorf("route %s: the path is not in the catalogue: say with api what it speaks (%s), or pass to forward it unscanned", policy.Path, apiNames())
+		}
+	}
+	if r.api == passAPI {
+		if policy.API == passAPI {
+			r.methods = "GET HEAD POST"
+		}
+	} else if family, ok := wire.ByName(r.api); ok {
+		r.family = family
+	} else {
+		return fmt.Errorf("route %s: api %q is not known: write one of %s, or pass", policy.Path, r.api, apiNames())
+	}
+	t.add(r)
+	return nil
+}
+
+// catalogued returns what a path is by default.
+func catalogued(path string) (api, methods string) {
+	for _, row := range catalogue {
+		if slices.Contains(row.paths, path) {
+			return row.api, "POST"
+		}
+	}
+	for _, row := range passTable {
+		if slices.Contains(row.paths, path) {
+			return passAPI, row.methods
+		}
+	}
+	return "", ""
+}
+
+func apiNames() string {
+	names := make([]string, len(catalogue))
+	for i, row := range catalogue {
+		names[i] = row.api
+	}
+	return strings.Join(names, ", ")
+}
+
+// add adds a route; one that was added before wins.
+func (t *routeTable) add(r *route) {
+	if !strings.Contains(r.pattern, "{") {
+		t.exact[r.pattern] = append(t.exact[r.pattern], r)
+		return
+	}
+	segments := strings.Split(r.pattern[1:], "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = ""
+		}
+	}
+	t.shaped = append(t.shaped, shapedRoute{segments, r})
+}

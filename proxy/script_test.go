@@ -1,0 +1,372 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"noecho/ngram"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		// Idle connections of the tests' own HTTP clients.
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+	)
+}
+
+// patience bounds every wait of a test. It is no expectation: a test that needs
+// it has failed.
+const patience = 30 * time.Second
+
+// scripted is a model server on a raw socket that does what a test says, byte
+// for byte. play runs once for every request, on the request's connection.
+type scripted struct {
+	t        testing.TB
+	ln       net.Listener
+	play     func(c *scene)
+	requests chan string // raw requests, head and body
+	conns    sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+	n    int // connections accepted
+}
+
+func newScripted(t testing.TB, play func(c *scene)) *scripted {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{t: t, ln: ln, play: play, requests: make(chan string, 1024), open: map[net.Conn]struct{}{}}
+	s.conns.Go(s.accept)
+	t.Cleanup(func() {
+		_ = ln.Close()
+		s.mu.Lock()
+		for c := range s.open {
+			_ = c.Close()
+		}
+		s.mu.Unlock()
+		s.conns.Wait()
+	})
+	return s
+}
+
+func (s *scripted) url() string { return "http://" + s.ln.Addr().String() }
+
+func (s *scripted) accepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
+
+func (s *scripted) accept() {
+	for {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.open[conn] = struct{}{}
+		s.n++
+		s.mu.Unlock()
+		s.conns.Go(func() {
+			defer func() {
+				_ = conn.Close()
+				s.mu.Lock()
+				delete(s.open, conn)
+				s.mu.Unlock()
+			}()
+			c := &scene{Conn: conn, in: bufio.NewReader(conn), gone: make(chan struct{})}
+			for c.readRequest() == nil {
+				s.requests <- c.head + c.body
+				s.play(c)
+				if c.over {
+					return
+				}
+			}
+		})
+	}
+}
+
+// scene is one request as the scripted server sees it.
+type scene struct {
+	net.Conn
+	in         *bufio.Reader
+	head, body string
+	over       bool // close the connection afterwards
+	gone       chan struct{}
+}
+
+func (c *scene) readRequest() error {
+	var head strings.Builder
+	length := 0
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		head.WriteString(line)
+		if line == "\r\n" {
+			break
+		}
+		if v, ok := strings.CutPrefix(strings.ToLower(line), "content-length:"); ok {
+			length, _ = strconv.Atoi(strings.TrimSpace(v))
+		}
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(c.in, body)
+	c.head, c.body = head.String(), string(body)
+	return err
+}
+
+func (c *scene) say(format string, args ...any) { _, _ = fmt.Fprintf(c.Conn, format, args...) }
+
+// chunk writes one chunk of a chunked body.
+func (c *scene) chunk(s string) { c.say("%x\r\n%s\r\n", len(s), s) }
+
+// waitClosed returns once the other side has closed the connection.
+func (c *scene) waitClosed() {
+	_, _ = io.Copy(io.Discard, c.in)
+	c.over = true
+}
+
+// reset closes the connection with an RST.
+func (c *scene) reset() {
+	_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	c.over = true
+}
+
+// Response heads that scripts begin with.
+const (
+	headSSE     = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+	headChunked = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+	endChunked  = "0\r\n\r\n"
+)
+
+// whole writes an unstreamed answer.
+func (c *scene) whole(status int, contentType, body string) {
+	c.say("HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", status, contentType, len(body), body)
+}
+
+// noSet is an index that holds nothing.
+type noSet struct{}
+
+func (noSet) Gate2(ngram.Hash) bool  { return false }
+func (noSet) Gate4(ngram.Hash) bool  { return false }
+func (noSet) Window(ngram.Hash) bool { return false }
+
+func testSpec(t testing.TB) ngram.Spec {
+	t.Helper()
+	spec, err := ngram.NewSpec(10, ngram.XXH64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// bed is a server under test with everything around it.
+type bed struct {
+	t      testing.TB
+	srv    *Server
+	data   string // addresses
+	admin  string
+	alerts *memory
+	logs   *memory
+	stop   func() // ends Serve and waits for it
+	client *http.Client
+}
+
+// memory collects what is written, for several goroutines.
+type memory struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (m *memory) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.buf.Write(p)
+}
+
+func (m *memory) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.buf.String()
+}
+
+// newBed serves on loopback until the test ends.
+func newBed(t testing.TB, opts Options) *bed {
+	t.Helper()
+	b := &bed{t: t, alerts: &memory{}, logs: &memory{}}
+	if opts.Open == nil {
+		opts.Open = func([]config.Index) (Indexes, error) {
+			return Indexes{Set: noSet{}, Spec: testSpec(t), Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
+		}
+	}
+	log, err := alert.Open(alert.Options{Sinks: []alert.Sink{alert.NewWriter("memory", b.alerts)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Alerts = log
+	opts.Log = slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opts.Build = "test"
+	if b.srv, err = New(opts); err != nil {
+		t.Fatal(err)
+	}
+	data, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.data, b.admin = data.Addr().String(), admin.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- b.srv.Serve(ctx, data, admin) }()
+	var once sync.Once
+	transport := &http.Transport{DisableCompression: true}
+	b.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	b.stop = func() {
+		once.Do(func() {
+			transport.CloseIdleConnections()
+			cancel()
+			if err := <-served; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+			b.srv.Close()
+			end, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			if err := log.Close(end); err != nil {
+				t.Errorf("close alerts: %v", err)
+			}
+		})
+	}
+	t.Cleanup(b.stop)
+	return b
+}
+
+// testConfig is a configuration with the given upstream and short limits where
+// a test would have to wait for long ones.
+func testConfig(t testing.TB, upstream string) config.Config {
+	t.Helper()
+	cfg := config.Default()
+	u, err := config.ParseUpstream(upstream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Upstream.URL = u
+	cfg.Index = []config.Index{{Path: "test.nidx"}}
+	cfg.Limits.Drain = patience
+	return cfg
+}
+
+// passConfig forwards /raw unscanned, besides the catalogue.
+func passConfig(t testing.TB, upstream string) config.Config {
+	cfg := testConfig(t, upstream)
+	cfg.Routes = []config.Route{{Path: "/"}, {Path: "/raw", API: passAPI}}
+	return cfg
+}
+
+// raw sends bytes as they are and returns all that comes back until the server
+// closes the connection.
+func (b *bed) raw(request string) string {
+	b.t.Helper()
+	conn := b.dial()
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, request); err != nil {
+		b.t.Fatal(err)
+	}
+	_ = conn.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(conn)
+	return string(answer)
+}
+
+func (b *bed) dial() net.Conn {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", b.data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// do sends a request and reads the answer whole.
+func (b *bed) do(method, path, body string, header ...string) (status int, h http.Header, text string, err error) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+b.data+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, string(all), err
+}
+
+// ask sends a request to the admin plane.
+func (b *bed) ask(method, path string, header ...string) (int, string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	u := url.URL{Scheme: "http", Host: b.admin, Path: path}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(all)
+}
+
+// wait fails the test if ch is not ready in time.
+func wait[T any](t testing.TB, ch <-chan T, what string) T {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case v := <-ch:
+		return v
+	case <-timer.C:
+		t.Fatalf("waited in vain for %s", what)
+		panic("unreachable")
+	}
+}

@@ -1,0 +1,254 @@
+// Package proxy is the connector: it stands between callers and a model
+// server, forwards what routes allow, and lets an answer out only as far as
+// the detector has judged it.
+//
+// It knows HTTP, routes, upstreams and the order in which bytes leave. What is
+// a leak it asks of package detect, where an API keeps text of package wire,
+// and what it reports goes to package alert. It opens no index itself: the
+// caller hands it a function that does.
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// Options are what a Server is made of. Config, Open, Alerts and Log are
+// required.
+type Options struct {
+	Config config.Config
+	Open   func([]config.Index) (Indexes, error) // opens and checks index files
+	Reload func() (config.Config, error)         // reads the configuration again; nil: it stays as it is
+	Alerts *alert.Log                            // closed by its owner, after the server has ended
+	Log    *slog.Logger
+	Build  string // version of noecho
+}
+
+// Server is the connector with its admin plane. Safe for concurrent use.
+type Server struct {
+	opts        Options
+	log         *slog.Logger
+	metrics     *metrics
+	prompts     *promptCache
+	instanceKey []byte // of principals
+	snap        atomic.Pointer[snapshot]
+	reloading   sync.Mutex
+	draining    atomic.Bool
+	buffers     sync.Pool // *[]byte of answerBuffer
+
+	mu     sync.Mutex
+	active map[*exchange]struct{}
+	idle   chan struct{} // closed when draining and nothing is active
+}
+
+// New checks the configuration, opens the indexes and returns a server that
+// does not listen yet. Close it, also if Serve is never called.
+func New(opts Options) (*Server, error) {
+	s := &Server{opts: opts, log: opts.Log, instanceKey: make([]byte, 32), active: map[*exchange]struct{}{}, idle: make(chan struct{})}
+	if _, err := rand.Read(s.instanceKey); err != nil {
+		return nil, fmt.Errorf("make instance key: %w", err)
+	}
+	var err error
+	if s.prompts, err = newPromptCache(opts.Config.Limits.PromptCache); err != nil {
+		return nil, err
+	}
+	snap, err := newSnapshot(1, opts.Config, opts.Open)
+	if err != nil {
+		s.prompts.close()
+		return nil, err
+	}
+	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
+	s.snap.Store(snap)
+	s.metrics.snapshot(snap)
+	return s, nil
+}
+
+// Close lets go of the indexes. Call it after Serve has returned.
+func (s *Server) Close() {
+	s.snap.Load().release()
+	s.prompts.close()
+}
+
+// Serve answers callers on data and operators on admin until ctx ends, then
+// drains: it turns not ready, takes no new connections, waits for answers in
+// flight as long as limits.drain allows, and ends the rest with the error event
+// of their API. Both listeners are closed when it returns; admin may be nil.
+func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
+	cfg := &s.snap.Load().cfg
+	callers := newCallerListener(data, cfg.Limits.CallerStall)
+	front := s.newFront(cfg.Limits)
+	failed := make(chan error, 2)
+	go func() { failed <- front.Serve(callers) }()
+	var plane *adminPlane
+	if admin != nil {
+		var err error
+		if plane, err = s.newAdminPlane(admin, cfg.Admin); err != nil {
+			_ = callers.Close()
+			return errors.Join(err, admin.Close(), <-failed)
+		}
+		go func() { failed <- plane.serve() }()
+	}
+	s.reportStart(data, admin)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		if err == nil {
+			err = errors.New("listener was closed")
+		}
+	}
+	s.drain(front, callers, cfg.Limits.Drain)
+	if plane != nil {
+		plane.close()
+	}
+	s.reportStop(err)
+	return err
+}
+
+// newFront returns the HTTP server of the data port.
+func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:      s.handle,
+		ErrorHandler: s.refuseUnread,
+		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+			return fasthttp.RequestConfig{ReadTimeout: limits.RequestTime}
+		},
+		ReadTimeout:                  limits.HeaderTime,
+		IdleTimeout:                  limits.CallerIdle,
+		Concurrency:                  limits.Connections,
+		ReadBufferSize:               int(limits.Header),
+		MaxRequestBodySize:           int(limits.Request),
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		Logger:                       silent{},
+	}
+}
+
+// silent swallows fasthttp's own log lines: they quote requests.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+// drain ends the service in order. See [Server.Serve].
+func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience time.Duration) {
+	s.draining.Store(true)
+	s.log.Info("draining", "in_flight", s.inFlight(), "limit", patience.String())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = front.Shutdown() // stops accepting, closes idle connections, waits for the others
+	}()
+	s.mu.Lock()
+	if len(s.active) == 0 {
+		s.closeIdle()
+	}
+	s.mu.Unlock()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-s.idle:
+	case <-timer.C:
+		s.mu.Lock()
+		survivors := make([]*exchange, 0, len(s.active))
+		for e := range s.active {
+			survivors = append(survivors, e)
+		}
+		s.mu.Unlock()
+		s.log.Warn("drain time is over, ending answers", "answers", len(survivors))
+		for _, e := range survivors {
+			e.cancel(errDraining)
+		}
+		timer.Reset(lastWords)
+		select {
+		case <-s.idle:
+		case <-timer.C:
+		}
+	}
+	callers.abortAll()
+	<-ended
+}
+
+// lastWords is how long answers that were cut by a drain may take to say so.
+const lastWords = 2 * time.Second
+
+// closeIdle says that a draining server has nothing more to do. The caller
+// holds mu.
+func (s *Server) closeIdle() {
+	select {
+	case <-s.idle:
+	default:
+		close(s.idle)
+	}
+}
+
+// enter admits an exchange, or says why not.
+func (s *Server) enter(e *exchange) (refusal, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining.Load() && s.isIdle():
+		return refuseDraining, false
+	case len(s.active) >= e.snap.cfg.Limits.Streams:
+		return refuseBusy, false
+	}
+	s.active[e] = struct{}{}
+	return refusal{}, true
+}
+
+func (s *Server) isIdle() bool {
+	select {
+	case <-s.idle:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave is the end of an admitted exchange.
+func (s *Server) leave(e *exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.active, e)
+	if s.draining.Load() && len(s.active) == 0 {
+		s.closeIdle()
+	}
+}
+
+func (s *Server) inFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
+}
+
+// buffer returns a buffer for one answer; close of its source gives it back.
+func (s *Server) buffer() []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, answerBuffer)
+}
+
+// panicked reports a panic that was caught. The value is left out: it may
+// quote what was being read.
+func (s *Server) panicked(_ any, stack []byte) {
+	s.metrics.panics.Inc()
+	s.log.Error("caught a panic: the request it came from failed", "stack", string(frames(stack)))
+}
+
+var _ io.Reader = (*body)(nil)

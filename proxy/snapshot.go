@@ -1,0 +1,189 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"noecho/ngram"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+)
+
+// Indexes are the indexes in force, answering as one.
+type Indexes struct {
+	Set   detect.Set
+	Spec  ngram.Spec
+	Files []IndexInfo
+	Close func() error // called once nobody uses Set any more; may be nil
+}
+
+// IndexInfo describes one index file for logs and metrics.
+type IndexInfo struct {
+	Path    string
+	BuildID string
+	Windows uint64
+	Bytes   int64
+	Fill    float64 // of the WINDOWS filter, 0 to 1
+}
+
+// snapshot is everything a request is judged by: configuration, routes,
+// upstreams, indexes. It never changes. A request holds the one it began with
+// to its last byte, so an index stays mapped until its last reader is done.
+type snapshot struct {
+	generation uint64 // counts from 1
+	cfg        config.Config
+	routes     *routeTable
+	upstreams  []*upstream
+	indexes    Indexes
+	buildID    string
+	refs       atomic.Int64 // one for being in force, one for each exchange
+}
+
+// newSnapshot opens and checks everything that cfg names. Nothing is left open
+// if it fails.
+func newSnapshot(generation uint64, cfg config.Config, open func([]config.Index) (Indexes, error)) (*snapshot, error) {
+	if err := cfg.Complete(); err != nil {
+		return nil, err
+	}
+	s := &snapshot{generation: generation, cfg: cfg}
+	s.refs.Store(1)
+	byURL := map[string]*upstream{}
+	routes, err := newRouteTable(&cfg, func(target *url.URL) (*upstream, error) {
+		if u := byURL[target.String()]; u != nil {
+			return u, nil
+		}
+		u, err := newUpstream(target, cfg.Upstream.CAFile, cfg.Limits)
+		if err == nil {
+			byURL[target.String()] = u
+			s.upstreams = append(s.upstreams, u)
+		}
+		return u, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.routes = routes
+	if s.indexes, err = open(cfg.Index); err != nil {
+		return nil, err
+	}
+	if err := s.checkWords(); err != nil {
+		return nil, errors.Join(err, s.indexes.close())
+	}
+	ids := make([]string, len(s.indexes.Files))
+	for i, f := range s.indexes.Files {
+		ids[i] = f.BuildID
+	}
+	s.buildID = strings.Join(ids, "+")
+	return s, nil
+}
+
+// checkWords refuses a min_words that no window could ever reach.
+func (s *snapshot) checkWords() error {
+	var errs []error
+	for _, r := range s.cfg.Routes {
+		if r.MinWords > 0 && r.MinWords < s.indexes.Spec.N {
+			errs = append(errs, fmt.Errorf("route %s: min_words %d is below the %d words of a window in the index: write %d or more",
+				r.Path, r.MinWords, s.indexes.Spec.N, s.indexes.Spec.N))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (x *Indexes) close() error {
+	if x.Close == nil {
+		return nil
+	}
+	return x.Close()
+}
+
+// acquire pins the snapshot unless it has already been given up.
+func (s *snapshot) acquire() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release lets go of the snapshot; the last one closes its indexes.
+func (s *snapshot) release() {
+	if s.refs.Add(-1) > 0 {
+		return
+	}
+	for _, u := range s.upstreams {
+		u.close()
+	}
+	_ = s.indexes.close() // read-only: nothing is lost
+}
+
+// acquire pins the snapshot in force.
+func (s *Server) acquire() *snapshot {
+	for {
+		if snap := s.snap.Load(); snap.acquire() {
+			return snap
+		}
+	}
+}
+
+// Reload reads configuration and indexes again, checks all of it and only then
+// puts it in force, for the requests that begin afterwards. On any error the
+// last good state stays. Safe for concurrent use.
+func (s *Server) Reload() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	err := s.reload()
+	s.metrics.reloaded(err)
+	s.reportReload(err)
+	return err
+}
+
+func (s *Server) reload() error {
+	old := s.snap.Load()
+	cfg := old.cfg
+	if s.opts.Reload != nil {
+		var err error
+		if cfg, err = s.opts.Reload(); err != nil {
+			return err
+		}
+	}
+	next, err := newSnapshot(old.generation+1, cfg, s.opts.Open)
+	if err != nil {
+		return err
+	}
+	if fixed := fixedChanges(&old.cfg, &cfg); len(fixed) > 0 {
+		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
+	}
+	s.snap.Store(next)
+	s.metrics.snapshot(next)
+	old.release()
+	return nil
+}
+
+// fixedChanges names the changed keys that concern sockets and stores that
+// live as long as the process.
+func fixedChanges(old, now *config.Config) []string {
+	var keys []string
+	for _, k := range [...]struct {
+		name    string
+		changed bool
+	}{
+		{"listen", old.Listen != now.Listen},
+		{"admin", old.Admin != now.Admin},
+		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
+		{"limits.header", old.Limits.Header != now.Limits.Header},
+		{"limits.request", old.Limits.Request != now.Limits.Request},
+		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},
+	} {
+		if k.changed {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,315 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+
+	"noecho/proxy/config"
+)
+
+// upstreamBuffer is the read buffer of an upstream connection, which is also
+// the longest response head that is accepted.
+const upstreamBuffer = 16 << 10
+
+// upstream is one model server. Safe for concurrent use.
+//
+// fasthttp's HostClient serves as the pool of its connections and nothing
+// more: its Do hides which connection a request uses, so that nobody could
+// close it, and its deadlines cut healthy streams.
+type upstream struct {
+	pool   *fasthttp.HostClient
+	host   string // the Host header
+	prefix string // of every path
+}
+
+// newUpstream prepares the connections to a model server. It does not connect.
+func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstream, error) {
+	d := dialer{silence: limits.Silence, stall: limits.CallerStall, connect: limits.Connect}
+	port := target.Port()
+	if target.Scheme == "https" {
+		d.tls = &tls.Config{ServerName: target.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		if caFile != "" {
+			pool, err := readRoots(caFile)
+			if err != nil {
+				return nil, err
+			}
+			d.tls.RootCAs = pool
+		}
+		if port == "" {
+			port = "443"
+		}
+	} else if port == "" {
+		port = "80"
+	}
+	return &upstream{
+		host:   target.Host,
+		prefix: target.Path,
+		pool: &fasthttp.HostClient{
+			Addr:                net.JoinHostPort(target.Hostname(), port),
+			Dial:                d.dial,
+			MaxConns:            limits.Streams,
+			MaxIdleConnDuration: limits.UpstreamIdle,
+			ReadBufferSize:      upstreamBuffer,
+			// Never seen, since Do is not used; set so that nothing that uses
+			// it later sends a generation twice.
+			MaxIdemponentCallAttempts: 1,
+			RetryIfErr:                func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
+			DisablePathNormalizing:    true,
+			NoDefaultUserAgentHeader:  true,
+			SecureErrorLogMessage:     true,
+		},
+	}, nil
+}
+
+// readRoots reads the certificates of the authorities to trust.
+func readRoots(name string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read upstream.ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("upstream.ca_file %s holds no PEM certificate", name)
+	}
+	return pool, nil
+}
+
+// close gives up the connections that nobody uses.
+func (u *upstream) close() { u.pool.CloseIdleConnections() }
+
+// dialer makes upstream connections.
+type dialer struct {
+	tls                     *tls.Config // nil for http
+	connect, silence, stall time.Duration
+}
+
+func (d *dialer) dial(addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.connect)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &upstreamConn{Conn: conn, silence: d.silence, stall: d.stall}
+	c.tcp, _ = conn.(*net.TCPConn)
+	if d.tls != nil {
+		secure := tls.Client(conn, d.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		c.Conn = secure
+	}
+	return c, nil
+}
+
+// upstreamConn is a connection to a model server with a deadline for every
+// read and write. What fasthttp sets is ignored: those deadlines span a whole
+// answer.
+type upstreamConn struct {
+	net.Conn
+	tcp            *net.TCPConn
+	silence, stall time.Duration
+	used           bool // it has carried a request before; owned by whoever holds it
+	ended          bool // nothing more will come: the server has closed it, or it failed
+}
+
+// Read implements [net.Conn].
+func (c *upstreamConn) Read(p []byte) (int, error) {
+	if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(p)
+	c.ended = c.ended || err != nil
+	return n, err
+}
+
+// Write implements [net.Conn].
+func (c *upstreamConn) Write(p []byte) (int, error) {
+	sent := 0
+	for {
+		piece := p[sent:min(sent+writePiece, len(p))]
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+			return sent, err
+		}
+		n, err := c.Conn.Write(piece)
+		sent += n
+		if err != nil || sent == len(p) {
+			return sent, err
+		}
+	}
+}
+
+// stale reports whether an idle connection can no longer be used: the server
+// has closed it, or has said something that nobody asked for. Under TLS bytes
+// may wait that concern the session only.
+func (c *upstreamConn) stale() bool {
+	if c.tcp == nil {
+		return false
+	}
+	raw, err := c.tcp.SyscallConn()
+	if err != nil {
+		return true
+	}
+	_, secure := c.Conn.(*tls.Conn)
+	stale := false
+	err = raw.Control(func(fd uintptr) {
+		n, err := peek(int(fd))
+		switch {
+		case err != nil:
+			stale = !errors.Is(err, unix.EAGAIN)
+		case n == 0:
+			stale = true
+		default:
+			stale = !secure
+		}
+	})
+	return stale || err != nil
+}
+
+// Why an upstream could not answer. The text is for operators; it never holds
+// bytes of an answer.
+var (
+	errConnect   = errors.New("upstream cannot be reached")
+	errBusy      = errors.New("every upstream connection is in use")
+	errSend      = errors.New("upstream did not take the request")
+	errHead      = errors.New("upstream closed the connection or sent no valid response head")
+	errSwitching = errors.New("upstream wants to switch protocols")
+)
+
+// roundTrip sends req and reads the head of the response into resp. The body
+// is read from the result and not from resp; it must be closed. A request is
+// never sent twice: a second generation costs money and answers differently.
+// ex can close the connection at any time.
+func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp.Response) (*upstreamBody, error) {
+	cc, err := u.pool.AcquireConn(0, false)
+	for err == nil {
+		if conn, ok := cc.Conn().(*upstreamConn); ok && conn.used && conn.stale() {
+			u.pool.CloseConn(cc)
+			cc, err = u.pool.AcquireConn(0, false)
+			continue
+		}
+		break
+	}
+	if err != nil {
+		if errors.Is(err, fasthttp.ErrNoFreeConns) {
+			return nil, errBusy
+		}
+		return nil, errConnect
+	}
+	conn, ok := cc.Conn().(*upstreamConn)
+	if !ok {
+		u.pool.CloseConn(cc)
+		return nil, errConnect
+	}
+	conn.used = true
+	body := &upstreamBody{ex: ex, resp: resp, conn: conn}
+	body.keep = func() { u.pool.ReleaseConn(cc) }
+	body.drop = func() { u.pool.CloseConn(cc) }
+	if err := ex.attach(conn); err != nil {
+		body.close()
+		return nil, err
+	}
+	bw := u.pool.AcquireWriter(conn)
+	err = send(req, bw)
+	u.pool.ReleaseWriter(bw)
+	if err != nil {
+		body.close()
+		return nil, errSend
+	}
+	br := u.pool.AcquireReader(conn)
+	body.free = func() { u.pool.ReleaseReader(br) }
+	resp.StreamBody = true
+	resp.SkipBody = req.Header.IsHead()
+	if err := resp.ReadLimitBody(br, 0); err != nil {
+		body.close()
+		return nil, errHead
+	}
+	if resp.StatusCode() == fasthttp.StatusSwitchingProtocols {
+		body.close()
+		return nil, errSwitching
+	}
+	body.src = resp.BodyStream()
+	body.whole = body.src == nil
+	return body, nil
+}
+
+func send(req *fasthttp.Request, bw *bufio.Writer) error {
+	if err := req.Write(bw); err != nil {
+		return err
+	}
+	return bw.Flush()
+}
+
+// upstreamBody is the body of an answer on its way in. Its connection is used
+// again only if the body was read to its end.
+type upstreamBody struct {
+	ex    *exchange
+	resp  *fasthttp.Response
+	conn  *upstreamConn
+	src   io.Reader // nil: no body
+	whole bool      // read to the end
+	read  int64
+	free  func() // gives the buffer back; nil if there is none
+	keep  func()
+	drop  func()
+
+	release func() // gives the response back; nil if somebody else does
+}
+
+// Read implements [io.Reader]. An error other than [io.EOF] means that the
+// answer is not complete.
+func (b *upstreamBody) Read(p []byte) (int, error) {
+	if b.whole {
+		return 0, io.EOF
+	}
+	n, err := b.src.Read(p)
+	b.read += int64(n)
+	if err != io.EOF {
+		return n, err
+	}
+	if b.conn.ended && b.resp.Header.ContentLength() == chunkedLength {
+		// fasthttp takes the end of the connection between two chunks, or
+		// before the last line end, for the end of the body.
+		return n, io.ErrUnexpectedEOF
+	}
+	b.whole = true
+	return n, io.EOF
+}
+
+// chunkedLength is what fasthttp says the length of a chunked body is.
+const chunkedLength = -1
+
+// close gives the connection back or closes it. It may be called again.
+func (b *upstreamBody) close() {
+	if b.keep == nil {
+		return
+	}
+	reusable := b.ex.detach() == nil && b.whole && !b.resp.ConnectionClose()
+	_ = b.resp.CloseBodyStream()
+	b.src, b.whole = nil, true
+	if b.free != nil {
+		b.free()
+	}
+	if reusable {
+		b.keep()
+	} else {
+		b.drop()
+	}
+	b.keep, b.drop = nil, nil
+	if b.release != nil {
+		b.release()
+	}
+}
