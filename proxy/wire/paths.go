@@ -92,6 +92,7 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 		}
 	case "*":
 		link = &n.any
+		next.path = join(n.path, step)
 	default:
 		for _, k := range n.kids {
 			if p.nodes[k].name == step {

@@ -22,6 +22,9 @@ func (l *Locator) member(f, next *frame) error {
 	next.node = -1
 	if f.node >= 0 {
 		if next.node = l.paths.member(f.node, name); next.node >= 0 {
+			if next.node == l.paths.nodes[f.node].any {
+				next.apart = Separate // members share the name *
+			}
 			return nil
 		}
 	}
