@@ -66,6 +66,14 @@ var house = []floor{
 	},
 }
 
+// reserved says who may use what the others do without.
+var reserved = map[string][]string{
+	"unsafe":  {"index"}, // a filter is read as words where it is mapped
+	"C":       nil,       // the program is static
+	"os/exec": {"bench/latency"},
+	"plugin":  nil,
+}
+
 // Templates call methods by name through reflection; one use anywhere makes the
 // linker keep every method of every type, which doubles the binary.
 var (
@@ -113,6 +121,7 @@ func TestArchitectureSees(t *testing.T) {
 		{"network below", "proxy/wire/a.go", "// Package wire is.\npackage wire\n\nimport _ \"net/http\"\n", "may not use net/http"},
 		{"network by its library", "index/a.go", "// Package index is.\npackage index\n\nimport _ \"github.com/valyala/fasthttp/fasthttputil\"\n", "may not use github.com/valyala/fasthttp"},
 		{"url is no network", "index/a.go", "// Package index is.\npackage index\n\nimport _ \"net/url\"\n", ""},
+		{"unsafe", "ngram/a.go", "// Package ngram is.\npackage ngram\n\nimport _ \"unsafe\"\n", "may not use unsafe"},
 		{"library logs", "index/a.go", "// Package index is.\npackage index\n\nimport _ \"log/slog\"\n", "may not use log/slog"},
 		{"generator logs", "ngram/internal/gen/a.go", "// Command gen is.\npackage main\n\nimport _ \"log\"\n", ""},
 		{"template", "cmd/noecho/a.go", "// Command noecho is.\npackage main\n\nimport _ \"text/template\"\n", "text/template"},
@@ -272,6 +281,9 @@ func (s source) checkImports() []string {
 		}
 		if s.test() {
 			continue
+		}
+		if mayUse, special := reserved[imported]; special && !slices.Contains(mayUse, f.pkg) {
+			bad = append(bad, fmt.Sprintf("%s: %s may not use %s", s.at(spec.Pos()), s.pkg, imported))
 		}
 		never := f.never
 		if s.file.Name.Name == "main" {
