@@ -2,7 +2,7 @@
 # .ci/run calls the same targets, so what passes here passes there.
 
 GO       ?= go
-VERSION  ?= dev
+VERSION  ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 PKG      ?= ./...
 TOOL     := $(GO) tool -modfile=tools/go.mod
