@@ -19,5 +19,8 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &exitError{Code: exitUsage, Err: err}
 	})
+	root.AddCommand(newCompletionCommand(a))
+	root.AddCommand(newTailCommand(a))
+	root.AddCommand(newVersionCommand(a))
 	return root
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets a script run the program itself: a child process whose name is
+// noecho is main, with its real arguments, streams, signals and exit code.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"noecho": main})
+}
+
+// TestScript runs the sessions of testdata/script, each a txtar file that says
+// what a user types and what must come back.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":      exits,
+			"interrupts": interrupts,
+		},
+	})
+}
+
+// exits runs a command and fails unless its exit code is the given one:
+//
+//	exits 2 noecho tail --severity loud
+//
+// stdout and stderr then hold what it wrote.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARGS...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	if got := exitCode(err); got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// interrupts starts a command, waits until a line of its stdout holds the text,
+// presses Ctrl-C, and fails unless the command then ends with exit code 0:
+//
+//	interrupts redacted noecho tail -f alerts.jsonl
+func interrupts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupts TEXT COMMAND ARGS...")
+	}
+	cmd := exec.Command(lookPath(ts, args[1]), args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	found := false
+	for lines := bufio.NewScanner(stdout); !found && lines.Scan(); {
+		found = strings.Contains(lines.Text(), args[0])
+	}
+	if !found {
+		_ = cmd.Wait()
+		ts.Fatalf("%q was not printed", args[0])
+	}
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	if code := exitCode(cmd.Wait()); code != "0" {
+		ts.Fatalf("exit code %s after Ctrl-C, want 0", code)
+	}
+}
+
+// lookPath finds a command as the script's own exec does.
+func lookPath(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	ts.Fatalf("%s is not on the path", name)
+	return ""
+}
+
+// exitCode is the exit code of a finished command as a script writes it.
+func exitCode(err error) string {
+	var coded *exec.ExitError
+	switch {
+	case err == nil:
+		return "0"
+	case errors.As(err, &coded):
+		return strconv.Itoa(coded.ExitCode())
+	default:
+		return err.Error()
+	}
+}

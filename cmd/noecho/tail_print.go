@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+
+	"noecho/proxy/alert"
+)
+
+// palette are the colours of a terminal; the zero value has none.
+type palette struct {
+	reset, dim, bold string
+	severity         map[alert.Severity]string
+}
+
+// coloursFor returns the colours to use on w: none unless it is a terminal, nor
+// where NO_COLOR is set (https://no-color.org).
+func coloursFor(w io.Writer, getenv func(string) string) palette {
+	f, ok := w.(*os.File)
+	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
+		return palette{}
+	}
+	return ansi()
+}
+
+func ansi() palette {
+	return palette{
+		reset: "\x1b[0m", dim: "\x1b[2m", bold: "\x1b[1m",
+		severity: map[alert.Severity]string{
+			alert.Low:      "\x1b[36m",
+			alert.Medium:   "\x1b[33m",
+			alert.High:     "\x1b[31m",
+			alert.Critical: "\x1b[1;37;41m",
+		},
+	}
+}
+
+func (p palette) paint(colour, s string) string {
+	if colour == "" {
+		return s
+	}
+	return colour + s + p.reset
+}
+
+// tailPrinter shows alert lines.
+type tailPrinter struct {
+	out, log io.Writer
+	name     string // of what is read, for messages
+	filter   tailFilter
+	colours  palette
+	json     bool
+	number   int               // lines read
+	garbled  int               // lines that were no alert
+	missing  uint64            // numbers missing from the sequences
+	seen     map[string]uint64 // the newest seq of each boot
+}
+
+// note writes a message for the reader, not part of the result.
+func (p *tailPrinter) note(format string, args ...any) {
+	fmt.Fprintf(p.log, "noecho: "+format+"\n", args...)
+}
+
+// line shows one line of the file. Its error is that of writing the result.
+func (p *tailPrinter) line(line []byte) error {
+	p.number++
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) == 0 {
+		return nil
+	}
+	var ev alert.Event
+	if err := json.Unmarshal(line, &ev); err != nil || ev.Type == "" {
+		p.garbled++
+		p.note("%s:%d: not an alert: %s", p.name, p.number, excerpt(line))
+		return nil
+	}
+	p.follow(&ev)
+	if !p.filter.shows(&ev) {
+		return nil
+	}
+	var err error
+	if p.json {
+		_, err = fmt.Fprintf(p.out, "%s\n", line)
+	} else {
+		_, err = fmt.Fprintln(p.out, p.colours.render(&ev))
+	}
+	return err
+}
+
+// follow checks that no event of a boot is missing between two lines. A gap
+// record accounts for the events it reports.
+func (p *tailPrinter) follow(ev *alert.Event) {
+	last, known := p.seen[ev.Boot]
+	first := ev.Seq
+	if ev.Type == alert.TypeGap && ev.Lost > 0 && ev.Lost <= ev.Seq {
+		first = ev.Seq - ev.Lost + 1
+	}
+	if ev.Seq == 0 || ev.Boot == "" || known && ev.Seq <= last {
+		return
+	}
+	if known && first > last+1 {
+		p.missing += first - last - 1
+		p.note("%s:%d: events %d to %d of boot %s are missing", p.name, p.number, last+1, first-1, printable(ev.Boot))
+	}
+	p.seen[ev.Boot] = ev.Seq
+}
+
+// summary says at the end what could not be shown.
+func (p *tailPrinter) summary() error {
+	if p.garbled > 0 {
+		p.note("%s: %d of %d lines were not alerts", p.name, p.garbled, p.number)
+	}
+	if p.missing > 0 {
+		p.note("%s: %d events are missing", p.name, p.missing)
+	}
+	return nil
+}
+
+// render returns an alert as one line for people.
+func (p palette) render(ev *alert.Event) string {
+	severity := string(ev.Severity)
+	what := string(ev.Action)
+	if ev.Type != alert.TypeFinding {
+		what = string(ev.Type)
+	}
+	fields := []string{
+		p.paint(p.dim, ev.Time.UTC().Format("2006-01-02T15:04:05.000Z")),
+		p.paint(p.severity[ev.Severity], fmt.Sprintf("%-8s", printable(severity))),
+		p.paint(p.bold, fmt.Sprintf("%-9s", printable(what))),
+	}
+	return strings.TrimRight(strings.Join(append(fields, details(ev)...), " "), " ")
+}
+
+// details are the words after the head of a line, by type.
+func details(ev *alert.Event) []string {
+	switch ev.Type {
+	case alert.TypeFinding:
+		return append([]string{span(ev)}, request(ev)...)
+	case alert.TypeUnscanned:
+		head := []string{fmt.Sprintf("%s: %s not scanned (%s)", printable(string(ev.Action)), count(uint64(max(ev.Bytes, 0)), "byte"), printable(ev.Reason))}
+		return append(head, request(ev)...)
+	case alert.TypeGap:
+		return []string{fmt.Sprintf("%s lost on the way to %s (%s)", count(ev.Lost, "event"), printable(ev.Sink), printable(ev.Reason))}
+	default:
+		return labelled("", string(ev.Action), "", ev.Reason, "version", ev.Build, "mode", ev.Mode, "index", ev.Index.BuildID)
+	}
+}
+
+// span says what was found, and where in the answer.
+func span(ev *alert.Event) string {
+	s := fmt.Sprintf("%s %s in %s at %d-%d", count(uint64(max(ev.Words, 0)), "word"), printable(string(ev.Kind)), printable(ev.Channel), ev.Start, ev.End)
+	if ev.Kind == alert.Verbatim {
+		s = fmt.Sprintf("%s in %s at %d-%d", count(uint64(max(ev.Words, 0)), "word"), printable(ev.Channel), ev.Start, ev.End)
+	}
+	if ev.Resumed {
+		s += " (resumed)"
+	}
+	if ev.Suppressed > 0 {
+		s += fmt.Sprintf(" (and %d more)", ev.Suppressed)
+	}
+	return s
+}
+
+// request says who asked for what.
+func request(ev *alert.Event) []string {
+	out := labelled("", ev.Path, "model", ev.Model, "client", ev.Client, "principal", ev.Principal, "request", ev.RequestID)
+	for _, r := range ev.Records {
+		out = append(out, labelled("record", r.ID)...)
+	}
+	return out
+}
+
+// labelled returns label=value for each pair whose value is not empty.
+func labelled(pairs ...string) []string {
+	var out []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		switch {
+		case pairs[i+1] == "":
+		case pairs[i] == "":
+			out = append(out, printable(pairs[i+1]))
+		default:
+			out = append(out, pairs[i]+"="+printable(pairs[i+1]))
+		}
+	}
+	return out
+}
+
+func count(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.FormatUint(n, 10) + " " + what + "s"
+}
+
+// printable returns s if it is safe to print, else with escapes: a model's name
+// is the client's word and must not steer a terminal.
+func printable(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			q := strconv.Quote(s)
+			return q[1 : len(q)-1]
+		}
+	}
+	return s
+}
+
+// excerpt is the begin of a line that could not be read.
+func excerpt(line []byte) string {
+	const most = 80
+	if len(line) <= most {
+		return printable(string(line))
+	}
+	return printable(string(line[:most])) + "…"
+}
