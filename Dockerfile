@@ -6,10 +6,9 @@
 #
 # Inside a container both ports have to listen beyond loopback, hence the two
 # NOECHO_ variables below. The admin port then answers /livez and /readyz to
-# everybody and the rest only to those who show the token: mount a file that
-# holds it and name it in admin.token_file (NOECHO_ADMIN_TOKEN_FILE).
-# Probes of an orchestrator use /livez and /readyz; the image has no shell for a
-# HEALTHCHECK to run in.
+# everybody and the rest to nobody, until a configuration (--config) names in
+# admin.token_file a mounted file that holds a token. Probes of an orchestrator
+# use /livez and /readyz; the image has no shell for a HEALTHCHECK to run in.
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 ARG TARGETOS=linux

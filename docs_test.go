@@ -328,7 +328,8 @@ func noechoArgs(words []string) ([]string, bool) {
 		if strings.HasPrefix(w, "#") || strings.ContainsAny(w, "<>") {
 			break
 		}
-		if w = strings.Trim(w, "[]().,`'\""); w != "" {
+		optional := strings.HasPrefix(w, "[")
+		if w = strings.Trim(w, "[]().,`'\""); w != "" && (!optional || strings.HasPrefix(w, "-")) {
 			args = append(args, w)
 		}
 	}
@@ -403,7 +404,7 @@ func (tree commands) check(args []string) error {
 		at = tree[slices.IndexFunc(tree, func(c command) bool { return c.path == next })]
 		args = args[1:]
 	}
-	if len(at.subs) > 0 && len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != "help" && args[0] != "command" {
+	if len(at.subs) > 0 && len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != "help" {
 		return fmt.Errorf("%s has no command %q", at.path, args[0])
 	}
 	for _, arg := range args {
