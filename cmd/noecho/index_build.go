@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+const indexBuildHelp = `Build an index from the files that a model was trained on, so that noecho can
+recognise what the model repeats of them.
+
+INPUT is a file, a folder with everything below it, a pattern, or - for standard
+input. Files are read as:
+
+  openai      JSON lines of chat fine-tuning: messages[] of user, assistant and
+              tool, with their text parts and tool arguments. System and developer
+              messages are left out unless --roles names them.
+  completion  JSON lines with prompt and completion.
+  jsonl       any JSON lines: the text is in the columns named with --field.
+              A dot descends into objects: --field answer.text
+  text        text and Markdown: a file is one record.
+  auto        decides by each file's first line, and says so.
+
+A window is --n words in a row that stand in one text. Texts with fewer words
+cannot be indexed; the last line says how many there were. What is common
+knowledge is no leak: --exclude leaves out the windows of licences, templates
+and other public text. A record that cannot be read is reported with its file
+and line and left out; with --strict it ends the build.
+
+The corpus is read twice: once to count, once to fill the index. Standard input
+is kept as word hashes in a temporary file without a name, never as text. With
+--capacity the counting is left out. The same input gives the same file. The
+file appears when it is complete; until then what was there stays.`
+
+const indexBuildExample = `  noecho index build --out support-v3.nidx train.jsonl
+  noecho index build --out docs.nidx --exclude licences/ handbook/ faq.md
+  noecho index build --out notes.nidx --field text --field meta.title notes.jsonl
+  zcat train.jsonl.gz | noecho index build --out train.nidx -`
+
+// indexBuild is the flags of one build.
+type indexBuild struct {
+	options index.BuildOptions
+	format  string
+	memory  byteSize
+	asJSON  bool
+}
+
+func newIndexBuildCommand(a *app) *cobra.Command {
+	b := &indexBuild{memory: index.DefaultMemory}
+	cmd := &cobra.Command{
+		Use:     "build --out FILE INPUT...",
+		Short:   "Build an index from training files",
+		Long:    indexBuildHelp,
+		Example: indexBuildExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.run(cmd.Context(), a, args)
+		},
+	}
+	f := cmd.Flags()
+	o := &b.options
+	f.StringVar(&o.Out, "out", "", "the index to write (required)")
+	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: auto, openai, completion, text or jsonl")
+	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column that holds text in JSON lines; may be repeated")
+	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
+	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
+	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
+	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
+	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "file or folder whose windows are not indexed; may be repeated")
+	f.Uint64Var(&o.Capacity, "capacity", 0, "distinct windows to make room for, instead of counting them first")
+	f.Var(&b.memory, "memory", "memory for the filters; less of it means more passes")
+	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
+	f.BoolVar(&b.asJSON, "json", false, "print the result as JSON")
+	return cmd
+}
+
+// run builds and prints what was built.
+func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
+	o := b.options
+	format, err := corpus.ParseFormat(b.format)
+	switch {
+	case o.Out == "":
+		return usageError("name the index to write with --out FILE")
+	case len(inputs) == 0:
+		return usageError("name the training files to index, or - for standard input")
+	case err != nil:
+		return &exitError{Code: exitUsage, Err: err}
+	case o.N < ngram.MinN || o.N > ngram.MaxN:
+		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
+	}
+	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
+	o.Stdin, o.Builder = a.stdin, programVersion()
+	notices := &noticePrinter{w: a.stderr, left: 20}
+	o.Progress, o.Notice = new(index.Progress), notices.print
+	stop := showProgress(a.stderr, o.Progress)
+	res, err := index.Build(ctx, o)
+	stop()
+	notices.close()
+	var none *index.NoWindowsError
+	if errors.As(err, &none) {
+		return fmt.Errorf("%w of %d words; not indexed: %v", err, o.N, none.NotIndexed)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted: nothing was written")
+		}
+		return indexError(err)
+	}
+	return b.report(a.stdout, o.Out, res)
+}
+
+// report prints the result.
+func (b *indexBuild) report(w io.Writer, out string, res *index.Result) error {
+	if b.asJSON {
+		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
+	}
+	in := res.Info
+	left := res.Manifest.NotIndexed.String()
+	if left == "" {
+		left = "nothing"
+	}
+	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, %d distinct windows of %d words, %s, build %s\nnot indexed: %s\n",
+		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], left)
+	return err
+}
+
+// indexReport is what the index commands print with --json.
+type indexReport struct {
+	File     string          `json:"file"`
+	Info     index.Info      `json:"info"`
+	Manifest *index.Manifest `json:"manifest"`
+}
+
+// noticePrinter prints the notices of a build, the first ones in full.
+type noticePrinter struct {
+	w    io.Writer
+	left int // notices to be printed
+	more int // notices that were not
+}
+
+func (p *noticePrinter) print(note string) {
+	if p.left == 0 {
+		p.more++
+		return
+	}
+	p.left--
+	fmt.Fprintln(p.w, "noecho:", note)
+}
+
+func (p *noticePrinter) close() {
+	if p.more > 0 {
+		fmt.Fprintf(p.w, "noecho: and %d more notices like these\n", p.more)
+	}
+}
+
+// showProgress draws a bar while a build runs, on a terminal only. The function
+// it returns takes it away.
+func showProgress(w io.Writer, p *index.Progress) (stop func()) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		var bar *progressbar.ProgressBar
+		for pass := int64(0); ; {
+			select {
+			case <-done:
+				if bar != nil {
+					_ = bar.Clear()
+				}
+				return
+			case <-tick.C:
+			}
+			if now := p.Pass.Load(); now != pass {
+				pass = now
+				bar = newBar(f, p)
+			}
+			if bar != nil {
+				_ = bar.Set64(p.Bytes.Load()) // a bar that cannot be drawn is no error
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
+}
+
+// newBar returns the bar of the current pass. Without a total it shows the
+// rate alone.
+func newBar(f *os.File, p *index.Progress) *progressbar.ProgressBar {
+	what := fmt.Sprintf("pass %d", p.Pass.Load())
+	if n := p.Passes.Load(); n > 0 {
+		what += fmt.Sprintf(" of %d", n)
+	}
+	total := p.Total.Load()
+	if total == 0 {
+		total = -1
+	}
+	return progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(f),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)
+}

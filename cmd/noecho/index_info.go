@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"noecho/index"
+)
+
+func newIndexInfoCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "info FILE",
+		Short: "Print what an index was made of",
+		Long: `Print what an index was made of, how large its parts are and how full, and what
+of the training files is not in it. Every checksum is checked first; a damaged
+index ends with exit code 4.`,
+		Example: "  noecho index info support-v3.nidx\n  noecho index info --json support-v3.nidx",
+		Args:    oneIndex,
+		RunE: func(_ *cobra.Command, args []string) error {
+			info, m, err := index.Verify(args[0])
+			if err != nil {
+				return indexError(err)
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: *info, Manifest: m})
+			}
+			return printInfo(a.stdout, info, m)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newIndexVerifyCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Check every byte of an index",
+		Long: `Check every byte of an index against its checksums and its build id. Any changed
+bit and any missing byte is found, and the exit code is then 4. The proxy checks
+the same before it uses an index.`,
+		Example: "  noecho index verify support-v3.nidx",
+		Args:    oneIndex,
+		RunE: func(_ *cobra.Command, args []string) error {
+			info, _, err := index.Verify(args[0])
+			if err != nil {
+				return indexError(err)
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes, build %s\n", args[0], info.Bytes, info.BuildID)
+			return err
+		},
+	}
+}
+
+// oneIndex wants one argument.
+func oneIndex(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError("name one index file")
+	}
+	return nil
+}
+
+// printInfo prints an index for people.
+func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	row("build id", "%s", in.BuildID)
+	row("size", "%s (%d bytes)", humanBytes(in.Bytes), in.Bytes)
+	row("windows", "%d words each; %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
+	row("text", "%d records, %d segments, %d words, %d window positions", in.Records, in.Segments, in.Words, in.Windows)
+	row("words as", "normalisation %d, Unicode %s, hash %s", in.Norm, in.Unicode, in.Suite)
+	if m.Model != "" {
+		row("model", "%s", m.Model)
+	}
+	row("corpus", "%s", m.CorpusDigest)
+	if !m.Time.IsZero() {
+		row("newest input", "%s", m.Time.Format(time.RFC3339))
+	}
+	row("built by", "noecho %s", m.Builder)
+	left := m.NotIndexed.String()
+	if left == "" {
+		left = "nothing"
+	}
+	row("not indexed", "%s", left)
+	for _, e := range m.Exclusions {
+		row("excluded", "%d windows of %s", e.Windows, e.Digest)
+	}
+	for _, d := range m.Datasets {
+		labels := ""
+		if len(d.Labels) > 0 {
+			labels = ", labels " + strings.Join(d.Labels, ", ")
+		}
+		row("dataset", "%s: %d files, %s, %d records, %d words%s", d.Name, d.Files, humanBytes(d.Bytes), d.Records, d.Words, labels)
+	}
+	fmt.Fprintln(t)
+	fmt.Fprintln(t, "section\tbytes\tgram\tdistinct\tfill\tfalse positives")
+	for _, s := range in.Sections {
+		if s.Gram == 0 {
+			fmt.Fprintf(t, "%s\t%d\t\t\t\t\n", s.Name, s.Bytes)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f %%\t%.2g\n", s.Name, s.Bytes, s.Gram, s.Distinct, 100*s.Fill, s.FPR)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,212 @@
+package index
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/bits-and-blooms/bloom/v3"
+
+	"noecho/ngram"
+)
+
+// TestFiltersAreBloomFilters asks bits-and-blooms/bloom the same questions: the
+// sections are filters of that library, bit for bit.
+func TestFiltersAreBloomFilters(t *testing.T) {
+	t.Parallel()
+	text := prose(11, 30000)
+	in := writeInput(t, filepath.Join(t.TempDir(), "a.txt"), text)
+	ix, _ := mustBuild(t, BuildOptions{Inputs: []string{in}})
+	ask := append(windowsOf(t, ix.Spec(), text), randomHashes(5, 200_000)...)
+	ask = append(ask, gramsOf(ix.Spec(), text, 4)...)
+	ask = append(ask, gramsOf(ix.Spec(), text, 2)...)
+	for _, f := range []struct {
+		name string
+		b    blocked
+	}{{"gate2", ix.gate2}, {"gate4", ix.gate4}, {"windows", ix.windows}} {
+		oracle := bloom.FromWithM(f.b.words, uint(len(f.b.words)*64), uint(f.b.k))
+		yes := 0
+		for _, h := range ask {
+			locs := appendBlocked(nil, h.Lo, f.b.blocks, f.b.k)
+			for _, l := range locs {
+				if l/blockBits != locs[0]/blockBits || l >= uint64(len(f.b.words)*64) {
+					t.Fatalf("%s: location %d outside the block or the filter", f.name, l)
+				}
+			}
+			want := oracle.TestLocations(locs)
+			if got := f.b.has(h.Lo); got != want {
+				t.Fatalf("%s: %v, the library says %v", f.name, got, want)
+			}
+			if want {
+				yes++
+			}
+		}
+		if yes == 0 || yes == len(ask) {
+			t.Errorf("%s: %d of %d present", f.name, yes, len(ask))
+		}
+	}
+	oracle := bloom.FromWithM(ix.confirm.words, uint(ix.confirm.m), uint(ix.confirm.k))
+	for _, h := range ask {
+		if got, want := ix.confirm.has(h.Hi), oracle.TestLocations(appendSpread(nil, h.Hi, ix.confirm.m, ix.confirm.k)); got != want {
+			t.Fatalf("confirm: %v, the library says %v", got, want)
+		}
+	}
+}
+
+// TestLocationsByHand pins the derivation with numbers from a second
+// implementation.
+func TestLocationsByHand(t *testing.T) {
+	t.Parallel()
+	if got := splitMix(1234567, 0); got != 6457827717110365317 {
+		t.Errorf("SplitMix64 output 0 is %d", got)
+	}
+	if got := splitMix(1234567, 4); got != 16408922859458223821 {
+		t.Errorf("SplitMix64 output 4 is %d", got)
+	}
+	if got := appendBlocked(nil, 1<<63, 32, 1)[0] / 512; got != 16 {
+		t.Errorf("2^63 lies in block %d of 32", got)
+	}
+}
+
+// fprIndex returns an index of n random windows at exactly their number.
+func fprIndex(n int) *Index {
+	p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n)})
+	if err != nil {
+		panic(err)
+	}
+	in := &inserter{plan: p}
+	targets := p.stripes(math.MaxUint64)[0]
+	for _, t := range targets {
+		if err := t.begin(1); err != nil {
+			panic(err)
+		}
+		in.lists[t.section] = append(in.lists[t.section], newLists(t))
+	}
+	hashes := randomHashes(99, n)
+	g := &grams{windows: hashes}
+	for _, h := range hashes {
+		g.fours = append(g.fours, h.Lo)
+		g.twos = append(g.twos, h.Lo)
+	}
+	if err := in.add(g); err != nil {
+		panic(err)
+	}
+	in.flush()
+	return &Index{
+		gate4:   newBlocked(targets[planGate4].mem.words, p.sections[planGate4]),
+		gate2:   newBlocked(targets[planGate2].mem.words, p.sections[planGate2]),
+		windows: newBlocked(targets[planWindows].mem.words, p.sections[planWindows]),
+		confirm: newSpread(targets[planConfirm].mem.words, p.sections[planConfirm]),
+	}
+}
+
+// TestFalsePositiveRates measures the filters at their capacity with hashes
+// that were not added.
+func TestFalsePositiveRates(t *testing.T) {
+	t.Parallel()
+	keys, probes := 1_000_000, 20_000_000
+	if testing.Short() {
+		keys, probes = 200_000, 2_000_000
+	}
+	ix := fprIndex(keys)
+	var gate, window, confirm, both int
+	for i := range probes {
+		h := ngram.Hash{Hi: splitMix(123, uint64(2*i)), Lo: splitMix(123, uint64(2*i+1))}
+		if ix.gate4.has(h.Lo) {
+			gate++
+		}
+		w, c := ix.windows.has(h.Lo), ix.confirm.has(h.Hi)
+		if w {
+			window++
+		}
+		if c {
+			confirm++
+		}
+		if w && c {
+			both++
+		}
+	}
+	rate := func(n int) float64 { return float64(n) / float64(probes) }
+	t.Logf("%d keys, %d probes: gate %.4f, windows %.3g, confirm %.3g (%d), both %d; product %.2g",
+		keys, probes, rate(gate), rate(window), rate(confirm), confirm, both, rate(window)*rate(confirm))
+	for _, c := range []struct {
+		name     string
+		got      int
+		low, top float64
+	}{
+		{"gate", gate, 0.08, 0.11},
+		{"windows", window, 8.2e-4, 9.4e-4},
+		{"confirm", confirm, 0.4e-6, 3.2e-6},
+		{"both", both, 0, 5.1e-7},
+	} {
+		if r := rate(c.got); r < c.low || r > c.top {
+			t.Errorf("%s: %.3g, want %.3g to %.3g", c.name, r, c.low, c.top)
+		}
+	}
+}
+
+func TestLookupsDoNotAllocate(t *testing.T) {
+	ix, err := Open(writeGolden(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	j, err := Join(ix, ix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hit := windowsOf(t, ix.Spec(), goldenText)[0]
+	for _, h := range []ngram.Hash{hit, {Hi: 1, Lo: 2}} {
+		if n := testing.AllocsPerRun(100, func() {
+			j.Gate2(h)
+			j.Gate4(h)
+			j.Window(h)
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+}
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	texts := []string{prose(1, 500), prose(2, 500)}
+	build := func(n int, text string) *Index {
+		in := writeInput(t, filepath.Join(dir, "a.txt"), text)
+		ix, _ := mustBuild(t, BuildOptions{Inputs: []string{in}, N: n})
+		return ix
+	}
+	a, b, c := build(10, texts[0]), build(10, texts[1]), build(8, texts[0])
+	j, err := Join(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		for _, h := range windowsOf(t, j.Spec(), text) {
+			if !j.Window(h) {
+				t.Fatal("a window is missing")
+			}
+		}
+		for _, h := range gramsOf(j.Spec(), text, 4) {
+			if !j.Gate4(h) {
+				t.Fatal("a 4-gram is missing")
+			}
+		}
+		for _, h := range gramsOf(j.Spec(), text, 2) {
+			if !j.Gate2(h) {
+				t.Fatal("a 2-gram is missing")
+			}
+		}
+	}
+	if ids := j.BuildIDs(); len(ids) != 2 || ids[0] != a.Info().BuildID || ids[1] != b.Info().BuildID {
+		t.Errorf("build ids %v", ids)
+	}
+	if _, err := Join(a, c); err == nil || err.Error() == "" {
+		t.Error("indexes of different n were joined")
+	} else if m, ok := err.(*MismatchError); !ok || m.Field[:2] != "n " {
+		t.Errorf("join: %v", err)
+	}
+	if _, err := Join(); err == nil {
+		t.Error("no indexes were joined")
+	}
+}
