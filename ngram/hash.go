@@ -112,13 +112,21 @@ var powers = func() (p [MaxN + 1]uint64) {
 // The prefix hash of no words is 0.
 func Roll(prefix, word uint64) uint64 { return prefix*multiplier + word }
 
+// Between returns the prefix hash that the k words between two prefix hashes
+// have on their own, as if nothing stood before them.
+func Between(before, after uint64, k int) uint64 { return after - before*powers[k] }
+
+// Join returns the prefix hash of a text followed by k words, given the text's
+// prefix hash and that of the words on their own.
+func Join(prefix, words uint64, k int) uint64 { return prefix*powers[k] + words }
+
 // Gram returns the hash of the k words between two prefix hashes, that is of
 // words i to i+k-1 given P(i) and P(i+k). k is 1 to [MaxN].
 //
 // A gram's hash does not depend on what stands before it, so the same words
 // give the same hash in every text.
 func Gram(before, after uint64, k int) Hash {
-	d := after - before*powers[k]
+	d := Between(before, after, k)
 	return Hash{
 		Hi: mixHi(d ^ uint64(k)*prime3),
 		Lo: mixLo(d ^ uint64(k)*prime5),

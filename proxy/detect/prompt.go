@@ -1,0 +1,81 @@
+package detect
+
+import "noecho/ngram"
+
+// Message is one client message (or prompt), scanned once. Immutable and safe
+// for concurrent use.
+type Message struct {
+	prefix  []uint64       // prefix[i]: hash of the first i words
+	weights []ngram.Weight // of each word
+	sent    map[uint64]struct{}
+}
+
+// NewMessage scans the text of one client message under the given set: windows
+// that the set does not hold need no excuse and are not kept.
+func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
+	m := &Message{prefix: []uint64{0}}
+	var t track
+	t.init(set, spec, ngram.Words(spec.N))
+	read := func() {
+		for _, w := range t.words {
+			m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
+			m.weights = append(m.weights, w.Weight)
+			if t.push(w) {
+				if m.sent == nil {
+					m.sent = map[uint64]struct{}{}
+				}
+				m.sent[t.window(t.count-1).Lo] = struct{}{}
+			}
+		}
+	}
+	for len(text) > 0 {
+		n := min(len(text), pieceBytes)
+		t.words = t.scanner.Append(t.words[:0], text[:n])
+		read()
+		text = text[n:]
+	}
+	t.words = t.scanner.Finish(t.words[:0])
+	read()
+	return m
+}
+
+// Cost is the memory a message takes, in bytes, for a cache's accounting.
+func (m *Message) Cost() int64 {
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + len(m.sent)*16 + 96)
+}
+
+// Words is the number of words of the message.
+func (m *Message) Words() int { return len(m.weights) }
+
+// Prompt is what the caller sent along with the request, as far as it is
+// visible. Immutable; shared by the channels of one answer.
+type Prompt struct {
+	Messages []*Message // every visible client message, in order
+	Tail     []byte     // the text a completion continues byte by byte; may be nil
+	Suffix   []byte     // the text that follows the completion (fill in the middle); may be nil
+
+	excuseOnly bool
+}
+
+// ExcuseOnly returns a prompt that excuses what the caller sent but is not
+// joined to the channel: for channels that do not continue the conversation,
+// such as repeated metadata.
+func (p *Prompt) ExcuseOnly() *Prompt {
+	if p == nil {
+		return nil
+	}
+	return &Prompt{Messages: p.Messages, excuseOnly: true}
+}
+
+// sent reports whether the words of a window stand in order in one message.
+func (p *Prompt) sent(h ngram.Hash) bool {
+	if p == nil {
+		return false
+	}
+	for _, m := range p.Messages {
+		if _, ok := m.sent[h.Lo]; ok {
+			return true
+		}
+	}
+	return false
+}
