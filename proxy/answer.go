@@ -79,7 +79,7 @@ func (b *body) advance() {
 		if r := recover(); r != nil {
 			b.ex.srv.panicked(r, debug.Stack())
 			b.piece, b.err = nil, errTruncated
-			b.ex.outcome = outcomeRefused
+			b.ex.ending = endingRefused
 		}
 	}()
 	b.piece, b.err = b.src.next()
@@ -91,7 +91,7 @@ func (b *body) CloseWithError(err error) error {
 	if err != nil && b.err == nil {
 		b.ex.cancel(errClientGone)
 		b.ex.srv.metrics.clientGone.Inc()
-		b.ex.outcome = outcomeGone
+		b.ex.ending = endingGone
 	}
 	b.close()
 	return nil
@@ -156,9 +156,9 @@ func (s *streamed) next() ([]byte, error) {
 func (s *streamed) ended(why error) error {
 	s.over = true
 	if errors.Is(why, errRefused) {
-		s.ex.outcome = outcomeRefused
+		s.ex.ending = endingRefused
 	} else {
-		s.ex.outcome = outcomeBlocked
+		s.ex.ending = endingBlocked
 	}
 	s.body.close()
 	return io.EOF

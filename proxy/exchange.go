@@ -35,13 +35,13 @@ type exchange struct {
 	path, requestID, client, principal, model string
 	stream                                    bool
 
-	alerts  alert.Answer
-	counts  relayCounts
-	outcome outcome
-	status  int
-	watch   *watcher
-	timer   *time.Timer
-	closed  bool
+	alerts alert.Answer
+	counts relayCounts
+	ending ending
+	status int
+	watch  *watcher
+	timer  *time.Timer
+	closed bool
 
 	mu    sync.Mutex
 	conn  io.Closer // the upstream connection in use
@@ -95,9 +95,9 @@ func (e *exchange) why(fallback error) error {
 func (e *exchange) report(f finding) {
 	e.srv.metrics.finding(f)
 	if f.Action == blocked {
-		e.outcome = outcomeBlocked
-	} else if f.Action == redacted && e.outcome == outcomeClean {
-		e.outcome = outcomeRedacted
+		e.ending = endingBlocked
+	} else if f.Action == redacted && e.ending == endingClean {
+		e.ending = endingRedacted
 	}
 	ev := e.event(alert.TypeFinding)
 	ev.Action = alert.Action(f.Action.String())
@@ -150,7 +150,7 @@ func (e *exchange) reportUnscanned(c relayCounts) {
 	if c.Passed > 0 {
 		e.unscanned(alert.Passed, "could not be scanned, passed on as the route says", c.Passed)
 	}
-	if e.outcome == outcomeRefused {
+	if e.ending == endingRefused {
 		e.unscanned(alert.Refused, "could not be scanned", c.Refused)
 	}
 }
@@ -158,12 +158,12 @@ func (e *exchange) reportUnscanned(c relayCounts) {
 // broken takes note that an answer broke off and why.
 func (e *exchange) broken(err error) {
 	err = e.why(err)
-	e.outcome = outcomeBroken
+	e.ending = endingBroken
 	reason := "broke off"
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, errClientGone):
-		e.outcome = outcomeGone
+		e.ending = endingGone
 		e.srv.metrics.clientGone.Inc()
 		return
 	case errors.Is(err, errDraining):
@@ -201,20 +201,20 @@ func (e *exchange) finish() {
 	e.snap.release()
 }
 
-// outcome is what a caller got, as the label of a metric.
-type outcome uint8
+// ending is what a caller got, as the label of a metric.
+type ending uint8
 
 const (
-	outcomeClean outcome = iota
-	outcomeRedacted
-	outcomeBlocked
-	outcomeRefused   // could not be scanned
-	outcomeForwarded // not looked at, as the route says
-	outcomeBroken    // the upstream failed or broke off
-	outcomeGone      // the caller went away
+	endingClean ending = iota
+	endingRedacted
+	endingBlocked
+	endingRefused   // could not be scanned
+	endingForwarded // not looked at, as the route says
+	endingBroken    // the upstream failed or broke off
+	endingGone      // the caller went away
 )
 
-// String returns the outcome's label.
-func (o outcome) String() string {
+// String returns the ending's label.
+func (o ending) String() string {
 	return [...]string{"clean", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
 }

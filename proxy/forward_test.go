@@ -12,7 +12,7 @@ import (
 func TestForward(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"data":[]}`) })
-	b := newBed(t, Options{Config: testConfig(t, up.url()+"/base")})
+	b := newBed(t, Options{Config: bedConfig(t, up.url()+"/base")})
 	for range 3 {
 		status, _, text, err := b.do("GET", "/v1/models?limit=1", "", "Authorization", "Bearer secret", "X-Other", "1", "Cookie", "a=b")
 		if err != nil || status != 200 || text != `{"data":[]}` {
@@ -228,7 +228,7 @@ func TestNoSecondGeneration(t *testing.T) {
 // no request.
 func TestStaleConnection(t *testing.T) {
 	t.Parallel()
-	closed := make(chan struct{})
+	closed := make(chan struct{}, 1)
 	up := newScripted(t, func(c *scene) {
 		c.whole(200, "text/plain", "ok")
 		c.over = true
@@ -237,10 +237,10 @@ func TestStaleConnection(t *testing.T) {
 	})
 	b := newBed(t, Options{Config: passConfig(t, up.url())})
 	for range 5 {
-		go func() { wait(t, closed, "close") }()
 		if status, _, _, err := b.do("POST", "/raw", "{}"); err != nil || status != 200 {
 			t.Errorf("%d, %v", status, err)
 		}
+		wait(t, closed, "the server to close its connection")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			refuse(ctx, nil, refuseInternal)
 			ctx.SetConnectionClose()
 			if ex != nil {
-				ex.outcome = outcomeRefused
+				ex.ending = endingRefused
 				ex.finish()
 			}
 		}
@@ -54,11 +55,13 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.turnAway(ctx, r.family, why)
 		return
 	}
-	if s.draining.Load() {
+	last := slices.Contains(connectionTokens(ctx.Request.Header.Peek(fasthttp.HeaderConnection)), "close")
+	ex.describe(ctx)
+	handedOver := s.exchange(ctx, ex)
+	if last || s.draining.Load() {
 		ctx.SetConnectionClose()
 	}
-	ex.describe(ctx)
-	if handedOver := s.exchange(ctx, ex); !handedOver {
+	if !handedOver {
 		ex.finish()
 	}
 }
@@ -128,15 +131,12 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	ctx.Response.Reset()
 	ctx.SetStatusCode(resp.StatusCode())
 	ex.status = resp.StatusCode()
-	if s.draining.Load() {
-		ctx.SetConnectionClose()
-	}
 	return s.answer(ctx, ex, request, resp, upstream)
 }
 
 // refuse answers an admitted request without the upstream's answer.
 func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
-	e.outcome, e.status = outcomeRefused, r.status
+	e.ending, e.status = endingRefused, r.status
 	e.srv.metrics.refused(r)
 	refuse(ctx, e.route.family, r)
 }
@@ -146,8 +146,11 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 	switch cause := ex.why(err); {
 	case errors.Is(cause, errClientGone):
 		s.metrics.clientGone.Inc()
-		ex.outcome = outcomeGone
+		ex.ending = endingGone
 		ctx.SetConnectionClose()
+		if c, ok := ctx.Conn().(*callerConn); ok {
+			c.abort() // should somebody still read, it is no answer that they get
+		}
 	case errors.Is(cause, errDraining):
 		ex.refuse(ctx, refuseDraining)
 		ctx.SetConnectionClose()
@@ -157,7 +160,7 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 		s.metrics.upstreamErrors.WithLabelValues("connect").Inc()
 		s.log.Warn("upstream did not answer", "reason", cause.Error(), "route", ex.route.pattern, "request_id", ex.requestID)
 		ex.refuse(ctx, refuseUpstream)
-		ex.outcome = outcomeBroken
+		ex.ending = endingBroken
 	}
 }
 

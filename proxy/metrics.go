@@ -89,7 +89,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 
 // exchange counts one finished exchange.
 func (m *metrics) exchange(e *exchange) {
-	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.outcome.String()).Inc()
+	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.ending.String()).Inc()
 	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
 	if e.route.family == nil {
 		return

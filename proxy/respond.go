@@ -84,9 +84,9 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 		up.close()
 		ex.broken(err)
 		ex.counts.Refused += in.out
-		if ex.outcome != outcomeGone {
+		if ex.ending != endingGone {
 			ex.refuse(ctx, refuseUpstream)
-			ex.outcome = outcomeBroken
+			ex.ending = endingBroken
 		}
 		return false
 	}
@@ -99,9 +99,9 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 	ex.settle(c)
 	switch {
 	case errors.Is(err, errRefused):
-		ex.outcome = outcomeRefused
+		ex.ending = endingRefused
 	case err != nil:
-		ex.outcome = outcomeBlocked
+		ex.ending = endingBlocked
 	}
 	ex.reportUnscanned(c)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 // to try again.
 func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
 	ctx.SetContentType("application/json")
-	if ex.outcome == outcomeRefused && ex.status >= 400 {
+	if ex.ending == endingRefused && ex.status >= 400 {
 		return
 	}
 	ctx.SetStatusCode(status)
@@ -127,7 +127,7 @@ func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
 // forward passes on an answer of a route that is not scanned.
 func (s *Server) forward(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
 	copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
-	ex.outcome = outcomeForwarded
+	ex.ending = endingForwarded
 	return s.send(ctx, ex, &forwarded{ex: ex, in: up, body: up, buf: s.buffer()})
 }
 

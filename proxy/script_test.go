@@ -191,25 +191,25 @@ type bed struct {
 	srv    *Server
 	data   string // addresses
 	admin  string
-	alerts *memory
-	logs   *memory
+	alerts *capture
+	logs   *capture
 	stop   func() // ends Serve and waits for it
 	client *http.Client
 }
 
-// memory collects what is written, for several goroutines.
-type memory struct {
+// capture collects what is written, for several goroutines.
+type capture struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (m *memory) Write(p []byte) (int, error) {
+func (m *capture) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.buf.Write(p)
 }
 
-func (m *memory) String() string {
+func (m *capture) String() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.buf.String()
@@ -218,7 +218,7 @@ func (m *memory) String() string {
 // newBed serves on loopback until the test ends.
 func newBed(t testing.TB, opts Options) *bed {
 	t.Helper()
-	b := &bed{t: t, alerts: &memory{}, logs: &memory{}}
+	b := &bed{t: t, alerts: &capture{}, logs: &capture{}}
 	if opts.Open == nil {
 		opts.Open = func([]config.Index) (Indexes, error) {
 			return Indexes{Set: noSet{}, Spec: testSpec(t), Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
@@ -268,9 +268,9 @@ func newBed(t testing.TB, opts Options) *bed {
 	return b
 }
 
-// testConfig is a configuration with the given upstream and short limits where
+// bedConfig is a configuration with the given upstream and short limits where
 // a test would have to wait for long ones.
-func testConfig(t testing.TB, upstream string) config.Config {
+func bedConfig(t testing.TB, upstream string) config.Config {
 	t.Helper()
 	cfg := config.Default()
 	u, err := config.ParseUpstream(upstream)
@@ -285,13 +285,13 @@ func testConfig(t testing.TB, upstream string) config.Config {
 
 // passConfig forwards /raw unscanned, besides the catalogue.
 func passConfig(t testing.TB, upstream string) config.Config {
-	cfg := testConfig(t, upstream)
+	cfg := bedConfig(t, upstream)
 	cfg.Routes = []config.Route{{Path: "/"}, {Path: "/raw", API: passAPI}}
 	return cfg
 }
 
 // raw sends bytes as they are and returns all that comes back until the server
-// closes the connection.
+// closes the connection. The last request should ask for that.
 func (b *bed) raw(request string) string {
 	b.t.Helper()
 	conn := b.dial()
@@ -299,7 +299,6 @@ func (b *bed) raw(request string) string {
 	if _, err := io.WriteString(conn, request); err != nil {
 		b.t.Fatal(err)
 	}
-	_ = conn.(*net.TCPConn).CloseWrite()
 	answer, _ := io.ReadAll(conn)
 	return string(answer)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -176,6 +177,7 @@ func fixedChanges(old, now *config.Config) []string {
 	}{
 		{"listen", old.Listen != now.Listen},
 		{"admin", old.Admin != now.Admin},
+		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
 		{"limits.request", old.Limits.Request != now.Limits.Request},
@@ -186,4 +188,35 @@ func fixedChanges(old, now *config.Config) []string {
 		}
 	}
 	return keys
+}
+
+// Check does what New does, listens on nothing and keeps nothing open. The
+// result says in a few words what would be in force.
+func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]string, error) {
+	if cfg.Admin.TokenFile != "" {
+		if _, err := readToken(cfg.Admin.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	snap, err := newSnapshot(1, cfg, open)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.release()
+	summary := []string{"mode " + cfg.Mode.String(), fmt.Sprintf("%d words a window", snap.indexes.Spec.N)}
+	for _, f := range snap.indexes.Files {
+		summary = append(summary, fmt.Sprintf("index %s with %d windows", f.Path, f.Windows))
+	}
+	return summary, nil
+}
+
+// IndexBytes is the size of the indexes in force.
+func (s *Server) IndexBytes() int64 {
+	snap := s.acquire()
+	defer snap.release()
+	var total int64
+	for _, f := range snap.indexes.Files {
+		total += f.Bytes
+	}
+	return total
 }

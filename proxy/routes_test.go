@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+)
+
+func table(t *testing.T, routes ...config.Route) (*routeTable, error) {
+	t.Helper()
+	cfg := bedConfig(t, "http://model:8000")
+	cfg.Routes = routes
+	return newRouteTable(&cfg, func(u *url.URL) (*upstream, error) { return &upstream{host: u.Host, prefix: u.Path}, nil })
+}
+
+func TestRoutesFind(t *testing.T) {
+	t.Parallel()
+	block := config.Block
+	other, _ := config.ParseUpstream("http://other/base")
+	def, err := table(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	custom, err := table(t,
+		config.Route{Path: "/team-a/", Upstream: other},
+		config.Route{Path: "/team-a/deep/"},
+		config.Route{Path: "/v1/chat/completions", Mode: &block},
+		config.Route{Path: "/gateway/{name}/chat", API: "openai.chat"},
+		config.Route{Path: "/slots", API: passAPI})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name         string
+		table        *routeTable
+		method, path string
+		want         string // pattern, api, host and forwarded path
+	}{
+		{"chat", def, "POST", "/v1/chat/completions", "/v1/chat/completions openai.chat model:8000 /v1/chat/completions"},
+		{"chat alias", def, "POST", "/chat/completions", "/chat/completions openai.chat model:8000 /chat/completions"},
+		{"completions", def, "POST", "/v1/completions", "/v1/completions openai.completions model:8000 /v1/completions"},
+		{"azure", def, "POST", "/openai/deployments/gpt-4o/chat/completions", "/openai/deployments/{deployment}/chat/completions openai.chat model:8000 /openai/deployments/gpt-4o/chat/completions"},
+		{"azure completions", def, "POST", "/openai/deployments/d_1.2/completions", "/openai/deployments/{deployment}/completions openai.completions model:8000 /openai/deployments/d_1.2/completions"},
+		{"models", def, "GET", "/v1/models", "/v1/models pass model:8000 /v1/models"},
+		{"model of an owner", def, "HEAD", "/v1/models/meta-llama/Llama-3", "/v1/models/{owner}/{model} pass model:8000 /v1/models/meta-llama/Llama-3"},
+		{"embeddings", def, "POST", "/v1/embeddings", "/v1/embeddings pass model:8000 /v1/embeddings"},
+		{"llama.cpp native", def, "POST", "/completions", ""},
+		{"wrong method", def, "GET", "/v1/embeddings", ""},
+		{"root", def, "GET", "/", ""},
+
+		{"whole path", custom, "POST", "/v1/chat/completions", "/v1/chat/completions openai.chat model:8000 /v1/chat/completions"},
+		{"not listed any more", custom, "POST", "/v1/completions", ""},
+		{"models not listed", custom, "GET", "/v1/models", ""},
+		{"mount", custom, "POST", "/team-a/v1/chat/completions", "/team-a/v1/chat/completions openai.chat other /base/v1/chat/completions"},
+		{"mount, pass table", custom, "GET", "/team-a/v1/models/x", "/team-a/v1/models/{model} pass other /base/v1/models/x"},
+		{"deeper mount", custom, "POST", "/team-a/deep/v1/completions", "/team-a/deep/v1/completions openai.completions model:8000 /v1/completions"},
+		{"below a mount, unlisted", custom, "GET", "/team-a/slots", ""},
+		{"shaped", custom, "POST", "/gateway/x/chat", "/gateway/{name}/chat openai.chat model:8000 /gateway/x/chat"},
+		{"opened", custom, "GET", "/slots", "/slots pass model:8000 /slots"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if r := tt.table.find(tt.method, tt.path); r != nil {
+				got = strings.Join([]string{r.pattern, r.api, r.upstream.host, r.upstream.prefix + tt.path[r.cut:]}, " ")
+			}
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+	if r := custom.find("POST", "/v1/chat/completions"); r.policy.ModeFor("m", config.Redact) != config.Block {
+		t.Error("the route's own mode is lost")
+	}
+}
+
+func TestRoutesRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		route config.Route
+		want  string
+	}{
+		{config.Route{Path: "/v9/new"}, "not in the catalogue"},
+		{config.Route{Path: "/v9/new", API: "openai.chta"}, `api "openai.chta" is not known`},
+	} {
+		if _, err := table(t, tt.route); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.route, err, tt.want)
+		}
+	}
+}
