@@ -22,5 +22,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newCompletionCommand(a))
 	root.AddCommand(newTailCommand(a))
 	root.AddCommand(newVersionCommand(a))
+	root.AddCommand(newCheckCommand(a))
+	root.AddCommand(newServeCommand(a))
 	return root
 }

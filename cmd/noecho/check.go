@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"noecho/proxy"
+)
+
+func newCheckCommand(a *app) *cobra.Command {
+	var o overlay
+	cmd := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Check a configuration and the indexes it names",
+		Long: `Check a configuration as serve would before it starts: every key and value, the
+indexes to their last byte, certificates and token. Nothing is listened on and
+no server is called. NOECHO_ variables count as they do for serve.
+
+Everything that is wrong with the file is printed at once, as
+file:line:column: message.`,
+		Example: "  noecho check --config /etc/noecho/config.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.changed = cmd.Flags().Changed
+			if o.config == "" && a.getenv("NOECHO_CONFIG") == "" {
+				return usageError("no configuration is given: name a file with --config or NOECHO_CONFIG")
+			}
+			return a.check(&o)
+		},
+	}
+	o.addConfig(cmd)
+	return cmd
+}
+
+func (a *app) check(o *overlay) error {
+	cfg, err := o.load(a.getenv)
+	if err != nil {
+		return err
+	}
+	summary, err := proxy.Check(cfg, openSet)
+	if err != nil {
+		return serveError(err)
+	}
+	_, err = fmt.Fprintln(a.stdout, "ok: "+strings.Join(summary, ", "))
+	return err
+}

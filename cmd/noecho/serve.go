@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"noecho/index"
+	"noecho/proxy"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// alertsPatience is how long queued alerts may take to be written at the end.
+const alertsPatience = 5 * time.Second
+
+func newServeCommand(a *app) *cobra.Command {
+	var o overlay
+	cmd := &cobra.Command{
+		Use:   "serve --index FILE --upstream URL",
+		Short: "Stand in front of a model server",
+		Long: `Stand in front of a model server and stop its answers from repeating what is in
+the index. Point your clients at noecho instead of the server; nothing else
+changes for them.
+
+Without a configuration file every known route of the API is scanned, a few
+that hold no generated text (models, health, embeddings) are passed on, and
+everything else is refused. With one, flags win over NOECHO_ variables, these
+over the file, and the file over the defaults.
+
+SIGHUP reads configuration and indexes again; if anything in them is wrong the
+running ones stay. SIGTERM stops taking connections, lets answers in flight end
+and then exits.`,
+		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
+  noecho serve --index a.nidx --index b.nidx --upstream https://api.example.com --mode observe
+  noecho serve --config /etc/noecho/config.yaml`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.changed = cmd.Flags().Changed
+			return a.serve(cmd.Context(), &o)
+		},
+	}
+	o.addConfig(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.index, "index", nil, "index `FILE`; repeat it for several that answer as one (NOECHO_INDEX)")
+	f.StringVar(&o.upstream, "upstream", "", "model server's `URL`, with its path prefix if it has one (NOECHO_UPSTREAM)")
+	f.StringVar(&o.listen, "listen", "", "`ADDRESS` for callers (NOECHO_LISTEN; default 127.0.0.1:8711)")
+	f.StringVar(&o.admin, "admin", "", "`ADDRESS` for probes, metrics and reload (NOECHO_ADMIN; default 127.0.0.1:8712)")
+	f.StringVar(&o.mode, "mode", "", "`MODE` redact, block or observe (NOECHO_MODE; default redact)")
+	f.StringVar(&o.alerts, "alerts", "", "`FILE` for alerts, - for the standard output (NOECHO_ALERTS; default -)")
+	return cmd
+}
+
+// serve runs the proxy until ctx ends.
+func (a *app) serve(ctx context.Context, o *overlay) error {
+	// Before anything is loaded: a SIGHUP that comes early must not kill us.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
+	cfg, err := o.load(a.getenv)
+	if err != nil {
+		return err
+	}
+	alerts, err := openAlerts(cfg.Alerts, a.stdout)
+	if err != nil {
+		return err
+	}
+	err = a.serveWith(ctx, cfg, o, alerts, hangup)
+	end, cancel := context.WithTimeout(context.Background(), alertsPatience)
+	defer cancel()
+	return errors.Join(err, alerts.Close(end))
+}
+
+func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, alerts *alert.Log, hangup <-chan os.Signal) error {
+	log := newLogger(a.stderr, a.getenv)
+	srv, err := proxy.New(proxy.Options{
+		Config: cfg,
+		Open:   openSet,
+		Reload: func() (config.Config, error) { return o.load(a.getenv) },
+		Alerts: alerts,
+		Log:    log,
+		Build:  readBuildInfo().Version,
+	})
+	if err != nil {
+		return serveError(err)
+	}
+	defer srv.Close()
+	limitMemory(log, a.getenv, srv.IndexBytes())
+	data, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for callers: %w", err)
+	}
+	admin, err := net.Listen("tcp", cfg.Admin.Listen)
+	if err != nil {
+		_ = data.Close()
+		return fmt.Errorf("listen for operators: %w", err)
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
+			select {
+			case <-hangup:
+				alerts.Reopen()
+				_ = srv.Reload() // says what went wrong itself
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return srv.Serve(ctx, data, admin)
+}
+
+// serveError gives an error its exit code: what is wrong with a file or a key
+// is for whoever configured it.
+func serveError(err error) error {
+	if errors.Is(err, index.ErrDamaged) {
+		return &exitError{Code: exitIntegrity, Err: err}
+	}
+	var mismatch *index.MismatchError
+	if errors.As(err, &mismatch) || errors.Is(err, os.ErrNotExist) || errors.Is(err, index.ErrForeign) {
+		return &exitError{Code: exitFailure, Err: err}
+	}
+	return &exitError{Code: exitUsage, Err: err}
+}
+
+// openSet opens index files as one set.
+func openSet(files []config.Index) (proxy.Indexes, error) {
+	var out proxy.Indexes
+	var open []*index.Index
+	closeAll := func() error {
+		var errs []error
+		for _, ix := range open {
+			errs = append(errs, ix.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, f := range files {
+		ix, err := index.Open(f.Path)
+		if err != nil {
+			return proxy.Indexes{}, errors.Join(err, closeAll())
+		}
+		open = append(open, ix)
+		info := ix.Info()
+		entry := proxy.IndexInfo{Path: f.Path, BuildID: info.BuildID, Windows: info.Distinct, Bytes: int64(min(info.Bytes, 1<<62))}
+		for _, s := range info.Sections {
+			if s.Name == "WINDOWS" {
+				entry.Fill = s.Fill
+			}
+		}
+		out.Files = append(out.Files, entry)
+	}
+	joined, err := index.Join(open...)
+	if err != nil {
+		return proxy.Indexes{}, errors.Join(err, closeAll())
+	}
+	out.Set, out.Spec, out.Close = joined, joined.Spec(), closeAll
+	if len(open) == 1 {
+		out.Set = open[0] // one look-up less
+	}
+	return out, nil
+}
+
+// openAlerts opens the sinks of the configuration; without any, alerts go to
+// the standard output.
+func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
+	var opts alert.Options
+	if len(sinks) == 0 {
+		sinks = []config.Alert{{Type: config.AlertStdout}}
+	}
+	for _, s := range sinks {
+		if s.Type == config.AlertStdout {
+			opts.Sinks = append(opts.Sinks, alert.NewWriter("stdout", stdout))
+			continue
+		}
+		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate})
+		if err != nil {
+			for _, opened := range opts.Sinks {
+				_ = opened.Close()
+			}
+			return nil, err
+		}
+		opts.Sinks = append(opts.Sinks, file)
+	}
+	return alert.Open(opts)
+}
+
+// newLogger writes for people on a terminal and for programs elsewhere.
+func newLogger(w io.Writer, getenv func(string) string) *slog.Logger {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(tint.NewHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
