@@ -89,6 +89,9 @@ func (b *book) open(r *relay) {
 // fell silent, and adds the message's places to the queue.
 func (b *book) read(m wire.Message, fields []wire.Field) error {
 	b.message++
+	if cap(b.text) > keepStorage {
+		b.text = nil
+	}
 	b.text = b.text[:0]
 	q := &b.relay.queue
 	raw := q.rest()

@@ -16,8 +16,8 @@ func (r *relay) release(dst []byte) []byte {
 	}
 	for r.queue.held() > 0 {
 		it, raw, refs := r.queue.front()
-		for i := range refs {
-			if ch := refs[i].channel; ch != nil && refs[i].hi > ch.frontier {
+		for ; r.queue.clear < len(refs); r.queue.clear++ {
+			if p := &refs[r.queue.clear]; p.channel != nil && p.hi > p.channel.frontier {
 				return dst
 			}
 		}

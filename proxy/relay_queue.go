@@ -5,8 +5,8 @@ import "noecho/proxy/wire"
 // Limits of the queue of one answer. Past them the failure policy applies.
 const (
 	maxQueue    = 16 << 20 // bytes of messages that wait
-	maxQueued   = 1 << 17  // messages that wait
-	maxRefs     = 1 << 19  // places in them
+	maxQueued   = 1 << 16  // messages that wait
+	maxRefs     = 1 << 17  // places in them
 	keepStorage = 1 << 20  // bytes of storage that an empty queue keeps
 	minCompact  = 1 << 12  // elements gone before storage is moved
 )
@@ -45,6 +45,7 @@ type queue struct {
 	tail  int // where the rest begins
 	items []item
 	first int // first item
+	clear int // places of the first item whose texts are decided
 	refs  []ref
 	base  int // first ref
 	mark  int // first ref of the message being read
@@ -94,6 +95,7 @@ func (q *queue) front() (item, []byte, []ref) {
 func (q *queue) pop() {
 	it := q.items[q.first]
 	q.first++
+	q.clear = 0
 	q.head += it.size
 	q.base += it.refs
 	q.tidy()

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,7 +13,9 @@ import (
 const (
 	MaxChannels = 256     // text channels of an answer
 	maxDepth    = 64      // nested arrays and objects, the text of a Document apart
-	maxFields   = 1 << 18 // places in a message
+	maxFields   = 1 << 18 // places in a whole body
+	maxStreamed = 1 << 16 // places in a message of a stream
+	keepFields  = 1 << 12 // places that a locator keeps storage for
 	maxElements = 1 << 12 // numbered elements in a message
 	maxIgnored  = 256     // bytes of a literal that is believed to hold no text
 	maxPath     = 1 << 10 // bytes of the name of an unknown string
@@ -49,11 +52,13 @@ const (
 type Locator struct {
 	paths     *Paths
 	positions int32 // elements of unknown arrays that are channels of their own
+	limit     int   // places in a message
 	dec       *jsontext.Decoder
 	in        bytes.Buffer
 	opts      []jsontext.Options
 	frames    []frame
 	elements  []element
+	begun     []int32
 	fields    []Field
 	path      []byte // name of the place being read, where the table ends
 	key       []byte
@@ -83,10 +88,11 @@ func NewLocator(p *Paths, f Framing) *Locator {
 		paths: p,
 		dec:   new(jsontext.Decoder),
 		opts:  []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)},
+		limit: maxFields,
 		names: make(map[string]string),
 	}
 	if f != JSON {
-		l.positions = 16
+		l.positions, l.limit = 16, maxStreamed
 	}
 	return l
 }
@@ -97,6 +103,9 @@ func NewLocator(p *Paths, f Framing) *Locator {
 // hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
 // object (no two readers agree on which one counts), or more than the limits.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
+	if cap(l.fields) > keepFields {
+		l.fields = nil
+	}
 	l.fields, l.elements, l.frames = l.fields[:0], l.elements[:0], l.frames[:0]
 	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Rule: -1})
@@ -107,7 +116,13 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 	if err := l.document(payload); err != nil {
 		return nil, err
 	}
-	begun := int32(0)
+	return l.fields, l.resolve()
+}
+
+// resolve puts the numbers of elements into the fields. In a whole body no two
+// choices may have one number.
+func (l *Locator) resolve() error {
+	l.begun = l.begun[:0]
 	for i := range l.fields {
 		f := &l.fields[i]
 		if f.Choice >= 0 {
@@ -116,27 +131,16 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 		if f.Item >= 0 {
 			f.Item = l.elements[f.Item].number
 		}
-		if f.Role == Begin {
-			begun++
+		if f.Role != Begin {
+			continue
 		}
-	}
-	if begun > MaxChannels {
-		return nil, tooMany("choices")
-	}
-	if begun > 1 && l.positions == 0 {
-		return l.fields, l.distinct()
-	}
-	return l.fields, nil
-}
-
-// distinct checks that no two choices of a whole body have one number.
-func (l *Locator) distinct() error {
-	for i := range l.fields {
-		for j := range l.fields[:i] {
-			if l.fields[i].Role == Begin && l.fields[j].Role == Begin && l.fields[i].Choice == l.fields[j].Choice {
-				return fmt.Errorf("%w: two choices have one number", ErrUnscannable)
-			}
+		if len(l.begun) == MaxChannels {
+			return tooMany("choices")
 		}
+		if l.positions == 0 && slices.Contains(l.begun, f.Choice) {
+			return fmt.Errorf("%w: two choices have one number", ErrUnscannable)
+		}
+		l.begun = append(l.begun, f.Choice)
 	}
 	return nil
 }

@@ -248,7 +248,7 @@ func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
 
 // add adds a field.
 func (l *Locator) add(f Field) error {
-	if len(l.fields) == maxFields {
+	if len(l.fields) == l.limit {
 		return tooMany("strings")
 	}
 	l.fields = append(l.fields, f)
