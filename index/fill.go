@@ -125,20 +125,24 @@ func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
 func (n NotIndexed) String() string {
 	var parts []string
 	for _, p := range [...]struct {
-		count uint64
-		what  string
+		count     uint64
+		one, many string
 	}{
-		{n.SystemMessages, "system messages"},
-		{n.DeveloperMessages, "developer messages"},
-		{n.OtherMessages, "messages of other roles"},
-		{n.ShortSegments, "texts shorter than a window"},
-		{n.ShortRecords, "records without a window"},
-		{n.BadRecords, "bad records"},
-		{n.ExcludedWindows, "excluded windows"},
-		{n.SkippedFiles, "skipped files"},
+		{n.SystemMessages, "system message", "system messages"},
+		{n.DeveloperMessages, "developer message", "developer messages"},
+		{n.OtherMessages, "message of another role", "messages of other roles"},
+		{n.ShortSegments, "text shorter than a window", "texts shorter than a window"},
+		{n.ShortRecords, "record without a window", "records without a window"},
+		{n.BadRecords, "bad record", "bad records"},
+		{n.ExcludedWindows, "excluded window", "excluded windows"},
+		{n.SkippedFiles, "skipped file", "skipped files"},
 	} {
-		if p.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))
+		switch p.count {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+p.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.many))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -46,6 +46,8 @@ type worker struct {
 	spool spoolBlock
 	rec   corpus.Record
 	parse map[corpus.Format]*corpus.Parser
+
+	windows uint64 // of the current segment
 }
 
 // run reads everything and returns what was counted.
@@ -233,19 +235,23 @@ func (w *worker) lines(t task) error {
 	})
 }
 
-// segment counts a segment of that many words, and returns 1 if it has a
-// window.
+// segment counts a segment of that many words, and returns 1 if a window of it
+// is indexed.
 func (w *worker) segment(d *Dataset, words uint64) int {
 	if words < uint64(w.p.b.spec.N) {
 		w.tally.not.ShortSegments++
 		return 0
 	}
+	if w.windows == 0 {
+		return 0 // every window is excluded
+	}
+	w.windows = 0
 	d.Segments++
 	d.Words += words
 	return 1
 }
 
-// count counts a record of which that many segments have a window.
+// count counts a record of which that many segments have an indexed window.
 func (w *worker) count(d *Dataset, segments int) {
 	if segments > 0 {
 		d.Records++
@@ -271,6 +277,7 @@ func (w *worker) emitter(s *source) func(run []uint64) error {
 // run hands the grams of a run to the sink.
 func (w *worker) run(run []uint64) error {
 	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
+	w.windows += uint64(len(w.g.windows))
 	w.tally.windows += uint64(len(w.g.windows))
 	w.tally.not.ExcludedWindows += w.g.excluded
 	return w.sink.add(&w.g)

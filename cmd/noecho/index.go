@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -104,12 +103,4 @@ func humanBytes(n uint64) string {
 		}
 	}
 	return fmt.Sprintf("%d B", n)
-}
-
-// programVersion is what manifests name as their builder.
-func programVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

@@ -27,7 +27,7 @@ input. Files are read as:
 
   openai      JSON lines of chat fine-tuning: messages[] of user, assistant and
               tool, with their text parts and tool arguments. System and developer
-              messages are left out unless --roles names them.
+              messages are left out unless --roles names them; --roles '*' names all.
   completion  JSON lines with prompt and completion.
   jsonl       any JSON lines: the text is in the columns named with --field.
               A dot descends into objects: --field answer.text
@@ -102,7 +102,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
 	}
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
-	o.Stdin, o.Builder = a.stdin, programVersion()
+	o.Stdin, o.Builder = a.stdin, readBuildInfo().Version
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	o.Progress, o.Notice = new(index.Progress), notices.print
 	stop := showProgress(a.stderr, o.Progress)
@@ -132,7 +132,7 @@ func (b *indexBuild) report(w io.Writer, out string, res *index.Result) error {
 	if left == "" {
 		left = "nothing"
 	}
-	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, %d distinct windows of %d words, %s, build %s\nnot indexed: %s\n",
+	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, about %d distinct windows of %d words, %s, build %s\nnot indexed: %s\n",
 		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], left)
 	return err
 }

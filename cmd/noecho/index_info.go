@@ -72,7 +72,7 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("build id", "%s", in.BuildID)
 	row("size", "%s (%d bytes)", humanBytes(in.Bytes), in.Bytes)
-	row("windows", "%d words each; %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
+	row("windows", "%d words each; about %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
 	row("text", "%d records, %d segments, %d words, %d window positions", in.Records, in.Segments, in.Words, in.Windows)
 	row("words as", "normalisation %d, Unicode %s, hash %s", in.Norm, in.Unicode, in.Suite)
 	if m.Model != "" {

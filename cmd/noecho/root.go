@@ -20,6 +20,8 @@ func newRootCommand(a *app) *cobra.Command {
 		return &exitError{Code: exitUsage, Err: err}
 	})
 	root.AddCommand(newCompletionCommand(a))
+	root.AddCommand(newIndexCommand(a))
+	root.AddCommand(newScanCommand(a))
 	root.AddCommand(newTailCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	root.AddCommand(newCheckCommand(a))

@@ -50,11 +50,14 @@ func ParseFormat(name string) (Format, error) {
 // DefaultRoles are the roles whose messages are read unless others are named.
 func DefaultRoles() []string { return []string{"user", "assistant", "tool"} }
 
+// AnyRole among the roles stands for all of them.
+const AnyRole = "*"
+
 // Options is how a corpus is read.
 type Options struct {
 	Format  Format   // empty: Auto
 	Fields  []string // for JSONL; a dot descends: "answer.text"
-	Roles   []string // of messages; empty: DefaultRoles
+	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all
 	MaxLine int      // bytes in one JSON line; 0: DefaultMaxLine
 }
 

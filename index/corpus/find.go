@@ -35,6 +35,9 @@ type Skipped struct {
 	Reason string
 }
 
+// Hidden is the reason for skipping what has a name that begins with a dot.
+const Hidden = "hidden"
+
 // Find turns arguments into inputs, in the order of their paths: files,
 // folders with all below them, patterns that the shell did not expand, and
 // [Stdin]. A file named twice is read once. What lies in a folder and holds no
@@ -107,7 +110,7 @@ func (f *finder) addPath(path, arg string) error {
 			return nil
 		}
 		if strings.HasPrefix(d.Name(), ".") {
-			f.skip(p, "hidden")
+			f.skip(p, Hidden)
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -190,31 +193,35 @@ func (f *finder) addStdin(stdin io.Reader) error {
 // auto reports whether formats are to be decided.
 func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }
 
-// Open returns the input's bytes without a byte order mark. Standard input can
-// be opened once.
-func (in *Input) Open() (io.ReadCloser, error) {
-	if in.stdin != nil {
-		return io.NopCloser(skipBOM(in.stdin)), nil
+// File is an open input.
+type File struct {
+	io.Reader       // the text, without a byte order mark
+	BOM       int64 // bytes of the byte order mark that was left out
+	close     func() error
+}
+
+// Close closes the input.
+func (f *File) Close() error { return f.close() }
+
+// Open opens the input. Standard input can be opened once.
+func (in *Input) Open() (*File, error) {
+	f := &File{close: func() error { return nil }}
+	r := in.stdin
+	if r == nil {
+		file, err := os.Open(in.Path)
+		if err != nil {
+			return nil, fmt.Errorf("read input: %w", err)
+		}
+		r, f.close = bufio.NewReaderSize(file, 64<<10), file.Close
 	}
-	file, err := os.Open(in.Path)
-	if err != nil {
-		return nil, fmt.Errorf("read input: %w", err)
+	// An error of the reader comes up at the next read.
+	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
+		n, _ := r.Discard(len(bom))
+		f.BOM = int64(n)
 	}
-	r := skipBOM(bufio.NewReaderSize(file, 64<<10))
-	return struct {
-		io.Reader
-		io.Closer
-	}{r, file}, nil
+	f.Reader = r
+	return f, nil
 }
 
 // bom is the byte order mark of UTF-8.
 const bom = "\xef\xbb\xbf"
-
-// skipBOM drops a byte order mark. An error of the reader comes up at the next
-// read.
-func skipBOM(r *bufio.Reader) *bufio.Reader {
-	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
-		_, _ = r.Discard(len(bom))
-	}
-	return r
-}

@@ -55,7 +55,8 @@ func (p *Parser) message() error {
 // wanted reports whether messages of that role are read. "function" is what
 // tools were called before.
 func (p *Parser) wanted(role string) bool {
-	return slices.Contains(p.roles, role) || role == "function" && slices.Contains(p.roles, "tool")
+	return slices.Contains(p.roles, role) || slices.Contains(p.roles, AnyRole) ||
+		role == "function" && slices.Contains(p.roles, "tool")
 }
 
 // role reads a message's role.
