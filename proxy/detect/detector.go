@@ -81,11 +81,15 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	for len(p) > 0 {
 		room := d.cfg.MaxHeld - int(d.main.scanner.Offset()-d.emitted)
 		n := min(len(p), pieceBytes, room)
+		if d.seaming {
+			// Both tracks go byte by byte, so that their findings come in order.
+			n = 1
+			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
+			d.read(&d.seam, d.seam.words)
+		}
 		d.main.words = d.main.scanner.Append(d.main.words[:0], p[:n])
 		d.read(&d.main, d.main.words)
 		if d.seaming {
-			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
-			d.read(&d.seam, d.seam.words)
 			d.endSeam()
 		}
 		p = p[n:]
@@ -106,12 +110,12 @@ func (d *Detector) Park(dst []Segment) []Segment {
 		return dst
 	}
 	d.trying = true
-	d.edge.saveJoins(&d.join)
-	d.try(&d.main)
-	d.edge.restoreJoins(&d.join)
 	if d.seaming {
 		d.try(&d.seam)
 	}
+	d.edge.saveJoins(&d.join)
+	d.try(&d.main)
+	d.edge.restoreJoins(&d.join)
 	d.trying = false
 	dst = d.emit(dst, d.main.scanner.Offset())
 	d.parked = d.emitted
@@ -132,11 +136,6 @@ func (d *Detector) try(t *track) {
 
 // Finish decides everything. Only Closed, Frontier and Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
-	d.readSuffix(&d.main)
-	d.main.words = d.main.scanner.Finish(d.main.words[:0])
-	d.read(&d.main, d.main.words)
-	d.joinEnd()
-	d.endRun(&d.main)
 	if d.seaming {
 		d.readSuffix(&d.seam)
 		d.seam.words = d.seam.scanner.Finish(d.seam.words[:0])
@@ -144,6 +143,11 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 		d.endRun(&d.seam)
 		d.seaming = false
 	}
+	d.readSuffix(&d.main)
+	d.main.words = d.main.scanner.Finish(d.main.words[:0])
+	d.read(&d.main, d.main.words)
+	d.joinEnd()
+	d.endRun(&d.main)
 	dst = d.emit(dst, d.main.scanner.Offset())
 	d.close()
 	return dst
@@ -190,7 +194,10 @@ func (d *Detector) hit(t *track, first, last int64, weight ngram.Weight, h ngram
 			r.weight += t.at(i).weight
 		}
 	}
-	r.weight = max(r.weight+t.at(last).weight, weight)
+	r.weight += t.at(last).weight
+	if weight > 0 {
+		r.weight = weight
+	}
 	r.last = last
 	r.hot = r.hot || r.weight >= d.least
 	before := len(r.parts)
@@ -260,11 +267,20 @@ func (d *Detector) apply(t *track, p *part) {
 		}
 		c.Resumed = c.Resumed || w.Lo < d.parked
 	}
+	newest := &d.acts[len(d.acts)-1]
+	if lo < c.Span.Lo {
+		// The seam reads the channel's first word otherwise.
+		for i := p.first; i <= p.last && t.span(i).Hi <= c.Span.Lo; i++ {
+			c.Words++
+		}
+		c.Span.Lo = lo
+		newest.span.Lo = lo
+	}
 	c.Span.Hi = max(c.Span.Hi, hi)
+	newest.span.Hi = c.Span.Hi
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
-	d.acts[len(d.acts)-1].span.Hi = c.Span.Hi
 }
 
 // appendNew appends the digests that are not there yet, at most room.

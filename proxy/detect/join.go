@@ -49,9 +49,10 @@ func (d *Detector) joinStart(i int64) {
 		return
 	}
 	first := t.n - 1 - int(i) // words of the window that stand in the message
-	var weight ngram.Weight
-	var digest ngram.Hash
-	found, echo := false, true
+	var fresh, echo struct {
+		weight ngram.Weight
+		h      ngram.Hash
+	}
 	for k := range j.at {
 		c := &j.at[k]
 		h, ok := d.startsIn(c, first, i)
@@ -59,14 +60,19 @@ func (d *Detector) joinStart(i int64) {
 			continue
 		}
 		d.weigh(c, first, i)
-		weight = max(weight, c.weight)
-		if !found || echo {
-			digest = h
+		best := &fresh
+		if d.cfg.Prompt.sent(h) {
+			best = &echo
 		}
-		found, echo = true, echo && d.cfg.Prompt.sent(h)
+		if c.weight > best.weight {
+			best.weight, best.h = c.weight, h
+		}
 	}
-	if found {
-		d.hit(t, 0, i, weight, digest)
+	if fresh.weight > 0 {
+		echo = fresh
+	}
+	if echo.weight > 0 {
+		d.hit(t, 0, i, echo.weight, echo.h)
 	}
 }
 
@@ -185,49 +191,59 @@ func (d *Detector) joinEnd() {
 // at word pos of a message.
 func (d *Detector) endIn(m *Message, pos int, live int64) {
 	t := &d.main
-	newest, oldest := t.count-1, max(live, t.count-int64(t.n)+1)
-	start, weight, hit := d.openRun(oldest)
-	for first := oldest; first <= newest; first++ {
+	newest := t.count - 1
+	var weight ngram.Weight
+	fresh := int64(-1)                          // first word of the run's first window that was not sent
+	own := t.run.active && t.run.last == newest // the run began in the channel's own windows
+	hit := own
+	if own {
+		weight = t.run.weight
+	}
+	for first := max(live, t.count-int64(t.n)+1); first <= newest; first++ {
 		need := t.n - int(t.count-first)
 		if pos+need >= len(m.prefix) {
 			return // nor do the longer ones fit
 		}
 		h, ok := d.endsIn(m, pos, first, need)
 		if !ok {
-			hit = false
+			hit, own, fresh = false, false, -1
 			continue
 		}
 		if !hit {
-			hit, start, weight = true, first, 0
-			for i := first; i <= newest; i++ {
-				weight += t.at(i).weight
-			}
-			for _, w := range m.weights[pos : pos+need-1] {
-				weight += w
-			}
+			hit, weight = true, d.windowWeight(m, pos, first, need)
+		} else {
+			weight += m.weights[pos+need-1]
 		}
-		weight += m.weights[pos+need-1]
 		if first == newest {
 			weight += d.weightAfter(m, pos)
 		}
-		if weight >= d.least && !d.cfg.Prompt.sent(h) {
-			d.apply(t, &part{first: start, last: newest, lo: t.span(start).Lo, windows: 1, digests: []uint64{h.Lo}})
+		if fresh < 0 && !d.cfg.Prompt.sent(h) {
+			fresh = first
+		}
+		if weight < d.least {
+			continue
+		}
+		for i := range t.run.parts {
+			if own {
+				d.apply(t, &t.run.parts[i])
+			}
+		}
+		if fresh >= 0 {
+			d.apply(t, &part{first: fresh, last: newest, lo: t.span(fresh).Lo, windows: 1, digests: []uint64{h.Lo}})
 		}
 	}
 }
 
-// openRun returns the first word and the weight of the run that the newest word
-// belongs to, if there is one.
-func (d *Detector) openRun(oldest int64) (start int64, weight ngram.Weight, ok bool) {
-	t := &d.main
-	if !t.run.active || t.run.last != t.count-1 {
-		return 0, 0, false
+// windowWeight is the weight of channel words from first on and need words of a
+// message.
+func (d *Detector) windowWeight(m *Message, pos int, first int64, need int) (w ngram.Weight) {
+	for i := first; i < d.main.count; i++ {
+		w += d.main.at(i).weight
 	}
-	start = oldest
-	if p, waits := t.run.waits(t.count - 1); waits {
-		start = min(start, p)
+	for _, x := range m.weights[pos : pos+need] {
+		w += x
 	}
-	return start, t.run.weight, true
+	return w
 }
 
 // weightAfter is the weight of the words behind the window that begins one word
