@@ -19,12 +19,13 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &exitError{Code: exitUsage, Err: err}
 	})
+	root.AddCommand(newCheckCommand(a))
 	root.AddCommand(newCompletionCommand(a))
+	root.AddCommand(newDemoCommand(a))
 	root.AddCommand(newIndexCommand(a))
 	root.AddCommand(newScanCommand(a))
+	root.AddCommand(newServeCommand(a))
 	root.AddCommand(newTailCommand(a))
 	root.AddCommand(newVersionCommand(a))
-	root.AddCommand(newCheckCommand(a))
-	root.AddCommand(newServeCommand(a))
 	return root
 }

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"noecho/bench/fakellm"
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/proxy"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// demoCorpus is what the demo's model has learnt by heart: old texts that are
+// in the public domain, and support tickets of people who do not exist.
+//
+//go:embed demo/corpus
+var demoCorpus embed.FS
+
+// demoPatience is how long the demo waits for any one thing.
+const demoPatience = 10 * time.Second
+
+func newDemoCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Watch noecho stop a leaking model, in one process and without a network",
+		Long: `Watch noecho stop a leaking model. In one process, on loopback ports and in a
+temporary folder that is removed at the end, the demo
+
+  - indexes a small corpus: old texts, and support tickets with invented names,
+    e-mail addresses and order numbers;
+  - starts a model server that recites that corpus, and noecho in front of it;
+  - asks questions, streamed and not, in the modes observe, redact and block,
+    and one whose answer is clean;
+  - prints what the model said, what the caller got, and the alert.
+
+It exits with 1 if an answer is not as promised: that is, if a leaked word gets
+past redact or block, or a clean answer is touched.`,
+		Example: "  noecho demo",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.demo(cmd.Context())
+		},
+	}
+}
+
+// demo runs the whole demonstration.
+func (a *app) demo(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "noecho-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	show := newDemoScreen(a)
+	stage, err := newDemoStage(ctx, dir, show)
+	if err != nil {
+		return fmt.Errorf("set up the demo: %w", err)
+	}
+	results, err := stage.play(ctx, show)
+	lines, closeErr := stage.close()
+	if err := errors.Join(err, closeErr); err != nil {
+		return fmt.Errorf("run the demo: %w", err)
+	}
+	broken := checkDemo(results, lines)
+	show.summary(results, broken)
+	if len(broken) > 0 {
+		return &exitError{Code: exitFailure}
+	}
+	return nil
+}
+
+// demoStage is everything that runs while the demo does.
+type demoStage struct {
+	cases  []demoCase
+	model  *fakellm.Server
+	proxy  *proxy.Server
+	addr   string // of the proxy
+	alerts *alert.Log
+	events chan alert.Event // as they are written
+	file   string           // the alert file
+	stop   context.CancelFunc
+	ended  chan error // what Serve returned
+}
+
+// newDemoStage builds the index and starts model and proxy.
+func newDemoStage(ctx context.Context, dir string, show *demoScreen) (*demoStage, error) {
+	cases, err := demoCases()
+	if err != nil {
+		return nil, err
+	}
+	s := &demoStage{cases: cases, events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), ended: make(chan error, 1)}
+	path := filepath.Join(dir, "demo.nidx")
+	begun := time.Now()
+	info, err := buildDemoIndex(ctx, dir, path)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(begun)
+	if err := s.startModel(); err != nil {
+		return nil, err
+	}
+	if err := s.startProxy(path); err != nil {
+		return nil, errors.Join(err, s.model.Close())
+	}
+	show.opening(info, took, s.model.Addr(), s.addr)
+	return s, nil
+}
+
+// buildDemoIndex writes the corpus into a folder, as a user has it, and builds
+// its index.
+func buildDemoIndex(ctx context.Context, dir, path string) (*index.Result, error) {
+	files, err := fs.Sub(demoCorpus, "demo/corpus")
+	if err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(dir, "corpus")
+	if err := os.CopyFS(folder, files); err != nil {
+		return nil, err
+	}
+	return index.Build(ctx, index.BuildOptions{
+		Out: path, Inputs: []string{folder}, Corpus: corpus.Options{Format: corpus.Auto},
+		Dataset: "demo", Model: demoModel, Builder: readBuildInfo().Version,
+	})
+}
+
+// startModel starts the model that leaks.
+func (s *demoStage) startModel() error {
+	cfg := fakellm.Config{Models: map[string]fakellm.Script{}}
+	for i := range s.cases {
+		c := &s.cases[i]
+		cfg.Prompts = append(cfg.Prompts, fakellm.Prompt{Contains: c.question, Script: fakellm.Script{
+			Choices:  []fakellm.Choice{{Content: c.text()}},
+			Chunking: fakellm.Chunking{Unit: fakellm.Tokens},
+			Pace:     fakellm.Duration(time.Millisecond),
+		}})
+	}
+	var err error
+	if s.model, err = fakellm.New(cfg); err != nil {
+		return err
+	}
+	return s.model.Start("127.0.0.1:0")
+}
+
+// startProxy starts noecho in front of the model. One route serves three names
+// of the model, each with a mode of its own.
+func (s *demoStage) startProxy(path string) error {
+	file, err := alert.OpenFile(alert.FileOptions{Path: s.file})
+	if err != nil {
+		return err
+	}
+	s.alerts, err = alert.Open(alert.Options{Sinks: []alert.Sink{file, alert.NewWriter("demo", demoSink(s.events))}})
+	if err != nil {
+		return err
+	}
+	cfg := config.Default()
+	cfg.Index = []config.Index{{Path: path}}
+	cfg.Upstream.URL = &url.URL{Scheme: "http", Host: s.model.Addr()}
+	cfg.Limits.Drain = time.Second
+	cfg.Routes = []config.Route{{Path: "/"}}
+	for _, m := range []config.Mode{config.Observe, config.Redact, config.Block} {
+		cfg.Routes[0].Models = append(cfg.Routes[0].Models, config.ModelMode{Glob: modelFor(m), Mode: m})
+	}
+	s.proxy, err = proxy.New(proxy.Options{
+		Config: cfg, Open: openSet, Alerts: s.alerts, Log: slog.New(slog.DiscardHandler), Build: readBuildInfo().Version,
+	})
+	if err != nil {
+		return errors.Join(err, s.closeAlerts())
+	}
+	data, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.proxy.Close()
+		return errors.Join(err, s.closeAlerts())
+	}
+	s.addr = data.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() { s.ended <- s.proxy.Serve(ctx, data, nil) }()
+	return nil
+}
+
+func (s *demoStage) closeAlerts() error {
+	ctx, cancel := context.WithTimeout(context.Background(), demoPatience)
+	defer cancel()
+	return s.alerts.Close(ctx)
+}
+
+// close ends everything and returns the lines of the alert file.
+func (s *demoStage) close() ([]byte, error) {
+	s.stop()
+	err := <-s.ended
+	s.proxy.Close()
+	err = errors.Join(err, s.closeAlerts(), s.model.Close())
+	lines, readErr := os.ReadFile(s.file)
+	return lines, errors.Join(err, readErr)
+}
+
+// play asks every question, of the model and of noecho, and shows the answers.
+func (s *demoStage) play(ctx context.Context, show *demoScreen) ([]demoResult, error) {
+	var results []demoResult
+	for i, turn := range demoTurns {
+		ctx, cancel := context.WithTimeout(ctx, demoPatience)
+		r, err := s.ask(ctx, turn)
+		cancel()
+		if err != nil {
+			return results, fmt.Errorf("question %d: %w", i+1, err)
+		}
+		results = append(results, r)
+		show.result(i+1, &r)
+	}
+	return results, nil
+}
+
+// ask puts one question to the model and to noecho.
+func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) {
+	r := demoResult{demoTurn: turn, topic: s.cases[turn.topic]}
+	var err error
+	if r.said, err = demoAsk(ctx, s.model.Addr(), turn, r.topic.question); err != nil {
+		return r, fmt.Errorf("ask the model: %w", err)
+	}
+	if r.got, err = demoAsk(ctx, s.addr, turn, r.topic.question); err != nil {
+		return r, fmt.Errorf("ask noecho: %w", err)
+	}
+	if r.topic.leak == "" {
+		return r, nil
+	}
+	for r.alert.Type != alert.TypeFinding {
+		select {
+		case r.alert = <-s.events:
+		case <-ctx.Done():
+			return r, nil // no alert: checkDemo says so
+		}
+	}
+	return r, nil
+}
+
+// demoSink hands the alert lines to the demo.
+type demoSink chan<- alert.Event
+
+func (s demoSink) Write(line []byte) (int, error) {
+	var ev alert.Event
+	if err := json.Unmarshal(line, &ev); err != nil {
+		return 0, err
+	}
+	s <- ev
+	return len(line), nil
+}
