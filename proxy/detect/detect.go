@@ -28,6 +28,15 @@ const (
 	Strict                  // always after the full weight: no timing signal
 )
 
+// Scope says how much of a channel is judged.
+type Scope uint8
+
+// The scopes.
+const (
+	All   Scope = iota // every finding, each to its end
+	First              // the first acted finding, as soon as it is certain; the rest is not read
+)
+
 // Kind says what was found.
 type Kind uint8
 
@@ -47,6 +56,7 @@ const MaxDigests = 8
 type Config struct {
 	MinWords int     // shortest run in words, weight counted; below n means n
 	Release  Release // Adaptive
+	Scope    Scope   // All. First is for whoever ends the channel there
 	MaxHeld  int     // bytes; 0 means DefaultMaxHeld
 	Prompt   *Prompt // what the caller sent; nil if nothing is known
 }

@@ -37,6 +37,7 @@ type Detector struct {
 
 	seaming bool  // the seam track still says more than the main one
 	trying  bool  // the end of the text is only tried
+	done    bool  // scope First: found
 	emitted int64 // every byte below has been appended to a segment
 	parked  int64 // every byte below left when the channel was parked
 	stuffed int64 // every byte below was withheld as stuffing at the latest
@@ -67,7 +68,7 @@ func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
 	d.main.init(set, spec, d.least)
 	d.emitted, d.parked, d.stuffed, d.cur = 0, 0, 0, nil
-	d.trying = false
+	d.trying, d.done = false, false
 	d.acts = d.acts[:0]
 	clear(d.closed)
 	d.closed = d.closed[:0]
@@ -76,9 +77,10 @@ func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
 }
 
 // Append reads p, the next bytes of the channel's unescaped text, and appends
-// the segments that became final. Clean neighbours may be merged.
+// the segments that became final. Clean neighbours may be merged. In scope
+// First nothing is read and nothing appended once the finding has been.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
-	for len(p) > 0 {
+	for len(p) > 0 && !d.done {
 		room := d.cfg.MaxHeld - int(d.main.scanner.Offset()-d.emitted)
 		n := min(len(p), pieceBytes, room)
 		if d.seaming {
@@ -94,6 +96,9 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		}
 		p = p[n:]
 		dst = d.release(dst)
+		if d.done {
+			return dst
+		}
 		if d.main.scanner.Offset()-d.emitted >= int64(d.cfg.MaxHeld) {
 			dst = d.stuff(dst)
 		}
@@ -106,7 +111,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 // across the gap still count: what follows is then redacted and the finding is
 // marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
-	if d.emitted == d.main.scanner.Offset() {
+	if d.done || d.emitted == d.main.scanner.Offset() {
 		return dst
 	}
 	d.trying = true
@@ -117,6 +122,9 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	d.try(&d.main)
 	d.edge.restoreJoins(&d.join)
 	d.trying = false
+	if d.done {
+		return d.release(dst)
+	}
 	dst = d.emit(dst, d.main.scanner.Offset())
 	d.parked = d.emitted
 	return dst
@@ -136,6 +144,9 @@ func (d *Detector) try(t *track) {
 
 // Finish decides everything. Only Closed, Frontier and Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
+	if d.done {
+		return dst
+	}
 	if d.seaming {
 		d.readSuffix(&d.seam)
 		d.seam.words = d.seam.scanner.Finish(d.seam.words[:0])
@@ -148,6 +159,9 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	d.read(&d.main, d.main.words)
 	d.joinEnd()
 	d.endRun(&d.main)
+	if d.done {
+		return d.release(dst)
+	}
 	dst = d.emit(dst, d.main.scanner.Offset())
 	d.close()
 	return dst
@@ -169,6 +183,9 @@ func (d *Detector) Closed(dst []*Finding) []*Finding {
 // read enters words into a track.
 func (d *Detector) read(t *track, words []ngram.Word) {
 	for _, w := range words {
+		if d.done {
+			return
+		}
 		hit := t.push(w)
 		last := t.count - 1
 		switch {
@@ -245,7 +262,7 @@ func (d *Detector) apply(t *track, p *part) {
 	end := d.main.scanner.Offset()
 	hi := min(end, t.span(p.last).Hi)
 	lo := max(p.lo, d.stuffed)
-	if p.echo || hi <= 0 || lo >= end {
+	if d.done || p.echo || hi <= 0 || lo >= end {
 		return
 	}
 	t.acted = p.last
@@ -281,6 +298,10 @@ func (d *Detector) apply(t *track, p *part) {
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
+	if d.cfg.Scope == First {
+		d.done = true
+		d.close()
+	}
 }
 
 // appendNew appends the digests that are not there yet, at most room.
@@ -307,6 +328,9 @@ func (d *Detector) close() {
 
 // release appends what has become final.
 func (d *Detector) release(dst []Segment) []Segment {
+	if d.done && len(d.acts) > 0 {
+		return d.emit(dst, d.acts[len(d.acts)-1].span.Hi)
+	}
 	free, last := d.main.held(d.cfg.Release)
 	if d.seaming {
 		f, _ := d.seam.held(d.cfg.Release)
@@ -357,5 +381,6 @@ func (d *Detector) stuff(dst []Segment) []Segment {
 	}
 	d.closed = append(d.closed, f)
 	d.emitted, d.stuffed = f.Span.Hi, f.Span.Hi
+	d.done = d.cfg.Scope == First
 	return append(dst, Segment{Span: f.Span, Finding: f})
 }

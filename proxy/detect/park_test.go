@@ -330,3 +330,34 @@ func TestDrip(t *testing.T) {
 		t.Errorf("%d of %d tries caught", caught, tries)
 	}
 }
+
+// TestScopeFirst: the first finding is the same however the text is cut, and
+// nothing behind it is read.
+func TestScopeFirst(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	text := "before it. " + record + " after it."
+	for cut := 1; cut <= len(text); cut++ {
+		d := New(set, spec(10), Config{Scope: First})
+		var segments []Segment
+		for rest := text; rest != ""; {
+			n := min(cut, len(rest))
+			segments = d.Append(segments, []byte(rest[:n]))
+			rest = rest[n:]
+		}
+		segments = d.Finish(segments)
+		findings := d.Closed(nil)
+		last := segments[len(segments)-1]
+		if len(findings) != 1 || findings[0].Words != 10 || findings[0].Windows != 1 || findings[0].Span != last.Span ||
+			last.Finding != findings[0] || text[:last.Span.Lo] != "before it. " {
+			t.Fatalf("cut %d: %+v, segments %v", cut, findings, segments)
+		}
+	}
+	// Found only because the text ends there.
+	m := NewMessage(set, spec(10), []byte("go on: golf hotel india juliett kilo"))
+	d := New(set, spec(10), Config{Scope: First, Prompt: &Prompt{Messages: []*Message{m}}})
+	segments := d.Finish(d.Append(nil, []byte("it is alpha bravo charlie delta echo foxtrot")))
+	if last := segments[len(segments)-1]; last.Finding == nil || last.Span.Lo != 6 {
+		t.Errorf("%v", segments)
+	}
+}
