@@ -17,6 +17,7 @@ clean() {
 trap clean EXIT
 
 root=$dir/root
+chroot=$(command -v chroot || echo /usr/sbin/chroot) # the environment below has no PATH
 mkdir -p "$root/etc/ssl/certs" "$root/data"
 chmod 755 "$dir"
 install -m 755 bin/noecho "$root/noecho"
@@ -25,7 +26,6 @@ cat >"$root/data/letter.txt" <<'TEXT'
 Dear Ilse Brandvold the piano tuner comes on the second Tuesday of October and
 brings the felt that you chose, order 5583, so please clear the corridor.
 TEXT
-chown -R 65532:65532 "$root/data"
 
 # contained runs the program in its root with the given environment: contained NAME=VALUE... -- ARGS
 contained() {
@@ -35,7 +35,7 @@ contained() {
 		shift
 	done
 	shift
-	exec env -i "${vars[@]}" chroot --userspec=65532:65532 "$root" /noecho "$@"
+	exec env -i "${vars[@]}" "$chroot" --userspec=65532:65532 "$root" /noecho "$@"
 }
 
 free() {
@@ -47,8 +47,10 @@ free() {
 # await URL waits until it answers.
 await() { curl -sSf -o /dev/null --retry 100 --retry-delay 0 --retry-max-time 60 --retry-all-errors "$1" 2>/dev/null; }
 
+bin/noecho index build --out "$root/data/letter.nidx" "$root/data/letter.txt"
+chown 65532:65532 "$root/data/letter.nidx"
 (contained -- version)
-(contained -- index build --out /data/letter.nidx /data/letter.txt)
+(contained -- index verify /data/letter.nidx)
 
 go build -o "$dir/fakellm" ./bench/fakellm/cmd/fakellm
 model=$(free) data=$(free) admin=$(free)
