@@ -74,7 +74,8 @@ type book struct {
 	closed   []*detect.Finding
 	cutter   wire.Cutter
 	newline  [1]byte
-	withheld bool // something of the answer did not leave
+	beside   *detect.Prompt // for channels beside the answer
+	withheld bool           // something of the answer did not leave
 	finished bool
 }
 
@@ -83,6 +84,7 @@ func (b *book) open(r *relay) {
 	b.none = &choice{number: -1}
 	b.cutter = wire.NewCutter([]byte(r.cfg.Mask))
 	b.newline[0] = '\n'
+	b.beside = r.cfg.Detect.Prompt.ExcuseOnly()
 }
 
 // read gives the texts of a message to their channels, parks the channels that
@@ -330,10 +332,13 @@ func (b *book) channel(c *choice, item int32, name string, role wire.Role) (*cha
 	if len(b.channels) == wire.MaxChannels {
 		return nil, errChannels
 	}
-	cfg := &b.relay.cfg
+	cfg := b.relay.cfg.Detect
+	if role == wire.Aside {
+		cfg.Prompt = b.beside // it goes on from nothing the caller said
+	}
 	ch := &channel{
 		choice: c, item: item, name: name, role: role,
-		det: detect.New(cfg.Set, cfg.Spec, cfg.Detect), cutter: b.cutter, ref: -1,
+		det: detect.New(b.relay.cfg.Set, b.relay.cfg.Spec, cfg), cutter: b.cutter, ref: -1,
 	}
 	b.channels = append(b.channels, ch)
 	return ch, nil
