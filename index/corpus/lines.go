@@ -63,7 +63,7 @@ func (l *Lines) Next() (Block, error) {
 		if n > l.max {
 			return Block{}, l.skipLine(data[:n])
 		}
-		data = append(data[:n], make([]byte, n)...)
+		data = append(data[:n], make([]byte, min(n, l.max+1-n))...)
 	}
 }
 

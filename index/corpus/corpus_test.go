@@ -1,0 +1,298 @@
+package corpus
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		format Format
+		o      Options
+		row    string
+		want   []string
+		id     string
+		skips  Skips
+		err    string
+	}{
+		{name: "chat", format: OpenAI, row: `{"id":"r1","messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}`, want: []string{"q", "a"}, id: "r1", skips: Skips{System: 1}},
+		{name: "role behind the text", format: OpenAI, row: `{"messages":[{"content":"s","role":"system"},{"content":"q","role":"user"}]}`, want: []string{"q"}, skips: Skips{System: 1}},
+		{name: "role missing", format: OpenAI, row: `{"messages":[{"content":"q"}]}`, want: []string{"q"}},
+		{name: "role twice", format: OpenAI, row: `{"messages":[{"role":"system","content":"q","role":"user"}]}`, want: []string{"q"}},
+		{name: "roles asked for", format: OpenAI, o: Options{Roles: []string{"system"}}, row: `{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"critic","content":"c"}]}`, want: []string{"s"}, skips: Skips{Other: 2}},
+		{name: "any role", format: OpenAI, o: Options{Roles: []string{AnyRole}}, row: `{"messages":[{"role":"system","content":"s"},{"role":"critic","content":"c"}]}`, want: []string{"s", "c"}},
+		{name: "developer", format: OpenAI, row: `{"messages":[{"role":"developer","content":"d"}]}`, skips: Skips{Developer: 1}},
+		{name: "function is a tool", format: OpenAI, row: `{"messages":[{"role":"function","content":"f"},{"role":"tool","content":"t"}]}`, want: []string{"f", "t"}},
+		{name: "null content", format: OpenAI, row: `{"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":\"b\"}"}}]}]}`, want: []string{`{"a":"b"}`}},
+		{name: "arguments as an object", format: OpenAI, row: `{"messages":[{"role":"assistant","tool_calls":[{"function":{"arguments":{"a": 1}}}]}]}`, want: []string{`{"a": 1}`}},
+		{name: "function call", format: OpenAI, row: `{"messages":[{"role":"assistant","function_call":{"name":"f","arguments":"x y"}}]}`, want: []string{"x y"}},
+		{name: "parts", format: OpenAI, row: `{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}},"b"]}]}`, want: []string{"a", "b"}},
+		{name: "reasoning and refusal", format: OpenAI, row: `{"messages":[{"role":"assistant","reasoning_content":"r","refusal":"n"}]}`, want: []string{"r", "n"}},
+		{name: "content twice", format: OpenAI, row: `{"messages":[{"role":"user","content":"a","content":"b"}]}`, want: []string{"a", "b"}},
+		{name: "messages twice", format: OpenAI, row: `{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}`, want: []string{"a", "b"}},
+		{name: "escapes", format: OpenAI, row: `{"messages":[{"role":"user","content":"\u00e9\n\"\ud83d\ude00\\"}]}`, want: []string{"é\n\"😀\\"}},
+		{name: "lone surrogate and broken UTF-8", format: OpenAI, row: "{\"messages\":[{\"role\":\"user\",\"content\":\"a\\ud800b\xffc\"}]}", want: []string{"a\ufffdb\ufffdc"}},
+		{name: "tools are not text", format: OpenAI, row: `{"tools":[{"description":"d"}],"messages":[{"role":"user","content":"q"}]}`, want: []string{"q"}},
+		{name: "no messages", format: OpenAI, row: `{"message":[]}`, err: "no messages"},
+		{name: "empty messages", format: OpenAI, row: `{"messages":[]}`},
+		{name: "completion", format: Completion, row: `{"prompt":"p","completion":"c","_id":7}`, want: []string{"p", "c"}, id: "7"},
+		{name: "completion of messages", format: Completion, row: `{"prompt":[{"role":"system","content":"s"},{"role":"user","content":"p"}],"completion":[{"role":"assistant","content":"c"}]}`, want: []string{"p", "c"}, skips: Skips{System: 1}},
+		{name: "completion alone", format: Completion, row: `{"completion":"c"}`, want: []string{"c"}},
+		{name: "neither", format: Completion, row: `{"text":"c"}`, err: "neither prompt nor completion"},
+		{name: "fields", format: JSONL, o: Options{Fields: []string{"a", "b.c", "x.y"}}, row: `{"uuid":"u","a":"1","b":{"c":["2","3"],"d":"no"},"x":[{"y":"4"},{"y":5},{"z":"no"}],"e":"no"}`, want: []string{"1", "2", "3", "4", "5"}, id: "u"},
+		{name: "field with a dot in its name", format: JSONL, o: Options{Fields: []string{"b.c"}}, row: `{"b.c":"1","b":{"c":"2"}}`, want: []string{"1", "2"}},
+		{name: "field of every kind", format: JSONL, o: Options{Fields: []string{"a"}}, row: `{"a":{"k": "v"},"a":null,"a":true,"a":1.5,"a":[[["deep"]]]}`, want: []string{`{"k": "v"}`, "1.5", "deep"}},
+		{name: "id as a field", format: JSONL, o: Options{Fields: []string{"id"}}, row: `{"id":"text"}`, want: []string{"text"}},
+		{name: "no field", format: JSONL, o: Options{Fields: []string{"a", "b"}}, row: `{"c":1}`, err: "none of the fields a, b"},
+		{name: "not an object", format: OpenAI, row: `["secret"]`, err: "not a JSON object"},
+		{name: "cut", format: OpenAI, row: `{"messages":[{"role":"user","content":"secret`, err: "not valid JSON"},
+		{name: "garbage", format: OpenAI, row: `{"messages":secret}`, err: "not valid JSON at byte 12 of the line"},
+		{name: "two values", format: OpenAI, row: `{"messages":[]} {"messages":[]}`, err: "more than one JSON value in the line"},
+		{name: "too deep", format: OpenAI, row: `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, err: "not valid JSON"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := NewParser(tt.format, tt.o)
+			var rec Record
+			for range 2 { // a parser is used again
+				err := p.Parse([]byte(tt.row+"\r\n"), &rec)
+				if tt.err != "" {
+					if err == nil || !strings.HasPrefix(err.Error(), tt.err) || strings.Contains(err.Error(), "secret") {
+						t.Fatalf("error %v, want %s", err, tt.err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, s := range rec.Segments {
+					got = append(got, string(rec.Text(s)))
+				}
+				if fmt.Sprint(got) != fmt.Sprint(tt.want) || rec.ID != tt.id || rec.Skipped != tt.skips {
+					t.Errorf("got %q, id %q, %+v; want %q, id %q, %+v", got, rec.ID, rec.Skipped, tt.want, tt.id, tt.skips)
+				}
+			}
+		})
+	}
+}
+
+// TestRawRanges checks that a segment says where its text stands in the line.
+func TestRawRanges(t *testing.T) {
+	t.Parallel()
+	line := `  {"messages":[{"role":"user","content": "a\u0062c" },{"role":"tool","content":[{"text":"d\"e"}],"tool_calls":[{"function":{"arguments":{"x": 1}}}]}]}`
+	p := NewParser(OpenAI, Options{})
+	var rec Record
+	if err := p.Parse([]byte(line), &rec); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`a\u0062c`, `d\"e`, `{"x": 1}`}
+	if len(rec.Segments) != len(want) {
+		t.Fatalf("%d segments", len(rec.Segments))
+	}
+	for i, s := range rec.Segments {
+		if got := line[s.RawLo:s.RawHi]; got != want[i] {
+			t.Errorf("segment %d stands at %q, want %q", i, got, want[i])
+		}
+	}
+}
+
+func TestSniff(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, path, head string
+		o                Options
+		want             Format
+		err              string
+	}{
+		{"chat", "a.jsonl", `{"messages":[]}`, Options{}, OpenAI, ""},
+		{"chat without a name", "-", "\n\n" + `{"id":1,"messages":[]}` + "\nrest", Options{}, OpenAI, ""},
+		{"chat behind a mark", "a.jsonl", bom + `{"messages":[]}` + "\r\n", Options{}, OpenAI, ""},
+		{"bad first row", "a.jsonl", "{bad\n" + `{"messages":[]}`, Options{}, OpenAI, ""},
+		{"long first row", "a.jsonl", `{"messages":[{"role":"user","content":"` + strings.Repeat("x", 100), Options{}, OpenAI, ""},
+		{"completion", "a.jsonl", `{"prompt":"","completion":""}`, Options{}, Completion, ""},
+		{"fields", "a.jsonl", `{"messages":1}`, Options{Fields: []string{"x"}}, JSONL, ""},
+		{"other columns", "a.jsonl", `{"question":1,"answer":2}`, Options{}, "", "the first row has question, answer"},
+		{"jsonl without fields", "a.jsonl", `{"question":1}`, Options{Format: JSONL}, "", "name them with --field"},
+		{"forced", "a.jsonl", `{"question":1}`, Options{Format: Text}, Text, ""},
+		{"text", "README", "hello\nworld", Options{}, Text, ""},
+		{"markdown", "a.md", "# Title", Options{}, Text, ""},
+		{"text that begins with a brace", "a.txt", "{hello} world\n", Options{}, Text, ""},
+		{"empty", "a.txt", "", Options{}, Text, ""},
+		{"document", "a.json", "[\n{}\n]", Options{}, "", "not JSON lines"},
+		{"pretty", "a.json", "{\n \"messages\": []\n}", Options{}, "", "not JSON lines"},
+		{"gzip", "a.gz", "\x1f\x8b\x08", Options{}, "", "gzip"},
+		{"zstd", "a.zst", "\x28\xb5\x2f\xfd", Options{}, "", "zstd"},
+		{"binary", "a", "a\x00b", Options{}, "", "binary"},
+		{"UTF-16", "a", "\xff\xfea\x00", Options{}, "", "UTF-16"},
+		{"Latin", "a", strings.Repeat("\xe9\xe8", 100), Options{}, "", "not UTF-8"},
+		{"some broken bytes", "a", strings.Repeat("text ", 100) + "\xe9\xe9", Options{}, Text, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := sniff(tt.path, []byte(tt.head), tt.o)
+			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("got %q, %v; want %q, %q", got, err, tt.want, tt.err)
+			}
+		})
+	}
+}
+
+// readLines reads all lines of a text through blocks.
+func readLines(t *testing.T, r io.Reader, o Options) (lines []string, bad []int) {
+	t.Helper()
+	l := NewLines(r, "x", o)
+	at := int64(0)
+	for {
+		b, err := l.Next()
+		var e *BadRecord
+		switch {
+		case errors.Is(err, io.EOF):
+			return lines, bad
+		case errors.As(err, &e):
+			bad = append(bad, e.Line)
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		if b.Offset < at {
+			t.Fatalf("block at %d behind %d", b.Offset, at)
+		}
+		at = b.Offset + int64(len(b.Data))
+		if err := b.EachLine(func(line []byte, number int, offset int64) error {
+			lines = append(lines, fmt.Sprintf("%d@%d:%s", number, offset, bytes.TrimSpace(line)))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLinesDoNotDependOnReads cuts the reads of a text in every way that the
+// readers of package iotest know.
+func TestLinesDoNotDependOnReads(t *testing.T) {
+	t.Parallel()
+	text := "a\n\nbb\r\n" + strings.Repeat("c", 3<<20) + "\n" + strings.Repeat("dd\n", 500_000) + "last"
+	want, bad := readLines(t, strings.NewReader(text), Options{})
+	if len(want) != 500_004 || want[0] != "1@0:a" || want[1] != "3@3:bb" || want[len(want)-1] != "500005@4645736:last" || len(bad) != 0 {
+		t.Fatalf("%d lines, first %q %q, last %q, bad %v", len(want), want[0], want[1], want[len(want)-1], bad)
+	}
+	for name, r := range map[string]io.Reader{
+		"half":  iotest.HalfReader(strings.NewReader(text)),
+		"data":  iotest.DataErrReader(strings.NewReader(text)),
+		"bytes": iotest.OneByteReader(strings.NewReader(text)),
+	} {
+		got, _ := readLines(t, r, Options{})
+		if len(got) != len(want) || got[len(got)-1] != want[len(want)-1] || got[3] != want[3] {
+			t.Errorf("%s: other lines", name)
+		}
+	}
+}
+
+func TestLongLinesArePassedOver(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 3<<20)
+	text := "a\n" + long + "\nb\n" + long + "\n" + long
+	got, bad := readLines(t, strings.NewReader(text), Options{MaxLine: 2 << 20})
+	if fmt.Sprint(got) != fmt.Sprintf("[1@0:a 3@%d:b]", len(long)+3) || fmt.Sprint(bad) != "[2 4 5]" {
+		t.Errorf("%d lines, bad %v", len(got), bad)
+	}
+	failing := NewLines(iotest.TimeoutReader(strings.NewReader(text)), "x", Options{})
+	for range 3 {
+		if _, err := failing.Next(); errors.Is(err, iotest.ErrTimeout) {
+			return
+		}
+	}
+	t.Error("an error of the reader was lost")
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("d/a.md", bom+"# A")
+	write("d/sub/b.jsonl", `{"messages":[]}`)
+	write("d/c.bin", "\x00")
+	write("d/.git/x", "x")
+	write("d/e.json", "[]")
+	single := write("single.txt", "text")
+	if err := os.Symlink(single, filepath.Join(dir, "d", "link.txt")); err != nil {
+		t.Logf("no symbolic links here: %v", err)
+	}
+	inputs, skipped, err := Find([]string{filepath.Join(dir, "d"), single, filepath.Join(dir, "*.txt"), "-", "-"}, strings.NewReader("x"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, in := range inputs {
+		name, _ := filepath.Rel(dir, in.Path)
+		if in.Path == Stdin {
+			name = Stdin
+		}
+		got = append(got, filepath.ToSlash(name)+":"+string(in.Format))
+	}
+	if fmt.Sprint(got) != "[-:text d/a.md:text d/sub/b.jsonl:openai single.txt:text]" {
+		t.Errorf("inputs %v", got)
+	}
+	reasons := map[string]bool{}
+	for _, s := range skipped {
+		reasons[filepath.Base(s.Path)] = true
+	}
+	if !reasons["c.bin"] || !reasons[".git"] || !reasons["e.json"] {
+		t.Errorf("skipped %v", skipped)
+	}
+	f, err := inputs[1].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if text, err := io.ReadAll(f); err != nil || string(text) != "# A" || f.BOM != 3 {
+		t.Errorf("read %q, %v, mark %d", text, err, f.BOM)
+	}
+	for _, arg := range []string{"missing.txt", "missing-*.txt", filepath.Join(dir, "d", "c.bin")} {
+		if _, _, err := Find([]string{arg}, nil, Options{}); err == nil {
+			t.Errorf("%s was found", arg)
+		}
+	}
+}
+
+// FuzzParse reads any row in every format: an error without text, or segments
+// that lie in the line.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"id":"r","messages":[{"role":"user","content":[{"text":"a"}]}],"prompt":"p","a":{"b":[1]}}`))
+	f.Add([]byte(`{"messages":[{"tool_calls":[{"function":{"arguments":"{}"}}]}]}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		for _, format := range []Format{OpenAI, Completion, JSONL} {
+			p := NewParser(format, Options{Fields: []string{"a.b", "messages"}})
+			var rec Record
+			if err := p.Parse(line, &rec); err != nil {
+				continue
+			}
+			for _, s := range rec.Segments {
+				if s.RawLo < 0 || s.RawHi < s.RawLo || s.RawHi > int64(len(line)) || s.lo > s.hi {
+					t.Fatalf("segment %+v of a line of %d bytes", s, len(line))
+				}
+			}
+		}
+	})
+}
