@@ -51,6 +51,7 @@ that events were lost, is shown whatever the filters say.`,
   noecho tail -f --since 0s --severity high
   noecho tail --since 24h --action blocked --action redacted --json alerts.jsonl | jq -r .request_id
   noecho serve --config noecho.yaml | noecho tail -`,
+		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError("tail reads one file, got %d", len(args))
@@ -74,7 +75,7 @@ that events were lost, is shown whatever the filters say.`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for more")
-	f.StringVar(&flags.since, "since", "", "only alerts since a `time`: as 90m, 1h or 7d before now, or as 2026-01-31T08:00:00Z")
+	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d ago, or 2026-01-31T08:00:00Z")
 	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
 	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+joinActions()+"; may be repeated")
 	f.BoolVar(&flags.json, "json", false, "print the lines as they are")
@@ -216,10 +217,10 @@ func tailStream(ctx context.Context, r io.Reader, p *tailPrinter) error {
 			if err := lines.write(c.bytes); err != nil {
 				return err
 			}
-			if c.err == io.EOF {
+			switch {
+			case errors.Is(c.err, io.EOF):
 				return lines.end()
-			}
-			if c.err != nil {
+			case c.err != nil:
 				return c.err
 			}
 		}

@@ -155,10 +155,10 @@ func (f *follower) drain(ctx context.Context) error {
 		if err := f.lines.write(buf[:n]); err != nil {
 			return err
 		}
-		if err == io.EOF {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}

@@ -74,6 +74,8 @@ fits it: an index is refused if it was built in another format, or with other
 rules for what a word is (norm, Unicode).`,
 		Example: `  noecho version
   noecho version --json`,
+		DisableFlagsInUseLine: true,
+
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuildInfo()

@@ -75,7 +75,7 @@ func (l *Log) run(f *feed) {
 		if f.what == lineNone || f.what == lineGap && f.sent == 0 {
 			l.fetch(f) // again for a gap that may have grown meanwhile
 		}
-		ok := true
+		var ok bool
 		switch f.what {
 		case lineEnd:
 			f.ended <- errors.Join(f.sink.Sync(), f.sink.Close())

@@ -24,8 +24,22 @@ model or prompt and makes things go wrong; its members are those of the Go type
 fakellm.Config. -text is the short way: one file, said to everybody.
 
 It prints its base URL on the standard output once it listens, and ends on
-Ctrl-C.
+Ctrl-C. A script that leaks slowly to whoever says "secret", breaks the
+connection of whoever asks for the model "broken", and greets everybody else:
 
+` + example + `
+`
+
+// example is a script for -script.
+const example = `  {
+    "prompts": [{"contains": "secret", "script": {
+      "choices": [{"reasoning": "Should I?", "content": "Four score and seven years ago"}],
+      "chunking": {"unit": "tokens", "size": 3}, "pace": "50ms", "encoding": "gzip"}}],
+    "models": {"broken": {
+      "choices": [{"content": "one two three four"}],
+      "chunking": {"unit": "words"}, "fault": {"kind": "cut", "after": 3}}},
+    "default": {"choices": [{"content": "Hello!"}]}
+  }
 `
 
 func main() {

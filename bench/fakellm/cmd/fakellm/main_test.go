@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"noecho/bench/fakellm"
 )
 
 func TestRunRecites(t *testing.T) {
@@ -46,6 +48,24 @@ func TestRunRecites(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("%v: %v", args, err)
 		}
+	}
+}
+
+func TestExampleOfTheUsageText(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "example.json")
+	if err := os.WriteFile(name, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := load(name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fakellm.New(cfg); err != nil {
+		t.Error(err)
+	}
+	if len(cfg.Prompts) != 1 || len(cfg.Models) != 1 || cfg.Default == nil {
+		t.Errorf("read %+v", cfg)
 	}
 }
 
