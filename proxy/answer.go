@@ -21,6 +21,7 @@ var errTruncated = errors.New("answer is not complete")
 // anything else for one that must be seen to be cut.
 type source interface {
 	next() ([]byte, error)
+	fail() // next panicked: only close may follow
 	close()
 }
 
@@ -80,6 +81,7 @@ func (b *body) advance() {
 			b.ex.srv.panicked(r, debug.Stack())
 			b.piece, b.err = nil, errTruncated
 			b.ex.ending = endingRefused
+			b.src.fail()
 		}
 	}()
 	b.piece, b.err = b.src.next()
@@ -120,6 +122,7 @@ type streamed struct {
 	buf   []byte
 	out   []byte
 	over  bool // the relay has ended
+	deaf  bool // judging failed in observe mode: the rest is passed on
 }
 
 // next implements [source].
@@ -164,6 +167,9 @@ func (s *streamed) ended(why error) error {
 	return io.EOF
 }
 
+// fail implements [source].
+func (s *streamed) fail() { s.over = true }
+
 // close implements [source].
 func (s *streamed) close() {
 	defer s.body.close()
@@ -172,6 +178,12 @@ func (s *streamed) close() {
 		s.relay.Abort(nil) // the caller has gone: close the relay's books
 	}
 	c := s.relay.Counts()
+	// What a panic or a bound of the decoder has left open.
+	if rest := max(0, s.in.out-c.Scanned-c.Passed-c.Refused); s.deaf {
+		c.Passed += rest
+	} else {
+		c.Refused += rest
+	}
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
 	s.ex.srv.buffers.Put(&s.buf)
@@ -202,6 +214,9 @@ func (f *forwarded) next() ([]byte, error) {
 	}
 	return f.buf[:n], err
 }
+
+// fail implements [source].
+func (f *forwarded) fail() {}
 
 // close implements [source].
 func (f *forwarded) close() {
@@ -256,16 +271,12 @@ func (o *overheard) close() {
 
 // observedStream is a streamed answer in observe mode. If judging fails the
 // answer goes on unjudged.
-type observedStream struct {
-	streamed
-	deaf bool
-}
+type observedStream struct{ streamed }
 
 // next implements [source].
 func (o *observedStream) next() (piece []byte, err error) {
 	if o.deaf {
 		n, err := o.in.Read(o.buf)
-		o.ex.counts.Passed += int64(n)
 		if err != nil && err != io.EOF {
 			o.ex.broken(err)
 			err = errTruncated
@@ -278,7 +289,6 @@ func (o *observedStream) next() (piece []byte, err error) {
 			o.ex.srv.panicked(r, debug.Stack())
 			o.deaf, o.over = true, true
 			piece, err = o.buf[:o.in.out-before], nil
-			o.ex.counts.Passed += int64(len(piece))
 		}
 	}()
 	return o.streamed.next()
@@ -288,7 +298,7 @@ func (o *observedStream) next() (piece []byte, err error) {
 func newStreamed(ex *exchange, body *upstreamBody, in *decoder, r *relay) source {
 	s := streamed{ex: ex, body: body, in: in, relay: r, buf: ex.srv.buffer()}
 	if ex.mode == config.Observe {
-		return &observedStream{streamed: s}
+		return &observedStream{s}
 	}
 	return &s
 }

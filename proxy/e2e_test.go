@@ -1,0 +1,478 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"noecho/bench/fakellm"
+	"noecho/ngram"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+)
+
+// secretOpen returns a function that opens an index of secret.
+func secretOpen(t testing.TB) func([]config.Index) (Indexes, error) {
+	t.Helper()
+	spec, err := ngram.NewSpec(5, ngram.XXH64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := newMemory(spec, secret)
+	return func([]config.Index) (Indexes, error) {
+		return Indexes{Set: set, Spec: spec, Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
+	}
+}
+
+// recite starts a model that says what the configuration says.
+func recite(t testing.TB, cfg fakellm.Config) *fakellm.Server {
+	t.Helper()
+	s, err := fakellm.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func says(text string) fakellm.Config {
+	s := fakellm.Say(text)
+	return fakellm.Config{Default: &s}
+}
+
+const chatPath = "/v1/chat/completions"
+
+// Requests of a chat, streamed and not.
+const (
+	askWhole  = `{"model":"m","messages":[{"role":"user","content":"hi"}]}`
+	askStream = `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`
+)
+
+// chatText is what a client shows of a chat answer, streamed or not: the text,
+// and the finish reason in brackets.
+func chatText(t testing.TB, body string) string {
+	t.Helper()
+	var out strings.Builder
+	add := func(data string) {
+		var m struct {
+			Choices []struct {
+				Message, Delta struct{ Content string }
+				Finish         *string `json:"finish_reason"`
+			}
+			Error *struct{ Code string }
+		}
+		if err := json.Unmarshal([]byte(data), &m); err != nil {
+			t.Fatalf("%v in %q", err, data)
+		}
+		for _, c := range m.Choices {
+			out.WriteString(c.Message.Content + c.Delta.Content)
+			if c.Finish != nil {
+				fmt.Fprintf(&out, "[%s]", *c.Finish)
+			}
+		}
+		if m.Error != nil {
+			fmt.Fprintf(&out, "[error %s]", m.Error.Code)
+		}
+	}
+	if strings.HasPrefix(body, "{") {
+		add(body)
+		return out.String()
+	}
+	for line := range strings.Lines(body) {
+		data, ok := strings.CutPrefix(strings.TrimSpace(line), "data:")
+		switch data = strings.TrimSpace(data); {
+		case !ok:
+		case data == "[DONE]":
+			out.WriteString("[DONE]")
+		default:
+			add(data)
+		}
+	}
+	return out.String()
+}
+
+// alertLines are the alerts written so far, of one type.
+func (b *bed) alertLines(kind string) []map[string]any {
+	b.t.Helper()
+	var out []map[string]any
+	for line := range strings.Lines(b.alerts.String()) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			b.t.Fatalf("%v in %q", err, line)
+		}
+		if m["type"] == kind {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// metric sums the values of a metric whose labels match.
+func (b *bed) metric(name, labels string) int {
+	b.t.Helper()
+	_, text := b.ask("GET", "/metrics")
+	re := regexp.MustCompile(`(?m)^` + name + labels + ` (\S+)$`)
+	sum := 0.0
+	for _, m := range re.FindAllStringSubmatch(text, -1) {
+		v, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		sum += v
+	}
+	return int(sum)
+}
+
+func TestModes(t *testing.T) {
+	t.Parallel()
+	said := "So it goes: " + secret + ". The end."
+	const cut = "So it goes: "
+	for _, tt := range []struct {
+		mode          config.Mode
+		whole, stream string
+		status        int
+		action        string
+	}{
+		{config.Observe, said + "[stop]", said + "[stop][DONE]", 200, "observed"},
+		{config.Redact, cut + "[redacted]. The end.[stop]", cut + "[redacted]. The end.[stop][DONE]", 200, "redacted"},
+		{config.Block, "[error content_filter]", cut + "[content_filter][DONE]", 400, "blocked"},
+	} {
+		for _, segment := range []int{0, 1} {
+			t.Run(fmt.Sprintf("%s/segment=%d", tt.mode, segment), func(t *testing.T) {
+				t.Parallel()
+				llm := says(said)
+				llm.Segment = segment
+				cfg := bedConfig(t, recite(t, llm).URL())
+				cfg.Mode = tt.mode
+				b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+				status, h, text, err := b.do("POST", chatPath, askWhole, "Authorization", "Bearer x")
+				if err != nil || status != tt.status || chatText(t, text) != tt.whole {
+					t.Errorf("unstreamed: %d %q %v, want %d %q", status, text, err, tt.status, tt.whole)
+				}
+				if retry := h.Get("X-Should-Retry"); (retry == "false") != (status == 400) {
+					t.Errorf("x-should-retry %q with %d", retry, status)
+				}
+				status, h, text, err = b.do("POST", chatPath, askStream, "Authorization", "Bearer x")
+				if err != nil || status != 200 || chatText(t, text) != tt.stream || !isEventStream([]byte(h.Get("Content-Type"))) {
+					t.Errorf("streamed: %d %v %q %v, want %q", status, h, chatText(t, text), err, tt.stream)
+				}
+				b.stop()
+				lines := b.alertLines("finding")
+				if len(lines) != 2 {
+					t.Fatalf("alerts %v", lines)
+				}
+				for i, line := range lines {
+					for name, want := range map[string]any{
+						"action": tt.action, "severity": "low", "mode": tt.mode.String(), "route": chatPath, "api": "openai.chat", "path": chatPath,
+						"model": "m", "stream": i == 1, "client": "127.0.0.1", "channel": "choices.0.content", "kind": "verbatim",
+						"start": 12.0, "principal": lines[0]["principal"],
+					} {
+						if line[name] != want {
+							t.Errorf("alert %d: %s = %v, want %v", i, name, line[name], want)
+						}
+					}
+					if p := line["principal"].(string); len(p) != 16 || strings.Contains(p, "x") {
+						t.Errorf("principal %q", p)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestCleanIsUntouched: what the upstream sent arrives byte for byte.
+func TestCleanIsUntouched(t *testing.T) {
+	t.Parallel()
+	const whole = "{ \"choices\" : [ {\"index\":0,\"message\":{\"content\":\"caf\\u00e9 \\ud83d\\ude00\",\"x\":1e3}, \"logprobs\":{\"content\":[]}} ],\n\"unknown\":[1,{}] }\n"
+	const stream = ": hello\r\n\r\ndata:{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one two\"},\"extra\":1.0}]}\n\ndata: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n"
+	up := newScripted(t, func(c *scene) {
+		if strings.Contains(c.body, "stream") {
+			c.say(headSSE)
+			for i := range len(stream) {
+				c.chunk(stream[i : i+1])
+			}
+			c.say(endChunked)
+			return
+		}
+		c.whole(200, "application/json; charset=utf-8", whole)
+	})
+	for _, mode := range []config.Mode{config.Observe, config.Redact, config.Block} {
+		cfg := bedConfig(t, up.url())
+		cfg.Mode = mode
+		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+		if _, _, text, err := b.do("POST", chatPath, askWhole); err != nil || text != whole {
+			t.Errorf("%s: %q %v", mode, text, err)
+		}
+		if _, _, text, err := b.do("POST", chatPath, askStream); err != nil || text != stream {
+			t.Errorf("%s: %q %v", mode, text, err)
+		}
+		if n := b.metric("noecho_body_bytes_total", `{fate="scanned"}`); n != len(whole)+len(stream) {
+			t.Errorf("%s: %d bytes scanned of %d", mode, n, len(whole)+len(stream))
+		}
+	}
+}
+
+// TestEncodedAnswers: every coding is taken away before scanning.
+func TestEncodedAnswers(t *testing.T) {
+	t.Parallel()
+	for _, coding := range []string{"gzip", "deflate", "deflate-raw", "br", "zstd"} {
+		t.Run(coding, func(t *testing.T) {
+			t.Parallel()
+			llm := says("So it goes: " + secret + ". The end.")
+			llm.Default.Encoding = coding
+			b := newBed(t, Options{Config: bedConfig(t, recite(t, llm).URL()), Open: secretOpen(t)})
+			for _, ask := range []string{askWhole, askStream} {
+				status, h, text, err := b.do("POST", chatPath, ask)
+				if err != nil || status != 200 || !strings.Contains(chatText(t, text), "So it goes: [redacted]. The end.[stop]") {
+					t.Errorf("%d %q %v", status, text, err)
+				}
+				if h.Get("Content-Encoding") != "" {
+					t.Errorf("still labelled %q", h.Get("Content-Encoding"))
+				}
+			}
+		})
+	}
+}
+
+// TestEncodedRequest: the prompt is read through the request's coding, and the
+// request is forwarded as it came.
+func TestEncodedRequest(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) {
+		c.whole(200, "application/json", `{"choices":[{"index":0,"message":{"content":"`+secret+`"},"finish_reason":"stop"}]}`)
+	})
+	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: secretOpen(t)})
+	ask := `{"messages":[{"role":"user","content":"repeat: ` + secret + `"}]}`
+	for _, coding := range allCodings {
+		coded := string(encode(t, coding, ask))
+		status, _, text, err := b.do("POST", chatPath, coded, "Content-Encoding", headerName(coding))
+		if err != nil || status != 200 || !strings.Contains(text, secret) {
+			t.Errorf("%s: %d %q %v", coding, status, text, err)
+		}
+		got := wait(t, up.requests, "request")
+		if !strings.HasSuffix(got, "\r\n\r\n"+coded) || !strings.Contains(got, "\r\nContent-Encoding: "+headerName(coding)+"\r\n") {
+			t.Errorf("%s: upstream got %q", coding, got)
+		}
+		if status, _, _, _ := b.do("POST", chatPath, coded[:len(coded)-2], "Content-Encoding", headerName(coding)); status != 400 {
+			t.Errorf("%s: a cut body gives %d", coding, status)
+		}
+	}
+	bomb := string(encode(t, "gzip", strings.Repeat(" ", 8<<20)))
+	if status, _, _, _ := b.do("POST", chatPath, bomb, "Content-Encoding", "gzip"); status != 400 {
+		t.Errorf("a bomb gives %d", status)
+	}
+	if len(up.requests) > 0 {
+		t.Errorf("upstream got %q", <-up.requests)
+	}
+	b.stop()
+	for _, line := range b.alertLines("finding") {
+		if line["action"] != "echo" {
+			t.Errorf("alert %v", line)
+		}
+	}
+}
+
+// TestUnscannable: what cannot be scanned is refused, or passed and counted
+// where the route or the mode says so.
+func TestUnscannable(t *testing.T) {
+	t.Parallel()
+	bomb := string(encode(t, "gzip", strings.Repeat("\x00", 8<<20)))
+	answers := map[string]struct {
+		raw, body string
+		bounded   bool // a limit holds in every mode
+	}{
+		"unknown coding": {"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: compress\r\nContent-Length: 3\r\n\r\nabc", "abc", false},
+		"no json":        {"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\nabc", "abc", false},
+		"broken event":   {headSSE + "b\r\ndata: {bad\n\r\n1\r\n\n\r\n0\r\n\r\n", "data: {bad\n\n", false},
+		"bomb":           {fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb), bomb), "", true},
+	}
+	for name, a := range answers {
+		for _, tt := range []struct {
+			mode      config.Mode
+			unscanned config.Unscanned
+			passes    bool
+		}{{config.Redact, config.Refuse, false}, {config.Block, config.Refuse, false}, {config.Redact, config.Pass, true}, {config.Observe, config.Refuse, true}} {
+			t.Run(fmt.Sprintf("%s/%s/%s", name, tt.mode, tt.unscanned), func(t *testing.T) {
+				t.Parallel()
+				up := newScripted(t, func(c *scene) { c.say("%s", a.raw) })
+				cfg := bedConfig(t, up.url())
+				cfg.Mode = tt.mode
+				cfg.Routes = []config.Route{{Path: "/", Unscanned: tt.unscanned}}
+				b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+				status, h, text, err := b.do("POST", chatPath, askStream)
+				switch {
+				case a.bounded && (err != nil || status == 400):
+				case !a.bounded && tt.passes && (err != nil || status != 200 || text != a.body):
+					t.Errorf("%d %q %v, want %q", status, text, err, a.body)
+				case !a.bounded && tt.passes:
+				case h.Get("Content-Type") == "text/event-stream":
+					if strings.Contains(text, "bad") || !strings.Contains(text, "unscannable_content") {
+						t.Errorf("%q", text)
+					}
+				case status != 400 || h.Get("X-Should-Retry") != "false" || !strings.Contains(text, "unscannable_content"):
+					t.Errorf("%d %v %q %v", status, h, text, err)
+				}
+				b.stop()
+				if lines := b.alertLines("unscanned"); len(lines) != 1 && !a.bounded {
+					t.Errorf("alerts %v", b.alerts.String())
+				}
+			})
+		}
+	}
+}
+
+// TestUpstreamErrors: an upstream's error keeps its status, whatever its body.
+func TestUpstreamErrors(t *testing.T) {
+	t.Parallel()
+	body := ""
+	up := newScripted(t, func(c *scene) { c.whole(500, "text/plain", body) })
+	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: secretOpen(t)})
+	for _, body = range []string{"Internal Server Error", "", "oops: " + secret} {
+		status, _, text, err := b.do("POST", chatPath, askWhole)
+		if err != nil || status != 500 || strings.Contains(text, "bravo charlie") {
+			t.Errorf("%q: %d %q %v", body, status, text, err)
+		}
+	}
+}
+
+// TestBlockClosesUpstream: a model that would talk on is cut off.
+func TestBlockClosesUpstream(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		c.say(headSSE)
+		c.chunk(`data: {"choices":[{"index":0,"delta":{"content":"well ` + secret + `. And"}}]}` + "\n\n")
+		c.chunk(`data: {"choices":[{"index":0,"delta":{"content":" so on, as ever before"}}]}` + "\n\n")
+		c.waitClosed()
+		close(closed)
+	})
+	cfg := bedConfig(t, up.url())
+	cfg.Mode = config.Block
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	_, _, text, err := b.do("POST", chatPath, askStream)
+	if err != nil || chatText(t, text) != "well [content_filter][DONE]" {
+		t.Errorf("%q %v", text, err)
+	}
+	wait(t, closed, "the upstream to be closed")
+}
+
+// TestFaults: wherever the model breaks, no byte of the secret leaves and a cut
+// answer never looks complete.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []fakellm.FaultKind{fakellm.FaultCut, fakellm.FaultShort, fakellm.FaultGarbage, fakellm.FaultError} {
+		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+			t.Run(fmt.Sprintf("%s/%s", kind, mode), func(t *testing.T) {
+				t.Parallel()
+				llm := fakellm.Config{Models: map[string]fakellm.Script{}}
+				const points = 13 // of the messages that the answer has
+				for after := range points {
+					s := fakellm.Say("It was: " + secret + ". So what?")
+					s.Fault = fakellm.Fault{Kind: kind, After: after}
+					llm.Models[strconv.Itoa(after)] = s
+				}
+				cfg := bedConfig(t, recite(t, llm).URL())
+				cfg.Mode = mode
+				b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+				for after := range points {
+					for _, stream := range []bool{true, false} {
+						ask := fmt.Sprintf(`{"model":"%d","stream":%t,"messages":[{"role":"user","content":"hi"}]}`, after, stream)
+						status, _, text, err := b.do("POST", chatPath, ask)
+						if mode != config.Observe && strings.Contains(text, "bravo charlie") {
+							t.Errorf("after %d: leaked %q", after, text)
+						}
+						if kind == fakellm.FaultCut && err == nil && status == 200 && !strings.Contains(text, "content_filter") {
+							t.Errorf("after %d: %d %q looks complete", after, status, text)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// panicSet panics when it is asked for a window.
+type panicSet struct{ detect.Set }
+
+func (panicSet) Window(ngram.Hash) bool { panic("canary-panic-value") }
+
+// TestPanics: a bug in the scanner fails the request and nothing else, and
+// nothing unscanned leaves.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		said := "It was: " + secret + ". So what?"
+		cfg := bedConfig(t, recite(t, says(said)).URL())
+		cfg.Mode = mode
+		open := secretOpen(t)
+		b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
+			x, err := open(files)
+			x.Set = panicSet{x.Set}
+			return x, err
+		}})
+		for range 2 {
+			status, _, text, err := b.do("POST", chatPath, askWhole)
+			if mode == config.Observe && (err != nil || chatText(t, text) != said+"[stop]") || mode != config.Observe && status != 400 {
+				t.Errorf("%s unstreamed: %d %q %v", mode, status, text, err)
+			}
+			_, _, text, err = b.do("POST", chatPath, askStream)
+			if mode == config.Observe && (err != nil || chatText(t, text) != said+"[stop][DONE]") || mode != config.Observe && (err == nil || strings.Contains(text, "bravo charlie")) {
+				t.Errorf("%s streamed: %q %v", mode, text, err)
+			}
+		}
+		if n := b.metric("noecho_panics_total", ""); n != 4 {
+			t.Errorf("%s: %d panics counted, want 4", mode, n)
+		}
+		if logs := b.logs.String(); strings.Contains(logs, "canary") || !strings.Contains(logs, "caught a panic") {
+			t.Errorf("%s: %s", mode, logs)
+		}
+	}
+}
+
+// TestObserveIsLive: in observe mode an unstreamed answer is passed on as it
+// comes.
+func TestObserveIsLive(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		c.say(headChunked)
+		c.chunk(`{"choices":[{"index":0,"message":{"content":"`)
+		<-next
+		c.chunk(secret + `"}}]}`)
+		c.say(endChunked)
+	})
+	cfg := bedConfig(t, up.url())
+	cfg.Mode = config.Observe
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	req, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+b.data+chatPath, strings.NewReader(askWhole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	in := bufio.NewReader(resp.Body)
+	if head, err := in.ReadString(':'); err != nil || head != `{"choices":` {
+		t.Fatalf("%q %v", head, err)
+	}
+	close(next)
+	if rest, err := io.ReadAll(in); err != nil || !strings.HasSuffix(string(rest), secret+`"}}]}`) {
+		t.Errorf("%q %v", rest, err)
+	}
+	b.stop()
+	if lines := b.alertLines("finding"); len(lines) != 1 || lines[0]["action"] != "observed" {
+		t.Errorf("alerts %v", lines)
+	}
+}
