@@ -149,7 +149,7 @@ func details(ev *alert.Event) []string {
 	case alert.TypeGap:
 		return []string{fmt.Sprintf("%s lost on the way to %s (%s)", count(ev.Lost, "event"), printable(ev.Sink), printable(ev.Reason))}
 	default:
-		return labelled("", string(ev.Action), "", ev.Reason, "version", ev.Build, "mode", ev.Mode, "index", ev.Index.BuildID)
+		return labelled("", string(ev.Action), "", ev.Reason, "version", ev.Build, "mode", ev.Mode, "index", short(ev.Index.BuildID))
 	}
 }
 
@@ -190,6 +190,15 @@ func labelled(pairs ...string) []string {
 		}
 	}
 	return out
+}
+
+// short is as much of each build id as tells indexes apart.
+func short(ids string) string {
+	parts := strings.Split(ids, "+")
+	for i, id := range parts {
+		parts[i] = id[:min(len(id), 12)]
+	}
+	return strings.Join(parts, "+")
 }
 
 func count(n uint64, what string) string {

@@ -50,7 +50,7 @@ const (
 
 func newFeed(s Sink, now time.Time) *feed {
 	return &feed{
-		sink:    s,
+		sink:    guarded{s},
 		wake:    make(chan struct{}, 1),
 		reopen:  make(chan struct{}, 1),
 		ended:   make(chan error, 1),

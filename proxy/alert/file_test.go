@@ -2,11 +2,15 @@ package alert
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func openFile(tb testing.TB, opts FileOptions) *File {
@@ -239,4 +243,28 @@ func BenchmarkLogToFile(b *testing.B) {
 	}
 	stop(b, l)
 	b.ReportMetric(float64(l.Stats().Sinks[0].Lost), "lost")
+}
+
+// BenchmarkOfferDuringOutage measures what an event costs the answer it is about
+// while one sink fails and another never returns.
+func BenchmarkOfferDuringOutage(b *testing.B) {
+	broken := &tape{write: func([]byte) (int, error) { return 0, errors.New("no space left on device") }}
+	stuck := &tape{hold: make(chan struct{})}
+	l := start(b, Options{Sinks: []Sink{broken, stuck}})
+	ev := finding()
+	var took []time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		begun := time.Now()
+		l.Offer(ev)
+		if len(took) < 1<<20 {
+			took = append(took, time.Since(begun))
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+	close(stuck.hold)
+	ctx, cancel := context.WithCancel(b.Context())
+	cancel()
+	_ = l.Close(ctx) // the broken sink keeps what it has
 }

@@ -375,6 +375,32 @@ func TestLinesAreDurableWithinASecond(t *testing.T) {
 	})
 }
 
+func TestPanickingSinkIsAFailedOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		sink := &tape{move: func() error { panic("boom") }}
+		sink.write = func(p []byte) (int, error) {
+			if calls++; calls%2 == 1 {
+				panic("boom")
+			}
+			return len(p), nil
+		}
+		l := start(t, Options{Sinks: []Sink{sink}})
+		l.Reopen()
+		for range 5 {
+			l.Offer(finding())
+		}
+		stop(t, l)
+		if got := len(sink.events(t)); got != 5 {
+			t.Errorf("%d events, want 5", got)
+		}
+		if got := l.Stats().Sinks[0].Errors; got < 6 {
+			t.Errorf("%d errors counted, want 6 or more", got)
+		}
+	})
+}
+
 func TestReopenIsTriedUntilItWorks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
