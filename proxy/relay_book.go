@@ -54,7 +54,7 @@ type channel struct {
 	past     int64           // end of the text that went through cutter
 	fed      uint64          // message that carried text last
 	rule     int32           // rule of the place that carried it first
-	from     int64           // where that message's text begins
+	start    int64           // where that message's text begins
 	lo, hi   int             // the same in book.text
 	mirrored []int32         // rules whose places have held the same text
 	apart    []int32         // rules whose places hold a text of their own
@@ -160,11 +160,11 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	place.lo = ch.length
 	switch {
 	case f.Role == wire.Alias && ch.fed == b.message && ch.rule != f.Rule:
-		place.lo = ch.from // the same text once more
+		place.lo = ch.start // the same text once more
 		b.add(ch, place)
 		return nil
 	case ch.fed != b.message:
-		ch.lo, ch.from, ch.rule = lo, ch.length, f.Rule
+		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
 	}
 	if f.Apart == wire.Separate {
 		b.separate(ch)
@@ -172,8 +172,8 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	}
 	ch.hi = len(b.text)
 	b.feed(ch, b.text[lo:])
-	if ch.role == wire.Text {
-		c.spoke = b.message
+	if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
+		c.spoke = b.message // a tool's name speaks, a string nobody knows does not
 	}
 	b.add(ch, place)
 	return nil
@@ -196,7 +196,7 @@ func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
 		if ch.fed != b.message || ch.rule == f.Rule {
 			return ch, nil
 		}
-		if int64(ch.hi-ch.lo) == ch.length-ch.from && bytes.Equal(b.text[lo:], b.text[ch.lo:ch.hi]) {
+		if int64(ch.hi-ch.lo) == ch.length-ch.start && bytes.Equal(b.text[lo:], b.text[ch.lo:ch.hi]) {
 			if !slices.Contains(ch.mirrored, f.Rule) {
 				ch.mirrored = append(ch.mirrored, f.Rule)
 			}
@@ -351,9 +351,10 @@ func (b *book) park(fields []wire.Field) {
 	done := len(fields) == 1 && fields[0].Role == wire.Done
 	for _, ch := range b.channels {
 		silent := ch.fed != b.message
+		beside := ch.role == wire.Aside || ch.role == wire.Token && ch.choice == b.none
 		switch {
 		case ch.frontier == ch.length:
-		case done, ch.choice.ended == b.message, ch.role == wire.Aside, silent && ch.choice.spoke == b.message:
+		case done, beside, ch.choice.ended == b.message, silent && ch.choice.spoke == b.message:
 			b.segments = ch.det.Park(b.segments[:0])
 			b.settle(ch)
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
 
@@ -53,7 +54,7 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			continue
 		}
 		ch := p.channel
-		ch.cuts = []wire.Cut{{Lo: ch.cuts[0].Lo, Hi: math.MaxInt64, Seq: 1}}
+		ch.cuts = []wire.Cut{{Lo: ch.from(p.lo)[0].Lo, Hi: math.MaxInt64, Seq: 1}}
 		ch.cutter, ch.past = wire.NewCutter(nil), 0
 		if p.form == wire.Nested {
 			p.form = wire.Plain // what was JSON ends where the span begins
@@ -116,11 +117,11 @@ func (r *relay) spliceInto(dst, src []byte, refs []ref, l layout) []byte {
 func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
 	if p.lo < ch.past {
 		again := ch.before
-		return again.Append(dst, literal, p.form, p.lo, ch.cuts)
+		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 	}
 	ch.before = ch.cutter
 	ch.past = p.hi
-	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.cuts)
+	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 }
 
 // fate is what becomes of a message.
@@ -162,17 +163,19 @@ func (b *book) drops(p *ref) bool {
 	return p.choice.withheld || b.none.withheld || p.choice == b.none && b.withheld
 }
 
+// from returns the cuts that end behind an offset.
+func (ch *channel) from(lo int64) []wire.Cut {
+	if len(ch.cuts) == 0 || ch.cuts[0].Hi > lo {
+		return ch.cuts
+	}
+	i, _ := slices.BinarySearchFunc(ch.cuts, lo, func(c wire.Cut, lo int64) int { return cmp.Compare(c.Hi, lo+1) })
+	return ch.cuts[i:]
+}
+
 // touched reports whether a span stands in the text of p.
 func (p *ref) touched() bool {
-	for i := range p.channel.cuts {
-		if p.channel.cuts[i].Lo >= p.hi {
-			return false
-		}
-		if p.channel.cuts[i].Hi > p.lo {
-			return true
-		}
-	}
-	return false
+	cuts := p.channel.from(p.lo)
+	return len(cuts) > 0 && cuts[0].Lo < p.hi
 }
 
 // note keeps what the caller sees of the choices of a message.

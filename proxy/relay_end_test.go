@@ -308,6 +308,16 @@ func TestRelayParking(t *testing.T) {
 	if out, err := r.Append(nil, []byte(provider.String())); string(out) != provider.String() || err != nil {
 		t.Errorf("messages without an answer's text were held: %d of %d bytes left, %v", len(out), provider.Len(), err)
 	}
+	for name, body := range map[string]string{
+		"prompt logprobs": stream(`{"prompt_logprobs":[{"1":{"decoded_token":"alpha bravo"}}]}`),
+		"a tool's name":   stream(delta(0, `"content":"alpha bravo"`), delta(0, `"tool_calls":[{"index":0,"function":{"name":"charlie","arguments":""}}]`)),
+		"silent tokens":   stream(`{"choices":[{"index":0,"delta":{"content":"x. "},"logprobs":{"content":[{"token":"x alpha"}]}}]}`, delta(0, `"content":"one two three four five six "`), ends(0, "stop")),
+	} {
+		r := newRelay(testConfig(t))
+		if out, err := r.Append(nil, []byte(body)); string(out) != body || err != nil {
+			t.Errorf("%s: held: %q, %v", name, out, err)
+		}
+	}
 	r = newRelay(testConfig(t))
 	body := stream(delta(0, `"content":"alpha bravo"`), ends(0, "stop"))
 	if out, err := r.Append(nil, []byte(body)); string(out) != body || err != nil {

@@ -116,6 +116,7 @@ aside 0 message.context.citations.[].content q
 		{"not an object", Chat{}, JSON, `["a",{"b":"c"}]`, "aside -1 [] a\naside -1 [].b c\n"},
 		{"elements in a stream", Chat{}, SSE, `{"x":["a","b"]}`, "aside -1 x.0 a\naside -1 x.1 b\n"},
 		{"name that is text", Chat{}, JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "aside -1 keys the patient was seen by\naside -1 keys café\n"},
+		{"name that must not be logged", Chat{}, JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "aside -1 ~d340aa8635508268.a b\naside -1 ~8087e9a889f8a14c c\n"},
 		{"escaped name", Chat{}, SSE, `{"choices":[{"index":0,"delta":{"con\u0074ent":"a"}}]}`, "begin 0 \ntext 0 content a\n"},
 		{"ignored but long", Chat{}, SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "aside -1 model " + strings.Repeat("m", 300) + "\n"},
 		{"content that is an object", Chat{}, SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \naside 0 delta.content.text a\n"},
@@ -177,7 +178,7 @@ func TestUnscannable(t *testing.T) {
 		{"many choices", `{"choices":[` + strings.Repeat(`{},`, 300) + `{}]}`},
 		{"many elements", `{"choices":[{"delta":{"tool_calls":[` + strings.Repeat(`{},`, 5000) + `{}]}}]}`},
 		{"one number, two choices", `{"choices":[{"index":1},{"index":1}]}`},
-		{"long names", `{"` + strings.Repeat("a", 2000) + `":"x"}`},
+		{"long names", strings.Repeat(`{"`+strings.Repeat("a", 60)+`":`, 40) + `"x"` + strings.Repeat("}", 40)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

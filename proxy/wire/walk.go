@@ -32,10 +32,14 @@ func (l *Locator) member(f, next *frame) error {
 	if len(l.path) > 0 {
 		l.path = append(l.path, '.')
 	}
-	if len(l.path)+len(name) > maxPath {
-		return tooMany("bytes in a member's name")
+	if plainName(name) {
+		l.path = append(l.path, name...)
+	} else {
+		l.path = strconv.AppendUint(append(l.path, '~'), fingerprint(name), 16)
 	}
-	l.path = append(l.path, name...)
+	if len(l.path) > maxPath {
+		return tooMany("bytes in the path of a member")
+	}
 	if !wordy(name) {
 		return nil
 	}
@@ -44,6 +48,28 @@ func (l *Locator) member(f, next *frame) error {
 		Role: Aside, Apart: Separate, Choice: f.choice, Item: -1, Rule: -1,
 		Name: "keys", Lo: end - len(lit), Hi: end,
 	})
+}
+
+// plainName reports whether a name may stand in the name of a channel. Any
+// other could be text of the answer, and names of channels are logged.
+func plainName(name []byte) bool {
+	for _, c := range name {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return len(name) <= 64
+}
+
+// fingerprint is the FNV-1a hash of a name.
+func fingerprint(name []byte) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, c := range name {
+		h = (h ^ uint64(c)) * 0x100000001b3
+	}
+	return h
 }
 
 // wordy reports whether a name could hold a run of words: names that servers
@@ -74,7 +100,7 @@ func (l *Locator) element(f, next *frame) error {
 	}
 	l.enter(f)
 	if len(l.path)+len(".[]") > maxPath {
-		return tooMany("bytes in a member's name")
+		return tooMany("bytes in the path of a member")
 	}
 	if len(l.path) > 0 {
 		l.path = append(l.path, '.')
