@@ -46,3 +46,11 @@ Load it once to try it, or put it where your shell looks when it starts:
 		},
 	}
 }
+
+// completeFlag lets the shell complete a flag's value from a list.
+func completeFlag(cmd *cobra.Command, name string, values []string) {
+	err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic("noecho: internal error: " + err.Error()) // no such flag
+	}
+}

@@ -77,8 +77,10 @@ that events were lost, is shown whatever the filters say.`,
 	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for more")
 	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d ago, or 2026-01-31T08:00:00Z")
 	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
-	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+joinActions()+"; may be repeated")
+	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(actionNames(), ", ")+"; may be repeated")
 	f.BoolVar(&flags.json, "json", false, "print the lines as they are")
+	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
+	completeFlag(cmd, "action", actionNames())
 	return cmd
 }
 
@@ -88,12 +90,12 @@ var tailActions = []alert.Action{
 	alert.Refused, alert.Passed, alert.Applied, alert.Failed,
 }
 
-func joinActions() string {
+func actionNames() []string {
 	var names []string
 	for _, a := range tailActions {
 		names = append(names, string(a))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // tailFilter says which alerts are shown. The zero value shows all.
@@ -114,7 +116,7 @@ func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
 	}
 	for _, name := range f.actions {
 		if !slices.Contains(tailActions, alert.Action(name)) {
-			return out, usageError("--action %q: want %s", name, joinActions())
+			return out, usageError("--action %q: want %s", name, strings.Join(actionNames(), ", "))
 		}
 		out.actions = append(out.actions, alert.Action(name))
 	}
