@@ -36,7 +36,7 @@ func TestDocsLinks(t *testing.T) {
 		}
 	}
 	for name, p := range pages {
-		if !reached[name] {
+		if !reached[name] && name != "CHANGELOG.md" { // found by its name
 			t.Errorf("%s: no chain of links leads here from README.md", name)
 		}
 		for _, target := range p.links() {
