@@ -2,11 +2,15 @@ package proxy
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,9 +27,19 @@ type callerConn struct {
 	stall time.Duration
 	owner *callerListener
 	once  sync.Once
+	busy  atomic.Bool // a request has begun and is not yet answered
 
 	mu     sync.Mutex
 	linger bool // drain what the caller still sends before closing
+}
+
+// Read implements [net.Conn].
+func (c *callerConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.busy.Store(true)
+	}
+	return n, err
 }
 
 // Write implements [net.Conn].
@@ -130,16 +144,33 @@ func (l *callerListener) forget(c *callerConn) {
 	l.mu.Unlock()
 }
 
+// conns are the connections that are open now.
+func (l *callerListener) conns() []*callerConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.open))
+}
+
+// closeIdle closes the connections that wait for a request.
+func (l *callerListener) closeIdle() {
+	for _, c := range l.conns() {
+		if !c.busy.Load() {
+			_ = c.Close()
+		}
+	}
+}
+
 // abortAll closes every connection that is still open.
 func (l *callerListener) abortAll() {
-	l.mu.Lock()
-	conns := make([]*callerConn, 0, len(l.open))
-	for c := range l.open {
-		conns = append(conns, c)
-	}
-	l.mu.Unlock()
-	for _, c := range conns {
+	for _, c := range l.conns() {
 		c.abort()
+	}
+}
+
+// noteState keeps books on which connections wait for a request.
+func noteState(conn net.Conn, state fasthttp.ConnState) {
+	if c, ok := conn.(*callerConn); ok && state == fasthttp.StateIdle {
+		c.busy.Store(false)
 	}
 }
 

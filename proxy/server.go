@@ -122,6 +122,7 @@ func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:      s.handle,
+		ConnState:    noteState,
 		ErrorHandler: s.refuseUnread,
 		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
 			return fasthttp.RequestConfig{ReadTimeout: limits.RequestTime}
@@ -149,10 +150,12 @@ func (silent) Printf(string, ...any) {}
 func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience time.Duration) {
 	s.draining.Store(true)
 	s.log.Info("draining", "in_flight", s.inFlight(), "limit", patience.String())
+	_ = callers.Close() // the one way this fails is that it is closed already
+	callers.closeIdle()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = front.Shutdown() // stops accepting, closes idle connections, waits for the others
+		_ = front.Shutdown() // waits until every connection is closed
 	}()
 	s.mu.Lock()
 	if len(s.active) == 0 {
