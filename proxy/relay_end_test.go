@@ -325,6 +325,21 @@ func TestRelayParking(t *testing.T) {
 	}
 }
 
+// TestRelayOrder: what carries no text waits its turn, and costs one place.
+func TestRelayOrder(t *testing.T) {
+	t.Parallel()
+	head, pings := stream(delta(0, `"content":"alpha bravo"`)), strings.Repeat(": ping\n\n", 100)
+	tail := stream(delta(0, `"content":" is short. "`), delta(0, `"content":"one two three four five six "`))
+	r := newRelay(testConfig(t))
+	out, err := r.Append(nil, []byte(pings+head+pings+stream(`{"choices":[]}`)))
+	if string(out) != pings || err != nil || r.Counts().Held != 2 {
+		t.Errorf("%d bytes left, %v, %+v", len(out), err, r.Counts())
+	}
+	if out, err = r.Append(out, []byte(tail)); !strings.HasPrefix(string(out), pings+head+pings+stream(`{"choices":[]}`)) || err != nil {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // TestRelayResumes: a channel that was parked and goes on is still read as one
 // text, and what follows is redacted.
 func TestRelayResumes(t *testing.T) {

@@ -254,6 +254,12 @@ var streamCases = []struct {
 		[]string{"redacted error.message 4-34 5 words", "redacted framing 1-31 5 words", "redacted keys 1-31 5 words"},
 	},
 	{
+		"long names of events around the data",
+		"event: alpha bravo charlie delta echo\ndata: " + delta(0, `"content":"alpha bravo charlie delta echo"`) + "\n: an ordinary comment behind\n\n",
+		"event: [redacted]\ndata: " + delta(0, `"content":"[redacted]"`) + "\n: an ordinary comment behind\n\n",
+		[]string{"redacted choices.0.content 0-30 5 words", "redacted framing 1-31 5 words"},
+	},
+	{
 		"several data lines and odd ends",
 		"event: x\r\ndata: {\"choices\":[{\"index\":0,\r\nid: 7\r\ndata: \"delta\":{\"content\":\"alpha bravo charlie delta echo\"}}]}\r\n\r\n: ping\r\rdata:{\"choices\":[{\"index\":0,\"delta\":{\"content\":\" ok\"}}]}\n\ndata: [DONE]",
 		"event: x\r\ndata: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"[redacted]\"}}]}\nid: 7\r\n\r\n: ping\r\rdata:{\"choices\":[{\"index\":0,\"delta\":{\"content\":\" ok\"}}]}\n\ndata: [DONE]",
