@@ -200,7 +200,7 @@ func parseCount(s string) (int, error) {
 func (r *reader) alert(n *yaml.Node, c *Config) {
 	names := [...]string{AlertFile: "file", AlertStdout: "stdout"}
 	a := Alert{}
-	typed := false
+	typed, before := false, len(r.problems)
 	ok := r.mapping(n, "an alert sink",
 		field{"type", func(n *yaml.Node) {
 			parsed(r, "type", "alert type", &a.Type, words[AlertType](names[:])).read(n)
@@ -209,7 +209,7 @@ func (r *reader) alert(n *yaml.Node, c *Config) {
 		parsed(r, "path", "alert path", &a.Path, plain),
 		parsed(r, "rotate", "rotate", &a.Rotate, ParseSize))
 	switch {
-	case !ok:
+	case !ok || len(r.problems) > before:
 	case !typed:
 		r.say(n, "an alert sink needs a type: file or stdout")
 	case a.Type == AlertFile && a.Path == "":

@@ -1,0 +1,293 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const configsFolder = "../../configs"
+
+// TestShippedConfigs loads every configuration that is shipped, those inside
+// Kubernetes manifests included.
+func TestShippedConfigs(t *testing.T) {
+	t.Parallel()
+	found := 0
+	err := filepath.WalkDir(configsFolder, func(name string, d os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".yaml" {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, doc := range configsIn(t, name, data) {
+			found++
+			cfg, err := Load(name, doc)
+			if err != nil {
+				t.Error(err)
+			} else if err := cfg.Complete(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 3 {
+		t.Errorf("%d configurations found, want at least minimal, full and the sidecar's", found)
+	}
+}
+
+// configsIn returns a file's own configuration, or those in its ConfigMaps.
+func configsIn(t *testing.T, name string, data []byte) [][]byte {
+	t.Helper()
+	var docs []map[string]any
+	if err := yaml.Load(data, &docs, yaml.WithAllDocuments()); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	var out [][]byte
+	for _, doc := range docs {
+		if doc["kind"] == nil {
+			return [][]byte{data}
+		}
+		if doc["kind"] != "ConfigMap" {
+			continue
+		}
+		for _, text := range doc["data"].(map[string]any) {
+			out = append(out, []byte(text.(string)))
+		}
+	}
+	return out
+}
+
+// TestFullShowsEveryKey: full.yaml holds every key there is, and docs tell of
+// each limit with its default.
+func TestFullShowsEveryKey(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join(configsFolder, "full.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("keys.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`(?:parsed\(r, |field\{|count\(|size\(|span\()"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(keys) < 40 {
+		t.Fatalf("%d keys found in the source", len(keys))
+	}
+	for _, key := range keys {
+		if key[1] == "key_file" {
+			continue // is refused, and full.yaml has to load
+		}
+		if !regexp.MustCompile(`(?m)^[ -]*` + key[1] + `:`).Match(data) {
+			t.Errorf("full.yaml lacks the key %s", key[1])
+		}
+	}
+	cfg, err := Load("full.yaml", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Limits != DefaultLimits() {
+		t.Errorf("full.yaml's limits %+v are not the defaults %+v", cfg.Limits, DefaultLimits())
+	}
+	docs, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z_]+): (\S+) #`).FindAllStringSubmatch(string(data[strings.Index(string(data), "limits:"):]), -1) {
+		if row := fmt.Sprintf("| `%s` | %s |", m[1], m[2]); !strings.Contains(string(docs), row) {
+			t.Errorf("docs/configuration.md lacks the row %s", row)
+		}
+	}
+}
+
+// TestEveryLimitIsRead gives each limit a value of its own and looks for it.
+func TestEveryLimitIsRead(t *testing.T) {
+	t.Parallel()
+	names := []string{"streams", "connections", "header", "request", "answer", "stream", "held", "ratio", "prompt_cache",
+		"header_time", "request_time", "caller_idle", "caller_stall", "connect", "silence", "total", "upstream_idle", "drain"}
+	fields := reflect.TypeFor[Limits]()
+	if fields.NumField() != len(names) {
+		t.Fatalf("%d limits, %d names", fields.NumField(), len(names))
+	}
+	for i, name := range names {
+		value, want := "4099", int64(4099)
+		if fields.Field(i).Type == reflect.TypeFor[time.Duration]() {
+			value, want = "4099ms", int64(4099*time.Millisecond)
+		}
+		c, err := Load("x", fmt.Appendf(nil, "version: 1\nlimits: {%s: %s}\n", name, value))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got, rest := reflect.ValueOf(&c.Limits).Elem(), DefaultLimits()
+		if got.Field(i).Int() != want {
+			t.Errorf("%s: %v, want %d", name, got.Field(i), want)
+		}
+		reflect.ValueOf(&rest).Elem().Field(i).SetInt(want)
+		if c.Limits != rest {
+			t.Errorf("%s changed another limit: %+v", name, c.Limits)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	c, err := Load("x", []byte(`
+version: 1
+mode: block
+listen: :1
+admin: {listen: "[::1]:2", token_file: t}
+index: [{path: a}, {path: b}]
+upstream: {url: "https://h:9/base/", ca_file: ca}
+routes:
+  - {path: "/a/{b}/c", api: openai.chat, upstream: "http://x", mode: observe, unscanned: pass, release: strict, min_words: 20, models: {"m*": block, "o/?": redact}}
+mask: "***"
+alerts: [{type: stdout}, {type: file, path: f, rotate: 1MiB}]
+headers: {pass: [X-Team]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Mode != Block || c.Listen != ":1" || c.Admin != (Admin{"[::1]:2", "t"}) || c.Mask != "***" || c.Headers.Pass[0] != "x-team" {
+		t.Errorf("%+v", c)
+	}
+	if c.Upstream.URL.String() != "https://h:9/base" || c.Upstream.CAFile != "ca" {
+		t.Errorf("upstream %v", c.Upstream)
+	}
+	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{1  0} {0 f 1048576}]" {
+		t.Errorf("%v %v", c.Index, c.Alerts)
+	}
+	r := c.Routes[0]
+	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != Observe || r.Unscanned != Pass || r.Release != Strict || r.MinWords != 20 {
+		t.Errorf("%+v", r)
+	}
+	for model, want := range map[string]Mode{"mistral/7b": Block, "o/1": Redact, "o/11": Observe, "": Observe} {
+		if got := r.ModeFor(model, Block); got != want {
+			t.Errorf("mode for %q is %s, want %s", model, got, want)
+		}
+	}
+}
+
+func TestLoadProblems(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, want string }{
+		{"empty", "", "x: the file is empty: write at least version: 1"},
+		{"comment only", "# hi\n", "x: the file is empty: write at least version: 1"},
+		{"no version", "mode: block\n", "x:1:1: the key version is missing: write version: 1"},
+		{"other version", "version: 2\n", `x:1:10: version: "2" is not a version this build reads: write 1`},
+		{"typo", "version: 1\nlistn: a\n", `x:2:1: unknown key "listn" in the configuration (did you mean "listen"?)`},
+		{"far from anything", "version: 1\nbananas: a\n", `x:2:1: unknown key "bananas" in the configuration`},
+		{"typo below", "version: 1\nlimits:\n  stream: 1GiB\n  helt: 1KiB\n", `x:4:3: unknown key "helt" in limits (did you mean "held"?)`},
+		{"swapped letters", "version: 1\nmode: blokc\n", `x:2:7: mode: "blokc" is none of redact, block, observe (did you mean "block"?)`},
+		{"twice", "version: 1\nmode: block\nmode: block\n", `x:3:1: key "mode" stands twice in the configuration`},
+		{"no value", "version: 1\nmode:\n", `x:2:1: key "mode" has no value`},
+		{"wrong shape", "version: 1\nmode: [block]\nindex: a\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list, not \"a\"\nx:4:8: admin must be a list of keys with values, not \"1\""},
+		{"alias", "version: 1\nmode: &m block\nlisten: *m\n", "x:2:7: anchors and aliases are not read here: write the value out\nx:3:9: anchors and aliases are not read here: write the value out"},
+		{"two documents", "version: 1\n---\nversion: 1\n", "x:2:1: the file holds more than one document: write one"},
+		{"tab", "version: 1\n\tmode: block\n", "x:2:1: not YAML: found a tab character that violates indentation"},
+		{"key file", "version: 1\nindex: [{path: a, key_file: k}]\n", "x:2:29: key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out"},
+		{"upstream", "version: 1\nupstream: {url: \"ftp://h\"}\n", `x:2:17: upstream.url: "ftp://h" must begin with http:// or https://`},
+		{"credentials", "version: 1\nupstream: {url: \"http://a:b@h\"}\n", "x:2:17: upstream.url: it must not carry a user name or password: callers send their own credentials"},
+		{"path trick", "version: 1\nupstream: {url: \"http://h/a/../b\"}\n", `x:2:17: upstream.url: "http://h/a/../b" has a path that is not plain: write it without escapes, // and ..`},
+		{"size", "version: 1\nlimits: {held: 64kb}\n", `x:2:16: limits.held: "64kb" is not a size: write a number of bytes, or 64KiB, 16MiB, 2GiB`},
+		{"size out of bounds", "version: 1\nlimits: {held: 1}\n", "x:2:16: limits.held: 1 is outside 1KiB to 16MiB"},
+		{"time", "version: 1\nlimits: {drain: 5}\n", `x:2:17: limits.drain: "5" is not a time span: write 500ms, 30s, 5m or 1h`},
+		{"zero", "version: 1\nlimits: {streams: 0}\n", `x:2:19: limits.streams: "0" is not a whole number from 1 to 1048576`},
+		{"route without path", "version: 1\nroutes: [{api: pass}]\n", "x:2:10: a route needs a path"},
+		{"route twice", "version: 1\nroutes: [{path: /a}, {path: /a}]\n", `x:2:22: route "/a" stands twice`},
+		{"route path", "version: 1\nroutes: [{path: /a%2fb}]\n", `x:2:17: route path: "/a%2fb" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"prefix with api", "version: 1\nroutes: [{path: /a/, api: pass}]\n", `x:2:10: route "/a/" is a prefix, which opens the whole catalogue: leave api out or write the whole path`},
+		{"model pattern", "version: 1\nroutes: [{path: /a, models: {\"[\": block}}]\n", `x:2:30: model pattern "[" is not a pattern: * stands for any text, ? for one character, [ab] for one of a few`},
+		{"alert without path", "version: 1\nalerts: [{type: file}]\n", "x:2:10: an alert file needs a path"},
+		{"alert type", "version: 1\nalerts: [{type: sydout}]\n", `x:2:17: alert type: "sydout" is none of file, stdout (did you mean "stdout"?)`},
+		{"framing header", "version: 1\nheaders: {pass: [Host, Proxy-X, \"a b\"]}\n", "x:2:18: header \"Host\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:24: header \"Proxy-X\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:33: \"a b\" is not a header name: use letters, digits and -"},
+		{"mask", "version: 1\nmask: \"a\\nb\"\n", "x:2:7: mask: must be at most 128 bytes of plain text on one line"},
+		{"port", "version: 1\nlisten: \"h:99999\"\n", `x:2:9: listen: "h:99999" has no usable port: write a number up to 65535`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load("x", []byte(tt.text))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got\n%v\nwant\n%s", err, tt.want)
+			}
+			var p *Problem
+			if !errors.As(err, &p) {
+				t.Error("no *Problem")
+			}
+			if err != nil && regexp.MustCompile(`config\.|int64|\*?yaml\.|struct`).MatchString(err.Error()) {
+				t.Errorf("Go shows through: %v", err)
+			}
+		})
+	}
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	want := "no index is given: name one with --index, NOECHO_INDEX or the key index\nno upstream is given: name one with --upstream, NOECHO_UPSTREAM or the key upstream.url"
+	if err := c.Complete(); err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	u, err := ParseUpstream("http://h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Index = []Index{{Path: "a"}}
+	c.Routes = []Route{{Path: "/", Upstream: u}}
+	if err := c.Complete(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int64{0, 1, 1023, 1 << 10, 3 << 20, 5 << 30, 1 << 40, 1500} {
+		if got, err := ParseSize(Size(n)); err != nil || got != n {
+			t.Errorf("%d: %s, %d, %v", n, Size(n), got, err)
+		}
+	}
+	for _, s := range []string{"", "-1", "1e3", "9999999999GiB", "KiB", "1 MB"} {
+		if got, err := ParseSize(s); err == nil {
+			t.Errorf("%q is read as %d", s, got)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, name := range []string{"minimal.yaml", "full.yaml"} {
+		data, err := os.ReadFile(filepath.Join(configsFolder, name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("a: &x [*x]\n<<: *x\n? [a]\n: b\nversion: 1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Load("x", data)
+		if err != nil {
+			var p *Problem
+			if !errors.As(err, &p) {
+				t.Errorf("%v is no *Problem", err)
+			}
+			return
+		}
+		for _, r := range c.Routes {
+			if !strings.HasPrefix(r.Path, "/") || strings.Contains(r.Path, "//") {
+				t.Errorf("route path %q", r.Path)
+			}
+		}
+		_ = c.Complete()
+	})
+}
