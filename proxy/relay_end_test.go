@@ -200,7 +200,9 @@ func TestRelayTooLarge(t *testing.T) {
 			}
 		} else {
 			tail := "\"}\n\n" + stream(delta(0, `"content":"b"`), "[DONE]")
-			out, err = r.Append(out[:0], []byte(tail))
+			if out, err = r.Append(out[:0], []byte(tail)); err != nil {
+				t.Fatal(err)
+			}
 			if out, err = r.Finish(out); err != nil || string(out) != tail {
 				t.Errorf("pass: %v, %q", err, out)
 			}
