@@ -40,3 +40,92 @@ func randomHashes(seed uint64, n int) []ngram.Hash {
 	}
 	return out
 }
+
+// BenchmarkInsert sets the bits of a million windows and their grams.
+func BenchmarkInsert(b *testing.B) {
+	for _, n := range []int{1e6, 3e7} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n) * 4 / 5, twos: uint64(n) / 3})
+			if err != nil {
+				b.Fatal(err)
+			}
+			stripe := p.stripes(1 << 40)[0]
+			for _, t := range stripe {
+				if err := t.begin(2); err != nil {
+					b.Fatal(err)
+				}
+				defer t.end()
+				clear(t.mem.words) // touches every page
+			}
+			in, err := newInserter(p, stripe)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer in.close()
+			hashes := randomHashes(1, 1<<20)
+			var runs []*grams
+			for i := 0; i+4096 <= len(hashes); i += 4096 {
+				g := &grams{windows: hashes[i : i+4096]}
+				for _, h := range g.windows {
+					g.fours, g.twos = append(g.fours, h.Lo), append(g.twos, h.Lo)
+				}
+				runs = append(runs, g)
+			}
+			for b.Loop() {
+				for _, g := range runs {
+					_ = in.add(g) // never fails
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(hashes)), "ns/window")
+		})
+	}
+}
+
+// BenchmarkLookup asks for windows of an index of 30 million.
+func BenchmarkLookup(b *testing.B) {
+	const n = 30_000_000
+	ix := fprIndex(n)
+	present, absent := randomHashes(99, 1<<16), randomHashes(7, 1<<16)
+	for name, hashes := range map[string][]ngram.Hash{"hit": present, "miss": absent} {
+		b.Run("Window/n=3e7/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			i, found := 0, 0
+			for b.Loop() {
+				if ix.Window(hashes[i&(1<<16-1)]) {
+					found++
+				}
+				i++
+			}
+			_ = found
+		})
+		b.Run("Gate4/n=3e7/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			i, found := 0, 0
+			for b.Loop() {
+				if ix.Gate4(hashes[i&(1<<16-1)]) {
+					found++
+				}
+				i++
+			}
+			_ = found
+		})
+	}
+}
+
+// BenchmarkOpen opens an index of some 200 MB of filters.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	out := filepath.Join(dir, "x.nidx")
+	in := writeInput(b, filepath.Join(dir, "a.txt"), prose(1, 100_000))
+	if _, err := Build(context.Background(), BuildOptions{Out: out, Inputs: []string{in}, Capacity: 30_000_000}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		ix, err := Open(out)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(ix.Info().Bytes))
+		ix.Close()
+	}
+}

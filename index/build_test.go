@@ -226,3 +226,130 @@ func TestBuildFromStdin(t *testing.T) {
 		}
 	}
 }
+
+func TestStripesMakeTheSameFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := writeInput(t, filepath.Join(dir, "a.txt"), prose(5, 40_000))
+	var want []byte
+	for _, memory := range []int64{DefaultMemory, 3*perWorker + 8*chunkLen, 3*perWorker + 4*chunkLen} {
+		out := filepath.Join(dir, "x.nidx")
+		res, err := Build(context.Background(), BuildOptions{Out: out, Inputs: []string{in}, Capacity: 1_500_000, Memory: memory, Workers: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			if want = got; res.Passes != 1 {
+				t.Errorf("%d passes with enough memory", res.Passes)
+			}
+			continue
+		}
+		if res.Passes < 2 || !bytes.Equal(got, want) {
+			t.Errorf("memory %d: %d passes, equal %v", memory, res.Passes, bytes.Equal(got, want))
+		}
+	}
+	o := BuildOptions{Out: filepath.Join(dir, "y.nidx"), Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader("x"), Capacity: 1_500_000, Memory: 3*perWorker + 4*chunkLen, Workers: 3}
+	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "standard input can be read only once") {
+		t.Errorf("stdin in stripes: %v", err)
+	}
+	o.Memory = 1 << 20
+	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "too few") {
+		t.Errorf("1 MiB of memory: %v", err)
+	}
+}
+
+func TestCapacityThatIsTooSmallFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := writeInput(t, filepath.Join(dir, "a.txt"), prose(5, 20_000))
+	_, err := Build(context.Background(), BuildOptions{Out: filepath.Join(dir, "x.nidx"), Inputs: []string{in}, Capacity: 15_000})
+	if err == nil || !strings.Contains(err.Error(), "more than the capacity of 15000") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestExcludedWindows(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	public, own := prose(1, 300), prose(2, 300)
+	a := writeInput(t, filepath.Join(dir, "a.txt"), own+" "+public+" "+own)
+	x := writeInput(t, filepath.Join(dir, "public.txt"), public)
+	ix, res := mustBuild(t, BuildOptions{Inputs: []string{a}, Exclude: []string{x}})
+	for _, h := range windowsOf(t, ix.Spec(), public) {
+		if ix.Window(h) {
+			t.Fatal("an excluded window is indexed")
+		}
+	}
+	for _, h := range windowsOf(t, ix.Spec(), own) {
+		if !ix.Window(h) {
+			t.Fatal("a window is missing")
+		}
+	}
+	// The windows over the seams are no part of the public text.
+	seam := own[len(own)-30:] + " " + public[:30]
+	for _, h := range windowsOf(t, ix.Spec(), seam[strings.IndexByte(seam, ' ')+1:strings.LastIndexByte(seam, ' ')]) {
+		if !ix.Window(h) {
+			t.Fatal("a window over a seam is missing")
+		}
+	}
+	in2 := 0
+	for _, h := range gramsOf(ix.Spec(), public, 4) {
+		if ix.Gate4(h) {
+			in2++
+		}
+	}
+	if in2 > 80 {
+		t.Errorf("%d of 297 excluded 4-grams are in the gate", in2)
+	}
+	if len(res.Manifest.Exclusions) != 1 || res.Manifest.Exclusions[0].Windows != 291 || res.Manifest.NotIndexed.ExcludedWindows != 291 {
+		t.Errorf("manifest: %+v", res.Manifest)
+	}
+}
+
+// endless is a text without an end; it tells when it was read.
+type endless struct {
+	started chan struct{}
+	once    bool
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = "words without end "[i%18]
+	}
+	// The look at the beginning reads the first megabyte.
+	if !e.once {
+		e.once = true
+		close(e.started)
+	}
+	return len(p), nil
+}
+
+func TestInterruptedBuildLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := writeInput(t, filepath.Join(dir, "x.nidx"), "the old file")
+	ctx, cancel := context.WithCancel(context.Background())
+	text := &endless{started: make(chan struct{})}
+	go func() {
+		<-text.started
+		cancel()
+	}()
+	_, err := Build(ctx, BuildOptions{Out: old, Inputs: []string{corpus.Stdin}, Stdin: text})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+	if b, err := os.ReadFile(old); err != nil || string(b) != "the old file" {
+		t.Errorf("the old file is %q, %v", b, err)
+	}
+}

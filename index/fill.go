@@ -67,10 +67,11 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 	}
 	inserters := make([]*inserter, b.o.Workers)
 	for i := range inserters {
-		in := &inserter{plan: p}
-		for _, t := range stripe {
-			in.lists[t.section] = append(in.lists[t.section], newLists(t))
+		in, err := newInserter(p, stripe)
+		if err != nil {
+			return nil, err
 		}
+		defer in.close()
 		inserters[i] = in
 		ps.sinks = append(ps.sinks, in)
 	}
@@ -80,6 +81,7 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 	}
 	for _, in := range inserters {
 		in.flush()
+		in.close()
 	}
 	for _, t := range stripe {
 		if err := p.write(out, t); err != nil {

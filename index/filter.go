@@ -8,7 +8,11 @@ const golden uint64 = 0x9E3779B97F4A7C15
 // splitMix returns output j, counted from 0, of SplitMix64 seeded with x
 // (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 func splitMix(x, j uint64) uint64 {
-	x += (j + 1) * golden
+	return mix(x + (j+1)*golden)
+}
+
+// mix is the finaliser of SplitMix64.
+func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31

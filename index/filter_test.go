@@ -74,14 +74,17 @@ func fprIndex(n int) *Index {
 	if err != nil {
 		panic(err)
 	}
-	in := &inserter{plan: p}
 	targets := p.stripes(math.MaxUint64)[0]
 	for _, t := range targets {
 		if err := t.begin(1); err != nil {
 			panic(err)
 		}
-		in.lists[t.section] = append(in.lists[t.section], newLists(t))
 	}
+	in, err := newInserter(p, targets)
+	if err != nil {
+		panic(err)
+	}
+	defer in.close()
 	hashes := randomHashes(99, n)
 	g := &grams{windows: hashes}
 	for _, h := range hashes {

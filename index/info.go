@@ -35,7 +35,7 @@ type Section struct {
 	Capacity uint64  `json:"capacity,omitempty"` // distinct grams it is sized for
 	Distinct uint64  `json:"distinct,omitempty"` // grams, estimated from the fill
 	Fill     float64 `json:"fill,omitempty"`     // set bits, as a part of all
-	FPR      float64 `json:"fpr,omitempty"`      // false positive rate at that fill, fillᵏ, blocks aside
+	FPR      float64 `json:"fpr,omitempty"`      // false positive rate to expect at that fill
 }
 
 // newInfo collects what the header says.
@@ -66,8 +66,8 @@ func newInfo(h *header) Info {
 			out.Gram = int(s.gram)
 			out.Capacity = s.capacity
 			out.Fill = float64(s.ones) / float64(8*s.length)
-			out.FPR = math.Pow(out.Fill, float64(s.k))
 			out.Distinct = s.distinct()
+			out.FPR = s.fpr()
 		}
 		if s.kind == KindConfirm {
 			in.Distinct = out.Distinct
@@ -85,6 +85,23 @@ func (s section) distinct() uint64 {
 		return s.capacity
 	}
 	return uint64(math.Round(-m * math.Log1p(-float64(s.ones)/m) / float64(s.k)))
+}
+
+// fpr is the false positive rate to expect. Grams fall into blocks by chance, so
+// in a blocked filter it is the mean over blocks of a Poisson number of grams.
+func (s section) fpr() float64 {
+	m := float64(8 * s.length)
+	if s.block == 0 {
+		return math.Pow(float64(s.ones)/m, float64(s.k))
+	}
+	load := float64(s.distinct()) * blockBits / m
+	p, mean := math.Exp(-load), 0.0
+	for i := 0.0; i < 4*load+64; i++ {
+		fill := -math.Expm1(i * float64(s.k) * math.Log1p(-1.0/blockBits))
+		mean += p * math.Pow(fill, float64(s.k))
+		p *= load / (i + 1)
+	}
+	return mean
 }
 
 // Joined is several indexes that answer as one: a gram is absent only if it is

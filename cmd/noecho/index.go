@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -103,4 +106,26 @@ func humanBytes(n uint64) string {
 		}
 	}
 	return fmt.Sprintf("%d B", n)
+}
+
+// interruptible is a reader that stops waiting when the context ends: a read of
+// a terminal or a pipe cannot be called off itself.
+type interruptible struct {
+	ctx  context.Context
+	from io.Reader
+	once sync.Once
+	pipe *io.PipeReader
+}
+
+func (r *interruptible) Read(p []byte) (int, error) {
+	r.once.Do(func() {
+		pr, pw := io.Pipe()
+		r.pipe = pr
+		context.AfterFunc(r.ctx, func() { pw.CloseWithError(r.ctx.Err()) })
+		go func() {
+			_, err := io.CopyBuffer(pw, struct{ io.Reader }{r.from}, make([]byte, 256<<10))
+			pw.CloseWithError(err)
+		}()
+	})
+	return r.pipe.Read(p)
 }

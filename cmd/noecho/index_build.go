@@ -102,7 +102,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
 	}
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
-	o.Stdin, o.Builder = a.stdin, readBuildInfo().Version
+	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	o.Progress, o.Notice = new(index.Progress), notices.print
 	stop := showProgress(a.stderr, o.Progress)

@@ -107,8 +107,12 @@ func (s *scan) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{corpus.Stdin}
 	}
+	stdin := &interruptible{ctx: ctx, from: s.a.stdin}
 	for _, arg := range args {
-		inputs, skipped, err := corpus.Find([]string{arg}, s.a.stdin, s.options)
+		inputs, skipped, err := corpus.Find([]string{arg}, stdin, s.options)
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
 		if err != nil {
 			s.unscanned(err)
 			continue
@@ -178,7 +182,7 @@ func (s *scan) input(ctx context.Context, in *corpus.Input) error {
 	var bad *readError
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: not everything was scanned")
+		return errInterrupted
 	case errors.As(err, &bad):
 		s.unscanned(fmt.Errorf("%s: %w", in.Path, bad.err))
 		return nil
@@ -188,6 +192,9 @@ func (s *scan) input(ctx context.Context, in *corpus.Input) error {
 	s.total.Files++
 	return nil
 }
+
+// errInterrupted ends a scan that did not reach the end of its inputs.
+var errInterrupted = errors.New("interrupted: not everything was scanned")
 
 // readError is an error of an input, as opposed to one of the output.
 type readError struct{ err error }
