@@ -77,6 +77,7 @@ type follower struct {
 	file    *os.File // nil: not there yet
 	offset  int64
 	wake    <-chan fsnotify.Event // nil: only poll
+	missed  <-chan error          // events were lost on the way: look as well
 	poll    time.Duration
 }
 
@@ -89,7 +90,7 @@ func (f *follower) run(ctx context.Context) error {
 	if w, err := fsnotify.NewWatcher(); err == nil {
 		defer w.Close()
 		if w.Add(filepath.Dir(f.path)) == nil {
-			f.wake = w.Events
+			f.wake, f.missed = w.Events, w.Errors
 		}
 	}
 	return f.loop(ctx)
@@ -124,6 +125,7 @@ func (f *follower) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-f.wake:
+		case <-f.missed:
 		case <-ticker.C:
 		}
 	}
