@@ -467,3 +467,19 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkStream is the fastest that the server recites to one client: what
+// stands behind it must not be measured by it.
+func BenchmarkStream(b *testing.B) {
+	script := Say(strings.Repeat("word ", 1000))
+	s := serve(b, Config{Default: &script})
+	b.ReportAllocs()
+	for b.Loop() {
+		_, body, err := ask(b, s, completion, `{"model":"m","prompt":"x","stream":true}`)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(body)))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1002, "ns/message")
+}
