@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,11 +149,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 		return nil
 	}
 	lo := len(b.text)
-	if f.Form == wire.Document {
-		b.text = append(b.text, payload[f.Lo:f.Hi]...)
-	} else {
-		b.text = wire.AppendText(b.text, payload[f.Lo:f.Hi])
-	}
+	b.text = wire.AppendForm(b.text, payload[f.Lo:f.Hi], f.Form)
 	ch, err := b.channelOf(c, f, lo)
 	if err != nil || ch == nil {
 		return err
@@ -255,6 +252,9 @@ func (b *book) settle(ch *channel) {
 				ch.cut(&b.segments[i])
 			}
 		}
+		if len(ch.cuts) > 0 && b.relay.cfg.Mode == config.Block {
+			ch.frontier = math.MaxInt64 // nothing behind a block is judged, or leaves
+		}
 	}
 	b.closed = ch.det.Closed(b.closed[:0])
 	for _, f := range b.closed {
@@ -314,7 +314,7 @@ func (b *book) choice(number int32) (*choice, error) {
 			return c, nil
 		}
 	}
-	if len(b.choices) == wire.MaxChannels {
+	if len(b.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
 	c := &choice{number: number}

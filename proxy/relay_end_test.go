@@ -157,7 +157,7 @@ func TestRelayUnscannable(t *testing.T) {
 	t.Run("many channels", func(t *testing.T) {
 		t.Parallel()
 		var b strings.Builder
-		for i := range 300 {
+		for i := range 600 {
 			b.WriteString(stream(delta(0, fmt.Sprintf(`"tool_calls":[{"index":%d,"function":{"arguments":"{}"}}]`, 7*i))))
 		}
 		got := relayed(testConfig(t), b.String())

@@ -116,6 +116,20 @@ var streamCases = []struct {
 		[]string{"redacted choices.0.logprobs.content 3-33 5 words"},
 	},
 	{
+		"a character cut between tokens",
+		stream(
+			`{"choices":[{"index":0,"delta":{"content":""},"logprobs":{"content":[{"token":"\ufffd","bytes":[195]}]}}]}`,
+			`{"choices":[{"index":0,"delta":{"content":"\u00e0lpha bravo charlie delta echo"},"logprobs":{"content":[{"token":"\ufffd","bytes":[ 160 ]},{"token":"lpha bravo charlie delta echo","bytes":[108,112,104,97,32,98,114,97,118,111,32,99,104,97,114,108,105,101,32,100,101,108,116,97,32,101,99,104,111]}]}}]}`,
+			ends(0, "stop"), "[DONE]",
+		),
+		stream(
+			`{"choices":[{"index":0,"delta":{"content":""},"logprobs":null}]}`,
+			`{"choices":[{"index":0,"delta":{"content":"[redacted]"},"logprobs":null}]}`,
+			ends(0, "stop"), "[DONE]",
+		),
+		[]string{"redacted choices.0.content 0-31 5 words"},
+	},
+	{
 		"parallel tool calls, ids only once",
 		stream(
 			delta(0, `"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]`),

@@ -10,6 +10,7 @@ const (
 	Nested               // the text of a JSON string, itself JSON text
 	Document             // a JSON value: the text is its bytes
 	Raw                  // bytes outside of any JSON
+	Bytes                // a JSON array of the text's bytes; it is never cut
 )
 
 // Cut is a piece of a channel's text that must not leave: half-open byte

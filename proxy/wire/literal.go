@@ -22,6 +22,36 @@ func AppendText(dst, lit []byte) []byte {
 	}
 }
 
+// AppendForm appends the text that stands at a place in the given form.
+func AppendForm(dst, place []byte, f Form) []byte {
+	switch f {
+	case Document, Raw:
+		return append(dst, place...)
+	case Bytes:
+		return appendBytes(dst, place)
+	}
+	return AppendText(dst, place)
+}
+
+// appendBytes appends the bytes that a JSON array of numbers spells, as
+// logprobs do. What is no byte is left out.
+func appendBytes(dst, array []byte) []byte {
+	n, digits := 0, 0
+	for _, c := range array {
+		switch {
+		case c >= '0' && c <= '9' && digits < 4:
+			n = n*10 + int(c-'0')
+			digits++
+		case c == ',' || c == ']':
+			if digits > 0 && n <= 0xFF {
+				dst = append(dst, byte(n))
+			}
+			n, digits = 0, 0
+		}
+	}
+	return dst
+}
+
 // appendEscape appends the text of the escape that s begins with and returns
 // the length of the escape. Two escapes that make one rune are one.
 func appendEscape(dst, s []byte) ([]byte, int) {

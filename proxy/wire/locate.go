@@ -11,7 +11,8 @@ import (
 // Limits of one message and of the names of one answer. What passes them is
 // unscannable: an honest answer stays far below.
 const (
-	MaxChannels = 256     // text channels of an answer
+	MaxChannels = 512     // text channels of an answer
+	MaxChoices  = 256     // choices of an answer
 	maxDepth    = 64      // nested arrays and objects, the text of a Document apart
 	maxFields   = 1 << 18 // places in a whole body
 	maxStreamed = 1 << 16 // places in a message of a stream
@@ -134,7 +135,7 @@ func (l *Locator) resolve() error {
 		if f.Role != Begin {
 			continue
 		}
-		if len(l.begun) == MaxChannels {
+		if len(l.begun) == MaxChoices {
 			return tooMany("choices")
 		}
 		if l.positions == 0 && slices.Contains(l.begun, f.Choice) {

@@ -23,9 +23,7 @@ func show(payload string, fields []Field) string {
 		text := payload[f.Lo:f.Hi]
 		switch f.Role {
 		case Aside, Text, Alias, Token:
-			if f.Form != Document {
-				text = string(AppendText(nil, []byte(text)))
-			}
+			text = string(AppendForm(nil, []byte(text), f.Form))
 			fmt.Fprintf(&b, " %s", f.Name)
 		case Drop:
 			fmt.Fprintf(&b, " -> %s", f.With)
@@ -106,7 +104,7 @@ aside 0 message.context.citations.[].content q
 			Chat{},
 			SSE,
 			`{"choices":[{"index":0,"delta":{"content":"ab"},"logprobs":{"content":[{"token":"a","bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"x"}]},{"token":"b","top_logprobs":[]}],"refusal":null}}]}`,
-			"begin 0 \ntext 0 content ab\ndrop 0 -> null {\"content\":[{\"token\":\"a\",\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"x\"}]},{\"token\":\"b\",\"top_logprobs\":[]}],\"refusal\":null}\ntoken 0 logprobs.content a\ntoken 0 logprobs.content.top a\ntoken 0 logprobs.content b\n",
+			"begin 0 \ntext 0 content ab\ndrop 0 -> null {\"content\":[{\"token\":\"a\",\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"x\"}]},{\"token\":\"b\",\"top_logprobs\":[]}],\"refusal\":null}\ntoken 0 logprobs.content a\ntoken 0 logprobs.content.bytes a\ntoken 0 logprobs.content.top a\ntoken 0 logprobs.content b\n",
 		},
 		{
 			"servers' extras",
@@ -272,6 +270,9 @@ func FuzzLocate(f *testing.F) {
 				}
 				covered[f.Lo] = true
 				if f.Role == Drop || f.Role == End || f.Lo < pos {
+					continue
+				}
+				if f.Form == Bytes {
 					continue
 				}
 				c := NewCutter(nil)

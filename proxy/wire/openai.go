@@ -41,7 +41,8 @@ func envelopeRules() []Rule {
 }
 
 // logprobsRules are the places of logprobs in the shape of chat, which llama.cpp
-// and Ollama use for completions as well. Of the alternatives only the likeliest
+// and Ollama use for completions as well. Where a character is cut between two
+// tokens only their bytes tell which one. Of the alternatives only the likeliest
 // at each place can be a text; they all go with the logprobs.
 func logprobsRules() []Rule {
 	rules := []Rule{{Path: "choices[#].logprobs", Role: Drop}}
@@ -49,6 +50,7 @@ func logprobsRules() []Rule {
 		at := "choices[#].logprobs." + list + "[]."
 		rules = append(rules,
 			Rule{Path: at + "token", Role: Token, Name: "logprobs." + list},
+			Rule{Path: at + "bytes", Role: Token, Name: "logprobs." + list + ".bytes", Form: Bytes},
 			Rule{Path: at + "top_logprobs[0].token", Role: Token, Name: "logprobs." + list + ".top"},
 			Rule{Path: at + "top_logprobs[].token", Role: ignore},
 		)

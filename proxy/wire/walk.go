@@ -174,7 +174,11 @@ func (l *Locator) value(at frame) error {
 
 // container reads the start of an array or object, or all of it.
 func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind) error {
-	if role == opaque || role == Text && l.paths.rules[rule].Form == Nested {
+	form := Plain
+	if rule >= 0 {
+		form = l.paths.rules[rule].Form
+	}
+	if role == opaque || form == Nested || form == Bytes {
 		lit, err := l.dec.ReadValue()
 		if err != nil {
 			return broken(err)
@@ -183,8 +187,11 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		if role == opaque {
 			return l.dropped(at, rule, hi-len(lit), hi)
 		}
+		if form == Nested {
+			form = Document
+		}
 		return l.add(Field{
-			Role: Text, Form: Document, Choice: at.choice, Item: at.item, Rule: rule,
+			Role: role, Form: form, Choice: at.choice, Item: at.item, Rule: rule,
 			Name: l.paths.rules[rule].Name, Lo: hi - len(lit), Hi: hi,
 		})
 	}
@@ -240,7 +247,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		return nil
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
-	case rule >= 0 && role != ignore && role != Drop:
+	case rule >= 0 && role != ignore && role != Drop && l.paths.rules[rule].Form != Bytes:
 		r := &l.paths.rules[rule]
 		f.Name, f.Form, f.With = r.Name, r.Form, r.With
 		f.Path = l.paths.nodes[at.node].path
