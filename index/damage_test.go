@@ -337,3 +337,28 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestFullFilter opens an index whose filters have every bit set and whose
+// capacities are out of all proportion.
+func TestFullFilter(t *testing.T) {
+	t.Parallel()
+	b := goldenFile(t)
+	le := binary.LittleEndian
+	for i := range 4 {
+		e := b[offEntries+i*entryLen:]
+		s := parseEntry(e)
+		for at := s.offset; at < s.offset+s.length; at++ {
+			b[at] = 0xff
+		}
+		le.PutUint64(e[entCapacity:], 1<<63)
+	}
+	reseal(b)
+	ix, err := read(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	if !ix.Window(ngram.Hash{}) {
+		t.Error("a full filter says no")
+	}
+}

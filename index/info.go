@@ -94,7 +94,7 @@ func (s section) fpr() float64 {
 	if s.block == 0 {
 		return math.Pow(float64(s.ones)/m, float64(s.k))
 	}
-	load := float64(s.distinct()) * blockBits / m
+	load := min(float64(s.distinct())*blockBits/m, blockBits) // more cannot be told
 	p, mean := math.Exp(-load), 0.0
 	for i := 0.0; i < 4*load+64; i++ {
 		fill := -math.Expm1(i * float64(s.k) * math.Log1p(-1.0/blockBits))
