@@ -23,7 +23,7 @@ func newIndexCommand(a *app) *cobra.Command {
 		Long: `An index is one file of hashes made from the files a model was trained on. It
 holds no text. The proxy and the scanner ask it whether ten words in a row stand
 in the training data.`,
-		Args: cobra.NoArgs,
+		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexVerifyCommand(a))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -10,6 +12,8 @@ func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "noecho",
 		Short:         "Stop a model from repeating its training data",
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{
@@ -28,4 +32,18 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newTailCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	return root
+}
+
+// knownCommand is the argument check of a command that only has subcommands: a
+// name that is none of them is a wrong command line, not a failure.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	cmd.SuggestionsMinimumDistance = max(2, cmd.SuggestionsMinimumDistance)
+	if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+		hint = "; did you mean " + strings.Join(s, " or ") + "?"
+	}
+	return usageError("%s has no command %q%s (see %s --help)", cmd.CommandPath(), args[0], hint, cmd.CommandPath())
 }
