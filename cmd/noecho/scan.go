@@ -340,5 +340,5 @@ func scanKind(k detect.Kind) string {
 	return "verbatim"
 }
 
-// The spec of the set decides how words are made.
+// spec is how the indexes make words.
 func (s *scan) spec() ngram.Spec { return s.set.Spec() }
