@@ -439,6 +439,38 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// gatePanicSet panics at the first question, which is about the prompt.
+type gatePanicSet struct{ detect.Set }
+
+func (gatePanicSet) Gate2(ngram.Hash) bool  { panic("gate") }
+func (gatePanicSet) Gate4(ngram.Hash) bool  { panic("gate") }
+func (gatePanicSet) Window(ngram.Hash) bool { panic("gate") }
+
+// TestPanicsKeepNothing: what a failed request held is given back.
+func TestPanicsKeepNothing(t *testing.T) {
+	t.Parallel()
+	cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what?")).URL())
+	cfg.Limits.Streams = 1
+	open := secretOpen(t)
+	b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
+		x, err := open(files)
+		x.Set = gatePanicSet{x.Set}
+		return x, err
+	}})
+	ask := `{"stream":true,"messages":[{"role":"user","content":"a prompt of more than five words"}]}`
+	for range 5 {
+		if status, _, text, err := b.do("POST", chatPath, ask); err == nil && status != 400 {
+			t.Errorf("%d %q %v", status, text, err)
+		}
+		if status, _, _, err := b.do("GET", "/v1/models", ""); err != nil || status != 200 {
+			t.Errorf("models: %d %v", status, err)
+		}
+	}
+	if n := b.metric("noecho_requests_in_flight", ""); n != 0 {
+		t.Errorf("%d requests in flight", n)
+	}
+}
+
 // TestObserveIsLive: in observe mode an unstreamed answer is passed on as it
 // comes.
 func TestObserveIsLive(t *testing.T) {

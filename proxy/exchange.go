@@ -39,6 +39,7 @@ type exchange struct {
 	counts relayCounts
 	ending ending
 	status int
+	up     *upstreamBody // nil before there is one
 	watch  *watcher
 	timer  *time.Timer
 	closed bool
@@ -193,6 +194,9 @@ func (e *exchange) finish() {
 	}
 	if e.watch != nil {
 		e.watch.stop()
+	}
+	if e.up != nil {
+		e.up.close() // after a panic nobody else has
 	}
 	e.cancel(errFinished)
 	e.alerts.Close()

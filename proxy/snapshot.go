@@ -182,6 +182,11 @@ func fixedChanges(old, now *config.Config) []string {
 		{"limits.header", old.Limits.Header != now.Limits.Header},
 		{"limits.request", old.Limits.Request != now.Limits.Request},
 		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},
+		{"limits.header_time", old.Limits.HeaderTime != now.Limits.HeaderTime},
+		{"limits.request_time", old.Limits.RequestTime != now.Limits.RequestTime},
+		{"limits.caller_idle", old.Limits.CallerIdle != now.Limits.CallerIdle},
+		{"limits.caller_stall", old.Limits.CallerStall != now.Limits.CallerStall},
+		{"limits.drain", old.Limits.Drain != now.Limits.Drain},
 	} {
 		if k.changed {
 			keys = append(keys, k.name)

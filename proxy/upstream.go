@@ -216,6 +216,7 @@ func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp
 	}
 	conn.used = true
 	body := &upstreamBody{ex: ex, resp: resp, conn: conn}
+	ex.up = body
 	body.keep = func() { u.pool.ReleaseConn(cc) }
 	body.drop = func() { u.pool.CloseConn(cc) }
 	if err := ex.attach(conn); err != nil {

@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"noecho/bench/fakellm"
+	"noecho/proxy/config"
+)
+
+// resident is the memory of this process, in bytes.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("needs /proc/self/statm")
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(statm), &size, &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// TestGiantAnswer: a streamed answer of 100 MB without a space takes no more
+// memory than one of 1 MB. It is not parallel, so that nothing else allocates
+// meanwhile.
+func TestGiantAnswer(t *testing.T) {
+	const mega = 1 << 20
+	sizes := map[config.Mode]int64{config.Redact: 100 * mega, config.Block: 8 * mega, config.Observe: 8 * mega}
+	if testing.Short() || raced {
+		sizes[config.Redact] = 8 * mega
+	}
+	llm := fakellm.Config{Models: map[string]fakellm.Script{}}
+	for name, n := range map[string]int64{"small": mega, "large": sizes[config.Block], "giant": sizes[config.Redact]} {
+		s := fakellm.Say("")
+		s.Giant = n
+		llm.Models[name] = s
+	}
+	url := recite(t, llm).URL()
+	for mode, size := range sizes {
+		cfg := bedConfig(t, url)
+		cfg.Mode = mode
+		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+		read := func(model string) (int64, int64) {
+			ask := fmt.Sprintf(`{"model":%q,"stream":true,"messages":[{"role":"user","content":"hi"}]}`, model)
+			resp, err := b.client.Post("http://"+b.data+chatPath, "application/json", strings.NewReader(ask))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			n, err := io.Copy(io.Discard, resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n, resident(t)
+		}
+		_, small := read("small")
+		model := "large"
+		if mode == config.Redact {
+			model = "giant"
+		}
+		n, large := read(model)
+		if large > small+8*mega {
+			t.Errorf("%s: %d KiB resident after %d MB, %d KiB after 1 MB", mode, large>>10, size>>20, small>>10)
+		}
+		if mode == config.Observe && n < size {
+			t.Errorf("%s: %d bytes arrived of %d", mode, n, size)
+		}
+		t.Logf("%s: %d KiB resident after 1 MB, %d KiB after %d MB; %d bytes arrived", mode, small>>10, large>>10, size>>20, n)
+		b.stop()
+	}
+}
+
+// certificate makes a self-signed certificate for 127.0.0.1.
+func certificate(t *testing.T) (tls.Certificate, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "model"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// TestTLSUpstream: the upstream must prove its name to the authorities that the
+// configuration trusts, and connections are used again.
+func TestTLSUpstream(t *testing.T) {
+	t.Parallel()
+	cert, ca := certificate(t)
+	_, otherCA := certificate(t)
+	conns := make(chan net.Conn, 100)
+	up := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }))
+	up.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	up.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			conns <- c
+		}
+	}
+	up.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	up.StartTLS()
+	t.Cleanup(up.Close)
+	for _, tt := range []struct {
+		name, url string
+		pem       []byte
+		status    int
+	}{
+		{"right authority", up.URL, ca, 200},
+		{"other authority", up.URL, otherCA, 502},
+		{"system's authorities", up.URL, nil, 502},
+		{"other name", strings.Replace(up.URL, "127.0.0.1", "localhost", 1), ca, 502},
+		{"plain to a TLS port", strings.Replace(up.URL, "https", "http", 1), ca, 400},
+	} {
+		cfg := bedConfig(t, tt.url)
+		if tt.pem != nil {
+			cfg.Upstream.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+			if err := os.WriteFile(cfg.Upstream.CAFile, tt.pem, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := newBed(t, Options{Config: cfg})
+		for len(conns) > 0 {
+			<-conns
+		}
+		for range 3 {
+			if status, _, text, err := b.do("GET", "/v1/models", ""); err != nil || status != tt.status {
+				t.Errorf("%s: %d %q %v, want %d", tt.name, status, text, err, tt.status)
+			}
+		}
+		if tt.status == 200 && len(conns) != 1 {
+			t.Errorf("%s: %d connections for 3 requests", tt.name, len(conns))
+		}
+	}
+	bad := bedConfig(t, up.URL)
+	bad.Upstream.CAFile = filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(bad.Upstream.CAFile, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(bad, secretOpen(t)); err == nil || !strings.Contains(err.Error(), "holds no PEM certificate") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPromptCache: a message is scanned once, and never found by the key of
+// another text, another generation or another process.
+func TestPromptCache(t *testing.T) {
+	t.Parallel()
+	c, err := newPromptCache(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	other, err := newPromptCache(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	one := &snapshot{generation: 1, indexes: Indexes{Set: noSet{}, Spec: testSpec(t)}}
+	two := &snapshot{generation: 2, indexes: one.indexes}
+	text := []byte("a message that every turn sends again")
+	first := c.message(one, text)
+	c.store.Wait()
+	if c.message(one, bytes.Clone(text)) != first {
+		t.Error("scanned twice")
+	}
+	if c.message(two, text) == first || c.message(one, text[1:]) == first {
+		t.Error("found under another key")
+	}
+	if c.digest(1, text) == other.digest(1, text) {
+		t.Error("two processes share a key")
+	}
+	if other.message(one, text) == other.message(one, text) {
+		t.Error("kept although the size is 0")
+	}
+}
