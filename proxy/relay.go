@@ -118,6 +118,9 @@ func newRelay(cfg relayConfig) *relay {
 		}
 		return c
 	}, cfg.Mask)
+	if cfg.Mode == config.Block {
+		r.cfg.Detect.Scope = detect.First // the answer ends there, however it was cut
+	}
 	r.book.open(r)
 	return r
 }
