@@ -220,6 +220,9 @@ func (f *forwarded) fail() {}
 
 // close implements [source].
 func (f *forwarded) close() {
+	if f.ex.route.family != nil { // it should have been scanned
+		f.ex.reportUnscanned(relayCounts{Passed: f.ex.counts.Passed})
+	}
 	f.body.close()
 	f.ex.srv.buffers.Put(&f.buf)
 }
@@ -261,12 +264,6 @@ func (o *overheard) judge() {
 	o.ex.counts.Passed -= int64(len(o.heard))
 	o.ex.settle(c)
 	o.heard = nil
-}
-
-// close implements [source].
-func (o *overheard) close() {
-	o.ex.reportUnscanned(relayCounts{Passed: o.ex.counts.Passed})
-	o.forwarded.close()
 }
 
 // observedStream is a streamed answer in observe mode. If judging fails the

@@ -149,7 +149,7 @@ func (e *exchange) settle(c relayCounts) {
 // reportUnscanned reports what a relay could not scan.
 func (e *exchange) reportUnscanned(c relayCounts) {
 	if c.Passed > 0 {
-		e.unscanned(alert.Passed, "could not be scanned, passed on as the route says", c.Passed)
+		e.unscanned(alert.Passed, "could not be scanned, passed on as route or mode says", c.Passed)
 	}
 	if e.ending == endingRefused {
 		e.unscanned(alert.Refused, "could not be scanned", c.Refused)

@@ -187,6 +187,29 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
+// TestExpect: whoever asks before sending a body is told before.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "ok") })
+	cfg := bedConfig(t, up.url())
+	cfg.Limits.Request = 1 << 10
+	b := newBed(t, Options{Config: cfg})
+	f := func(target, length, body, want string) {
+		t.Helper()
+		answer := b.raw("POST " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: " + length + "\r\n\r\n" + body)
+		if !strings.HasPrefix(answer, want) {
+			t.Errorf("%s: %q, want %q", target, answer, want)
+		}
+	}
+	f("/v1/embeddings", "2", "{}", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+	f("/slots", "2", "", "HTTP/1.1 404 ")
+	f("//v1/embeddings", "2", "", "HTTP/1.1 400 ")
+	f("/v1/embeddings", "2000", "", "HTTP/1.1 413 ")
+	if got := wait(t, up.requests, "request"); strings.Contains(got, "Expect") || !strings.HasSuffix(got, "{}") {
+		t.Errorf("upstream got %q", got)
+	}
+}
+
 func TestRequestRebuilt(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })

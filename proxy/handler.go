@@ -66,6 +66,27 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
+// expect answers a caller that asks before it sends its body: what would be
+// refused for its head is refused before. Such an answer has no body of ours.
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	snap := s.acquire()
+	defer snap.release()
+	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
+	why := refusal{status: fasthttp.StatusContinue}
+	switch {
+	case guard(&ctx.Request.Header) != "":
+		why = refuseGuard("")
+	case snap.routes.find(string(ctx.Method()), path) == nil:
+		why = refuseRoute
+	case int64(ctx.Request.Header.ContentLength()) > snap.cfg.Limits.Request:
+		why = refuseTooLarge
+	default:
+		return why.status
+	}
+	s.metrics.refused(why)
+	return why.status
+}
+
 // turnAway refuses a request before it has become an exchange.
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
 	s.metrics.refused(r)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/detect"
 )
 
 // maxModels bounds the values of the label model, which callers choose.
@@ -103,7 +104,7 @@ func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() 
 
 func (m *metrics) finding(f finding) {
 	kind := "verbatim"
-	if f.Finding.Kind != 1 {
+	if f.Finding.Kind == detect.Stuffing {
 		kind = "stuffing"
 	}
 	m.findings.WithLabelValues(kind, f.Action.String()).Inc()

@@ -33,7 +33,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	names, err := codings(resp.Header.ContentEncoding())
 	if err != nil {
 		if ex.lenient() {
-			return s.forwardUnscanned(ctx, ex, resp, up)
+			return s.forward(ctx, ex, resp, up)
 		}
 		up.close()
 		ex.refuse(ctx, refuseUnscannable)
@@ -124,17 +124,11 @@ func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
 	ctx.Response.Header.Set("X-Should-Retry", "false")
 }
 
-// forward passes on an answer of a route that is not scanned.
+// forward passes on an answer that is not scanned, coded as it came.
 func (s *Server) forward(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
 	copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
 	ex.ending = endingForwarded
 	return s.send(ctx, ex, &forwarded{ex: ex, in: up, body: up, buf: s.buffer()})
-}
-
-// forwardUnscanned passes on an answer that should have been scanned.
-func (s *Server) forwardUnscanned(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
-	ex.unscanned(alert.Passed, errCoding.Error(), int64(max(resp.Header.ContentLength(), 0)))
-	return s.forward(ctx, ex, resp, up)
 }
 
 // send hands a source to the caller's connection; it then owns ex. The length

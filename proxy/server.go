@@ -121,9 +121,10 @@ func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 // newFront returns the HTTP server of the data port.
 func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:      s.handle,
-		ConnState:    noteState,
-		ErrorHandler: s.refuseUnread,
+		Handler:       s.handle,
+		ConnState:     noteState,
+		ErrorHandler:  s.refuseUnread,
+		ExpectHandler: s.expect,
 		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
 			return fasthttp.RequestConfig{ReadTimeout: limits.RequestTime}
 		},

@@ -495,6 +495,58 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestConnectionsLimit(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "ok") })
+	cfg := bedConfig(t, up.url())
+	cfg.Limits.Connections = 1
+	b := newBed(t, Options{Config: cfg})
+	first := b.dial()
+	defer func() { _ = first.Close() }()
+	_, _ = io.WriteString(first, "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
+	if line, err := bufio.NewReader(first).ReadString('\n'); err != nil || !strings.Contains(line, " 200 ") {
+		t.Fatalf("%q %v", line, err)
+	}
+	if answer := b.raw(""); !strings.HasPrefix(answer, "HTTP/1.1 503 ") {
+		t.Errorf("%q", answer)
+	}
+}
+
+// TestHeldLimit: a run that is stretched beyond what may be held is withheld.
+func TestHeldLimit(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(secret)
+	said := "So: " + strings.Join(words[:4], " ") + strings.Repeat(" ", 4<<10) + "end of it"
+	cfg := bedConfig(t, recite(t, says(said)).URL())
+	cfg.Limits.Held = 1 << 10
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	if _, _, text, err := b.do("POST", chatPath, askStream); err != nil || strings.Contains(chatText(t, text), words[1]) {
+		t.Errorf("%q %v", chatText(t, text), err)
+	}
+	b.stop()
+	if lines := b.alertLines("finding"); len(lines) == 0 || lines[0]["kind"] != "stuffing" {
+		t.Errorf("alerts %v", b.alerts.String())
+	}
+}
+
+// TestUpstreamIdle: an unused upstream connection is closed.
+func TestUpstreamIdle(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		c.whole(200, "text/plain", "ok")
+		c.waitClosed()
+		close(closed)
+	})
+	cfg := bedConfig(t, up.url())
+	cfg.Limits.UpstreamIdle = time.Millisecond
+	b := newBed(t, Options{Config: cfg})
+	if status, _, _, err := b.do("GET", "/v1/models", ""); err != nil || status != 200 {
+		t.Errorf("%d %v", status, err)
+	}
+	wait(t, closed, "the idle connection to be closed")
+}
+
 // TestCallerStall: a caller that does not read is given up, and its upstream
 // with it.
 func TestCallerStall(t *testing.T) {
