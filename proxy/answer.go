@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"noecho/proxy/config"
 )
@@ -85,6 +86,9 @@ func (b *body) advance() {
 		}
 	}()
 	b.piece, b.err = b.src.next()
+	if len(b.piece) > 0 && b.ex.answered.IsZero() {
+		b.ex.answered = time.Now()
+	}
 }
 
 // CloseWithError ends the exchange; fasthttp calls it when the body has been

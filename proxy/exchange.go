@@ -25,11 +25,12 @@ var (
 //
 // One goroutine at a time owns it; only cancel may be called from others.
 type exchange struct {
-	srv     *Server
-	snap    *snapshot
-	route   *route
-	mode    config.Mode
-	started time.Time
+	srv      *Server
+	snap     *snapshot
+	route    *route
+	mode     config.Mode
+	started  time.Time
+	answered time.Time // when the first byte of the answer's body was ready
 
 	// What alerts say about the request.
 	path, requestID, client, principal, model string

@@ -27,15 +27,17 @@ type metrics struct {
 	requests       *prometheus.CounterVec
 	refusals       *prometheus.CounterVec
 	duration       *prometheus.HistogramVec
+	firstByte      *prometheus.HistogramVec
 	findings       *prometheus.CounterVec
 	bytes          *prometheus.CounterVec
 	upstreamErrors *prometheus.CounterVec
 	clientGone     prometheus.Counter
 	panics         prometheus.Counter
 	generation     prometheus.Gauge
-	indexWindows   *prometheus.GaugeVec
+	indexEntries   *prometheus.GaugeVec
 	indexBytes     *prometheus.GaugeVec
 	indexFill      *prometheus.GaugeVec
+	indexFPR       *prometheus.GaugeVec
 	reloadOK       prometheus.Gauge
 	reloadTime     prometheus.Gauge
 	reloads        *prometheus.CounterVec
@@ -66,19 +68,24 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
 	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")
-	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "noecho", Name: "request_duration_seconds", Help: "Time from a request's arrival to the last byte of its answer.",
-		Buckets: []float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
-	}, []string{"route"})
+	histogram := func(name, help string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "noecho", Name: name, Help: help, Buckets: []float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+		}, []string{"route"})
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.duration = histogram("request_duration_seconds", "Time from a request's arrival to the last byte of its answer.")
+	m.firstByte = histogram("time_to_first_byte_seconds", "Time from a request's arrival to the first byte of its answer's body.")
 	m.generation = gauge("index_generation", "Counts the configurations put in force, the first one included.").WithLabelValues()
-	m.indexWindows = gauge("index_windows", "Distinct windows of an index.", "index")
+	m.indexEntries = gauge("index_entries", "Distinct windows of an index.", "index")
 	m.indexBytes = gauge("index_bytes", "Size of an index file.", "index")
 	m.indexFill = gauge("index_fill_ratio", "Set bits of an index's WINDOWS filter, 0 to 1.", "index")
+	m.indexFPR = gauge("index_estimated_fpr", "Chance that a window counts as indexed although it is not.", "index")
 	m.reloadOK = gauge("config_last_reload_successful", "1 if the last reload was put in force, else 0.").WithLabelValues()
 	m.reloadTime = gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last put in force.").WithLabelValues()
 	gauge("build_info", "The version that runs; always 1.", "version").WithLabelValues(build).Set(1)
 	m.registry.MustRegister(
-		m.duration,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "noecho", Name: "requests_in_flight", Help: "Requests being answered."},
 			func() float64 { return float64(inFlight()) }),
 		&alertCollector{alerts},
@@ -92,6 +99,9 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 func (m *metrics) exchange(e *exchange) {
 	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.ending.String()).Inc()
 	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
+	if !e.answered.IsZero() {
+		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
+	}
 	if e.route.family == nil {
 		return
 	}
@@ -115,13 +125,14 @@ func (m *metrics) snapshot(s *snapshot) {
 	m.generation.Set(float64(s.generation))
 	m.reloadOK.Set(1)
 	m.reloadTime.SetToCurrentTime()
-	m.indexWindows.Reset()
-	m.indexBytes.Reset()
-	m.indexFill.Reset()
+	for _, g := range [...]*prometheus.GaugeVec{m.indexEntries, m.indexBytes, m.indexFill, m.indexFPR} {
+		g.Reset()
+	}
 	for _, f := range s.indexes.Files {
-		m.indexWindows.WithLabelValues(f.BuildID).Set(float64(f.Windows))
+		m.indexEntries.WithLabelValues(f.BuildID).Set(float64(f.Windows))
 		m.indexBytes.WithLabelValues(f.BuildID).Set(float64(f.Bytes))
 		m.indexFill.WithLabelValues(f.BuildID).Set(f.Fill)
+		m.indexFPR.WithLabelValues(f.BuildID).Set(f.FPR)
 	}
 }
 

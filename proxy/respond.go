@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -107,6 +108,7 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 	if err != nil {
 		s.withhold(ctx, ex, status)
 	}
+	ex.answered = time.Now()
 	ctx.Response.SetBodyRaw(out)
 	return false
 }

@@ -28,6 +28,7 @@ type IndexInfo struct {
 	Windows uint64
 	Bytes   int64
 	Fill    float64 // of the WINDOWS filter, 0 to 1
+	FPR     float64 // chance that a window is taken for an indexed one
 }
 
 // snapshot is everything a request is judged by: configuration, routes,

@@ -155,9 +155,14 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 		open = append(open, ix)
 		info := ix.Info()
 		entry := proxy.IndexInfo{Path: f.Path, BuildID: info.BuildID, Windows: info.Distinct, Bytes: int64(min(info.Bytes, 1<<62))}
+		entry.FPR = 1
 		for _, s := range info.Sections {
-			if s.Name == "WINDOWS" {
+			switch s.Name {
+			case "WINDOWS":
 				entry.Fill = s.Fill
+				entry.FPR *= s.FPR
+			case "CONFIRM": // a window counts only if both say so
+				entry.FPR *= s.FPR
 			}
 		}
 		out.Files = append(out.Files, entry)
