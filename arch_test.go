@@ -59,6 +59,7 @@ var house = []floor{
 	},
 	{pkg: "bench/fakellm"},
 	{pkg: "bench/fakellm/cmd/fakellm", ours: []string{"bench/fakellm"}},
+	{pkg: "bench/heldout", ours: []string{"index", "index/corpus", "ngram", "proxy/detect"}},
 	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
