@@ -81,32 +81,46 @@ func isSpace(r rune) bool {
 
 // asciiClass sorts bytes for the fast path. Zero is: take the slow path.
 const (
-	asciiSlow   uint8 = iota
-	asciiLetter       // small letter
-	asciiUpper        // capital letter
+	asciiSlow uint8 = iota
+	asciiLetter
 	asciiDigit
+	asciiQuote  // apostrophe: nothing inside a word
 	asciiSep    // ends a word and a line start
 	asciiMarker // ends a word, a line start persists: blanks and > - * + | #
 	asciiLine   // ends a word and a line
 )
 
 // asciiTable is the class of every byte. Backslash, ampersand, less-than,
-// apostrophe, control characters and all non-ASCII bytes are slow.
+// control characters and all non-ASCII bytes are slow.
 var asciiTable = func() (t [256]uint8) {
 	for c := range t {
 		switch {
-		case c >= 'a' && c <= 'z':
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 			t[c] = asciiLetter
-		case c >= 'A' && c <= 'Z':
-			t[c] = asciiUpper
 		case c >= '0' && c <= '9':
 			t[c] = asciiDigit
+		case c == '\'':
+			t[c] = asciiQuote
 		case c == '\n' || c == '\r':
 			t[c] = asciiLine
 		case c == ' ' || c == '\t' || c == '>' || c == '-' || c == '*' || c == '+' || c == '|' || c == '#':
 			t[c] = asciiMarker
-		case c > ' ' && c < 0x7f && c != '\\' && c != '&' && c != '<' && c != '\'':
+		case c > ' ' && c < 0x7f && c != '\\' && c != '&' && c != '<':
 			t[c] = asciiSep
+		}
+	}
+	return t
+}()
+
+// asciiFold is the small letter or digit of every ASCII letter or digit, zero
+// for every other byte.
+var asciiFold = func() (t [256]byte) {
+	for c := range t {
+		switch asciiTable[c] {
+		case asciiLetter:
+			t[c] = byte(c) | 0x20
+		case asciiDigit:
+			t[c] = byte(c)
 		}
 	}
 	return t

@@ -76,10 +76,25 @@ func (xxh64Suite) Sum(word []byte) uint64 {
 		_, _ = d.Write(word) // a Digest never fails
 		return d.Sum64()
 	}
+	if cap(word) >= 16 {
+		// What lies behind the word is masked away: cheaper than a copy.
+		w, m := word[:16], &padding[len(word)]
+		return xxh64Block16(binary.LittleEndian.Uint64(w[:8])&m[0], binary.LittleEndian.Uint64(w[8:])&m[1])
+	}
 	var block [16]byte
 	copy(block[:], word)
 	return xxh64Block16(binary.LittleEndian.Uint64(block[:8]), binary.LittleEndian.Uint64(block[8:]))
 }
+
+// padding[n] masks all but the first n bytes of a block.
+var padding = func() (m [17][2]uint64) {
+	for n := range m {
+		for i := range n {
+			m[n][i/8] |= 0xff << (8 * (i % 8))
+		}
+	}
+	return m
+}()
 
 // xxh64Block16 is XXH64 of the 16 bytes a, b (little endian) under xxh64Seed.
 func xxh64Block16(a, b uint64) uint64 {

@@ -24,8 +24,16 @@ func TestXXH64IsXXHash(t *testing.T) {
 		}
 		d := xxhash.NewWithSeed(xxh64Seed)
 		_, _ = d.Write(padded)
-		if got, want := (xxh64Suite{}).Sum(w), d.Sum64(); got != want {
-			t.Fatalf("%d bytes: got %#x, want %#x", n, got, want)
+		want := d.Sum64()
+		longer := make([]byte, n+32) // what lies behind a word does not matter
+		for i := range longer {
+			longer[i] = 0xA5
+		}
+		copy(longer, w)
+		for _, word := range [][]byte{w[:n:n], longer[:n]} {
+			if got := (xxh64Suite{}).Sum(word); got != want {
+				t.Fatalf("%d bytes: got %#x, want %#x", n, got, want)
+			}
 		}
 	}
 }

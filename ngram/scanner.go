@@ -114,31 +114,22 @@ func (s *Scanner) idle() bool {
 func (s *Scanner) fast(p []byte) int {
 	i := 0
 	for i < len(p) {
-		c := p[i]
-		switch asciiTable[c] {
-		case asciiLetter, asciiUpper:
+		class := asciiTable[p[i]]
+		if class == asciiLetter || class == asciiDigit && !s.mark.lineStart {
 			i += s.fastWord(p[i:], s.offset+int64(i))
-		case asciiDigit:
-			if s.mark.lineStart {
-				s.offset += int64(i)
-				return i
-			}
-			i += s.fastWord(p[i:], s.offset+int64(i))
-		case asciiSep:
-			s.endWord()
-			s.mark.lineStart = false
-			i++
-		case asciiMarker:
-			s.endWord()
-			i++
-		case asciiLine:
-			s.endWord()
-			s.mark.lineStart = true
-			i++
-		default:
-			s.offset += int64(i)
-			return i
+			continue
 		}
+		if class <= asciiDigit {
+			break
+		}
+		if class != asciiQuote {
+			s.endWord()
+		}
+		// A marker keeps the line start it stands at.
+		if class != asciiMarker {
+			s.mark.lineStart = class == asciiLine
+		}
+		i++
 	}
 	s.offset += int64(i)
 	return i
@@ -153,17 +144,13 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 	if !s.word.open {
 		s.startWord(lo, WordWeight)
 	}
-	n := s.word.n
-	for i, c := range p {
-		switch asciiTable[c] {
-		case asciiLetter, asciiDigit:
-		case asciiUpper:
-			c |= 0x20
-		default:
-			s.word.n, s.word.span.Hi = n, lo+int64(i)
-			return i
+	n, i := s.word.n, 0
+	for ; i < len(p); i++ {
+		c := asciiFold[p[i]]
+		if c == 0 {
+			break
 		}
-		if n == MaxWordBytes {
+		if n >= MaxWordBytes {
 			s.word.n, s.word.span.Hi = n, lo+int64(i)
 			s.endWord()
 			s.startWord(lo+int64(i), WordWeight)
@@ -172,6 +159,6 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 		s.normal[n] = c
 		n++
 	}
-	s.word.n, s.word.span.Hi = n, lo+int64(len(p))
-	return len(p)
+	s.word.n, s.word.span.Hi = n, lo+int64(i)
+	return i
 }

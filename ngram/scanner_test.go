@@ -189,6 +189,15 @@ func checkScan(t interface{ Fatalf(string, ...any) }, text string, cut int) {
 		}
 		frontier = sc.Frontier()
 	}
+	// The fast path is the slow one, only faster.
+	slow := NewScanner(s)
+	for _, c := range []byte(text) {
+		slow.decode(c)
+		slow.offset++
+	}
+	if plain := slow.Finish(slow.dst); !slices.Equal(plain, want) {
+		t.Fatalf("%q without the fast path:\n got %v\nwant %v", text, plain, want)
+	}
 	if peeked := sc.Peek(slices.Clone(got)); !slices.Equal(peeked, want) {
 		t.Fatalf("%q: peek at the end: got %v, want %v", text, peeked, want)
 	}
