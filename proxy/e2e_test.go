@@ -117,9 +117,14 @@ func (b *bed) alertLines(kind string) []map[string]any {
 	return out
 }
 
-// metric sums the values of a metric whose labels match.
+// metric sums the values of a metric whose labels match. A caller sees the end
+// of an answer a moment before the books are closed; one more request on the
+// same connection comes after that.
 func (b *bed) metric(name, labels string) int {
 	b.t.Helper()
+	if status, _, _, err := b.do("GET", "/unlisted", ""); err != nil || status != 404 {
+		b.t.Fatalf("%d %v", status, err)
+	}
 	_, text := b.ask("GET", "/metrics")
 	re := regexp.MustCompile(`(?m)^` + name + labels + ` (\S+)$`)
 	sum := 0.0
@@ -342,6 +347,69 @@ func TestUpstreamErrors(t *testing.T) {
 		if err != nil || status != 500 || strings.Contains(text, "bravo charlie") {
 			t.Errorf("%q: %d %q %v", body, status, text, err)
 		}
+	}
+}
+
+// TestBytesAddUp (G6): wherever an answer breaks off, what was received is
+// scanned, passed or refused, to the byte.
+func TestBytesAddUp(t *testing.T) {
+	t.Parallel()
+	var body strings.Builder
+	for _, word := range strings.Fields("So it goes: " + secret + ". The end.") {
+		fmt.Fprintf(&body, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s \"}}]}\n\n", word)
+	}
+	answer := body.String()
+	cuts := make(chan int, 1)
+	up := newScripted(t, func(c *scene) {
+		cut := <-cuts
+		c.say(headSSE)
+		if c.over = cut < len(answer); cut > 0 {
+			c.chunk(answer[:cut])
+		}
+		if !c.over {
+			c.say(endChunked)
+		}
+	})
+	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		cfg := bedConfig(t, up.url())
+		cfg.Mode = mode
+		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+		sum := 0
+		for cut := 0; cut <= len(answer); cut += 13 {
+			cuts <- cut
+			_, _, _, _ = b.do("POST", chatPath, askStream)
+			sum += cut
+			if got := b.metric("noecho_body_bytes_total", `{fate="\w+"}`); got != sum {
+				t.Fatalf("%s cut at %d: %d bytes accounted for, %d received", mode, cut, got, sum)
+			}
+		}
+	}
+}
+
+// TestHeadLeavesAtOnce: head and text-free messages of a stream do not wait
+// for text.
+func TestHeadLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		c.say(headSSE)
+		<-next
+		c.chunk(`data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}` + "\n\n")
+		<-next
+		c.chunk("data: [DONE]\n\n")
+		c.say(endChunked)
+	})
+	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: secretOpen(t)})
+	resp := b.open()
+	defer func() { _ = resp.Body.Close() }()
+	next <- struct{}{}
+	in := bufio.NewReader(resp.Body)
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "assistant") {
+		t.Errorf("%q %v", line, err)
+	}
+	next <- struct{}{}
+	if rest, err := io.ReadAll(in); err != nil || !strings.Contains(string(rest), "[DONE]") {
+		t.Errorf("%q %v", rest, err)
 	}
 }
 

@@ -68,7 +68,13 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 
 // expect answers a caller that asks before it sends its body: what would be
 // refused for its head is refused before. Such an answer has no body of ours.
-func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.panicked(r, debug.Stack())
+			status = refuseInternal.status
+		}
+	}()
 	snap := s.acquire()
 	defer snap.release()
 	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")

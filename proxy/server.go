@@ -15,7 +15,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,28 +170,33 @@ func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience
 	select {
 	case <-s.idle:
 	case <-timer.C:
-		s.mu.Lock()
-		survivors := make([]*exchange, 0, len(s.active))
-		for e := range s.active {
-			survivors = append(survivors, e)
-		}
-		s.mu.Unlock()
-		s.log.Warn("drain time is over, ending answers", "answers", len(survivors))
-		for _, e := range survivors {
-			e.cancel(errDraining)
-		}
-		timer.Reset(lastWords)
-		select {
-		case <-s.idle:
-		case <-timer.C:
-		}
+		s.cutSurvivors()
 	}
-	callers.abortAll()
-	<-ended
+	// fasthttp closes each connection after its answer. Only what hangs is
+	// reset: that would take unsent bytes away from a slow caller.
+	timer.Reset(lastWords)
+	select {
+	case <-ended:
+	case <-timer.C:
+		callers.abortAll()
+		<-ended
+	}
 }
 
-// lastWords is how long answers that were cut by a drain may take to say so.
-const lastWords = 2 * time.Second
+// cutSurvivors ends the answers that a drain cannot wait for any longer.
+func (s *Server) cutSurvivors() {
+	s.mu.Lock()
+	survivors := slices.Collect(maps.Keys(s.active))
+	s.mu.Unlock()
+	s.log.Warn("drain time is over, ending answers", "answers", len(survivors))
+	for _, e := range survivors {
+		e.cancel(errDraining)
+	}
+}
+
+// lastWords is how long callers may take to fetch the end of their answer once
+// nothing is in flight any more.
+const lastWords = 3 * time.Second
 
 // closeIdle says that a draining server has nothing more to do. The caller
 // holds mu.
