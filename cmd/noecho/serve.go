@@ -40,8 +40,8 @@ everything else is refused. With one, flags win over NOECHO_ variables, these
 over the file, and the file over the defaults.
 
 SIGHUP reads configuration and indexes again; if anything in them is wrong the
-running ones stay. SIGTERM stops taking connections, lets answers in flight end
-and then exits.`,
+running ones stay. SIGTERM and Ctrl-C stop taking connections, let answers in
+flight end and then exit; a second Ctrl-C does not wait.`,
 		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
   noecho serve --index a.nidx --index b.nidx --upstream https://api.example.com --mode observe
   noecho serve --config /etc/noecho/config.yaml`,
@@ -109,6 +109,13 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 	}
 	ended := make(chan struct{})
 	defer close(ended)
+	go func() { // a second Ctrl-C does not wait for answers in flight
+		select {
+		case <-ctx.Done():
+			signal.Reset(os.Interrupt)
+		case <-ended:
+		}
+	}()
 	go func() {
 		for {
 			select {
