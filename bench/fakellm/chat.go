@@ -245,38 +245,38 @@ func (g *generation) chatBody() []byte {
 }
 
 func (g *generation) chatChoice(index int, parts iter.Seq[part]) chatChoice {
-	text := map[partKind]string{}
-	var args []string
+	text := map[partKind][]byte{}
+	var args [][]byte
 	var probs *tokens
 	c := chatChoice{Index: index, Message: reply{Role: "assistant", Content: literal("null"), Refusal: literal("null")}}
 	for p := range parts {
-		text[p.kind] += p.text
+		text[p.kind] = append(text[p.kind], p.text...)
 		switch p.kind {
 		case partContent, partRefusal:
 			probs = probs.join(g.probabilities(p))
 		case partCall:
 			c.Message.ToolCalls = append(c.Message.ToolCalls, toolCall{ID: callID(index, p.tool), Type: "function", Function: toolUse{Name: p.text}})
-			args = append(args, "")
+			args = append(args, nil)
 			continue
 		case partArgs:
-			args[p.tool] += p.text
+			args[p.tool] = append(args[p.tool], p.text...)
 		case partRole, partFinish:
 			continue
 		}
 		g.spoken++
 	}
-	c.Logprobs, c.FinishReason = probs, text[partFinish]
-	if s := text[partContent]; s != "" || len(args) == 0 && text[partRefusal] == "" {
+	c.Logprobs, c.FinishReason = probs, string(text[partFinish])
+	if s := string(text[partContent]); s != "" || len(args) == 0 && len(text[partRefusal]) == 0 {
 		c.Message.Content = g.quote(s)
 	}
-	if s := text[partRefusal]; s != "" {
+	if s := string(text[partRefusal]); s != "" {
 		c.Message.Refusal = g.quote(s)
 	}
-	if s := text[partReasoning]; s != "" {
+	if s := string(text[partReasoning]); s != "" {
 		c.Message.ReasoningContent, c.Message.Reasoning = g.reasoning(g.quote(s))
 	}
 	for i, s := range args {
-		c.Message.ToolCalls[i].Function.Arguments = g.quote(s)
+		c.Message.ToolCalls[i].Function.Arguments = g.quote(string(s))
 	}
 	return c
 }

@@ -101,7 +101,7 @@ func (g *generation) completionBody() []byte {
 	out := g.completion()
 	out.Choices = []any{}
 	for i, parts := range g.choices() {
-		var text string
+		var text []byte
 		var probs *textProb
 		var offset int
 		choice := textChoice{Index: i}
@@ -112,14 +112,14 @@ func (g *generation) completionBody() []byte {
 			}
 			switch p.kind {
 			case partRole:
-				text = g.req.prompts[i/(g.req.choices()/len(g.req.prompts))]
+				text = append(text, g.req.prompts[i/(g.req.choices()/len(g.req.prompts))]...)
 			case partContent:
-				text += p.text
+				text = append(text, p.text...)
 			}
 			probs = probs.join(c.Logprobs)
 			choice.FinishReason = c.FinishReason
 		}
-		choice.Text, choice.Logprobs = g.quote(text), probs
+		choice.Text, choice.Logprobs = g.quote(string(text)), probs
 		out.Choices = append(out.Choices, choice)
 	}
 	out.Usage = g.usage()

@@ -125,7 +125,10 @@ func (f *follower) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-f.wake:
-		case <-f.missed:
+		case _, open := <-f.missed:
+			if !open {
+				f.missed = nil
+			}
 		case <-ticker.C:
 		}
 	}

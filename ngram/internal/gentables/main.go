@@ -11,11 +11,11 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"go/build"
 	"go/format"
 	"log"
 	"os"
 	"path/filepath"
-	"runtime"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -37,7 +37,7 @@ func main() {
 		log.Fatal(err)
 	}
 	write("fold_tables.go", f.tables())
-	src, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src", "html", "entity.go"))
+	src, err := os.ReadFile(filepath.Join(build.Default.GOROOT, "src", "html", "entity.go"))
 	if err != nil {
 		log.Fatal(err)
 	}
