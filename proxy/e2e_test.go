@@ -501,6 +501,15 @@ func TestPanics(t *testing.T) {
 		if n := b.metric("noecho_panics_total", ""); n != 4 {
 			t.Errorf("%s: %d panics counted, want 4", mode, n)
 		}
+		if mode != config.Observe {
+			if refused, all := b.metric("noecho_body_bytes_total", `{fate="refused"}`), b.metric("noecho_body_bytes_total", `{fate="\w+"}`); refused == 0 || all < 2*len(said) {
+				t.Errorf("%s: %d bytes refused, %d on the books", mode, refused, all)
+			}
+			b.stop()
+			if lines := b.alertLines("unscanned"); len(lines) != 4 || lines[0]["action"] != "refused" {
+				t.Errorf("%s: alerts %v", mode, lines)
+			}
+		}
 		if logs := b.logs.String(); strings.Contains(logs, "canary") || !strings.Contains(logs, "caught a panic") {
 			t.Errorf("%s: %s", mode, logs)
 		}

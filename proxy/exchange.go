@@ -38,6 +38,7 @@ type exchange struct {
 
 	alerts alert.Answer
 	counts relayCounts
+	unread int64 // bytes received that are on no account yet
 	ending ending
 	status int
 	up     *upstreamBody // nil before there is one

@@ -30,7 +30,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			refuse(ctx, nil, refuseInternal)
 			ctx.SetConnectionClose()
 			if ex != nil {
-				ex.ending = endingRefused
+				ex.ending, ex.status = endingRefused, refuseInternal.status
+				ex.settle(relayCounts{Refused: ex.unread})
+				ex.reportUnscanned(relayCounts{Refused: ex.unread})
 				ex.finish()
 			}
 		}

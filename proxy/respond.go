@@ -95,8 +95,10 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 	if len(text) == 0 {
 		return false
 	}
+	ex.unread = int64(len(text))
 	out, status, err := r.Whole(nil, text)
 	c := r.Counts()
+	ex.unread = 0
 	ex.settle(c)
 	switch {
 	case errors.Is(err, errRefused):
