@@ -190,7 +190,7 @@ func (s *streamed) close() {
 	}
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
-	s.ex.srv.buffers.Put(&s.buf)
+	s.ex.srv.reuse(s.buf)
 }
 
 // forwarded is an answer that nobody looks at.
@@ -198,6 +198,7 @@ type forwarded struct {
 	ex    *exchange
 	first []byte // was read already
 	in    io.Reader
+	dec   *decoder // to be closed; nil: the body is passed on coded
 	body  *upstreamBody
 	buf   []byte
 }
@@ -228,7 +229,7 @@ func (f *forwarded) close() {
 		f.ex.reportUnscanned(relayCounts{Passed: f.ex.counts.Passed})
 	}
 	f.body.close()
-	f.ex.srv.buffers.Put(&f.buf)
+	f.ex.srv.reuse(f.buf)
 }
 
 // overheard is an unstreamed answer in observe mode: it is passed on as it
@@ -239,18 +240,25 @@ type overheard struct {
 	limit int
 	heard []byte
 	lost  bool // longer than the limit, or not complete
+	ended bool // the last piece has left
 }
 
 // next implements [source].
 func (o *overheard) next() ([]byte, error) {
+	if o.ended {
+		if !o.lost {
+			o.judge()
+		}
+		return nil, io.EOF
+	}
 	piece, err := o.forwarded.next()
 	if !o.lost {
 		if o.lost = len(o.heard)+len(piece) > o.limit; !o.lost {
 			o.heard = append(o.heard, piece...)
 		}
 	}
-	if err == io.EOF && !o.lost {
-		o.judge()
+	if err == io.EOF {
+		o.ended, err = true, nil // the caller has it all before it is judged
 	}
 	return piece, err
 }
@@ -270,36 +278,78 @@ func (o *overheard) judge() {
 	o.heard = nil
 }
 
-// observedStream is a streamed answer in observe mode. If judging fails the
-// answer goes on unjudged.
-type observedStream struct{ streamed }
+// observedStream is a streamed answer in observe mode: a piece is judged when
+// it has left. If judging fails the answer goes on unjudged.
+type observedStream struct {
+	streamed
+	left []byte // not yet judged
+	err  error  // of the upstream, sticky
+}
 
 // next implements [source].
-func (o *observedStream) next() (piece []byte, err error) {
-	if o.deaf {
-		n, err := o.in.Read(o.buf)
-		if err != nil && err != io.EOF {
-			o.ex.broken(err)
-			err = errTruncated
-		}
-		return o.buf[:n], err
+func (o *observedStream) next() ([]byte, error) {
+	o.judge()
+	if o.err != nil {
+		return nil, o.last()
 	}
-	before := o.in.out
-	defer func() {
-		if r := recover(); r != nil {
-			o.ex.srv.panicked(r, debug.Stack())
-			o.deaf, o.over = true, true
-			piece, err = o.buf[:o.in.out-before], nil
-		}
-	}()
-	return o.streamed.next()
+	var n int
+	n, o.err = o.in.Read(o.buf)
+	o.left = o.buf[:n]
+	return o.left, nil
+}
+
+// judge gives the relay what has left.
+func (o *observedStream) judge() {
+	defer o.survive()
+	if !o.deaf && len(o.left) > 0 {
+		o.out, _ = o.relay.Append(o.out[:0], o.left)
+	}
+	o.left = nil
+}
+
+// survive contains a panic of the relay.
+func (o *observedStream) survive() {
+	if r := recover(); r != nil {
+		o.ex.srv.panicked(r, debug.Stack())
+		o.left, o.deaf, o.over = nil, true, true
+	}
+}
+
+// last closes the relay's books as the upstream ended and says how.
+func (o *observedStream) last() error {
+	o.conclude()
+	if o.err == io.EOF {
+		o.body.close() // its connection is ready for the next request
+		return io.EOF
+	}
+	o.ex.broken(o.err)
+	return errTruncated
+}
+
+func (o *observedStream) conclude() {
+	defer o.survive()
+	if o.over {
+		return
+	}
+	o.over = true
+	if o.err == io.EOF {
+		o.out, _ = o.relay.Finish(o.out[:0])
+	} else {
+		o.relay.Abort(nil)
+	}
+}
+
+// close implements [source].
+func (o *observedStream) close() {
+	o.judge()
+	o.streamed.close()
 }
 
 // newStreamed returns the source of a streamed answer.
 func newStreamed(ex *exchange, body *upstreamBody, in *decoder, r *relay) source {
 	s := streamed{ex: ex, body: body, in: in, relay: r, buf: ex.srv.buffer()}
 	if ex.mode == config.Observe {
-		return &observedStream{s}
+		return &observedStream{streamed: s}
 	}
 	return &s
 }

@@ -52,7 +52,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	if ex.mode == config.Observe {
 		in.limit = limits.Stream
 		return s.send(ctx, ex, &overheard{
-			forwarded: forwarded{ex: ex, in: in, body: up, buf: s.buffer()},
+			forwarded: forwarded{ex: ex, in: in, dec: in, body: up, buf: s.buffer()},
 			relay:     relay,
 			limit:     int(limits.Answer),
 		})
@@ -68,13 +68,14 @@ func isEventStream(contentType []byte) bool {
 
 // whole reads an unstreamed answer to its end, judges it and answers.
 func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *decoder, up *upstreamBody) bool {
-	defer in.close()
 	text, err := io.ReadAll(in)
+	if errors.Is(err, errSize) && ex.lenient() {
+		in.limit = ex.snap.cfg.Limits.Stream
+		return s.send(ctx, ex, &forwarded{ex: ex, first: text, in: in, dec: in, body: up, buf: s.buffer()})
+	}
+	in.close()
 	switch {
 	case err == nil:
-	case errors.Is(err, errSize) && ex.lenient():
-		in.limit = ex.snap.cfg.Limits.Stream
-		return s.send(ctx, ex, &forwarded{ex: ex, first: text, in: in, body: up, buf: s.buffer()})
 	case errors.Is(err, errSize), errors.Is(err, errBomb), errors.Is(err, errExcess):
 		up.close()
 		ex.counts.Refused += in.out

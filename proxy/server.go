@@ -247,13 +247,17 @@ func (s *Server) inFlight() int {
 	return len(s.active)
 }
 
-// buffer returns a buffer for one answer; close of its source gives it back.
+// buffer returns a buffer for one answer; its source gives it back to reuse.
 func (s *Server) buffer() []byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok {
 		return *b
 	}
 	return make([]byte, answerBuffer)
 }
+
+// reuse takes a buffer back. Only the buffer: a pointer to it where it stands
+// would keep the whole answer alive.
+func (s *Server) reuse(buf []byte) { s.buffers.Put(&buf) }
 
 // panicked reports a panic that was caught. The value is left out: it may
 // quote what was being read.
