@@ -198,7 +198,7 @@ func TestPromptCache(t *testing.T) {
 	if c.digest(1, text) == other.digest(1, text) {
 		t.Error("two processes share a key")
 	}
-	if other.message(one, text) == other.message(one, text) {
+	if first, second := other.message(one, text), other.message(one, text); first == second {
 		t.Error("kept although the size is 0")
 	}
 }

@@ -138,8 +138,7 @@ func (l *layer) Read(p []byte) (int, error) {
 // begin looks at the first bytes and makes the reader for them. An empty body
 // is empty under every coding.
 func (l *layer) begin() error {
-	head, err := l.src.Peek(1)
-	if err != nil {
+	if _, err := l.src.Peek(1); err != nil {
 		return err
 	}
 	switch l.name {
@@ -151,7 +150,7 @@ func (l *layer) begin() error {
 		l.r = r
 	case "deflate":
 		// Meant is zlib (RFC 9110, 8.4.1.2), sent is often the bare stream.
-		if head, err = l.src.Peek(2); err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		if head, err := l.src.Peek(2); err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 			r, err := zlib.NewReader(l.src)
 			if err != nil {
 				return broken(err)

@@ -207,7 +207,6 @@ func TestDrainLimit(t *testing.T) {
 
 // closable is an index that must not be asked once it is closed.
 type closable struct {
-	noSet
 	closed atomic.Bool
 	used   *atomic.Bool // after it was closed
 }

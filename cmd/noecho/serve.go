@@ -212,7 +212,7 @@ func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
 // newLogger writes for people on a terminal and for programs elsewhere.
 func newLogger(w io.Writer, getenv func(string) string) *slog.Logger {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(tint.NewHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
 }

@@ -228,8 +228,10 @@ func (r *reader) header(n *yaml.Node, c *Config) {
 		return
 	}
 	name := strings.ToLower(s)
-	never := []string{"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length",
-		"content-encoding", "accept-encoding", "expect", "range", "if-none-match", "if-modified-since", "http2-settings"}
+	never := []string{
+		"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length",
+		"content-encoding", "accept-encoding", "expect", "range", "if-none-match", "if-modified-since", "http2-settings",
+	}
 	switch {
 	case strings.ContainsFunc(name, func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }):
 		r.say(n, "%q is not a header name: use letters, digits and -", s)

@@ -115,8 +115,10 @@ func TestFullShowsEveryKey(t *testing.T) {
 // TestEveryLimitIsRead gives each limit a value of its own and looks for it.
 func TestEveryLimitIsRead(t *testing.T) {
 	t.Parallel()
-	names := []string{"streams", "connections", "header", "request", "answer", "stream", "held", "ratio", "prompt_cache",
-		"header_time", "request_time", "caller_idle", "caller_stall", "connect", "silence", "total", "upstream_idle", "drain"}
+	names := []string{
+		"streams", "connections", "header", "request", "answer", "stream", "held", "ratio", "prompt_cache",
+		"header_time", "request_time", "caller_idle", "caller_stall", "connect", "silence", "total", "upstream_idle", "drain",
+	}
 	fields := reflect.TypeFor[Limits]()
 	if fields.NumField() != len(names) {
 		t.Fatalf("%d limits, %d names", fields.NumField(), len(names))

@@ -37,7 +37,7 @@ func ParseUpstream(s string) (*url.URL, error) {
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
 		return nil, fmt.Errorf("%q must end with its path: a query or fragment has no meaning here", s)
 	case u.RawPath != "" || strings.Contains(u.Path, "//") || path.Clean("/"+u.Path) != "/"+strings.Trim(u.Path, "/"):
-		return nil, fmt.Errorf("%q has a path that is not plain: write it without escapes, // and ..", s)
+		return nil, fmt.Errorf("%q has a path that is not plain: write it without escapes, double slashes or dot segments", s)
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
