@@ -202,7 +202,7 @@ func TestLoadProblems(t *testing.T) {
 		{"key file", "version: 1\nindex: [{path: a, key_file: k}]\n", "x:2:29: key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out"},
 		{"upstream", "version: 1\nupstream: {url: \"ftp://h\"}\n", `x:2:17: upstream.url: "ftp://h" must begin with http:// or https://`},
 		{"credentials", "version: 1\nupstream: {url: \"http://a:b@h\"}\n", "x:2:17: upstream.url: it must not carry a user name or password: callers send their own credentials"},
-		{"path trick", "version: 1\nupstream: {url: \"http://h/a/../b\"}\n", `x:2:17: upstream.url: "http://h/a/../b" has a path that is not plain: write it without escapes, // and ..`},
+		{"path trick", "version: 1\nupstream: {url: \"http://h/a/../b\"}\n", `x:2:17: upstream.url: "http://h/a/../b" has a path that is not plain: write it without escapes, double slashes or dot segments`},
 		{"size", "version: 1\nlimits: {held: 64kb}\n", `x:2:16: limits.held: "64kb" is not a size: write a number of bytes, or 64KiB, 16MiB, 2GiB`},
 		{"size out of bounds", "version: 1\nlimits: {held: 1}\n", "x:2:16: limits.held: 1 is outside 1KiB to 16MiB"},
 		{"time", "version: 1\nlimits: {drain: 5}\n", `x:2:17: limits.drain: "5" is not a time span: write 500ms, 30s, 5m or 1h`},
