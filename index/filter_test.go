@@ -1,8 +1,10 @@
 package index
 
 import (
+	"errors"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -206,10 +208,9 @@ func TestJoin(t *testing.T) {
 	if ids := j.BuildIDs(); len(ids) != 2 || ids[0] != a.Info().BuildID || ids[1] != b.Info().BuildID {
 		t.Errorf("build ids %v", ids)
 	}
-	if _, err := Join(a, c); err == nil || err.Error() == "" {
-		t.Error("indexes of different n were joined")
-	} else if m, ok := err.(*MismatchError); !ok || m.Field[:2] != "n " {
-		t.Errorf("join: %v", err)
+	var mismatch *MismatchError
+	if _, err := Join(a, c); !errors.As(err, &mismatch) || !strings.HasPrefix(mismatch.Field, "n ") {
+		t.Errorf("join of different n: %v", err)
 	}
 	if _, err := Join(); err == nil {
 		t.Error("no indexes were joined")

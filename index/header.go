@@ -274,7 +274,8 @@ func (h *header) checkSections() error {
 
 // check validates one section's parameters; after it no lookup can fail.
 func (s section) check(n uint32) error {
-	gramOK, blocked := true, true
+	var gramOK bool
+	blocked := true
 	switch s.kind {
 	case KindManifest:
 		if s.gram|s.k|s.block != 0 || s.capacity|s.ones != 0 {

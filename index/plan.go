@@ -48,14 +48,6 @@ func newPlan(n int, c capacities) (*plan, error) {
 	return p, nil
 }
 
-// bytes is the size of all filters.
-func (p *plan) bytes() (n uint64) {
-	for _, s := range p.sections {
-		n += s.length
-	}
-	return n
-}
-
 // stripes divides the filters into stripes of at most budget bytes, each of
 // which is built by a pass over the corpus. Stripes end between checksummed
 // pieces.
