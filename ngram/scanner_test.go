@@ -101,8 +101,10 @@ func TestNormV1(t *testing.T) {
 
 		{"joining tags", "wo<b>r</b>d <i>it</i>alic x<sup>2</sup> <custom1/>y", "word italic x2 y"},
 		{"block tags", "one<br>two<BR/>three</p>four<li>five<H1>six<div>seven", "one two three four five six seven"},
-		{"not tags", "a < b <Dear Sarah your order> <a href=\"x\"> <1> <> </> <abcdefghijk> <b//>",
-			"a b dear sarah your order a href x 1 abcdefghijk b"},
+		{
+			"not tags", "a < b <Dear Sarah your order> <a href=\"x\"> <1> <> </> <abcdefghijk> <b//>",
+			"a b dear sarah your order a href x 1 abcdefghijk b",
+		},
 		{"tag not closed", "x <b", "x b"},
 
 		{"list numbers", "1. one\n2) two\n  12. three\n> 3. four\n- 4) five\n123. six", "one two three four five six"},
