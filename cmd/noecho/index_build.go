@@ -72,7 +72,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f := cmd.Flags()
 	o := &b.options
 	f.StringVar(&o.Out, "out", "", "the index to write (required)")
-	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: auto, openai, completion, text or jsonl")
+	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column that holds text in JSON lines; may be repeated")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")

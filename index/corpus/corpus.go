@@ -1,6 +1,6 @@
 // Package corpus turns training files into records: text and Markdown files,
-// chat and completion rows of the OpenAI fine-tuning formats, and fields of any
-// JSON lines.
+// rows of chat, completion, ShareGPT and Alpaca fine-tuning, and the named
+// columns of any JSON lines, CSV or Parquet, compressed or not.
 //
 // It knows file formats and where they keep text. It knows nothing of words,
 // hashes or indexes, and keeps nothing: a record lives until the next one is
@@ -18,19 +18,36 @@ import (
 // Format says how a file keeps its text.
 type Format string
 
-// The formats. Auto decides by file: JSON lines with `messages` are OpenAI,
-// with `prompt` and `completion` Completion, others JSONL if fields were given;
-// a file that is no JSON is Text.
+// The formats. Auto decides by file, and [Input] says why.
 const (
 	Auto       Format = "auto"
 	OpenAI     Format = "openai"     // messages[] of chat fine-tuning, one object a line
 	Completion Format = "completion" // prompt and completion, one object a line
+	ShareGPT   Format = "sharegpt"   // conversations[] of from and value, one object a line
+	Alpaca     Format = "alpaca"     // instruction, input and output, one object a line
 	Text       Format = "text"       // the whole file is one record and one segment
 	JSONL      Format = "jsonl"      // the named fields of one object a line
+	CSV        Format = "csv"        // rows below a line of column names
+	Parquet    Format = "parquet"
 )
 
+// Array is the container of rows that are the elements of one JSON array. It is
+// found, not asked for.
+const Array Format = "array"
+
 // Formats lists the formats in the order that help texts name them.
-func Formats() []Format { return []Format{Auto, OpenAI, Completion, Text, JSONL} }
+func Formats() []Format {
+	return []Format{Auto, OpenAI, Completion, ShareGPT, Alpaca, Text, JSONL, CSV, Parquet}
+}
+
+// FormatNames lists the formats for people: "auto, openai, …".
+func FormatNames() string {
+	names := make([]string, 0, len(Formats()))
+	for _, f := range Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
 
 // ParseFormat returns the format of that name; empty is Auto.
 func ParseFormat(name string) (Format, error) {
@@ -40,11 +57,7 @@ func ParseFormat(name string) (Format, error) {
 	if f := Format(name); slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	names := make([]string, 0, len(Formats()))
-	for _, f := range Formats() {
-		names = append(names, string(f))
-	}
-	return "", fmt.Errorf("format %q is not known: use one of %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("format %q is not known: use one of %s", name, FormatNames())
 }
 
 // DefaultRoles are the roles whose messages are read unless others are named.
@@ -56,7 +69,7 @@ const AnyRole = "*"
 // Options is how a corpus is read.
 type Options struct {
 	Format  Format   // empty: Auto
-	Fields  []string // for JSONL; a dot descends: "answer.text"
+	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
 	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all
 	MaxLine int      // bytes in one JSON line; 0: DefaultMaxLine
 }
@@ -84,16 +97,26 @@ func (e *BadRecord) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason)
 }
 
-// A ColumnsError is returned for JSON lines of which no format says where the
-// text is.
+// A ColumnsError is returned for rows of which no format says where the text
+// is, or that lack the columns that were named.
 type ColumnsError struct {
 	Path    string
-	Columns []string // members of the first row, in order
+	Columns []string // of the first row, in order
+	Wanted  []string // none of these is there; empty: nothing was named
+
+	phrase string // introduces the columns
 }
 
 func (e *ColumnsError) Error() string {
-	return fmt.Sprintf("%s: which columns hold the text? name them with --field; the first row has %s",
-		e.Path, strings.Join(e.Columns, ", "))
+	seen := e.phrase + " " + strings.Join(e.Columns, ", ")
+	switch len(e.Wanted) {
+	case 0:
+		return fmt.Sprintf("%s: which columns hold the text? name them with --field; %s", e.Path, seen)
+	case 1:
+		return fmt.Sprintf("%s: there is no column %s: name another --format or --field; %s", e.Path, e.Wanted[0], seen)
+	default:
+		return fmt.Sprintf("%s: there is none of the columns %s: name another --format or --field; %s", e.Path, strings.Join(e.Wanted, ", "), seen)
+	}
 }
 
 // ErrUnreadable matches the error of an input that this package cannot read as

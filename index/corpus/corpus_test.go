@@ -48,6 +48,18 @@ func TestParse(t *testing.T) {
 		{name: "completion of messages", format: Completion, row: `{"prompt":[{"role":"system","content":"s"},{"role":"user","content":"p"}],"completion":[{"role":"assistant","content":"c"}]}`, want: []string{"p", "c"}, skips: Skips{System: 1}},
 		{name: "completion alone", format: Completion, row: `{"completion":"c"}`, want: []string{"c"}},
 		{name: "neither", format: Completion, row: `{"text":"c"}`, err: "neither prompt nor completion"},
+		{name: "ShareGPT", format: ShareGPT, row: `{"id":"s_0","conversations":[{"from":"system","value":"s"},{"from":"human","value":"q"},{"from":"gpt","value":"a","markdown":null},{"from":"observation","value":"t"},{"from":"bard","value":"b"}]}`, want: []string{"q", "a", "t", "b"}, id: "s_0", skips: Skips{System: 1}},
+		{name: "ShareGPT of roles", format: ShareGPT, row: `{"conversations":[{"role":"system","content":"s"},{"role":"user","content":"q"}]}`, want: []string{"q"}, skips: Skips{System: 1}},
+		{name: "ShareGPT, assistant alone", format: ShareGPT, o: Options{Roles: []string{"assistant"}}, row: `{"conversations":[{"from":"human","value":"q"},{"value":"a","from":"chatgpt"}]}`, want: []string{"a"}, skips: Skips{Other: 1}},
+		{name: "ShareGPT with nulls and numbers", format: ShareGPT, row: `{"conversations":[{"from":"human","value":null},{"from":"gpt","value":42},{"from":null,"value":"x"},null]}`, want: []string{"42", "x"}},
+		{name: "ShareGPT as lists", format: ShareGPT, row: `{"conversations":{"from":["human"],"value":["q"]}}`, want: []string{`{"from":["human"],"value":["q"]}`}},
+		{name: "ShareGPT without conversations", format: ShareGPT, row: `{"conversation":[]}`, err: "no conversations"},
+		{name: "no from in a chat", format: OpenAI, row: `{"messages":[{"from":"human","value":"q"},{"role":"user","content":"a"}]}`, want: []string{"a"}},
+		{name: "Alpaca", format: Alpaca, row: `{"instruction":"i","input":"","output":"o","text":"no"}`, want: []string{"i", "", "o"}},
+		{name: "Alpaca in the wild", format: Alpaca, row: `{"instruction":"i","input":null,"output":["o",7]}`, want: []string{"i", "o", "7"}},
+		{name: "Alpaca without text", format: Alpaca, row: `{"text":"o"}`, err: "no instruction, input or output"},
+		{name: "escaped names", format: OpenAI, row: `{"\u006dessages":[{"r\u006fle":"\u0075ser","c\u006fntent":"q"}]}`, want: []string{"q"}},
+		{name: "row that looks like one of ours", format: OpenAI, row: "\x00secret", err: "not valid JSON"},
 		{name: "fields", format: JSONL, o: Options{Fields: []string{"a", "b.c", "x.y"}}, row: `{"uuid":"u","a":"1","b":{"c":["2","3"],"d":"no"},"x":[{"y":"4"},{"y":5},{"z":"no"}],"e":"no"}`, want: []string{"1", "2", "3", "4", "5"}, id: "u"},
 		{name: "field with a dot in its name", format: JSONL, o: Options{Fields: []string{"b.c"}}, row: `{"b.c":"1","b":{"c":"2"}}`, want: []string{"1", "2"}},
 		{name: "field of every kind", format: JSONL, o: Options{Fields: []string{"a"}}, row: `{"a":{"k": "v"},"a":null,"a":true,"a":1.5,"a":[[["deep"]]]}`, want: []string{`{"k": "v"}`, "1.5", "deep"}},
@@ -121,7 +133,15 @@ func TestSniff(t *testing.T) {
 		{"bad first row", "a.jsonl", "{bad\n" + `{"messages":[]}`, Options{}, OpenAI, ""},
 		{"long first row", "a.jsonl", `{"messages":[{"role":"user","content":"` + strings.Repeat("x", 100), Options{}, OpenAI, ""},
 		{"completion", "a.jsonl", `{"prompt":"","completion":""}`, Options{}, Completion, ""},
-		{"fields", "a.jsonl", `{"messages":1}`, Options{Fields: []string{"x"}}, JSONL, ""},
+		{"fields", "a.jsonl", `{"messages":1,"x":1}`, Options{Fields: []string{"x"}}, JSONL, ""},
+		{"ShareGPT", "a.jsonl", `{"id":1,"conversations":[]}`, Options{}, ShareGPT, ""},
+		{"Alpaca", "a.json", `{"instruction":"","input":"","output":""}`, Options{}, Alpaca, ""},
+		{"field in a later row", "a.jsonl", "{\"a\":1}\n{\"x\":1}\n", Options{Fields: []string{"x"}}, JSONL, ""},
+		{"field within a column", "a.jsonl", `{"x":{"y":1}}`, Options{Fields: []string{"x.y"}}, JSONL, ""},
+		{"field that is missing", "a.jsonl", `{"messages":1}`, Options{Fields: []string{"x"}}, "", "there is no column x: name another --format or --field; the first row has messages"},
+		{"wrong format", "a.jsonl", `{"text":1}`, Options{Format: Completion}, "", "there is none of the columns prompt, completion: name another --format or --field; the first row has text"},
+		{"JSON lines that are text", "a.txt", "text", Options{Format: OpenAI}, "", "not JSON lines"},
+		{"no CSV", "a.csv", "\n\n", Options{}, Text, ""},
 		{"other columns", "a.jsonl", `{"question":1,"answer":2}`, Options{}, "", "the first row has question, answer"},
 		{"jsonl without fields", "a.jsonl", `{"question":1}`, Options{Format: JSONL}, "", "name them with --field"},
 		{"forced", "a.jsonl", `{"question":1}`, Options{Format: Text}, Text, ""},
@@ -131,8 +151,11 @@ func TestSniff(t *testing.T) {
 		{"empty", "a.txt", "", Options{}, Text, ""},
 		{"document", "a.json", "[\n{}\n]", Options{}, "", "not JSON lines"},
 		{"pretty", "a.json", "{\n \"messages\": []\n}", Options{}, "", "not JSON lines"},
-		{"gzip", "a.gz", "\x1f\x8b\x08", Options{}, "", "gzip"},
-		{"zstd", "a.zst", "\x28\xb5\x2f\xfd", Options{}, "", "zstd"},
+		{"gzip in gzip", "a.gz", "\x1f\x8b\x08", Options{}, "", "compressed twice"},
+		{"array", "a.json", "[\n {\n  \"messages\": []\n }\n]", Options{}, OpenAI, ""},
+		{"long array", "-", "[{\"messages\":[{\"content\":\"" + strings.Repeat("x", 100), Options{}, OpenAI, ""},
+		{"Parquet", "a", "PAR1", Options{}, "", "Parquet"},
+		{"forced Parquet", "a", "text", Options{Format: Parquet}, "", "not Parquet"},
 		{"binary", "a", "a\x00b", Options{}, "", "binary"},
 		{"UTF-16", "a", "\xff\xfea\x00", Options{}, "", "UTF-16"},
 		{"Latin", "a", strings.Repeat("\xe9\xe8", 100), Options{}, "", "not UTF-8"},
@@ -142,8 +165,8 @@ func TestSniff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := sniff(tt.path, []byte(tt.head), tt.o)
-			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-				t.Errorf("got %q, %v; want %q, %q", got, err, tt.want, tt.err)
+			if got.format != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("got %q, %v; want %q, %q", got.format, err, tt.want, tt.err)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package corpus
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,13 +18,18 @@ const Stdin = "-"
 
 // Input is one file that holds text, and how it is read.
 type Input struct {
-	Path    string // as given, or as found below a folder that was given
-	Arg     string // the argument it came from
-	Format  Format // never Auto
-	Decided bool   // Auto chose the format
-	Size    int64  // bytes; -1: not known
-	ModTime time.Time
+	Path      string // as given, or as found below a folder that was given
+	Arg       string // the argument it came from
+	Format    Format // of its text or rows; never Auto, CSV or Parquet
+	Container Format // of the rows: CSV, Parquet, Array; empty: lines
+	Codec     Codec
+	Decided   bool   // Auto chose the format
+	Why       string // Auto chose it; empty: it was named
+	Size      int64  // bytes of the file as it is; -1: not known
+	ModTime   time.Time
 
+	comma byte
+	o     Options
 	stdin *bufio.Reader
 }
 
@@ -152,21 +156,43 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 		return fmt.Errorf("read input: %w", err)
 	}
 	defer file.Close()
-	head := make([]byte, min(st.Size(), headLen))
 	if !st.Mode().IsRegular() {
 		return fmt.Errorf("read input: %q is not a regular file: pipe it to standard input and name it %q", path, Stdin)
 	}
+	head := make([]byte, min(st.Size(), headLen))
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read input %q: %w", path, err)
 	}
-	format, err := sniff(path, head[:n], f.o)
+	in := Input{Path: path, Arg: arg, Size: st.Size(), ModTime: st.ModTime()}
+	if isParquet(head[:n]) {
+		err = in.decideParquet(file, f.o)
+	} else {
+		err = in.decide(head[:n], f.o)
+	}
 	if err != nil {
 		return err
 	}
-	f.inputs = append(f.inputs, Input{
-		Path: path, Arg: arg, Format: format, Decided: f.o.auto(), Size: st.Size(), ModTime: st.ModTime(),
-	})
+	f.inputs = append(f.inputs, in)
+	return nil
+}
+
+// decide says how the input is read after a look at its first bytes.
+func (in *Input) decide(head []byte, o Options) error {
+	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
+	if in.Codec != Plain {
+		var err error
+		if head, err = inflateHead(head, in.Codec, in.Path); err != nil {
+			// Open will say it: a damaged file is not one that holds no text.
+			in.Format, in.Decided = Text, false
+			return nil
+		}
+	}
+	l, err := sniff(in.Path, head, o)
+	if err != nil {
+		return err
+	}
+	in.Format, in.Container, in.Why, in.comma = l.format, l.container, l.why, l.comma
 	return nil
 }
 
@@ -182,46 +208,13 @@ func (f *finder) addStdin(stdin io.Reader) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read standard input: %w", err)
 	}
-	format, err := sniff(Stdin, head, f.o)
-	if err != nil {
+	in := Input{Path: Stdin, Arg: Stdin, Size: -1, stdin: r}
+	if err := in.decide(head, f.o); err != nil {
 		return err
 	}
-	f.inputs = append(f.inputs, Input{Path: Stdin, Arg: Stdin, Format: format, Decided: f.o.auto(), Size: -1, stdin: r})
+	f.inputs = append(f.inputs, in)
 	return nil
 }
 
 // auto reports whether formats are to be decided.
 func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }
-
-// File is an open input.
-type File struct {
-	io.Reader       // the text, without a byte order mark
-	BOM       int64 // bytes of the byte order mark that was left out
-	close     func() error
-}
-
-// Close closes the input.
-func (f *File) Close() error { return f.close() }
-
-// Open opens the input. Standard input can be opened once.
-func (in *Input) Open() (*File, error) {
-	f := &File{close: func() error { return nil }}
-	r := in.stdin
-	if r == nil {
-		file, err := os.Open(in.Path)
-		if err != nil {
-			return nil, fmt.Errorf("read input: %w", err)
-		}
-		r, f.close = bufio.NewReaderSize(file, 64<<10), file.Close
-	}
-	// An error of the reader comes up at the next read.
-	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
-		n, _ := r.Discard(len(bom))
-		f.BOM = int64(n)
-	}
-	f.Reader = r
-	return f, nil
-}
-
-// bom is the byte order mark of UTF-8.
-const bom = "\xef\xbb\xbf"

@@ -3,7 +3,8 @@ package corpus
 import "slices"
 
 // turns reads a list of messages, or plain text where a prompt or a completion
-// is a string.
+// is a string. An object is one text as its JSON, so that nothing is lost of
+// exports that turn a list of messages into one of lists.
 func (p *Parser) turns() error {
 	if p.d.PeekKind() != '[' {
 		return p.text()
@@ -16,15 +17,22 @@ func (p *Parser) turns() error {
 	})
 }
 
-// message reads one message: its texts are kept if its role was asked for. A
-// role may come after the text, and may come twice: then either counts.
+// hearing is what a message's roles decide. A role may come after the text, and
+// may come twice: then either counts.
+type hearing struct {
+	asked  bool // one of the roles was asked for
+	unread Skips
+}
+
+// message reads one message: its texts are kept if its role was asked for, or
+// if it has none.
 func (p *Parser) message() error {
 	segments, text := len(p.rec.Segments), len(p.rec.text)
-	var roles []string
-	err := p.members(func(name string) error {
-		switch name {
+	var h hearing
+	err := p.members(func(name []byte) error {
+		switch string(name) {
 		case "role":
-			return p.role(&roles)
+			return p.role(&h)
 		case "content":
 			return p.content()
 		case "refusal", "reasoning_content":
@@ -33,43 +41,71 @@ func (p *Parser) message() error {
 			return p.calls()
 		case "function_call":
 			return p.call()
-		default:
-			return p.d.SkipValue()
+		case "from":
+			if p.format == ShareGPT {
+				return p.role(&h)
+			}
+		case "value":
+			if p.format == ShareGPT {
+				return p.content()
+			}
 		}
+		return p.d.SkipValue()
 	})
-	if err != nil || len(roles) == 0 || slices.ContainsFunc(roles, p.wanted) {
+	if err != nil || h.asked || h.unread == (Skips{}) {
 		return err
 	}
 	p.rec.Segments, p.rec.text = p.rec.Segments[:segments], p.rec.text[:text]
-	switch roles[0] {
-	case "system":
-		p.rec.Skipped.System++
-	case "developer":
-		p.rec.Skipped.Developer++
+	p.rec.Skipped.System += h.unread.System
+	p.rec.Skipped.Developer += h.unread.Developer
+	p.rec.Skipped.Other += h.unread.Other
+	return nil
+}
+
+// role reads a message's role.
+func (p *Parser) role(h *hearing) error {
+	v, err := p.d.ReadValue()
+	if err != nil || v.Kind() != '"' {
+		return err
+	}
+	role := p.unquote(v)
+	if p.format == ShareGPT {
+		role = speaker(role)
+	}
+	switch {
+	case p.wanted(role):
+		h.asked = true
+	case h.unread != (Skips{}):
+	case string(role) == "system":
+		h.unread.System = 1
+	case string(role) == "developer":
+		h.unread.Developer = 1
 	default:
-		p.rec.Skipped.Other++
+		h.unread.Other = 1
 	}
 	return nil
 }
 
 // wanted reports whether messages of that role are read. "function" is what
 // tools were called before.
-func (p *Parser) wanted(role string) bool {
-	return slices.Contains(p.roles, role) || slices.Contains(p.roles, AnyRole) ||
-		role == "function" && slices.Contains(p.roles, "tool")
+func (p *Parser) wanted(role []byte) bool {
+	return slices.Contains(p.roles, string(role)) || slices.Contains(p.roles, AnyRole) ||
+		string(role) == "function" && slices.Contains(p.roles, "tool")
 }
 
-// role reads a message's role.
-func (p *Parser) role(roles *[]string) error {
-	if p.d.PeekKind() != '"' {
-		return p.d.SkipValue()
+// speaker returns the role of a speaker in ShareGPT's words. Whoever is not
+// known is the model, which goes by many names there.
+func speaker(from []byte) []byte {
+	switch string(from) {
+	case "human", "user":
+		return []byte("user")
+	case "system", "developer":
+		return from
+	case "tool", "function", "observation", "function_response":
+		return []byte("tool")
+	default:
+		return []byte("assistant")
 	}
-	t, err := p.d.ReadToken()
-	if err != nil {
-		return err
-	}
-	*roles = append(*roles, t.String())
-	return nil
 }
 
 // content reads a message's content: text, or parts of which those with a text
@@ -82,8 +118,8 @@ func (p *Parser) content() error {
 		if p.d.PeekKind() != '{' {
 			return p.texts()
 		}
-		return p.members(func(name string) error {
-			if name == "text" || name == "refusal" {
+		return p.members(func(name []byte) error {
+			if string(name) == "text" || string(name) == "refusal" {
 				return p.text()
 			}
 			return p.d.SkipValue()
@@ -100,8 +136,8 @@ func (p *Parser) calls() error {
 		if p.d.PeekKind() != '{' {
 			return p.d.SkipValue()
 		}
-		return p.members(func(name string) error {
-			if name == "function" || name == "custom" {
+		return p.members(func(name []byte) error {
+			if string(name) == "function" || string(name) == "custom" {
 				return p.call()
 			}
 			return p.d.SkipValue()
@@ -115,8 +151,8 @@ func (p *Parser) call() error {
 	if p.d.PeekKind() != '{' {
 		return p.d.SkipValue()
 	}
-	return p.members(func(name string) error {
-		if name == "arguments" || name == "input" {
+	return p.members(func(name []byte) error {
+		if string(name) == "arguments" || string(name) == "input" {
 			return p.text()
 		}
 		return p.d.SkipValue()

@@ -48,7 +48,8 @@ type Parser struct {
 	buf    bytes.Buffer
 	d      *jsontext.Decoder
 	rec    *Record
-	seen   bool // a member that may hold text
+	seen   bool   // a member that may hold text
+	name   []byte // of a member whose name is escaped
 }
 
 // NewParser returns a parser of a format that keeps its rows in JSON lines.
@@ -66,6 +67,9 @@ func NewParser(f Format, o Options) *Parser {
 func (p *Parser) Parse(line []byte, rec *Record) error {
 	rec.reset()
 	p.rec, p.seen = rec, false
+	if why, ok := spoiltReason(line); ok {
+		return errors.New(why)
+	}
 	p.buf.Reset()
 	p.buf.Write(line)
 	p.d.Reset(&p.buf, lenient...)
@@ -82,16 +86,25 @@ func (p *Parser) Parse(line []byte, rec *Record) error {
 		return errors.New("more than one JSON value in the line")
 	}
 	if !p.seen {
-		switch p.format {
-		case OpenAI:
-			return errors.New("no messages")
-		case Completion:
-			return errors.New("neither prompt nor completion")
-		default:
-			return errors.New("none of the fields " + strings.Join(p.fields, ", "))
-		}
+		return errors.New(p.missing())
 	}
 	return nil
+}
+
+// missing says what a row without text lacks.
+func (p *Parser) missing() string {
+	switch p.format {
+	case OpenAI:
+		return "no messages"
+	case ShareGPT:
+		return "no conversations"
+	case Completion:
+		return "neither prompt nor completion"
+	case Alpaca:
+		return "no instruction, input or output"
+	default:
+		return "none of the fields " + strings.Join(p.fields, ", ")
+	}
 }
 
 // reason turns an error of the decoder, which may quote the row, into one that
@@ -108,22 +121,32 @@ func reason(err error) error {
 }
 
 // members calls f for each member of the object that comes next, which reads
-// the member's value.
-func (p *Parser) members(f func(name string) error) error {
+// the member's value. The name is valid until then.
+func (p *Parser) members(f func(name []byte) error) error {
 	if _, err := p.d.ReadToken(); err != nil {
 		return err
 	}
 	for p.d.PeekKind() == '"' {
-		name, err := p.d.ReadToken()
+		name, err := p.d.ReadValue()
 		if err != nil {
 			return err
 		}
-		if err := f(name.String()); err != nil {
+		if err := f(p.unquote(name)); err != nil {
 			return err
 		}
 	}
 	_, err := p.d.ReadToken()
 	return err
+}
+
+// unquote returns what a JSON string stands for, without a copy if nothing in
+// it is escaped.
+func (p *Parser) unquote(v jsontext.Value) []byte {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return v[1 : len(v)-1]
+	}
+	p.name, _ = jsontext.AppendUnquote(p.name[:0], v)
+	return p.name
 }
 
 // elements calls f before each element of the array that comes next.
@@ -141,18 +164,48 @@ func (p *Parser) elements(f func() error) error {
 }
 
 // rowMember reads one member of the row.
-func (p *Parser) rowMember(name string) error {
-	if p.rec.ID == "" && (name == "id" || name == "_id" || name == "uuid") && !slices.Contains(p.fields, name) {
+func (p *Parser) rowMember(name []byte) error {
+	if p.rec.ID == "" && isID(name) && !slices.Contains(p.fields, string(name)) {
 		return p.id()
 	}
 	switch {
-	case p.format == OpenAI && name == "messages", p.format == Completion && (name == "prompt" || name == "completion"):
-		p.seen = true
-		return p.turns()
 	case p.format == JSONL:
 		return p.field(name, p.fields)
-	default:
+	case !slices.Contains(textColumns(p.format), string(name)):
 		return p.d.SkipValue()
+	case p.format == Alpaca:
+		p.seen = true
+		return p.texts()
+	default:
+		p.seen = true
+		return p.turns()
+	}
+}
+
+// isID reports whether a column of that name names its row.
+func isID(name []byte) bool {
+	switch string(name) {
+	case "id", "_id", "uuid":
+		return true
+	default:
+		return false
+	}
+}
+
+// textColumns returns the columns that hold the text of a format whose columns
+// have fixed names.
+func textColumns(f Format) []string {
+	switch f {
+	case OpenAI:
+		return []string{"messages"}
+	case ShareGPT:
+		return []string{"conversations"}
+	case Completion:
+		return []string{"prompt", "completion"}
+	case Alpaca:
+		return []string{"instruction", "input", "output"}
+	default:
+		return nil
 	}
 }
 
@@ -174,14 +227,14 @@ func (p *Parser) id() error {
 
 // field reads the member called name if one of the paths leads to it or
 // through it.
-func (p *Parser) field(name string, paths []string) error {
+func (p *Parser) field(name []byte, paths []string) error {
 	var deeper []string
 	for _, path := range paths {
-		if path == name {
+		if path == string(name) {
 			p.seen = true
 			return p.texts()
 		}
-		if rest, ok := strings.CutPrefix(path, name+"."); ok {
+		if rest, ok := below(path, name); ok {
 			deeper = append(deeper, rest)
 		}
 	}
@@ -191,17 +244,28 @@ func (p *Parser) field(name string, paths []string) error {
 	return p.descend(deeper)
 }
 
+// below returns the rest of a path that leads through the member called name.
+func below(path string, name []byte) (rest string, ok bool) {
+	if len(path) <= len(name) || path[len(name)] != '.' || path[:len(name)] != string(name) {
+		return "", false
+	}
+	return path[len(name)+1:], true
+}
+
 // descend looks for paths in the value that comes next, and in every element
-// if it is an array.
+// if it is an array. Null and an array may hold nothing: then the record has no
+// text there, which is no mistake.
 func (p *Parser) descend(paths []string) error {
 	switch p.d.PeekKind() {
 	case '{':
-		return p.members(func(name string) error { return p.field(name, paths) })
+		return p.members(func(name []byte) error { return p.field(name, paths) })
 	case '[':
+		p.seen = true
 		return p.elements(func() error { return p.descend(paths) })
-	default:
-		return p.d.SkipValue()
+	case 'n':
+		p.seen = true
 	}
+	return p.d.SkipValue()
 }
 
 // texts reads a value as text: a string or a number is a segment, an object is

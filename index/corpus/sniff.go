@@ -17,64 +17,155 @@ const headLen = 1 << 20
 // maxColumns bounds the names in a ColumnsError.
 const maxColumns = 32
 
-// sniff decides the format of a file from its name and its first bytes.
-func sniff(path string, head []byte, o Options) (Format, error) {
+// maxHeadRows bounds the rows whose columns are looked at.
+const maxHeadRows = 256
+
+// look is what the beginning of a file says of how it is read.
+type look struct {
+	format    Format // of its rows: not Auto, CSV or Parquet
+	container Format
+	comma     byte // between the cells of a CSV
+	why       string
+}
+
+// sniff decides how a file is read by its name and its first bytes,
+// decompressed.
+func sniff(path string, head []byte, o Options) (look, error) {
 	if err := checkText(path, head); err != nil {
-		return "", err
-	}
-	if o.Format == JSONL && len(o.Fields) == 0 {
-		return "", columnsError(path, firstRow(head))
-	}
-	if !o.auto() {
-		return o.Format, nil
+		return look{}, err
 	}
 	head = bytes.TrimPrefix(head, []byte(bom))
-	ext := strings.ToLower(filepath.Ext(path))
-	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
-	columns := firstRow(head)
+	ext := extension(path)
 	switch {
-	case columns == nil && named && len(bytes.TrimSpace(head)) > 0:
-		return "", unreadable(path, "not JSON lines, one object a line: convert it, say with `jq -c '.[]'`, or name its --format")
-	case columns == nil:
-		return Text, nil
-	case len(o.Fields) > 0:
-		return JSONL, nil
-	case slices.Contains(columns, "messages"):
-		return OpenAI, nil
-	case slices.Contains(columns, "prompt") && slices.Contains(columns, "completion"):
-		return Completion, nil
+	case o.Format == Text:
+		return look{format: Text}, nil
+	case o.Format == Parquet:
+		return look{}, unreadable(path, "it is not Parquet")
+	case o.Format == CSV || o.Format != JSONL && (ext == ".csv" || ext == ".tsv"):
+		return sniffTable(path, ext, head, o)
+	}
+	rows := headRows(head)
+	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
+	blank := len(bytes.TrimSpace(head)) == 0
+	switch {
+	case rows.first != nil:
+		format, why, err := shape(path, "the first row has", rows.first, rows.all, o)
+		if rows.array {
+			return look{format: format, container: Array, why: "a JSON array, " + why}, err
+		}
+		return look{format: format, why: why}, err
+	case blank && o.auto():
+		return look{format: Text, why: "it is empty"}, nil
+	case o.auto() && !named:
+		return look{format: Text, why: "it does not begin with a JSON object"}, nil
+	case o.Format == JSONL && len(o.Fields) == 0:
+		return look{}, columnsError(path, "the first row has", nil, nil)
+	case blank || !o.auto() && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
+		return look{format: o.Format}, nil
 	default:
-		return "", columnsError(path, columns)
+		return look{}, unreadable(path, "not JSON lines, one object a line: convert it, say with `jq -c '.[]'`, or name its --format")
 	}
 }
 
-// columnsError names the columns of a row, as far as there is room.
-func columnsError(path string, columns []string) error {
-	if len(columns) == 0 {
-		columns = []string{"none"}
+// extension returns a file's extension in small letters, without that of its
+// compression.
+func extension(path string) string {
+	path = strings.ToLower(path)
+	ext := filepath.Ext(path)
+	switch ext {
+	case ".gz", ".zst", ".zstd":
+		ext = filepath.Ext(strings.TrimSuffix(path, ext))
 	}
-	for i, c := range columns {
-		if len(c) > 64 {
-			columns[i] = c[:64]
+	return ext
+}
+
+// sniffTable decides how a table is read by its line of column names.
+func sniffTable(path, ext string, head []byte, o Options) (look, error) {
+	comma := sniffComma(ext, head)
+	columns := csvColumns(head, comma)
+	if len(columns) == 0 {
+		if o.Format == CSV && len(bytes.TrimSpace(head)) > 0 {
+			return look{}, unreadable(path, "CSV without a line of column names")
+		}
+		return look{format: Text, why: "it is empty"}, nil
+	}
+	format, why, err := shape(path, "the columns are", columns, columns, o)
+	return look{format: format, container: CSV, comma: comma, why: why}, err
+}
+
+// shape decides which of the columns hold text. first are the columns of the
+// first row, all those that any row at the beginning has; phrase introduces
+// the former.
+func shape(path, phrase string, first, all []string, o Options) (Format, string, error) {
+	if len(o.Fields) > 0 && (o.auto() || o.Format == JSONL || o.Format == CSV || o.Format == Parquet) {
+		if !slices.ContainsFunc(o.Fields, func(f string) bool { return leadsInto(f, all) }) {
+			return "", "", columnsError(path, phrase, first, o.Fields)
+		}
+		return JSONL, "the fields are named", nil
+	}
+	if fixed := textColumns(o.Format); fixed != nil {
+		if !slices.ContainsFunc(fixed, func(c string) bool { return slices.Contains(all, c) }) {
+			return "", "", columnsError(path, phrase, first, fixed)
+		}
+		return o.Format, "", nil
+	}
+	if o.Format != JSONL {
+		for _, f := range []Format{OpenAI, ShareGPT, Completion, Alpaca} {
+			if need := telling(f); !slices.ContainsFunc(need, func(c string) bool { return !slices.Contains(first, c) }) {
+				return f, phrase + " " + strings.Join(need, " and "), nil
+			}
 		}
 	}
-	return &ColumnsError{Path: path, Columns: columns[:min(len(columns), maxColumns)]}
+	return "", "", columnsError(path, phrase, first, nil)
+}
+
+// telling returns the columns by which a format is known.
+func telling(f Format) []string {
+	if f == Alpaca {
+		return []string{"instruction", "output"}
+	}
+	return textColumns(f)
+}
+
+// leadsInto reports whether a field is one of the columns or lies in one.
+func leadsInto(field string, columns []string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool {
+		_, deeper := below(field, []byte(c))
+		return field == c || deeper
+	})
+}
+
+// columnsError names the columns of a row, as far as there is room.
+func columnsError(path, phrase string, columns, wanted []string) error {
+	shown := make([]string, 0, maxColumns)
+	for _, c := range columns[:min(len(columns), maxColumns)] {
+		shown = append(shown, c[:min(len(c), 64)])
+	}
+	if len(shown) == 0 {
+		shown = append(shown, "none")
+	}
+	return &ColumnsError{Path: path, Columns: shown, Wanted: wanted, phrase: phrase}
 }
 
 // checkText refuses what is not UTF-8 text by the look of its first bytes.
 func checkText(path string, head []byte) error {
 	for _, m := range [...]struct{ magic, why string }{
-		{"\x1f\x8b", "gzip: decompress it, or pipe it: zcat FILE | noecho index build … -"},
-		{"\x28\xb5\x2f\xfd", "zstd: decompress it, or pipe it: zstdcat FILE | noecho index build … -"},
+		{"\x1f\x8b", "compressed twice: decompress it"},
+		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
+		{"BZh", "bzip2: pipe it: bzcat FILE | noecho … -"},
+		{"\xfd7zXZ\x00", "xz: pipe it: xzcat FILE | noecho … -"},
 		{"PK\x03\x04", "a zip archive: unpack it"},
 		{"%PDF-", "PDF: convert it to text"},
-		{"PAR1", "Parquet: convert it to JSON lines"},
+		{"PAR1", "Parquet: it can be read only from an uncompressed file that is named"},
 		{"\xff\xfe", "UTF-16: convert it to UTF-8"},
 		{"\xfe\xff", "UTF-16: convert it to UTF-8"},
 	} {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			return unreadable(path, m.why)
 		}
+	}
+	if len(head) >= 262 && string(head[257:262]) == "ustar" {
+		return unreadable(path, "a tar archive: unpack it")
 	}
 	probe := head[:min(len(head), 8<<10)]
 	if bytes.IndexByte(probe, 0) >= 0 {
@@ -94,22 +185,47 @@ func checkText(path string, head []byte) error {
 	return nil
 }
 
-// firstRow returns the member names of the first line that is a JSON object,
-// nil if the text does not look like JSON lines.
-func firstRow(head []byte) []string {
-	const tries = 16
-	for range tries {
+// firstRows are the columns of the rows at the beginning of a text; first is
+// nil if it does not look like JSON lines or an array of objects.
+type firstRows struct {
+	first []string
+	all   []string
+	array bool
+}
+
+// headRows looks at the rows at the beginning of a text.
+func headRows(head []byte) firstRows {
+	var rows firstRows
+	start := bytes.TrimSpace(head)
+	if rest, ok := bytes.CutPrefix(start, []byte("[")); ok && bytes.HasPrefix(bytes.TrimSpace(rest), []byte("{")) {
+		rows.array = true
+		lines := arrayLines{}
+		head = bytes.Clone(start)
+		lines.rewrite(head)
+	}
+	for tries := 0; tries < maxHeadRows; tries++ {
 		line, rest, whole := bytes.Cut(head, []byte("\n"))
 		line = bytes.TrimSpace(line)
-		if columns, ok := memberNames(line); len(columns) > 0 && (ok || !whole && len(rest) == 0) {
-			return columns
+		columns, ok := memberNames(line)
+		cut := !whole && len(head) > 0 // the rest of this row is not in the head
+		switch {
+		case len(columns) > 0 && (ok || cut && (rows.array || len(line) > 0)):
+			if rows.first == nil {
+				rows.first = columns
+			}
+			rows.all = append(rows.all, columns...)
+		case len(line) > 0 && line[0] != '{' && rows.first == nil:
+			return firstRows{}
 		}
-		if !whole || len(line) > 0 && line[0] != '{' {
-			return nil
+		if !whole {
+			break
 		}
 		head = rest
 	}
-	return nil
+	// The order of the names is of no use behind the first row.
+	slices.Sort(rows.all)
+	rows.all = slices.Compact(rows.all)
+	return rows
 }
 
 // memberNames returns the names of an object's members and whether the object
@@ -142,7 +258,21 @@ func memberNames(line []byte) (names []string, complete bool) {
 // counts, and broken UTF-8.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// String describes the input in notices.
+// String says how the input is read and why, for notices.
 func (in *Input) String() string {
-	return fmt.Sprintf("%s: read as %s", in.Path, in.Format)
+	s := fmt.Sprintf("%s: read as %s", in.Path, in.Format)
+	if in.Container != "" && in.Container != Array {
+		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
+		if in.Format != JSONL {
+			s += fmt.Sprintf(", its rows as %s", in.Format)
+		}
+	}
+	why := in.Why
+	if in.Codec != Plain {
+		why = strings.TrimSuffix(string(in.Codec)+", "+why, ", ")
+	}
+	if why != "" {
+		s += ": " + why
+	}
+	return s
 }

@@ -1,0 +1,100 @@
+package corpus
+
+import (
+	"bytes"
+	"io"
+)
+
+// arrayLines turns a JSON array of objects into JSON lines of the same length:
+// the brackets of the array become blanks, its commas become line feeds, and
+// line feeds within an element become blanks. So every byte of an element keeps
+// its offset. What is no array comes out as lines that are no JSON.
+type arrayLines struct {
+	r     io.Reader
+	state arrayState
+	depth int
+}
+
+// arrayState says where in the array a reader is.
+type arrayState uint8
+
+const (
+	arrayBefore  arrayState = iota // the first bracket
+	arrayBetween                   // tokens
+	arrayString                    // within quotes
+	arrayEscape                    // behind a backslash within quotes
+	arrayBehind                    // the last bracket
+)
+
+func (a *arrayLines) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	a.rewrite(p[:n])
+	return n, err
+}
+
+// rewrite makes lines of the next bytes of the array.
+func (a *arrayLines) rewrite(p []byte) {
+	for i := 0; i < len(p); i++ {
+		if a.state == arrayString {
+			// Most of a file stands within quotes.
+			next := bytes.IndexAny(p[i:], "\"\\\n")
+			if next < 0 {
+				return
+			}
+			i += next
+		}
+		p[i] = a.step(p[i])
+	}
+}
+
+// step takes one byte and returns what stands for it.
+func (a *arrayLines) step(c byte) byte {
+	switch a.state {
+	case arrayBefore:
+		if c == '[' {
+			a.state = arrayBetween
+			return ' '
+		}
+		return blank(c)
+	case arrayString:
+		switch c {
+		case '"':
+			a.state = arrayBetween
+		case '\\':
+			a.state = arrayEscape
+		}
+		return blank(c)
+	case arrayEscape:
+		a.state = arrayString
+		return blank(c)
+	case arrayBehind:
+		return blank(c)
+	}
+	switch c {
+	case '"':
+		a.state = arrayString
+	case '{', '[':
+		a.depth++
+	case '}':
+		a.depth--
+	case ']':
+		if a.depth == 0 {
+			a.state = arrayBehind
+			return ' '
+		}
+		a.depth--
+	case ',':
+		if a.depth == 0 {
+			return '\n'
+		}
+	}
+	return blank(c)
+}
+
+// blank replaces a line feed.
+func blank(c byte) byte {
+	if c == '\n' {
+		return ' '
+	}
+	return c
+}

@@ -1,0 +1,121 @@
+package corpus
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Codec says how a whole file is compressed.
+type Codec string
+
+// The codecs. A file's first bytes tell which one it is, whatever its name.
+const (
+	Plain Codec = ""
+	Gzip  Codec = "gzip" // one member or several
+	Zstd  Codec = "zstd" // one frame or several
+)
+
+// zstdWindow bounds the history that a frame may ask a reader to keep, in
+// bytes. Every level of the zstd program stays within it unless --long is given
+// more than 27.
+const zstdWindow = 128 << 20
+
+// codecOf tells by the first bytes of a file how it is compressed.
+func codecOf(head []byte) Codec {
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return Gzip
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		return Zstd
+	case len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18": // a frame to be skipped
+		return Zstd
+	default:
+		return Plain
+	}
+}
+
+// inflater reads what a compressed file holds. It takes no more memory than the
+// window of its format, however much comes out of it.
+type inflater struct {
+	io.Reader
+	codec Codec
+	path  string
+	close func()
+}
+
+// inflate returns a reader of the decompressed bytes of r.
+func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
+	f := &inflater{codec: c, path: path, close: func() {}}
+	switch c {
+	case Gzip:
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, f.damage(err)
+		}
+		f.Reader = z
+	case Zstd:
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, f.damage(err)
+		}
+		f.Reader, f.close = z, z.Close
+	default:
+		return nil, fmt.Errorf("corpus: internal error: no codec %q", c)
+	}
+	return f, nil
+}
+
+// Read reads the next bytes. A stream that is cut short is an error that does
+// not look like the end of a text.
+func (f *inflater) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = f.damage(err)
+	}
+	return n, err
+}
+
+// damage says what is wrong with the compressed bytes.
+func (f *inflater) damage(err error) error {
+	var read *sourceError
+	switch {
+	case errors.As(err, &read):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &DamagedError{Path: f.path, Reason: string(f.codec) + ": it ends too early"}
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return &DamagedError{Path: f.path, Reason: fmt.Sprintf("zstd: its window is larger than %d MiB: compress it again without --long", zstdWindow>>20)}
+	default:
+		return &DamagedError{Path: f.path, Reason: fmt.Sprintf("%s: %v", f.codec, err)}
+	}
+}
+
+// A DamagedError is returned for a container, compressed or Parquet, that
+// cannot be read to its end.
+type DamagedError struct {
+	Path   string
+	Reason string // holds no text of the file
+}
+
+func (e *DamagedError) Error() string { return e.Path + ": " + e.Reason }
+
+// inflateHead returns up to headLen of what the first bytes of a compressed
+// file stand for. That they end somewhere is no error, that they give nothing is.
+func inflateHead(head []byte, c Codec, path string) ([]byte, error) {
+	f, err := inflate(bytes.NewReader(head), c, path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	out := make([]byte, headLen)
+	n, err := io.ReadFull(f, out)
+	if n == 0 && err != nil && err != io.EOF {
+		return nil, err
+	}
+	return out[:n], nil
+}

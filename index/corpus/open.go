@@ -1,0 +1,114 @@
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// bom is the byte order mark of UTF-8.
+const bom = "\xef\xbb\xbf"
+
+// File is an open input. What it reads are the bytes of a text or lines of
+// JSON: tables and JSON arrays come out as an object a line.
+type File struct {
+	io.Reader       // the text, without a byte order mark
+	BOM       int64 // bytes of the byte order mark that was left out
+
+	taken atomic.Int64
+	close []func() error
+}
+
+// Taken returns how many bytes of the file have been read so far, as they are
+// on disk: compare it with [Input.Size]. Safe for concurrent use.
+func (f *File) Taken() int64 { return f.taken.Load() }
+
+// Close closes the input.
+func (f *File) Close() error {
+	var first error
+	for i := len(f.close) - 1; i >= 0; i-- {
+		if err := f.close[i](); err != nil && first == nil {
+			first = err
+		}
+	}
+	f.close = nil
+	return first
+}
+
+// Open opens the input. Standard input can be opened once. Rows of a table come
+// out with the columns that are read, each on the line where it begins in the
+// file, or on the line of its number if the file has no lines; elements of a
+// JSON array come out on the line of their number, at their offset.
+func (in *Input) Open() (*File, error) {
+	if in.Container == Parquet {
+		return in.openParquet()
+	}
+	f, err := in.openBytes()
+	if err != nil {
+		return nil, err
+	}
+	switch in.Container {
+	case CSV:
+		f.Reader = newCSVLines(f.Reader, in)
+	case Array:
+		f.Reader = &arrayLines{r: f.Reader}
+	}
+	return f, nil
+}
+
+// openBytes opens the input as it is but for its compression and its mark.
+func (in *Input) openBytes() (*File, error) {
+	f := new(File)
+	var source io.Reader = in.stdin
+	if in.stdin == nil {
+		file, err := os.Open(in.Path)
+		if err != nil {
+			return nil, fmt.Errorf("read input: %w", err)
+		}
+		source = file
+		f.close = append(f.close, file.Close)
+	}
+	r := bufio.NewReaderSize(&sourceReader{r: source, f: f}, 64<<10)
+	if in.Codec != Plain {
+		z, err := inflate(r, in.Codec, in.Path)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		f.close = append(f.close, func() error { z.close(); return nil })
+		r = bufio.NewReaderSize(z, 64<<10)
+	}
+	// An error of the reader comes up at the next read.
+	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
+		n, _ := r.Discard(len(bom))
+		f.BOM = int64(n)
+	}
+	f.Reader = r
+	return f, nil
+}
+
+// sourceReader counts what is read of a file and marks its errors, so that they
+// are not taken for damage of what it holds.
+type sourceReader struct {
+	r io.Reader
+	f *File
+}
+
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.f.taken.Add(int64(n))
+	if err != nil && err != io.EOF {
+		err = &sourceError{err}
+	}
+	return n, err
+}
+
+// sourceError is an error of the file system.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return e.err.Error() }
+
+func (e *sourceError) Unwrap() error { return e.err }

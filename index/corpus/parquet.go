@@ -1,0 +1,243 @@
+package corpus
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// parquetMagic begins and ends a Parquet file.
+const parquetMagic = "PAR1"
+
+// parquetRows is how many rows are read at a time.
+const parquetRows = 64
+
+// isParquet tells by the first bytes of a file whether it is Parquet.
+func isParquet(head []byte) bool { return bytes.HasPrefix(head, []byte(parquetMagic)) }
+
+// decideParquet says how the rows of a Parquet file are read.
+func (in *Input) decideParquet(file *os.File, o Options) error {
+	in.Container, in.Decided, in.o = Parquet, o.auto(), o
+	if o.Format == Text || o.Format == CSV {
+		return unreadable(in.Path, "it is Parquet: leave --format out")
+	}
+	f, err := openColumns(file, in.Size, in.Path)
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		// Open will say it: a damaged file is not one that holds no text.
+		in.Format, in.Decided = JSONL, false
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, c := range f.Root().Columns() {
+		names = append(names, c.Name())
+	}
+	if o.Format == JSONL {
+		o.Format = Parquet // named columns either way
+	}
+	in.Format, in.Why, err = shape(in.Path, "the columns are", names, names, o)
+	return err
+}
+
+// openColumns reads the footer of a Parquet file. The library takes lengths
+// from it on trust, so the one that bounds the others is checked first.
+func openColumns(r io.ReaderAt, size int64, path string) (f *parquet.File, err error) {
+	defer recovered(path, &err)
+	var tail [8]byte
+	if size < 12 {
+		return nil, &DamagedError{Path: path, Reason: "Parquet: it ends too early"}
+	}
+	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	if string(tail[4:]) != parquetMagic || int64(binary.LittleEndian.Uint32(tail[:4])) > size-12 {
+		return nil, &DamagedError{Path: path, Reason: "Parquet: it ends too early, or its end is damaged"}
+	}
+	f, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, &DamagedError{Path: path, Reason: "Parquet: its footer cannot be read"}
+	}
+	return f, nil
+}
+
+// recovered turns a panic of the Parquet library, which it may raise on damaged
+// files, into an error.
+func recovered(path string, err *error) {
+	if p := recover(); p != nil {
+		*err = &DamagedError{Path: path, Reason: "Parquet: it is damaged"}
+	}
+}
+
+// openParquet opens a Parquet file as JSON lines of the columns that are read.
+func (in *Input) openParquet() (*File, error) {
+	file, err := os.Open(in.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	f := &File{close: []func() error{file.Close}}
+	st, err := file.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	columns, err := openColumns(file, st.Size(), in.Path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	lines, err := newParquetLines(columns, in, f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.Reader = lines
+	f.close = append(f.close, lines.closeGroup)
+	return f, nil
+}
+
+// parquetLines reads the rows of a Parquet file as JSON lines.
+type parquetLines struct {
+	path   string
+	f      *File
+	size   int64
+	root   *parquetNode
+	groups []parquet.RowGroup // not yet begun
+	total  int64              // rows
+	done   int64              // rows that were read
+	leaves []int              // indexes of the columns that are read
+	rows   parquet.RowReadSeekCloser
+	want   int64 // rows left in the group
+	batch  []parquet.Row
+	values [][]parquet.Value // of a row, by leaf
+	out    []byte
+	left   []byte // of out
+	err    error
+}
+
+func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines, err error) {
+	defer recovered(in.Path, &err)
+	p = &parquetLines{path: in.Path, f: f, size: columns.Size(), groups: columns.RowGroups()}
+	p.total = columns.NumRows()
+	p.root = newParquetRoot(columns.Root(), parquetPaths(in))
+	p.leaves = p.root.appendLeaves(nil)
+	if len(p.leaves) == 0 {
+		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: the columns it had are gone"}
+	}
+	if slices.ContainsFunc(p.leaves, func(i int) bool {
+		return slices.ContainsFunc(p.groups, func(g parquet.RowGroup) bool { return i >= len(g.ColumnChunks()) })
+	}) {
+		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: a row group lacks columns"}
+	}
+	p.batch = make([]parquet.Row, parquetRows)
+	p.values = make([][]parquet.Value, len(p.leaves))
+	return p, nil
+}
+
+// parquetPaths returns the paths of the columns that are read: those with text
+// and those that name a row.
+func parquetPaths(in *Input) []string {
+	paths := []string{"id", "_id", "uuid"}
+	if in.Format == JSONL {
+		return append(paths, in.o.Fields...)
+	}
+	return append(paths, textColumns(in.Format)...)
+}
+
+func (p *parquetLines) Read(b []byte) (int, error) {
+	for len(p.left) == 0 {
+		if p.err != nil {
+			return 0, p.err
+		}
+		p.out = p.out[:0]
+		p.err = p.next()
+		p.left = p.out
+	}
+	n := copy(b, p.left)
+	p.left = p.left[n:]
+	return n, nil
+}
+
+// next writes the lines of the next rows.
+func (p *parquetLines) next() (err error) {
+	defer recovered(p.path, &err)
+	if p.rows == nil {
+		if len(p.groups) == 0 {
+			return io.EOF
+		}
+		p.begin(p.groups[0])
+		p.groups = p.groups[1:]
+	}
+	n, err := p.rows.ReadRows(p.batch)
+	for _, row := range p.batch[:n] {
+		if err := p.row(row); err != nil {
+			return err
+		}
+	}
+	p.want -= int64(n)
+	p.done += int64(n)
+	p.f.taken.Store(int64(float64(p.size) * float64(p.done) / float64(max(p.total, p.done, 1))))
+	switch {
+	case err == io.EOF || err == nil && n == 0:
+		if p.want != 0 {
+			return &DamagedError{Path: p.path, Reason: "Parquet: a row group has fewer rows than it says"}
+		}
+		return p.closeGroup()
+	case err != nil:
+		return &DamagedError{Path: p.path, Reason: "Parquet: a page cannot be read"}
+	default:
+		return nil
+	}
+}
+
+// begin opens the columns of a row group.
+func (p *parquetLines) begin(g parquet.RowGroup) {
+	all := g.ColumnChunks()
+	chunks := make([]parquet.ColumnChunk, len(p.leaves))
+	for i, leaf := range p.leaves {
+		chunks[i] = all[leaf]
+	}
+	p.rows, p.want = parquet.NewColumnChunkRowReader(chunks), g.NumRows()
+}
+
+// closeGroup closes the current row group.
+func (p *parquetLines) closeGroup() (err error) {
+	defer recovered(p.path, &err)
+	if p.rows == nil {
+		return nil
+	}
+	rows := p.rows
+	p.rows = nil
+	return rows.Close()
+}
+
+// row writes one row as a line.
+func (p *parquetLines) row(row parquet.Row) error {
+	clear(p.values)
+	for at := 0; at < len(row); {
+		column, end := row[at].Column(), at+1
+		for end < len(row) && row[end].Column() == column {
+			end++
+		}
+		i, ok := slices.BinarySearch(p.leaves, column)
+		if !ok {
+			return &DamagedError{Path: p.path, Reason: "Parquet: a row has an unknown column"}
+		}
+		p.values[i] = row[at:end]
+		at = end
+	}
+	if slices.ContainsFunc(p.values, func(v []parquet.Value) bool { return len(v) == 0 }) {
+		return &DamagedError{Path: p.path, Reason: "Parquet: the columns of a row group differ in length"}
+	}
+	p.out = p.root.appendMembers(p.out, p.values, 0, 0)
+	p.out = append(p.out, '\n')
+	return nil
+}

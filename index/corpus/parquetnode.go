@@ -1,0 +1,285 @@
+package corpus
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// parquetNode is a column or a group of columns that is read. A row of a nested
+// column is a list of values with two levels each: the definition level says
+// how many of the optional and repeated nodes above the value are there, the
+// repetition level at which repeated node a new element begins. The levels
+// among a node's values tell nulls, empty lists and elements apart.
+type parquetNode struct {
+	name     string
+	kind     parquetKind
+	optional bool
+	repeated bool
+	children []*parquetNode
+	leaves   int // columns in it
+	leaf     int // index of a column among those of the file
+}
+
+type parquetKind uint8
+
+const (
+	parquetGroup  parquetKind = iota
+	parquetList               // a group around one repeated node: an array
+	parquetMap                // a group around repeated pairs: an array of objects
+	parquetText               // bytes that are text
+	parquetBytes              // bytes that are text unless one of them is zero
+	parquetNumber             // integers, floats and booleans
+	parquetOther              // bytes of other things
+)
+
+// newParquetRoot returns the columns of a file to which one of the paths leads.
+func newParquetRoot(c *parquet.Column, paths []string) *parquetNode {
+	n := &parquetNode{kind: parquetGroup}
+	n.adopt(c, paths)
+	return n
+}
+
+// newParquetNode returns a column, or nil if no path leads to or through it.
+// Paths do not see what lists are made of.
+func newParquetNode(c *parquet.Column, paths []string, whole wholeness) *parquetNode {
+	n := &parquetNode{name: c.Name(), optional: c.Optional(), repeated: c.Repeated()}
+	var deeper []string
+	for _, p := range paths {
+		if p == n.name {
+			whole = allOfIt
+		}
+		if rest, ok := below(p, []byte(n.name)); ok {
+			deeper = append(deeper, rest)
+		}
+	}
+	if whole == partOfIt && len(deeper) == 0 {
+		return nil
+	}
+	if c.Leaf() {
+		if whole == partOfIt {
+			return nil
+		}
+		n.leaf, n.leaves, n.kind = c.Index(), 1, leafKind(c)
+		return n
+	}
+	return n.group(c, deeper, whole)
+}
+
+// wholeness says whether a node is read with all below it.
+type wholeness uint8
+
+const (
+	partOfIt wholeness = iota
+	allOfIt
+)
+
+// group reads the children of a group.
+func (n *parquetNode) group(c *parquet.Column, paths []string, whole wholeness) *parquetNode {
+	if lt := c.Type().LogicalType(); lt != nil && len(c.Columns()) == 1 && c.Columns()[0].Repeated() {
+		switch lt.Value.(type) {
+		case *format.ListType:
+			n.kind = parquetList
+		case *format.MapType:
+			n.kind = parquetMap
+		}
+	}
+	switch {
+	case n.kind == parquetGroup && whole == allOfIt:
+		n.adoptAll(c)
+	case n.kind == parquetGroup:
+		n.adopt(c, paths)
+	default:
+		n.adoptElement(c.Columns()[0], paths, whole)
+	}
+	if n.leaves == 0 {
+		return nil
+	}
+	return n
+}
+
+// adopt takes those children to which a path leads.
+func (n *parquetNode) adopt(c *parquet.Column, paths []string) {
+	for _, child := range c.Columns() {
+		n.add(newParquetNode(child, paths, partOfIt))
+	}
+}
+
+// adoptAll takes all children.
+func (n *parquetNode) adoptAll(c *parquet.Column) {
+	for _, child := range c.Columns() {
+		n.add(newParquetNode(child, nil, allOfIt))
+	}
+}
+
+// adoptElement takes the repeated node of a list. Its only member is the
+// element, unless an old writer made the repeated node itself the element.
+func (n *parquetNode) adoptElement(c *parquet.Column, paths []string, whole wholeness) {
+	rep := &parquetNode{repeated: true}
+	switch {
+	case c.Leaf():
+		if whole == partOfIt {
+			return
+		}
+		rep.leaf, rep.leaves, rep.kind = c.Index(), 1, leafKind(c)
+	case n.kind == parquetList && len(c.Columns()) == 1 && c.Name() != "array" && c.Name() != n.name+"_tuple":
+		// The element's own name is not part of a path.
+		element := c.Columns()[0]
+		below := make([]string, len(paths))
+		for i, p := range paths {
+			below[i] = element.Name() + "." + p
+		}
+		rep.kind = parquetList
+		rep.add(newParquetNode(element, below, whole))
+	case whole == allOfIt:
+		rep.adoptAll(c)
+	default:
+		rep.adopt(c, paths)
+	}
+	n.add(rep)
+}
+
+// add takes a child that holds columns.
+func (n *parquetNode) add(child *parquetNode) {
+	if child == nil || child.leaves == 0 {
+		return
+	}
+	n.children = append(n.children, child)
+	n.leaves += child.leaves
+}
+
+// leafKind says what a column's values are.
+func leafKind(c *parquet.Column) parquetKind {
+	switch lt := c.Type().LogicalType(); c.Type().Kind() {
+	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
+		return parquetNumber
+	case parquet.ByteArray:
+		if lt == nil || lt.Value == nil {
+			return parquetBytes // what old writers call text
+		}
+		switch lt.Value.(type) {
+		case *format.StringType, *format.EnumType, *format.JsonType:
+			return parquetText
+		}
+	}
+	return parquetOther
+}
+
+// appendLeaves appends the indexes of the columns below a node, in order.
+func (n *parquetNode) appendLeaves(dst []int) []int {
+	if len(n.children) == 0 && n.leaves == 1 {
+		return append(dst, n.leaf)
+	}
+	for _, c := range n.children {
+		dst = c.appendLeaves(dst)
+	}
+	return dst
+}
+
+// appendMembers appends a group as a JSON object. values are those of its
+// columns, all of one occurrence of the group; def and rep are the levels up to
+// and with the group.
+func (n *parquetNode) appendMembers(dst []byte, values [][]parquet.Value, def, rep int) []byte {
+	dst = append(dst, '{')
+	for i, c := range n.children {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst, _ = jsontext.AppendQuote(dst, c.name)
+		dst = append(dst, ':')
+		dst = c.append(dst, values[:c.leaves], def, rep)
+		values = values[c.leaves:]
+	}
+	return append(dst, '}')
+}
+
+// append appends a node as JSON.
+func (n *parquetNode) append(dst []byte, values [][]parquet.Value, def, rep int) []byte {
+	switch {
+	case n.repeated:
+		return n.appendElements(dst, values, def+1, rep+1)
+	case n.optional:
+		def++
+		if values[0][0].DefinitionLevel() < def {
+			return append(dst, "null"...)
+		}
+	}
+	return n.appendPresent(dst, values, def, rep)
+}
+
+// appendPresent appends a node that is there.
+func (n *parquetNode) appendPresent(dst []byte, values [][]parquet.Value, def, rep int) []byte {
+	switch n.kind {
+	case parquetGroup:
+		return n.appendMembers(dst, values, def, rep)
+	case parquetList, parquetMap:
+		return n.children[0].append(dst, values, def, rep)
+	default:
+		return n.appendValue(dst, values[0][0])
+	}
+}
+
+// appendElements appends the occurrences of a repeated node as an array.
+func (n *parquetNode) appendElements(dst []byte, values [][]parquet.Value, def, rep int) []byte {
+	dst = append(dst, '[')
+	if values[0][0].DefinitionLevel() >= def {
+		rest := slices.Clone(values)
+		one := make([][]parquet.Value, len(values))
+		for first := true; len(rest[0]) > 0; first = false {
+			for i, v := range rest {
+				end := min(1, len(v))
+				for end < len(v) && v[end].RepetitionLevel() > rep {
+					end++
+				}
+				one[i], rest[i] = v[:end], v[end:]
+			}
+			if slices.ContainsFunc(one, func(v []parquet.Value) bool { return len(v) == 0 }) {
+				break // columns of a damaged file that do not belong together
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			dst = n.appendPresent(dst, one, def, rep)
+		}
+	}
+	return append(dst, ']')
+}
+
+// appendValue appends a value of a column.
+func (n *parquetNode) appendValue(dst []byte, v parquet.Value) []byte {
+	if v.IsNull() {
+		return append(dst, "null"...)
+	}
+	switch v.Kind() {
+	case parquet.ByteArray:
+		text := v.ByteArray()
+		if n.kind == parquetText || n.kind == parquetBytes && bytes.IndexByte(text, 0) < 0 {
+			dst, _ = jsontext.AppendQuote(dst, text)
+			return dst
+		}
+	case parquet.Boolean:
+		return strconv.AppendBool(dst, v.Boolean())
+	case parquet.Int32:
+		return strconv.AppendInt(dst, int64(v.Int32()), 10)
+	case parquet.Int64:
+		return strconv.AppendInt(dst, v.Int64(), 10)
+	case parquet.Float:
+		return appendFloat(dst, float64(v.Float()), 32)
+	case parquet.Double:
+		return appendFloat(dst, v.Double(), 64)
+	}
+	return append(dst, "null"...)
+}
+
+// appendFloat appends a number that JSON knows, or null.
+func appendFloat(dst []byte, f float64, bits int) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, bits)
+}
