@@ -7,8 +7,9 @@ import (
 
 // arrayLines turns a JSON array of objects into JSON lines of the same length:
 // the brackets of the array become blanks, its commas become line feeds, and
-// line feeds within an element become blanks. So every byte of an element keeps
-// its offset. What is no array comes out as lines that are no JSON.
+// its line feeds become carriage returns, which are blanks to JSON too. So every
+// byte of an element keeps its offset, and the lines of the file can be counted
+// still. What is no array comes out as lines that are no JSON.
 type arrayLines struct {
 	r     io.Reader
 	state arrayState
@@ -63,10 +64,10 @@ func (a *arrayLines) step(c byte) byte {
 		case '\\':
 			a.state = arrayEscape
 		}
-		return blank(c)
+		return within(c)
 	case arrayEscape:
 		a.state = arrayString
-		return blank(c)
+		return within(c)
 	case arrayBehind:
 		return blank(c)
 	}
@@ -91,8 +92,20 @@ func (a *arrayLines) step(c byte) byte {
 	return blank(c)
 }
 
-// blank replaces a line feed.
+// blank replaces a line feed between tokens.
 func blank(c byte) byte {
+	switch c {
+	case '\n':
+		return '\r'
+	case '\r':
+		return ' '
+	default:
+		return c
+	}
+}
+
+// within replaces a line feed within quotes, where none should be.
+func within(c byte) byte {
 	if c == '\n' {
 		return ' '
 	}

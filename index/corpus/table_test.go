@@ -247,7 +247,7 @@ func FuzzArray(f *testing.F) {
 			t.Fatalf("%d bytes of %d, %v", len(got), len(text), err)
 		}
 		for i := range got {
-			if got[i] != text[i] && !strings.ContainsRune("[],\n", rune(text[i])) {
+			if got[i] != text[i] && !strings.ContainsRune("[],\r\n", rune(text[i])) {
 				t.Fatalf("byte %d was %q and is %q", i, text[i], got[i])
 			}
 		}

@@ -1,0 +1,66 @@
+package corpus
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonOffset returns where in the raw inside of a JSON string the byte stands
+// that is at at in what the string stands for.
+func jsonOffset(raw []byte, at int64) int64 {
+	i, n := 0, int64(0)
+	for i < len(raw) && n < at {
+		switch c := raw[i]; {
+		case c == '\\':
+			size, length := escapeSize(raw[i:])
+			i, n = i+size, n+length
+		case c < utf8.RuneSelf:
+			i, n = i+1, n+1
+		default:
+			// A broken byte has become U+FFFD.
+			r, size := utf8.DecodeRune(raw[i:])
+			i, n = i+size, n+int64(utf8.RuneLen(r))
+		}
+	}
+	return int64(min(i, len(raw)))
+}
+
+// escapeSize returns the length of the escape that the bytes begin with, and
+// that of what it stands for. Half a pair stands for U+FFFD.
+func escapeSize(raw []byte) (size int, length int64) {
+	r, ok := escapedUnit(raw)
+	if !ok {
+		return 2, 1
+	}
+	if !utf16.IsSurrogate(r) {
+		return 6, int64(utf8.RuneLen(r))
+	}
+	if low, ok := escapedUnit(raw[6:]); ok && utf16.DecodeRune(r, low) != utf8.RuneError {
+		return 12, 4
+	}
+	return 6, int64(utf8.RuneLen(utf8.RuneError))
+}
+
+// escapedUnit reads an escape of four hexadecimal digits.
+func escapedUnit(raw []byte) (rune, bool) {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	return rune(n), err == nil
+}
+
+// cellOffset is jsonOffset for the inside of a CSV cell in quotes, where a quote
+// is doubled.
+func cellOffset(raw []byte, at int64) int64 {
+	i := int64(0)
+	for {
+		n := int64(bytes.IndexByte(raw[i:], '"'))
+		if n < 0 || n >= at {
+			return min(i+at, int64(len(raw)))
+		}
+		i, at = min(i+n+2, int64(len(raw))), at-n-1
+	}
+}

@@ -1,0 +1,157 @@
+package corpus
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Rows reads the records of an input one after the other and knows where in the
+// file their texts stand. Not safe for concurrent use.
+type Rows struct {
+	in     *Input
+	file   *File
+	lines  *Lines // of JSON
+	parser *Parser
+	rest   Block     // lines that were read and not handed out
+	table  *csvTable // instead of lines
+	row    []byte    // the current one as it stands in the file
+	line   int       // on which it begins
+	offset int64     // of its first byte
+}
+
+// Rows opens an input whose format is not Text.
+func (in *Input) Rows() (*Rows, error) {
+	r := &Rows{in: in, rest: Block{Line: 1}}
+	var err error
+	if in.Container != CSV {
+		if r.file, err = in.Open(); err != nil {
+			return nil, err
+		}
+		r.lines, r.parser = NewLines(r.file, in.Path, in.o), NewParser(in.Format, in.o)
+		return r, nil
+	}
+	if r.file, err = in.openBytes(); err != nil {
+		return nil, err
+	}
+	r.table = newCSVTable(r.file, in)
+	return r, nil
+}
+
+// Close closes the input.
+func (r *Rows) Close() error { return r.file.Close() }
+
+// Taken returns how many bytes of the file have been read so far.
+func (r *Rows) Taken() int64 { return r.file.Taken() }
+
+// Next reads the next record, io.EOF behind the last. A [*BadRecord] says that
+// one could not be read; the next call goes on behind it.
+func (r *Rows) Next(rec *Record) error {
+	if r.table != nil {
+		return r.nextCells(rec)
+	}
+	for {
+		if len(r.rest.Data) == 0 {
+			number := r.rest.Line
+			block, err := r.lines.Next()
+			if err != nil {
+				return err
+			}
+			if r.in.Container == Array {
+				block.Line = number
+			}
+			r.rest = block
+		}
+		r.take()
+		if len(bytes.TrimSpace(r.row)) == 0 {
+			continue
+		}
+		if err := r.parser.Parse(r.row, rec); err != nil {
+			return &BadRecord{Path: r.in.Path, Line: r.line, Reason: err.Error()}
+		}
+		return nil
+	}
+}
+
+// take hands out the next line. Line feeds of an array have become carriage
+// returns, and its commas line feeds.
+func (r *Rows) take() {
+	end := bytes.IndexByte(r.rest.Data, '\n') + 1
+	if end == 0 {
+		end = len(r.rest.Data)
+	}
+	r.row, r.line, r.offset = r.rest.Data[:end], r.rest.Line, r.rest.Offset+r.file.BOM
+	r.rest.Data = r.rest.Data[end:]
+	r.rest.Offset += int64(end)
+	if r.in.Container != Array {
+		r.rest.Line++
+		return
+	}
+	r.rest.Line += bytes.Count(r.row, []byte("\r"))
+	blank := len(r.row) - len(bytes.TrimLeft(r.row, " \t\r\n"))
+	r.line += bytes.Count(r.row[:blank], []byte("\r"))
+}
+
+// nextCells reads the next row of a table.
+func (r *Rows) nextCells(rec *Record) error {
+	row, err := r.table.next(r.in)
+	if err != nil {
+		return err
+	}
+	r.row, r.line, r.offset = row.data, row.line, row.offset+r.file.BOM
+	rec.reset()
+	seen := false
+	for _, i := range r.table.read {
+		if i >= len(r.table.cells) {
+			break
+		}
+		cell := r.table.cells[i]
+		var text []byte
+		text, r.table.buf = cell.text(row.data, r.table.buf)
+		column := r.table.columns[i]
+		if rec.ID == "" && isID([]byte(column)) && !slices.Contains(r.in.o.Fields, column) {
+			rec.ID = string(text)
+			continue
+		}
+		seen = true
+		if len(text) > 0 {
+			lo := len(rec.text)
+			rec.text = append(rec.text, text...)
+			rec.Segments = append(rec.Segments, Segment{lo, len(rec.text), int64(cell.lo), int64(cell.hi)})
+		}
+	}
+	if !seen {
+		return &BadRecord{Path: r.in.Path, Line: row.line, Reason: (&Parser{format: r.in.Format, fields: r.in.o.Fields}).missing()}
+	}
+	return nil
+}
+
+// Place is where a byte of a text stands.
+type Place struct {
+	Line   int   // counted from 1; in Parquet the number of the row
+	Offset int64 // in the file, decompressed; in Parquet in the text itself
+}
+
+// Place returns where a byte of a text of the current record stands, counted in
+// the text as it is without its escapes. One past the last byte is the end of
+// the text.
+func (r *Rows) Place(s Segment, at int64) Place {
+	if r.in.Container == Parquet {
+		return Place{Line: r.line, Offset: at}
+	}
+	raw := r.row[s.RawLo:s.RawHi]
+	if s.RawLo > 0 && r.row[s.RawLo-1] == '"' {
+		if r.in.Container == CSV {
+			at = cellOffset(raw, at)
+		} else {
+			at = jsonOffset(raw, at)
+		}
+	}
+	p := Place{Line: r.line, Offset: r.offset + s.RawLo + at}
+	switch before := r.row[:s.RawLo+min(at, int64(len(raw)))]; r.in.Container {
+	case CSV:
+		p.Line += bytes.Count(before, []byte("\n"))
+	case Array:
+		p.Line += bytes.Count(bytes.TrimLeft(before, " \t\r\n"), []byte("\r"))
+	}
+	return p
+}
