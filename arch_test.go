@@ -57,6 +57,7 @@ var house = []floor{
 		ours:  []string{"proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "ngram"},
 		tests: []string{"index/corpus", "bench/fakellm"},
 	},
+	{pkg: "bench/corpusgen"},
 	{pkg: "bench/fakellm"},
 	{pkg: "bench/fakellm/cmd/fakellm", ours: []string{"bench/fakellm"}},
 	{pkg: "bench", ours: []string{"index", "index/corpus", "ngram", "proxy/detect"}}, // what measures detection

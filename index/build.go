@@ -13,9 +13,9 @@ import (
 	"noecho/ngram"
 )
 
-// Building reads the corpus twice. The first pass counts distinct grams with
-// sketches, which sizes the filters; the second one sets bits. Both use all
-// cores, and neither depends on the order of the inputs or on which core saw
+// Building goes over the corpus twice. The first pass counts distinct grams,
+// which sizes the filters, and keeps the word hashes if there is room for them;
+// the second one sets bits. Both use all cores, and neither depends on the order of the inputs or on which core saw
 // what: the same inputs give the same bytes. If the filters are larger than the
 // memory allowed, they are built stripe by stripe, with a pass for each.
 
@@ -23,7 +23,7 @@ import (
 const DefaultMemory = 2 << 30
 
 // perWorker is what a worker takes besides its share of the lists: blocks of
-// text, their words and grams, sketches.
+// text, their words and grams, short lists of bits.
 const perWorker = 8 << 20
 
 // BuildOptions says what to build. Out and Inputs are required.
@@ -73,6 +73,7 @@ type builder struct {
 	o       BuildOptions
 	spec    ngram.Spec
 	sources []*source
+	spool   *spool // nil: the inputs are read again
 	exclude map[uint64]struct{}
 	mu      sync.Mutex // around o.Notice
 }
@@ -99,7 +100,10 @@ func Build(ctx context.Context, o BuildOptions) (*Result, error) {
 	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {
 		return nil, err
 	}
-	defer b.close()
+	if b.spool, err = b.spoolFor(spoolDir(o.Out)); err != nil {
+		return nil, err
+	}
+	defer b.spool.close()
 	return b.build(ctx, out, m)
 }
 
@@ -138,13 +142,7 @@ func (b *builder) find() (skipped uint64, err error) {
 		return 0, errors.New("no input holds text")
 	}
 	for _, in := range inputs {
-		s := &source{Input: in}
-		if in.Path == corpus.Stdin && b.o.Capacity == 0 {
-			if s.spool, err = newSpool(); err != nil {
-				return 0, err
-			}
-		}
-		b.sources = append(b.sources, s)
+		b.sources = append(b.sources, &source{Input: in})
 	}
 	b.noteFormats()
 	return uint64(len(left)), nil
@@ -168,13 +166,6 @@ func (b *builder) noteFormats() {
 		if count[f] > 0 {
 			b.note("%d files read as %s", count[f], f)
 		}
-	}
-}
-
-// close drops what the build keeps outside the output.
-func (b *builder) close() {
-	for _, s := range b.sources {
-		s.spool.close()
 	}
 }
 
@@ -217,8 +208,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	if err != nil {
 		return nil, err
 	}
-	// A quarter of a stripe's size goes to the lists of bits.
-	stripes := p.stripes(uint64(budget) / 5 * 4)
+	stripes := p.stripes(uint64(budget) / (shelfParts + 1) * shelfParts)
 	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
 		return nil, err
 	}
@@ -250,46 +240,37 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 
 // count is the first pass.
 func (b *builder) count(ctx context.Context) (capacities, *tally, error) {
-	counters := make([]*counter, b.o.Workers)
+	all := newSamples()
 	p := &pass{b: b, first: true}
-	for i := range counters {
-		c, err := newCounter()
-		if err != nil {
-			return capacities{}, nil, err
-		}
-		counters[i] = c
-		p.sinks = append(p.sinks, c)
+	for range b.o.Workers {
+		p.sinks = append(p.sinks, &counter{to: all})
 	}
 	b.startPass(1)
 	t, err := p.run(ctx)
 	if err != nil {
 		return capacities{}, nil, err
 	}
-	for _, s := range b.sources {
-		if s.spool != nil {
-			s.spool.full = true
-		}
+	if b.spool != nil {
+		b.spool.full = true
 	}
 	if t.windows == 0 {
 		return capacities{}, nil, &NoWindowsError{NotIndexed: t.not}
 	}
-	for _, c := range counters[1:] {
-		if err := counters[0].merge(c); err != nil {
-			return capacities{}, nil, err
-		}
-	}
-	return counters[0].capacities(), t, nil
+	return all.capacities(nil), t, nil
 }
 
 // startPass tells how far the build is.
 func (b *builder) startPass(n int64) {
 	total := int64(0)
 	for _, s := range b.sources {
-		if s.Size < 0 && (s.spool == nil || !s.spool.full) {
+		if s.Size < 0 {
 			total = 0
 			break
 		}
-		total += max(0, s.Size)
+		total += s.Size
+	}
+	if b.spool.ready() {
+		total = b.spool.size
 	}
 	b.o.Progress.Bytes.Store(0)
 	b.o.Progress.Total.Store(total)

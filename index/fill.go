@@ -61,13 +61,13 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 		}
 	}()
 	for _, t := range stripe {
-		if err := t.begin(b.o.Workers); err != nil {
+		if err := t.begin(p.sections[t.section]); err != nil {
 			return nil, err
 		}
 	}
 	inserters := make([]*inserter, b.o.Workers)
 	for i := range inserters {
-		in, err := newInserter(p, stripe)
+		in, err := newInserter(stripe)
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +84,7 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 		in.close()
 	}
 	for _, t := range stripe {
+		t.flush()
 		if err := p.write(out, t); err != nil {
 			return nil, err
 		}

@@ -78,11 +78,11 @@ func fprIndex(n int) *Index {
 	}
 	targets := p.stripes(math.MaxUint64)[0]
 	for _, t := range targets {
-		if err := t.begin(1); err != nil {
+		if err := t.begin(p.sections[t.section]); err != nil {
 			panic(err)
 		}
 	}
-	in, err := newInserter(p, targets)
+	in, err := newInserter(targets)
 	if err != nil {
 		panic(err)
 	}
@@ -97,6 +97,9 @@ func fprIndex(n int) *Index {
 		panic(err)
 	}
 	in.flush()
+	for _, t := range targets {
+		t.flush()
+	}
 	return &Index{
 		gate4:   newBlocked(targets[planGate4].mem.words, p.sections[planGate4]),
 		gate2:   newBlocked(targets[planGate2].mem.words, p.sections[planGate2]),

@@ -2,25 +2,9 @@ package index
 
 import (
 	"math/bits"
-	"sync"
-	"unsafe"
+
+	"noecho/ngram"
 )
-
-// Inserting. A window sets 8 bits in one filter, 19 in another, and up to 6 in
-// the gates. Setting them where they fall costs a cache miss for each of the
-// 19, and an atomic operation each for two cores to share a filter. So a filter
-// is divided into parts that fit the cache; every worker collects the bits to
-// set by part, and a full list is written under the lock of its part.
-
-// partsMax bounds the parts of a filter.
-const partsMax = 2048
-
-// partShift is the least log2 of the bits in a part: 32 KiB fit the first
-// level of the cache.
-const partShift = 18
-
-// listLen is how many entries a list collects before it is written.
-const listLen = 512
 
 // target is the piece of a filter that is being built in memory, shared by all
 // workers.
@@ -28,146 +12,55 @@ type target struct {
 	section int    // in the plan
 	from    uint64 // its first bit in the filter
 	size    uint64 // bits, a multiple of 64
+	m       uint64 // bits of the whole filter
+	blocks  uint64 // of the whole filter, if it has blocks
+	k       int
 	mem     memory
 	shift   uint // log2 of the bits in a part
-	locks   []sync.Mutex
+
+	grams *shelves[uint64] // of a blocked filter: all bits of a gram lie in one part
+	bits  *shelves[uint32] // of a filter without blocks
 }
 
-// begin allocates the target. The lists of all workers together take at most a
-// quarter of its size.
-func (t *target) begin(workers int) error {
-	mem, err := newMemory(t.size / 8)
-	if err != nil {
+// begin allocates the target.
+func (t *target) begin(s section) (err error) {
+	t.m, t.k = 8*s.length, int(s.k)
+	if t.mem, err = newMemory(t.size / 8); err != nil {
 		return err
 	}
-	parts := min(partsMax, t.size/8/(32*listLen*uint64(workers))+1)
-	t.mem, t.shift = mem, partShift
-	for (t.size-1)>>t.shift >= parts {
+	for t.shift = uint(bits.Len64(8*partBytes)) - 1; (t.size-1)>>t.shift >= partsMax; {
 		t.shift++
 	}
-	t.locks = make([]sync.Mutex, (t.size-1)>>t.shift+1)
-	return nil
+	parts := (t.size-1)>>t.shift + 1
+	shelf := t.size / 8 / shelfParts
+	if s.block == 0 {
+		t.bits, err = newShelves(parts, shelf, t.setBits)
+	} else {
+		t.blocks = t.m / blockBits
+		t.grams, err = newShelves(parts, shelf, t.addGrams)
+	}
+	return err
+}
+
+// flush writes what is still on the shelves.
+func (t *target) flush() {
+	if t.bits != nil {
+		t.bits.flush()
+	} else {
+		t.grams.flush()
+	}
 }
 
 // end gives the target's memory back.
 func (t *target) end() {
 	t.mem.free()
-	t.mem = memory{}
-}
-
-// bitLists are one worker's bits to be set in a target of a filter without
-// blocks.
-type bitLists struct {
-	t    *target
-	mem  memory
-	bits []uint32 // listLen for each part, offsets in it
-	used []uint32 // by part
-}
-
-// gramLists are one worker's grams to be added to a target of a blocked filter.
-// All bits of a gram lie in one part, so the gram is listed and not its bits.
-type gramLists struct {
-	t      *target
-	mem    memory
-	grams  []uint64 // listLen for each part, Lo
-	used   []uint32 // by part
-	blocks uint64   // of the whole filter
-	k      int
-}
-
-// newBitLists returns empty lists. They are read and written all over the
-// place, so they want huge pages more than the filter does.
-func newBitLists(t *target) (*bitLists, error) {
-	n := uint64(len(t.locks)) * listLen
-	mem, err := newMemory(4 * n)
-	if err != nil {
-		return nil, err
+	if t.bits != nil {
+		t.bits.mem.free()
 	}
-	return &bitLists{
-		t: t, mem: mem, used: make([]uint32, len(t.locks)),
-		bits: unsafe.Slice((*uint32)(unsafe.Pointer(&mem.words[0])), n),
-	}, nil
-}
-
-// newGramLists returns empty lists for a piece of the filter of section s.
-func newGramLists(t *target, s section) (*gramLists, error) {
-	mem, err := newMemory(8 * uint64(len(t.locks)) * listLen)
-	if err != nil {
-		return nil, err
+	if t.grams != nil {
+		t.grams.mem.free()
 	}
-	return &gramLists{
-		t: t, mem: mem, used: make([]uint32, len(t.locks)), grams: mem.words,
-		blocks: s.length / (blockBits / 8), k: int(s.k),
-	}, nil
-}
-
-// add lists the k bits of a gram in a filter of m bits. Bits outside the
-// target are another pass's.
-func (l *bitLists) add(hi, m uint64, k int) {
-	from, size, shift := l.t.from, l.t.size, l.t.shift
-	for range k {
-		hi += golden
-		loc, _ := bits.Mul64(mix(hi), m)
-		d := loc - from
-		if d >= size {
-			continue
-		}
-		part := d >> shift
-		n := l.used[part]
-		l.bits[part*listLen+uint64(n)] = uint32(d & (1<<shift - 1))
-		if n++; n == listLen {
-			l.flushPart(part, listLen)
-			n = 0
-		}
-		l.used[part] = n
-	}
-}
-
-// flushPart sets the first n listed bits of a part.
-func (l *bitLists) flushPart(part, n uint64) {
-	words := l.t.part(part)
-	l.t.locks[part].Lock()
-	for _, bit := range l.bits[part*listLen : part*listLen+n] {
-		words[bit>>6] |= 1 << (bit & 63)
-	}
-	l.t.locks[part].Unlock()
-}
-
-// add lists a gram. One outside the target is another pass's.
-func (l *gramLists) add(lo uint64) {
-	block, _ := bits.Mul64(lo, l.blocks)
-	d := block*blockBits - l.t.from
-	if d >= l.t.size {
-		return
-	}
-	part := d >> l.t.shift
-	n := l.used[part]
-	l.grams[part*listLen+uint64(n)] = lo
-	if n++; n == listLen {
-		l.flushPart(part, listLen)
-		n = 0
-	}
-	l.used[part] = n
-}
-
-// flushPart sets the bits of the first n listed grams of a part.
-func (l *gramLists) flushPart(part, n uint64) {
-	words := l.t.part(part)
-	first := l.t.from + part<<l.t.shift
-	l.t.locks[part].Lock()
-	for _, lo := range l.grams[part*listLen : part*listLen+n] {
-		block, _ := bits.Mul64(lo, l.blocks)
-		at := (block*blockBits - first) / 64
-		w := (*[blockBits / 64]uint64)(words[at : at+blockBits/64])
-		for j := 0; j < l.k; j += 4 {
-			s := splitMix(lo, uint64(j/4))
-			for range min(4, l.k-j) {
-				w[s>>6&7] |= 1 << (s & 63)
-				s >>= 16
-			}
-		}
-	}
-	l.t.locks[part].Unlock()
+	t.mem, t.bits, t.grams = memory{}, nil, nil
 }
 
 // part returns the words of a part.
@@ -176,32 +69,109 @@ func (t *target) part(part uint64) []uint64 {
 	return t.mem.words[base:min(base+1<<t.shift/64, uint64(len(t.mem.words)))]
 }
 
+// setBits sets bits of a part.
+func (t *target) setBits(part uint64, at []uint32) {
+	words := t.part(part)
+	for _, bit := range at {
+		words[bit>>6] |= 1 << (bit & 63)
+	}
+}
+
+// addGrams sets the bits of grams that lie in a part.
+func (t *target) addGrams(part uint64, grams []uint64) {
+	words := t.part(part)
+	first := t.from + part<<t.shift
+	for _, lo := range grams {
+		block, _ := bits.Mul64(lo, t.blocks)
+		at := (block*blockBits - first) / 64
+		w := (*[blockBits / 64]uint64)(words[at : at+blockBits/64])
+		for j := 0; j < t.k; j += 4 {
+			s := splitMix(lo, uint64(j/4))
+			for range min(4, t.k-j) {
+				w[s>>6&7] |= 1 << (s & 63)
+				s >>= 16
+			}
+		}
+	}
+}
+
+// gramLists are one worker's grams for a target of a blocked filter.
+type gramLists struct {
+	*lists[uint64]
+	t *target
+}
+
+// add lists a gram. One outside the target is another pass's.
+func (l *gramLists) add(lo uint64) {
+	block, _ := bits.Mul64(lo, l.t.blocks)
+	d := block*blockBits - l.t.from
+	if d >= l.t.size {
+		return
+	}
+	part := d >> l.t.shift
+	n := l.used[part]
+	l.entries[part*l.size+uint64(n)] = lo
+	l.used[part] = n + 1
+	if uint64(n)+1 == l.size {
+		l.empty(part)
+	}
+}
+
+// bitLists are one worker's bits for a target of a filter without blocks.
+type bitLists struct {
+	*lists[uint32]
+	t *target
+}
+
+// add lists the bits of windows. Bits outside the target are another pass's.
+func (l *bitLists) add(windows []ngram.Hash) {
+	from, size, shift, m, k := l.t.from, l.t.size, l.t.shift&63, l.t.m, l.t.k
+	entries, used, list := l.entries, l.used, l.size
+	for i := range windows {
+		seed := windows[i].Hi
+		for range k {
+			seed += golden
+			loc, _ := bits.Mul64(mix(seed), m)
+			d := loc - from
+			if d >= size {
+				continue
+			}
+			part := d >> shift
+			n := used[part]
+			entries[part*list+uint64(n)] = uint32(d & (1<<shift - 1))
+			used[part] = n + 1
+			if uint64(n)+1 == list {
+				l.empty(part)
+			}
+		}
+	}
+}
+
 // inserter adds grams to the targets of a stripe. One for each worker.
 type inserter struct {
-	plan    *plan
-	grams   [planFilters][]*gramLists // of the blocked filters
-	confirm []*bitLists
+	grams   [planFilters][]gramLists // of the blocked filters
+	confirm []bitLists
 }
 
 // newInserter returns an inserter with empty lists.
-func newInserter(p *plan, stripe []*target) (*inserter, error) {
-	in := &inserter{plan: p}
+func newInserter(stripe []*target) (*inserter, error) {
+	in := new(inserter)
 	for _, t := range stripe {
-		if t.section == planConfirm {
-			l, err := newBitLists(t)
+		if t.bits != nil {
+			l, err := newLists(t.bits)
 			if err != nil {
 				in.close()
 				return nil, err
 			}
-			in.confirm = append(in.confirm, l)
+			in.confirm = append(in.confirm, bitLists{l, t})
 			continue
 		}
-		l, err := newGramLists(t, p.sections[t.section])
+		l, err := newLists(t.grams)
 		if err != nil {
 			in.close()
 			return nil, err
 		}
-		in.grams[t.section] = append(in.grams[t.section], l)
+		in.grams[t.section] = append(in.grams[t.section], gramLists{l, t})
 	}
 	return in, nil
 }
@@ -223,30 +193,21 @@ func (in *inserter) add(g *grams) error {
 			l.add(h.Lo)
 		}
 	}
-	s := in.plan.sections[planConfirm]
 	for _, l := range in.confirm {
-		for _, h := range g.windows {
-			l.add(h.Hi, 8*s.length, int(s.k))
-		}
+		l.add(g.windows)
 	}
 	return nil
 }
 
-// flush writes everything that is listed.
+// flush moves everything that is listed to the shelves.
 func (in *inserter) flush() {
 	for _, f := range in.grams {
 		for _, l := range f {
-			for part, n := range l.used {
-				l.flushPart(uint64(part), uint64(n))
-			}
-			clear(l.used)
+			l.flush()
 		}
 	}
 	for _, l := range in.confirm {
-		for part, n := range l.used {
-			l.flushPart(uint64(part), uint64(n))
-		}
-		clear(l.used)
+		l.flush()
 	}
 }
 
@@ -260,5 +221,5 @@ func (in *inserter) close() {
 	for _, l := range in.confirm {
 		l.mem.free()
 	}
-	in.grams, in.confirm = [planFilters][]*gramLists{}, nil
+	in.grams, in.confirm = [planFilters][]gramLists{}, nil
 }

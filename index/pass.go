@@ -33,7 +33,7 @@ type task struct {
 	src   *source
 	block corpus.Block
 	text  io.ReadCloser
-	runs  []byte
+	runs  *[]byte
 }
 
 // worker works on the tasks of one pass.
@@ -44,6 +44,7 @@ type worker struct {
 	cut   *cutter
 	g     grams
 	spool spoolBlock
+	run64 []uint64
 	rec   corpus.Record
 	parse map[corpus.Format]*corpus.Parser
 
@@ -61,6 +62,9 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 	workers := make([]*worker, len(p.sinks))
 	for i, s := range p.sinks {
 		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
+		if p.first {
+			w.spool.to = p.b.spool
+		}
 		workers[i] = w
 		g.Go(func() error {
 			for t := range p.tasks {
@@ -93,15 +97,13 @@ func (t *task) close() {
 
 // feed reads the inputs one after the other and hands out tasks.
 func (p *pass) feed(ctx context.Context) error {
+	if p.b.spool.ready() {
+		return p.b.spool.replay(func(runs *[]byte) error {
+			p.b.o.Progress.Bytes.Add(int64(len(*runs)))
+			return p.hand(ctx, task{runs: runs})
+		})
+	}
 	for _, s := range p.b.sources {
-		if s.spool != nil && s.spool.full {
-			if err := s.spool.replay(func(runs []byte) error {
-				return p.hand(ctx, task{src: s, runs: runs})
-			}); err != nil {
-				return err
-			}
-			continue
-		}
 		r, err := s.Open()
 		if err != nil {
 			return err
@@ -163,7 +165,10 @@ func (w *worker) do(ctx context.Context, t task) error {
 	}
 	switch {
 	case t.runs != nil:
-		return eachRun(t.runs, w.run)
+		defer w.p.b.spool.free(t.runs)
+		var err error
+		w.run64, err = eachRun(*t.runs, w.run64, w.run)
+		return err
 	case t.text != nil:
 		return w.text(t)
 	case len(t.block.Data) == 0:
@@ -179,12 +184,11 @@ func (w *worker) text(t task) error {
 	defer t.text.Close()
 	d := w.tally.dataset(t.src.Arg)
 	w.cut.begin()
-	emit := w.emitter(t.src)
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := t.text.Read(buf)
 		d.Bytes += uint64(n)
-		if err := w.cut.add(buf[:n], emit); err != nil {
+		if err := w.cut.add(buf[:n], w.keep); err != nil {
 			return err
 		}
 		if errors.Is(err, io.EOF) {
@@ -194,7 +198,7 @@ func (w *worker) text(t task) error {
 			return fmt.Errorf("read %s: %w", t.src.Path, err)
 		}
 	}
-	words, err := w.cut.end(emit)
+	words, err := w.cut.end(w.keep)
 	if err != nil {
 		return err
 	}
@@ -211,7 +215,6 @@ func (w *worker) lines(t task) error {
 	}
 	d := w.tally.dataset(t.src.Arg)
 	d.Bytes += uint64(len(t.block.Data))
-	emit := w.emitter(t.src)
 	return t.block.EachLine(func(line []byte, number int, _ int64) error {
 		if err := parser.Parse(line, &w.rec); err != nil {
 			w.tally.not.BadRecords++
@@ -221,10 +224,10 @@ func (w *worker) lines(t task) error {
 		indexed := 0
 		for _, s := range w.rec.Segments {
 			w.cut.begin()
-			if err := w.cut.add(w.rec.Text(s), emit); err != nil {
+			if err := w.cut.add(w.rec.Text(s), w.keep); err != nil {
 				return err
 			}
-			words, err := w.cut.end(emit)
+			words, err := w.cut.end(w.keep)
 			if err != nil {
 				return err
 			}
@@ -260,18 +263,12 @@ func (w *worker) count(d *Dataset, segments int) {
 	}
 }
 
-// emitter returns what is done with the runs of an input: they are handed to
-// the sink, and spooled if the input cannot be read again.
-func (w *worker) emitter(s *source) func(run []uint64) error {
-	if s.spool == nil {
-		return w.run
+// keep spools a run and hands its grams to the sink.
+func (w *worker) keep(run []uint64) error {
+	if err := w.spool.add(run); err != nil {
+		return err
 	}
-	return func(run []uint64) error {
-		if err := w.spool.add(s.spool, run); err != nil {
-			return err
-		}
-		return w.run(run)
-	}
+	return w.run(run)
 }
 
 // run hands the grams of a run to the sink.

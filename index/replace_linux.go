@@ -36,3 +36,12 @@ func linkUnnamed(f *os.File, path string) (string, error) {
 		}
 	}
 }
+
+// freeSpace returns the bytes that are free in a folder; not ok: not known.
+func freeSpace(dir string) (free uint64, ok bool) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil || st.Bsize <= 0 {
+		return 0, false
+	}
+	return st.Bavail * uint64(st.Bsize), true
+}

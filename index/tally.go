@@ -80,7 +80,6 @@ func (t *tally) skip(s corpus.Skips) {
 type source struct {
 	corpus.Input
 	digest []byte // SHA-256 of its text, set by the first pass
-	spool  *spool // of an input that can be read once
 }
 
 // describeDatasets returns the manifest's datasets: one for each argument, or
