@@ -13,6 +13,8 @@ type edge struct {
 	weight                      ngram.Weight
 	run                         run
 	joints                      []joint
+	late                        []lateJoint
+	joined                      bool
 }
 
 // save keeps everything that reading on changes. Words pushed afterwards land
@@ -25,10 +27,18 @@ func (e *edge) save(t *track) {
 }
 
 // saveJoins keeps the joints, which the channel's first words narrow down.
-func (e *edge) saveJoins(j *joins) { e.joints = append(e.joints[:0], j.at...) }
+func (e *edge) saveJoins(j *joins) {
+	e.joints = append(e.joints[:0], j.at...)
+	e.late = append(e.late[:0], j.late...)
+	e.joined = j.started
+}
 
 // restoreJoins undoes what was decided about joints since saveJoins.
-func (e *edge) restoreJoins(j *joins) { j.at = append(j.at[:0], e.joints...) }
+func (e *edge) restoreJoins(j *joins) {
+	j.at = append(j.at[:0], e.joints...)
+	j.late = append(j.late[:0], e.late...)
+	j.started = e.joined
+}
 
 // restore forgets what was read since save. What was found stays found.
 func (e *edge) restore(t *track) {

@@ -8,10 +8,23 @@ import "noecho/ngram"
 // and its last words as if they preceded every position.
 
 // joins holds the positions that the channel may continue.
+//
+// Most positions are never listed. A window with three words of the message or
+// more holds the 4-gram that ends with the channel's first word; one with fewer
+// holds the 4-gram of the message's last word and the channel's first three,
+// which is asked once for each distinct word.
 type joins struct {
 	messages []*Message
 	started  bool
 	at       []joint
+	late     []lateJoint
+}
+
+// lateJoint is a distinct word behind which the channel may go on, but not
+// behind the words before it.
+type lateJoint struct {
+	m     *Message
+	group int
 }
 
 // joint is one position: the channel begins behind word pos-1 of message m.
@@ -25,14 +38,17 @@ type joint struct {
 func (j *joins) reset(p *Prompt) {
 	j.messages, j.started = nil, false
 	clear(j.at)
-	j.at = j.at[:0]
+	clear(j.late)
+	j.at, j.late = j.at[:0], j.late[:0]
 	if p != nil && !p.excuseOnly {
 		j.messages = p.Messages
 	}
 }
 
 // alive reports whether any position can still matter.
-func (j *joins) alive() bool { return len(j.messages) > 0 && (!j.started || len(j.at) > 0) }
+func (j *joins) alive() bool {
+	return len(j.messages) > 0 && (!j.started || len(j.at) > 0 || len(j.late) > 0)
+}
 
 // joinStart looks up the windows that begin in a message and end with word i of
 // the channel, i < n-1.
@@ -45,8 +61,11 @@ func (d *Detector) joinStart(i int64) {
 	// An absent gram inside the channel rules out every window that spans it.
 	t.firstLive()
 	if t.absent >= 0 {
-		j.at = j.at[:0]
+		j.at, j.late = j.at[:0], j.late[:0]
 		return
+	}
+	if i == 2 {
+		d.findLateJoints()
 	}
 	first := t.n - 1 - int(i) // words of the window that stand in the message
 	var fresh, echo struct {
@@ -79,14 +98,49 @@ func (d *Detector) joinStart(i int64) {
 // findJoints lists the positions behind which the channel's first word may be
 // indexed.
 func (d *Detector) findJoints() {
-	word := d.main.prefix(1)
+	set, word := d.main.set, d.main.prefix(1)
 	for _, m := range d.join.messages {
-		for pos := 1; pos < len(m.prefix); pos++ {
-			if d.main.set.Gate2(ngram.Gram(m.prefix[pos-1], ngram.Join(m.prefix[pos], word, 1), 2)) {
-				d.join.at = append(d.join.at, joint{m: m, pos: pos, last: -1})
+		for g := range m.groups() {
+			at := m.positions(g)
+			if !set.Gate2(ngram.Gram(0, ngram.Join(m.word(int(at[0])), word, 1), 2)) {
+				continue
+			}
+			late := false
+			for _, pos := range at {
+				if d.behind(m, int(pos)) {
+					d.join.at = append(d.join.at, joint{m: m, pos: int(pos) + 1, last: -1})
+				} else {
+					late = true
+				}
+			}
+			if late {
+				d.join.late = append(d.join.late, lateJoint{m, g})
 			}
 		}
 	}
+}
+
+// behind reports whether the three words of a message that end at pos may be
+// followed by the channel's first word.
+func (d *Detector) behind(m *Message, pos int) bool {
+	return pos >= 2 && d.main.set.Gate4(ngram.Gram(m.prefix[pos-2], ngram.Join(m.prefix[pos+1], d.main.prefix(1), 1), 4))
+}
+
+// findLateJoints adds the positions that the channel's first three words allow.
+func (d *Detector) findLateJoints() {
+	words := d.main.prefix(3)
+	for _, l := range d.join.late {
+		at := l.m.positions(l.group)
+		if !d.main.set.Gate4(ngram.Gram(0, ngram.Join(l.m.word(int(at[0])), words, 3), 4)) {
+			continue
+		}
+		for _, pos := range at {
+			if !d.behind(l.m, int(pos)) {
+				d.join.at = append(d.join.at, joint{m: l.m, pos: int(pos) + 1, last: -1})
+			}
+		}
+	}
+	d.join.late = d.join.late[:0]
 }
 
 // startsIn looks up the window of the last words of a joint and channel words 0
@@ -177,11 +231,24 @@ func (d *Detector) joinEnd() {
 		return
 	}
 	live := t.firstLive() // no window over earlier words can go on
+	before, end := t.prefix(t.count-1), t.prefix(t.count)
 	for _, m := range d.join.messages {
-		for pos := 0; pos < len(m.weights); pos++ {
-			word := ngram.Between(m.prefix[pos], m.prefix[pos+1], 1)
-			if t.set.Gate2(ngram.Gram(t.prefix(t.count-1), ngram.Join(t.prefix(t.count), word, 1), 2)) {
-				d.endIn(m, pos, live)
+		for g := range m.groups() {
+			at := m.positions(g)
+			word := m.word(int(at[0]))
+			if !t.set.Gate2(ngram.Gram(before, ngram.Join(end, word, 1), 2)) {
+				continue
+			}
+			// With fewer than three words of the message a window holds the
+			// channel's last three words and this one, with more it holds the
+			// channel's last word and three of the message.
+			short := t.count >= 3 && t.set.Gate4(ngram.Gram(t.prefix(t.count-3), ngram.Join(end, word, 1), 4))
+			for _, p := range at {
+				pos := int(p)
+				if short || pos+3 < len(m.prefix) &&
+					t.set.Gate4(ngram.Gram(before, ngram.Join(end, ngram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
+					d.endIn(m, pos, live)
+				}
 			}
 		}
 	}

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -360,4 +362,53 @@ func TestScopeFirst(t *testing.T) {
 	if last := segments[len(segments)-1]; last.Finding == nil || last.Span.Lo != 6 {
 		t.Errorf("%v", segments)
 	}
+}
+
+// TestParkInsideTheFirstWord: what the channel continues is found out again when
+// its first word turns out to be longer.
+func TestParkInsideTheFirstWord(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	words := strings.Fields(record)
+	m := NewMessage(set, spec(10), []byte("go on: "+strings.Join(words[:9], " ")))
+	d := New(set, spec(10), Config{Prompt: &Prompt{Messages: []*Message{m}}})
+	got, findings := drive(d, "jul", "|", "iett", " kilo x")
+	if got != "jul¤ x" || len(findings) != 1 || !findings[0].Resumed {
+		t.Errorf("%q, %d findings", got, len(findings))
+	}
+}
+
+// BenchmarkLongPrompt: what one channel costs beside a prompt of a million
+// words of the corpus's own vocabulary.
+func BenchmarkLongPrompt(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	vocabulary := make([]string, 5000)
+	for i := range vocabulary {
+		vocabulary[i] = "w" + strconv.Itoa(i*i)
+	}
+	text := func(n int) string {
+		var s strings.Builder
+		for range n {
+			s.WriteString(vocabulary[int(math.Pow(r.Float64(), 3)*5000)])
+			s.WriteByte(' ')
+		}
+		return s.String()
+	}
+	set := newPlainSet(10, text(200_000))
+	prompt := []byte(text(1_000_000))
+	b.Run("message", func(b *testing.B) {
+		for b.Loop() {
+			NewMessage(set, spec(10), prompt)
+		}
+	})
+	cfg := Config{Prompt: &Prompt{Messages: []*Message{NewMessage(set, spec(10), prompt)}}}
+	answer := []byte(text(20))
+	d := New(set, spec(10), cfg)
+	b.Run("channel", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			d.Reset(set, spec(10), cfg)
+			d.Finish(d.Append(nil, answer))
+		}
+	})
 }

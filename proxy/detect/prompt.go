@@ -8,6 +8,12 @@ type Message struct {
 	prefix  []uint64       // prefix[i]: hash of the first i words
 	weights []ngram.Weight // of each word
 	sent    map[uint64]struct{}
+
+	// The positions of every distinct word: those of word g are
+	// at[start[g]:start[g+1]]. A long prompt says the same words again and
+	// again, and most of them can be ruled out at once.
+	start []int32
+	at    []int32
 }
 
 // NewMessage scans the text of one client message under the given set: windows
@@ -36,12 +42,52 @@ func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
 	}
 	t.words = t.scanner.Finish(t.words[:0])
 	read()
+	m.group()
 	return m
 }
 
+// group sorts the positions by word.
+func (m *Message) group() {
+	ids := make(map[uint64]int32, min(len(m.weights), 1<<14))
+	of := make([]int32, len(m.weights))
+	for pos := range of {
+		w := m.word(pos)
+		id, ok := ids[w]
+		if !ok {
+			id = int32(len(ids))
+			ids[w] = id
+		}
+		of[pos] = id
+	}
+	m.start = make([]int32, len(ids)+1)
+	for _, id := range of {
+		m.start[id+1]++
+	}
+	for g := 1; g < len(m.start); g++ {
+		m.start[g] += m.start[g-1]
+	}
+	m.at = make([]int32, len(of))
+	next := append([]int32(nil), m.start...)
+	for pos, id := range of {
+		m.at[next[id]] = int32(pos)
+		next[id]++
+	}
+}
+
+// word is the hash of the word at a position.
+func (m *Message) word(pos int) uint64 {
+	return ngram.Between(m.prefix[pos], m.prefix[pos+1], 1)
+}
+
+// groups is the number of distinct words.
+func (m *Message) groups() int { return len(m.start) - 1 }
+
+// positions returns where distinct word g stands; there is at least one place.
+func (m *Message) positions(g int) []int32 { return m.at[m.start[g]:m.start[g+1]] }
+
 // Cost is the memory a message takes, in bytes, for a cache's accounting.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + len(m.sent)*16 + 96)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + len(m.sent)*16 + 144)
 }
 
 // Words is the number of words of the message.
