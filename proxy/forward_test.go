@@ -2,11 +2,17 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"noecho/proxy/config"
 )
 
 func TestForward(t *testing.T) {
@@ -272,21 +278,65 @@ func TestDirtyConnection(t *testing.T) {
 }
 
 // TestStrayBytes: bytes that a server sends unasked on an idle connection are
-// not taken for an answer.
+// not taken for an answer, whether they come with the answer before, right
+// after it or later, in clear or under TLS.
 func TestStrayBytes(t *testing.T) {
 	t.Parallel()
-	stray := make(chan struct{})
-	up := newScripted(t, func(c *scene) {
-		c.whole(200, "text/plain", "ok")
-		c.whole(200, "text/plain", "stray")
-		stray <- struct{}{}
-	})
-	b := newBed(t, Options{Config: passConfig(t, up.url())})
-	for i := range 4 {
-		go func() { wait(t, stray, "stray bytes") }()
-		status, _, text, err := b.do("POST", "/raw", "{}")
-		if err != nil || status != 200 || text != "ok" {
-			t.Errorf("request %d: %d %q %v", i, status, text, err)
+	const answer, empty = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 204 No Content\r\n\r\n"
+	const stray = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
+	for _, secure := range []bool{false, true} {
+		for name, pieces := range map[string][]string{
+			"one write": {answer + stray}, "two writes": {answer, stray}, "part of it": {answer + stray[:9], stray[9:]},
+			"later": {answer, "", stray}, "nothing": {empty + stray}, "nothing, later": {empty, "", stray},
+		} {
+			t.Run(fmt.Sprintf("%s/%t", name, secure), func(t *testing.T) {
+				t.Parallel()
+				later, said := make(chan struct{}, 1), make(chan struct{}, 1)
+				play := func(c *scene) {
+					for _, s := range pieces {
+						if s == "" {
+							<-later
+						}
+						c.say("%s", s)
+					}
+					said <- struct{}{}
+				}
+				cfg, _ := strayBed(t, secure, play)
+				b := newBed(t, Options{Config: cfg})
+				for i := range 4 {
+					status, _, text, err := b.do("POST", "/raw", "{}")
+					if err != nil || status == 200 && text != "ok" || status != 200 && (status != 204 || text != "") {
+						t.Errorf("request %d: %d %q %v", i, status, text, err)
+					}
+					later <- struct{}{}
+					wait(t, said, "stray bytes")
+					select {
+					case <-later:
+					default:
+					}
+				}
+			})
 		}
 	}
+}
+
+// strayBed is a scripted upstream, under TLS or not, and a configuration for it.
+func strayBed(t *testing.T, secure bool, play func(c *scene)) (config.Config, *scripted) {
+	t.Helper()
+	if !secure {
+		up := newScripted(t, play)
+		return passConfig(t, up.url()), up
+	}
+	cert, ca := certificate(t)
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := newScriptedOn(t, ln, play)
+	cfg := passConfig(t, strings.Replace(up.url(), "http", "https", 1))
+	cfg.Upstream.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(cfg.Upstream.CAFile, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg, up
 }

@@ -58,6 +58,12 @@ func newScripted(t testing.TB, play func(c *scene)) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newScriptedOn(t, ln, play)
+}
+
+// newScriptedOn is newScripted on a listener of the test's choice.
+func newScriptedOn(t testing.TB, ln net.Listener, play func(c *scene)) *scripted {
+	t.Helper()
 	s := &scripted{t: t, ln: ln, play: play, requests: make(chan string, 1024), open: map[net.Conn]struct{}{}}
 	s.conns.Go(s.accept)
 	t.Cleanup(func() {

@@ -105,7 +105,8 @@ func (d *dialer) dial(addr string) (net.Conn, error) {
 	c := &upstreamConn{Conn: conn, silence: d.silence, stall: d.stall}
 	c.tcp, _ = conn.(*net.TCPConn)
 	if d.tls != nil {
-		secure := tls.Client(conn, d.tls)
+		c.records = newRecordConn(conn)
+		secure := tls.Client(c.records, d.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
 			return nil, err
@@ -121,6 +122,7 @@ func (d *dialer) dial(addr string) (net.Conn, error) {
 type upstreamConn struct {
 	net.Conn
 	tcp            *net.TCPConn
+	records        *recordConn // below TLS; nil for http
 	silence, stall time.Duration
 	used           bool // it has carried a request before; owned by whoever holds it
 	ended          bool // nothing more will come: the server has closed it, or it failed
@@ -153,8 +155,9 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 }
 
 // stale reports whether an idle connection can no longer be used: the server
-// has closed it, or has said something that nobody asked for. Under TLS bytes
-// may wait that concern the session only.
+// has closed it, or has said something that nobody asked for. Under TLS that
+// may concern the session only, but what it is can be told only by reading it,
+// and a new connection is cheaper than another caller's answer.
 func (c *upstreamConn) stale() bool {
 	if c.tcp == nil {
 		return false
@@ -163,20 +166,16 @@ func (c *upstreamConn) stale() bool {
 	if err != nil {
 		return true
 	}
-	_, secure := c.Conn.(*tls.Conn)
 	stale := false
 	err = raw.Control(func(fd uintptr) {
-		n, err := peek(int(fd))
-		switch {
-		case err != nil:
-			stale = !errors.Is(err, unix.EAGAIN)
-		case n == 0:
-			stale = true
-		default:
-			stale = !secure
-		}
+		_, err := peek(int(fd))
+		stale = !errors.Is(err, unix.EAGAIN)
 	})
-	return stale || err != nil
+	if stale || err != nil {
+		return true
+	}
+	session, ok := c.Conn.(*tls.Conn)
+	return ok && !silentSession(session, c.records)
 }
 
 // Why an upstream could not answer. The text is for operators; it never holds
@@ -231,6 +230,7 @@ func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp
 		return nil, errSend
 	}
 	br := u.pool.AcquireReader(conn)
+	body.in = br
 	body.free = func() { u.pool.ReleaseReader(br) }
 	resp.StreamBody = true
 	resp.SkipBody = req.Header.IsHead()
@@ -260,8 +260,9 @@ type upstreamBody struct {
 	ex    *exchange
 	resp  *fasthttp.Response
 	conn  *upstreamConn
-	src   io.Reader // nil: no body
-	whole bool      // read to the end
+	src   io.Reader     // nil: no body
+	in    *bufio.Reader // of the connection; nil before the head is read
+	whole bool          // read to the end
 	read  int64
 	free  func() // gives the buffer back; nil if there is none
 	keep  func()
@@ -298,7 +299,7 @@ func (b *upstreamBody) close() {
 	if b.keep == nil {
 		return
 	}
-	reusable := b.ex.detach() == nil && b.whole && !b.resp.ConnectionClose()
+	reusable := b.ex.detach() == nil && b.whole && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
 	_ = b.resp.CloseBodyStream()
 	b.src, b.whole = nil, true
 	if b.free != nil {
