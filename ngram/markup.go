@@ -8,8 +8,9 @@ import "sort"
 // They are decoded once; what comes out is text and never markup again.
 //
 // Tags: `<`, an optional `/`, 1 to 10 ASCII letters or digits beginning with a
-// letter, an optional `/`, `>`. Block tags separate, every other tag joins
-// what it stands between. Anything with a space in it is text.
+// letter, an optional `/` with or without one space before it, `>`. Block tags
+// separate, every other tag joins what it stands between. Anything else with a
+// space in it is text.
 //
 // List numbers: 1 to 3 ASCII digits, `.` or `)` and a blank, at the start of a
 // line (behind blanks and the Markdown marks > - * + | #).
@@ -232,8 +233,9 @@ func (s *Scanner) tag(r rune, at Span) {
 	body := m.held[1:m.n]
 	name := tagName(body)
 	closed := len(name) > 0 && body[len(body)-1].r == '/'
+	spaced := len(name) > 0 && body[len(body)-1].r == ' '
 	switch {
-	case r == '>' && len(name) > 0:
+	case r == '>' && len(name) > 0 && !spaced:
 		separates := isBlockTag(name)
 		m.state, m.n = markNone, 0
 		if separates {
@@ -242,6 +244,10 @@ func (s *Scanner) tag(r rune, at Span) {
 		return
 	case closed:
 	case r == '/' && (len(body) == 0 || len(name) > 0):
+		s.hold(markTag, r, at)
+		return
+	case spaced:
+	case r == ' ' && len(name) > 0:
 		s.hold(markTag, r, at)
 		return
 	case isASCIILetter(r) || len(name) > 0 && isASCIIDigit(r):
@@ -260,6 +266,9 @@ func tagName(body []held) []held {
 		body = body[1:]
 	}
 	if n := len(body); n > 0 && body[n-1].r == '/' {
+		body = body[:n-1]
+	}
+	if n := len(body); n > 0 && body[n-1].r == ' ' {
 		body = body[:n-1]
 	}
 	return body

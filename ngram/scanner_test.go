@@ -105,6 +105,8 @@ func TestNormV1(t *testing.T) {
 			"not tags", "a < b <Dear Sarah your order> <a href=\"x\"> <1> <> </> <abcdefghijk> <b//>",
 			"a b dear sarah your order a href x 1 abcdefghijk b",
 		},
+		{"tags closed with a space", "one<br />two wo<i />rd three<BR /> four", "one two word three four"},
+		{"no tags for the space", "a<b >c a<b  />d a</ >e a<br /x", "a b c a b d a e a br x"},
 		{"tag not closed", "x <b", "x b"},
 
 		{"list numbers", "1. one\n2) two\n  12. three\n> 3. four\n- 4) five\n123. six", "one two three four five six"},
