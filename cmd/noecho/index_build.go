@@ -100,6 +100,8 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return &exitError{Code: exitUsage, Err: err}
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
+	case holdsSomethingElse(o.Out):
+		return usageError("%s exists and is no index: it would be lost; choose another --out", o.Out)
 	}
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
@@ -120,6 +122,19 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return indexError(err)
 	}
 	return b.report(a.stdout, o.Out, res)
+}
+
+// holdsSomethingElse reports whether a file is there that is no index, such as
+// the training file that was meant to be read.
+func holdsSomethingElse(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false // replacing it says what is wrong
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, len(index.Magic))
+	n, _ := io.ReadFull(f, head)
+	return n > 0 && string(head[:n]) != index.Magic[:n]
 }
 
 // report prints the result.
