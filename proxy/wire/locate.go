@@ -18,8 +18,9 @@ const (
 	maxStreamed = 1 << 16 // places in a message of a stream
 	keepFields  = 1 << 12 // places that a locator keeps storage for
 	maxElements = 1 << 12 // numbered elements in a message
-	maxIgnored  = 256     // bytes of a literal that is believed to hold no text
 	maxPath     = 1 << 10 // bytes of the name of an unknown string
+
+	maxIdentifier = 64 // bytes of a word that is believed to be no text
 )
 
 // Field is one place of a message that matters. Texts and dropped values are

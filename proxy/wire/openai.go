@@ -90,10 +90,12 @@ func envelope(last []byte) []byte {
 	_ = eachMember(last, func(name string, v jsontext.Value) error { // what is broken is left out
 		switch name {
 		case "id", "object", "created", "model", "system_fingerprint", "service_tier":
-			if len(v) <= maxIgnored && v.Kind() != '{' && v.Kind() != '[' {
-				head = append(append(head, '"'), name...)
-				head = append(append(append(head, `":`...), bytes.TrimSpace(v)...), ',')
+			v = bytes.TrimSpace(v)
+			if !identifier(bytes.Trim(v, `"`)) {
+				v = jsontext.Value(`""`) // it may be what was withheld
 			}
+			head = append(append(head, '"'), name...)
+			head = append(append(append(head, `":`...), v...), ',')
 		}
 		return nil
 	})

@@ -124,8 +124,8 @@ func TestByName(t *testing.T) {
 func TestFiltered(t *testing.T) {
 	t.Parallel()
 	last := `{"id":"c1","object":"chat.completion.chunk","created":7,"model":"m\u0041","choices":[{"index":1}],"system_fingerprint":null}`
-	want := `data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"m\u0041","system_fingerprint":null,"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
-		`data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"m\u0041","system_fingerprint":null,"choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
+	want := `data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
+		`data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
 		"data: [DONE]\n\n"
 	if got := string(Chat{}.AppendFiltered(nil, NewFramer(SSE), []byte(last), []int32{0, 1})); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

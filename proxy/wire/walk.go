@@ -24,6 +24,7 @@ func (l *Locator) member(f, next *frame) error {
 		if next.node = l.paths.member(f.node, name); next.node >= 0 {
 			if next.node == l.paths.nodes[f.node].any {
 				next.apart = Separate // members share the name *
+				return l.name(f, name, lit)
 			}
 			return nil
 		}
@@ -40,6 +41,11 @@ func (l *Locator) member(f, next *frame) error {
 	if len(l.path) > maxPath {
 		return tooMany("bytes in the path of a member")
 	}
+	return l.name(f, name, lit)
+}
+
+// name adds the name of a member of f if it could hold text.
+func (l *Locator) name(f *frame, name, lit []byte) error {
 	if !wordy(name) {
 		return nil
 	}
@@ -72,13 +78,27 @@ func fingerprint(name []byte) uint64 {
 	return h
 }
 
+// identifier reports whether the inside of a string literal is one word of a
+// machine's: an id, the name of a model or a kind. An escape is none.
+func identifier(s []byte) bool {
+	for _, c := range s {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
+		case bytes.IndexByte([]byte("-_.:/@+="), c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(s) <= maxIdentifier
+}
+
 // wordy reports whether a name could hold a run of words: names that servers
 // give to members do not.
 func wordy(name []byte) bool {
 	gaps := 0
 	for _, c := range name {
 		switch {
-		case c >= 0x80:
+		case c >= 0x80, c <= ' ', len(name) > maxIdentifier:
 			return true
 		case c|0x20 < 'a' || c|0x20 > 'z':
 			gaps++
@@ -243,7 +263,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	switch {
 	case role == index:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
-	case role == ignore && len(lit) <= maxIgnored:
+	case role == ignore && identifier(lit[1:len(lit)-1]):
 		return nil
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
@@ -251,14 +271,16 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		r := &l.paths.rules[rule]
 		f.Name, f.Form, f.With = r.Name, r.Form, r.With
 		f.Path = l.paths.nodes[at.node].path
-		return l.add(f)
+		if err := l.add(f); err != nil || role != End || identifier(lit[1:len(lit)-1]) {
+			return err
+		}
 	}
 	if role == Drop {
 		if err := l.dropped(at, rule, f.Lo, f.Hi); err != nil {
 			return err
 		}
 	}
-	f.Role, f.Rule = Aside, -1
+	f.Role, f.Rule, f.Form, f.With = Aside, -1, Plain, ""
 	if at.node >= 0 {
 		f.Name = l.paths.nodes[at.node].path
 		return l.add(f)
