@@ -10,18 +10,19 @@ import (
 type Manifest struct {
 	Model        string      `json:"model,omitempty"` // the model the index is bound to
 	Datasets     []Dataset   `json:"datasets"`
-	CorpusDigest string      `json:"corpus_digest"` // hex SHA-256 over the sorted digests of the inputs
+	CorpusDigest string      `json:"corpus_digest"` // hex SHA-256 over the sorted digests of the inputs; merged: the sum modulo 2²⁵⁶
 	Builder      string      `json:"builder"`
 	Time         time.Time   `json:"time,omitzero"` // modification time of the newest input
 	Parameters   Parameters  `json:"parameters"`
 	Exclusions   []Exclusion `json:"exclusions"`
 	NotIndexed   NotIndexed  `json:"not_indexed"`
+	Merged       []string    `json:"merged,omitempty"` // build ids of what was merged, none of them merged itself
 }
 
 // Dataset is one input, or all of them if the build gave them one name.
 type Dataset struct {
 	Name       string   `json:"name"`
-	PathDigest string   `json:"path_digest"` // hex SHA-256 over the sorted paths, a line feed after each
+	PathDigest string   `json:"path_digest"` // hex SHA-256 over the sorted paths, a line feed after each; merged: the sum modulo 2²⁵⁶
 	Files      uint64   `json:"files"`
 	Bytes      uint64   `json:"bytes"`
 	Records    uint64   `json:"records"`  // with at least one window

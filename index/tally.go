@@ -49,13 +49,7 @@ func (t *tally) merge(o *tally) {
 		sum.Segments += d.Segments
 		sum.Words += d.Words
 	}
-	t.not.SystemMessages += o.not.SystemMessages
-	t.not.DeveloperMessages += o.not.DeveloperMessages
-	t.not.OtherMessages += o.not.OtherMessages
-	t.not.ShortSegments += o.not.ShortSegments
-	t.not.ShortRecords += o.not.ShortRecords
-	t.not.BadRecords += o.not.BadRecords
-	t.not.ExcludedWindows += o.not.ExcludedWindows
+	t.not.add(o.not)
 	t.windows += o.windows
 }
 

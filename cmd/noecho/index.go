@@ -26,7 +26,7 @@ in the training data.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexVerifyCommand(a))
+	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexMergeCommand(a), newIndexVerifyCommand(a))
 	return cmd
 }
 

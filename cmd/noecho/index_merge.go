@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"noecho/index"
+)
+
+const indexMergeHelp = `Unite indexes into one that holds the windows of all of them: shards that the
+nodes of a cluster built, or an index and what a retraining run added.
+
+The indexes must have been built with the same --n, --capacity and --exclude and
+by noechos with the same rules for words; otherwise merge ends with exit code 1,
+names what differs and says how to rebuild. Build shards with --capacity set to
+the number of distinct windows of the whole corpus: the filters are then those
+of one build over everything. One IN that comes twice counts once.
+
+Counts of records and words are added up. The number of distinct windows is an
+estimate from the bits that are set, here as after a build.
+
+Memory does not grow with the indexes. FILE appears when it is complete; until
+then what was there stays. FILE may be one of IN.`
+
+// indexMerge is the flags of one merge.
+type indexMerge struct {
+	options index.MergeOptions
+	asJSON  bool
+}
+
+func newIndexMergeCommand(a *app) *cobra.Command {
+	m := new(indexMerge)
+	cmd := &cobra.Command{
+		Use:     "merge --out FILE IN...",
+		Short:   "Unite indexes into one",
+		Long:    indexMergeHelp,
+		Example: "  noecho index merge --out all.nidx shard-*.nidx\n  noecho index merge --out live.nidx live.nidx new-tickets.nidx",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case m.options.Out == "":
+				return usageError("name the index to write with --out FILE")
+			case len(args) == 0:
+				return usageError("name the indexes to merge")
+			}
+			m.options.Inputs, m.options.Builder = args, readBuildInfo().Version
+			return m.run(cmd.Context(), a)
+		},
+	}
+	cmd.Flags().StringVar(&m.options.Out, "out", "", "the index to write (required)")
+	cmd.Flags().BoolVar(&m.asJSON, "json", false, "print the result as JSON")
+	return cmd
+}
+
+// run merges and prints what came of it.
+func (m *indexMerge) run(ctx context.Context, a *app) error {
+	o := m.options
+	o.Progress = new(index.Progress)
+	stop := showProgress(a.stderr, o.Progress)
+	res, err := index.Merge(ctx, o)
+	stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted: nothing was written")
+		}
+		return indexError(err)
+	}
+	if m.asJSON {
+		return json.NewEncoder(a.stdout).Encode(indexReport{File: o.Out, Info: res.Info, Manifest: res.Manifest})
+	}
+	in := res.Info
+	_, err = fmt.Fprintf(a.stdout, "wrote %s: %d indexes, %d records, %d words, about %d distinct windows of %d words (an estimate), room for %d, %s, build %s\n",
+		o.Out, len(res.Manifest.Merged), in.Records, in.Words, in.Distinct, in.N, in.Capacity, humanBytes(in.Bytes), in.BuildID[:12])
+	return err
+}
