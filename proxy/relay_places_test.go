@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noecho/proxy/config"
+	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 
@@ -74,4 +75,109 @@ func TestRelayPlaces(t *testing.T) {
 			t.Errorf("got %s, %q", got.out, got.findings)
 		}
 	})
+}
+
+// TestRelayAlternatives: the alternatives of one rank are a text like the
+// tokens that were chosen.
+func TestRelayAlternatives(t *testing.T) {
+	t.Parallel()
+	tokens := strings.Split(strings.ReplaceAll(secret, " ", "| "), "|")
+	chat := func(token string, at func(q string) string) string {
+		return fmt.Sprintf(`{"choices":[{"index":0,"delta":{"content":" x"},"logprobs":{"content":[{"token":" x",%s}]}}]}`, at(string(mustJSON(token))))
+	}
+	for name, write := range map[string]func(string) string{
+		"rank 1": func(s string) string {
+			return chat(s, func(q string) string { return `"top_logprobs":[{"token":` + q + `}]` })
+		},
+		"rank 2": func(s string) string {
+			return chat(s, func(q string) string { return `"top_logprobs":[{"token":"banana"},{"token":` + q + `}]` })
+		},
+		"rank 20": func(s string) string {
+			return chat(s, func(q string) string {
+				return `"top_logprobs":[` + strings.Repeat(`{"token":"a"},`, 19) + `{"token":` + q + `}]`
+			})
+		},
+		"bytes": func(s string) string {
+			return chat(s, func(string) string {
+				return `"top_logprobs":[{"token":"a"},{"token":"?","bytes":` + strings.ReplaceAll(fmt.Sprint([]byte(s)), " ", ",") + `}]`
+			})
+		},
+		"completion": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","logprobs":{"tokens":[" x"],"top_logprobs":[{" x":-1,%s:-2}]}}]}`, mustJSON(s))
+		},
+		"prompt": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","prompt_logprobs":[{"5":{"decoded_token":"a"},"6":{"decoded_token":%s}}]}]}`, mustJSON(s))
+		},
+		"sglang": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","meta_info":{"output_top_logprobs":[[[-1,5,"a"],[-2,6,%s]]]}}]}`, mustJSON(s))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var payloads []string
+			for _, s := range tokens {
+				payloads = append(payloads, write(s))
+			}
+			family := wire.Family(wire.Completions{})
+			if strings.Contains(payloads[0], "delta") {
+				family = wire.Chat{}
+			}
+			if name == "bytes" { // digits: nothing to look for in what leaves
+				cfg := testConfig(t)
+				if got := everySplit(t, cfg, stream(payloads...)); strings.Contains(got.out, "103,111,108,102") {
+					t.Errorf("left in %s", got.out)
+				}
+				return
+			}
+			stays(t, family, stream(append(payloads, ends(0, "stop"), "[DONE]")...))
+			stays(t, family, stream(`{"choices":[{"index":0,"text":"ok"}]}`, write(secret)))
+		})
+	}
+	t.Run("clean", func(t *testing.T) {
+		t.Parallel()
+		var payloads []string
+		for i := range 20 {
+			payloads = append(payloads, chat(fmt.Sprint(" w", i), func(q string) string {
+				return `"top_logprobs":[{"token":` + q + `},{"token":" alpha"},{"token":"bravo"}]`
+			}))
+		}
+		in := stream(append(payloads, ends(0, "stop"), "[DONE]")...)
+		if got := everySplit(t, testConfig(t), in); got.out != in || len(got.findings) > 0 {
+			t.Errorf("got %s, %q", got.out, got.findings)
+		}
+	})
+	t.Run("after the prompt", func(t *testing.T) {
+		t.Parallel()
+		cfg := testConfig(t)
+		cfg.Detect.Prompt = &detect.Prompt{Messages: []*detect.Message{detect.NewMessage(cfg.Set, cfg.Spec, []byte("alpha bravo charlie delta"))}}
+		in := stream(chat(" x", func(string) string { return `"top_logprobs":[{"token":" banana"},{"token":" echo"}]` }), ends(0, "stop"), "[DONE]")
+		if got := everySplit(t, cfg, in); strings.Contains(got.out, "echo") {
+			t.Errorf("left in %s", got.out)
+		}
+	})
+}
+
+// TestRelayAlternativesAllocs: a clean message with alternatives allocates
+// nothing.
+func TestRelayAlternativesAllocs(t *testing.T) {
+	r := newRelay(testConfig(t))
+	var events [][]byte
+	for i := range 64 {
+		events = append(events, []byte(stream(fmt.Sprintf(`{"choices":[{"index":0,"delta":{"content":" w%d"},"logprobs":{"content":[{"token":" w%d","top_logprobs":[{"token":" w%d"},{"token":" alpha","bytes":[32,97]},{"token":" it"}]}]}}]}`, i, i, i))))
+	}
+	out := make([]byte, 0, 1<<20)
+	i := 0
+	next := func() {
+		var err error
+		if out, err = r.Append(out[:0], events[i%len(events)]); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}
+	for range 256 {
+		next()
+	}
+	if n := testing.AllocsPerRun(1000, next); n != 0 {
+		t.Errorf("%v allocations a message", n)
+	}
 }

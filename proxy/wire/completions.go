@@ -9,12 +9,12 @@ type Completions struct{}
 var completionsPaths = NewPaths(openAIDone, completionsRules()...)
 
 // completionsRules is the table of completions. The names of top_logprobs'
-// members are tokens; they go with the logprobs.
+// members are tokens, the alternatives of one place.
 func completionsRules() []Rule {
 	return append(append(envelopeRules(), logprobsRules()...),
 		Rule{Path: "choices[#].text", Role: Text, Name: "text", Form: Reply},
 		Rule{Path: "choices[#].logprobs.tokens[]", Role: Token, Name: "logprobs.tokens"},
-		Rule{Path: "choices[#].logprobs.top_logprobs[].*", Role: ignore},
+		Rule{Path: "choices[#].logprobs.top_logprobs[].@", Role: named, Name: "logprobs.top.#"},
 	)
 }
 

@@ -18,6 +18,7 @@ const (
 	maxStreamed = 1 << 16 // places in a message of a stream
 	keepFields  = 1 << 12 // places that a locator keeps storage for
 	maxElements = 1 << 12 // numbered elements in a message
+	maxRanks    = 32      // alternatives at one place
 	maxPath     = 1 << 10 // bytes of the name of an unknown string
 
 	maxIdentifier = 64 // bytes of a word that is believed to be no text
@@ -37,6 +38,7 @@ type Field struct {
 	Path   string // Alias: the name it has if it turns out to be another text
 	With   string // Drop, End: what stands there instead
 	Lo, Hi int
+	rank   int32 // Item + 1 if that is the place among alternatives
 }
 
 // Apart says how a text follows the one before it in its channel.
@@ -73,9 +75,10 @@ type frame struct {
 	kind   jsontext.Kind
 	apart  Apart
 	name   int32 // length of path at this place
-	pos    int32 // elements read
+	pos    int32 // elements or alternatives read
 	choice int32 // element, -1: none
 	item   int32
+	rank   int32 // from 1 on, 0: none
 	drop   int32 // field that ends with this value, -1: none
 }
 
@@ -133,6 +136,9 @@ func (l *Locator) resolve() error {
 		if f.Item >= 0 {
 			f.Item = l.elements[f.Item].number
 		}
+		if f.rank > 0 {
+			f.Item = f.rank - 1
+		}
 		if f.Role != Begin {
 			continue
 		}
@@ -165,7 +171,7 @@ func (l *Locator) document(payload []byte) error {
 			l.frames = l.frames[:len(l.frames)-1]
 			continue
 		}
-		next := frame{choice: f.choice, item: f.item, apart: f.apart, drop: -1}
+		next := frame{choice: f.choice, item: f.item, rank: f.rank, apart: f.apart, drop: -1}
 		var err error
 		if f.kind == '{' {
 			err = l.member(f, &next)

@@ -104,14 +104,14 @@ aside 0 message.context.citations.[].content q
 			Chat{},
 			SSE,
 			`{"choices":[{"index":0,"delta":{"content":"ab"},"logprobs":{"content":[{"token":"a","bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"x"}]},{"token":"b","top_logprobs":[]}],"refusal":null}}]}`,
-			"begin 0 \ntext 0 content ab\ndrop 0 -> null {\"content\":[{\"token\":\"a\",\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"x\"}]},{\"token\":\"b\",\"top_logprobs\":[]}],\"refusal\":null}\ntoken 0 logprobs.content a\ntoken 0 logprobs.content.bytes a\ntoken 0 logprobs.content.top a\ntoken 0 logprobs.content b\n",
+			"begin 0 \ntext 0 content ab\ndrop 0 -> null {\"content\":[{\"token\":\"a\",\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"x\"}]},{\"token\":\"b\",\"top_logprobs\":[]}],\"refusal\":null}\ntoken 0 logprobs.content a\ntoken 0 logprobs.content.bytes a\ntoken 0.0 logprobs.content.top.# a\ntoken 0.0 logprobs.content.top.#.bytes a\ntoken 0.1 logprobs.content.top.# x\ntoken 0 logprobs.content b\n",
 		},
 		{
 			"servers' extras",
 			Chat{},
 			SSE,
 			`{"provider":"P","prompt_logprobs":[null,{"12":{"logprob":-1,"rank":1,"decoded_token":"w"}}],"prompt_token_ids":[1,2],"choices":[{"index":0,"delta":{},"token_ids":[3],"stop_reason":"s","matched_stop":null,"native_finish_reason":"x"}],"__verbose":{"content":"v"}}`,
-			"aside -1 provider P\ndrop -1 -> null [null,{\"12\":{\"logprob\":-1,\"rank\":1,\"decoded_token\":\"w\"}}]\ntoken -1 prompt_logprobs w\ndrop -1 -> null [1,2]\nbegin 0 \ndrop 0 -> null [3]\naside 0 stop_reason s\naside 0 native_finish_reason x\ndrop -1 -> null {\"content\":\"v\"}\naside -1 __verbose.content v\n",
+			"aside -1 provider P\ndrop -1 -> null [null,{\"12\":{\"logprob\":-1,\"rank\":1,\"decoded_token\":\"w\"}}]\ntoken -1.0 prompt_logprobs.# w\ndrop -1 -> null [1,2]\nbegin 0 \ndrop 0 -> null [3]\naside 0 stop_reason s\naside 0 native_finish_reason x\ndrop -1 -> null {\"content\":\"v\"}\naside -1 __verbose.content v\n",
 		},
 		{
 			"azure",
@@ -143,7 +143,7 @@ aside 0 message.context.citations.[].content q
 			Completions{},
 			SSE,
 			`{"id":"c","object":"text_completion","choices":[{"text":"a b","index":2,"logprobs":{"tokens":["a"," b"],"token_logprobs":[-1,-2],"top_logprobs":[{"a":-1,"the quick brown fox jumps over":-3},null],"text_offset":[0,1]},"finish_reason":"length"}]}`,
-			"begin 2 \ntext 2 text a b\ndrop 2 -> null {\"tokens\":[\"a\",\" b\"],\"token_logprobs\":[-1,-2],\"top_logprobs\":[{\"a\":-1,\"the quick brown fox jumps over\":-3},null],\"text_offset\":[0,1]}\ntoken 2 logprobs.tokens a\ntoken 2 logprobs.tokens  b\naside 2 keys the quick brown fox jumps over\nend 2 \"length\"\n",
+			"begin 2 \ntext 2 text a b\ndrop 2 -> null {\"tokens\":[\"a\",\" b\"],\"token_logprobs\":[-1,-2],\"top_logprobs\":[{\"a\":-1,\"the quick brown fox jumps over\":-3},null],\"text_offset\":[0,1]}\ntoken 2 logprobs.tokens a\ntoken 2 logprobs.tokens  b\ntoken 2.0 logprobs.top.# a\ntoken 2.1 logprobs.top.# the quick brown fox jumps over\nend 2 \"length\"\n",
 		},
 		{
 			"completion with chat's logprobs",
@@ -199,6 +199,7 @@ func TestUnscannable(t *testing.T) {
 		{"tool number", `{"choices":[{"index":0,"delta":{"tool_calls":[{"index":-5}]}}]}`},
 		{"many choices", `{"choices":[` + strings.Repeat(`{},`, 300) + `{}]}`},
 		{"many elements", `{"choices":[{"delta":{"tool_calls":[` + strings.Repeat(`{},`, 5000) + `{}]}}]}`},
+		{"many alternatives", `{"choices":[{"logprobs":{"content":[{"top_logprobs":[` + strings.Repeat(`{},`, 32) + `{}]}]}}]}`},
 		{"one number, two choices", `{"choices":[{"index":1},{"index":1}]}`},
 		{"long names", strings.Repeat(`{"`+strings.Repeat("a", 60)+`":`, 40) + `"x"` + strings.Repeat("}", 40)},
 	}

@@ -18,9 +18,9 @@ func envelopeRules() []Rule {
 		{Path: "choices[#].hidden_states", Role: Drop},
 		{Path: "choices[#].meta_info", Role: Drop},
 		{Path: "choices[#].meta_info.output_token_logprobs[][]", Role: Token, Name: "meta_info.output_token_logprobs"},
-		{Path: "choices[#].meta_info.output_top_logprobs[][][]", Role: ignore},
-		{Path: "choices[#].meta_info.input_token_logprobs[][]", Role: ignore},
-		{Path: "choices[#].meta_info.input_top_logprobs[][][]", Role: ignore},
+		{Path: "choices[#].meta_info.output_top_logprobs[][@][]", Role: Token, Name: "meta_info.output_top_logprobs.#"},
+		{Path: "choices[#].meta_info.input_token_logprobs[][]", Role: Token, Name: "meta_info.input_token_logprobs"},
+		{Path: "choices[#].meta_info.input_top_logprobs[][@][]", Role: Token, Name: "meta_info.input_top_logprobs.#"},
 		{Path: "choices[#].content_filter_results.*.severity", Role: ignore},
 		{Path: "choices[#].content_filter_offsets", Role: Drop},
 		{Path: "prompt_filter_results[].content_filter_results.*.severity", Role: ignore},
@@ -34,7 +34,7 @@ func envelopeRules() []Rule {
 		rules = append(rules,
 			Rule{Path: at + "prompt_token_ids", Role: Drop},
 			Rule{Path: at + "prompt_logprobs", Role: Drop},
-			Rule{Path: at + "prompt_logprobs[].*.decoded_token", Role: Token, Name: "prompt_logprobs"},
+			Rule{Path: at + "prompt_logprobs[].@.decoded_token", Role: Token, Name: "prompt_logprobs.#"},
 		)
 	}
 	return rules
@@ -42,8 +42,8 @@ func envelopeRules() []Rule {
 
 // logprobsRules are the places of logprobs in the shape of chat, which llama.cpp
 // and Ollama use for completions as well. Where a character is cut between two
-// tokens only their bytes tell which one. Of the alternatives only the likeliest
-// at each place can be a text; they all go with the logprobs.
+// tokens only their bytes tell which one. The alternatives of one rank can be a
+// text as well; they all go with the logprobs.
 func logprobsRules() []Rule {
 	rules := []Rule{{Path: "choices[#].logprobs", Role: Drop}}
 	for _, list := range []string{"content", "refusal"} {
@@ -51,8 +51,8 @@ func logprobsRules() []Rule {
 		rules = append(rules,
 			Rule{Path: at + "token", Role: Token, Name: "logprobs." + list},
 			Rule{Path: at + "bytes", Role: Token, Name: "logprobs." + list + ".bytes", Form: Bytes},
-			Rule{Path: at + "top_logprobs[0].token", Role: Token, Name: "logprobs." + list + ".top"},
-			Rule{Path: at + "top_logprobs[].token", Role: ignore},
+			Rule{Path: at + "top_logprobs[@].token", Role: Token, Name: "logprobs." + list + ".top.#"},
+			Rule{Path: at + "top_logprobs[@].bytes", Role: Token, Name: "logprobs." + list + ".top.#.bytes", Form: Bytes},
 		)
 	}
 	return rules

@@ -18,12 +18,15 @@ const (
 	ignore             // known to hold no text
 	index              // the number of the enclosing element
 	opaque             // dropped like Drop, and not looked into: audio
+	named              // a Token whose text is the member's name
 )
 
 // Rule says what stands at one path of a family's messages. Paths are written
 // as in `choices[#].delta.tool_calls[#].function.arguments`: [] is any element
-// of an array, [0] the first one, [#] any element with a number of its own, *
-// any member of an object. The first [#] is the choice, the second the item.
+// of an array, [#] any element with a number of its own, * any member of an
+// object. The first [#] is the choice, the second the item. [@] and @ are any
+// element or member whose place in its list is the item: alternatives, of which
+// the first ones make one text, the second ones another.
 type Rule struct {
 	Path string
 	Role Role
@@ -45,9 +48,9 @@ type node struct {
 	path  string // names unknown strings below: within the choice, # for the item
 	kids  []int16
 	each  int16 // node of the elements, 0: none
-	first int16 // node of the first element, 0: none
 	any   int16 // node of any other member, 0: none
 	level int8  // this is an element with a number: 1 choice, 2 item
+	rank  bool  // this is an alternative: its place is the item
 	rule  int16 // -1: none
 }
 
@@ -80,8 +83,9 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 	switch step {
 	case "[]":
 		link = &n.each
-	case "[0]":
-		link = &n.first
+	case "[@]":
+		link = &n.each
+		next.rank = true
 	case "[#]":
 		link = &n.each
 		next.level = level
@@ -90,9 +94,10 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 		} else {
 			next.path += ".#"
 		}
-	case "*":
+	case "*", "@":
 		link = &n.any
-		next.path = join(n.path, step)
+		next.rank = step == "@"
+		next.path = join(n.path, "*")
 	default:
 		for _, k := range n.kids {
 			if p.nodes[k].name == step {
@@ -128,14 +133,10 @@ func (p *Paths) member(at int16, name []byte) int16 {
 	return -1
 }
 
-// element returns the node of the element at pos, or -1.
-func (p *Paths) element(at int16, pos int32) int16 {
-	n := &p.nodes[at]
-	switch {
-	case pos == 0 && n.first != 0:
-		return n.first
-	case n.each != 0:
-		return n.each
+// element returns the node of the elements, or -1.
+func (p *Paths) element(at int16) int16 {
+	if each := p.nodes[at].each; each != 0 {
+		return each
 	}
 	return -1
 }

@@ -23,8 +23,7 @@ func (l *Locator) member(f, next *frame) error {
 	if f.node >= 0 {
 		if next.node = l.paths.member(f.node, name); next.node >= 0 {
 			if next.node == l.paths.nodes[f.node].any {
-				next.apart = Separate // members share the name *
-				return l.name(f, name, lit)
+				return l.anyMember(f, next, name, lit)
 			}
 			return nil
 		}
@@ -42,6 +41,28 @@ func (l *Locator) member(f, next *frame) error {
 		return tooMany("bytes in the path of a member")
 	}
 	return l.name(f, name, lit)
+}
+
+// anyMember reads the name of a member under a * or @ rule.
+func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
+	n := &l.paths.nodes[next.node]
+	if !n.rank {
+		next.apart = Separate // members share the name *
+		return l.name(f, name, lit)
+	}
+	if f.pos == maxRanks {
+		return tooMany("alternatives")
+	}
+	f.pos++
+	next.rank = f.pos
+	if n.rule < 0 || l.paths.rules[n.rule].Role != named {
+		return l.name(f, name, lit)
+	}
+	end := int(l.dec.InputOffset())
+	return l.add(Field{
+		Role: Token, Choice: f.choice, Item: -1, Rule: int32(n.rule),
+		Name: l.paths.rules[n.rule].Name, Lo: end - len(lit), Hi: end, rank: next.rank,
+	})
 }
 
 // name adds the name of a member of f if it could hold text.
@@ -113,9 +134,15 @@ func (l *Locator) element(f, next *frame) error {
 	f.pos++
 	next.node = -1
 	if f.node >= 0 {
-		next.node = l.paths.element(f.node, pos)
+		next.node = l.paths.element(f.node)
 	}
 	if next.node >= 0 {
+		if l.paths.nodes[next.node].rank {
+			if pos == maxRanks {
+				return tooMany("alternatives")
+			}
+			next.rank = pos + 1
+		}
 		return l.numbered(pos, next)
 	}
 	l.enter(f)
@@ -212,7 +239,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		}
 		return l.add(Field{
 			Role: role, Form: form, Choice: at.choice, Item: at.item, Rule: rule,
-			Name: l.paths.rules[rule].Name, Lo: hi - len(lit), Hi: hi,
+			Name: l.paths.rules[rule].Name, Lo: hi - len(lit), Hi: hi, rank: at.rank,
 		})
 	}
 	if len(l.frames) == maxDepth {
@@ -259,7 +286,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		return nil
 	}
 	hi := int(l.dec.InputOffset())
-	f := Field{Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Rule: rule, Lo: hi - len(lit), Hi: hi}
+	f := Field{Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Rule: rule, Lo: hi - len(lit), Hi: hi, rank: at.rank}
 	switch {
 	case role == index:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
@@ -267,7 +294,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		return nil
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
-	case rule >= 0 && role != ignore && role != Drop && l.paths.rules[rule].Form != Bytes:
+	case rule >= 0 && role != ignore && role != named && role != Drop && l.paths.rules[rule].Form != Bytes:
 		r := &l.paths.rules[rule]
 		f.Name, f.Form, f.With = r.Name, r.Form, r.With
 		f.Path = l.paths.nodes[at.node].path
