@@ -183,7 +183,7 @@ func (s *streamed) close() {
 	}
 	c := s.relay.Counts()
 	// What a panic or a bound of the decoder has left open.
-	if rest := max(0, s.in.out-c.Scanned-c.Passed-c.Refused); s.deaf {
+	if rest := max(0, s.in.received()-c.Scanned-c.Passed-c.Refused); s.deaf {
 		c.Passed += rest
 	} else {
 		c.Refused += rest
@@ -215,6 +215,9 @@ func (f *forwarded) next() ([]byte, error) {
 	f.ex.counts.Passed += int64(n)
 	if err != nil && err != io.EOF {
 		f.ex.broken(err)
+		if f.dec != nil { // what came and cannot be read
+			f.ex.counts.Refused += max(0, f.dec.received()-f.ex.counts.Passed)
+		}
 		err = errTruncated
 	}
 	return f.buf[:n], err

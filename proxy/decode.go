@@ -96,6 +96,15 @@ func (d *decoder) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// received is how much has come, decoded as far as it could be: of content that
+// is not what its coding says, what was read of it.
+func (d *decoder) received() int64 {
+	if d.out == 0 {
+		return d.in
+	}
+	return d.out
+}
+
 // close frees what the layers hold. Nothing may be read afterwards.
 func (d *decoder) close() {
 	for _, l := range d.layers {

@@ -386,6 +386,63 @@ func TestBytesAddUp(t *testing.T) {
 	}
 }
 
+// TestUndecodableBytesAddUp: what could not even be decoded was received too.
+func TestUndecodableBytesAddUp(t *testing.T) {
+	t.Parallel()
+	for _, coding := range []string{"foo", "gzip, gzip, gzip", "gzip", "br", "zstd", "deflate"} {
+		for _, kind := range []string{"application/json", "text/event-stream"} {
+			for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+				up := newScripted(t, func(c *scene) {
+					c.say("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\nContent-Length: 8\r\n\r\n\x0fno way!", kind, coding)
+				})
+				cfg := bedConfig(t, up.url())
+				cfg.Mode = mode
+				b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+				_, _, _, _ = b.do("POST", chatPath, askWhole)
+				if got := b.metric("noecho_body_bytes_total", `{fate="\w+"}`); got != 8 {
+					t.Errorf("%s %s %s: %d bytes accounted for, 8 received", coding, kind, mode, got)
+				}
+			}
+		}
+	}
+}
+
+// TestRedirect: no answer sends a caller past noecho.
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	const leads = "Location: http://model.internal/v1\r\nContent-Location: /x\r\nRefresh: 0; url=http://model.internal\r\nLink: <http://model.internal>\r\nAlt-Svc: h2=\":1\"\r\n"
+	for _, head := range []string{"HTTP/1.1 307 X", "HTTP/1.1 301 X", "HTTP/1.1 300 X", "HTTP/1.1 200 OK", "HTTP/1.1 201 X"} {
+		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+			up := newScripted(t, func(c *scene) {
+				c.say("%s\r\nContent-Type: application/json\r\n%sContent-Length: 2\r\n\r\n{}", head, leads)
+			})
+			cfg := bedConfig(t, up.url())
+			cfg.Mode = mode
+			b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+			status, h, text, err := b.do("POST", chatPath, askWhole)
+			moved := strings.HasPrefix(head, "HTTP/1.1 3")
+			switch {
+			case err != nil:
+				t.Error(err)
+			case mode == config.Observe:
+				if h.Get("Location") == "" || text != "{}" {
+					t.Errorf("%s: %d %v %q: observing changes nothing", head, status, h, text)
+				}
+			case moved && (status != 502 || !strings.Contains(text, "upstream_redirect")), !moved && text != "{}":
+				t.Errorf("%s %s: %d %q", head, mode, status, text)
+			}
+			for _, name := range leadHeaders {
+				if v := h.Get(name); v != "" && mode != config.Observe {
+					t.Errorf("%s %s: %s: %s", head, mode, name, v)
+				}
+			}
+			if got := b.metric("noecho_body_bytes_total", `{fate="\w+"}`); got != 2 {
+				t.Errorf("%s %s: %d bytes accounted for, 2 received", head, mode, got)
+			}
+		}
+	}
+}
+
 // TestHeadLeavesAtOnce: head and text-free messages of a stream do not wait
 // for text.
 func TestHeadLeavesAtOnce(t *testing.T) {

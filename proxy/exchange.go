@@ -185,6 +185,11 @@ func (e *exchange) lenient() bool {
 	return e.mode == config.Observe || e.route.policy.Unscanned == config.Pass
 }
 
+// protects reports whether what an answer holds decides what the caller gets.
+func (e *exchange) protects() bool {
+	return e.route.family != nil && e.mode != config.Observe
+}
+
 // finish closes the books. It may be called again.
 func (e *exchange) finish() {
 	if e.closed {

@@ -26,6 +26,7 @@ const (
 	badHost     = "exactly one Host header is required"
 	badFraming  = "the length of the body is not stated clearly"
 	badUpgrade  = "connections are not upgraded"
+	badExpect   = "only Expect: 100-continue can be met"
 	badEncoding = "the content encoding of the request is not known"
 )
 
@@ -132,6 +133,10 @@ func (f *framing) header(name, value string) string {
 	case "transfer-encoding":
 		f.codings++
 		f.coding = value
+	case "expect":
+		if !strings.EqualFold(value, "100-continue") {
+			return badExpect
+		}
 	case "upgrade", "http2-settings":
 		return badUpgrade
 	case "connection":
@@ -151,7 +156,7 @@ func (f *framing) verdict(v httpVersion) string {
 		return badHost
 	case f.lengths > 1 || f.codings > 1 || f.lengths+f.codings > 1:
 		return badFraming
-	case f.codings == 1 && (f.coding != "chunked" || v == http10):
+	case f.codings == 1 && (!strings.EqualFold(f.coding, "chunked") || v == http10):
 		return badFraming
 	case f.lengths == 1 && !digits(f.length):
 		return badFraming

@@ -60,7 +60,7 @@ var smuggling = map[string]string{
 	"unknown coding":             "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
 	"stacked coding":             "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 	"two codings":                "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	"upper-case coding":          "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+	"unknown expectation":        "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nExpect: foo\r\nContent-Length: 2\r\n\r\n{}",
 	"coding on 1.0":              "POST /v1/embeddings HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"underscore":                 "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer_Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}",
 	"space in a name":            "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nTransfer Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}",
@@ -166,6 +166,57 @@ func TestGuardAccepts(t *testing.T) {
 	f("HEAD /health HTTP/1.1\r\nhost: [::1]:8711\r\nAccept: */*\r\n\r\n")
 	f("POST /openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21&x=%2F HTTP/1.1\r\nHost: x:1\r\nContent-Length: 12\r\nX-Long: a\tb \xc3\xa4\r\n\r\n")
 	f("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n")
+}
+
+// TestCodingName: the name of the chunked coding has no case, and an
+// expectation that nobody can meet has a status of its own.
+func TestCodingName(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
+	b := newBed(t, Options{Config: bedConfig(t, up.url())})
+	const head = "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+	for _, name := range []string{"chunked", "Chunked", "CHUNKED"} {
+		if answer := b.raw(head + "Transfer-Encoding: " + name + "\r\n\r\n2\r\n{}\r\n0\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
+			t.Errorf("%s: %q", name, answer)
+		}
+		if got := wait(t, up.requests, "request"); !strings.HasSuffix(got, "\r\n\r\n{}") {
+			t.Errorf("%s: upstream got %q", name, got)
+		}
+	}
+	if answer := b.raw(head + "Expect: foo\r\nContent-Length: 2\r\n\r\n{}"); !strings.HasPrefix(answer, "HTTP/1.1 417 ") {
+		t.Errorf("%q", answer)
+	}
+}
+
+// TestConnectionHeaders: every Connection header counts, not only the last.
+func TestConnectionHeaders(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) {
+		c.say("HTTP/1.1 200 OK\r\nConnection: keep-alive, X-One\r\nConnection: X-Two\r\nX-One: 1\r\nX-Two: 2\r\nContent-Length: 2\r\n\r\n{}")
+	})
+	b := newBed(t, Options{Config: bedConfig(t, up.url())})
+	for _, lines := range []string{"Connection: close\r\nConnection: Traceparent\r\n", "Connection: Traceparent\r\nConnection: Close\r\n"} {
+		answer := b.raw("GET /v1/models HTTP/1.1\r\nHost: x\r\n" + lines + "Traceparent: g\r\n\r\n") // returns when the connection is closed
+		if !strings.Contains(answer, "Connection: close\r\n") || strings.Contains(answer, "X-One") || strings.Contains(answer, "X-Two") {
+			t.Errorf("%q: %q", lines, answer)
+		}
+		if got := wait(t, up.requests, "request"); strings.Contains(got, "Traceparent") {
+			t.Errorf("%q: upstream got %q", lines, got)
+		}
+	}
+}
+
+// TestBareHead: a Content-Type that the upstream does not send is not added.
+func TestBareHead(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") })
+	b := newBed(t, Options{Config: passConfig(t, up.url()), Open: secretOpen(t)})
+	for _, path := range []string{"/raw", chatPath} {
+		_, h, text, err := b.do("POST", path, askWhole)
+		if err != nil || text != "{}" || h["Content-Type"] != nil {
+			t.Errorf("%s: %v %q %v", path, h, text, err)
+		}
+	}
 }
 
 func FuzzGuard(f *testing.F) {

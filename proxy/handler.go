@@ -57,7 +57,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.turnAway(ctx, r.family, why)
 		return
 	}
-	last := slices.Contains(connectionTokens(ctx.Request.Header.Peek(fasthttp.HeaderConnection)), "close")
+	last := slices.Contains(requestTokens(&ctx.Request.Header), "close")
 	ex.describe(ctx)
 	handedOver := s.exchange(ctx, ex)
 	if last || s.draining.Load() {
@@ -157,7 +157,6 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 		s.unanswered(ctx, ex, err)
 		return false
 	}
-	ctx.Response.Reset()
 	ctx.SetStatusCode(resp.StatusCode())
 	ex.status = resp.StatusCode()
 	return s.answer(ctx, ex, request, resp, upstream)

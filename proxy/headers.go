@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -30,6 +31,10 @@ var staleHeaders = []string{
 	"accept-ranges", "content-range", "last-modified",
 }
 
+// leadHeaders name other addresses, which could lead a caller past noecho. They
+// are dropped on routes that protect.
+var leadHeaders = []string{"location", "content-location", "refresh", "link", "alt-svc"}
+
 // passesRequest reports whether a request header is passed on.
 func passesRequest(name string, extra []string) bool {
 	return slices.Contains(extra, name) || slices.ContainsFunc(requestHeaders, func(p string) bool {
@@ -51,7 +56,7 @@ func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, ext
 	req.Header.SetMethodBytes(ctx.Method())
 	req.Header.SetRequestURI(r.upstream.prefix + string(ctx.Request.Header.RequestURI()[r.cut:]))
 	req.Header.SetHost(r.upstream.host)
-	named := connectionTokens(ctx.Request.Header.Peek(fasthttp.HeaderConnection))
+	named := requestTokens(&ctx.Request.Header)
 	for key, value := range ctx.Request.Header.All() {
 		name := strings.ToLower(string(key))
 		if passesRequest(name, extra) && !slices.Contains(named, name) {
@@ -67,23 +72,51 @@ func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, ext
 	}
 }
 
-// connectionTokens are the header names that a Connection header claims for
-// this connection.
-func connectionTokens(value []byte) []string {
+// requestTokens are the header names, and the word close, that the Connection
+// headers of a guarded request claim for this connection. fasthttp forgets a
+// close that another Connection header follows, so the raw block is read.
+func requestTokens(h *fasthttp.RequestHeader) []string {
 	var names []string
-	for token := range strings.SplitSeq(strings.ToLower(string(value)), ",") {
-		names = append(names, strings.Trim(token, " \t"))
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte(fasthttp.HeaderConnection)) {
+			names = appendTokens(names, value)
+		}
 	}
 	return names
 }
 
-// copyHeaders passes the upstream's head on, except what concerns its
-// connection, and what is stale once the body has been read by us.
-func copyHeaders(dst, src *fasthttp.ResponseHeader, drop []string) {
-	named := connectionTokens(src.Peek(fasthttp.HeaderConnection))
+// appendTokens appends the elements of a comma-separated header value in lower
+// case.
+func appendTokens(names []string, value []byte) []string {
+	for token := range strings.SplitSeq(strings.ToLower(string(value)), ",") {
+		names = append(names, strings.Trim(token, " \t\r\n"))
+	}
+	return names
+}
+
+// passHead gives the caller the upstream's head, but for the headers in drop.
+func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, drop []string) {
+	lead := leadHeaders
+	if !e.protects() {
+		lead = nil
+	}
+	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead)
+}
+
+// copyHeaders passes a head on, except what concerns its connection and what
+// is to be dropped.
+func copyHeaders(dst, src *fasthttp.ResponseHeader, drop ...[]string) {
+	var named []string
+	for key, value := range src.All() {
+		if bytes.EqualFold(key, []byte(fasthttp.HeaderConnection)) {
+			named = appendTokens(named, value)
+		}
+	}
+	drop = append(drop, hopHeaders, named)
 	for key, value := range src.All() {
 		name := strings.ToLower(string(key))
-		if slices.Contains(hopHeaders, name) || slices.Contains(drop, name) || slices.Contains(named, name) {
+		if slices.ContainsFunc(drop, func(names []string) bool { return slices.Contains(names, name) }) {
 			continue
 		}
 		dst.AddBytesKV(key, value)

@@ -30,10 +30,14 @@ var (
 	refuseSlow        = refusal{408, "request_timeout", "the request did not arrive within the configured time"}
 	refuseBusy        = refusal{429, "overloaded", "as many answers are in flight as limits.streams allows: try again shortly"}
 	refuseDraining    = refusal{503, "stopping", "this instance is stopping: try again, another one will answer"}
+	refuseRedirect    = refusal{502, "upstream_redirect", "the model server answered with a redirect, which is not passed on: set upstream.url to the address it really answers at"}
 	refuseUpstream    = refusal{502, "upstream_unavailable", "the model server cannot be reached or sent no valid answer"}
 )
 
 func refuseGuard(why string) refusal {
+	if why == badExpect {
+		return refusal{417, "expectation_failed", why}
+	}
 	return refusal{400, "bad_request", why}
 }
 

@@ -18,8 +18,11 @@ import (
 // stream that now owns ex. resp is released when it is no longer needed.
 func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
+	if status := resp.StatusCode(); ex.protects() && status/100 == 3 && status != fasthttp.StatusNotModified {
+		return ex.withheld(ctx, up, refuseRedirect, "the upstream answered with a redirect", up.announced())
+	}
 	if up.whole { // HEAD, 204, 304
-		copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
+		ex.passHead(ctx, resp, nil)
 		ctx.Response.SkipBody = ctx.IsHead()
 		if n := resp.Header.ContentLength(); n >= 0 && ctx.IsHead() {
 			ctx.Response.Header.SetContentLength(n)
@@ -36,12 +39,9 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 		if ex.lenient() {
 			return s.forward(ctx, ex, resp, up)
 		}
-		up.close()
-		ex.refuse(ctx, refuseUnscannable)
-		ex.unscanned(alert.Refused, errCoding.Error(), 0)
-		return false
+		return ex.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
 	}
-	copyHeaders(&ctx.Response.Header, &resp.Header, staleHeaders)
+	ex.passHead(ctx, resp, staleHeaders)
 	if isEventStream(resp.Header.ContentType()) {
 		ex.stream = true
 		in := newDecoder(up, names, limits.Stream, limits.Ratio)
@@ -58,6 +58,16 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 		})
 	}
 	return s.whole(ctx, ex, relay, in, up)
+}
+
+// withheld refuses an answer of which bytes were received, counts it and
+// reports it. It returns false: there is no stream to own ex.
+func (e *exchange) withheld(ctx *fasthttp.RequestCtx, up *upstreamBody, r refusal, reason string, bytes int64) bool {
+	up.close()
+	e.counts.Refused += bytes
+	e.refuse(ctx, r)
+	e.unscanned(alert.Refused, reason, bytes)
+	return false
 }
 
 // isEventStream reports whether a Content-Type names server-sent events.
@@ -77,15 +87,11 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 	switch {
 	case err == nil:
 	case errors.Is(err, errSize), errors.Is(err, errBomb), errors.Is(err, errExcess):
-		up.close()
-		ex.counts.Refused += in.out
-		ex.refuse(ctx, refuseUnscannable)
-		ex.unscanned(alert.Refused, err.Error(), in.out)
-		return false
+		return ex.withheld(ctx, up, refuseUnscannable, err.Error(), in.received())
 	default:
 		up.close()
 		ex.broken(err)
-		ex.counts.Refused += in.out
+		ex.counts.Refused += in.received()
 		if ex.ending != endingGone {
 			ex.refuse(ctx, refuseUpstream)
 			ex.ending = endingBroken
@@ -131,7 +137,7 @@ func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
 
 // forward passes on an answer that is not scanned, coded as it came.
 func (s *Server) forward(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
-	copyHeaders(&ctx.Response.Header, &resp.Header, hopHeaders)
+	ex.passHead(ctx, resp, nil)
 	ex.ending = endingForwarded
 	return s.send(ctx, ex, &forwarded{ex: ex, in: up, body: up, buf: s.buffer()})
 }

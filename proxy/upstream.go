@@ -233,6 +233,7 @@ func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp
 	body.in = br
 	body.free = func() { u.pool.ReleaseReader(br) }
 	resp.StreamBody = true
+	resp.Header.SetNoDefaultContentType(true)
 	resp.SkipBody = req.Header.IsHead()
 	if err := resp.ReadLimitBody(br, 0); err != nil {
 		body.close()
@@ -289,6 +290,18 @@ func (b *upstreamBody) Read(p []byte) (int, error) {
 	}
 	b.whole = true
 	return n, io.EOF
+}
+
+// announced is how long a body is that was not read, as far as that is known:
+// what its head says, or what of it has come with the head.
+func (b *upstreamBody) announced() int64 {
+	if n := b.resp.Header.ContentLength(); n >= 0 {
+		return int64(n)
+	}
+	if b.whole || b.in == nil {
+		return 0
+	}
+	return int64(b.in.Buffered())
 }
 
 // chunkedLength is what fasthttp says the length of a chunked body is.
