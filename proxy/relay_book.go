@@ -1,10 +1,8 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,9 +10,6 @@ import (
 	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
-
-// errAmbiguous says that two places that should hold one text do not.
-var errAmbiguous = errors.New("two places of one text differ")
 
 // errChannels says that an answer has more channels than an honest one.
 var errChannels = errors.New("too many text channels")
@@ -57,7 +52,7 @@ type channel struct {
 	rule     int32           // rule of the place that carried it first
 	start    int64           // where that message's text begins
 	lo, hi   int             // the same in book.text
-	mirrored []int32         // rules whose places have held the same text
+	names    []alias         // places that have held the text
 	apart    []int32         // rules whose places hold a text of their own
 	ref      int             // token: its place in the message
 	secret   *detect.Finding // token: the first finding
@@ -158,6 +153,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	switch {
 	case f.Role == wire.Alias && ch.fed == b.message && ch.rule != f.Rule:
 		place.lo = ch.start // the same text once more
+		ch.held(f.Rule)
 		b.add(ch, place)
 		return nil
 	case ch.fed != b.message:
@@ -169,42 +165,14 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	}
 	ch.hi = len(b.text)
 	b.feed(ch, b.text[lo:])
+	if f.Role == wire.Alias {
+		ch.held(f.Rule)
+	}
 	if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
 		c.spoke = b.message // a tool's name speaks, a string nobody knows does not
 	}
 	b.add(ch, place)
 	return nil
-}
-
-// channelOf returns the channel of a field whose text begins at lo in b.text.
-// The second name of a text is a channel of its own as soon as the texts
-// differ. It may not differ after it was the same, because what was read in
-// one channel would then go on in another.
-func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
-	role := f.Role
-	if role == wire.Alias {
-		role = wire.Text
-	}
-	ch, err := b.channel(c, f.Item, f.Name, role)
-	if err != nil || f.Role != wire.Alias {
-		return ch, err
-	}
-	if !slices.Contains(ch.apart, f.Rule) {
-		if ch.fed != b.message || ch.rule == f.Rule {
-			return ch, nil
-		}
-		if int64(ch.hi-ch.lo) == ch.length-ch.start && bytes.Equal(b.text[lo:], b.text[ch.lo:ch.hi]) {
-			if !slices.Contains(ch.mirrored, f.Rule) {
-				ch.mirrored = append(ch.mirrored, f.Rule)
-			}
-			return ch, nil
-		}
-		if slices.Contains(ch.mirrored, f.Rule) {
-			return nil, errAmbiguous
-		}
-		ch.apart = append(ch.apart, f.Rule)
-	}
-	return b.channel(c, f.Item, f.Path, wire.Text)
 }
 
 // form settles whether a reply is JSON text.

@@ -24,16 +24,21 @@ func randomStream(rnd *rand.Rand) string {
 		}
 		return string(mustJSON(text))
 	}
+	second := func(string) string { return "" }
+	if rnd.IntN(2) > 0 { // a server sends both names of the reasoning, or one
+		second = func(p string) string { return `,"reasoning_content":` + p }
+	}
 	var b strings.Builder
 	for range 1 + rnd.IntN(40) {
 		p := piece()
+		q := piece()
 		choice := rnd.IntN(2)
 		member := [...]string{
 			`"content":` + p,
 			`"content":` + p,
-			`"reasoning":` + p,
-			`"reasoning":` + p + `,"reasoning_content":` + p,
-			`"content":` + p + `,"reasoning":` + piece(),
+			`"reasoning":` + p + second(p),
+			`"reasoning":` + p + second(p),
+			`"content":` + p + `,"reasoning":` + q + second(q),
 			`"content":[{"type":"text","text":` + p + `},{"type":"text","text":` + piece() + `}]`,
 			`"tool_calls":[{"index":` + fmt.Sprint(rnd.IntN(2)) + `,"custom":{"name":"f","input":` + p + `}}]`,
 			`"content":""`,
