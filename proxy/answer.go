@@ -258,6 +258,8 @@ func (o *overheard) next() ([]byte, error) {
 	if !o.lost {
 		if o.lost = len(o.heard)+len(piece) > o.limit; !o.lost {
 			o.heard = append(o.heard, piece...)
+		} else {
+			o.heard = nil
 		}
 	}
 	if err == io.EOF {

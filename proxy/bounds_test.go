@@ -31,6 +31,12 @@ import (
 func resident(t *testing.T) int64 {
 	t.Helper()
 	debug.FreeOSMemory()
+	return residentNow(t)
+}
+
+// residentNow is resident without asking the runtime for anything first.
+func residentNow(t *testing.T) int64 {
+	t.Helper()
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		t.Skip("needs /proc/self/statm")
@@ -89,6 +95,81 @@ func TestGiantAnswer(t *testing.T) {
 		}
 		t.Logf("%s: %d KiB resident after 1 MB, %d KiB after %d MB; %d bytes arrived", mode, small>>10, large>>10, size>>20, n)
 		b.stop()
+	}
+}
+
+// TestGiantPieceIsForgotten: an answer of 100 MB in one piece, streamed or not,
+// leaves no more memory behind than one of 1 MB. It is not parallel, so that
+// nothing else allocates meanwhile.
+func TestGiantPieceIsForgotten(t *testing.T) {
+	const mega = 1 << 20
+	giant := 100
+	if testing.Short() || raced {
+		giant = 20
+	}
+	piece := strings.Repeat("word ", mega/5) + "x"
+	frame := fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) // made once: the script leaves no garbage either
+	for _, stream := range []bool{false, true} {
+		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+			head, begin, end := headChunked, `{"choices":[{"index":0,"message":{"content":"`, `"}}]}`
+			if stream {
+				head, begin, end = headSSE, `data: {"choices":[{"index":0,"delta":{"content":"`, "\"}}]}\n\n"
+			}
+			up := newScripted(t, func(c *scene) {
+				n := 1
+				if strings.Contains(c.body, "giant") {
+					n = giant
+				}
+				c.say("%s", head)
+				c.chunk(begin)
+				c.over = true // or it is closed before the end
+				for range n {
+					if _, err := c.Write(frame); err != nil {
+						return
+					}
+				}
+				c.chunk(end)
+				c.say(endChunked)
+			})
+			cfg := bedConfig(t, up.url())
+			cfg.Mode = mode
+			cfg.Limits.Answer = 16 * mega
+			reclaimed := make(chan struct{}, 8)
+			b := newBed(t, Options{Config: cfg, Open: secretOpen(t), reclaimed: func() { reclaimed <- struct{}{} }})
+			read := func(model string) int64 {
+				ask := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"hi"}]}`, model, stream)
+				resp, err := b.client.Post("http://"+b.data+chatPath, "application/json", strings.NewReader(ask))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = resp.Body.Close() }()
+				n, err := io.Copy(io.Discard, resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			read("small")
+			small := resident(t)
+			n := read("giant")
+			wait(t, reclaimed, "the memory to be given back")
+			large := residentNow(t)
+			if large > small+8*mega {
+				t.Errorf("%s, stream %t: %d KiB resident after %d MB, %d KiB after 1 MB", mode, stream, large>>10, giant, small>>10)
+			}
+			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == config.Observe) != (n == whole) {
+				t.Errorf("%s, stream %t: %d bytes arrived of %d", mode, stream, n, whole)
+			}
+			fate := "refused"
+			if mode == config.Observe {
+				fate = "passed"
+			}
+			if got := b.metric("noecho_body_bytes_total", `{fate="`+fate+`"}`); got < 8*mega {
+				t.Errorf("%s, stream %t: %d bytes %s", mode, stream, got, fate)
+			}
+			t.Logf("%s, stream %t: %d KiB resident after 1 MB, %d KiB after %d MB; %d bytes arrived", mode, stream, small>>10, large>>10, giant, n)
+			b.stop()
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ type callerConn struct {
 	owner *callerListener
 	once  sync.Once
 	busy  atomic.Bool // a request has begun and is not yet answered
+	heavy atomic.Bool // the answer it carries was large
 
 	mu     sync.Mutex
 	linger bool // drain what the caller still sends before closing
@@ -86,8 +87,16 @@ func (c *callerConn) Close() error {
 		}
 		err = c.Conn.Close()
 		c.owner.forget(c)
+		c.relieve()
 	})
 	return err
+}
+
+// relieve says that a large answer, if it was one, is no longer needed.
+func (c *callerConn) relieve() {
+	if c.heavy.Swap(false) {
+		c.owner.relieved()
+	}
 }
 
 // abort closes the connection so that the caller sees a reset: the answer is
@@ -116,12 +125,14 @@ type callerListener struct {
 	net.Listener
 	stall time.Duration
 
+	relieved func() // called when a connection is done with a large answer
+
 	mu   sync.Mutex
 	open map[*callerConn]struct{}
 }
 
 func newCallerListener(ln net.Listener, stall time.Duration) *callerListener {
-	return &callerListener{Listener: ln, stall: stall, open: map[*callerConn]struct{}{}}
+	return &callerListener{Listener: ln, stall: stall, open: map[*callerConn]struct{}{}, relieved: func() {}}
 }
 
 // Accept implements [net.Listener].
@@ -171,6 +182,7 @@ func (l *callerListener) abortAll() {
 func noteState(conn net.Conn, state fasthttp.ConnState) {
 	if c, ok := conn.(*callerConn); ok && state == fasthttp.StateIdle {
 		c.busy.Store(false)
+		c.relieve()
 	}
 }
 

@@ -43,6 +43,7 @@ type exchange struct {
 	status int
 	up     *upstreamBody // nil before there is one
 	watch  *watcher
+	caller *callerConn
 	timer  *time.Timer
 	closed bool
 
@@ -196,6 +197,9 @@ func (e *exchange) finish() {
 		return
 	}
 	e.closed = true
+	if c := e.caller; c != nil && e.counts.Scanned+e.counts.Passed+e.counts.Refused > heavyBytes {
+		c.heavy.Store(true)
+	}
 	if e.timer != nil {
 		e.timer.Stop()
 	}

@@ -145,6 +145,7 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	}
 	limits := ex.snap.cfg.Limits
 	conn, _ := ctx.Conn().(*callerConn)
+	ex.caller = conn
 	ex.watch = watch(conn, func() { ex.cancel(errClientGone) })
 	ex.timer = time.AfterFunc(limits.Total, func() { ex.cancel(errTotalTime) })
 

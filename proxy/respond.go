@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
 	"time"
 
@@ -55,6 +54,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 			forwarded: forwarded{ex: ex, in: in, dec: in, body: up, buf: s.buffer()},
 			relay:     relay,
 			limit:     int(limits.Answer),
+			heard:     make([]byte, 0, max(0, min(int64(resp.Header.ContentLength()), limits.Answer))),
 		})
 	}
 	return s.whole(ctx, ex, relay, in, up)
@@ -78,7 +78,7 @@ func isEventStream(contentType []byte) bool {
 
 // whole reads an unstreamed answer to its end, judges it and answers.
 func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *decoder, up *upstreamBody) bool {
-	text, err := io.ReadAll(in)
+	text, err := readWhole(in, up.resp.Header.ContentLength(), ex.snap.cfg.Limits.Answer)
 	if errors.Is(err, errSize) && ex.lenient() {
 		in.limit = ex.snap.cfg.Limits.Stream
 		return s.send(ctx, ex, &forwarded{ex: ex, first: text, in: in, dec: in, body: up, buf: s.buffer()})

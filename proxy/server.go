@@ -37,6 +37,8 @@ type Options struct {
 	Alerts *alert.Log                            // closed by its owner, after the server has ended
 	Log    *slog.Logger
 	Build  string // version of noecho
+
+	reclaimed func() // called when memory has been given back; for tests
 }
 
 // Server is the connector with its admin plane. Safe for concurrent use.
@@ -50,6 +52,7 @@ type Server struct {
 	reloading   sync.Mutex
 	draining    atomic.Bool
 	buffers     sync.Pool // *[]byte of answerBuffer
+	memory      *reclaimer
 
 	mu     sync.Mutex
 	active map[*exchange]struct{}
@@ -59,7 +62,7 @@ type Server struct {
 // New checks the configuration, opens the indexes and returns a server that
 // does not listen yet. Close it, also if Serve is never called.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: opts, log: opts.Log, instanceKey: make([]byte, 32), active: map[*exchange]struct{}{}, idle: make(chan struct{})}
+	s := &Server{opts: opts, log: opts.Log, instanceKey: make([]byte, 32), active: map[*exchange]struct{}{}, idle: make(chan struct{}), memory: newReclaimer(opts.reclaimed)}
 	if _, err := rand.Read(s.instanceKey); err != nil {
 		return nil, fmt.Errorf("make instance key: %w", err)
 	}
@@ -91,6 +94,12 @@ func (s *Server) Close() {
 func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 	cfg := &s.snap.Load().cfg
 	callers := newCallerListener(data, cfg.Limits.CallerStall)
+	callers.relieved = s.memory.want
+	background, cancel := context.WithCancel(context.Background())
+	var reclaiming sync.WaitGroup
+	reclaiming.Go(func() { s.memory.run(background) })
+	defer reclaiming.Wait()
+	defer cancel()
 	front := s.newFront(cfg.Limits)
 	failed := make(chan error, 2)
 	go func() { failed <- front.Serve(callers) }()
