@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -18,22 +19,28 @@ import (
 const scanHelp = `Look in files for text that stands in an index, say in stored answers of a model
 or in a data set before it is published.
 
-FILE is a file, a folder with everything below it, a pattern, or - for standard
-input, which is also what is read when no FILE is named. A file is read as one
-text, JSON included: escapes are read as the characters they stand for. With
---format openai, completion or jsonl each text of each line is looked at alone,
-with --field only those columns.
+FILE is a file, a folder with everything below it, a quoted pattern such as
+'answers/**/*.jsonl', or - for standard input, which is also what is read when no
+FILE is named. Files compressed with gzip or zstd are read as what they hold.
+
+A file is read as one text, JSON included: escapes are read as the characters
+they stand for. With --format openai, completion, sharegpt, alpaca, jsonl, csv or
+parquet each text of each row is looked at alone, with --field only those
+columns. Parquet is always read by rows.
 
 A finding is a run of at least --min-words words (the index's window length
 unless more is asked for). Its line and its half-open range of byte offsets are
-those of the file as it is. No text is printed.
+those of the file as it is; of a compressed file, those of what it holds; in
+Parquet the line is the number of the row and the offsets count in its text. No
+text is printed.
 
 Exit code 3 says that something was found, 0 that everything was scanned and
 nothing was found, 1 that something could not be scanned.`
 
 const scanExample = `  noecho scan --index support-v3.nidx answers/
   noecho scan --index a.nidx --index b.nidx --json - < answers.txt
-  noecho scan --index a.nidx --field response --min-words 20 answers.jsonl`
+  noecho scan --index a.nidx --field response --min-words 20 answers.jsonl.gz
+  noecho scan --index a.nidx --format sharegpt 'dumps/**/*.json'`
 
 // scan is one run of the command.
 type scan struct {
@@ -43,12 +50,14 @@ type scan struct {
 	fields   []string
 	asJSON   bool
 
-	a       *app
-	set     *index.Joined
-	options corpus.Options
-	cfg     detect.Config
-	out     *json.Encoder
-	total   scanSummary
+	a        *app
+	set      *index.Joined
+	options  corpus.Options
+	cfg      detect.Config
+	progress *scanProgress
+
+	mu    sync.Mutex
+	total scanSummary
 }
 
 // scanFinding is a line of the output with --json; a contract.
@@ -93,8 +102,8 @@ func newScanCommand(a *app) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&s.indexes, "index", nil, "index to look in (required); may be repeated")
 	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the index's window length)")
-	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: auto, text, openai, completion or jsonl")
-	f.StringArrayVar(&s.fields, "field", nil, "column of JSON lines to look at; may be repeated")
+	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: "+corpus.FormatNames())
+	f.StringArrayVar(&s.fields, "field", nil, "column of rows to look at; a dot descends; may be repeated")
 	f.BoolVar(&s.asJSON, "json", false, "print a JSON line for each finding and a summary last")
 	return cmd
 }
@@ -107,26 +116,15 @@ func (s *scan) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{corpus.Stdin}
 	}
-	stdin := &interruptible{ctx: ctx, from: s.a.stdin}
-	for _, arg := range args {
-		inputs, skipped, err := corpus.Find([]string{arg}, stdin, s.options)
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		if err != nil {
-			s.unscanned(err)
-			continue
-		}
-		for _, f := range skipped {
-			if f.Reason != corpus.Hidden {
-				s.unscanned(fmt.Errorf("%s: %s", f.Path, f.Reason))
-			}
-		}
-		for i := range inputs {
-			if err := s.input(ctx, &inputs[i]); err != nil {
-				return err
-			}
-		}
+	jobs, err := s.find(ctx, args)
+	if err != nil {
+		return err
+	}
+	s.progress = newScanProgress(s.a.stderr, jobs)
+	err = s.work(ctx, jobs)
+	s.progress.stop()
+	if err != nil {
+		return err
 	}
 	return s.finish()
 }
@@ -140,18 +138,14 @@ func (s *scan) prepare() error {
 	if err != nil {
 		return &exitError{Code: exitUsage, Err: err}
 	}
-	if len(s.fields) > 0 && format == corpus.Auto {
-		format = corpus.JSONL
-	}
+	named := []corpus.Format{corpus.Auto, corpus.JSONL, corpus.CSV, corpus.Parquet}
 	switch {
-	case format == corpus.Auto:
-		format = corpus.Text
 	case format == corpus.JSONL && len(s.fields) == 0:
 		return usageError("name the columns to look at with --field")
-	case format != corpus.JSONL && len(s.fields) > 0:
-		return usageError("--field goes with --format jsonl")
+	case len(s.fields) > 0 && !slices.Contains(named, format):
+		return usageError("--field goes with --format auto, jsonl, csv or parquet")
 	}
-	s.options = corpus.Options{Format: format, Fields: s.fields, Roles: []string{corpus.AnyRole}}
+	s.options = corpus.Options{Format: format, Fields: s.fields, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
 	if s.set, err = openIndexes(s.indexes); err != nil {
 		return err
 	}
@@ -161,154 +155,50 @@ func (s *scan) prepare() error {
 	// Nothing is held back here, so words may stand far apart; newlines between
 	// them are remembered to name the line, which this bounds.
 	s.cfg = detect.Config{MinWords: s.minWords, MaxHeld: 1 << 20}
-	s.out = json.NewEncoder(s.a.stdout)
-	return nil
-}
-
-// input scans one file.
-func (s *scan) input(ctx context.Context, in *corpus.Input) error {
-	f, err := in.Open()
-	if err != nil {
-		s.unscanned(err)
-		return nil
-	}
-	defer f.Close()
-	r := contextReader{ctx: ctx, r: f}
-	if in.Format == corpus.Text {
-		err = s.text(in, r, f.BOM)
-	} else {
-		err = s.rows(in, r, f.BOM)
-	}
-	var bad *readError
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case errors.As(err, &bad):
-		s.unscanned(fmt.Errorf("%s: %w", in.Path, bad.err))
-		return nil
-	case err != nil:
-		return err
-	}
-	s.total.Files++
 	return nil
 }
 
 // errInterrupted ends a scan that did not reach the end of its inputs.
 var errInterrupted = errors.New("interrupted: not everything was scanned")
 
-// readError is an error of an input, as opposed to one of the output.
-type readError struct{ err error }
-
-func (e *readError) Error() string { return e.err.Error() }
-
-// contextReader ends with the context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
+// scanJob is one file to scan, or what cannot be scanned.
+type scanJob struct {
+	in  *corpus.Input
+	err error
 }
 
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// text scans a file as one text. base is the offset of its first byte.
-func (s *scan) text(in *corpus.Input, r io.Reader, base int64) error {
-	ch := newScanChannel(s)
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		ch.append(buf[:n])
-		if err := s.report(ch, in.Path, base, 0); err != nil {
-			return err
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return &readError{err}
-		}
-	}
-	ch.finish()
-	return s.report(ch, in.Path, base, 0)
-}
-
-// rows scans the texts of JSON lines, each alone and as it stands there.
-func (s *scan) rows(in *corpus.Input, r io.Reader, base int64) error {
-	lines := corpus.NewLines(r, in.Path, s.options)
-	parser := corpus.NewParser(in.Format, s.options)
-	ch := newScanChannel(s)
-	var rec corpus.Record
-	for {
-		block, err := lines.Next()
-		var bad *corpus.BadRecord
+// find looks for the inputs, in the order of the arguments and below a folder
+// in that of their paths. Rows without the columns that were asked for are an
+// error of the command line.
+func (s *scan) find(ctx context.Context, args []string) ([]scanJob, error) {
+	stdin := &interruptible{ctx: ctx, from: s.a.stdin}
+	notices := &noticePrinter{w: s.a.stderr, left: 20}
+	defer notices.close()
+	var jobs []scanJob
+	for _, arg := range args {
+		inputs, skipped, err := corpus.Find([]string{arg}, stdin, s.options)
+		var columns *corpus.ColumnsError
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.As(err, &bad):
-			s.unscanned(bad)
-			continue
+		case ctx.Err() != nil:
+			return nil, errInterrupted
+		case errors.As(err, &columns):
+			return nil, &exitError{Code: exitUsage, Err: err}
 		case err != nil:
-			return &readError{err}
+			jobs = append(jobs, scanJob{err: err})
 		}
-		err = block.EachLine(func(line []byte, number int, at int64) error {
-			if err := parser.Parse(line, &rec); err != nil {
-				s.unscanned(&corpus.BadRecord{Path: in.Path, Line: number, Reason: err.Error()})
-				return nil
+		for _, f := range skipped {
+			if f.Reason != corpus.Hidden {
+				jobs = append(jobs, scanJob{err: fmt.Errorf("%s: %s", f.Path, f.Reason)})
 			}
-			for _, seg := range rec.Segments {
-				ch.reset(s)
-				ch.append(line[seg.RawLo:seg.RawHi])
-				ch.finish()
-				if err := s.report(ch, in.Path, base+at+seg.RawLo, number); err != nil {
-					return err
-				}
+		}
+		for i := range inputs {
+			jobs = append(jobs, scanJob{in: &inputs[i]})
+			if inputs[i].Decided && inputs[i].Format != corpus.Text {
+				notices.print(inputs[i].String())
 			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
 	}
-}
-
-// report prints the findings that are complete. base is the offset of the
-// channel in the file; line is its line, 0 if the channel counts them.
-func (s *scan) report(ch *scanChannel, file string, base int64, line int) error {
-	s.total.Bytes += ch.takeBytes()
-	s.total.Words += ch.takeWords()
-	for _, f := range ch.closed() {
-		at := line
-		if at == 0 {
-			at = ch.lineOf(f)
-		}
-		s.total.Findings++
-		out := scanFinding{
-			File: file, Line: at, Start: base + f.Span.Lo, End: base + f.Span.Hi,
-			Words: f.Words, Kind: scanKind(f.Kind), Lane: "plain", Records: []scanRecord{},
-		}
-		if err := s.print(out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// print prints one finding.
-func (s *scan) print(f scanFinding) error {
-	if s.asJSON {
-		return s.out.Encode(f)
-	}
-	_, err := fmt.Fprintf(s.a.stdout, "%s:%d: %s, %d words, bytes %d to %d\n", f.File, f.Line, f.Kind, f.Words, f.Start, f.End)
-	return err
-}
-
-// unscanned reports something that could not be scanned.
-func (s *scan) unscanned(err error) {
-	s.total.Unscanned++
-	fmt.Fprintln(s.a.stderr, "noecho: not scanned:", err)
+	return jobs, nil
 }
 
 // finish prints the summary and decides the exit code.
@@ -316,7 +206,7 @@ func (s *scan) finish() error {
 	t := s.total
 	var err error
 	if s.asJSON {
-		err = s.out.Encode(map[string]scanSummary{"summary": t})
+		err = json.NewEncoder(s.a.stdout).Encode(map[string]scanSummary{"summary": t})
 	} else {
 		_, err = fmt.Fprintf(s.a.stdout, "%d findings in %d files, %d words, %d bytes; %d not scanned\n", t.Findings, t.Files, t.Words, t.Bytes, t.Unscanned)
 	}

@@ -119,3 +119,12 @@ func inflateHead(head []byte, c Codec, path string) ([]byte, error) {
 	}
 	return out[:n], nil
 }
+
+// readError names the file of an error of reading, unless the error does.
+func readError(path string, err error) error {
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		return err
+	}
+	return fmt.Errorf("read %s: %w", path, err)
+}

@@ -71,8 +71,17 @@ type Options struct {
 	Format  Format   // empty: Auto
 	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
 	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all
-	MaxLine int      // bytes in one JSON line; 0: DefaultMaxLine
+	MaxLine int      // bytes in one JSON line or row of a CSV; 0: DefaultMaxLine
+	Whole   Whole    // what Auto takes for one text
 }
+
+// Whole says which files Auto takes for one text.
+type Whole uint8
+
+const (
+	WholeText  Whole = iota // those that hold no rows
+	WholeFiles              // all but Parquet, unless fields are named
+)
 
 // DefaultMaxLine bounds the length of a JSON line in bytes.
 const DefaultMaxLine = 64 << 20

@@ -3,7 +3,6 @@ package corpus
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -54,7 +53,7 @@ func (c *csvRows) next() (csvRow, error) {
 			return c.last(scan)
 		}
 		if c.err != nil {
-			return csvRow{}, fmt.Errorf("read %s: %w", c.path, c.err)
+			return csvRow{}, readError(c.path, c.err)
 		}
 		if c.hi-c.lo > c.max {
 			return csvRow{}, c.skip()

@@ -87,7 +87,7 @@ func expand(arg string) ([]string, error) {
 	if !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(arg, "*?[") {
 		return nil, fmt.Errorf("read input: %w", err)
 	}
-	paths, err := filepath.Glob(arg)
+	paths, err := glob(arg)
 	if err != nil {
 		return nil, fmt.Errorf("read input %q: %w", arg, err)
 	}

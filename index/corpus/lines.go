@@ -48,7 +48,7 @@ func (l *Lines) Next() (Block, error) {
 			n += m
 		}
 		if l.err != nil && !errors.Is(l.err, io.EOF) && !errors.Is(l.err, io.ErrUnexpectedEOF) {
-			return Block{}, fmt.Errorf("read %s: %w", l.path, l.err)
+			return Block{}, readError(l.path, l.err)
 		}
 		if end := bytes.LastIndexByte(data[:n], '\n') + 1; end > 0 || l.err != nil {
 			if l.err != nil {

@@ -37,7 +37,7 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	head = bytes.TrimPrefix(head, []byte(bom))
 	ext := extension(path)
 	switch {
-	case o.Format == Text:
+	case o.Format == Text || o.auto() && o.Whole == WholeFiles && len(o.Fields) == 0:
 		return look{format: Text}, nil
 	case o.Format == Parquet:
 		return look{}, unreadable(path, "it is not Parquet")

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+)
+
+// berth is the text that the indexes of these tests are made of.
+const berth = "The fee for a berth in the inner harbour is forty two euros a night in summer and nineteen in winter"
+
+// runApp runs one command line in this process.
+func runApp(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	a := &app{stdin: strings.NewReader(stdin), stdout: &out, stderr: &err, getenv: func(string) string { return "" }}
+	code = a.run(context.Background(), args)
+	return code, out.String(), err.String()
+}
+
+// berthIndex builds an index of one sentence.
+func berthIndex(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.nidx")
+	if code, _, stderr := runApp(t, berth, "index", "build", "--out", path, "-"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	return path
+}
+
+// findings parses the output of a scan with --json.
+func findings(t *testing.T, stdout string) (found []scanFinding, sum scanSummary) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	for _, line := range lines[:len(lines)-1] {
+		var f scanFinding
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, f)
+	}
+	var last struct{ Summary *scanSummary }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary == nil {
+		t.Fatalf("last line %q: %v", lines[len(lines)-1], err)
+	}
+	return found, *last.Summary
+}
+
+// TestScanPlaces hides the sentence in files of every format, whole and
+// compressed: the range of the finding has to hold exactly it.
+func TestScanPlaces(t *testing.T) {
+	t.Parallel()
+	ix := berthIndex(t)
+	// In JSON and CSV as their writers escape it: line feeds, quotes, markup.
+	first, rest := berth[:40], berth[40:]
+	json1 := first + `\u003cbr\u003e\n- \"` + rest
+	csv1 := first + "\n\"\"" + rest
+	tests := []struct {
+		name, text, want string
+		args             []string
+		line             int
+	}{
+		{"a.txt", "\n\nx\n" + berth + ".\n", berth, nil, 4},
+		{"b.txt", "\xef\xbb\xbf" + berth, berth, nil, 1},
+		{"a.jsonl", `{"messages":[]}` + "\n" + `{"a":"é","messages":[{"role":"system","content":"` + json1 + `"}]}` + "\r\n", json1, []string{"--format", "openai"}, 2},
+		{"b.jsonl", `{"answer":{"text":["x","` + json1 + `."]}}`, json1, []string{"--field", "answer.text"}, 1},
+		{"a.json", "[\n {\"instruction\": \"i\",\n  \"input\": \"\",\n  \"output\": \"é " + json1 + "\"}\n]\n", json1, []string{"--format", "alpaca"}, 4},
+		{"a.csv", "id,prompt,completion\r\n1,\"x\r\ny\",\"é " + csv1 + "\"\r\n", csv1, []string{"--format", "csv"}, 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, file := range map[string]string{tt.name: tt.text, tt.name + ".gz": gzipOf(t, tt.text), tt.name + ".zst": zstdOf(t, tt.text)} {
+				path := filepath.Join(dir, name)
+				if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				code, stdout, stderr := runApp(t, "", append(append([]string{"scan", "--json", "--index", ix}, tt.args...), path)...)
+				found, sum := findings(t, stdout)
+				if code != exitFindings || len(found) != 1 || sum.Findings != 1 || sum.Files != 1 {
+					t.Fatalf("%s: exit code %d, %s%s", name, code, stdout, stderr)
+				}
+				f := found[0]
+				if got := tt.text[f.Start:f.End]; got != tt.want || f.Line != tt.line || f.File != path || f.Words != 20 && f.Words != 21 {
+					t.Errorf("%s: line %d, %d words, %q; want line %d, %q", name, f.Line, f.Words, got, tt.line, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func gzipOf(t *testing.T, text string) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+func zstdOf(t *testing.T, text string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
+// TestScanParquet scans and indexes an export: the line is the row, the range
+// that of the text.
+func TestScanParquet(t *testing.T) {
+	t.Parallel()
+	type turn struct {
+		Role    string `parquet:"role"`
+		Content string `parquet:"content"`
+	}
+	type row struct {
+		Messages []turn `parquet:"messages,list"`
+		Note     string `parquet:"note"`
+	}
+	path := filepath.Join(t.TempDir(), "train.parquet")
+	rows := []row{{}, {Messages: []turn{{"user", "hello"}, {"assistant", "é: " + berth}}, Note: berth}}
+	if err := parquet.WriteFile(path, rows); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := runApp(t, "", "scan", "--json", "--index", berthIndex(t), path)
+	found, sum := findings(t, stdout)
+	if code != exitFindings || len(found) != 1 || found[0].Line != 2 || found[0].Start != 4 || found[0].End != int64(4+len(berth)) || sum.Files != 1 {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	if want := "noecho: " + path + ": read as parquet, its rows as openai: the columns are messages\n"; stderr != want {
+		t.Errorf("stderr %q, want %q", stderr, want)
+	}
+	code, stdout, stderr = runApp(t, "", "scan", "--json", "--field", "note", "--index", berthIndex(t), path)
+	if found, _ := findings(t, stdout); code != exitFindings || len(found) != 1 || found[0].Start != 0 {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	code, _, stderr = runApp(t, "", "scan", "--field", "answer", "--index", berthIndex(t), path)
+	if code != exitUsage || !strings.Contains(stderr, "there is no column answer") || !strings.Contains(stderr, "the columns are messages, note") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	out := filepath.Join(t.TempDir(), "b.nidx")
+	code, stdout, stderr = runApp(t, "", "index", "build", "--out", out, path)
+	if code != exitOK || !strings.Contains(stdout, "1 records, 22 words") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+// TestScanOrder scans many files at the same time: their findings and what could
+// not be scanned come in the order of the files.
+func TestScanOrder(t *testing.T) {
+	t.Parallel()
+	dir, ix := t.TempDir(), berthIndex(t)
+	var want []string
+	for i := range 60 {
+		path := filepath.Join(dir, fmt.Sprintf("%02d.txt", i))
+		text := strings.Repeat(strings.Repeat("Nothing to see here. ", (60-i)*50)+berth+".\n", i%3)
+		if i%7 == 0 {
+			path, text = path+".gz", "\x1f\x8b\x00"
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range i % 3 {
+			if i%7 != 0 {
+				want = append(want, path)
+			}
+		}
+	}
+	code, stdout, stderr := runApp(t, "", "scan", "--json", "--index", ix, dir)
+	found, sum := findings(t, stdout)
+	var got []string
+	for _, f := range found {
+		got = append(got, f.File)
+	}
+	if code != exitFailure || fmt.Sprint(got) != fmt.Sprint(want) || sum.Unscanned != 9 || sum.Files != 51 || strings.Count(stderr, "\n") != 9 {
+		t.Errorf("exit code %d, %+v, %d files; %s", code, sum, len(got), stderr)
+	}
+	if i := strings.Index(stderr, "00.txt.gz: gzip: it ends too early"); i < 0 || i > strings.Index(stderr, "07.txt.gz") {
+		t.Errorf("not scanned: %s", stderr)
+	}
+}
+
+// TestTurns lets many files talk at the same time, more than may wait.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	turns := newTurns(&out, &errs)
+	const files = 20
+	block := bytes.Repeat([]byte("x"), pendingOutput/8)
+	numbers := make(chan int)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range numbers {
+				o := turns.file(i)
+				for _, p := range [][]byte{{byte('a' + i)}, block, {'\n'}} {
+					if err := o.print(p); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := o.notice([]byte{byte('A' + i)}); err != nil {
+					t.Error(err)
+				}
+				if err := o.close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range files {
+		numbers <- i
+	}
+	close(numbers)
+	wg.Wait()
+	if got := strings.ReplaceAll(strings.ReplaceAll(out.String(), "x", ""), "\n", ""); got != "abcdefghijklmnopqrst" || errs.String() != "ABCDEFGHIJKLMNOPQRST" || turns.bytes != 0 {
+		t.Errorf("got %q and %q, %d bytes left", got, errs.String(), turns.bytes)
+	}
+}
+
+// TestScanOutputFails ends the scan with the first error of the output.
+func TestScanOutputFails(t *testing.T) {
+	t.Parallel()
+	dir, ix := t.TempDir(), berthIndex(t)
+	for i := range 8 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), []byte(berth), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stderr bytes.Buffer
+	a := &app{stdout: failingWriter{}, stderr: &stderr, getenv: func(string) string { return "" }}
+	if code := a.run(context.Background(), []string{"scan", "--index", ix, dir}); code != exitFailure || !strings.Contains(stderr.String(), iotest.ErrTimeout.Error()) {
+		t.Errorf("exit code %d, %s", code, stderr.String())
+	}
+}
+
+// failingWriter is a pipe that nobody reads.
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, iotest.ErrTimeout }
