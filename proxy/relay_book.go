@@ -11,6 +11,9 @@ import (
 	"noecho/proxy/wire"
 )
 
+// errForeign says that a line of a stream is none.
+var errForeign = errors.New("a line of the stream is no line of an event stream")
+
 // errChannels says that an answer has more channels than an honest one.
 var errChannels = errors.New("too many text channels")
 
@@ -95,8 +98,8 @@ func (b *book) read(m wire.Message, fields []wire.Field) error {
 	raw := q.rest()
 	asides, at := m.Asides, max(m.At, 0)
 	for i := range fields {
-		for len(asides) > 0 && m.At >= 0 && asides[0][0] < at {
-			if err := b.aside("framing", raw, asides[0]); err != nil {
+		for len(asides) > 0 && m.At >= 0 && asides[0].Lo < at {
+			if err := b.aside(raw, asides[0]); err != nil {
 				return err
 			}
 			asides = asides[1:]
@@ -106,23 +109,26 @@ func (b *book) read(m wire.Message, fields []wire.Field) error {
 		}
 	}
 	for _, a := range asides {
-		if err := b.aside("framing", raw, a); err != nil {
+		if err := b.aside(raw, a); err != nil {
 			return err
 		}
 	}
 	b.park(fields)
+	if m.Foreign {
+		return errForeign
+	}
 	return nil
 }
 
 // aside reads text outside the payload: a comment, the name of an event.
-func (b *book) aside(name string, raw []byte, at [2]int) error {
-	ch, err := b.channel(b.none, -1, name, wire.Aside)
+func (b *book) aside(raw []byte, n wire.Note) error {
+	ch, err := b.channel(b.none, -1, n.Name, wire.Aside)
 	if err != nil {
 		return err
 	}
 	b.separate(ch)
-	b.feed(ch, raw[at[0]:at[1]])
-	b.add(ch, ref{role: wire.Aside, form: wire.Raw, choice: b.none, lo: ch.length - int64(at[1]-at[0]), at: at[0], end: at[1]})
+	b.feed(ch, raw[n.Lo:n.Hi])
+	b.add(ch, ref{role: wire.Aside, form: wire.Raw, choice: b.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
 	return nil
 }
 

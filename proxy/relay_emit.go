@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -83,18 +82,30 @@ func (r *relay) payload(it item, raw []byte) []byte { return r.framer.Parse(raw)
 // splice appends a message without what must not leave.
 func (r *relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if it.layout == inline {
-		return r.spliceInto(dst, raw, refs, inline)
+		return r.spliceInto(dst, raw, refs, inText)
 	}
-	payload := bytes.Clone(r.payload(it, raw)) // Rewrite may parse again
-	return r.framer.Rewrite(dst, raw, r.spliceInto(nil, payload, refs, joined))
+	payload := r.spliceInto(nil, r.payload(it, raw), refs, inPayload)
+	return r.framer.Rewrite(dst, r.spliceInto(nil, raw, refs, aroundPayload), payload)
 }
 
-// spliceInto appends src, in which the places of refs stand.
-func (r *relay) spliceInto(dst, src []byte, refs []ref, l layout) []byte {
+// where says which places of a message a text has.
+type where uint8
+
+const (
+	inText        where = iota // all of them
+	inPayload                  // those of a payload that was joined
+	aroundPayload              // those outside of it
+)
+
+// has reports whether a place is among them.
+func (w where) has(p *ref) bool { return w == inText || (w == aroundPayload) == (p.form == wire.Raw) }
+
+// spliceInto appends src, in which those places of refs stand.
+func (r *relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 	pos := 0
 	for i := range refs {
 		p := &refs[i]
-		if p.at < pos || l == joined && p.form == wire.Raw {
+		if p.at < pos || !w.has(p) {
 			continue
 		}
 		switch {

@@ -181,3 +181,59 @@ func TestRelayAlternativesAllocs(t *testing.T) {
 		t.Errorf("%v allocations a message", n)
 	}
 }
+
+// TestRelayFraming: what stands around the payloads is one text for each kind
+// of line, however short the lines are.
+func TestRelayFraming(t *testing.T) {
+	t.Parallel()
+	data := "data: " + delta(0, `"content":"ok"`) + "\n"
+	joined := "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"1\"}}]}}]}\n"
+	for name, line := range map[string]string{
+		"comments": ": %s\n\n", "comments, keep-alive": ": %s\n: ping\n\n:\n\n", "comments with data": ": %s\n" + data + "\n",
+		"events": "event: %s\nevent: message\n" + data + "\n", "ids": "id: %s\n\n", "retry": "retry: %s\n\n",
+		"events of joined data": "event: %s\n" + joined + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var in strings.Builder
+			for _, w := range strings.Fields(secret) {
+				fmt.Fprintf(&in, line, w)
+			}
+			stays(t, wire.Chat{}, in.String()+stream(ends(0, "stop"), "[DONE]"))
+		})
+	}
+	for _, lines := range []string{
+		strings.ReplaceAll(secret, " ", "\n") + "\n", "{\"alpha\":1}\n{\"bravo\":2}\n", "dat: alpha\n\n", " data: alpha\n\n", "alpha", "data : {}\n\n", "DATA: {}\n\n",
+	} {
+		t.Run(lines, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t)
+			in := contents(`"so "`) + lines
+			if got := everySplit(t, cfg, in); !errors.Is(got.err, errRefused) || strings.Contains(got.out, "alpha") {
+				t.Errorf("refuse: %v, %s", got.err, got.out)
+			}
+			cfg.Unscanned = config.Pass
+			if got := everySplit(t, cfg, in); got.out != in || got.counts.Passed == 0 {
+				t.Errorf("pass: %+v, %s", got.counts, got.out)
+			}
+			cfg.Mode = config.Observe
+			if got := everySplit(t, cfg, in); got.out != in || len(got.findings) > 0 != strings.Contains(lines, "golf") {
+				t.Errorf("observe: %q, %s", got.findings, got.out)
+			}
+		})
+	}
+}
+
+// TestRelayKeepAlives: comments that servers send to keep a connection alive
+// leave at once.
+func TestRelayKeepAlives(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{": ping\n\n", ":\n\n", ": OPENROUTER PROCESSING\n\n", "event: x\nid: 7\n\n", ": some other comment\r\n\r\n"} {
+		r := newRelay(testConfig(t))
+		for range 20 {
+			if out, err := r.Append(nil, []byte(in)); err != nil || string(out) != in {
+				t.Fatalf("%q became %q, %v", in, out, err)
+			}
+		}
+	}
+}

@@ -265,13 +265,13 @@ var streamCases = []struct {
 		"a name, an error, a comment",
 		": alpha bravo charlie delta echo\n\n" + stream(`{"alpha bravo charlie delta echo":1}`, `{"error":{"message":"saw alpha bravo charlie delta echo","code":500}}`),
 		": [redacted]\n\n" + stream(`{"[redacted]":1}`, `{"error":{"message":"saw [redacted]","code":500}}`),
-		[]string{"redacted error.message 4-34 5 words", "redacted framing 1-31 5 words", "redacted keys 1-31 5 words"},
+		[]string{"redacted error.message 4-34 5 words", "redacted framing.comment 1-31 5 words", "redacted keys 1-31 5 words"},
 	},
 	{
 		"long names of events around the data",
 		"event: alpha bravo charlie delta echo\ndata: " + delta(0, `"content":"alpha bravo charlie delta echo"`) + "\n: an ordinary comment behind\n\n",
 		"event: [redacted]\ndata: " + delta(0, `"content":"[redacted]"`) + "\n: an ordinary comment behind\n\n",
-		[]string{"redacted choices.0.content 0-30 5 words", "redacted framing 1-31 5 words"},
+		[]string{"redacted choices.0.content 0-30 5 words", "redacted framing.event 1-31 5 words"},
 	},
 	{
 		"several data lines and odd ends",

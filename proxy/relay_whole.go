@@ -1,6 +1,9 @@
 package proxy
 
-import "noecho/proxy/config"
+import (
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
 
 // Whole judges an unstreamed body and appends what the caller gets instead.
 // Status 0 keeps the upstream's status; 400 comes with the family's error body
@@ -28,7 +31,7 @@ func (r *relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	case fate == untouched:
 		dst = append(dst, body...)
 	default:
-		dst = r.spliceInto(dst, body, q.refs, inline)
+		dst = r.spliceInto(dst, body, q.refs, inText)
 	}
 	r.leave()
 	return dst, 0, nil
@@ -41,7 +44,7 @@ func (r *relay) readText(body []byte) bool {
 		return false
 	}
 	r.queue.refs = r.queue.refs[:0]
-	return r.book.aside("body", body, [2]int{0, len(body)}) == nil
+	return r.book.aside(body, wire.Note{Name: "body", Hi: len(body)}) == nil
 }
 
 // unscannable answers a body that cannot be scanned.

@@ -27,7 +27,7 @@ type Framer interface {
 	// AppendMessage appends a message that carries payload.
 	AppendMessage(dst, payload []byte) []byte
 	// Rewrite appends raw with another payload. It is for payloads that stand
-	// on several lines; asides are left out.
+	// on several lines.
 	Rewrite(dst, raw, payload []byte) []byte
 	// AppendEnd makes raw, the last message, one that can be followed by
 	// another: at the end of a body the last one may be cut short.
@@ -45,9 +45,16 @@ const (
 
 // Message is a whole message, taken apart.
 type Message struct {
-	Payload []byte   // the JSON document it carries; empty if none
-	At      int      // where Payload begins in the raw message; -1: it stands on several lines
-	Asides  [][2]int // ranges of the raw message, outside the payload, that hold more than a name
+	Payload []byte // the JSON document it carries; empty if none
+	At      int    // where Payload begins in the raw message; -1: it stands on several lines
+	Asides  []Note // text of the raw message outside the payload, in order
+	Foreign bool   // something stands in it that the framing has no place for
+}
+
+// Note is a range of a raw message that holds text outside the payload.
+type Note struct {
+	Name   string // of the channel
+	Lo, Hi int
 }
 
 // NewFramer returns the framer for a body.

@@ -11,7 +11,7 @@ type sseFramer struct {
 	state sseState
 	line  sseEnd // how the line before ended
 	join  []byte // payload of an event with several data lines
-	marks [][2]int
+	notes []Note
 }
 
 // sseState is where Scan stands.
@@ -32,10 +32,9 @@ const (
 	sseCRLF
 )
 
-// minAside is the length from which the value of a line other than data is
-// looked at: event names, ids and keep-alives are shorter than any run of
-// words that matters.
-const minAside = 16
+// keepJoin is the number of bytes that a framer keeps for payloads on several
+// lines.
+const keepJoin = 1 << 20
 
 // Scan implements [Framer]. The CR of a blank line ends the event at once,
 // because nothing may follow it for a long time; an LF that follows then
@@ -114,58 +113,98 @@ func cutLine(p []byte) (line, rest []byte) {
 // Parse implements [Framer].
 func (f *sseFramer) Parse(raw []byte) Message {
 	m := Message{}
-	f.marks = f.marks[:0]
+	f.notes = f.notes[:0]
 	i, lines := 0, 0
 	if bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")) {
 		i = 3
 	}
 	for i < len(raw) {
 		line, rest := cutLine(raw[i:])
-		value, name := sseValue(line)
+		value, field := sseValue(line)
 		at := i + len(line) - len(value)
 		switch {
-		case name != "data":
-			if len(value) >= minAside {
-				f.marks = append(f.marks, [2]int{at, i + len(line)})
-			}
-		case lines == 0:
-			m.Payload, m.At = value, at
-			lines++
-		default:
+		case field == sseData && lines == 0:
+			m.Payload, m.At, lines = value, at, 1
+		case field == sseData:
 			if lines == 1 {
 				f.join = append(f.join[:0], m.Payload...)
 			}
 			f.join = append(append(f.join, '\n'), value...)
-			m.Payload, m.At = f.join, -1
-			lines++
+			m.Payload, m.At, lines = f.join, -1, 2
+		case field != sseBlankLine && !usual(field, value):
+			f.notes = append(f.notes, Note{Name: field.channel(), Lo: at, Hi: at + len(value)})
 		}
+		m.Foreign = m.Foreign || field == sseForeign
 		i = len(raw) - len(rest)
 	}
-	m.Asides = f.marks
+	if cap(f.join) > keepJoin {
+		f.join = nil
+	}
+	m.Asides = f.notes
 	return m
 }
 
-// sseValue returns the value of a line and the name of its field, which is
-// "data" or "".
-func sseValue(line []byte) (value []byte, name string) {
-	colon := bytes.IndexByte(line, ':')
-	if colon < 0 {
-		if string(line) == "data" {
-			return line[len(line):], "data"
+// sseField is what a line is.
+type sseField uint8
+
+const (
+	sseBlankLine sseField = iota
+	sseData
+	sseComment
+	sseEvent
+	sseID
+	sseRetry
+	sseForeign // no line of an event stream
+)
+
+// channel is the name of the texts of such lines.
+func (f sseField) channel() string {
+	return [...]string{sseComment: "framing.comment", sseEvent: "framing.event", sseID: "framing.id", sseRetry: "framing.retry", sseForeign: "framing"}[f]
+}
+
+// sseValue returns the value of a line, or all of a foreign one.
+func sseValue(line []byte) (value []byte, field sseField) {
+	if len(line) == 0 {
+		return line, sseBlankLine
+	}
+	name := line
+	value = line[len(line):]
+	if colon := bytes.IndexByte(line, ':'); colon >= 0 {
+		name, value = line[:colon], line[colon+1:]
+		if len(value) > 0 && value[0] == ' ' {
+			value = value[1:]
 		}
-		return line, ""
 	}
-	value = line[colon+1:]
-	if len(value) > 0 && value[0] == ' ' {
-		value = value[1:]
+	switch string(name) {
+	case "data":
+		return value, sseData
+	case "":
+		return value, sseComment
+	case "event":
+		return value, sseEvent
+	case "id":
+		return value, sseID
+	case "retry":
+		return value, sseRetry
 	}
-	switch {
-	case string(line[:colon]) == "data":
-		return value, "data"
-	case colon > len("retry"):
-		return line, "" // no field of the standard: the name is looked at too
+	return line, sseForeign
+}
+
+// usual reports whether the value of a line is one that servers send and that
+// says nothing.
+func usual(field sseField, value []byte) bool {
+	switch field {
+	case sseComment:
+		switch string(value) {
+		case "", "ping", "pong", "heartbeat", "keep-alive", "keepalive", "OPENROUTER PROCESSING":
+			return true
+		}
+	case sseEvent:
+		return len(value) == 0 || string(value) == "message" || string(value) == "error"
+	case sseID, sseRetry:
+		return len(value) == 0
 	}
-	return value, ""
+	return false
 }
 
 // AppendMessage implements [Framer].
@@ -188,13 +227,12 @@ func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
 	written := false
 	for len(raw) > 0 {
 		line, next := cutLine(raw)
-		value, name := sseValue(line)
-		switch {
-		case name == "data" && !written:
+		switch _, field := sseValue(line); {
+		case field == sseData && !written:
 			dst = f.AppendMessage(dst, payload)
 			dst = dst[:len(dst)-1] // the blank line follows in raw
 			written = true
-		case name != "data" && len(value) < minAside:
+		case field != sseData:
 			dst = append(dst, raw[:len(raw)-len(next)]...)
 		}
 		raw = next

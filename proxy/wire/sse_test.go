@@ -111,7 +111,7 @@ func TestSSERewrite(t *testing.T) {
 	t.Parallel()
 	f := NewFramer(SSE)
 	raw := "event: x\r\ndata: {\r\n: a comment that is long enough\r\ndata: }\r\nid: 7\r\n\r\n"
-	want := "event: x\r\ndata: [\ndata: ]\nid: 7\r\n\r\n"
+	want := "event: x\r\ndata: [\ndata: ]\n: a comment that is long enough\r\nid: 7\r\n\r\n"
 	if got := string(f.Rewrite(nil, []byte(raw), []byte("[\n]"))); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
