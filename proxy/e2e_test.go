@@ -407,6 +407,47 @@ func TestUndecodableBytesAddUp(t *testing.T) {
 	}
 }
 
+// TestNamesInOtherCase: a request that another server could read as one for
+// another model does not reach it.
+func TestNamesInOtherCase(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
+	cfg := bedConfig(t, up.url())
+	cfg.Routes = []config.Route{{Path: "/", Unscanned: config.Pass, Models: []config.ModelMode{{Glob: "test-*", Mode: config.Observe}}}}
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	for _, body := range []string{
+		`{"model":"test-1","Model":"prod"}`, `{"Model":"prod"}`, `{"model":"test-1","MODEL":"prod"}`, `{"model":"test-1","\u004dodel":"prod"}`,
+		`{"x":[{"a":1}],"Messages":[]}`, `{"Prompt":""}`, `{"\u017ftream":true}`, `{"N":2}`, `{"model":"test-1","model":"test-1","Model":"prod"}`,
+	} {
+		if status, _, text, err := b.do("POST", chatPath, body); err != nil || status != 400 || !strings.Contains(text, "ambiguous_request") {
+			t.Errorf("%s: %d %q %v", body, status, text, err)
+		}
+	}
+	if len(up.requests) > 0 {
+		t.Errorf("upstream got %q", <-up.requests)
+	}
+	const fine = `{"model":"test-1","messages":[{"Model":"x","N":1}],"metadata":{"Stream":1},"n":1}`
+	if status, _, text, err := b.do("POST", chatPath, fine); err != nil || status != 200 {
+		t.Errorf("%d %q %v", status, text, err)
+	}
+}
+
+// TestMetricsFromTheStart: an alert on a rise needs a zero to rise from.
+func TestMetricsFromTheStart(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
+	_, text := b.ask("GET", "/metrics")
+	want := []string{`noecho_upstream_errors_total{phase="connect"} 0`, `noecho_upstream_errors_total{phase="answer"} 0`, `noecho_refusals_total{reason="bad_request"} 0`}
+	for _, r := range refusals {
+		want = append(want, fmt.Sprintf("noecho_refusals_total{reason=%q} 0", r.code))
+	}
+	for _, line := range want {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+}
+
 // TestRedirect: no answer sends a caller past noecho.
 func TestRedirect(t *testing.T) {
 	t.Parallel()

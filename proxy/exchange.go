@@ -177,7 +177,7 @@ func (e *exchange) broken(err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		reason = "was silent for longer than the configured limit"
 	}
-	e.srv.metrics.upstreamErrors.WithLabelValues("answer").Inc()
+	e.srv.metrics.upstreamErrors.WithLabelValues(phaseAnswer).Inc()
 	e.srv.log.Warn("answer from upstream is not complete", "reason", reason, "route", e.route.pattern, "request_id", e.requestID)
 }
 

@@ -186,7 +186,7 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 	case errors.Is(cause, errBusy):
 		ex.refuse(ctx, refuseBusy)
 	default:
-		s.metrics.upstreamErrors.WithLabelValues("connect").Inc()
+		s.metrics.upstreamErrors.WithLabelValues(phaseConnect).Inc()
 		s.log.Warn("upstream did not answer", "reason", cause.Error(), "route", ex.route.pattern, "request_id", ex.requestID)
 		ex.refuse(ctx, refuseUpstream)
 		ex.ending = endingBroken
@@ -211,6 +211,9 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 		return wire.Request{}, refuseGuard(badEncoding), false
 	case err != nil:
 		return wire.Request{}, refuseRequest, false
+	}
+	if (ex.mode != config.Observe || len(ex.route.policy.Models) > 0) && ambiguous(text) {
+		return wire.Request{}, refuseAmbiguous, false
 	}
 	request, err := ex.route.family.Request(text)
 	if err != nil && !ex.lenient() {

@@ -18,6 +18,12 @@ const maxModels = 64
 // otherModel stands for the models beyond maxModels, and for odd names.
 const otherModel = "other"
 
+// Phases of an exchange in which an upstream can fail, as labels.
+const (
+	phaseConnect = "connect"
+	phaseAnswer  = "answer"
+)
+
 // metrics are what the admin plane publishes, in a registry of their own. No
 // label holds anything a caller or a model wrote, but for the bounded names of
 // models.
@@ -65,6 +71,12 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "action")
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
+	for _, r := range refusals {
+		m.refusals.WithLabelValues(r.code)
+	}
+	for _, phase := range [...]string{phaseConnect, phaseAnswer} {
+		m.upstreamErrors.WithLabelValues(phase)
+	}
 	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
 	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")

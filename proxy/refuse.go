@@ -24,6 +24,7 @@ var (
 	refuseRoute       = refusal{404, "unknown_route", "this method and path are not open here: the operator can open them under routes"}
 	refuseUnscannable = refusal{400, "unscannable_content", "withheld: the answer could not be scanned"}
 	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object"}
+	refuseAmbiguous   = refusal{400, "ambiguous_request", "the request body has model, messages, prompt, stream or n in another case: write these names in lower case"}
 	refuseInternal    = refusal{400, "internal_error", "withheld: noecho failed to judge this answer and reported it"}
 	refuseTooLarge    = refusal{413, "request_too_large", "the request body is longer than the configured limit (limits.request)"}
 	refuseHeader      = refusal{431, "header_too_large", "the request header is longer than the configured limit (limits.header)"}
@@ -33,6 +34,12 @@ var (
 	refuseRedirect    = refusal{502, "upstream_redirect", "the model server answered with a redirect, which is not passed on: set upstream.url to the address it really answers at"}
 	refuseUpstream    = refusal{502, "upstream_unavailable", "the model server cannot be reached or sent no valid answer"}
 )
+
+// refusals are all of them, for metrics that exist before anything happens.
+var refusals = [...]refusal{
+	refuseRoute, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseInternal, refuseTooLarge, refuseHeader,
+	refuseSlow, refuseBusy, refuseDraining, refuseRedirect, refuseUpstream, refuseGuard(badExpect), refuseGuard(""),
+}
 
 func refuseGuard(why string) refusal {
 	if why == badExpect {
