@@ -36,11 +36,15 @@ type BuildOptions struct {
 	Dataset  string   // one name for all inputs; empty: each argument's own
 	Labels   []string // of the datasets
 	Model    string   // the model the index is bound to
-	Exclude  []string // files whose windows are left out
+	Exclude  []string // files whose windows are left out, reports among them
 	Capacity uint64   // distinct windows to size the filters for; 0: count them
 	Memory   int64    // bytes; 0: DefaultMemory
 	Workers  int      // 0: one a core
 	Builder  string   // the version of the program
+
+	MaxDocFreq uint64 // windows in more records than that are left out; 0: none
+	Report     string // where to write the most frequent windows; empty: nowhere
+	ShowText   bool   // in the report
 
 	Strict   bool              // the first bad record ends the build
 	Progress *Progress         // may be nil
@@ -75,6 +79,7 @@ type builder struct {
 	sources []*source
 	spool   *spool // nil: the inputs are read again
 	exclude map[uint64]struct{}
+	before  int64      // passes of findCommon
 	mu      sync.Mutex // around o.Notice
 }
 
@@ -104,6 +109,9 @@ func Build(ctx context.Context, o BuildOptions) (*Result, error) {
 		return nil, err
 	}
 	defer b.spool.close()
+	if err := b.findCommon(ctx, m); err != nil {
+		return nil, err
+	}
 	return b.build(ctx, out, m)
 }
 
@@ -274,5 +282,5 @@ func (b *builder) startPass(n int64) {
 	}
 	b.o.Progress.Bytes.Store(0)
 	b.o.Progress.Total.Store(total)
-	b.o.Progress.Pass.Store(n)
+	b.o.Progress.Pass.Store(n + b.before)
 }

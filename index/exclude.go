@@ -21,13 +21,23 @@ func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint
 	if slices.Contains(paths, corpus.Stdin) {
 		return nil, nil, errors.New("standard input cannot be excluded: name a file")
 	}
-	inputs, _, err := corpus.Find(paths, nil, o)
-	if err != nil {
-		return nil, nil, err
+	var inputs []corpus.Input
+	reports, texts := splitReports(paths)
+	if len(texts) > 0 {
+		var err error
+		if inputs, _, err = corpus.Find(texts, nil, o); err != nil {
+			return nil, nil, err
+		}
 	}
-	for i := range inputs {
+	for i := range len(reports) + len(inputs) {
 		own := map[uint64]struct{}{}
-		sum, err := excludeInput(&inputs[i], spec, o, own)
+		var sum []byte
+		var err error
+		if i < len(reports) {
+			sum, err = excludeReport(reports[i], spec, own)
+		} else {
+			sum, err = excludeInput(&inputs[i-len(reports)], spec, o, own)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -38,6 +48,18 @@ func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint
 	}
 	slices.SortFunc(described, func(a, b Exclusion) int { return bytes.Compare([]byte(a.Digest), []byte(b.Digest)) })
 	return all, described, nil
+}
+
+// splitReports tells reports of common windows from text.
+func splitReports(paths []string) (reports, texts []string) {
+	for _, p := range paths {
+		if isReport(p) {
+			reports = append(reports, p)
+		} else {
+			texts = append(texts, p)
+		}
+	}
+	return reports, texts
 }
 
 // excludeInput adds the windows of one file to the set and returns the digest

@@ -21,7 +21,7 @@ func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][
 	} else if err := b.checkOnePass(stripes); err != nil {
 		return nil, err
 	}
-	b.o.Progress.Passes.Store(done + int64(len(stripes)))
+	b.o.Progress.Passes.Store(b.before + done + int64(len(stripes)))
 	for _, stripe := range stripes {
 		done++
 		b.startPass(done)

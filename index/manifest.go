@@ -47,10 +47,12 @@ type Parameters struct {
 	GateBits    int      `json:"gate_bits"`    // of the gates' capacity, each
 }
 
-// Exclusion is a text whose windows are not indexed.
+// Exclusion is a set of windows that are not indexed: those of a text or of a
+// report, or those that stand in too many records.
 type Exclusion struct {
-	Digest  string `json:"digest"`  // hex SHA-256 of the file
-	Windows uint64 `json:"windows"` // distinct ones in it
+	Kind    string `json:"kind,omitempty"` // empty: a file; else "in more than N records"
+	Digest  string `json:"digest"`         // hex SHA-256 of the file, or of the sorted hashes (Lo, little endian)
+	Windows uint64 `json:"windows"`        // distinct ones in it
 }
 
 // NotIndexed counts what the build read and did not index, and why.

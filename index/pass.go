@@ -18,6 +18,12 @@ type sink interface {
 	add(g *grams) error
 }
 
+// recordSink is a sink that wants to know where records end. line is 0 if the
+// record is a whole file.
+type recordSink interface {
+	endRecord(source, line int) error
+}
+
 // pass reads the whole corpus once and hands the grams of it to sinks, one for
 // each worker.
 type pass struct {
@@ -203,6 +209,14 @@ func (w *worker) text(t task) error {
 		return err
 	}
 	w.count(d, w.segment(d, words))
+	return w.endRecord(t.src, 0)
+}
+
+// endRecord tells the sink that a record ends, if it wants to know.
+func (w *worker) endRecord(s *source, line int) error {
+	if r, ok := w.sink.(recordSink); ok {
+		return r.endRecord(s.at, line)
+	}
 	return nil
 }
 
@@ -234,7 +248,7 @@ func (w *worker) lines(t task) error {
 			indexed += w.segment(d, words)
 		}
 		w.count(d, indexed)
-		return nil
+		return w.endRecord(t.src, number)
 	})
 }
 

@@ -73,6 +73,7 @@ func (t *tally) skip(s corpus.Skips) {
 // source is one input of a build.
 type source struct {
 	corpus.Input
+	at     int    // in builder.sources
 	digest []byte // SHA-256 of its text, set by the first pass
 }
 

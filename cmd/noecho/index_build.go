@@ -40,6 +40,12 @@ knowledge is no leak: --exclude leaves out the windows of licences, templates
 and other public text. A record that cannot be read is reported with its file
 and line and left out; with --strict it ends the build.
 
+What stands in many records is boilerplate: --report writes the most frequent
+windows with the number of records that hold them and the file and line of the
+first one, for a person to read; the file can then be given to --exclude.
+--max-doc-freq N leaves out every window that stands in more than N records. Both
+read the corpus twice more, so they do not take standard input.
+
 The corpus is read twice: once to count, once to fill the index. Standard input
 is kept as word hashes in a temporary file without a name, never as text. With
 --capacity the counting is left out. The same input gives the same file. The
@@ -79,7 +85,10 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
-	f.StringArrayVar(&o.Exclude, "exclude", nil, "file or folder whose windows are not indexed; may be repeated")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed; may be repeated")
+	f.Uint64Var(&o.MaxDocFreq, "max-doc-freq", 0, "leave out windows that stand in more records than that (default: none)")
+	f.StringVar(&o.Report, "report", "", "file to write the most frequent windows to, as JSON lines")
+	f.BoolVar(&o.ShowText, "show-text", false, "put the text of the windows into the report")
 	f.Uint64Var(&o.Capacity, "capacity", 0, "distinct windows to make room for, instead of counting them first")
 	f.Var(&b.memory, "memory", "memory for the filters; less of it means more passes")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
@@ -98,6 +107,8 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("name the training files to index, or - for standard input")
 	case err != nil:
 		return &exitError{Code: exitUsage, Err: err}
+	case o.ShowText && o.Report == "":
+		return usageError("--show-text belongs to --report FILE")
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
 	case holdsSomethingElse(o.Out):

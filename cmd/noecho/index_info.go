@@ -89,6 +89,10 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 	}
 	row("not indexed", "%s", left)
 	for _, e := range m.Exclusions {
+		if e.Kind != "" {
+			row("excluded", "%d windows %s", e.Windows, e.Kind)
+			continue
+		}
 		row("excluded", "%d windows of %s", e.Windows, e.Digest)
 	}
 	for _, d := range m.Datasets {
