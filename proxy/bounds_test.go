@@ -154,7 +154,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 			n := read("giant")
 			wait(t, reclaimed, "the memory to be given back")
 			large := residentNow(t)
-			if large > small+8*mega {
+			if large > small+8*mega && !raced { // the race detector's own memory grows with what was ever touched
 				t.Errorf("%s, stream %t: %d KiB resident after %d MB, %d KiB after 1 MB", mode, stream, large>>10, giant, small>>10)
 			}
 			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == config.Observe) != (n == whole) {
