@@ -1,9 +1,16 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 )
 
 // chatRow is a row of chat fine-tuning of about 2 KB.
@@ -33,6 +40,56 @@ func BenchmarkParse(b *testing.B) {
 				if err := p.Parse(row, &rec); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkRead opens files of every kind and cuts them into blocks of rows, as
+// the one goroutine of a build does that feeds the others. Bytes are those of
+// the rows as JSON lines, so that the kinds compare.
+func BenchmarkRead(b *testing.B) {
+	const rows = 4000
+	text := strings.Repeat("The harbour office opens at eight, and \"closes\" when the last ferry has left. ", 24)
+	var pairs []parquetPair
+	var table, lines strings.Builder
+	table.WriteString("prompt,completion\n")
+	for i := range rows {
+		p := parquetPair{fmt.Sprint("when? ", i), fmt.Sprint(i, " ", text)}
+		pairs = append(pairs, p)
+		fmt.Fprintf(&table, "%s,\"%s\"\n", p.Prompt, strings.ReplaceAll(p.Completion, `"`, `""`))
+		fmt.Fprintf(&lines, "{\"prompt\":%q,\"completion\":%q}\n", p.Prompt, p.Completion)
+	}
+	array := "[" + strings.ReplaceAll(strings.TrimSuffix(lines.String(), "\n"), "\n", ",\n") + "]"
+	for name, file := range map[string]string{
+		"lines.jsonl": lines.String(), "lines.jsonl.gz": gzipped(b, lines.String()), "lines.jsonl.zst": zstandard(b, zstd.WithEncoderLevel(zstd.SpeedDefault), lines.String()),
+		"array.json": array, "table.csv": table.String(),
+		"snappy.parquet": parquetOf(b, pairs, parquet.Compression(&parquet.Snappy)), "zstd.parquet": parquetOf(b, pairs, parquet.Compression(&parquet.Zstd)),
+	} {
+		b.Run("file="+name, func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), name)
+			if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			inputs, _, err := Find([]string{path}, nil, Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(lines.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				f, err := inputs[0].Open()
+				if err != nil {
+					b.Fatal(err)
+				}
+				blocks := NewLines(f, path, Options{})
+				for err == nil {
+					_, err = blocks.Next()
+				}
+				if !errors.Is(err, io.EOF) {
+					b.Fatal(err)
+				}
+				f.Close()
 			}
 		})
 	}

@@ -39,18 +39,18 @@ func (c *csvLines) Read(p []byte) (int, error) {
 // row writes the next row.
 func (c *csvLines) row() {
 	row, err := c.t.next(c.in)
-	var bad *BadRecord
-	switch {
-	case errors.As(err, &bad):
-		c.to(bad.Line)
-		c.out = append(append(c.out, spoilt), bad.Reason...)
-	case err != nil:
-		c.err = err
-		return
-	default:
+	if err == nil {
 		c.to(row.line)
 		c.out = c.t.appendJSON(c.out, row)
+		return
 	}
+	var bad *BadRecord
+	if !errors.As(err, &bad) {
+		c.err = err
+		return
+	}
+	c.to(bad.Line)
+	c.out = append(append(c.out, spoilt), bad.Reason...)
 }
 
 // spoilt begins a line that stands for a row which could not be read; the reason
