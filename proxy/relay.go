@@ -27,6 +27,7 @@ var (
 var (
 	failBlocked  = wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"}
 	failRefused  = wire.Failure{Message: "withheld: the answer cannot be scanned", Code: "unscannable_content"}
+	failStopping = wire.Failure{Message: "noecho is stopping: the answer is not complete, ask again", Code: "proxy_stopping"}
 	failUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
 )
 
@@ -223,10 +224,13 @@ func (r *relay) read(m wire.Message) error {
 	if len(bytes.TrimSpace(m.Payload)) > 0 {
 		var err error
 		if fields, err = r.locator.Locate(m.Payload); err != nil {
+			r.locator.Release()
 			return err
 		}
 	}
-	return r.book.read(m, fields)
+	err := r.book.read(m, fields)
+	r.locator.Release()
+	return err
 }
 
 // passes reports whether what cannot be scanned is passed on.
@@ -255,7 +259,10 @@ func (r *relay) Finish(dst []byte) ([]byte, error) {
 // Abort ends a streamed body because the upstream broke: nothing undecided
 // leaves, and an error event is appended where the protocol has one. After the
 // end it does nothing.
-func (r *relay) Abort(dst []byte) []byte {
+func (r *relay) Abort(dst []byte) []byte { return r.AbortWith(dst, failUpstream) }
+
+// AbortWith is Abort with another reason than the upstream's.
+func (r *relay) AbortWith(dst []byte, why wire.Failure) []byte {
 	if r.state == relayEnded {
 		return dst
 	}
@@ -264,7 +271,7 @@ func (r *relay) Abort(dst []byte) []byte {
 	if r.cfg.Mode == config.Observe || r.cfg.Framing == wire.JSON {
 		return dst
 	}
-	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, failUpstream))
+	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, why))
 }
 
 // refuse ends the answer because the message being read cannot be scanned.

@@ -90,10 +90,8 @@ func (b *book) open(r *relay) {
 // fell silent, and adds the message's places to the queue.
 func (b *book) read(m wire.Message, fields []wire.Field) error {
 	b.message++
-	if cap(b.text) > keepStorage {
-		b.text = nil
-	}
 	b.text = b.text[:0]
+	defer b.trim()
 	q := &b.relay.queue
 	raw := q.rest()
 	asides, at := m.Asides, max(m.At, 0)
@@ -118,6 +116,19 @@ func (b *book) read(m wire.Message, fields []wire.Field) error {
 		return errForeign
 	}
 	return nil
+}
+
+// trim gives back storage that a large message made.
+func (b *book) trim() {
+	if cap(b.text) > keepStorage {
+		b.text = nil
+	}
+	if cap(b.segments) > minCompact {
+		b.segments = nil
+	}
+	if cap(b.closed) > minCompact {
+		b.closed = nil
+	}
 }
 
 // aside reads text outside the payload: a comment, the name of an event.

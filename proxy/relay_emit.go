@@ -212,7 +212,10 @@ func (b *book) past(refs []ref) {
 		for n < len(ch.cuts) && ch.cuts[n].Hi <= refs[i].hi {
 			n++
 		}
-		if n > 0 {
+		switch {
+		case n == len(ch.cuts) && n > minCompact:
+			ch.cuts = nil
+		case n > 0:
 			ch.cuts = append(ch.cuts[:0], ch.cuts[n:]...)
 		}
 	}

@@ -258,6 +258,10 @@ func TestRelayAbort(t *testing.T) {
 	if string(out[sent:]) != want || string(r.Abort(out)) != string(out) {
 		t.Errorf("appended %q", out[sent:])
 	}
+	want = `data: {"error":{"message":"noecho is stopping: the answer is not complete, ask again","type":"invalid_request_error","param":null,"code":"proxy_stopping"}}` + "\n\n"
+	if got := string(newRelay(cfg).AbortWith(nil, failStopping)); got != want {
+		t.Errorf("stopping: %q", got)
+	}
 	if c := r.Counts(); c.Scanned+c.Refused != int64(len(body)) || c.Refused != int64(len(`data: {"cho`)) || c.Held != 0 {
 		t.Errorf("counts = %+v", c)
 	}

@@ -140,5 +140,8 @@ func (q *queue) reset() {
 	if cap(refs) > minCompact {
 		refs = nil
 	}
+	if cap(items) > minCompact {
+		items = nil
+	}
 	*q = queue{buf: buf, items: items, refs: refs}
 }

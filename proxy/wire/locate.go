@@ -17,6 +17,7 @@ const (
 	maxFields   = 1 << 18 // places in a whole body
 	maxStreamed = 1 << 16 // places in a message of a stream
 	keepFields  = 1 << 12 // places that a locator keeps storage for
+	keepPayload = 1 << 18 // bytes of a payload whose storage a locator keeps
 	maxElements = 1 << 12 // numbered elements in a message
 	maxRanks    = 32      // alternatives at one place
 	maxPath     = 1 << 10 // bytes of the name of an unknown string
@@ -59,6 +60,7 @@ type Locator struct {
 	limit     int   // places in a message
 	dec       *jsontext.Decoder
 	in        bytes.Buffer
+	large     bool // the payload is
 	opts      []jsontext.Options
 	frames    []frame
 	elements  []element
@@ -108,20 +110,31 @@ func NewLocator(p *Paths, f Framing) *Locator {
 // hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
 // object (no two readers agree on which one counts), or more than the limits.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
-	if cap(l.fields) > keepFields {
-		l.fields = nil
-	}
 	l.fields, l.elements, l.frames = l.fields[:0], l.elements[:0], l.frames[:0]
 	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Rule: -1})
 		return l.fields, nil
 	}
+	l.large = len(payload) > keepPayload
 	l.in = *bytes.NewBuffer(payload)
 	l.dec.Reset(&l.in, l.opts...)
 	if err := l.document(payload); err != nil {
 		return nil, err
 	}
 	return l.fields, l.resolve()
+}
+
+// Release lets go of the payload and of storage that a large one made. The
+// places of it are no longer valid.
+func (l *Locator) Release() {
+	l.in = bytes.Buffer{}
+	if l.large || cap(l.fields) > keepFields {
+		l.large = false
+		l.dec = new(jsontext.Decoder)
+		l.fields, l.elements, l.key = nil, nil, nil
+		return
+	}
+	l.dec.Reset(&l.in, l.opts...)
 }
 
 // resolve puts the numbers of elements into the fields. In a whole body no two

@@ -32,9 +32,11 @@ const (
 	sseCRLF
 )
 
-// keepJoin is the number of bytes that a framer keeps for payloads on several
-// lines.
-const keepJoin = 1 << 20
+// What a framer keeps storage for.
+const (
+	keepJoin  = 1 << 18 // bytes of payloads on several lines
+	keepNotes = 1 << 12 // lines other than data
+)
 
 // Scan implements [Framer]. The CR of a blank line ends the event at once,
 // because nothing may follow it for a long time; an LF that follows then
@@ -141,6 +143,9 @@ func (f *sseFramer) Parse(raw []byte) Message {
 		f.join = nil
 	}
 	m.Asides = f.notes
+	if cap(f.notes) > keepNotes {
+		f.notes = nil
+	}
 	return m
 }
 
