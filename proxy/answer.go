@@ -152,7 +152,11 @@ func (s *streamed) next() ([]byte, error) {
 		return s.out, io.EOF
 	default:
 		s.over = true
-		s.out = s.relay.Abort(s.out)
+		why := failUpstream
+		if errors.Is(s.ex.why(err), errDraining) {
+			why = failStopping
+		}
+		s.out = s.relay.AbortWith(s.out, why)
 		s.ex.broken(err)
 		return s.out, errTruncated
 	}

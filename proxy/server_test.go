@@ -199,7 +199,7 @@ func TestDrainLimit(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	go b.stop()
 	text, err := io.ReadAll(resp.Body)
-	if err == nil || !strings.Contains(string(text), `"code":"upstream_error"`) || strings.Contains(string(text), "[DONE]") {
+	if err == nil || !strings.Contains(string(text), `"code":"proxy_stopping"`) || strings.Contains(string(text), "[DONE]") {
 		t.Errorf("%q %v", text, err)
 	}
 	b.stop()
