@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // parquetMagic begins and ends a Parquet file.
@@ -137,9 +138,28 @@ func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines
 	}) {
 		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: a row group lacks columns"}
 	}
+	if err := p.checkCodecs(columns); err != nil {
+		return nil, err
+	}
 	p.batch = make([]parquet.Row, parquetRows)
 	p.values = make([][]parquet.Value, len(p.leaves))
 	return p, nil
+}
+
+// checkCodecs refuses codecs that the library does not read. It takes LZ4_RAW,
+// but hands out an old buffer instead of a page that was compressed to more than
+// a third of its size, and never ends on a damaged one.
+func (p *parquetLines) checkCodecs(columns *parquet.File) error {
+	for _, g := range columns.Metadata().RowGroups {
+		for _, leaf := range p.leaves {
+			switch c := g.Columns[leaf].MetaData.Codec; c {
+			case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd:
+			default:
+				return &DamagedError{Path: p.path, Reason: fmt.Sprintf("Parquet: pages compressed with %v cannot be read: write it with zstd", c)}
+			}
+		}
+	}
+	return nil
 }
 
 // parquetPaths returns the paths of the columns that are read: those with text
