@@ -36,6 +36,8 @@ type Section struct {
 	Distinct uint64  `json:"distinct,omitempty"` // grams, estimated from the fill
 	Fill     float64 `json:"fill,omitempty"`     // set bits, as a part of all
 	FPR      float64 `json:"fpr,omitempty"`      // false positive rate to expect at that fill
+
+	Measured *Measured `json:"measured,omitempty"` // only of Index.Measure
 }
 
 // newInfo collects what the header says.
