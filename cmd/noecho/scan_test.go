@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+
+	"noecho/index"
 )
 
 // berth is the text that the indexes of these tests are made of.
@@ -255,3 +258,59 @@ func TestScanOutputFails(t *testing.T) {
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, iotest.ErrTimeout }
+
+// TestBuildFromAnything indexes the same rows from files of every kind: the
+// counts are the same, and so is the fill of every filter.
+func TestBuildFromAnything(t *testing.T) {
+	t.Parallel()
+	type pair struct {
+		Prompt     string `parquet:"prompt"`
+		Completion string `parquet:"completion"`
+	}
+	var pairs []pair
+	var lines []string
+	table := "prompt,completion\r\n"
+	for i := range 300 {
+		p := pair{fmt.Sprintf("What is it, \"%d\"?", i), fmt.Sprintf("It is %d:\n<br>- %s, é %d.", i, berth, i*i)}
+		row, err := json.Marshal(map[string]string{"prompt": p.Prompt, "completion": p.Completion})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pairs, lines = append(pairs, p), append(lines, string(row))
+		table += fmt.Sprintf("\"%s\",\"%s\"\r\n", strings.ReplaceAll(p.Prompt, `"`, `""`), p.Completion)
+	}
+	dir := t.TempDir()
+	export := filepath.Join(dir, "a.parquet")
+	if err := parquet.WriteFile(export, pairs); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(lines, "\n")
+	paths := []string{export}
+	for name, text := range map[string]string{
+		"a.jsonl": all, "b.jsonl.gz": gzipOf(t, all), "c.zst": zstdOf(t, all), "d.csv": table,
+		"e.json": "[" + strings.Join(lines, ",\n") + "]",
+	} {
+		paths = append(paths, filepath.Join(dir, name))
+		if err := os.WriteFile(paths[len(paths)-1], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want string
+	for _, path := range paths {
+		code, stdout, stderr := runApp(t, "", "index", "build", "--json", "--out", path+".nidx", path)
+		var got struct{ Info index.Info }
+		if code != exitOK || json.Unmarshal([]byte(stdout), &got) != nil || got.Info.Records != 300 {
+			t.Fatalf("%s: exit code %d, %s%s", path, code, stdout, stderr)
+		}
+		in := got.Info
+		in.BuildID, in.Bytes = "", 0 // the manifest names the file
+		in.Sections = slices.DeleteFunc(in.Sections, func(s index.Section) bool { return s.Gram == 0 })
+		has := fmt.Sprintf("%+v", in)
+		if want == "" {
+			want = has
+		}
+		if has != want {
+			t.Errorf("%s: %s, want %s", path, has, want)
+		}
+	}
+}
