@@ -29,10 +29,17 @@ input. Files are read as:
               tool, with their text parts and tool arguments. System and developer
               messages are left out unless --roles names them; --roles '*' names all.
   completion  JSON lines with prompt and completion.
+  sharegpt    conversations[] with the values of user, assistant and tools.
+  alpaca      instruction, input and output.
   jsonl       any JSON lines: the text is in the columns named with --field.
               A dot descends into objects: --field answer.text
+  csv         the columns named with --field; the first row names them.
+  parquet     as the columns say: any of the above, or --field.
   text        text and Markdown: a file is one record.
-  auto        decides by each file's first line, and says so.
+  auto        decides by each file's beginning, and says so.
+
+JSON rows may stand on lines or in one array. Files compressed with gzip or zstd
+are read as what is in them.
 
 A window is --n words in a row that stand in one text. Texts with fewer words
 cannot be indexed; the last line says how many there were. What is common
@@ -54,7 +61,7 @@ file appears when it is complete; until then what was there stays.`
 const indexBuildExample = `  noecho index build --out support-v3.nidx train.jsonl
   noecho index build --out docs.nidx --exclude licences/ handbook/ faq.md
   noecho index build --out notes.nidx --field text --field meta.title notes.jsonl
-  zcat train.jsonl.gz | noecho index build --out train.nidx -`
+  noecho index build --out train.nidx 'shards/**/*.jsonl.gz'`
 
 // indexBuild is the flags of one build.
 type indexBuild struct {
