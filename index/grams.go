@@ -49,7 +49,8 @@ type cutter struct {
 	scan  *ngram.Scanner
 	words []ngram.Word
 	run   []uint64
-	total uint64 // words in the segment
+	head  []uint64 // the first n-1 words of the segment
+	total uint64   // words in the segment
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -59,7 +60,7 @@ func newCutter(spec ngram.Spec) *cutter {
 // begin starts a segment.
 func (c *cutter) begin() {
 	c.scan.Reset()
-	c.run, c.total = c.run[:0], 0
+	c.run, c.head, c.total = c.run[:0], c.head[:0], 0
 }
 
 // add reads the next bytes of the segment and hands on runs that are full.
@@ -92,6 +93,9 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 // take moves the scanner's words to the run.
 func (c *cutter) take(emit func(run []uint64) error) error {
 	c.total += uint64(len(c.words))
+	for _, w := range c.words[:min(len(c.words), c.n-1-len(c.head))] {
+		c.head = append(c.head, w.Hash)
+	}
 	for _, w := range c.words {
 		c.run = append(c.run, w.Hash)
 		if len(c.run) == runWords {

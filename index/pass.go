@@ -39,6 +39,8 @@ type task struct {
 	src   *source
 	block corpus.Block
 	text  io.ReadCloser
+	split *splitText // of which the block, or the text as its last one, is a part
+	at    int        // which one
 	runs  *[]byte
 }
 
@@ -115,7 +117,9 @@ func (p *pass) feed(ctx context.Context) error {
 			return err
 		}
 		sum := &summing{r: r, sum: sha256.New(), p: p, src: s, ctx: ctx}
-		if s.Format == corpus.Text {
+		if p.splits(s) {
+			err = p.feedText(ctx, s, sum)
+		} else if s.Format == corpus.Text {
 			err = p.hand(ctx, task{src: s, text: sum})
 		} else {
 			err = p.feedLines(ctx, s, sum)
@@ -175,6 +179,8 @@ func (w *worker) do(ctx context.Context, t task) error {
 		var err error
 		w.run64, err = eachRun(*t.runs, w.run64, w.run)
 		return err
+	case t.split != nil:
+		return w.split(t)
 	case t.text != nil:
 		return w.text(t)
 	case len(t.block.Data) == 0:
@@ -187,9 +193,22 @@ func (w *worker) do(ctx context.Context, t task) error {
 
 // text reads a text file: one record of one segment.
 func (w *worker) text(t task) error {
-	defer t.text.Close()
 	d := w.tally.dataset(t.src.Arg)
 	w.cut.begin()
+	if err := w.read(t, d); err != nil {
+		return err
+	}
+	words, err := w.cut.end(w.keep)
+	if err != nil {
+		return err
+	}
+	w.count(d, w.segment(d, words))
+	return w.endRecord(t.src, 0)
+}
+
+// read reads a text to its end and closes it.
+func (w *worker) read(t task, d *Dataset) error {
+	defer t.text.Close()
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := t.text.Read(buf)
@@ -198,18 +217,12 @@ func (w *worker) text(t task) error {
 			return err
 		}
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read %s: %w", t.src.Path, err)
 		}
 	}
-	words, err := w.cut.end(w.keep)
-	if err != nil {
-		return err
-	}
-	w.count(d, w.segment(d, words))
-	return w.endRecord(t.src, 0)
 }
 
 // endRecord tells the sink that a record ends, if it wants to know.
