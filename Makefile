@@ -56,7 +56,7 @@ test: ## Run the tests.
 
 .PHONY: race
 race: ## Run the tests twice under the race detector.
-	$(GO) test -race -count=2 ./...
+	$(GO) test -race -count=2 -timeout 30m ./...
 
 .PHONY: skips
 skips: ## List the tests that are skipped here; in CI there may be none.
