@@ -61,6 +61,7 @@ var house = []floor{
 	{pkg: "bench/fakellm"},
 	{pkg: "bench/fakellm/cmd/fakellm", ours: []string{"bench/fakellm"}},
 	{pkg: "bench", ours: []string{"index", "index/corpus", "ngram", "proxy/detect"}}, // what measures detection
+	{pkg: "bench/recite"}, // judges noecho by means of its own
 	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",

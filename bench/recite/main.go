@@ -1,0 +1,118 @@
+// Command recite judges a scan: which words of a model's outputs stand in the
+// corpus, and which of them noecho scan found.
+//
+// It makes words and runs by means of its own, as plainly as it can, and knows
+// of noecho only the lines that scan --json prints: it imports nothing of ours
+// and must not, or both could be wrong in the same way.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+const usage = `usage: recite --corpus FOLDER --findings FILE [flags] --outputs FILE...
+
+recite reads the texts of a corpus, the outputs of models and what noecho found
+in those, and counts:
+
+  reference   words of the outputs in runs of at least --n words that stand in a
+              row in one file of the corpus. Words are in lower case and without
+              accents. Once punctuation ends a word ("apart"), once it is taken
+              out of it ("glued": to-day is today); an apostrophe inside a word is
+              taken out both times.
+  missed      words of the reference apart that no finding covers.
+  beyond      words that findings cover and that are not in the reference, by
+              what makes them quotations: the rule of reading without which the
+              run is not seen. What no rule explains is a false alarm, unless a
+              person sees why; letters of other alphabets that look alike are
+              the one thing that noecho reads as equal and recite does not.
+
+Outputs are texts, or with --field JSON lines with the text in that column. Make
+the findings with the same files under the same names:
+
+  noecho index build --format text --out corpus.nidx FOLDER
+  noecho scan --json --index corpus.nidx --field text FILE... > findings.jsonl
+
+recite exits with 1 if a word was missed or an alarm was false. It prints no text.
+
+`
+
+// options is what to judge.
+type options struct {
+	corpus, findings string
+	outputs          []string
+	field, by        string
+	n                int
+	list, asJSON     bool
+}
+
+// check looks for contradictions.
+func (o *options) check() error {
+	switch {
+	case o.corpus == "":
+		return errors.New("name the folder of the --corpus")
+	case o.findings == "":
+		return errors.New("name the --findings of noecho scan --json, - for standard input")
+	case len(o.outputs) == 0:
+		return errors.New("name the --outputs that were scanned")
+	case o.n < 2:
+		return errors.New("--n must be 2 or more")
+	}
+	return nil
+}
+
+// errDisagree ends a run that found noecho wrong.
+var errDisagree = errors.New("findings and reference disagree")
+
+func main() {
+	err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "recite:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("recite", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.corpus, "corpus", "", "`folder` of the text files that were indexed")
+	flags.StringVar(&o.findings, "findings", "", "`file` that noecho scan --json printed")
+	flags.Func("outputs", "`file` that was scanned; more may follow", func(s string) error {
+		o.outputs = append(o.outputs, s)
+		return nil
+	})
+	flags.StringVar(&o.field, "field", "", "`column` of JSON lines that holds the text; without it a file is one text")
+	flags.StringVar(&o.by, "by", "model", "`column` that the table groups by; files without columns are a group each")
+	flags.IntVar(&o.n, "n", 10, "`words` in a window of the index")
+	flags.BoolVar(&o.list, "list", false, "list every finding: where it stands in both, and its length")
+	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	o.outputs = append(o.outputs, flags.Args()...)
+	if err := o.check(); err != nil {
+		return err
+	}
+	r, err := judgeAll(&o, stdin)
+	if err != nil {
+		return err
+	}
+	if err := r.print(stdout, &o); err != nil {
+		return err
+	}
+	if r.Total.Missed > 0 || r.FalseAlarms > 0 {
+		return errDisagree
+	}
+	return nil
+}

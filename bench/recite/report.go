@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// because is what one looser reading explains.
+type because struct {
+	Reading  string `json:"reading"`
+	Findings int    `json:"findings"`
+	Words    int    `json:"words"`
+}
+
+// report is everything that was counted.
+type report struct {
+	Books  int       `json:"corpus_files"`
+	Groups []count   `json:"groups"`
+	Total  count     `json:"total"`
+	Beyond []because `json:"beyond"`
+
+	FalseAlarms int    `json:"false_alarms"`
+	FalseWords  int    `json:"false_words"`
+	False       []spot `json:"false,omitempty"`
+	Missed      []spot `json:"missed,omitempty"`       // punctuation apart
+	GluedMissed []spot `json:"glued_missed,omitempty"` // punctuation taken out of words
+	List        []spot `json:"list,omitempty"`         // every finding
+}
+
+func newReport(books []book) *report {
+	r := &report{Books: len(books), Total: count{Group: "all"}}
+	for _, rd := range looser {
+		r.Beyond = append(r.Beyond, because{Reading: rd.name})
+	}
+	return r
+}
+
+// add adds the counts of an output to its group.
+func (r *report) add(c count) {
+	i, ok := slices.BinarySearchFunc(r.Groups, c.Group, func(g count, name string) int { return strings.Compare(g.Group, name) })
+	if !ok {
+		r.Groups = slices.Insert(r.Groups, i, count{Group: c.Group})
+	}
+	r.Groups[i].add(c)
+	r.Total.add(c)
+}
+
+// print writes the report, as JSON or as tables that Markdown understands.
+func (r *report) print(w io.Writer, o *options) error {
+	if o.asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	b := bufio.NewWriter(w)
+	fmt.Fprintln(b, "| outputs of | outputs | words | reference | missed | longest run | findings | words found | beyond | glued reference | missed |")
+	fmt.Fprintln(b, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+	for _, c := range append(slices.Clone(r.Groups), r.Total) {
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", c.Group, c.Outputs, c.Words,
+			c.Reference, c.Missed, c.Longest, c.Findings, c.Found, c.Beyond, c.Glued, c.GluedMissed)
+	}
+	fmt.Fprintln(b, "\n| words beyond the reference, by the rule that explains them | findings | words |")
+	fmt.Fprintln(b, "|---|---:|---:|")
+	for _, e := range r.Beyond {
+		fmt.Fprintf(b, "| %s | %d | %d |\n", e.Reading, e.Findings, e.Words)
+	}
+	fmt.Fprintf(b, "| nothing: false alarms | %d | %d |\n", r.FalseAlarms, r.FalseWords)
+	spots(b, "missed", r.Missed)
+	spots(b, "false alarm", r.False)
+	if o.list {
+		spots(b, "missed by the glued reference", r.GluedMissed)
+		spots(b, "finding", r.List)
+	}
+	return b.Flush()
+}
+
+// spots lists places, a line each.
+func spots(w io.Writer, title string, all []spot) {
+	for _, s := range all {
+		fmt.Fprintf(w, "%s: %s:%d, bytes %d to %d, %d words", title, s.File, s.Line, s.Start, s.End, s.Words)
+		if s.Corpus != "" {
+			fmt.Fprintf(w, ", corpus %s, %s", s.Corpus, s.Because)
+		}
+		fmt.Fprintln(w)
+	}
+}
