@@ -309,11 +309,12 @@ func (w *worker) run(run []uint64) error {
 
 // summing reads an input, takes its digest and reports progress.
 type summing struct {
-	r   io.ReadCloser
-	sum hash.Hash
-	p   *pass
-	src *source
-	ctx context.Context
+	r     *corpus.File
+	sum   hash.Hash
+	p     *pass
+	src   *source
+	ctx   context.Context
+	taken int64 // of the file as it is on disk, which its text may be longer than
 }
 
 func (s *summing) Read(b []byte) (int, error) {
@@ -321,7 +322,10 @@ func (s *summing) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.r.Read(b)
-	s.p.b.o.Progress.Bytes.Add(int64(n))
+	if taken := s.r.Taken(); taken != s.taken {
+		s.p.b.o.Progress.Bytes.Add(taken - s.taken)
+		s.taken = taken
+	}
 	if s.p.first {
 		s.sum.Write(b[:n])
 		if errors.Is(err, io.EOF) {

@@ -17,7 +17,7 @@ import (
 type Progress struct {
 	Passes atomic.Int64 // over the corpus; 0: not yet known
 	Pass   atomic.Int64 // the current one, counted from 1
-	Bytes  atomic.Int64 // read in this pass
+	Bytes  atomic.Int64 // read in this pass, as they are on disk
 	Total  atomic.Int64 // to be read in this pass; 0: not known
 }
 

@@ -212,10 +212,13 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	case err != nil:
 		return wire.Request{}, refuseRequest, false
 	}
+	if len(text) == 0 && !ctx.IsPost() { // it asks for something that was made before
+		return wire.Request{N: 1}, refusal{}, true
+	}
 	if (ex.mode != config.Observe || len(ex.route.policy.Models) > 0) && ambiguous(text) {
 		return wire.Request{}, refuseAmbiguous, false
 	}
-	request, err := ex.route.family.Request(text)
+	request, err := ex.route.family.Request(ex.path, text)
 	if err != nil && !ex.lenient() {
 		return wire.Request{}, refuseRequest, false
 	}

@@ -62,7 +62,7 @@ func refuse(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
 	case !r.retryable():
 		ctx.Response.Header.Set("X-Should-Retry", "false")
 	}
-	f := wire.Failure{Message: r.message, Code: r.code}
+	f := wire.Failure{Message: r.message, Code: r.code, Status: r.status}
 	if family != nil {
 		ctx.Response.SetBodyRaw(family.AppendFailure(nil, f))
 		return

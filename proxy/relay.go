@@ -101,6 +101,8 @@ type relay struct {
 	state   relayState
 	err     error // why it ended
 	framer  wire.Framer
+	ending  wire.Ending // what ends the stream if it is blocked; nil: it cannot be
+	begun   wire.Begun  // whether a message has left
 	locator *wire.Locator
 	queue   queue
 	book    book
@@ -110,7 +112,7 @@ type relay struct {
 func newRelay(cfg relayConfig) *relay {
 	r := &relay{
 		cfg:     cfg,
-		framer:  wire.NewFramer(cfg.Framing),
+		framer:  wire.NewFramer(cfg.Framing, cfg.Family.Paths()),
 		locator: wire.NewLocator(cfg.Family.Paths(), cfg.Framing),
 	}
 	r.cfg.Mask = strings.Map(func(c rune) rune {
@@ -121,6 +123,9 @@ func newRelay(cfg relayConfig) *relay {
 	}, cfg.Mask)
 	if cfg.Mode == config.Block {
 		r.cfg.Detect.Scope = detect.First // the answer ends there, however it was cut
+		if cfg.Framing != wire.JSON {
+			r.ending = cfg.Family.NewEnding()
+		}
 	}
 	r.book.open(r)
 	return r
@@ -271,14 +276,22 @@ func (r *relay) AbortWith(dst []byte, why wire.Failure) []byte {
 	if r.cfg.Mode == config.Observe || r.cfg.Framing == wire.JSON {
 		return dst
 	}
-	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, why))
+	return r.fail(dst, why)
 }
 
 // refuse ends the answer because the message being read cannot be scanned.
 func (r *relay) refuse(dst []byte) []byte {
 	r.counts.Refused += int64(r.queue.partial())
 	r.end(errRefused)
-	return r.framer.AppendMessage(dst, r.cfg.Family.AppendFailure(nil, failRefused))
+	return r.fail(dst, failRefused)
+}
+
+// fail appends the message that says why the answer ends here.
+func (r *relay) fail(dst []byte, why wire.Failure) []byte {
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Out: dst}
+	r.cfg.Family.Fail(&w, why)
+	w.Close()
+	return w.Out
 }
 
 // end closes the books.

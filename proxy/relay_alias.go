@@ -29,12 +29,12 @@ func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
 	if role == wire.Alias {
 		role = wire.Text
 	}
-	ch, err := b.channel(c, f.Item, f.Name, role)
+	ch, err := b.channel(c, place{f.Item, f.Part, f.Name}, role)
 	if err != nil || f.Role != wire.Alias {
 		return ch, err
 	}
 	if slices.Contains(ch.apart, f.Rule) {
-		return b.channel(c, f.Item, f.Path, wire.Text)
+		return b.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 	}
 	known := ch.alias(f.Rule)
 	at := ch.length
@@ -45,7 +45,7 @@ func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
 			return nil, errAmbiguous
 		case !same:
 			ch.apart = append(ch.apart, f.Rule)
-			return b.channel(c, f.Item, f.Path, wire.Text)
+			return b.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 		}
 		at = ch.start
 	}

@@ -2,9 +2,8 @@ package proxy
 
 import (
 	"errors"
+	"hash/maphash"
 	"math"
-	"strconv"
-	"strings"
 
 	"noecho/proxy/config"
 	"noecho/proxy/detect"
@@ -16,50 +15,6 @@ var errForeign = errors.New("a line of the stream is no line of an event stream"
 
 // errChannels says that an answer has more channels than an honest one.
 var errChannels = errors.New("too many text channels")
-
-// choice is one of the answers that a response holds side by side.
-type choice struct {
-	number   int32 // -1: what belongs to none
-	state    choiceState
-	withheld bool   // something of it did not leave: its logprobs and ids go
-	reported bool   // something of it was reported
-	spoke    uint64 // message in which it carried text of the answer
-	ended    uint64 // message in which its end was announced
-}
-
-// choiceState is what the caller has seen of a choice.
-type choiceState uint8
-
-const (
-	choiceUnseen choiceState = iota
-	choiceOpen
-	choiceClosed
-)
-
-// channel is one text stream of an answer.
-type channel struct {
-	choice   *choice
-	item     int32
-	name     string
-	role     wire.Role // Text, Aside or Token
-	det      *detect.Detector
-	length   int64           // bytes of text read
-	frontier int64           // bytes of text decided
-	cuts     []wire.Cut      // decided, not yet past, must not leave
-	last     *detect.Finding // of the last cut
-	spans    uint64          // cut so far
-	cutter   wire.Cutter
-	before   wire.Cutter     // cutter before the piece that ends at past
-	past     int64           // end of the text that went through cutter
-	fed      uint64          // message that carried text last
-	rule     int32           // rule of the place that carried it first
-	start    int64           // where that message's text begins
-	lo, hi   int             // the same in book.text
-	names    []alias         // places that have held the text
-	apart    []int32         // rules whose places hold a text of their own
-	ref      int             // token: its place in the message
-	secret   *detect.Finding // token: the first finding
-}
 
 // book keeps the channels and choices of an answer.
 type book struct {
@@ -74,6 +29,8 @@ type book struct {
 	cutter   wire.Cutter
 	newline  [1]byte
 	beside   *detect.Prompt // for channels beside the answer
+	repeats  bool           // texts may come more than once
+	seed     maphash.Seed   // of the channels' sums
 	withheld bool           // something of the answer did not leave
 	finished bool
 }
@@ -81,6 +38,9 @@ type book struct {
 func (b *book) open(r *relay) {
 	b.relay = r
 	b.none = &choice{number: -1}
+	if b.repeats = r.cfg.Family.Paths().Repeats(); b.repeats {
+		b.seed = maphash.MakeSeed()
+	}
 	b.cutter = wire.NewCutter([]byte(r.cfg.Mask))
 	b.newline[0] = '\n'
 	b.beside = r.cfg.Detect.Prompt.ExcuseOnly()
@@ -133,13 +93,15 @@ func (b *book) trim() {
 
 // aside reads text outside the payload: a comment, the name of an event.
 func (b *book) aside(raw []byte, n wire.Note) error {
-	ch, err := b.channel(b.none, -1, n.Name, wire.Aside)
+	ch, err := b.channel(b.none, place{-1, -1, n.Name}, n.Role)
 	if err != nil {
 		return err
 	}
-	b.separate(ch)
+	if n.Role == wire.Aside {
+		b.separate(ch)
+	}
 	b.feed(ch, raw[n.Lo:n.Hi])
-	b.add(ch, ref{role: wire.Aside, form: wire.Raw, choice: b.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
+	b.add(ch, ref{role: n.Role, form: wire.Raw, choice: b.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
 	return nil
 }
 
@@ -149,7 +111,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	if err != nil {
 		return err
 	}
-	place := ref{role: f.Role, form: b.form(f.Form), choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
+	p := ref{role: f.Role, form: b.form(f.Form), choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
 	switch f.Role {
 	case wire.Done:
 		return nil
@@ -157,28 +119,31 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 		c.ended = b.message
 		fallthrough
 	case wire.Begin, wire.Drop:
-		b.relay.queue.refs = append(b.relay.queue.refs, place)
+		b.relay.queue.refs = append(b.relay.queue.refs, p)
 		return nil
 	}
 	lo := len(b.text)
 	b.text = wire.AppendForm(b.text, payload[f.Lo:f.Hi], f.Form)
+	if f.Role == wire.Recap || f.Role == wire.Sofar {
+		return b.again(c, f, p, b.text[lo:])
+	}
 	ch, err := b.channelOf(c, f, lo)
 	if err != nil || ch == nil {
 		return err
 	}
-	place.lo = ch.length
+	p.lo = ch.length
 	switch {
 	case f.Role == wire.Alias && ch.fed == b.message && ch.rule != f.Rule:
-		place.lo = ch.start // the same text once more
+		p.lo = ch.start // the same text once more
 		ch.held(f.Rule)
-		b.add(ch, place)
+		b.add(ch, p)
 		return nil
 	case ch.fed != b.message:
 		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
 	}
 	if f.Apart == wire.Separate {
 		b.separate(ch)
-		place.lo = ch.length
+		p.lo = ch.length
 	}
 	ch.hi = len(b.text)
 	b.feed(ch, b.text[lo:])
@@ -188,7 +153,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
 		c.spoke = b.message // a tool's name speaks, a string nobody knows does not
 	}
-	b.add(ch, place)
+	b.add(ch, p)
 	return nil
 }
 
@@ -224,6 +189,9 @@ func (b *book) separate(ch *channel) { b.feed(ch, b.newline[:]) }
 func (b *book) feed(ch *channel, text []byte) {
 	ch.fed = b.message
 	ch.length += int64(len(text))
+	if ch.keeps {
+		_, _ = ch.sum.Write(text) // never fails
+	}
 	b.segments = ch.det.Append(b.segments[:0], text)
 	b.settle(ch)
 }
@@ -247,19 +215,6 @@ func (b *book) settle(ch *channel) {
 	}
 }
 
-// cut notes a piece that must not leave.
-func (ch *channel) cut(s *detect.Segment) {
-	if s.Finding != ch.last {
-		ch.last = s.Finding
-		ch.spans++
-	}
-	if n := len(ch.cuts) - 1; n >= 0 && ch.cuts[n].Hi == s.Span.Lo && ch.cuts[n].Seq == ch.spans {
-		ch.cuts[n].Hi = s.Span.Hi
-		return
-	}
-	ch.cuts = append(ch.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: ch.spans})
-}
-
 // report reports a closed finding. Tokens repeat the text they stand beside:
 // what they show is reported at the end, if nothing else of the choice was.
 func (b *book) report(ch *channel, f *detect.Finding) {
@@ -280,15 +235,6 @@ func (b *book) report(ch *channel, f *detect.Finding) {
 	}
 }
 
-// label is the channel's name in an alert.
-func (ch *channel) label() string {
-	name := strings.ReplaceAll(ch.name, "#", strconv.Itoa(int(ch.item)))
-	if ch.choice.number < 0 {
-		return name
-	}
-	return "choices." + strconv.Itoa(int(ch.choice.number)) + "." + name
-}
-
 // choice returns the choice with the given number.
 func (b *book) choice(number int32) (*choice, error) {
 	if number < 0 {
@@ -302,15 +248,15 @@ func (b *book) choice(number int32) (*choice, error) {
 	if len(b.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
-	c := &choice{number: number}
+	c := &choice{number: number, list: b.relay.cfg.Family.Paths().Choices()}
 	b.choices = append(b.choices, c)
 	return c, nil
 }
 
-// channel returns the channel with the given name.
-func (b *book) channel(c *choice, item int32, name string, role wire.Role) (*channel, error) {
+// channel returns the channel at the given place.
+func (b *book) channel(c *choice, at place, role wire.Role) (*channel, error) {
 	for _, ch := range b.channels {
-		if ch.choice == c && ch.item == item && ch.name == name {
+		if ch.choice == c && ch.item == at.item && ch.part == at.part && ch.name == at.name {
 			return ch, nil
 		}
 	}
@@ -322,8 +268,12 @@ func (b *book) channel(c *choice, item int32, name string, role wire.Role) (*cha
 		cfg.Prompt = b.beside // it goes on from nothing the caller said
 	}
 	ch := &channel{
-		choice: c, item: item, name: name, role: role,
-		det: detect.New(b.relay.cfg.Set, b.relay.cfg.Spec, cfg), cutter: b.cutter, ref: -1,
+		choice: c, item: at.item, part: at.part, name: at.name, role: role,
+		det: detect.New(b.relay.cfg.Set, b.relay.cfg.Spec, cfg), cutter: b.cutter, fresh: b.cutter, ref: -1,
+	}
+	if b.repeats && role == wire.Text {
+		ch.keeps = true
+		ch.sum.SetSeed(b.seed)
 	}
 	b.channels = append(b.channels, ch)
 	return ch, nil
@@ -339,7 +289,7 @@ func (b *book) park(fields []wire.Field) {
 		beside := ch.role == wire.Aside || ch.role == wire.Token && ch.choice == b.none
 		switch {
 		case ch.frontier == ch.length:
-		case done, beside, ch.choice.ended == b.message, silent && ch.choice.spoke == b.message:
+		case done, beside, ch.ended == b.message, ch.choice.ended == b.message, silent && ch.choice.spoke == b.message:
 			b.segments = ch.det.Park(b.segments[:0])
 			b.settle(ch)
 		}

@@ -39,9 +39,20 @@ func (r *relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	}
 	r.book.note(refs)
 	if fate == untouched {
-		return append(dst, raw...)
+		return r.sent(append(dst, raw...), len(dst))
 	}
-	return r.splice(dst, it, raw, refs)
+	return r.sent(r.splice(dst, it, raw, refs), len(dst))
+}
+
+// sent takes note of the message that dst ends with, from at on.
+func (r *relay) sent(dst []byte, at int) []byte {
+	r.begun = wire.HasBegun
+	if r.ending != nil {
+		if m := r.framer.Parse(dst[at:]); len(m.Payload) > 0 {
+			r.ending.Sent(m.Payload)
+		}
+	}
+	return dst
 }
 
 // block appends what of a message is clean, ends every open choice as filtered,
@@ -54,12 +65,13 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		}
 		ch := p.channel
 		ch.cuts = []wire.Cut{{Lo: ch.from(p.lo)[0].Lo, Hi: math.MaxInt64, Seq: 1}}
-		ch.cutter, ch.past = wire.NewCutter(nil), 0
+		ch.cutter, ch.fresh, ch.past = wire.NewCutter(nil), wire.NewCutter(nil), 0
 		if p.form == wire.Nested {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
 	}
-	dst = r.splice(dst, it, raw, refs)
+	at := len(dst)
+	dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
 	r.book.note(refs)
 	var open []int32
 	for _, c := range r.book.choices {
@@ -68,23 +80,21 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		}
 	}
 	slices.Sort(open)
-	last := r.payload(it, raw)
-	dst = r.framer.AppendEnd(dst)
-	dst = r.cfg.Family.AppendFiltered(dst, r.framer, last, open)
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Out: dst}
+	r.ending.Write(&w, open)
+	w.Close()
+	dst = w.Out
 	r.counts.Refused += int64(r.queue.partial())
 	r.end(errBlocked)
 	return dst
 }
-
-// payload is the payload of a whole message.
-func (r *relay) payload(it item, raw []byte) []byte { return r.framer.Parse(raw).Payload }
 
 // splice appends a message without what must not leave.
 func (r *relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if it.layout == inline {
 		return r.spliceInto(dst, raw, refs, inText)
 	}
-	payload := r.spliceInto(nil, r.payload(it, raw), refs, inPayload)
+	payload := r.spliceInto(nil, r.framer.Parse(raw).Payload, refs, inPayload)
 	return r.framer.Rewrite(dst, r.spliceInto(nil, raw, refs, aroundPayload), payload)
 }
 
@@ -110,7 +120,7 @@ func (r *relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 		}
 		switch {
 		case p.role == wire.Drop && r.book.drops(p),
-			p.role == wire.End && r.cfg.Mode == config.Block && p.choice.withheld:
+			p.role == wire.End && p.with != "" && r.cfg.Mode == config.Block && p.choice.withheld:
 			dst = append(append(dst, src[pos:p.at]...), p.with...)
 		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
 			dst = append(dst, src[pos:p.at]...)
@@ -126,6 +136,19 @@ func (r *relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 // splice appends one text of a channel without what must not leave. The second
 // place of a text is cut from the same state as the first.
 func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
+	at := len(dst)
+	dst = ch.write(dst, literal, p)
+	if p.with != "" && string(dst[at:]) == `""` && len(literal) > len(`""`) {
+		return append(dst[:at], p.with...)
+	}
+	return dst
+}
+
+func (ch *channel) write(dst, literal []byte, p *ref) []byte {
+	if p.role == wire.Recap || p.role == wire.Sofar {
+		again := ch.fresh
+		return again.Append(dst, literal, p.form, 0, ch.cuts)
+	}
 	if p.lo < ch.past {
 		again := ch.before
 		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
@@ -205,9 +228,10 @@ func (b *book) note(refs []ref) {
 func (b *book) past(refs []ref) {
 	for i := range refs {
 		ch := refs[i].channel
-		if ch == nil {
+		if ch == nil || ch.keeps && len(ch.cuts) <= maxKept {
 			continue
 		}
+		ch.keeps = false
 		n := 0
 		for n < len(ch.cuts) && ch.cuts[n].Hi <= refs[i].hi {
 			n++

@@ -17,9 +17,9 @@ type ref struct {
 	form    wire.Form
 	channel *channel // nil: no text
 	choice  *choice
-	lo, hi  int64 // the text in its channel
-	at, end int   // the place in the message or, of a joined one, in its payload
-	with    string
+	lo, hi  int64  // the text in its channel
+	at, end int    // the place in the message or, of a joined one, in its payload
+	with    string // what stands there instead, or if nothing is left
 }
 
 // item is one queued message.

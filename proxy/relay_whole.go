@@ -44,7 +44,7 @@ func (r *relay) readText(body []byte) bool {
 		return false
 	}
 	r.queue.refs = r.queue.refs[:0]
-	return r.book.aside(body, wire.Note{Name: "body", Hi: len(body)}) == nil
+	return r.book.aside(body, wire.Note{Name: "body", Role: wire.Aside, Hi: len(body)}) == nil
 }
 
 // unscannable answers a body that cannot be scanned.

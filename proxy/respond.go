@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -41,10 +42,10 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 		return ex.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
 	}
 	ex.passHead(ctx, resp, staleHeaders)
-	if isEventStream(resp.Header.ContentType()) {
+	if framing := ex.framing(resp, request); framing != wire.JSON {
 		ex.stream = true
 		in := newDecoder(up, names, limits.Stream, limits.Ratio)
-		return s.send(ctx, ex, newStreamed(ex, up, in, s.newRelay(ex, request, wire.SSE)))
+		return s.send(ctx, ex, newStreamed(ex, up, in, s.newRelay(ex, request, framing)))
 	}
 	in := newDecoder(up, names, limits.Answer, limits.Ratio)
 	relay := s.newRelay(ex, request, wire.JSON)
@@ -70,10 +71,15 @@ func (e *exchange) withheld(ctx *fasthttp.RequestCtx, up *upstreamBody, r refusa
 	return false
 }
 
-// isEventStream reports whether a Content-Type names server-sent events.
-func isEventStream(contentType []byte) bool {
-	kind, _, _ := bytes.Cut(contentType, []byte(";"))
-	return bytes.EqualFold(bytes.TrimSpace(kind), []byte("text/event-stream"))
+// framing tells how the answer is cut into messages. An error may come in
+// another shape than the answer that was asked for.
+func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.Framing {
+	kind, _, _ := bytes.Cut(resp.Header.ContentType(), []byte(";"))
+	name := strings.ToLower(string(bytes.TrimSpace(kind)))
+	if resp.StatusCode() >= fasthttp.StatusBadRequest {
+		return wire.ByContentType(name)
+	}
+	return e.route.family.Framing(name, request)
 }
 
 // whole reads an unstreamed answer to its end, judges it and answers.

@@ -13,44 +13,6 @@ import (
 // passAPI is the api of a route that is forwarded without being scanned.
 const passAPI = "pass"
 
-// catalogue lists the paths of every API family that answers with generated
-// text. A path is matched whole; {name} stands for any one segment. A family is
-// one row more here and one codec in package wire.
-var catalogue = []struct {
-	api   string
-	paths []string
-}{
-	{"openai.chat", []string{
-		"/v1/chat/completions",
-		"/chat/completions",
-		"/openai/v1/chat/completions",
-		"/openai/deployments/{deployment}/chat/completions",
-		"/v1beta/openai/chat/completions",
-	}},
-	{"openai.completions", []string{
-		"/v1/completions",
-		"/openai/v1/completions",
-		"/openai/deployments/{deployment}/completions",
-	}},
-}
-
-// passTable lists what holds no generated text and is forwarded as it is.
-var passTable = []struct {
-	methods string
-	paths   []string
-}{
-	{"GET HEAD", []string{
-		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
-		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
-		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
-	}},
-	{"POST", []string{
-		"/v1/embeddings", "/embeddings", "/openai/v1/embeddings", "/openai/deployments/{deployment}/embeddings",
-		"/api/embed", "/api/embeddings", "/tokenize", "/v1/tokenize", "/v1/messages/count_tokens",
-		"/v1/responses/input_tokens",
-	}},
-}
-
 // route is what happens to the requests of one path. Immutable.
 type route struct {
 	pattern  string // as alerts and metrics name it
@@ -169,7 +131,7 @@ func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
 			return fmt.Errorf("proxy: internal error: no codec for %s", row.api)
 		}
 		for _, p := range row.paths {
-			t.add(&route{pattern: prefix + p, methods: "POST", family: family, api: row.api, policy: policy, upstream: up, cut: len(prefix)})
+			t.add(&route{pattern: prefix + p, methods: row.methods, family: family, api: row.api, policy: policy, upstream: up, cut: len(prefix)})
 		}
 	}
 	for _, row := range passTable {
@@ -206,7 +168,7 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 func catalogued(path string) (api, methods string) {
 	for _, row := range catalogue {
 		if slices.Contains(row.paths, path) {
-			return row.api, "POST"
+			return row.api, row.methods
 		}
 	}
 	for _, row := range passTable {

@@ -126,6 +126,51 @@ func zstdOf(t *testing.T, text string) string {
 	return string(w.EncodeAll([]byte(text), nil))
 }
 
+// TestScanProgress reads files that hold more text than they have bytes on disk:
+// the progress ends where they do.
+func TestScanProgress(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Text string `parquet:"text"`
+	}
+	dir, ix := t.TempDir(), berthIndex(t)
+	text := strings.Repeat("Nothing to see here, move along please.\n", 20_000)
+	for name, data := range map[string]string{"a.txt": text, "b.gz": gzipOf(t, text), "c.zst": zstdOf(t, text)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := make([]row, 500)
+	for i := range rows {
+		rows[i].Text = fmt.Sprintf("%d %s", i, text[:1000])
+	}
+	if err := parquet.WriteFile(filepath.Join(dir, "d.parquet"), rows, parquet.Compression(&parquet.Zstd)); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"a.txt"}, {"b.gz"}, {"c.zst"}, {"d.parquet"}, {"a.txt", "b.gz", "c.zst"}} {
+		var out, errs bytes.Buffer
+		s := &scan{a: &app{stdout: &out, stderr: &errs}, indexes: []string{ix}}
+		if strings.HasSuffix(args[0], ".parquet") {
+			s.fields = []string{"text"}
+		}
+		want := int64(0)
+		for i, name := range args {
+			args[i] = filepath.Join(dir, name)
+			st, err := os.Stat(args[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want += st.Size()
+		}
+		if err := s.run(context.Background(), args); err != nil {
+			t.Fatalf("%v: %v, %s", args, err, errs.String())
+		}
+		if got := s.progress.taken.Load(); got != want {
+			t.Errorf("%v: progress ended at %d of %d bytes", args, got, want)
+		}
+	}
+}
+
 // TestScanParquet scans and indexes an export: the line is the row, the range
 // that of the text.
 func TestScanParquet(t *testing.T) {

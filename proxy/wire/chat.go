@@ -11,7 +11,7 @@ import (
 // a delta instead of a message, ended by `data: [DONE]`.
 type Chat struct{}
 
-var chatPaths = NewPaths(openAIDone, chatRules()...)
+var chatPaths = NewPaths(Table{Choices: "choices", Done: openAIDone, Rules: chatRules()})
 
 // chatRules is the table of chat answers. Message and delta are the same but
 // for the name.
@@ -61,7 +61,7 @@ func (Chat) Name() string { return "openai.chat" }
 func (Chat) Paths() *Paths { return chatPaths }
 
 // Request implements [Family].
-func (Chat) Request(body []byte) (Request, error) {
+func (Chat) Request(_ string, body []byte) (Request, error) {
 	r := Request{N: 1}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
@@ -117,9 +117,13 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 // AppendFailure implements [Family].
 func (Chat) AppendFailure(dst []byte, f Failure) []byte { return appendOpenAIFailure(dst, f) }
 
-// AppendFiltered implements [Family].
-func (Chat) AppendFiltered(dst []byte, fr Framer, last []byte, open []int32) []byte {
-	return appendOpenAIFiltered(dst, fr, last, open, `"delta":{}`)
-}
+// Framing implements [Family].
+func (Chat) Framing(contentType string, _ Request) Framing { return ByContentType(contentType) }
+
+// Fail implements [Family].
+func (Chat) Fail(w *Writer, f Failure) { w.Message("", appendOpenAIFailure(nil, f)) }
+
+// NewEnding implements [Family].
+func (Chat) NewEnding() Ending { return &openAIEnding{text: `"delta":{}`} }
 
 var _ Family = Chat{}

@@ -6,7 +6,7 @@ import "github.com/go-json-experiment/json/jsontext"
 // it. An answer is a list of choices with a text each, streamed or not.
 type Completions struct{}
 
-var completionsPaths = NewPaths(openAIDone, completionsRules()...)
+var completionsPaths = NewPaths(Table{Choices: "choices", Done: openAIDone, Rules: completionsRules()})
 
 // completionsRules is the table of completions. The names of top_logprobs'
 // members are tokens, the alternatives of one place.
@@ -25,7 +25,7 @@ func (Completions) Name() string { return "openai.completions" }
 func (Completions) Paths() *Paths { return completionsPaths }
 
 // Request implements [Family]. Of several prompts the last is the tail.
-func (Completions) Request(body []byte) (Request, error) {
+func (Completions) Request(_ string, body []byte) (Request, error) {
 	r := Request{N: 1}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
@@ -60,9 +60,13 @@ func (r *Request) prompt(v jsontext.Value) {
 // AppendFailure implements [Family].
 func (Completions) AppendFailure(dst []byte, f Failure) []byte { return appendOpenAIFailure(dst, f) }
 
-// AppendFiltered implements [Family].
-func (Completions) AppendFiltered(dst []byte, fr Framer, last []byte, open []int32) []byte {
-	return appendOpenAIFiltered(dst, fr, last, open, `"text":""`)
-}
+// Framing implements [Family].
+func (Completions) Framing(contentType string, _ Request) Framing { return ByContentType(contentType) }
+
+// Fail implements [Family].
+func (Completions) Fail(w *Writer, f Failure) { w.Message("", appendOpenAIFailure(nil, f)) }
+
+// NewEnding implements [Family].
+func (Completions) NewEnding() Ending { return &openAIEnding{text: `"text":""`} }
 
 var _ Family = Completions{}

@@ -10,9 +10,23 @@ type Framing uint8
 
 // The framings. The zero value is one JSON document.
 const (
-	JSON Framing = iota
-	SSE
+	JSON  Framing = iota
+	SSE           // text/event-stream
+	Lines         // JSON documents, one a line
 )
+
+// ByContentType returns the framing that a Content-Type stands for: the part
+// before the parameters, in lower case.
+func ByContentType(contentType string) Framing {
+	switch contentType {
+	case "text/event-stream":
+		return SSE
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines",
+		"application/jsonlines", "application/stream+json", "application/json-lines":
+		return Lines
+	}
+	return JSON
+}
 
 // Framer cuts a body into messages and keeps every byte of it: the messages
 // put together are the body. It keeps no bytes itself. Not safe for concurrent
@@ -24,8 +38,12 @@ type Framer interface {
 	// Parse finds the payload of a whole message. The result is valid until
 	// raw is changed or Parse is called again.
 	Parse(raw []byte) Message
-	// AppendMessage appends a message that carries payload.
-	AppendMessage(dst, payload []byte) []byte
+	// AppendMessage appends a message that carries payload. event is what the
+	// framing calls it, where framings have names. begun says whether
+	// a message has left before it.
+	AppendMessage(dst []byte, event string, payload []byte, begun Begun) []byte
+	// AppendClose appends what ends a body behind its last message.
+	AppendClose(dst []byte, begun Begun) []byte
 	// Rewrite appends raw with another payload. It is for payloads that stand
 	// on several lines.
 	Rewrite(dst, raw, payload []byte) []byte
@@ -51,19 +69,49 @@ type Message struct {
 	Foreign bool   // something stands in it that the framing has no place for
 }
 
-// Note is a range of a raw message that holds text outside the payload.
+// Note is a range of a raw message that holds text outside the payload. The
+// role is Aside, or Text where the body itself is the answer.
 type Note struct {
 	Name   string // of the channel
+	Role   Role
 	Lo, Hi int
 }
 
-// NewFramer returns the framer for a body.
-func NewFramer(f Framing) Framer {
-	if f == SSE {
-		return &sseFramer{}
+// Begun says whether a message of a body has left.
+type Begun uint8
+
+// The two answers.
+const (
+	NotBegun Begun = iota
+	HasBegun
+)
+
+// NewFramer returns the framer for a body of the family whose places p are.
+func NewFramer(f Framing, p *Paths) Framer {
+	switch f {
+	case SSE:
+		return &sseFramer{paths: p}
+	case Lines:
+		return &lineFramer{}
 	}
 	return &wholeFramer{}
 }
+
+// Writer writes messages of a stream that are not the upstream's.
+type Writer struct {
+	Framer Framer
+	Begun  Begun // whether a message has left
+	Out    []byte
+}
+
+// Message writes one message. event is its name where the framing has names.
+func (w *Writer) Message(event string, payload []byte) {
+	w.Out = w.Framer.AppendMessage(w.Out, event, payload, w.Begun)
+	w.Begun = HasBegun
+}
+
+// Close writes what ends the body.
+func (w *Writer) Close() { w.Out = w.Framer.AppendClose(w.Out, w.Begun) }
 
 // wholeFramer takes the body as one message.
 type wholeFramer struct{}
@@ -75,7 +123,11 @@ func (*wholeFramer) Parse(raw []byte) Message {
 	return Message{Payload: raw[at:], At: at}
 }
 
-func (*wholeFramer) AppendMessage(dst, payload []byte) []byte { return append(dst, payload...) }
+func (*wholeFramer) AppendMessage(dst []byte, _ string, payload []byte, _ Begun) []byte {
+	return append(dst, payload...)
+}
+
+func (*wholeFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
 
 func (*wholeFramer) Rewrite(dst, _, payload []byte) []byte { return append(dst, payload...) }
 

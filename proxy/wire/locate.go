@@ -34,12 +34,14 @@ type Field struct {
 	Apart  Apart
 	Choice int32  // -1: none
 	Item   int32  // -1: none
+	Part   int32  // -1: none
 	Rule   int32  // the family's rule, -1: none
 	Name   string // of the channel, within its choice
-	Path   string // Alias: the name it has if it turns out to be another text
-	With   string // Drop, End: what stands there instead
+	Path   string // the name it has if it turns out to be a text of its own
+	With   string // Drop, End: what stands there instead; Text: if nothing is left
 	Lo, Hi int
 	rank   int32 // Item + 1 if that is the place among alternatives
+	turn   int32 // -1: its object says nothing of it
 }
 
 // Apart says how a text follows the one before it in its channel.
@@ -60,10 +62,13 @@ type Locator struct {
 	limit     int   // places in a message
 	dec       *jsontext.Decoder
 	in        bytes.Buffer
+	peek      *jsontext.Decoder // reads what kind a message is
+	head      bytes.Buffer
 	large     bool // the payload is
 	opts      []jsontext.Options
 	frames    []frame
 	elements  []element
+	turns     []int32 // the rule that names the channel, -1: none
 	begun     []int32
 	fields    []Field
 	path      []byte // name of the place being read, where the table ends
@@ -80,6 +85,8 @@ type frame struct {
 	pos    int32 // elements or alternatives read
 	choice int32 // element, -1: none
 	item   int32
+	part   int32
+	turn   int32 // -1: none
 	rank   int32 // from 1 on, 0: none
 	drop   int32 // field that ends with this value, -1: none
 }
@@ -94,6 +101,7 @@ func NewLocator(p *Paths, f Framing) *Locator {
 	l := &Locator{
 		paths: p,
 		dec:   new(jsontext.Decoder),
+		peek:  new(jsontext.Decoder),
 		opts:  []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)},
 		limit: maxFields,
 		names: make(map[string]string),
@@ -110,9 +118,9 @@ func NewLocator(p *Paths, f Framing) *Locator {
 // hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
 // object (no two readers agree on which one counts), or more than the limits.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
-	l.fields, l.elements, l.frames = l.fields[:0], l.elements[:0], l.frames[:0]
+	l.fields, l.elements, l.frames, l.turns = l.fields[:0], l.elements[:0], l.frames[:0], l.turns[:0]
 	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
-		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Rule: -1})
+		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
 	}
 	l.large = len(payload) > keepPayload
@@ -127,14 +135,15 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 // Release lets go of the payload and of storage that a large one made. The
 // places of it are no longer valid.
 func (l *Locator) Release() {
-	l.in = bytes.Buffer{}
+	l.in, l.head = bytes.Buffer{}, bytes.Buffer{}
 	if l.large || cap(l.fields) > keepFields {
 		l.large = false
-		l.dec = new(jsontext.Decoder)
+		l.dec, l.peek = new(jsontext.Decoder), new(jsontext.Decoder)
 		l.fields, l.elements, l.key = nil, nil, nil
 		return
 	}
 	l.dec.Reset(&l.in, l.opts...)
+	l.peek.Reset(&l.head, l.opts...)
 }
 
 // resolve puts the numbers of elements into the fields. In a whole body no two
@@ -148,6 +157,12 @@ func (l *Locator) resolve() error {
 		}
 		if f.Item >= 0 {
 			f.Item = l.elements[f.Item].number
+		}
+		if f.Part >= 0 {
+			f.Part = l.elements[f.Part].number
+		}
+		if f.turn >= 0 && l.turns[f.turn] >= 0 && f.Role == Text {
+			f.Name = l.paths.rules[l.turns[f.turn]].Name
 		}
 		if f.rank > 0 {
 			f.Item = f.rank - 1
@@ -168,7 +183,11 @@ func (l *Locator) resolve() error {
 
 // document reads the payload to its end.
 func (l *Locator) document(payload []byte) error {
-	if err := l.value(frame{choice: -1, item: -1, drop: -1}); err != nil {
+	root, err := l.root(payload)
+	if err != nil {
+		return err
+	}
+	if err := l.value(root); err != nil {
 		return err
 	}
 	for len(l.frames) > 0 {
@@ -184,7 +203,7 @@ func (l *Locator) document(payload []byte) error {
 			l.frames = l.frames[:len(l.frames)-1]
 			continue
 		}
-		next := frame{choice: f.choice, item: f.item, rank: f.rank, apart: f.apart, drop: -1}
+		next := frame{choice: f.choice, item: f.item, part: f.part, turn: f.turn, rank: f.rank, apart: f.apart, drop: -1}
 		var err error
 		if f.kind == '{' {
 			err = l.member(f, &next)
@@ -200,6 +219,71 @@ func (l *Locator) document(payload []byte) error {
 	}
 	if rest := payload[l.dec.InputOffset():]; len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
 		return fmt.Errorf("%w: something follows the JSON document", ErrUnscannable)
+	}
+	return nil
+}
+
+// root is the frame of a whole payload. What it says of itself is read first,
+// wherever it stands.
+func (l *Locator) root(payload []byte) (frame, error) {
+	f := frame{choice: -1, item: -1, part: -1, turn: -1, drop: -1}
+	if l.dec.PeekKind() != '{' {
+		if !l.paths.single {
+			return f, nil
+		}
+		return f, l.begin(&f)
+	}
+	if len(l.paths.roots) > 0 {
+		f.node = l.paths.roots[string(l.kindOf(payload))]
+	}
+	has := l.paths.nodes[f.node].has
+	if has.item {
+		f.item = l.newNumber(0)
+	}
+	if has.piece {
+		f.part = l.newNumber(0)
+	}
+	if l.paths.single || has.choice {
+		return f, l.begin(&f)
+	}
+	return f, nil
+}
+
+// begin begins the one choice of a message.
+func (l *Locator) begin(f *frame) error {
+	f.choice = l.newNumber(0)
+	return l.add(Field{Role: Begin, Choice: f.choice, Item: -1, Part: -1, Rule: -1, turn: -1})
+}
+
+// newNumber adds a numbered element.
+func (l *Locator) newNumber(n int32) int32 {
+	l.elements = append(l.elements, element{number: n})
+	return int32(len(l.elements) - 1)
+}
+
+// kindOf returns what an object says it is: the text of the member kind. It
+// looks no further than that; whether the name comes twice is found later.
+func (l *Locator) kindOf(payload []byte) []byte {
+	l.head = *bytes.NewBuffer(payload)
+	l.peek.Reset(&l.head, l.opts...)
+	if _, err := l.peek.ReadToken(); err != nil {
+		return nil
+	}
+	for l.peek.PeekKind() == '"' {
+		name, err := l.peek.ReadValue()
+		if err != nil {
+			return nil
+		}
+		if string(name[1:len(name)-1]) == l.paths.kind {
+			if v, err := l.peek.ReadValue(); err == nil && v.Kind() == '"' {
+				l.key = AppendText(l.key[:0], v)
+				return l.key
+			}
+			return nil
+		}
+		if l.peek.SkipValue() != nil {
+			return nil
+		}
 	}
 	return nil
 }

@@ -67,17 +67,30 @@ func appendOpenAIFailure(dst []byte, f Failure) []byte {
 	return append(dst, `"}}`...)
 }
 
-// appendOpenAIFiltered ends every open choice with a chunk of its own whose
-// text is given, and then the stream.
-func appendOpenAIFiltered(dst []byte, fr Framer, last []byte, open []int32, text string) []byte {
-	head := envelope(last)
-	for _, choice := range open {
-		chunk := append(slices.Clone(head), `"choices":[{"index":`...)
-		chunk = strconv.AppendInt(chunk, int64(choice), 10)
-		chunk = append(append(append(chunk, ','), text...), `,"logprobs":null,"finish_reason":"content_filter"}]}`...)
-		dst = fr.AppendMessage(dst, chunk)
+// openAIEnding ends every open choice with a chunk of its own whose text is
+// given, and then the stream. The envelope is that of the last chunk.
+type openAIEnding struct {
+	text string
+	last []byte
+}
+
+// Sent implements [Ending].
+func (e *openAIEnding) Sent(payload []byte) {
+	if len(payload) > 0 {
+		e.last = append(e.last[:0], payload...)
 	}
-	return fr.AppendMessage(dst, []byte(openAIDone))
+}
+
+// Write implements [Ending].
+func (e *openAIEnding) Write(w *Writer, open []int32) {
+	head := envelope(e.last)
+	for _, number := range open {
+		chunk := append(slices.Clone(head), `"choices":[{"index":`...)
+		chunk = strconv.AppendInt(chunk, int64(number), 10)
+		chunk = append(append(append(chunk, ','), e.text...), `,"logprobs":null,"finish_reason":"content_filter"}]}`...)
+		w.Message("", chunk)
+	}
+	w.Message("", []byte(openAIDone))
 }
 
 // openAIDone is the payload of a stream's last event.

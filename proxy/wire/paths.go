@@ -5,74 +5,175 @@ import "strings"
 // Role says what stands at a place in a message.
 type Role uint8
 
-// The roles. The first four carry text of a channel.
+// The roles. The first six carry text of a channel.
 const (
 	Aside  Role = iota // text beside the answer: short, repeated or not known to the family
 	Text               // the next piece of a text of the answer, or all of it
 	Alias              // the same text under a second name
 	Token              // the same text as the tokens of logprobs
+	Recap              // all of a text once more, when it is complete
+	Sofar              // all of a text as far as it has come
 	Drop               // goes when something of its choice was withheld
 	Begin              // a choice
 	End                // the reason why a choice ended
 	Done               // the last message
 	ignore             // known to hold no text
 	index              // the number of the enclosing element
+	choice             // the number of the choice that the message belongs to
+	item               // the number of the item that the message belongs to
+	piece              // the number of the part that the message belongs to
 	opaque             // dropped like Drop, and not looked into: audio
 	named              // a Token whose text is the member's name
+	turn               // if true, the texts beside it belong to the channel it names
 )
 
 // Rule says what stands at one path of a family's messages. Paths are written
 // as in `choices[#].delta.tool_calls[#].function.arguments`: [] is any element
 // of an array, [#] any element with a number of its own, * any member of an
-// object. The first [#] is the choice, the second the item. [@] and @ are any
+// object. The first [#] is the choice, the second the item, the third the part;
+// where messages hold one choice, the first is the item. [@] and @ are any
 // element or member whose place in its list is the item: alternatives, of which
 // the first ones make one text, the second ones another.
 type Rule struct {
+	When string // the kind of message it is for; empty: every kind that has no rule of its own for the path
 	Path string
 	Role Role
-	Name string // of the channel, within its choice; # stands for the item
+	Name string // of the channel, within its choice; each # stands for the next of item and part
 	Form Form
-	With string // what a dropped value is replaced by; empty means null
+	With string // Drop, End: what stands there instead, empty means null; Text: what stands there if nothing is left
+}
+
+// Table is what a family says of its messages.
+type Table struct {
+	Choices string   // the name of the list of choices in the names of channels; empty: a message holds one choice
+	Kind    string   // the member that says what kind a message is, for rules with When; empty means type
+	Done    string   // payload of a stream's last message; empty: there is none
+	Events  []string // names that events of a stream have, besides the kinds
+	Rest    Role     // of strings without a rule: Aside, or Text if the answer may be anywhere
+	Rules   []Rule
 }
 
 // Paths is the compiled table of a family. Immutable.
 type Paths struct {
-	rules []Rule
-	nodes []node
-	done  string // payload of the last message; empty: there is none
+	rules   []Rule
+	nodes   []node
+	choices string
+	kind    string
+	done    string
+	rest    Role
+	roots   map[string]int16 // by kind of message; others start at 0
+	names   map[string]bool  // of events
+	single  bool             // a message holds one choice
+	repeats bool             // texts come more than once
 }
 
 // node is one step of the table's paths.
 type node struct {
 	name  string // of the member that leads here
-	path  string // names unknown strings below: within the choice, # for the item
+	path  string // names unknown strings below: within the choice, # for item and part
 	kids  []int16
 	each  int16 // node of the elements, 0: none
 	any   int16 // node of any other member, 0: none
-	level int8  // this is an element with a number: 1 choice, 2 item
+	level int8  // this is an element with a number: 1 choice, 2 item, 3 part
 	rank  bool  // this is an alternative: its place is the item
+	turns bool  // one of the members is a turn
+	has   marks // numbers of the message that members are
 	rule  int16 // -1: none
 }
 
+// marks says which numbers a message states of itself.
+type marks struct{ choice, item, piece bool }
+
 // NewPaths compiles a family's table. A rule that is not well-formed is a
 // mistake of this package and panics.
-func NewPaths(done string, rules ...Rule) *Paths {
-	p := &Paths{rules: rules, nodes: []node{{rule: -1}}, done: done}
-	for i, r := range rules {
-		at := int16(0)
+func NewPaths(t Table) *Paths {
+	p := &Paths{
+		rules: t.Rules, nodes: []node{{rule: -1}}, choices: t.Choices, kind: t.Kind, done: t.Done, rest: t.Rest,
+		single: t.Choices == "", roots: map[string]int16{}, names: map[string]bool{},
+	}
+	if p.kind == "" {
+		p.kind = "type"
+	}
+	for _, name := range t.Events {
+		p.names[name] = true
+	}
+	for _, r := range t.Rules {
+		if _, ok := p.roots[r.When]; r.When != "" && !ok {
+			p.names[r.When] = true
+			p.roots[r.When] = int16(len(p.nodes))
+			p.nodes = append(p.nodes, node{rule: -1})
+		}
+		p.repeats = p.repeats || r.Role == Recap || r.Role == Sofar
+	}
+	p.compile(0, "")
+	for when, root := range p.roots {
+		p.compile(root, when)
+	}
+	return p
+}
+
+// compile adds the rules for one kind of message. Those for that kind come
+// first: they win over those for every kind.
+func (p *Paths) compile(root int16, when string) {
+	if when != "" {
+		p.addRules(root, when)
+	}
+	p.addRules(root, "")
+}
+
+func (p *Paths) addRules(root int16, when string) {
+	for i, r := range p.rules {
+		if r.When != when {
+			continue
+		}
+		at := root
 		level := int8(0)
-		for _, step := range strings.Split(strings.ReplaceAll(r.Path, "[", ".["), ".") {
+		if p.single {
+			level = 1
+		}
+		for _, step := range steps(r.Path) {
 			if step == "[#]" {
 				level++
 			}
 			at = p.step(at, step, level)
 		}
-		if p.nodes[at].rule >= 0 {
-			panic("wire: internal error: two rules for " + r.Path)
+		n := &p.nodes[at]
+		if n.rule >= 0 {
+			if p.rules[n.rule].When == when {
+				panic("wire: internal error: two rules for " + when + " " + r.Path)
+			}
+			continue
 		}
-		p.nodes[at].rule = int16(i)
+		n.rule = int16(i)
+		switch r.Role {
+		case turn:
+			p.parent(root, r.Path).turns = true
+		case choice:
+			p.nodes[root].has.choice = true
+		case item:
+			p.nodes[root].has.item = true
+		case piece:
+			p.nodes[root].has.piece = true
+		}
 	}
-	return p
+}
+
+// steps are the steps of a path.
+func steps(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimPrefix(strings.ReplaceAll(path, "[", ".["), "."), ".")
+}
+
+// parent is the node of the object that holds the member a path leads to.
+func (p *Paths) parent(root int16, path string) *node {
+	all := steps(path)
+	at := root
+	for _, step := range all[:len(all)-1] {
+		at = p.step(at, step, 0) // every step is there
+	}
+	return &p.nodes[at]
 }
 
 // step returns the node that a step leads to and makes it if there is none.
@@ -92,7 +193,7 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 		if level == 1 {
 			next.path = ""
 		} else {
-			next.path += ".#"
+			next.path = join(next.path, "#")
 		}
 	case "*", "@":
 		link = &n.any
@@ -140,6 +241,17 @@ func (p *Paths) element(at int16) int16 {
 	}
 	return -1
 }
+
+// Choices is what the list of choices is called in the names of channels, or
+// empty if an answer is one choice.
+func (p *Paths) Choices() string { return p.choices }
+
+// Repeats reports whether texts come more than once: their channels have to
+// be remembered from their beginning.
+func (p *Paths) Repeats() bool { return p.repeats }
+
+// event reports whether a stream's event may have that name.
+func (p *Paths) event(name []byte) bool { return p.names[string(name)] }
 
 func join(path, name string) string {
 	if path == "" {

@@ -74,7 +74,7 @@ func TestRequest(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := tt.family.Request([]byte(tt.body))
+			got, err := tt.family.Request("", []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestRequestRefused(t *testing.T) {
 		strings.Repeat(`{"a":`, 20000),
 	} {
 		for _, f := range []Family{Chat{}, Completions{}} {
-			if _, err := f.Request([]byte(body)); !errors.Is(err, ErrRequest) {
+			if _, err := f.Request("", []byte(body)); !errors.Is(err, ErrRequest) {
 				t.Errorf("%s: %.40q: error = %v", f.Name(), body, err)
 			}
 		}
@@ -127,15 +127,25 @@ func TestFiltered(t *testing.T) {
 	want := `data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
 		`data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
 		"data: [DONE]\n\n"
-	if got := string(Chat{}.AppendFiltered(nil, NewFramer(SSE), []byte(last), []int32{0, 1})); got != want {
+	if got := ending(Chat{}, last, 0, 1); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = `data: {"choices":[{"index":2,"text":"","logprobs":null,"finish_reason":"content_filter"}]}` + "\n\ndata: [DONE]\n\n"
-	if got := string(Completions{}.AppendFiltered(nil, NewFramer(SSE), []byte(`{}`), []int32{2})); got != want {
+	if got := ending(Completions{}, `{}`, 2); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = `{"error":{"message":"withheld: the answer would repeat training data","type":"invalid_request_error","param":null,"code":"content_filter"}}`
-	if got := string(Chat{}.AppendFailure(nil, Failure{"withheld: the answer would repeat training data", "content_filter"})); got != want {
+	if got := string(Chat{}.AppendFailure(nil, Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// ending is how a stream of the family ends whose last message is given.
+func ending(f Family, last string, open ...int32) string {
+	e := f.NewEnding()
+	e.Sent([]byte(last))
+	w := Writer{Framer: NewFramer(SSE, f.Paths()), Begun: HasBegun}
+	e.Write(&w, open)
+	w.Close()
+	return string(w.Out)
 }

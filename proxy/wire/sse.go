@@ -10,6 +10,7 @@ import "bytes"
 type sseFramer struct {
 	state sseState
 	line  sseEnd // how the line before ended
+	paths *Paths // knows the names of events
 	join  []byte // payload of an event with several data lines
 	notes []Note
 }
@@ -133,8 +134,8 @@ func (f *sseFramer) Parse(raw []byte) Message {
 			}
 			f.join = append(append(f.join, '\n'), value...)
 			m.Payload, m.At, lines = f.join, -1, 2
-		case field != sseBlankLine && !usual(field, value):
-			f.notes = append(f.notes, Note{Name: field.channel(), Lo: at, Hi: at + len(value)})
+		case field != sseBlankLine && !f.usual(field, value):
+			f.notes = append(f.notes, Note{Name: field.channel(), Role: Aside, Lo: at, Hi: at + len(value)})
 		}
 		m.Foreign = m.Foreign || field == sseForeign
 		i = len(raw) - len(rest)
@@ -197,7 +198,7 @@ func sseValue(line []byte) (value []byte, field sseField) {
 
 // usual reports whether the value of a line is one that servers send and that
 // says nothing.
-func usual(field sseField, value []byte) bool {
+func (f *sseFramer) usual(field sseField, value []byte) bool {
 	switch field {
 	case sseComment:
 		switch string(value) {
@@ -205,7 +206,7 @@ func usual(field sseField, value []byte) bool {
 			return true
 		}
 	case sseEvent:
-		return len(value) == 0 || string(value) == "message" || string(value) == "error"
+		return len(value) == 0 || string(value) == "message" || string(value) == "error" || f.paths.event(value)
 	case sseID, sseRetry:
 		return len(value) == 0
 	}
@@ -213,7 +214,10 @@ func usual(field sseField, value []byte) bool {
 }
 
 // AppendMessage implements [Framer].
-func (f *sseFramer) AppendMessage(dst, payload []byte) []byte {
+func (f *sseFramer) AppendMessage(dst []byte, event string, payload []byte, _ Begun) []byte {
+	if event != "" {
+		dst = append(append(append(dst, "event: "...), event...), '\n')
+	}
 	for {
 		line := payload
 		end := bytes.IndexByte(payload, '\n')
@@ -227,6 +231,9 @@ func (f *sseFramer) AppendMessage(dst, payload []byte) []byte {
 	}
 }
 
+// AppendClose implements [Framer].
+func (*sseFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
+
 // Rewrite implements [Framer].
 func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
 	written := false
@@ -234,7 +241,7 @@ func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
 		line, next := cutLine(raw)
 		switch _, field := sseValue(line); {
 		case field == sseData && !written:
-			dst = f.AppendMessage(dst, payload)
+			dst = f.AppendMessage(dst, "", payload, HasBegun)
 			dst = dst[:len(dst)-1] // the blank line follows in raw
 			written = true
 		case field != sseData:

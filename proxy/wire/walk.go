@@ -60,8 +60,8 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	}
 	end := int(l.dec.InputOffset())
 	return l.add(Field{
-		Role: Token, Choice: f.choice, Item: -1, Rule: int32(n.rule),
-		Name: l.paths.rules[n.rule].Name, Lo: end - len(lit), Hi: end, rank: next.rank,
+		Role: Token, Choice: f.choice, Item: -1, Part: -1, Rule: int32(n.rule),
+		Name: l.paths.rules[n.rule].Name, Lo: end - len(lit), Hi: end, rank: next.rank, turn: -1,
 	})
 }
 
@@ -72,8 +72,8 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	}
 	end := int(l.dec.InputOffset())
 	return l.add(Field{
-		Role: Aside, Apart: Separate, Choice: f.choice, Item: -1, Rule: -1,
-		Name: "keys", Lo: end - len(lit), Hi: end,
+		Role: Aside, Apart: Separate, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
+		Name: "keys", Lo: end - len(lit), Hi: end, turn: -1,
 	})
 }
 
@@ -171,15 +171,18 @@ func (l *Locator) numbered(pos int32, next *frame) error {
 	if len(l.elements) == maxElements {
 		return tooMany("numbered elements")
 	}
-	at := int32(len(l.elements))
-	l.elements = append(l.elements, element{number: pos})
-	if level == 2 {
+	at := l.newNumber(pos)
+	switch level {
+	case 3:
+		next.part = at
+		return nil
+	case 2:
 		next.item = at
 		return nil
 	}
-	next.choice, next.item = at, -1
+	next.choice, next.item, next.part = at, -1, -1
 	here := int(l.dec.InputOffset())
-	return l.add(Field{Role: Begin, Choice: at, Item: -1, Rule: -1, Lo: here, Hi: here})
+	return l.add(Field{Role: Begin, Choice: at, Item: -1, Part: -1, Rule: -1, turn: -1, Lo: here, Hi: here})
 }
 
 // enter sets path to the name of f, to which a step is to be added.
@@ -213,6 +216,9 @@ func (l *Locator) value(at frame) error {
 		}
 		return l.text(at, rule, role, lit)
 	}
+	if role == turn && kind == 't' {
+		l.turns[at.turn] = rule
+	}
 	if _, err := l.dec.ReadToken(); err != nil {
 		return broken(err)
 	}
@@ -238,8 +244,9 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 			form = Document
 		}
 		return l.add(Field{
-			Role: role, Form: form, Choice: at.choice, Item: at.item, Rule: rule,
-			Name: l.paths.rules[rule].Name, Lo: hi - len(lit), Hi: hi, rank: at.rank,
+			Role: role, Form: form, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
+			Name: l.paths.rules[rule].Name, Path: l.paths.nodes[at.node].path,
+			Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
 		})
 	}
 	if len(l.frames) == maxDepth {
@@ -255,14 +262,21 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 			return err
 		}
 	}
+	if at.node >= 0 && l.paths.nodes[at.node].turns {
+		at.turn = int32(len(l.turns))
+		l.turns = append(l.turns, -1)
+	}
 	at.kind, at.name = kind, int32(len(l.path))
 	l.frames = append(l.frames, at)
 	return nil
 }
 
-// number reads a number: of interest only where it numbers an element.
+// number reads a number: of interest only where it numbers an element or the
+// message.
 func (l *Locator) number(lit []byte, role Role) error {
-	if role != index {
+	switch role {
+	case index, choice, item, piece:
+	default:
 		return nil
 	}
 	n, err := strconv.ParseInt(string(lit), 10, 32)
@@ -271,7 +285,10 @@ func (l *Locator) number(lit []byte, role Role) error {
 	}
 	f := &l.frames[len(l.frames)-1]
 	at := f.choice
-	if l.paths.nodes[f.node].level == 2 {
+	switch level := l.paths.nodes[f.node].level; {
+	case role == piece, role == index && level == 3:
+		at = f.part
+	case role == item, role == index && level == 2:
 		at = f.item
 	}
 	if at >= 0 {
@@ -286,15 +303,18 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		return nil
 	}
 	hi := int(l.dec.InputOffset())
-	f := Field{Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Rule: rule, Lo: hi - len(lit), Hi: hi, rank: at.rank}
+	f := Field{
+		Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
+		Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
+	}
 	switch {
-	case role == index:
+	case role >= index && role <= piece:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
 	case role == ignore && identifier(lit[1:len(lit)-1]):
 		return nil
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
-	case rule >= 0 && role != ignore && role != named && role != Drop && l.paths.rules[rule].Form != Bytes:
+	case rule >= 0 && (role < Drop || role == End) && l.paths.rules[rule].Form != Bytes:
 		r := &l.paths.rules[rule]
 		f.Name, f.Form, f.With = r.Name, r.Form, r.With
 		f.Path = l.paths.nodes[at.node].path
@@ -307,7 +327,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			return err
 		}
 	}
-	f.Role, f.Rule, f.Form, f.With = Aside, -1, Plain, ""
+	f.Role, f.Rule, f.Form, f.With = l.paths.rest, -1, Plain, ""
 	if at.node >= 0 {
 		f.Name = l.paths.nodes[at.node].path
 		return l.add(f)
@@ -325,7 +345,7 @@ func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
 	if with == "" {
 		with = "null"
 	}
-	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Rule: rule, With: with, Lo: lo, Hi: hi})
+	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule, With: with, Lo: lo, Hi: hi, turn: -1})
 }
 
 // add adds a field.

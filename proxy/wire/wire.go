@@ -34,6 +34,7 @@ type Request struct {
 type Failure struct {
 	Message string // lower case, says what to do
 	Code    string // "content_filter", "unscannable_content", …
+	Status  int    // of the HTTP answer it is the body of; 0 means 400
 }
 
 // Family is the codec of one API: a table of places and the few things a table
@@ -41,26 +42,48 @@ type Failure struct {
 type Family interface {
 	// Name is the name of the API in configuration and alerts.
 	Name() string
-	// Request reads a request body. Errors match [ErrRequest].
-	Request(body []byte) (Request, error)
+	// Request reads a request. path is that of its URL, as it was sent: some
+	// APIs name the model there and ask there for a stream. Errors match
+	// [ErrRequest].
+	Request(path string, body []byte) (Request, error)
+	// Framing tells how an answer to r is cut into messages, from its
+	// Content-Type without parameters, in lower case. [ByContentType] fits
+	// most families.
+	Framing(contentType string, r Request) Framing
 	// Paths is where text stands in the family's answers.
 	Paths() *Paths
-	// AppendFailure appends a JSON error body. In a stream the framing wraps
-	// it into a message.
+	// AppendFailure appends a JSON error body.
 	AppendFailure(dst []byte, f Failure) []byte
-	// AppendFiltered appends the messages that end a stream whose open choices
-	// were filtered. last is the payload of the last message that left; its
-	// envelope is used again.
-	AppendFiltered(dst []byte, fr Framer, last []byte, open []int32) []byte
+	// Fail writes the message that ends a stream with an error.
+	Fail(w *Writer, f Failure)
+	// NewEnding returns what ends a stream that was filtered. It belongs to
+	// one answer.
+	NewEnding() Ending
 }
+
+// Ending follows the messages of one stream to the caller, so that it can end
+// the stream as the API ends one that was filtered. Not safe for concurrent
+// use.
+type Ending interface {
+	// Sent takes note of a message that has left, as it left. payload is valid
+	// until Sent returns.
+	Sent(payload []byte)
+	// Write writes the messages that close what is open, and the stream. open
+	// lists the choices that have begun and not ended, ascending.
+	Write(w *Writer, open []int32)
+}
+
+// families are all codecs, by name.
+var families = func() map[string]Family {
+	m := map[string]Family{}
+	for _, f := range []Family{Chat{}, Completions{}} {
+		m[f.Name()] = f
+	}
+	return m
+}()
 
 // ByName returns the family with the given name.
 func ByName(name string) (Family, bool) {
-	switch name {
-	case Chat{}.Name():
-		return Chat{}, true
-	case Completions{}.Name():
-		return Completions{}, true
-	}
-	return nil, false
+	f, ok := families[name]
+	return f, ok
 }

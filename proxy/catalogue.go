@@ -1,0 +1,40 @@
+package proxy
+
+// catalogue lists the paths of every API family that answers with generated
+// text. A path is matched whole; {name} stands for any one segment. A family is
+// one row more here and one codec in package wire.
+var catalogue = []struct {
+	api     string
+	methods string // separated by spaces
+	paths   []string
+}{
+	{"openai.chat", "POST", []string{
+		"/v1/chat/completions",
+		"/chat/completions",
+		"/openai/v1/chat/completions",
+		"/openai/deployments/{deployment}/chat/completions",
+		"/v1beta/openai/chat/completions",
+	}},
+	{"openai.completions", "POST", []string{
+		"/v1/completions",
+		"/openai/v1/completions",
+		"/openai/deployments/{deployment}/completions",
+	}},
+}
+
+// passTable lists what holds no generated text and is forwarded as it is.
+var passTable = []struct {
+	methods string
+	paths   []string
+}{
+	{"GET HEAD", []string{
+		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
+		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
+		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
+	}},
+	{"POST", []string{
+		"/v1/embeddings", "/embeddings", "/openai/v1/embeddings", "/openai/deployments/{deployment}/embeddings",
+		"/api/embed", "/api/embeddings", "/tokenize", "/v1/tokenize", "/v1/messages/count_tokens",
+		"/v1/responses/input_tokens",
+	}},
+}

@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"hash/maphash"
+	"strconv"
+	"strings"
+
+	"noecho/proxy/detect"
+	"noecho/proxy/wire"
+)
+
+// choice is one of the answers that a response holds side by side.
+type choice struct {
+	number   int32  // -1: what belongs to none
+	list     string // what holds it, in the names of channels; empty: it is the only one
+	state    choiceState
+	withheld bool   // something of it did not leave: its logprobs and ids go
+	reported bool   // something of it was reported
+	spoke    uint64 // message in which it carried text of the answer
+	ended    uint64 // message in which its end was announced
+}
+
+// choiceState is what the caller has seen of a choice.
+type choiceState uint8
+
+const (
+	choiceUnseen choiceState = iota
+	choiceOpen
+	choiceClosed
+)
+
+// channel is one text stream of an answer.
+type channel struct {
+	choice   *choice
+	item     int32
+	part     int32
+	name     string
+	role     wire.Role // Text, Aside or Token
+	det      *detect.Detector
+	length   int64           // bytes of text read
+	frontier int64           // bytes of text decided
+	cuts     []wire.Cut      // decided, not yet past, must not leave
+	last     *detect.Finding // of the last cut
+	spans    uint64          // cut so far
+	cutter   wire.Cutter
+	before   wire.Cutter     // cutter before the piece that ends at past
+	fresh    wire.Cutter     // cutter before the first piece
+	past     int64           // end of the text that went through cutter
+	fed      uint64          // message that carried text last
+	rule     int32           // rule of the place that carried it first
+	start    int64           // where that message's text begins
+	lo, hi   int             // the same in book.text
+	names    []alias         // places that have held the text
+	apart    []int32         // rules whose places hold a text of their own
+	keeps    bool            // cuts are kept: the text may come once more
+	sum      maphash.Hash    // of the text read, if the text may come once more
+	ended    uint64          // message that held all of the text once more
+	ref      int             // token: its place in the message
+	secret   *detect.Finding // token: the first finding
+}
+
+// place is where a channel stands within its choice.
+type place struct {
+	item, part int32
+	name       string
+}
+
+// cut notes a piece that must not leave.
+func (ch *channel) cut(s *detect.Segment) {
+	if s.Finding != ch.last {
+		ch.last = s.Finding
+		ch.spans++
+	}
+	if n := len(ch.cuts) - 1; n >= 0 && ch.cuts[n].Hi == s.Span.Lo && ch.cuts[n].Seq == ch.spans {
+		ch.cuts[n].Hi = s.Span.Hi
+		return
+	}
+	ch.cuts = append(ch.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: ch.spans})
+}
+
+// label is the channel's name in an alert.
+func (ch *channel) label() string {
+	name := strings.Replace(ch.name, "#", strconv.Itoa(int(ch.item)), 1)
+	name = strings.Replace(name, "#", strconv.Itoa(int(ch.part)), 1)
+	if ch.choice.number < 0 || ch.choice.list == "" {
+		return name
+	}
+	return ch.choice.list + "." + strconv.Itoa(int(ch.choice.number)) + "." + name
+}
