@@ -9,17 +9,24 @@ import (
 // newRootCommand assembles the command tree: the one visible place where every
 // subcommand is listed.
 func newRootCommand(a *app) *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
-		Use:           "noecho",
-		Short:         "Stop a model from repeating its training data",
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "noecho",
+		Short: "Stop a model from repeating its training data",
+		Args:  knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return readBuildInfo().print(a.stdout)
+			}
+			return cmd.Help()
+		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{
 			DisableDefaultCmd: true,
 		},
 	}
+	root.Flags().BoolVar(&showVersion, "version", false, "print what noecho version prints")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &exitError{Code: exitUsage, Err: err}
 	})

@@ -46,7 +46,8 @@ is not there yet. Rotated files from before the start are not read.
 
 Nothing is passed over in silence: a line that is no alert, or a number missing
 from the sequence, is reported on the standard error; a gap record, which says
-that events were lost, is shown whatever the filters say.`,
+that events were lost, is shown whatever the filters say. Without -f, a file with
+lines of which none is an alert ends with exit code 1.`,
 		Example: `  noecho tail -f alerts.jsonl
   noecho tail -f --since 0s --severity high
   noecho tail --since 24h --action blocked --action redacted --json alerts.jsonl | jq -r .request_id
@@ -221,7 +222,10 @@ func tailStream(ctx context.Context, r io.Reader, p *tailPrinter) error {
 			}
 			switch {
 			case errors.Is(c.err, io.EOF):
-				return lines.end()
+				if err := lines.end(); err != nil {
+					return err
+				}
+				return p.anyAlerts()
 			case c.err != nil:
 				return c.err
 			}

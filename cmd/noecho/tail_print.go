@@ -58,6 +58,7 @@ type tailPrinter struct {
 	colours  palette
 	json     bool
 	number   int               // lines read
+	alerts   int               // of them
 	garbled  int               // lines that were no alert
 	missing  uint64            // numbers missing from the sequences
 	seen     map[string]uint64 // the newest seq of each boot
@@ -76,11 +77,12 @@ func (p *tailPrinter) line(line []byte) error {
 		return nil
 	}
 	var ev alert.Event
-	if err := json.Unmarshal(line, &ev); err != nil || ev.Type == "" {
+	if err := json.Unmarshal(line, &ev); err != nil || ev.V < 1 || ev.Type == "" {
 		p.garbled++
 		p.note("%s:%d: not an alert: %s", p.name, p.number, excerpt(line))
 		return nil
 	}
+	p.alerts++
 	p.follow(&ev)
 	if !p.filter.shows(&ev) {
 		return nil
@@ -121,6 +123,20 @@ func (p *tailPrinter) summary() error {
 		p.note("%s: %d events are missing", p.name, p.missing)
 	}
 	return nil
+}
+
+// anyAlerts wants an alert in what was read to its end: a file of something
+// else must not look like one in which nothing happened.
+func (p *tailPrinter) anyAlerts() error {
+	switch {
+	case p.alerts > 0:
+		return nil
+	case p.garbled > 0:
+		return fmt.Errorf("it holds no alerts, only %s of something else; name the file that noecho serve writes with --alerts", count(uint64(p.garbled), "line"))
+	default:
+		p.note("%s: it holds no alerts yet", p.name)
+		return nil
+	}
 }
 
 // render returns an alert as one line for people.
