@@ -353,3 +353,22 @@ func TestInterruptedBuildLeavesNothing(t *testing.T) {
 		t.Errorf("the old file is %q, %v", b, err)
 	}
 }
+
+// TestBuildFullFilters gives a capacity that the corpus exceeds so far that every
+// bit of the filters is set: such an index would find everything.
+func TestBuildFullFilters(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := writeInput(t, filepath.Join(dir, "a.txt"), prose(1, 30_000))
+	for _, capacity := range []uint64{1, 5, 100, 1000} {
+		out := filepath.Join(dir, "x.nidx")
+		_, err := Build(context.Background(), BuildOptions{Out: out, Inputs: []string{path}, Capacity: capacity})
+		want := fmt.Sprintf("more than the capacity of %d: build again with ", capacity)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("capacity %d: %v", capacity, err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Fatalf("capacity %d: an index was written", capacity)
+		}
+	}
+}

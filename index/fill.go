@@ -99,7 +99,11 @@ func (p *plan) checkFill() error {
 	s := p.sections[planConfirm]
 	// Two per cent and four standard deviations of what the fill tells.
 	most := float64(s.capacity)*1.02 + 4*math.Sqrt(float64(s.capacity)) + 8
-	if got := s.distinct(); float64(got) > most {
+	got := s.distinct()
+	if s.full() {
+		return fmt.Errorf("the inputs have %d distinct windows or far more, more than the capacity of %d: build again with a capacity of their number of words, or without one", got, s.capacity)
+	}
+	if float64(got) > most {
 		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.capacity, headroom(got))
 	}
 	return nil

@@ -80,14 +80,21 @@ func newInfo(h *header) Info {
 }
 
 // distinct estimates how many distinct grams were added to a filter from the
-// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low.
+// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low. Of a
+// filter without a zero it is the fewest that are likely to fill it: m·ln(m)/k.
 func (s section) distinct() uint64 {
 	m := float64(8 * s.length)
-	if s.k == 0 || s.ones >= 8*s.length {
+	switch {
+	case s.k == 0:
 		return s.capacity
+	case s.full():
+		return uint64(math.Round(m * math.Log(m) / float64(s.k)))
 	}
 	return uint64(math.Round(-m * math.Log1p(-float64(s.ones)/m) / float64(s.k)))
 }
+
+// full reports whether every bit is set.
+func (s section) full() bool { return s.ones >= 8*s.length }
 
 // fpr is the false positive rate to expect. Grams fall into blocks by chance, so
 // in a blocked filter it is the mean over blocks of a Poisson number of grams.
