@@ -277,8 +277,8 @@ func (p *Parser) texts() error {
 	return p.text()
 }
 
-// text reads one value that is no array as a segment. true, false and null
-// are none.
+// text reads one value that is no array as a segment. An empty string, true,
+// false and null are none.
 func (p *Parser) text() error {
 	v, err := p.d.ReadValue()
 	if err != nil {
@@ -290,7 +290,9 @@ func (p *Parser) text() error {
 	case '"':
 		// Broken UTF-8 comes out as U+FFFD and as an error that says so.
 		p.rec.text, _ = jsontext.AppendUnquote(p.rec.text, v)
-		p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)) + 1, end - 1})
+		if len(p.rec.text) > lo {
+			p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)) + 1, end - 1})
+		}
 	case '0', '{', '[':
 		p.rec.text = append(p.rec.text, v...)
 		p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)), end})

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -138,13 +139,26 @@ func leadsInto(field string, columns []string) bool {
 // columnsError names the columns of a row, as far as there is room.
 func columnsError(path, phrase string, columns, wanted []string) error {
 	shown := make([]string, 0, maxColumns)
-	for _, c := range columns[:min(len(columns), maxColumns)] {
-		shown = append(shown, c[:min(len(c), 64)])
+	for i, c := range columns[:min(len(columns), maxColumns)] {
+		switch {
+		case c == "":
+			c = fmt.Sprintf("(column %d: no name)", i+1)
+		case !isName(c):
+			c = fmt.Sprintf("(column %d: a text of %d bytes)", i+1, len(c))
+		}
+		shown = append(shown, c)
 	}
 	if len(shown) == 0 {
 		shown = append(shown, "none")
 	}
 	return &ColumnsError{Path: path, Columns: shown, Wanted: wanted, phrase: phrase}
+}
+
+// isName reports whether what stands in the place of a column's name looks like
+// one. A table without a line of names has text there, which no error may hold.
+func isName(s string) bool {
+	const most, words = 40, 4
+	return len(s) <= most && len(strings.Fields(s)) <= words && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // checkText refuses what is not UTF-8 text by the look of its first bytes.

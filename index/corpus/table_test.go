@@ -100,6 +100,7 @@ func TestCSV(t *testing.T) {
 		{name: "forced", file: "a.data", text: "prompt,completion\np,c\n", o: Options{Format: CSV}, rows: []string{`2  ["p" "c"]`}},
 		{name: "forced rows", text: "prompt,x\np,c\n", o: Options{Format: Completion}, rows: []string{`2  ["p"]`}},
 		{name: "other columns", text: "question,answer\n", err: "which columns hold the text? name them with --field; the columns are question, answer"},
+		{name: "no line of names", text: "1,\"the first answer, which is secret\",é" + strings.Repeat("é", 30) + ",\"a\nb\",two words,\n", err: "the columns are 1, (column 2: a text of 33 bytes), (column 3: a text of 62 bytes), (column 4: a text of 3 bytes), two words, (column 6: no name)"},
 		{name: "missing field", text: "a,b\n", o: Options{Fields: []string{"c"}}, err: "there is no column c: name another --format or --field; the columns are a, b"},
 	}
 	for _, tt := range tests {
@@ -172,7 +173,7 @@ func TestArray(t *testing.T) {
 		t.Errorf("described as %q", got)
 	}
 	rows, bad := readInput(t, in, Options{})
-	if want := `[1  ["Name [three], \"{colours}\"" "" "red\n"] 2 2 ["x"] 5  ["last"]]`; fmt.Sprint(rows) != want {
+	if want := `[1  ["Name [three], \"{colours}\"" "red\n"] 2 2 ["x"] 5  ["last"]]`; fmt.Sprint(rows) != want {
 		t.Errorf("rows %s, want %s", rows, want)
 	}
 	if fmt.Sprint(bad) != "[3: not a JSON object 4: not valid JSON at byte 12 of the line]" {
