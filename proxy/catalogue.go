@@ -1,8 +1,9 @@
 package proxy
 
 // catalogue lists the paths of every API family that answers with generated
-// text. A path is matched whole; {name} stands for any one segment. A family is
-// one row more here and one codec in package wire.
+// text. A path is matched whole; {name} stands for any one segment, {name}:text for
+// one that ends in :text. A family is one row more here and one codec in package
+// wire.
 var catalogue = []struct {
 	api     string
 	methods string // separated by spaces

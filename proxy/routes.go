@@ -31,8 +31,14 @@ type routeTable struct {
 }
 
 type shapedRoute struct {
-	segments []string // "" stands for any one segment
+	segments []shapedSegment
 	route    *route
+}
+
+// shapedSegment is one segment of a pattern: text alone, or {name} and text.
+type shapedSegment struct {
+	open bool   // any name stands before text
+	text string // with open: the end of the segment, as in {model}:generateContent
 }
 
 // find returns the route of a request, or nil if none is open. path has passed
@@ -65,8 +71,12 @@ func (r *route) allows(method string) bool {
 }
 
 func (s *shapedRoute) matches(segments []string) bool {
-	return slices.EqualFunc(s.segments, segments, func(want, got string) bool {
-		return want == got || want == "" && plainSegment(got)
+	return slices.EqualFunc(s.segments, segments, func(want shapedSegment, got string) bool {
+		if !want.open {
+			return want.text == got
+		}
+		name, ok := strings.CutSuffix(got, want.text)
+		return ok && plainSegment(name)
 	})
 }
 
@@ -193,11 +203,13 @@ func (t *routeTable) add(r *route) {
 		t.exact[r.pattern] = append(t.exact[r.pattern], r)
 		return
 	}
-	segments := strings.Split(r.pattern[1:], "/")
-	for i, s := range segments {
-		if strings.HasPrefix(s, "{") {
-			segments[i] = ""
+	var segments []shapedSegment
+	for s := range strings.SplitSeq(r.pattern[1:], "/") {
+		_, end, ok := strings.Cut(s, "}")
+		if !ok {
+			end = s
 		}
+		segments = append(segments, shapedSegment{open: ok, text: end})
 	}
 	t.shaped = append(t.shaped, shapedRoute{segments, r})
 }

@@ -28,6 +28,8 @@ func TestRoutesFind(t *testing.T) {
 		config.Route{Path: "/team-a/deep/"},
 		config.Route{Path: "/v1/chat/completions", Mode: &block},
 		config.Route{Path: "/gateway/{name}/chat", API: "openai.chat"},
+		config.Route{Path: "/models/{name}:chat", API: "openai.chat"},
+		config.Route{Path: "/models/{name}:complete", API: "openai.completions"},
 		config.Route{Path: "/slots", API: passAPI})
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +60,13 @@ func TestRoutesFind(t *testing.T) {
 		{"deeper mount", custom, "POST", "/team-a/deep/v1/completions", "/team-a/deep/v1/completions openai.completions model:8000 /v1/completions"},
 		{"below a mount, unlisted", custom, "GET", "/team-a/slots", ""},
 		{"shaped", custom, "POST", "/gateway/x/chat", "/gateway/{name}/chat openai.chat model:8000 /gateway/x/chat"},
+		{"ending", custom, "POST", "/models/x@1:chat", "/models/{name}:chat openai.chat model:8000 /models/x@1:chat"},
+		{"another ending", custom, "POST", "/models/x:complete", "/models/{name}:complete openai.completions model:8000 /models/x:complete"},
+		{"two endings", custom, "POST", "/models/x:chat:complete", "/models/{name}:complete openai.completions model:8000 /models/x:chat:complete"},
+		{"ending alone", custom, "POST", "/models/:chat", ""},
+		{"no ending", custom, "POST", "/models/x", ""},
+		{"ending of another segment", custom, "POST", "/models/x:chat/y", ""},
+		{"longer than the ending", custom, "POST", "/models/x:chats", ""},
 		{"opened", custom, "GET", "/slots", "/slots pass model:8000 /slots"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

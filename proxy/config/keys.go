@@ -166,17 +166,20 @@ func (r *reader) models(n *yaml.Node, route *Route) {
 	}
 }
 
-// parseRoutePath checks a path: plain segments, {name} for any one segment.
+// parseRoutePath checks a path: plain segments, {name} for any one segment,
+// {name}text for one that ends in text.
 func parseRoutePath(s string) (string, error) {
 	if !strings.HasPrefix(s, "/") || strings.Contains(s, "//") {
 		return "", fmt.Errorf("%q must begin with / and hold no //", s)
 	}
 	for seg := range strings.SplitSeq(strings.Trim(s, "/"), "/") {
+		if name, end, ok := strings.Cut(seg, "}"); ok && strings.HasPrefix(name, "{") && len(name) > 1 {
+			seg = "x" + end // a name is called as you like
+		}
 		switch {
 		case s == "/":
 		case seg == "" || seg == "." || seg == "..":
 			return "", fmt.Errorf("%q has an empty or dotted part: write the plain path", s)
-		case strings.HasPrefix(seg, "{") && strings.HasSuffix(seg, "}") && len(seg) > 2:
 		case strings.ContainsFunc(seg, func(c rune) bool { return !pathRune(c) }):
 			return "", fmt.Errorf("%q holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -", s)
 		}

@@ -154,6 +154,7 @@ admin: {listen: "[::1]:2", token_file: t}
 index: [{path: a}, {path: b}]
 upstream: {url: "https://h:9/base/", ca_file: ca}
 routes:
+  - {path: "/x/{b}:y", api: openai.chat}
   - {path: "/a/{b}/c", api: openai.chat, upstream: "http://x", mode: observe, unscanned: pass, release: strict, min_words: 20, models: {"m*": block, "o/?": redact}}
 mask: "***"
 alerts: [{type: stdout}, {type: file, path: f, rotate: 1MiB}]
@@ -171,7 +172,10 @@ headers: {pass: [X-Team]}
 	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{1  0} {0 f 1048576}]" {
 		t.Errorf("%v %v", c.Index, c.Alerts)
 	}
-	r := c.Routes[0]
+	if r := c.Routes[0]; r.Path != "/x/{b}:y" {
+		t.Errorf("%+v", r)
+	}
+	r := c.Routes[1]
 	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != Observe || r.Unscanned != Pass || r.Release != Strict || r.MinWords != 20 {
 		t.Errorf("%+v", r)
 	}
@@ -210,6 +214,10 @@ func TestLoadProblems(t *testing.T) {
 		{"route without path", "version: 1\nroutes: [{api: pass}]\n", "x:2:10: a route needs a path"},
 		{"route twice", "version: 1\nroutes: [{path: /a}, {path: /a}]\n", `x:2:22: route "/a" stands twice`},
 		{"route path", "version: 1\nroutes: [{path: /a%2fb}]\n", `x:2:17: route path: "/a%2fb" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, no name", "version: 1\nroutes: [{path: \"/a/{}:x\"}]\n", `x:2:17: route path: "/a/{}:x" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, name within", "version: 1\nroutes: [{path: \"/a/x{b}\"}]\n", `x:2:17: route path: "/a/x{b}" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, odd ending", "version: 1\nroutes: [{path: \"/a/{b}:x%\"}]\n", `x:2:17: route path: "/a/{b}:x%" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, two names", "version: 1\nroutes: [{path: \"/a/{b}{c}\"}]\n", `x:2:17: route path: "/a/{b}{c}" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
 		{"prefix with api", "version: 1\nroutes: [{path: /a/, api: pass}]\n", `x:2:10: route "/a/" is a prefix, which opens the whole catalogue: leave api out or write the whole path`},
 		{"model pattern", "version: 1\nroutes: [{path: /a, models: {\"[\": block}}]\n", `x:2:30: model pattern "[" is not a pattern: * stands for any text, ? for one character, [ab] for one of a few`},
 		{"alert without path", "version: 1\nalerts: [{type: file}]\n", "x:2:10: an alert file needs a path"},
