@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -118,8 +119,12 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--show-text belongs to --report FILE")
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
-	case holdsSomethingElse(o.Out):
+	case holdsSomethingElse(o.Out, index.Magic):
 		return usageError("%s exists and is no index: it would be lost; choose another --out", o.Out)
+	case o.Report != "" && filepath.Clean(o.Report) == filepath.Clean(o.Out):
+		return usageError("%s cannot be both --out and --report", o.Out)
+	case o.Report != "" && holdsSomethingElse(o.Report, reportHead):
+		return usageError("%s exists and is no report: it would be lost; choose another --report", o.Report)
 	}
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
@@ -142,17 +147,23 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	return b.report(a.stdout, o.Out, res)
 }
 
-// holdsSomethingElse reports whether a file is there that is no index, such as
-// the training file that was meant to be read.
-func holdsSomethingElse(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
+// reportHead begins every report of frequent windows.
+const reportHead = `{"report":"noecho common windows",`
+
+// holdsSomethingElse reports whether a file is there that does not begin as what
+// is about to replace it, such as the training file that was meant to be read.
+func holdsSomethingElse(path, head string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
 		return false // replacing it says what is wrong
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
 	defer func() { _ = f.Close() }()
-	head := make([]byte, len(index.Magic))
-	n, _ := io.ReadFull(f, head)
-	return n > 0 && string(head[:n]) != index.Magic[:n]
+	begin := make([]byte, len(head))
+	n, _ := io.ReadFull(f, begin)
+	return n > 0 && string(begin[:n]) != head[:n]
 }
 
 // report prints the result.

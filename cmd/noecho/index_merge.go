@@ -45,6 +45,8 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 				return usageError("name the index to write with --out FILE")
 			case len(args) == 0:
 				return usageError("name the indexes to merge")
+			case holdsSomethingElse(m.options.Out, index.Magic):
+				return usageError("%s exists and is no index: it would be lost; choose another --out", m.options.Out)
 			}
 			m.options.Inputs, m.options.Builder = args, readBuildInfo().Version
 			return m.run(cmd.Context(), a)
