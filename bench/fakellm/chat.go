@@ -159,23 +159,26 @@ func (g *generation) usage() literal {
 	}{in, g.spoken, in + g.spoken})
 }
 
-// chatStream returns the messages of a streamed chat answer, without [DONE].
-func (g *generation) chatStream() iter.Seq[[]byte] {
+// chatStream returns the messages of a streamed chat answer.
+func (g *generation) chatStream() iter.Seq[event] {
 	out := answer{ID: chatID, Object: "chat.completion.chunk", Created: created, Model: g.req.Model}
 	if g.req.StreamOptions.IncludeUsage {
 		out.Usage = literal("null")
 	}
-	return func(yield func([]byte) bool) {
+	return func(yield func(event) bool) {
 		for i, p := range turns(g.choices()) {
 			out.Choices = []any{g.chatDelta(i, p)}
-			if !yield(encode(out)) {
+			if !yield(event{data: encode(out)}) {
 				return
 			}
 		}
 		if g.req.StreamOptions.IncludeUsage {
 			out.Choices, out.Usage = []any{}, g.usage()
-			yield(encode(out))
+			if !yield(event{data: encode(out)}) {
+				return
+			}
 		}
+		yield(done)
 	}
 }
 

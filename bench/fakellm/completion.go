@@ -23,14 +23,13 @@ type textProb struct {
 	Offsets []int     `json:"text_offset"` // in characters
 }
 
-// completionStream returns the messages of a streamed completion, without
-// [DONE].
-func (g *generation) completionStream() iter.Seq[[]byte] {
+// completionStream returns the messages of a streamed completion.
+func (g *generation) completionStream() iter.Seq[event] {
 	out := g.completion()
 	if g.req.StreamOptions.IncludeUsage {
 		out.Usage = literal("null")
 	}
-	return func(yield func([]byte) bool) {
+	return func(yield func(event) bool) {
 		offsets := make([]int, g.req.choices())
 		for i, p := range turns(g.choices()) {
 			c, ok := g.textPart(i, p, &offsets[i])
@@ -38,14 +37,17 @@ func (g *generation) completionStream() iter.Seq[[]byte] {
 				continue
 			}
 			out.Choices = []any{c}
-			if !yield(encode(out)) {
+			if !yield(event{data: encode(out)}) {
 				return
 			}
 		}
 		if g.req.StreamOptions.IncludeUsage {
 			out.Choices, out.Usage = []any{}, g.usage()
-			yield(encode(out))
+			if !yield(event{data: encode(out)}) {
+				return
+			}
 		}
+		yield(done)
 	}
 }
 

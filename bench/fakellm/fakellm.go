@@ -1,6 +1,6 @@
-// Package fakellm is a model server without a model: it speaks the OpenAI Chat
-// Completions and Completions protocols over a real socket and recites what it
-// was told to, cut, paced, compressed and broken as a test wishes.
+// Package fakellm is a model server without a model: it speaks the protocols of
+// the usual model APIs over a real socket and recites what it was told to, cut,
+// paced, compressed and broken as a test wishes.
 //
 // It knows the public protocol and nothing of noecho, so that a test that runs
 // through it compares two independent readings of that protocol.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -24,7 +25,8 @@ type request struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 
-	prompts []string // what each completion continues; for chat, the last message
+	prompts  []string // what each completion continues; for chat, the last message
+	generate bool     // Ollama: a completion, not a chat
 }
 
 // message is one message of a chat; the content is a string or a list of parts.
@@ -34,7 +36,7 @@ type message struct {
 }
 
 // readChat reads a chat request.
-func readChat(body []byte) (*request, error) {
+func readChat(_ *http.Request, body []byte) (*request, error) {
 	var r request
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func readChat(body []byte) (*request, error) {
 
 // readCompletion reads a completions request. A prompt of token numbers is one
 // prompt without text.
-func readCompletion(body []byte) (*request, error) {
+func readCompletion(_ *http.Request, body []byte) (*request, error) {
 	var r request
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, err

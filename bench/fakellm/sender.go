@@ -144,51 +144,47 @@ func (s *sender) wait() error {
 	}
 }
 
-// stream sends the messages as server-sent events, then [DONE].
-func (s *sender) stream(messages iter.Seq[[]byte], end *Exchange) error {
+// stream sends the messages of a stream.
+func (s *sender) stream(f framing, messages iter.Seq[event], end *Exchange) error {
 	h := s.head.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
 	s.head.WriteHeader(http.StatusOK)
 	if err := s.control.Flush(); err != nil {
 		return err
 	}
-	event := func(data []byte) error {
+	for m := range messages {
 		if err := s.wait(); err != nil {
 			return err
 		}
 		if s.script.Fault.Kind != NoFault && s.script.Fault.After == end.Messages {
-			if err := s.fault(end); err != nil {
+			if err := s.fault(f, end); err != nil {
 				return err
 			}
 		}
-		end.Messages++
-		return s.send(frame(data))
-	}
-	for m := range messages {
-		if err := event(m); err != nil {
+		if err := s.send(f.frame(m, end.Messages)); err != nil {
 			return err
 		}
+		end.Messages++
 	}
-	if err := event([]byte("[DONE]")); err != nil {
-		return err
+	if f.last != "" {
+		if err := s.send([]byte(f.last)); err != nil {
+			return err
+		}
 	}
 	return s.close()
 }
 
-func frame(data []byte) []byte {
-	return append(append([]byte("data: "), data...), "\n\n"...)
-}
-
 // fault does to a stream what the script says. It returns nil if the stream
 // goes on.
-func (s *sender) fault(end *Exchange) error {
+func (s *sender) fault(f framing, end *Exchange) error {
 	switch s.script.Fault.Kind {
 	case FaultGarbage:
 		end.Messages++
-		return s.send(frame([]byte(garbage)))
+		return s.send(f.frame(event{data: []byte(garbage)}, end.Messages-1))
 	case FaultError:
-		return errors.Join(s.send(frame(errorBody(http.StatusInternalServerError, "the model is out of order"))), s.close(), errStop)
+		broken := event{data: errorBody(http.StatusInternalServerError, "the model is out of order")}
+		return errors.Join(s.send(f.frame(broken, end.Messages)), s.close(), errStop)
 	case FaultShort:
 		return errors.Join(s.close(), errStop)
 	case FaultSilent:

@@ -32,12 +32,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("read script: %w", err)
 	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux()}
-	s.mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
-		s.generate(w, r, protocol{readChat, (*generation).chatStream, (*generation).chatBody})
-	})
-	s.mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) {
-		s.generate(w, r, protocol{readCompletion, (*generation).completionStream, (*generation).completionBody})
-	})
+	for path, p := range protocols() {
+		s.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.generate(w, r, p) })
+	}
 	s.mux.HandleFunc("GET /v1/models", s.models)
 	s.mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -133,9 +130,10 @@ func errorBody(status int, message string) []byte {
 
 // protocol is how one API reads requests and writes answers.
 type protocol struct {
-	read   func(body []byte) (*request, error)
-	stream func(*generation) iter.Seq[[]byte]
-	body   func(*generation) []byte
+	read    func(r *http.Request, body []byte) (*request, error)
+	framing func(r *http.Request) framing // of a stream
+	stream  func(*generation) iter.Seq[event]
+	body    func(*generation) []byte
 }
 
 // generate answers one request. A fault that breaks the connection panics with
@@ -146,7 +144,7 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, p protocol) {
 		fail(w, http.StatusBadRequest, "read request: "+err.Error())
 		return
 	}
-	req, err := p.read(body)
+	req, err := p.read(r, body)
 	if err != nil {
 		fail(w, http.StatusBadRequest, "read request: "+err.Error())
 		return
@@ -171,7 +169,7 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, p protocol) {
 	out := newSender(w, r, &script)
 	g := &generation{req: req, script: script}
 	if req.Stream {
-		err = out.stream(p.stream(g), &end)
+		err = out.stream(p.framing(r), p.stream(g), &end)
 	} else {
 		g.script.Giant = 0
 		err = out.whole(p.body(g), &end)

@@ -1,5 +1,6 @@
-// Command fakellm serves scripted answers over the OpenAI protocol, so that a
-// benchmark or a demonstration has a model server on a machine without one.
+// Command fakellm serves scripted answers over the protocols of the usual model
+// APIs, so that a benchmark or a demonstration has a model server on a machine
+// without one.
 package main
 
 import (

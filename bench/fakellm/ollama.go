@@ -1,0 +1,85 @@
+package fakellm
+
+import "iter"
+
+// ollamaStop says in Ollama's words why an answer ended.
+func ollamaStop(finish string) string {
+	if finish == "length" {
+		return "length"
+	}
+	return "stop"
+}
+
+// ollamaLine is one line of an answer: of a chat or of a generation.
+func (g *generation) ollamaLine(content, thinking, calls string, rest string) []byte {
+	const head = `{"model":%s,"created_at":"2023-11-14T22:13:20.123456Z",`
+	if g.req.generate {
+		line := jsonf(head+`"response":%s`, g.quote(g.req.Model), g.quote(content))
+		if thinking != "" {
+			line = append(line, jsonf(`,"thinking":%s`, g.quote(thinking))...)
+		}
+		return append(append(line, rest...), '}')
+	}
+	line := jsonf(head+`"message":{"role":"assistant","content":%s`, g.quote(g.req.Model), g.quote(content))
+	if thinking != "" {
+		line = append(line, jsonf(`,"thinking":%s`, g.quote(thinking))...)
+	}
+	if calls != "" {
+		line = append(line, `,"tool_calls":[`+calls+`]`...)
+	}
+	return append(append(append(line, '}'), rest...), '}')
+}
+
+func (g *generation) ollamaCall(i int, c ToolCall) string {
+	return string(jsonf(`{"function":{"index":%d,"name":%s,"arguments":%s}}`, i, g.quote(c.Name), g.object(c.Arguments)))
+}
+
+// ollamaEnd is what the last line adds.
+func (g *generation) ollamaEnd(finish string) string {
+	context := ""
+	if g.req.generate {
+		context = `,"context":[1,2,3]`
+	}
+	return string(jsonf(`,"done":true,"done_reason":"%s"%s,"total_duration":5,"load_duration":1,"prompt_eval_count":%d,"prompt_eval_duration":2,"eval_count":%d,"eval_duration":2`,
+		ollamaStop(finish), context, g.req.words(), g.spoken))
+}
+
+// ollamaStream returns the lines of a streamed answer. A call comes whole.
+func (g *generation) ollamaStream() iter.Seq[event] {
+	const more = `,"done":false`
+	var calls []ToolCall
+	return g.stream(func(p part, send func(string, []byte)) {
+		switch p.kind {
+		case partReasoning:
+			send("", g.ollamaLine("", p.text, "", more))
+		case partContent, partRefusal:
+			send("", g.ollamaLine(p.text, "", "", more))
+		case partCall:
+			calls = append(calls, ToolCall{Name: p.text})
+		case partArgs:
+			calls[p.tool].Arguments += p.text
+		case partFinish:
+			if g.req.generate {
+				calls = nil // a generation has none
+			}
+			for i, c := range calls {
+				send("", g.ollamaLine("", "", g.ollamaCall(i, c), more))
+			}
+			send("", g.ollamaLine("", "", "", g.ollamaEnd(p.text)))
+		case partRole:
+		}
+	})
+}
+
+// ollamaBody returns an answer in one piece.
+func (g *generation) ollamaBody() []byte {
+	s := g.whole()
+	calls := ""
+	for i, c := range s.calls {
+		if i > 0 {
+			calls += ","
+		}
+		calls += g.ollamaCall(i, c)
+	}
+	return g.ollamaLine(s.content+s.refusal, s.reasoning, calls, g.ollamaEnd(s.finish))
+}
