@@ -54,6 +54,9 @@ func openIndexes(paths []string) (*index.Joined, error) {
 			return nil, indexError(err)
 		}
 		members = append(members, ix)
+		if _, err := index.Join(members[0], ix); err != nil {
+			return nil, fmt.Errorf("%s does not fit %s: %w", p, paths[0], err)
+		}
 	}
 	return index.Join(members...)
 }
