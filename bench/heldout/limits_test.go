@@ -70,6 +70,7 @@ func TestLimits(t *testing.T) {
 		{"letters spaced out", strings.Join(strings.Split(long, ""), " "), false},
 		{"words run together", replace(" ", ""), false},
 		{"hyphens at line ends", replace("left", "le-\nft", "Tuesday", "Tues-\nday"), false},
+		{"compounds with a hyphen more", replace("Ravenscroft", "Ravens-croft", "Tuesday", "Tues-day"), false},
 		{"emphasis inside a word", replace("Ellen", "El**l**en", " at ", " a_t_ "), false},
 		{"base64", base64.StdEncoding.EncodeToString([]byte(long)), false},
 		{"leetspeak", replace("e", "3", "o", "0"), false},
