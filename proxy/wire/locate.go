@@ -261,8 +261,9 @@ func (l *Locator) newNumber(n int32) int32 {
 	return int32(len(l.elements) - 1)
 }
 
-// kindOf returns what an object says it is: the text of the member kind. It
-// looks no further than that; whether the name comes twice is found later.
+// kindOf returns what an object says it is: the text of the member kind, or the
+// name of a mark. It looks no further than that; whether the name comes twice
+// is found later.
 func (l *Locator) kindOf(payload []byte) []byte {
 	l.head = *bytes.NewBuffer(payload)
 	l.peek.Reset(&l.head, l.opts...)
@@ -274,7 +275,11 @@ func (l *Locator) kindOf(payload []byte) []byte {
 		if err != nil {
 			return nil
 		}
-		if string(name[1:len(name)-1]) == l.paths.kind {
+		l.key = AppendText(l.key[:0], name)
+		if l.paths.marks[string(l.key)] {
+			return l.key
+		}
+		if string(l.key) == l.paths.kind {
 			if v, err := l.peek.ReadValue(); err == nil && v.Kind() == '"' {
 				l.key = AppendText(l.key[:0], v)
 				return l.key

@@ -14,7 +14,7 @@ const (
 	Recap              // all of a text once more, when it is complete
 	Sofar              // all of a text as far as it has come
 	Drop               // goes when something of its choice was withheld
-	Begin              // a choice
+	Begin              // a choice; a rule for the empty path says that the message is one
 	End                // the reason why a choice ended
 	Done               // the last message
 	ignore             // known to hold no text
@@ -47,6 +47,7 @@ type Rule struct {
 type Table struct {
 	Choices string   // the name of the list of choices in the names of channels; empty: a message holds one choice
 	Kind    string   // the member that says what kind a message is, for rules with When; empty means type
+	Marks   []string // members that say it by being there: the first of them is the kind
 	Done    string   // payload of a stream's last message; empty: there is none
 	Events  []string // names that events of a stream have, besides the kinds
 	Rest    Role     // of strings without a rule: Aside, or Text if the answer may be anywhere
@@ -59,6 +60,7 @@ type Paths struct {
 	nodes   []node
 	choices string
 	kind    string
+	marks   map[string]bool
 	done    string
 	rest    Role
 	roots   map[string]int16 // by kind of message; others start at 0
@@ -72,17 +74,17 @@ type node struct {
 	name  string // of the member that leads here
 	path  string // names unknown strings below: within the choice, # for item and part
 	kids  []int16
-	each  int16 // node of the elements, 0: none
-	any   int16 // node of any other member, 0: none
-	level int8  // this is an element with a number: 1 choice, 2 item, 3 part
-	rank  bool  // this is an alternative: its place is the item
-	turns bool  // one of the members is a turn
-	has   marks // numbers of the message that members are
-	rule  int16 // -1: none
+	each  int16   // node of the elements, 0: none
+	any   int16   // node of any other member, 0: none
+	level int8    // this is an element with a number: 1 choice, 2 item, 3 part
+	rank  bool    // this is an alternative: its place is the item
+	turns bool    // one of the members is a turn
+	has   numbers // numbers of the message that members are
+	rule  int16   // -1: none
 }
 
-// marks says which numbers a message states of itself.
-type marks struct{ choice, item, piece bool }
+// numbers says which numbers a message states of itself.
+type numbers struct{ choice, item, piece bool }
 
 // NewPaths compiles a family's table. A rule that is not well-formed is a
 // mistake of this package and panics.
@@ -96,6 +98,10 @@ func NewPaths(t Table) *Paths {
 	}
 	for _, name := range t.Events {
 		p.names[name] = true
+	}
+	p.marks = map[string]bool{}
+	for _, name := range t.Marks {
+		p.marks[name] = true
 	}
 	for _, r := range t.Rules {
 		if _, ok := p.roots[r.When]; r.When != "" && !ok {
@@ -148,7 +154,7 @@ func (p *Paths) addRules(root int16, when string) {
 		switch r.Role {
 		case turn:
 			p.parent(root, r.Path).turns = true
-		case choice:
+		case choice, Begin:
 			p.nodes[root].has.choice = true
 		case item:
 			p.nodes[root].has.item = true

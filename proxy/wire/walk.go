@@ -211,6 +211,10 @@ func (l *Locator) value(at frame) error {
 		if err != nil {
 			return broken(err)
 		}
+		if kind == '0' && role == Drop {
+			hi := int(l.dec.InputOffset())
+			return l.dropped(at, rule, hi-len(lit), hi)
+		}
 		if kind == '0' {
 			return l.number(lit, role)
 		}
@@ -289,6 +293,10 @@ func (l *Locator) number(lit []byte, role Role) error {
 	case role == piece, role == index && level == 3:
 		at = f.part
 	case role == item, role == index && level == 2:
+		at = f.item
+	case role == index && level == 0 && f.part >= 0: // in an object of the element
+		at = f.part
+	case role == index && level == 0 && f.item >= 0:
 		at = f.item
 	}
 	if at >= 0 {
