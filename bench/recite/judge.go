@@ -161,24 +161,11 @@ func (j *judge) finding(out *output, q *quoted, f finding, c *count) {
 func (j *judge) source(q *quoted, f finding) string {
 	for _, w := range q.words {
 		if p, ok := q.where[w.lo]; ok && w.lo >= f.Start && w.lo < f.End {
-			return j.line(p)
+			b := &j.books[p.book]
+			return fmt.Sprintf("%s:%d", b.name, b.line(p.lo))
 		}
 	}
 	return ""
-}
-
-// line returns a place of the corpus as file and line.
-func (j *judge) line(p place) string {
-	line := 1
-	for _, l := range j.books[p.book].text {
-		if l.lo >= p.lo {
-			break
-		}
-		if l.r == '\n' {
-			line++
-		}
-	}
-	return fmt.Sprintf("%s:%d", j.books[p.book].name, line)
 }
 
 // explain looks for the readings under which the words of a finding stand in

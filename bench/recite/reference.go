@@ -6,13 +6,31 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // book is one file of the corpus.
 type book struct {
-	name string
-	text []letter
+	name  string
+	text  string
+	feeds []int // offsets of its line feeds
+}
+
+func newBook(name, text string) book {
+	b := book{name: name, text: text}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			b.feeds = append(b.feeds, i)
+		}
+	}
+	return b
+}
+
+// line returns the line of a byte, from 1.
+func (b *book) line(at int) int {
+	n, _ := slices.BinarySearch(b.feeds, at)
+	return n + 1
 }
 
 // readBooks reads the files of a folder and below; hidden ones are left out, as
@@ -33,7 +51,7 @@ func readBooks(folder string) ([]book, error) {
 			return err
 		}
 		name, err := filepath.Rel(folder, path)
-		books = append(books, book{filepath.ToSlash(name), letters(string(data))})
+		books = append(books, newBook(filepath.ToSlash(name), string(data)))
 		return err
 	})
 	if err == nil && len(books) == 0 {
@@ -59,7 +77,7 @@ type reference struct {
 func newReference(rd reading, n int, books []book) *reference {
 	r := &reference{reading: rd, n: n, ids: map[string]uint32{}, windows: map[string]place{}}
 	for b, bk := range books {
-		words := rd.words(bk.text)
+		words := rd.words(letters(bk.text))
 		for _, w := range words {
 			if _, ok := r.ids[w.text]; !ok {
 				r.ids[w.text] = uint32(len(r.ids) + 1)
