@@ -211,6 +211,25 @@ func TestScanParquet(t *testing.T) {
 	}
 }
 
+// TestScanFixture scans the outputs that bench/recite judges: the findings that
+// it was given are those of this scanner.
+func TestScanFixture(t *testing.T) {
+	t.Parallel()
+	const dir = "../../bench/recite/testdata/"
+	want, err := os.ReadFile(dir + "findings.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ix := filepath.Join(t.TempDir(), "a.nidx")
+	if code, _, stderr := runApp(t, "", "index", "build", "--format", "text", "--out", ix, dir+"corpus"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	code, stdout, stderr := runApp(t, "", "scan", "--json", "--index", ix, "--field", "text", dir+"outputs.jsonl")
+	if got := strings.ReplaceAll(stdout, dir, "testdata/"); code != exitFindings || got != string(want) {
+		t.Errorf("exit code %d, %s, found\n%swant\n%s", code, stderr, got, want)
+	}
+}
+
 // TestScanOrder scans many files at the same time: their findings and what could
 // not be scanned come in the order of the files.
 func TestScanOrder(t *testing.T) {
