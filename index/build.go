@@ -22,9 +22,9 @@ import (
 // DefaultMemory bounds the memory of a build in bytes.
 const DefaultMemory = 2 << 30
 
-// perWorker is what a worker takes besides its share of the lists: blocks of
-// text, their words and grams, short lists of bits.
-const perWorker = 8 << 20
+// perWorker is what a worker takes: blocks of text, their words and grams, short
+// lists of what is to be written.
+const perWorker = 16 << 20
 
 // BuildOptions says what to build. Out and Inputs are required.
 type BuildOptions struct {
@@ -200,8 +200,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 
 // build does the passes and writes the file.
 func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result, error) {
-	budget := b.o.Memory - int64(b.o.Workers)*perWorker
-	if budget < 4*chunkLen {
+	if b.budget() < 4*chunkLen {
 		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow %d or more",
 			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*chunkLen)
 	}
@@ -216,7 +215,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	if err != nil {
 		return nil, err
 	}
-	stripes := p.stripes(uint64(budget) / (shelfParts + 1) * shelfParts)
+	stripes := p.stripes(uint64(b.budget()) / (shelfParts + 1) * shelfParts)
 	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
 		return nil, err
 	}
@@ -245,6 +244,9 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	}
 	return &Result{Info: newInfo(h), Manifest: m, Passes: passes}, nil
 }
+
+// budget is the memory for filters and their shelves in bytes.
+func (b *builder) budget() int64 { return b.o.Memory - int64(b.o.Workers)*perWorker }
 
 // count is the first pass.
 func (b *builder) count(ctx context.Context) (capacities, *tally, error) {

@@ -60,8 +60,15 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 			t.end()
 		}
 	}()
+	size := uint64(0)
 	for _, t := range stripe {
-		if err := t.begin(p.sections[t.section]); err != nil {
+		size += t.size / 8
+	}
+	// The longer a shelf, the less often its part is fetched, up to the length of
+	// the part.
+	spare := min(1, float64(b.budget())/float64(size)-1)
+	for _, t := range stripe {
+		if err := t.begin(p.sections[t.section], uint64(float64(t.size/8)*spare)); err != nil {
 			return nil, err
 		}
 	}

@@ -84,14 +84,15 @@ func (f *spread) has(hi uint64) bool {
 	return true
 }
 
-// appendSpread appends the k locations of the gram with that Hi in a filter of
-// m bits.
-func appendSpread(dst []uint64, hi, m uint64, k int) []uint64 {
-	for j := range k {
-		loc, _ := bits.Mul64(splitMix(hi, uint64(j)), m)
-		dst = append(dst, loc)
+// spreadLocs sets dst to the first locations of the gram with that Hi in a filter
+// of m bits. Inlined into a larger loop it would run out of registers.
+//
+//go:noinline
+func spreadLocs(dst []uint64, hi, m uint64) {
+	for j := range dst {
+		hi += golden
+		dst[j], _ = bits.Mul64(mix(hi), m)
 	}
-	return dst
 }
 
 // blockedLen returns the bytes of a blocked filter for that many grams.

@@ -199,7 +199,8 @@ const flagRequired uint32 = 1
 // entries. The false positive rates are measured by TestFalsePositiveRates;
 // docs/index-format.md says what it found.
 const (
-	blockBits = 512
+	blockBits = 1 << blockLog
+	blockLog  = 9
 
 	gateBits    = 5 // bits a distinct gram; 9 % false positives
 	gateK       = 3

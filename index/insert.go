@@ -22,8 +22,8 @@ type target struct {
 	bits  *shelves[uint32] // of a filter without blocks
 }
 
-// begin allocates the target.
-func (t *target) begin(s section) (err error) {
+// begin allocates the target, and shelves of at most that many bytes.
+func (t *target) begin(s section, shelfBytes uint64) (err error) {
 	t.m, t.k = 8*s.length, int(s.k)
 	if t.mem, err = newMemory(t.size / 8); err != nil {
 		return err
@@ -32,12 +32,11 @@ func (t *target) begin(s section) (err error) {
 		t.shift++
 	}
 	parts := (t.size-1)>>t.shift + 1
-	shelf := t.size / 8 / shelfParts
 	if s.block == 0 {
-		t.bits, err = newShelves(parts, shelf, t.setBits)
+		t.bits, err = newShelves(parts, shelfBytes, t.setBits)
 	} else {
 		t.blocks = t.m / blockBits
-		t.grams, err = newShelves(parts, shelf, t.addGrams)
+		t.grams, err = newShelves(parts, shelfBytes, t.addGrams)
 	}
 	return err
 }
@@ -69,10 +68,24 @@ func (t *target) part(part uint64) []uint64 {
 	return t.mem.words[base:min(base+1<<t.shift/64, uint64(len(t.mem.words)))]
 }
 
+// touch reads every cache line of a part in order, which brings it into the cache
+// at the rate of the memory; bits that are set here and there would wait for each
+// line.
+//
+//go:noinline
+func touch(words []uint64) (sum uint64) {
+	for ; len(words) >= 8; words = words[8:] {
+		sum |= words[0]
+	}
+	return sum
+}
+
 // setBits sets bits of a part.
 func (t *target) setBits(part uint64, at []uint32) {
-	words := t.part(part)
+	words, mask := t.part(part), uint32(1<<t.shift-1)
+	touch(words)
 	for _, bit := range at {
+		bit &= mask
 		words[bit>>6] |= 1 << (bit & 63)
 	}
 }
@@ -80,17 +93,34 @@ func (t *target) setBits(part uint64, at []uint32) {
 // addGrams sets the bits of grams that lie in a part.
 func (t *target) addGrams(part uint64, grams []uint64) {
 	words := t.part(part)
-	first := t.from + part<<t.shift
+	touch(words)
+	first := (t.from + part<<t.shift) / blockBits
 	for _, lo := range grams {
 		block, _ := bits.Mul64(lo, t.blocks)
-		at := (block*blockBits - first) / 64
-		w := (*[blockBits / 64]uint64)(words[at : at+blockBits/64])
-		for j := 0; j < t.k; j += 4 {
-			s := splitMix(lo, uint64(j/4))
-			for range min(4, t.k-j) {
-				w[s>>6&7] |= 1 << (s & 63)
-				s >>= 16
-			}
+		setBlock((*[blockBits / 64]uint64)(words[(block-first)*(blockBits/64):]), lo, t.k)
+	}
+}
+
+// setBlock sets the k bits of a gram in its block. Inlined into a loop it would
+// run out of registers.
+//
+//go:noinline
+func setBlock(w *[blockBits / 64]uint64, lo uint64, k int) {
+	for {
+		lo += golden
+		s := mix(lo)
+		w[s>>6&7] |= 1 << (s & 63)
+		if k > 1 {
+			w[s>>22&7] |= 1 << (s >> 16 & 63)
+		}
+		if k > 2 {
+			w[s>>38&7] |= 1 << (s >> 32 & 63)
+		}
+		if k > 3 {
+			w[s>>54&7] |= 1 << (s >> 48 & 63)
+		}
+		if k -= 4; k <= 0 {
+			return
 		}
 	}
 }
@@ -101,48 +131,61 @@ type gramLists struct {
 	t *target
 }
 
-// add lists a gram. One outside the target is another pass's.
-func (l *gramLists) add(lo uint64) {
-	block, _ := bits.Mul64(lo, l.t.blocks)
-	d := block*blockBits - l.t.from
-	if d >= l.t.size {
-		return
-	}
-	part := d >> l.t.shift
-	n := l.used[part]
-	l.entries[part*l.size+uint64(n)] = lo
-	l.used[part] = n + 1
-	if uint64(n)+1 == l.size {
-		l.empty(part)
+// add lists grams. Those outside the target are another pass's.
+func (l *gramLists) add(grams []uint64) {
+	first, size, blocks, shift := l.t.from/blockBits, l.t.size/blockBits, l.t.blocks, l.t.shift-blockLog
+	entries, next := l.entries, &l.next
+	for _, lo := range grams {
+		block, _ := bits.Mul64(lo, blocks)
+		block -= first
+		if block >= size {
+			continue
+		}
+		part := block >> (shift & 63) % partsMax
+		n := next[part]
+		entries[n%(partsMax*listLen)] = lo
+		next[part] = n + 1
+		if (n+1)%listLen == 0 {
+			l.empty(part)
+		}
 	}
 }
 
 // bitLists are one worker's bits for a target of a filter without blocks.
 type bitLists struct {
 	*lists[uint32]
-	t *target
+	t    *target
+	locs []uint64 // of some windows
 }
 
-// add lists the bits of windows. Bits outside the target are another pass's.
+// add lists the bits of windows.
 func (l *bitLists) add(windows []ngram.Hash) {
-	from, size, shift, m, k := l.t.from, l.t.size, l.t.shift&63, l.t.m, l.t.k
-	entries, used, list := l.entries, l.used, l.size
-	for i := range windows {
-		seed := windows[i].Hi
-		for range k {
-			seed += golden
-			loc, _ := bits.Mul64(mix(seed), m)
-			d := loc - from
-			if d >= size {
-				continue
-			}
-			part := d >> shift
-			n := used[part]
-			entries[part*list+uint64(n)] = uint32(d & (1<<shift - 1))
-			used[part] = n + 1
-			if uint64(n)+1 == list {
-				l.empty(part)
-			}
+	k := l.t.k
+	for len(windows) > 0 {
+		n := min(len(windows), len(l.locs)/k)
+		for i := range windows[:n] {
+			spreadLocs(l.locs[i*k:i*k+k], windows[i].Hi, l.t.m)
+		}
+		l.put(l.locs[:n*k])
+		windows = windows[n:]
+	}
+}
+
+// put lists bits. Those outside the target are another pass's.
+func (l *bitLists) put(locs []uint64) {
+	from, size, shift := l.t.from, l.t.size, l.t.shift
+	entries, next := l.entries, &l.next
+	for _, loc := range locs {
+		loc -= from
+		if loc >= size {
+			continue
+		}
+		part := loc >> (shift & 63) % partsMax
+		n := next[part]
+		entries[n%(partsMax*listLen)] = uint32(loc) // setBits takes the low bits
+		next[part] = n + 1
+		if (n+1)%listLen == 0 {
+			l.empty(part)
 		}
 	}
 }
@@ -151,6 +194,7 @@ func (l *bitLists) add(windows []ngram.Hash) {
 type inserter struct {
 	grams   [planFilters][]gramLists // of the blocked filters
 	confirm []bitLists
+	los     []uint64 // of the windows of a run
 }
 
 // newInserter returns an inserter with empty lists.
@@ -163,7 +207,7 @@ func newInserter(stripe []*target) (*inserter, error) {
 				in.close()
 				return nil, err
 			}
-			in.confirm = append(in.confirm, bitLists{l, t})
+			in.confirm = append(in.confirm, bitLists{l, t, make([]uint64, 64*t.k)})
 			continue
 		}
 		l, err := newLists(t.grams)
@@ -179,19 +223,19 @@ func newInserter(stripe []*target) (*inserter, error) {
 // add lists the grams of a run.
 func (in *inserter) add(g *grams) error {
 	for _, l := range in.grams[planGate4] {
-		for _, lo := range g.fours {
-			l.add(lo)
-		}
+		l.add(g.fours)
 	}
 	for _, l := range in.grams[planGate2] {
-		for _, lo := range g.twos {
-			l.add(lo)
+		l.add(g.twos)
+	}
+	if len(in.grams[planWindows]) > 0 {
+		in.los = in.los[:0]
+		for i := range g.windows {
+			in.los = append(in.los, g.windows[i].Lo)
 		}
 	}
 	for _, l := range in.grams[planWindows] {
-		for _, h := range g.windows {
-			l.add(h.Lo)
-		}
+		l.add(in.los)
 	}
 	for _, l := range in.confirm {
 		l.add(g.windows)

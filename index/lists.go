@@ -19,13 +19,12 @@ import (
 // lists do not fit the cache. Two levels took 10 to 12 ns a bit where one took
 // 17 to 22, measured side by side on a busy machine.
 
-// Sizes of the lists in bytes.
 const (
 	partBytes  = 512 << 10 // a part; larger if there would be more than partsMax
-	partsMax   = 512
-	listBytes  = 1 << 20  // all lists of a worker for one target
-	listMax    = 16 << 10 // one of them
-	shelfParts = 2        // a shelf takes up to its part's size over this
+	partsMax   = 512       // a power of two
+	listLen    = 512       // entries in a list, a power of two
+	shelfMin   = 16 << 10  // bytes of a shelf
+	shelfParts = 2         // all shelves take the size of the filters over this, or more
 )
 
 // entry is what is listed: a bit's offset in its part, or the Lo of a gram.
@@ -41,20 +40,21 @@ type shelves[E entry] struct {
 	write   func(part uint64, entries []E)
 }
 
-// lists are the short lists of one worker. Not safe for concurrent use.
+// lists are the short lists of one worker. Not safe for concurrent use. They
+// are arrays, so that the loops that fill them need few registers.
 type lists[E entry] struct {
 	to      *shelves[E]
 	mem     memory
-	entries []E
-	used    []uint32 // by part
-	size    uint64   // entries in a list
+	entries *[partsMax * listLen]E // listLen for each part
+	first   [partsMax]uint32       // by part: its first entry
+	next    [partsMax]uint32       // by part: where its next entry goes
 }
 
 // newShelves returns empty shelves of about so many bytes in all.
 func newShelves[E entry](parts, bytes uint64, write func(uint64, []E)) (*shelves[E], error) {
 	var e E
 	each := uint64(unsafe.Sizeof(e))
-	size := max(listMax, bytes/parts) / each &^ 7
+	size := max(shelfMin, bytes/parts) / each &^ 7
 	mem, entries, err := newEntries[E](parts * size)
 	if err != nil {
 		return nil, err
@@ -64,24 +64,29 @@ func newShelves[E entry](parts, bytes uint64, write func(uint64, []E)) (*shelves
 
 // newLists returns empty lists that are emptied into s.
 func newLists[E entry](s *shelves[E]) (*lists[E], error) {
-	var e E
-	each := uint64(unsafe.Sizeof(e))
-	parts := uint64(len(s.locks))
-	// An odd number of cache lines: the ends of all lists, which grow alike,
-	// would otherwise fall into the same few sets of the cache.
-	size := (min(listMax, listBytes/parts)&^127 - 64) / each
-	mem, entries, err := newEntries[E](parts * size)
+	mem, entries, err := newEntries[E](partsMax * listLen)
 	if err != nil {
 		return nil, err
 	}
-	return &lists[E]{to: s, mem: mem, entries: entries, used: make([]uint32, parts), size: size}, nil
+	l := &lists[E]{to: s, mem: mem, entries: (*[partsMax * listLen]E)(entries)}
+	// The lists grow alike. If all began at their beginning, their ends would
+	// fall into the same few sets of the cache, so each begins a line later.
+	var e E
+	line := 64 / uint32(unsafe.Sizeof(e))
+	for part := range uint32(partsMax) {
+		l.first[part] = part*listLen + part*line%listLen
+		l.next[part] = l.first[part]
+	}
+	return l, nil
 }
 
 // newEntries returns memory for n entries, a multiple of 8. It is read and
-// written all over the place, so it wants huge pages.
+// written all over the place, so it is made large enough for huge pages.
 func newEntries[E entry](n uint64) (memory, []E, error) {
+	const huge = 2 << 20
 	var e E
-	mem, err := newMemory(n * uint64(unsafe.Sizeof(e)))
+	size := n * uint64(unsafe.Sizeof(e))
+	mem, err := newMemory((size + huge - 1) / huge * huge)
 	if err != nil {
 		return memory{}, nil, err
 	}
@@ -90,14 +95,14 @@ func newEntries[E entry](n uint64) (memory, []E, error) {
 
 // empty moves the list of a part to its shelf.
 func (l *lists[E]) empty(part uint64) {
-	from := part * l.size
-	l.to.take(part, l.entries[from:from+uint64(l.used[part])])
-	l.used[part] = 0
+	l.to.take(part, l.entries[l.first[part]:l.next[part]])
+	l.first[part] = uint32(part) * listLen
+	l.next[part] = l.first[part]
 }
 
 // flush moves every list to its shelf.
 func (l *lists[E]) flush() {
-	for part := range l.used {
+	for part := range l.to.locks {
 		l.empty(uint64(part))
 	}
 }
