@@ -64,8 +64,8 @@ const (
 )
 
 // plainTarget accepts the origin form only: a path of visible ASCII without
-// empty or dotted segments, escaped separators, parameters or backslashes, and
-// perhaps a query.
+// empty or dotted segments, parameters or backslashes, and perhaps a query. The
+// few escapes that a path may hold, see [unescape], change nothing of that.
 func plainTarget(target []byte) bool {
 	if len(target) == 0 || target[0] != '/' {
 		return false
@@ -75,8 +75,9 @@ func plainTarget(target []byte) bool {
 			return false
 		}
 	}
-	path, _, _ := strings.Cut(string(target), "?")
-	if strings.ContainsAny(path, `%;\`) || strings.Contains(path, "//") {
+	raw, _, _ := strings.Cut(string(target), "?")
+	path, ok := unescape(raw)
+	if !ok || strings.ContainsAny(path, `;\`) || strings.Contains(path, "//") {
 		return false
 	}
 	for seg := range strings.SplitSeq(path[1:], "/") {

@@ -42,7 +42,8 @@ type shapedSegment struct {
 }
 
 // find returns the route of a request, or nil if none is open. path has passed
-// the guard and is matched byte for byte.
+// the guard and is matched byte for byte; only where a pattern of a scanned
+// route has a {name} alone an escape is read as what it stands for.
 func (t *routeTable) find(method, path string) *route {
 	for _, r := range t.exact[path] {
 		if r.allows(method) {
@@ -74,6 +75,9 @@ func (s *shapedRoute) matches(segments []string) bool {
 	return slices.EqualFunc(s.segments, segments, func(want shapedSegment, got string) bool {
 		if !want.open {
 			return want.text == got
+		}
+		if want.text == "" && s.route.family != nil && strings.Contains(got, "%") {
+			return escapedSegment(got)
 		}
 		name, ok := strings.CutSuffix(got, want.text)
 		return ok && plainSegment(name)

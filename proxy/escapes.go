@@ -1,0 +1,64 @@
+package proxy
+
+import "strings"
+
+// escapable are the characters that a path may hold in escapes: the ones that
+// clients escape in the name of a model and that need not be. An escape of any
+// other character serves only to be read differently by two servers.
+const escapable = ":/@+=,"
+
+// unescape decodes the escapes of a path or of a segment. It reports whether
+// all of them are of escapable characters.
+func unescape(s string) (string, bool) {
+	if !strings.Contains(s, "%") {
+		return s, true
+	}
+	var b strings.Builder
+	for {
+		head, tail, more := strings.Cut(s, "%")
+		b.WriteString(head)
+		if !more {
+			return b.String(), true
+		}
+		if len(tail) < 2 {
+			return "", false
+		}
+		high, low := unhex(tail[0]), unhex(tail[1])
+		if high > 0xF || low > 0xF || strings.IndexByte(escapable, high<<4|low) < 0 {
+			return "", false
+		}
+		b.WriteByte(high<<4 | low)
+		s = tail[2:]
+	}
+}
+
+// unhex is the value of a hexadecimal digit, or 0xFF.
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xFF
+}
+
+// escapedSegment accepts what may stand, with escapes, where a pattern has
+// a {name} and nothing else. A slash may be escaped in the ARN of an AWS
+// resource only, which is the one kind of name that needs it: a server that
+// decodes a path before it splits it would see more segments than were matched,
+// and no path but that of a model begins its name with arn:.
+func escapedSegment(s string) bool {
+	name, ok := unescape(s)
+	if !ok || strings.Contains(name, "/") && !strings.HasPrefix(name, "arn:") {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if !plainSegment(part) {
+			return false
+		}
+	}
+	return true
+}
