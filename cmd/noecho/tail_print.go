@@ -79,7 +79,9 @@ func (p *tailPrinter) line(line []byte) error {
 	var ev alert.Event
 	if err := json.Unmarshal(line, &ev); err != nil || ev.V < 1 || ev.Type == "" {
 		p.garbled++
-		p.note("%s:%d: not an alert: %s", p.name, p.number, excerpt(line))
+		if p.alerts > 0 || p.garbled <= 20 { // more of them are a file of something else
+			p.note("%s:%d: not an alert: %s", p.name, p.number, excerpt(line))
+		}
 		return nil
 	}
 	p.alerts++

@@ -361,12 +361,32 @@ func TestParseSince(t *testing.T) {
 	}
 }
 
+// TestTailOtherFile reads a training file by mistake: its lines are counted, and
+// the first ones named.
+func TestTailOtherFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "train.jsonl")
+	if err := os.WriteFile(path, []byte(strings.Repeat("{\"text\":\"a row\"}\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := runApp(t, "", "tail", path)
+	if code != exitFailure || stdout != "" || strings.Count(stderr, "\n") != 22 ||
+		!strings.Contains(stderr, "1000 of 1000 lines were not alerts") || !strings.Contains(stderr, "only 1000 lines of something else") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	// Behind an alert every such line is damage, and each is named.
+	code, stdout, stderr = runApp(t, alertLine(1)+strings.Repeat("damage\n", 50), "tail", "-")
+	if code != exitOK || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "\n") != 51 {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
 // FuzzTail feeds the reader: no line may be lost, crash it or steer the
 // terminal.
 func FuzzTail(f *testing.F) {
 	f.Add([]byte(alertLine(1)+"garbage\n"+alertLine(9)), 7)
-	f.Add([]byte(`{"type":"gap","seq":3,"boot":"B","lost":9,"sink":"\u001b[2J"}`), 1)
-	f.Add([]byte(`{"type":"finding","records":[{"id":"x"}],"digests":["00"]}`), 3)
+	f.Add([]byte(`{"v":1,"type":"gap","seq":3,"boot":"B","lost":9,"sink":"\u001b[2J"}`), 1)
+	f.Add([]byte(`{"v":1,"type":"finding","records":[{"id":"x"}],"digests":["00"]}`), 3)
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		var out, log bytes.Buffer
 		p := &tailPrinter{out: &out, log: &log, name: "x", seen: map[string]uint64{}}
