@@ -161,7 +161,7 @@ func (l *Locator) resolve() error {
 		if f.Part >= 0 {
 			f.Part = l.elements[f.Part].number
 		}
-		if f.turn >= 0 && l.turns[f.turn] >= 0 && f.Role == Text {
+		if f.turn >= 0 && l.turns[f.turn] >= 0 && (f.Role == Text || f.Role == Recap || f.Role == Sofar) {
 			f.Name = l.paths.rules[l.turns[f.turn]].Name
 		}
 		if f.rank > 0 {

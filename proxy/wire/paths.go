@@ -5,7 +5,7 @@ import "strings"
 // Role says what stands at a place in a message.
 type Role uint8
 
-// The roles. The first six carry text of a channel.
+// The roles. Those before Drop carry text of a channel.
 const (
 	Aside  Role = iota // text beside the answer: short, repeated or not known to the family
 	Text               // the next piece of a text of the answer, or all of it
@@ -13,6 +13,7 @@ const (
 	Token              // the same text as the tokens of logprobs
 	Recap              // all of a text once more, when it is complete
 	Sofar              // all of a text as far as it has come
+	Whole              // text beside the answer, all of it at once: it goes on from none before it
 	Drop               // goes when something of its choice was withheld
 	Begin              // a choice; a rule for the empty path says that the message is one
 	End                // the reason why a choice ended
@@ -24,14 +25,15 @@ const (
 	piece              // the number of the part that the message belongs to
 	opaque             // dropped like Drop, and not looked into: audio
 	named              // a Token whose text is the member's name
-	turn               // if true, the texts beside it belong to the channel it names
+	turn               // if true, or the string With, the texts beside it belong to the channel it names
 )
 
 // Rule says what stands at one path of a family's messages. Paths are written
 // as in `choices[#].delta.tool_calls[#].function.arguments`: [] is any element
 // of an array, [#] any element with a number of its own, * any member of an
 // object. The first [#] is the choice, the second the item, the third the part;
-// where messages hold one choice, the first is the item. [@] and @ are any
+// where messages hold one choice, the first is the item. [##] is a part wherever
+// it stands: of an item whose number is a member of the message. [@] and @ are any
 // element or member whose place in its list is the item: alternatives, of which
 // the first ones make one text, the second ones another.
 type Rule struct {
@@ -138,8 +140,11 @@ func (p *Paths) addRules(root int16, when string) {
 			level = 1
 		}
 		for _, step := range steps(r.Path) {
-			if step == "[#]" {
+			switch step {
+			case "[#]":
 				level++
+			case "[##]":
+				level = 3
 			}
 			at = p.step(at, step, level)
 		}
@@ -193,7 +198,7 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 	case "[@]":
 		link = &n.each
 		next.rank = true
-	case "[#]":
+	case "[#]", "[##]":
 		link = &n.each
 		next.level = level
 		if level == 1 {

@@ -226,6 +226,13 @@ func (l *Locator) value(at frame) error {
 	if _, err := l.dec.ReadToken(); err != nil {
 		return broken(err)
 	}
+	if role == End && kind == 'n' && l.paths.rules[rule].Form == Document {
+		hi := int(l.dec.InputOffset())
+		return l.add(Field{
+			Role: End, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
+			With: l.paths.rules[rule].With, Lo: hi - len("null"), Hi: hi, turn: -1,
+		})
+	}
 	return nil
 }
 
@@ -318,7 +325,10 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	switch {
 	case role >= index && role <= piece:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
-	case role == ignore && identifier(lit[1:len(lit)-1]):
+	case role == turn && string(lit) == l.paths.rules[rule].With:
+		l.turns[at.turn] = rule
+		return nil
+	case (role == ignore || role == turn) && identifier(lit[1:len(lit)-1]):
 		return nil
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
@@ -360,6 +370,9 @@ func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
 func (l *Locator) add(f Field) error {
 	if len(l.fields) == l.limit {
 		return tooMany("strings")
+	}
+	if f.Role == Whole {
+		f.Role, f.Rule, f.Apart = Aside, -1, Separate
 	}
 	l.fields = append(l.fields, f)
 	return nil
