@@ -21,25 +21,34 @@ type grams struct {
 func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
 	g.windows, g.fours, g.twos, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], 0
 	g.prefix = append(g.prefix[:0], 0)
-	for i, w := range words {
-		g.prefix = append(g.prefix, ngram.Roll(g.prefix[i], w))
+	last := uint64(0)
+	for _, w := range words {
+		last = ngram.Roll(last, w)
+		g.prefix = append(g.prefix, last)
 	}
+	if len(exclude) > 0 {
+		g.fillBut(n, exclude)
+		return
+	}
+	g.windows = ngram.Grams(g.windows, g.prefix, n)
+	g.fours = ngram.GramsLo(g.fours, g.prefix, gateLong)
+	g.twos = ngram.GramsLo(g.twos, g.prefix, gateShort)
+}
+
+// fillBut computes the grams of the run of a prefix, but for excluded ones.
+func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
 	four, two := 0, 0 // the next gram that was not added
-	for i := range len(words) - n + 1 {
+	for i := range len(g.prefix) - n {
 		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
-		if len(exclude) > 0 {
-			if _, out := exclude[h.Lo]; out {
-				g.excluded++
-				continue
-			}
+		if _, out := exclude[h.Lo]; out {
+			g.excluded++
+			continue
 		}
 		g.windows = append(g.windows, h)
-		for four = max(four, i); four+gateLong <= i+n; four++ {
-			g.fours = append(g.fours, ngram.Gram(g.prefix[four], g.prefix[four+gateLong], gateLong).Lo)
-		}
-		for two = max(two, i); two+gateShort <= i+n; two++ {
-			g.twos = append(g.twos, ngram.Gram(g.prefix[two], g.prefix[two+gateShort], gateShort).Lo)
-		}
+		four, two = max(four, i), max(two, i)
+		g.fours = ngram.GramsLo(g.fours, g.prefix[four:i+n+1], gateLong)
+		g.twos = ngram.GramsLo(g.twos, g.prefix[two:i+n+1], gateShort)
+		four, two = i+n+1-gateLong, i+n+1-gateShort
 	}
 }
 
