@@ -198,6 +198,9 @@ func (r *relay) message(dst []byte) []byte {
 	raw := q.rest()
 	r.counts.Messages++
 	m := r.framer.Parse(raw)
+	if r.cfg.Framing == wire.Records {
+		return r.record(dst, m)
+	}
 	if err := r.read(m); err != nil {
 		if !r.passes() {
 			return r.refuse(dst)

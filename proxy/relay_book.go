@@ -33,14 +33,15 @@ type book struct {
 	seed     maphash.Seed   // of the channels' sums
 	withheld bool           // something of the answer did not leave
 	finished bool
+	record   int                // answer being read, where there are many in a body
+	spare    []*detect.Detector // of channels that are done with
 }
 
 func (b *book) open(r *relay) {
 	b.relay = r
 	b.none = &choice{number: -1}
-	if b.repeats = r.cfg.Family.Paths().Repeats(); b.repeats {
-		b.seed = maphash.MakeSeed()
-	}
+	b.repeats = r.cfg.Family.Paths().Repeats()
+	b.seed = maphash.MakeSeed()
 	b.cutter = wire.NewCutter([]byte(r.cfg.Mask))
 	b.newline[0] = '\n'
 	b.beside = r.cfg.Detect.Prompt.ExcuseOnly()
@@ -146,11 +147,14 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 		p.lo = ch.length
 	}
 	ch.hi = len(b.text)
+	same := f.Rule < 0 && f.Role == wire.Text && b.repeated(ch, b.text[lo:])
 	b.feed(ch, b.text[lo:])
 	if f.Role == wire.Alias {
 		ch.held(f.Rule)
 	}
-	if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
+	if same {
+		ch.ended = b.message
+	} else if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
 		c.spoke = b.message // a tool's name speaks, a string nobody knows does not
 	}
 	b.add(ch, p)
@@ -231,7 +235,7 @@ func (b *book) report(ch *channel, f *detect.Finding) {
 		act = [...]action{config.Redact: redacted, config.Block: blocked, config.Observe: observed}[b.relay.cfg.Mode]
 	}
 	if b.relay.cfg.Report != nil {
-		b.relay.cfg.Report(finding{Channel: ch.label(), Finding: f, Action: act})
+		b.relay.cfg.Report(finding{Channel: b.label(ch), Finding: f, Action: act})
 	}
 }
 
@@ -269,7 +273,7 @@ func (b *book) channel(c *choice, at place, role wire.Role) (*channel, error) {
 	}
 	ch := &channel{
 		choice: c, item: at.item, part: at.part, name: at.name, role: role,
-		det: detect.New(b.relay.cfg.Set, b.relay.cfg.Spec, cfg), cutter: b.cutter, fresh: b.cutter, ref: -1,
+		det: b.detector(cfg), cutter: b.cutter, fresh: b.cutter, ref: -1,
 	}
 	if b.repeats && role == wire.Text {
 		ch.keeps = true

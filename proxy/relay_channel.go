@@ -54,7 +54,9 @@ type channel struct {
 	apart    []int32         // rules whose places hold a text of their own
 	keeps    bool            // cuts are kept: the text may come once more
 	sum      maphash.Hash    // of the text read, if the text may come once more
-	ended    uint64          // message that held all of the text once more
+	ended    uint64          // message that held all of the text once more, or the same as ever
+	variety  variety         // of the pieces, if the family has no rule for them
+	first    uint64          // sum of the first piece
 	ref      int             // token: its place in the message
 	secret   *detect.Finding // token: the first finding
 }

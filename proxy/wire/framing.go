@@ -10,9 +10,11 @@ type Framing uint8
 
 // The framings. The zero value is one JSON document.
 const (
-	JSON  Framing = iota
-	SSE           // text/event-stream
-	Lines         // JSON documents, one a line
+	JSON      Framing = iota
+	SSE               // text/event-stream
+	Lines             // JSON documents, one a line
+	Records           // the same, but each line is an answer of its own
+	PlainText         // the text itself
 )
 
 // ByContentType returns the framing that a Content-Type stands for: the part
@@ -91,8 +93,10 @@ func NewFramer(f Framing, p *Paths) Framer {
 	switch f {
 	case SSE:
 		return &sseFramer{paths: p}
-	case Lines:
+	case Lines, Records:
 		return &lineFramer{}
+	case PlainText:
+		return &textFramer{}
 	}
 	return &wholeFramer{}
 }

@@ -74,6 +74,7 @@ type Locator struct {
 	path      []byte // name of the place being read, where the table ends
 	key       []byte
 	names     map[string]string
+	keys      map[string]int32 // numbers of elements that a text names
 }
 
 // frame is one array or object being read.
@@ -89,6 +90,10 @@ type frame struct {
 	turn   int32 // -1: none
 	rank   int32 // from 1 on, 0: none
 	drop   int32 // field that ends with this value, -1: none
+	word   int16 // rule of a member known by its name, from 1 on, 0: none
+	goes   bool  // it stands in a value that goes
+	start  int   // of the value in the payload
+	ints   int32 // elements that are small whole numbers
 }
 
 // element is one numbered element of a message.
@@ -105,8 +110,9 @@ func NewLocator(p *Paths, f Framing) *Locator {
 		opts:  []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)},
 		limit: maxFields,
 		names: make(map[string]string),
+		keys:  make(map[string]int32),
 	}
-	if f != JSON {
+	if f != JSON && f != Records {
 		l.positions, l.limit = 16, maxStreamed
 	}
 	return l
@@ -200,10 +206,13 @@ func (l *Locator) document(payload []byte) error {
 			if f.drop >= 0 {
 				l.fields[f.drop].Hi = int(l.dec.InputOffset())
 			}
+			if err := l.numbers(f); err != nil {
+				return err
+			}
 			l.frames = l.frames[:len(l.frames)-1]
 			continue
 		}
-		next := frame{choice: f.choice, item: f.item, part: f.part, turn: f.turn, rank: f.rank, apart: f.apart, drop: -1}
+		next := frame{choice: f.choice, item: f.item, part: f.part, turn: f.turn, rank: f.rank, apart: f.apart, goes: f.goes, drop: -1}
 		var err error
 		if f.kind == '{' {
 			err = l.member(f, &next)

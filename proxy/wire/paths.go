@@ -26,6 +26,7 @@ const (
 	opaque             // dropped like Drop, and not looked into: audio
 	named              // a Token whose text is the member's name
 	turn               // if true, or the string With, the texts beside it belong to the channel it names
+	key                // names what the enclosing element is about, and so numbers it; text as well
 )
 
 // Rule says what stands at one path of a family's messages. Paths are written
@@ -47,13 +48,14 @@ type Rule struct {
 
 // Table is what a family says of its messages.
 type Table struct {
-	Choices string   // the name of the list of choices in the names of channels; empty: a message holds one choice
-	Kind    string   // the member that says what kind a message is, for rules with When; empty means type
-	Marks   []string // members that say it by being there: the first of them is the kind
-	Done    string   // payload of a stream's last message; empty: there is none
-	Events  []string // names that events of a stream have, besides the kinds
-	Rest    Role     // of strings without a rule: Aside, or Text if the answer may be anywhere
-	Rules   []Rule
+	Choices  string   // the name of the list of choices in the names of channels; empty: a message holds one choice
+	Kind     string   // the member that says what kind a message is, for rules with When; empty means type
+	Marks    []string // members that say it by being there: the first of them is the kind
+	Done     string   // payload of a stream's last message; empty: there is none
+	Events   []string // names that events of a stream have, besides the kinds
+	Rest     Role     // of strings without a rule: Aside, or Text if the answer may be anywhere
+	Rules    []Rule
+	Anywhere []Rule // for members that no path leads to, wherever they stand: Path is a name
 }
 
 // Paths is the compiled table of a family. Immutable.
@@ -69,6 +71,7 @@ type Paths struct {
 	names   map[string]bool  // of events
 	single  bool             // a message holds one choice
 	repeats bool             // texts come more than once
+	words   map[string]int16 // members known by their name: the rule, from 1 on
 }
 
 // node is one step of the table's paths.
@@ -105,6 +108,7 @@ func NewPaths(t Table) *Paths {
 	for _, name := range t.Marks {
 		p.marks[name] = true
 	}
+	p.anywhere(t.Anywhere)
 	for _, r := range t.Rules {
 		if _, ok := p.roots[r.When]; r.When != "" && !ok {
 			p.names[r.When] = true

@@ -40,6 +40,7 @@ func (l *Locator) member(f, next *frame) error {
 	if len(l.path) > maxPath {
 		return tooMany("bytes in the path of a member")
 	}
+	next.word = l.paths.word(name)
 	return l.name(f, name, lit)
 }
 
@@ -152,12 +153,14 @@ func (l *Locator) element(f, next *frame) error {
 	if len(l.path) > 0 {
 		l.path = append(l.path, '.')
 	}
-	if pos < l.positions {
+	if pos < l.positions && !l.pieces() {
 		l.path = strconv.AppendInt(l.path, int64(pos), 10)
 		return nil
 	}
 	l.path = append(l.path, "[]"...)
-	next.apart = Separate
+	if l.positions == 0 || !l.pieces() {
+		next.apart = Separate
+	}
 	return nil
 }
 
@@ -200,6 +203,9 @@ func (l *Locator) value(at frame) error {
 	role := Aside
 	if at.node >= 0 && l.paths.nodes[at.node].rule >= 0 {
 		rule = int32(l.paths.nodes[at.node].rule)
+		role = l.paths.rules[rule].Role
+	} else if at.word > 0 {
+		rule = int32(at.word) - 1
 		role = l.paths.rules[rule].Role
 	}
 	kind := l.dec.PeekKind()
@@ -254,11 +260,14 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		if form == Nested {
 			form = Document
 		}
-		return l.add(Field{
+		f := Field{
 			Role: role, Form: form, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
-			Name: l.paths.rules[rule].Name, Path: l.paths.nodes[at.node].path,
 			Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
-		})
+		}
+		if err := l.called(&f, at); err != nil {
+			return err
+		}
+		return l.add(f)
 	}
 	if len(l.frames) == maxDepth {
 		return tooMany("nested values")
@@ -267,7 +276,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		return broken(err)
 	}
 	if role == Drop {
-		at.drop = int32(len(l.fields))
+		at.drop, at.goes = int32(len(l.fields)), true
 		lo := int(l.dec.InputOffset()) - 1
 		if err := l.dropped(at, rule, lo, lo+1); err != nil {
 			return err
@@ -277,7 +286,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		at.turn = int32(len(l.turns))
 		l.turns = append(l.turns, -1)
 	}
-	at.kind, at.name = kind, int32(len(l.path))
+	at.kind, at.name, at.start = kind, int32(len(l.path)), int(l.dec.InputOffset())-1
 	l.frames = append(l.frames, at)
 	return nil
 }
@@ -288,10 +297,14 @@ func (l *Locator) number(lit []byte, role Role) error {
 	switch role {
 	case index, choice, item, piece:
 	default:
+		l.small(lit)
 		return nil
 	}
 	n, err := strconv.ParseInt(string(lit), 10, 32)
 	if err != nil || n < 0 {
+		if l.paths.rest == Text {
+			return nil // who knows what it numbers
+		}
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
 	}
 	f := &l.frames[len(l.frames)-1]
@@ -323,7 +336,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
 	}
 	switch {
-	case role >= index && role <= piece:
+	case role >= index && role <= piece && l.paths.rest != Text:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
 	case role == turn && string(lit) == l.paths.rules[rule].With:
 		l.turns[at.turn] = rule
@@ -333,9 +346,10 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	case role == opaque:
 		return l.dropped(at, rule, f.Lo, f.Hi)
 	case rule >= 0 && (role < Drop || role == End) && l.paths.rules[rule].Form != Bytes:
-		r := &l.paths.rules[rule]
-		f.Name, f.Form, f.With = r.Name, r.Form, r.With
-		f.Path = l.paths.nodes[at.node].path
+		f.Form, f.With = l.paths.rules[rule].Form, l.paths.rules[rule].With
+		if err := l.called(&f, at); err != nil {
+			return err
+		}
 		if err := l.add(f); err != nil || role != End || identifier(lit[1:len(lit)-1]) {
 			return err
 		}
@@ -345,7 +359,15 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			return err
 		}
 	}
+	if role == key {
+		if err := l.keyed(lit); err != nil {
+			return err
+		}
+	}
 	f.Role, f.Rule, f.Form, f.With = l.paths.rest, -1, Plain, ""
+	if f.Role == Text {
+		f.Form = Reply
+	}
 	if at.node >= 0 {
 		f.Name = l.paths.nodes[at.node].path
 		return l.add(f)
