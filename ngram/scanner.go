@@ -1,5 +1,10 @@
 package ngram
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // Scanner finds the words of a text that arrives in pieces. The words it
 // yields do not depend on how the text was cut.
 //
@@ -145,6 +150,18 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 		s.startWord(lo, WordWeight)
 	}
 	n, i := s.word.n, 0
+	for len(p)-i >= 8 && n+8 <= MaxWordBytes {
+		x := binary.LittleEndian.Uint64(p[i:])
+		// Folds letters and digits. What is written behind them is no part of the
+		// word.
+		binary.LittleEndian.PutUint64(s.normal[n:], x|each*0x20)
+		k := asciiRun(x)
+		n, i = n+k, i+k
+		if k < 8 {
+			s.word.n, s.word.span.Hi = n, lo+int64(i)
+			return i
+		}
+	}
 	for ; i < len(p); i++ {
 		c := asciiFold[p[i]]
 		if c == 0 {
@@ -161,4 +178,19 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 	}
 	s.word.n, s.word.span.Hi = n, lo+int64(i)
 	return i
+}
+
+// each times a byte is that byte eight times.
+const each = 0x0101010101010101
+
+// asciiRun returns how many of the eight bytes of x, the lowest first, are ASCII
+// letters or digits before the first that is none. Adding 0x80 - c to a byte of
+// seven bits sets its high bit if it is c or more.
+func asciiRun(x uint64) int {
+	low := x & (each * 0x7f)
+	small := low | each*0x20
+	letter := (small + each*(0x80-'a')) &^ (small + each*(0x7f-'z'))
+	digit := (low + each*(0x80-'0')) &^ (low + each*(0x7f-'9'))
+	other := ^(letter | digit) | x
+	return bits.TrailingZeros64(other&(each*0x80)) / 8
 }

@@ -2,8 +2,10 @@ package ngram
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -379,9 +381,33 @@ func TestScannerDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestASCIIRun compares with the table, for every byte at every place.
+func TestASCIIRun(t *testing.T) {
+	t.Parallel()
+	for _, fill := range []byte{'a', 'z', 'A', 'Z', '0', '9', 0, '@', '[', '`', '{', '/', ':', 0x80, 0xe1, 0xff} {
+		for at := range 8 {
+			for c := range 256 {
+				p := bytes.Repeat([]byte{'m'}, at)
+				p = append(append(p, byte(c)), bytes.Repeat([]byte{fill}, 8)...)[:8]
+				want := 0
+				for want < 8 && asciiFold[p[want]] != 0 {
+					want++
+				}
+				if got := asciiRun(binary.LittleEndian.Uint64(p)); got != want {
+					t.Fatalf("%q: %d, want %d", p, got, want)
+				}
+				if c := p[0]; want > 0 && c|0x20 != asciiFold[c] {
+					t.Fatalf("%q folds to %q", c, asciiFold[c])
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkScanner(b *testing.B) {
 	for name, text := range map[string]string{
 		"ascii":    strings.Repeat("The quick brown fox jumps over the lazy dog, and then it sleeps for a while. ", 1000),
+		"prose":    lengths(200_000),
 		"french":   strings.Repeat("L\u2019\u00e9t\u00e9 dernier, nous avons d\u00e9jeun\u00e9 pr\u00e8s de la rivi\u00e8re; c\u2019\u00e9tait tr\u00e8s agr\u00e9able. ", 1000),
 		"japanese": strings.Repeat("\u3044\u3064\u3082\u304a\u4e16\u8a71\u306b\u306a\u3063\u3066\u304a\u308a\u307e\u3059\u3002", 1000),
 		"escaped":  strings.Repeat("one line\\nand \\u00e9t\\u00e9 &amp; <b>more</b> \\\"quoted\\\" words\\n", 1000),
@@ -399,4 +425,15 @@ func BenchmarkScanner(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(dst)), "ns/word")
 		})
 	}
+}
+
+// lengths returns words of lengths that a processor cannot foresee.
+func lengths(words int) string {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var b strings.Builder
+	for range words {
+		b.WriteString("abcdefghijklm"[:1+min(rng.IntN(7)+rng.IntN(7), 12)])
+		b.WriteByte(' ')
+	}
+	return b.String()
 }

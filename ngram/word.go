@@ -1,6 +1,9 @@
 package ngram
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // openWord is the word being read; its bytes are in Scanner.normal.
 type openWord struct {
@@ -78,7 +81,17 @@ func (s *Scanner) endWord() {
 	s.word.open = false
 	s.dst = append(s.dst, Word{
 		Span:   s.word.span,
-		Hash:   s.suite.Sum(s.normal[:s.word.n]),
+		Hash:   s.sum(),
 		Weight: s.word.weight,
 	})
+}
+
+// sum returns the hash of the open word. Nearly every word takes the first way,
+// which needs no call through the interface.
+func (s *Scanner) sum() uint64 {
+	if _, ok := s.suite.(xxh64Suite); ok && s.word.n <= 16 {
+		m := &padding[s.word.n]
+		return xxh64Block16(binary.LittleEndian.Uint64(s.normal[:8])&m[0], binary.LittleEndian.Uint64(s.normal[8:16])&m[1])
+	}
+	return s.suite.Sum(s.normal[:s.word.n])
 }
