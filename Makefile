@@ -121,7 +121,9 @@ demo: ## Run the demo.
 	$(GO) run ./cmd/noecho demo
 
 .PHONY: sdk
-sdk: ## Drive noecho with the official clients.
+sdk: ## Drive noecho with the official clients: Go, JavaScript and Python.
+	cd bench/sdk/js && npm ci --ignore-scripts --no-progress
+	cd bench/sdk/py && python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	cd bench/sdk && $(GO) test -count=1 ./...
 
 # What CI runs, one word a stage.

@@ -183,7 +183,11 @@ func walk(t *testing.T, f func(name string)) {
 			return nil
 		}
 		base := path.Base(name)
-		if base == "testdata" || name == "bin" || name == "dist" || base == ".git" {
+		switch base {
+		case "testdata", ".git", "node_modules", "venv":
+			return fs.SkipDir
+		}
+		if name == "bin" || name == "dist" {
 			return fs.SkipDir
 		}
 		return nil

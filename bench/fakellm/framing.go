@@ -20,7 +20,7 @@ var done = event{data: []byte("[DONE]")}
 type framing struct {
 	contentType string
 	frame       func(m event, n int) []byte // n counts the messages before
-	last        string                        // what follows the last message
+	last        string                      // what follows the last message
 }
 
 // events are server-sent events, with their names if they have any.

@@ -24,8 +24,12 @@ func (g *generation) geminiAnswer(parts []string, finish string) []byte {
 		in, g.spoken, in+g.spoken, g.quote(g.req.Model))...)
 }
 
-func (g *generation) geminiText(text string) string  { return string(jsonf(`{"text":%s}`, g.quote(text))) }
-func (g *generation) geminiThink(text string) string { return string(jsonf(`{"text":%s,"thought":true}`, g.quote(text))) }
+func (g *generation) geminiText(text string) string {
+	return string(jsonf(`{"text":%s}`, g.quote(text)))
+}
+func (g *generation) geminiThink(text string) string {
+	return string(jsonf(`{"text":%s,"thought":true}`, g.quote(text)))
+}
 
 func (g *generation) geminiCall(c ToolCall) string {
 	return string(jsonf(`{"functionCall":{"name":%s,"args":%s}}`, g.quote(c.Name), g.object(c.Arguments)))

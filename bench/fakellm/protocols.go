@@ -18,6 +18,7 @@ func protocols() map[string]protocol {
 		"/api/chat":                  {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
 		"/api/generate":              {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
 		"/v1beta/models/{model}":     {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
+		"/v1/models/{model}":         {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
 		"/v2/chat":                   {readChat, events, (*generation).cohereStream, (*generation).cohereBody},
 		"/model/{model}/{operation}": {readConverse, eventStream, (*generation).converseStream, (*generation).converseBody},
 	}

@@ -205,6 +205,7 @@ type model struct {
 // A choice is what the model says in one choice; the members are those of
 // fakellm.Choice.
 type choice struct {
+	Reasoning string `json:"reasoning,omitempty"`
 	Content   string `json:"content,omitempty"`
 	ToolCalls []call `json:"tool_calls,omitempty"`
 }
@@ -272,8 +273,12 @@ func count(t *testing.T, address string) model {
 		FlushInterval: -1,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/asked" {
+			fmt.Fprint(w, m.asked.Load())
+			return
+		}
 		m.asked.Add(1)
-		if r.Header.Get("Authorization") != "Bearer sk-of-nobody" {
+		if !authorised(r) {
 			http.Error(w, `{"error":{"message":"wrong key"}}`, http.StatusUnauthorized)
 			return
 		}
@@ -289,6 +294,14 @@ func count(t *testing.T, address string) model {
 	t.Cleanup(server.Close)
 	m.url = server.URL
 	return m
+}
+
+// authorised reports whether the key of the clients arrived, wherever the API
+// keeps it. Ollama has none.
+func authorised(r *http.Request) bool {
+	const key = "sk-of-nobody"
+	return r.Header.Get("Authorization") == "Bearer "+key || r.Header.Get("X-Api-Key") == key ||
+		r.Header.Get("X-Goog-Api-Key") == key || strings.HasPrefix(r.URL.Path, "/api/")
 }
 
 // quote returns s as a JSON string.
