@@ -13,16 +13,27 @@ const maxKept = 1 << 14
 // again reads a place that holds all of a text once more. If what its channel
 // has read is the beginning of it, place and channel are one text: the place is
 // cut as the pieces were, and only what is new is judged. Anything else is
-// a text of its own, and is judged from its beginning.
+// a text of its own, and is judged from its beginning, unless it shows that the
+// text comes in pieces after all: then it is the next one.
 func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	ch, err := b.channel(c, place{f.Item, f.Part, f.Name}, wire.Text)
 	if err != nil {
 		return err
 	}
-	if !ch.begins(text, b) {
-		return b.apart(c, f, p, text)
+	sofar := f.Role == wire.Sofar
+	begins := ch.begins(text, b)
+	if sofar && ch.length > 0 {
+		ch.manner = ch.manner.settle(begins)
 	}
-	more := text[ch.length:]
+	more := text
+	switch {
+	case sofar && ch.manner == pieces:
+		p.role, p.lo = wire.Text, ch.length
+	case !begins:
+		return b.apart(c, f, p, text)
+	default:
+		more = text[ch.length:]
+	}
 	if f.Role == wire.Recap {
 		ch.ended = b.message
 	}

@@ -59,6 +59,32 @@ type channel struct {
 	first    uint64          // sum of the first piece
 	ref      int             // token: its place in the message
 	secret   *detect.Finding // token: the first finding
+	manner   manner          // how a text comes that may come as a whole each time
+}
+
+// manner is how a text comes whose messages may each hold all of it so far, or
+// only what is new: with some servers that is an option of theirs.
+type manner uint8
+
+const (
+	unsettled manner = iota // nothing has come, or once
+	wholes                  // all of it each time
+	doubted                 // the same, but for the message before
+	pieces                  // what is new
+)
+
+// settle returns the manner after a message that does, or does not, begin with
+// all that came before.
+func (m manner) settle(begins bool) manner {
+	switch {
+	case m == pieces:
+		return pieces
+	case begins:
+		return wholes
+	case m == wholes: // a server may cut the last one short
+		return doubted
+	}
+	return pieces
 }
 
 // place is where a channel stands within its choice.

@@ -147,7 +147,11 @@ func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
 func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 	if p.role == wire.Recap || p.role == wire.Sofar {
 		again := ch.fresh
-		return again.Append(dst, literal, p.form, 0, ch.cuts)
+		dst = again.Append(dst, literal, p.form, 0, ch.cuts)
+		if p.role == wire.Sofar { // a piece may follow
+			ch.before, ch.cutter, ch.past = ch.fresh, again, p.hi
+		}
+		return dst
 	}
 	if p.lo < ch.past {
 		again := ch.before
