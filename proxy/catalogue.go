@@ -21,6 +21,28 @@ var catalogue = []struct {
 		"/openai/v1/completions",
 		"/openai/deployments/{deployment}/completions",
 	}},
+	{"gemini", "POST", []string{
+		"/v1beta/models/{model}:generateContent",
+		"/v1beta/models/{model}:streamGenerateContent",
+		"/v1beta/tunedModels/{model}:generateContent",
+		"/v1beta/tunedModels/{model}:streamGenerateContent",
+		"/v1/models/{model}:generateContent",
+		"/v1/models/{model}:streamGenerateContent",
+		"/v1/tunedModels/{model}:generateContent",
+		"/v1/tunedModels/{model}:streamGenerateContent",
+		"/v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:generateContent",
+		"/v1/projects/{project}/locations/{location}/endpoints/{endpoint}:generateContent",
+		"/v1/publishers/{publisher}/models/{model}:generateContent",
+		"/v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:streamGenerateContent",
+		"/v1/projects/{project}/locations/{location}/endpoints/{endpoint}:streamGenerateContent",
+		"/v1/publishers/{publisher}/models/{model}:streamGenerateContent",
+		"/v1beta1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:generateContent",
+		"/v1beta1/projects/{project}/locations/{location}/endpoints/{endpoint}:generateContent",
+		"/v1beta1/publishers/{publisher}/models/{model}:generateContent",
+		"/v1beta1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:streamGenerateContent",
+		"/v1beta1/projects/{project}/locations/{location}/endpoints/{endpoint}:streamGenerateContent",
+		"/v1beta1/publishers/{publisher}/models/{model}:streamGenerateContent",
+	}},
 }
 
 // passTable lists what holds no generated text and is forwarded as it is.
@@ -32,10 +54,14 @@ var passTable = []struct {
 		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
 		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
 		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
+		"/v1beta/models", "/v1beta/models/{model}",
 	}},
 	{"POST", []string{
 		"/v1/embeddings", "/embeddings", "/openai/v1/embeddings", "/openai/deployments/{deployment}/embeddings",
 		"/api/embed", "/api/embeddings", "/tokenize", "/v1/tokenize", "/v1/messages/count_tokens",
 		"/v1/responses/input_tokens",
+		"/v1/models/{model}:countTokens", "/v1beta/models/{model}:countTokens",
+		"/v1/models/{model}:embedContent", "/v1beta/models/{model}:embedContent",
+		"/v1/models/{model}:batchEmbedContents", "/v1beta/models/{model}:batchEmbedContents",
 	}},
 }

@@ -177,6 +177,7 @@ func (r *relay) take(dst, p []byte, progress wire.Progress) []byte {
 		}
 		if r.cfg.Mode != config.Observe {
 			dst = append(dst, q.rest()...)
+			r.begun = wire.HasBegun
 		}
 		r.counts.Passed += int64(q.partial())
 		q.drop()

@@ -15,6 +15,7 @@ const (
 	Lines             // JSON documents, one a line
 	Records           // the same, but each line is an answer of its own
 	PlainText         // the text itself
+	Array             // a JSON array of objects, element by element
 )
 
 // ByContentType returns the framing that a Content-Type stands for: the part
@@ -95,6 +96,8 @@ func NewFramer(f Framing, p *Paths) Framer {
 		return &sseFramer{paths: p}
 	case Lines, Records:
 		return &lineFramer{}
+	case Array:
+		return &arrayFramer{}
 	case PlainText:
 		return &textFramer{}
 	}
