@@ -21,6 +21,11 @@ var catalogue = []struct {
 		"/openai/v1/completions",
 		"/openai/deployments/{deployment}/completions",
 	}},
+	{"anthropic.messages", "POST", []string{
+		"/v1/messages",
+		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
+		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:streamRawPredict",
+	}},
 	{"gemini", "POST", []string{
 		"/v1beta/models/{model}:generateContent",
 		"/v1beta/models/{model}:streamGenerateContent",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"math"
+	"strings"
 
 	"noecho/proxy/config"
 	"noecho/proxy/detect"
@@ -102,7 +103,7 @@ func (b *book) aside(raw []byte, n wire.Note) error {
 		b.separate(ch)
 	}
 	b.feed(ch, raw[n.Lo:n.Hi])
-	b.add(ch, ref{role: n.Role, form: wire.Raw, choice: b.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
+	b.add(ch, ref{role: n.Role, form: wire.Raw, item: -1, choice: b.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	if err != nil {
 		return err
 	}
-	p := ref{role: f.Role, form: b.form(f.Form), choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
+	p := ref{role: f.Role, form: b.form(f.Form), item: f.Item, choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
 	switch f.Role {
 	case wire.Done:
 		return nil
@@ -120,6 +121,9 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 		c.ended = b.message
 		fallthrough
 	case wire.Begin, wire.Drop:
+		if f.Name == "" {
+			p.item = -1
+		}
 		b.relay.queue.refs = append(b.relay.queue.refs, p)
 		return nil
 	}
@@ -259,6 +263,9 @@ func (b *book) choice(number int32) (*choice, error) {
 
 // channel returns the channel at the given place.
 func (b *book) channel(c *choice, at place, role wire.Role) (*channel, error) {
+	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
+		at.item, at.part = -1, -1
+	}
 	for _, ch := range b.channels {
 		if ch.choice == c && ch.item == at.item && ch.part == at.part && ch.name == at.name {
 			return ch, nil

@@ -14,10 +14,11 @@ type choice struct {
 	number   int32  // -1: what belongs to none
 	list     string // what holds it, in the names of channels; empty: it is the only one
 	state    choiceState
-	withheld bool   // something of it did not leave: its logprobs and ids go
-	reported bool   // something of it was reported
-	spoke    uint64 // message in which it carried text of the answer
-	ended    uint64 // message in which its end was announced
+	withheld bool    // something of it did not leave: its logprobs and ids go
+	parts    []int32 // items of which something did not leave, as many as are kept
+	reported bool    // something of it was reported
+	spoke    uint64  // message in which it carried text of the answer
+	ended    uint64  // message in which its end was announced
 }
 
 // choiceState is what the caller has seen of a choice.
@@ -46,6 +47,7 @@ type channel struct {
 	before   wire.Cutter     // cutter before the piece that ends at past
 	fresh    wire.Cutter     // cutter before the first piece
 	past     int64           // end of the text that went through cutter
+	inside   int32           // the item that cutter is in, if items share the channel
 	fed      uint64          // message that carried text last
 	rule     int32           // rule of the place that carried it first
 	start    int64           // where that message's text begins

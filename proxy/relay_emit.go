@@ -38,8 +38,11 @@ func (r *relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 		return r.block(dst, it, raw, refs)
 	}
 	r.book.note(refs)
-	if fate == untouched {
+	switch {
+	case fate == untouched:
 		return r.sent(append(dst, raw...), len(dst))
+	case r.book.gone(refs):
+		return dst
 	}
 	return r.sent(r.splice(dst, it, raw, refs), len(dst))
 }
@@ -70,8 +73,9 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
 	}
-	at := len(dst)
-	dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
+	if at := len(dst); !r.book.gone(refs) {
+		dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
+	}
 	r.book.note(refs)
 	var open []int32
 	for _, c := range r.book.choices {
@@ -157,6 +161,10 @@ func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 		again := ch.before
 		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 	}
+	if ch.item < 0 && ch.inside != p.item {
+		ch.inside = p.item
+		ch.cutter.Restart()
+	}
 	ch.before = ch.cutter
 	ch.past = p.hi
 	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
@@ -181,6 +189,7 @@ func (b *book) judge(refs []ref) fate {
 		case p.touched():
 			f = cutHere
 			p.choice.withheld, b.withheld = true, true
+			p.choice.lost(p.item)
 		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):
 			f = rewritten
 		}
@@ -196,8 +205,23 @@ func (b *book) judge(refs []ref) fate {
 	return f
 }
 
+// lost notes that something of an item did not leave.
+func (c *choice) lost(item int32) {
+	if item >= 0 && len(c.parts) < wire.MaxChannels && !slices.Contains(c.parts, item) {
+		c.parts = append(c.parts, item)
+	}
+}
+
+// gone reports whether a message goes, because a value in it does.
+func (b *book) gone(refs []ref) bool {
+	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.Drop && p.with == wire.Gone && b.drops(&p) })
+}
+
 // drops reports whether a value goes because something it belongs to did.
 func (b *book) drops(p *ref) bool {
+	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !b.none.withheld {
+		return slices.Contains(p.choice.parts, p.item)
+	}
 	return p.choice.withheld || b.none.withheld || p.choice == b.none && b.withheld
 }
 

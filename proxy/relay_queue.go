@@ -15,6 +15,7 @@ const (
 type ref struct {
 	role    wire.Role
 	form    wire.Form
+	item    int32    // that it is a piece of, or that a Drop goes with; -1: none
 	channel *channel // nil: no text
 	choice  *choice
 	lo, hi  int64  // the text in its channel

@@ -47,6 +47,10 @@ func NewCutter(mask []byte) Cutter {
 	return Cutter{mask: mask, nested: AppendEscaped(nil, mask)}
 }
 
+// Restart goes on in another place that shares the channel: a span that reaches
+// into it is masked there too, and JSON text begins anew.
+func (c *Cutter) Restart() { c.seq, c.lex = 0, lexer{} }
+
 // Append appends the piece that stands at literal in the given form, whose
 // text begins at offset at of the channel, without the cuts. Cuts ascend.
 func (c *Cutter) Append(dst, literal []byte, form Form, at int64, cuts []Cut) []byte {

@@ -41,10 +41,17 @@ type Rule struct {
 	When string // the kind of message it is for; empty: every kind that has no rule of its own for the path
 	Path string
 	Role Role
-	Name string // of the channel, within its choice; each # stands for the next of item and part
+	Name string // of the channel, within its choice; each # stands for the next of item and part, none: all items share it; Drop: empty or inItem
 	Form Form
-	With string // Drop, End: what stands there instead, empty means null; Text: what stands there if nothing is left
+	With string // Drop, End: what stands there instead, empty means null; Drop: or Gone; Text: what stands there if nothing is left
 }
+
+// inItem is the Name of a Drop that goes only when something of its item was
+// withheld.
+const inItem = "#"
+
+// Gone is the With of a Drop that takes its whole message along.
+const Gone = "-"
 
 // Table is what a family says of its messages.
 type Table struct {

@@ -385,7 +385,7 @@ func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
 	if with == "" {
 		with = "null"
 	}
-	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule, With: with, Lo: lo, Hi: hi, turn: -1})
+	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule, Name: l.paths.rules[rule].Name, With: with, Lo: lo, Hi: hi, turn: -1})
 }
 
 // add adds a field.
