@@ -21,6 +21,22 @@ var catalogue = []struct {
 		"/openai/v1/completions",
 		"/openai/deployments/{deployment}/completions",
 	}},
+	{"openai.responses", "POST", []string{
+		"/v1/responses", "/v1/responses/compact", "/v1/responses/{id}/cancel",
+		"/responses", "/responses/compact", "/responses/{id}/cancel",
+		"/openai/v1/responses", "/openai/v1/responses/compact", "/openai/v1/responses/{id}/cancel",
+		"/openai/responses", "/openai/responses/compact", "/openai/responses/{id}/cancel",
+	}},
+	{"openai.responses", "GET", []string{
+		"/v1/responses/{id}", "/v1/responses/{id}/input_items",
+		"/responses/{id}", "/responses/{id}/input_items",
+		"/openai/v1/responses/{id}", "/openai/v1/responses/{id}/input_items",
+		"/openai/responses/{id}", "/openai/responses/{id}/input_items",
+		"/v1/conversations/{id}/items/{item}", "/openai/v1/conversations/{id}/items/{item}",
+	}},
+	{"openai.responses", "GET POST", []string{
+		"/v1/conversations/{id}/items", "/openai/v1/conversations/{id}/items",
+	}},
 	{"anthropic.messages", "POST", []string{
 		"/v1/messages",
 		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",

@@ -198,7 +198,7 @@ func apiNames() string {
 	for i, row := range catalogue {
 		names[i] = row.api
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 // add adds a route; one that was added before wins.
