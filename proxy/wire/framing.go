@@ -10,12 +10,14 @@ type Framing uint8
 
 // The framings. The zero value is one JSON document.
 const (
-	JSON      Framing = iota
-	SSE               // text/event-stream
-	Lines             // JSON documents, one a line
-	Records           // the same, but each line is an answer of its own
-	PlainText         // the text itself
-	Array             // a JSON array of objects, element by element
+	JSON        Framing = iota
+	SSE                 // text/event-stream
+	Lines               // JSON documents, one a line
+	Records             // the same, but each line is an answer of its own
+	PlainText           // the text itself
+	Array               // a JSON array of objects, element by element
+	Events              // application/vnd.amazon.eventstream
+	EventChunks         // the same, with the JSON documents in base64
 )
 
 // ByContentType returns the framing that a Content-Type stands for: the part
@@ -24,6 +26,8 @@ func ByContentType(contentType string) Framing {
 	switch contentType {
 	case "text/event-stream":
 		return SSE
+	case "application/vnd.amazon.eventstream":
+		return Events
 	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines",
 		"application/jsonlines", "application/stream+json", "application/json-lines":
 		return Lines
@@ -94,6 +98,10 @@ func NewFramer(f Framing, p *Paths) Framer {
 	switch f {
 	case SSE:
 		return &sseFramer{paths: p}
+	case Events:
+		return newEventFramer(documents)
+	case EventChunks:
+		return newEventFramer(chunks)
 	case Lines, Records:
 		return &lineFramer{}
 	case Array:

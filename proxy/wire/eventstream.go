@@ -1,0 +1,279 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+	"slices"
+	"strings"
+)
+
+// eventFramer cuts a body of application/vnd.amazon.eventstream into frames:
+//
+//	length of the frame    4 bytes, big endian
+//	length of its headers  4 bytes
+//	CRC-32 of those two    4 bytes
+//	headers, payload
+//	CRC-32 of all before   4 bytes
+//
+// Both sums (IEEE) are checked and made anew for a frame that was changed. Where
+// a prelude is wrong nobody can tell where the next frame begins: the rest of the
+// body is foreign.
+type eventFramer struct {
+	carries cargo
+	prelude [preludeSize]byte
+	have    int   // bytes of the prelude read
+	left    int64 // bytes of the frame behind it
+	state   eventState
+	chunk   chunkReader
+	notes   []Note
+	names   [][]byte // of the headers of a frame
+}
+
+// cargo is how a document stands in a frame.
+type cargo uint8
+
+const (
+	documents cargo = iota // the payload is the document
+	chunks                 // {"bytes":"…"}: the document in base64
+)
+
+// eventState is where Scan stands.
+type eventState uint8
+
+const (
+	eventFrames eventState = iota
+	eventLost              // a prelude was wrong
+)
+
+const (
+	preludeSize = 12
+	leastFrame  = preludeSize + 4 // without headers and payload
+	maxHeaders  = 32              // of a frame; servers send three
+)
+
+// exceptionEvent before the name of an event makes it that of an exception: a
+// message that ends the stream with an error.
+const exceptionEvent = "exception:"
+
+func newEventFramer(c cargo) *eventFramer {
+	return &eventFramer{carries: c}
+}
+
+// Scan implements [Framer]. Behind a wrong prelude every piece is a message.
+func (f *eventFramer) Scan(p []byte) (int, Progress) {
+	if f.state == eventLost {
+		return len(p), Complete
+	}
+	n := 0
+	if f.have < preludeSize {
+		n = copy(f.prelude[f.have:], p)
+		if f.have += n; f.have < preludeSize {
+			return n, Partial
+		}
+		total, _, ok := readPrelude(f.prelude[:])
+		if !ok {
+			f.state = eventLost
+			return n, Complete
+		}
+		f.left = total - preludeSize
+	}
+	if rest := int64(len(p) - n); rest < f.left {
+		f.left -= rest
+		return len(p), Partial
+	}
+	f.have = 0
+	return n + int(f.left), Complete
+}
+
+// readPrelude reads the lengths at the start of a frame. It reports whether
+// they can be those of one and their sum is right.
+func readPrelude(raw []byte) (total, headers int64, ok bool) {
+	if len(raw) < preludeSize {
+		return 0, 0, false
+	}
+	total, headers = int64(binary.BigEndian.Uint32(raw)), int64(binary.BigEndian.Uint32(raw[4:]))
+	return total, headers, total >= leastFrame && headers <= total-leastFrame &&
+		crc32.ChecksumIEEE(raw[:8]) == binary.BigEndian.Uint32(raw[8:])
+}
+
+// Parse implements [Framer]. Texts of headers are asides; a frame that has text
+// where no caller looks for it, or cannot be read in one way only, is foreign.
+func (f *eventFramer) Parse(raw []byte) Message {
+	f.notes = f.notes[:0]
+	total, headers, ok := readPrelude(raw)
+	end := len(raw) - 4
+	if !ok || total != int64(len(raw)) || crc32.ChecksumIEEE(raw[:end]) != binary.BigEndian.Uint32(raw[end:]) {
+		return Message{At: -1, Foreign: true}
+	}
+	at := preludeSize + int(headers)
+	m := Message{Payload: raw[at:end], At: -1, Foreign: !f.headers(raw[:at])}
+	if f.carries == chunks {
+		c := f.chunk.read(m.Payload)
+		m.Foreign = m.Foreign || c.broken
+		if c.hi > 0 {
+			m.Payload = c.document
+		}
+	}
+	m.Asides = f.notes
+	return m
+}
+
+// headers reads the headers of a frame that ends with them and reports whether
+// they are such as servers send: each name once, and words of a machine's for
+// values. The one that tells people about an error is an aside.
+func (f *eventFramer) headers(frame []byte) bool {
+	f.names = f.names[:0]
+	for at := preludeSize; at < len(frame); {
+		h, next, ok := readHeader(frame, at)
+		if !ok || len(f.names) == maxHeaders || len(h.name) == 0 || !identifier(h.name) {
+			return false
+		}
+		for _, name := range f.names {
+			if bytes.Equal(name, h.name) {
+				return false
+			}
+		}
+		f.names = append(f.names, h.name)
+		switch value := frame[h.lo:h.hi]; {
+		case h.kind == headerString && string(h.name) == errorMessage:
+			if len(value) > 0 {
+				f.notes = append(f.notes, Note{Name: "framing.error", Role: Aside, Lo: h.lo, Hi: h.hi})
+			}
+		case h.kind == headerString && !identifier(value), h.kind == headerBytes && len(value) > 0:
+			return false
+		}
+		at = next
+	}
+	return true
+}
+
+// errorMessage is the header of an error that is no exception.
+const errorMessage = ":error-message"
+
+// eventHeader is one header; its value is a range of the frame.
+type eventHeader struct {
+	name   []byte
+	kind   headerKind
+	lo, hi int
+}
+
+// headerKind is the type of a header's value.
+type headerKind uint8
+
+const (
+	headerTrue headerKind = iota
+	headerFalse
+	headerByte
+	headerShort
+	headerInt
+	headerLong
+	headerBytes
+	headerString
+	headerTime
+	headerUUID
+	headerKinds
+)
+
+// readHeader reads the header at an offset of a frame that ends with its
+// headers, and returns where the next one begins.
+func readHeader(frame []byte, at int) (h eventHeader, next int, ok bool) {
+	rest := frame[at:]
+	if len(rest) < 2 || len(rest) < 2+int(rest[0]) {
+		return h, 0, false
+	}
+	n := int(rest[0])
+	h.name, h.kind = rest[1:1+n], headerKind(rest[1+n])
+	if h.kind >= headerKinds {
+		return h, 0, false
+	}
+	h.lo = at + 2 + n
+	size := [headerKinds]int{headerByte: 1, headerShort: 2, headerInt: 4, headerLong: 8, headerTime: 8, headerUUID: 16}[h.kind]
+	if h.kind == headerBytes || h.kind == headerString {
+		if len(frame) < h.lo+2 {
+			return h, 0, false
+		}
+		size = int(binary.BigEndian.Uint16(frame[h.lo:]))
+		h.lo += 2
+	}
+	h.hi = h.lo + size
+	return h, h.hi, h.hi <= len(frame)
+}
+
+// AppendMessage implements [Framer].
+func (f *eventFramer) AppendMessage(dst []byte, event string, payload []byte, _ Begun) []byte {
+	kind, name := "event", event
+	if exception, ok := strings.CutPrefix(event, exceptionEvent); ok {
+		kind, name = "exception", exception
+	} else if f.carries == chunks {
+		name = "chunk"
+		payload = appendChunk(nil, payload)
+	}
+	var headers []byte
+	headers = appendHeader(headers, ":"+kind+"-type", name)
+	headers = appendHeader(headers, ":content-type", "application/json")
+	headers = appendHeader(headers, ":message-type", kind)
+	return appendFrame(dst, headers, payload)
+}
+
+// appendHeader appends a header whose value is a short string.
+func appendHeader(dst []byte, name, value string) []byte {
+	dst = append(append(dst, byte(len(name))), name...)
+	dst = append(dst, byte(headerString))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(value)))
+	return append(dst, value...)
+}
+
+// appendFrame appends a frame with its lengths and sums.
+func appendFrame(dst, headers, payload []byte) []byte {
+	at := len(dst)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(leastFrame+len(headers)+len(payload)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(headers)))
+	dst = binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[at:]))
+	dst = append(append(dst, headers...), payload...)
+	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[at:]))
+}
+
+// AppendClose implements [Framer].
+func (*eventFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
+
+// AppendEnd implements [Framer].
+func (*eventFramer) AppendEnd(raw []byte) []byte { return raw }
+
+// Rewrite implements [Framer]. raw is a frame that was read; of its headers one
+// may have changed its length since.
+func (f *eventFramer) Rewrite(dst, raw, payload []byte) []byte {
+	grown := len(raw) - int(binary.BigEndian.Uint32(raw))
+	end := preludeSize + int(binary.BigEndian.Uint32(raw[4:])) + grown
+	headers := raw[preludeSize:end]
+	if grown != 0 {
+		headers = f.mended(raw[:end], grown)
+	}
+	if f.carries == chunks {
+		payload = f.chunk.rewrite(raw[end:len(raw)-4], payload)
+	}
+	return appendFrame(dst, headers, payload)
+}
+
+// mended returns the headers of a frame that ends with them, with the length of
+// the one that tells about an error as it is now.
+func (f *eventFramer) mended(frame []byte, grown int) []byte {
+	headers := append([]byte(nil), frame[preludeSize:]...)
+	for at := preludeSize; at < len(frame); {
+		h, next, ok := readHeader(frame, at) // those before the changed one are as they were
+		if string(h.name) == errorMessage {
+			value := h.lo - preludeSize
+			length := min(h.hi-h.lo+grown, math.MaxUint16)
+			binary.BigEndian.PutUint16(headers[value-2:], uint16(length))
+			return slices.Delete(headers, value+length, h.hi-preludeSize+grown)
+		}
+		if !ok {
+			break
+		}
+		at = next
+	}
+	panic("wire: internal error: a header changed that holds no text")
+}
+
+var _ Framer = (*eventFramer)(nil)
