@@ -91,8 +91,8 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 		in.close()
 	}
 	for _, t := range stripe {
-		t.flush()
-		if err := p.write(out, t); err != nil {
+		t.flush(b.o.Workers)
+		if err := p.write(out, t, b.o.Workers); err != nil {
 			return nil, err
 		}
 		t.end()

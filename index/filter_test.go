@@ -100,7 +100,7 @@ func fprIndex(n int) *Index {
 	}
 	in.flush()
 	for _, t := range targets {
-		t.flush()
+		t.flush(1)
 	}
 	return &Index{
 		gate4:   newBlocked(targets[planGate4].mem.words, p.sections[planGate4]),

@@ -41,12 +41,12 @@ func (t *target) begin(s section, shelfBytes uint64) (err error) {
 	return err
 }
 
-// flush writes what is still on the shelves.
-func (t *target) flush() {
+// flush writes what is still on the shelves. The workers share the work.
+func (t *target) flush(workers int) {
 	if t.bits != nil {
-		t.bits.flush()
+		t.bits.flush(workers)
 	} else {
-		t.grams.flush()
+		t.grams.flush(workers)
 	}
 }
 

@@ -124,9 +124,16 @@ func (s *shelves[E]) clear(part uint64) {
 	s.used[part] = 0
 }
 
-// flush writes every shelf. The workers have flushed their lists.
-func (s *shelves[E]) flush() {
-	for part := range s.used {
-		s.clear(uint64(part))
+// flush writes every shelf. The workers have flushed their lists, and share the
+// work.
+func (s *shelves[E]) flush(workers int) {
+	var g sync.WaitGroup
+	for first := range workers {
+		g.Go(func() {
+			for part := first; part < len(s.used); part += workers {
+				s.clear(uint64(part))
+			}
+		})
 	}
+	g.Wait()
 }

@@ -6,6 +6,9 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The filters of a plan, in the order of the file.
@@ -76,27 +79,40 @@ func (p *plan) stripes(budget uint64) [][]*target {
 }
 
 // write writes a finished target to its place and keeps its checksums and its
-// count of set bits.
-func (p *plan) write(w io.WriterAt, t *target) error {
-	s := &p.sections[t.section]
-	at := t.from / 8
-	buf := make([]byte, chunkLen)
-	left := t.size / 8
-	for words := t.mem.words; left > 0; {
-		n := min(left, chunkLen)
-		for i := range n / 8 {
-			binary.LittleEndian.PutUint64(buf[8*i:], words[i])
-		}
-		words = words[n/8:]
-		binary.LittleEndian.PutUint32(p.tables[t.section][4*(at/chunkLen):], crc32.Checksum(buf[:n], castagnoli))
-		s.ones += popCount(buf[:n])
-		if _, err := w.WriteAt(buf[:n], int64(s.offset+at)); err != nil {
-			return fmt.Errorf("write index: %w", err)
-		}
-		at += n
-		left -= n
+// count of set bits. The workers share the work.
+func (p *plan) write(w io.WriterAt, t *target, workers int) error {
+	var g errgroup.Group
+	var ones atomic.Uint64
+	for first := range uint64(workers) {
+		g.Go(func() error {
+			buf := make([]byte, chunkLen)
+			for at := first * chunkLen; at < t.size/8; at += uint64(workers) * chunkLen {
+				n, err := p.writeChunk(w, t, at, buf[:min(t.size/8-at, chunkLen)])
+				if err != nil {
+					return err
+				}
+				ones.Add(n)
+			}
+			return nil
+		})
 	}
-	return nil
+	err := g.Wait()
+	p.sections[t.section].ones += ones.Load()
+	return err
+}
+
+// writeChunk writes the bytes of a target from at on and returns how many bits
+// are set in them. buf is for them, at most a checksummed piece.
+func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones uint64, err error) {
+	for i, word := range t.mem.words[at/8:][:len(buf)/8] {
+		binary.LittleEndian.PutUint64(buf[8*i:], word)
+	}
+	s, to := &p.sections[t.section], t.from/8+at
+	binary.LittleEndian.PutUint32(p.tables[t.section][4*(to/chunkLen):], crc32.Checksum(buf, castagnoli))
+	if _, err := w.WriteAt(buf, int64(s.offset+to)); err != nil {
+		return 0, fmt.Errorf("write index: %w", err)
+	}
+	return popCount(buf), nil
 }
 
 // finish writes everything but the filters: checksum tables, manifest, header.
