@@ -11,6 +11,7 @@ var catalogue = []struct {
 }{
 	{"openai.chat", "POST", []string{
 		"/v1/chat/completions",
+		"/v1/chat/completions/batch",
 		"/chat/completions",
 		"/openai/v1/chat/completions",
 		"/openai/deployments/{deployment}/chat/completions",
@@ -64,6 +65,12 @@ var catalogue = []struct {
 		"/v1beta1/projects/{project}/locations/{location}/endpoints/{endpoint}:streamGenerateContent",
 		"/v1beta1/publishers/{publisher}/models/{model}:streamGenerateContent",
 	}},
+	{"ollama.chat", "POST", []string{"/api/chat"}},
+	{"ollama.generate", "POST", []string{"/api/generate"}},
+	{"llamacpp.completion", "POST", []string{"/completion", "/completions", "/infill"}},
+	{"generate", "POST", []string{"/generate"}},
+	{"tgi", "POST", []string{"/", "/generate_stream"}},
+	{"sglang.generate", "POST", nil}, // on /generate, if a route says so
 }
 
 // passTable lists what holds no generated text and is forwarded as it is.

@@ -10,8 +10,17 @@ func TestManner(t *testing.T) {
 		begins string // y: a message begins with all that came before, n: it does not
 		want   manner
 	}{
-		{"", unsettled}, {"y", wholes}, {"yyy", wholes}, {"n", pieces}, {"ny", pieces}, {"nyyy", pieces},
-		{"yn", doubted}, {"yny", wholes}, {"ynn", pieces}, {"yynynyn", doubted}, {"ynnyyy", pieces},
+		{"", unsettled},
+		{"y", wholes},
+		{"yyy", wholes},
+		{"n", pieces},
+		{"ny", pieces},
+		{"nyyy", pieces},
+		{"yn", doubted},
+		{"yny", wholes},
+		{"ynn", pieces},
+		{"yynynyn", doubted},
+		{"ynnyyy", pieces},
 	} {
 		got := unsettled
 		for _, c := range tt.begins {

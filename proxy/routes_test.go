@@ -48,9 +48,11 @@ func TestRoutesFind(t *testing.T) {
 		{"models", def, "GET", "/v1/models", "/v1/models pass model:8000 /v1/models"},
 		{"model of an owner", def, "HEAD", "/v1/models/meta-llama/Llama-3", "/v1/models/{owner}/{model} pass model:8000 /v1/models/meta-llama/Llama-3"},
 		{"embeddings", def, "POST", "/v1/embeddings", "/v1/embeddings pass model:8000 /v1/embeddings"},
-		{"llama.cpp native", def, "POST", "/completions", ""},
+		{"llama.cpp native", def, "POST", "/completions", "/completions llamacpp.completion model:8000 /completions"},
 		{"wrong method", def, "GET", "/v1/embeddings", ""},
 		{"root", def, "GET", "/", ""},
+		{"TGI's root", def, "POST", "/", "/ tgi model:8000 /"},
+		{"batch of chats", def, "POST", "/v1/chat/completions/batch", "/v1/chat/completions/batch openai.chat model:8000 /v1/chat/completions/batch"},
 
 		{"whole path", custom, "POST", "/v1/chat/completions", "/v1/chat/completions openai.chat model:8000 /v1/chat/completions"},
 		{"not listed any more", custom, "POST", "/v1/completions", ""},

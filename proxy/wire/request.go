@@ -138,7 +138,7 @@ func appendTexts(dst []byte, v jsontext.Value) []byte {
 	case '{':
 		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
 			switch name {
-			case "role", "type", "id", "tool_call_id", "image_url", "input_audio", "file_data", "file_id":
+			case "role", "type", "id", "tool_call_id", "image_url", "images", "input_audio", "file_data", "file_id":
 			case "arguments":
 				if v.Kind() == '{' { // matched as its JSON text
 					dst = append(append(dst, '\n'), v...)

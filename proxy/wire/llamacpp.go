@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// LlamaCPP is the native completion API of llama.cpp: /completion, /infill and
+// /completions. Servers of the OpenAI kind claim the last path too; their
+// messages have choices, and are read as those of [Completions].
+//
+// The answer to several prompts, or in several samples, is a list; in a stream
+// each message says in index whose it is. A client may ask for some members
+// only, so none is taken for granted.
+type LlamaCPP struct{}
+
+var llamaPaths = NewPaths(Table{
+	Choices: "choices",
+	Marks:   []string{"choices"},
+	Done:    openAIDone,
+	Rules:   append(completionsRules(), llamaRules()...),
+})
+
+// llamaRules is the table of the native answers. What probabilities are called
+// has changed over time.
+func llamaRules() []Rule {
+	rules := []Rule{
+		{When: "choices", Path: "index", Role: ignore},
+		{Path: "index", Role: choice},
+		{Path: "[#].index", Role: index},
+		{Path: "[#].model", Role: ignore},
+	}
+	for _, at := range []string{"", "[#]."} {
+		probs := at + "completion_probabilities"
+		rules = append(rules,
+			Rule{Path: at + "content", Role: Text, Name: "content", Form: Reply},
+			Rule{Path: at + "tokens", Role: Drop, With: `[]`},
+			Rule{Path: at + "stop_type", Role: End, With: `"word"`},
+			Rule{Path: probs, Role: Drop, With: `[]`},
+			Rule{Path: probs + "[].token", Role: Token, Name: "probabilities"},
+			Rule{Path: probs + "[].bytes", Role: Token, Name: "probabilities.bytes", Form: Bytes},
+			Rule{Path: probs + "[].content", Role: Token, Name: "probabilities.content"},
+			Rule{Path: probs + "[].probs[@].tok_str", Role: Token, Name: "probabilities.probs.#"},
+		)
+		for _, top := range []string{"top_logprobs", "top_probs"} {
+			rules = append(rules,
+				Rule{Path: probs + "[]." + top + "[@].token", Role: Token, Name: "probabilities." + top + ".#"},
+				Rule{Path: probs + "[]." + top + "[@].bytes", Role: Token, Name: "probabilities." + top + ".#.bytes", Form: Bytes},
+			)
+		}
+	}
+	return rules
+}
+
+// Name implements [Family].
+func (LlamaCPP) Name() string { return "llamacpp.completion" }
+
+// Paths implements [Family].
+func (LlamaCPP) Paths() *Paths { return llamaPaths }
+
+// Request implements [Family]. What is to be filled in stands between
+// input_prefix with the prompt behind it, and input_suffix.
+func (LlamaCPP) Request(_ string, body []byte) (Request, error) {
+	r := Request{N: 1}
+	var prefix []byte
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case r.common(name, v):
+		case name == "n_cmpl":
+			r.common("n", v)
+		case name == "prompt":
+			r.llamaPrompt(v)
+		case name == "input_prefix":
+			prefix = stringOf(v)
+			r.visible(v)
+		case name == "input_suffix", name == "suffix":
+			r.Suffix = stringOf(v)
+			r.visible(v)
+		case name == "grammar":
+			r.Schema = r.Schema || len(stringOf(v)) > 0
+			r.visible(v)
+		case !holdsMedia(name):
+			r.visible(v)
+		}
+		return nil
+	})
+	if len(prefix) > 0 {
+		r.Tail = append(prefix, r.Tail...)
+	}
+	return r, err
+}
+
+// llamaPrompt reads a prompt: a string, token ids, both mixed, several of them,
+// or an object with a string and media.
+func (r *Request) llamaPrompt(v jsontext.Value) {
+	switch v.Kind() {
+	case '[':
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			r.llamaPrompt(v)
+			return nil
+		})
+	case '{':
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			if name == "prompt_string" {
+				r.prompt(v)
+			}
+			return nil
+		})
+	default:
+		r.prompt(v)
+	}
+}
+
+// Framing implements [Family].
+func (LlamaCPP) Framing(contentType string, _ Request) Framing { return ByContentType(contentType) }
+
+// AppendFailure implements [Family].
+func (LlamaCPP) AppendFailure(dst []byte, f Failure) []byte {
+	status := f.Status
+	if status == 0 {
+		status = 400
+	}
+	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), int64(status), 10)
+	dst = AppendEscaped(append(dst, `,"message":"`...), []byte(f.Message))
+	dst = AppendEscaped(append(dst, `","type":"`...), []byte(f.Code))
+	return append(dst, `"}}`...)
+}
+
+// Fail implements [Family].
+func (l LlamaCPP) Fail(w *Writer, f Failure) { w.Message("", l.AppendFailure(nil, f)) }
+
+// NewEnding implements [Family].
+func (LlamaCPP) NewEnding() Ending {
+	return &llamaEnding{choices: openAIEnding{text: `"text":""`}}
+}
+
+// llamaEnding ends every open answer with a message that stops it. Where
+// messages have choices it ends the stream as OpenAI does.
+type llamaEnding struct {
+	choices openAIEnding
+	openAI  bool
+}
+
+// Sent implements [Ending].
+func (e *llamaEnding) Sent(payload []byte) {
+	_ = eachMember(payload, func(name string, _ jsontext.Value) error { // what is broken is left out
+		e.openAI = e.openAI || name == "choices"
+		return nil
+	})
+	if e.openAI {
+		e.choices.Sent(payload)
+	}
+}
+
+// Write implements [Ending].
+func (e *llamaEnding) Write(w *Writer, open []int32) {
+	if e.openAI {
+		e.choices.Write(w, open)
+		return
+	}
+	for _, number := range open {
+		p := strconv.AppendInt([]byte(`{"index":`), int64(number), 10)
+		w.Message("", append(p, `,"content":"","tokens":[],"stop":true,"stop_type":"word","stopping_word":""}`...))
+	}
+}
+
+var _ Family = LlamaCPP{}

@@ -1,0 +1,216 @@
+package wire
+
+import (
+	"errors"
+	"slices"
+	"testing"
+)
+
+// localFamilies are the APIs of servers that people run themselves.
+func localFamilies() []Family {
+	return []Family{OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}}
+}
+
+func TestLocalRequest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		family   Family
+		body     string
+		want     Request // Messages apart
+		messages []string
+	}{
+		{
+			"ollama chat",
+			OllamaChat{},
+			`{"model":"m","messages":[{"role":"system","content":"be kind"},{"role":"user","content":"look","images":["AAAA"]},{"role":"assistant","thinking":"hm","tool_calls":[{"function":{"name":"f","arguments":{"a":"b"}}}]},{"role":"tool","tool_name":"f","content":"r"}],"tools":[{"function":{"description":"does f"}}],"options":{"stop":["end here"]},"keep_alive":"5m"}`,
+			Request{Model: "m", Stream: true, N: 1, Tail: []byte("r")},
+			[]string{"be kind", "look", "hm\nf\n{\"a\":\"b\"}", "f\nr", "does f", "end here"},
+		},
+		{"ollama, one piece", OllamaChat{}, `{"stream":false,"messages":[]}`, Request{N: 1}, nil},
+		{"ollama, null", OllamaGenerate{}, `{"stream":null}`, Request{N: 1, Stream: true}, nil},
+		{"ollama, json", OllamaGenerate{}, `{"prompt":"p","format":"json"}`, Request{N: 1, Stream: true, Schema: true, Tail: []byte("p")}, []string{"p", "json"}},
+		{"ollama, schema", OllamaChat{}, `{"format":{"type":"object","description":"d"}}`, Request{N: 1, Stream: true, Schema: true}, []string{"d"}},
+		{"ollama, no format", OllamaChat{}, `{"format":""}`, Request{N: 1, Stream: true}, nil},
+		{
+			"ollama generate",
+			OllamaGenerate{},
+			`{"model":"m","prompt":"once upon","suffix":"the end","system":"s","template":"{{ .Prompt }}","context":[1,2],"images":["AAAA"],"raw":true}`,
+			Request{Model: "m", Stream: true, N: 1, Tail: []byte("once upon"), Suffix: []byte("the end")},
+			[]string{"once upon", "the end", "s", "{{ .Prompt }}"},
+		},
+		{"llama.cpp", LlamaCPP{}, `{"prompt":"once","n_cmpl":3,"stream":true,"stop":["x y"]}`, Request{N: 3, Stream: true, Tail: []byte("once")}, []string{"once", "x y"}},
+		{"llama.cpp, token ids", LlamaCPP{}, `{"prompt":[1,2]}`, Request{N: 1}, nil},
+		{"llama.cpp, mixed", LlamaCPP{}, `{"prompt":[1,"once",2,"upon"]}`, Request{N: 1, Tail: []byte("upon")}, []string{"once", "upon"}},
+		{"llama.cpp, several", LlamaCPP{}, `{"prompt":["a",[1,"b"]]}`, Request{N: 1, Tail: []byte("b")}, []string{"a", "b"}},
+		{"llama.cpp, media", LlamaCPP{}, `{"prompt":{"prompt_string":"see <__media__>","multimodal_data":["AAAA"]}}`, Request{N: 1, Tail: []byte("see <__media__>")}, []string{"see <__media__>"}},
+		{"llama.cpp, schema", LlamaCPP{}, `{"json_schema":{"title":"t"}}`, Request{N: 1, Schema: true}, []string{"t"}},
+		{"llama.cpp, grammar", LlamaCPP{}, `{"grammar":"root ::= x"}`, Request{N: 1, Schema: true}, []string{"root ::= x"}},
+		{"llama.cpp, no grammar", LlamaCPP{}, `{"grammar":""}`, Request{N: 1}, nil},
+		{
+			"infill",
+			LlamaCPP{},
+			`{"prompt":"return","input_suffix":"}\n","input_prefix":"func f() {\n\t","input_extra":[{"filename":"a.go","text":"package a"}]}`,
+			Request{N: 1, Tail: []byte("func f() {\n\treturn"), Suffix: []byte("}\n")},
+			[]string{"return", "}\n", "func f() {\n\t", "a.go\npackage a"},
+		},
+		{"infill, no prompt", LlamaCPP{}, `{"input_prefix":"a","input_suffix":"b"}`, Request{N: 1, Tail: []byte("a"), Suffix: []byte("b")}, []string{"a", "b"}},
+		{"tgi", TGI{}, `{"inputs":"once","parameters":{"stop":["x y"],"best_of":2,"details":true}}`, Request{N: 2, Tail: []byte("once")}, []string{"once", "x y"}},
+		{"tgi, schema", TGI{}, `{"inputs":"p","parameters":{"grammar":{"type":"json","value":{"description":"d"}}}}`, Request{N: 1, Schema: true, Tail: []byte("p")}, []string{"p", "d"}},
+		{"tgi, stream", Generate{}, `{"inputs":"p","stream":true}`, Request{N: 1, Stream: true, Tail: []byte("p")}, []string{"p"}},
+		{"sglang", SGLang{}, `{"text":"once","stream":true,"sampling_params":{"n":2,"stop":"x y","json_schema":"{\"title\":1}"},"image_data":"AAAA"}`, Request{N: 2, Stream: true, Schema: true, Tail: []byte("once")}, []string{"once", "x y", `{"title":1}`}},
+		{"sglang, several", SGLang{}, `{"text":["a","b"],"sampling_params":[{"regex":"a+"},{"n":3}]}`, Request{N: 3, Tail: []byte("b")}, []string{"a", "b", "a+"}},
+		{"sglang, ids", SGLang{}, `{"input_ids":[1,2],"input_embeds":[[0.5]]}`, Request{N: 1}, nil},
+		{"vllm", Generate{}, `{"prompt":"once","n":2,"stream":true}`, Request{N: 2, Stream: true, Tail: []byte("once")}, []string{"once"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := tt.family.Request("", []byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var messages []string
+			for _, m := range got.Messages {
+				messages = append(messages, string(m))
+			}
+			if !slices.Equal(messages, tt.messages) {
+				t.Errorf("messages = %q, want %q", messages, tt.messages)
+			}
+			w := tt.want
+			if got.Model != w.Model || got.Stream != w.Stream || got.N != w.N || got.Schema != w.Schema ||
+				string(got.Tail) != string(w.Tail) || string(got.Suffix) != string(w.Suffix) {
+				t.Errorf("got %+v, want %+v", got, w)
+			}
+		})
+	}
+}
+
+func TestLocalRefused(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{``, `[]`, `{} {}`, `{"prompt":"a","prompt":"b"}`, `{"parameters":{"stop":"a","stop":"b"}}`} {
+		for _, f := range localFamilies() {
+			if _, err := f.Request("", []byte(body)); !errors.Is(err, ErrRequest) {
+				t.Errorf("%s: %q: error = %v", f.Name(), body, err)
+			}
+		}
+	}
+}
+
+func TestLocalFraming(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		family      Family
+		contentType string
+		stream      bool
+		want        Framing
+	}{
+		{OllamaChat{}, "application/x-ndjson", true, Lines},
+		{OllamaChat{}, "application/json", false, JSON},
+		{OllamaGenerate{}, "application/json", true, JSON},
+		{OllamaGenerate{}, "", true, Lines},
+		{LlamaCPP{}, "text/event-stream", true, SSE},
+		{LlamaCPP{}, "application/json", true, JSON},
+		{Generate{}, "", true, Lines},
+		{Generate{}, "", false, JSON},
+		{Generate{}, "application/json", true, JSON},
+		{TGI{}, "text/event-stream", false, SSE},
+		{SGLang{}, "text/event-stream", true, SSE},
+	} {
+		if got := tt.family.Framing(tt.contentType, Request{Stream: tt.stream}); got != tt.want {
+			t.Errorf("%s, %q, %v: %v, want %v", tt.family.Name(), tt.contentType, tt.stream, got, tt.want)
+		}
+	}
+}
+
+func TestLocalLocate(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		family  Family
+		framing Framing
+		payload string
+		want    string
+	}{
+		{
+			"ollama chat",
+			OllamaChat{},
+			Lines,
+			`{"model":"llama3.2:3b","created_at":"2026-03-04T10:20:30.123456789+01:00","message":{"role":"assistant","content":"a","thinking":"b","tool_calls":[{"id":"call_1","function":{"index":2,"name":"f","arguments":{"a":["b",1]}}}]},"logprobs":[{"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"c"}]}],"done":false}`,
+			"begin 0 \ntext 0 content a\ntext 0 thinking b\naside 0.2 tool_calls.#.name f\ntext 0.2 tool_calls.#.arguments {\"a\":[\"b\",1]}\n" +
+				"drop 0 -> null [{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"c\"}]}]\n" +
+				"token 0 logprobs a\ntoken 0 logprobs.bytes a\ntoken 0.0 logprobs.top.# a\ntoken 0.0 logprobs.top.#.bytes a\ntoken 0.1 logprobs.top.# c\n",
+		},
+		{
+			"ollama generate",
+			OllamaGenerate{},
+			Lines,
+			`{"model":"m","response":"a","thinking":"b","done":true,"done_reason":"length","context":[1,2],"_debug_info":{"rendered_template":"<s>hi"},"image":"AAAA"}`,
+			"begin 0 \ntext 0 response a\ntext 0 thinking b\nend 0 \"length\"\ndrop 0 -> [] [1,2]\ndrop 0 -> null {\"rendered_template\":\"<s>hi\"}\naside 0 _debug_info.rendered_template <s>hi\ndrop 0 -> null \"AAAA\"\n",
+		},
+		{"ollama, error", OllamaChat{}, Lines, `{"error":"no model"}`, "begin 0 \naside 0 error no model\n"},
+		{
+			"llama.cpp",
+			LlamaCPP{},
+			SSE,
+			`{"index":3,"content":"a","tokens":[5],"stop":false,"id_slot":0,"completion_probabilities":[{"id":5,"token":"a","bytes":[97],"logprob":-1,"top_probs":[{"id":5,"token":"a"},{"id":6,"token":"b"}]}]}`,
+			"begin 3 \ntext 3 content a\ndrop 3 -> [] [5]\ndrop 3 -> [] [{\"id\":5,\"token\":\"a\",\"bytes\":[97],\"logprob\":-1,\"top_probs\":[{\"id\":5,\"token\":\"a\"},{\"id\":6,\"token\":\"b\"}]}]\n" +
+				"token 3 probabilities a\ntoken 3 probabilities.bytes a\ntoken 3.0 probabilities.top_probs.# a\ntoken 3.1 probabilities.top_probs.# b\n",
+		},
+		{
+			"llama.cpp, last",
+			LlamaCPP{},
+			SSE,
+			`{"index":0,"content":"","stop":true,"model":"/m/a.gguf","stop_type":"eos","stopping_word":"","prompt":"<s>hi","generation_settings":{"grammar":"root ::= x"}}`,
+			"begin 0 \nend 0 \"eos\"\naside 0 prompt <s>hi\naside 0 generation_settings.grammar root ::= x\n",
+		},
+		{"llama.cpp, some members", LlamaCPP{}, JSON, `{"tokens":[1],"generation_settings/stop":["x y"]}`, "begin 0 \ndrop 0 -> [] [1]\naside 0 ~80cf0582e5925fd6.[] x y\n"},
+		{"llama.cpp, several", LlamaCPP{}, JSON, `[{"index":1,"content":"b","stop_type":"limit"},{"content":"a","index":0}]`, "begin 1 \ntext 1 content b\nend 1 \"limit\"\nbegin 0 \ntext 0 content a\n"},
+		{"OpenAI's choices", LlamaCPP{}, JSON, `{"id":"c","index":4,"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}`, "begin 0 \ntext 0 text a\nend 0 \"stop\"\n"},
+		{
+			"tgi, token",
+			TGI{},
+			SSE,
+			`{"index":5,"token":{"id":12,"text":"a","logprob":-1,"special":false},"top_tokens":[{"id":12,"text":"a"},{"id":13,"text":"b"}],"generated_text":null,"details":null}`,
+			"begin 0 \ndrop 0 -> 0 12\ntext 0 text a\ndrop 0 -> [] [{\"id\":12,\"text\":\"a\"},{\"id\":13,\"text\":\"b\"}]\ntoken 0.0 top_tokens.# a\ntoken 0.1 top_tokens.# b\n",
+		},
+		{
+			"tgi, last",
+			Generate{},
+			SSE,
+			`{"index":6,"token":{"id":2,"text":"</s>","special":true},"generated_text":"a b","details":{"finish_reason":"eos_token","generated_tokens":6}}`,
+			"begin 0 \ndrop 0 -> 0 2\ntext 0 special </s>\nrecap 0 text a b\nend 0 \"eos_token\"\n",
+		},
+		{
+			"tgi, whole",
+			TGI{},
+			JSON,
+			`[{"generated_text":"a b","details":{"finish_reason":"length","prefill":[{"id":1,"text":"p"}],"tokens":[{"id":2,"text":"a"},{"id":3,"text":" b"}],"top_tokens":[[{"id":2,"text":"a"}]],"best_of_sequences":[{"finish_reason":"length","generated_text":"c","tokens":[{"text":"c"}]}]}}]`,
+			"begin 0 \nrecap 0 text a b\nend 0 \"length\"\ndrop 0 -> [] [{\"id\":1,\"text\":\"p\"}]\ntoken 0 prefill p\ndrop 0 -> [] [{\"id\":2,\"text\":\"a\"},{\"id\":3,\"text\":\" b\"}]\ntoken 0 tokens a\ntoken 0 tokens  b\ndrop 0 -> [] [[{\"id\":2,\"text\":\"a\"}]]\ntoken 0.0 top_tokens.# a\ntext 0.0 best_of_sequences.#.text c\ndrop 0 -> [] [{\"text\":\"c\"}]\ntoken 0.0 best_of_sequences.tokens c\n",
+		},
+		{"tgi, error", TGI{}, SSE, `{"error":"Request failed","error_type":"generation"}`, "aside -1 error Request failed\n"},
+		{
+			"sglang",
+			SGLang{},
+			SSE,
+			`{"text":"a","output_ids":[5],"meta_info":{"id":"x1","finish_reason":{"type":"stop","matched":"end here"},"output_token_logprobs":[[-1,5,"a"]],"output_top_logprobs":[[[-1,5,"a"],[-2,6,"b"]],null],"hidden_states":[[1]],"routed_experts":"AAAA"},"index":2}`,
+			"begin 2 \nsofar 2 text a\ndrop 2 -> [] [5]\nend 2 \"stop\"\naside 2 meta_info.finish_reason.matched end here\ndrop 2 -> [] [[-1,5,\"a\"]]\ntoken 2 output_token_logprobs a\n" +
+				"drop 2 -> [] [[[-1,5,\"a\"],[-2,6,\"b\"]],null]\ntoken 2.0 output_top_logprobs.# a\ntoken 2.1 output_top_logprobs.# b\ndrop 2 -> null [[1]]\ndrop 2 -> null \"AAAA\"\n",
+		},
+		{"sglang, batch", Generate{}, JSON, `[{"text":"a","meta_info":{"finish_reason":"length"}},{"text":"b","meta_info":{}}]`, "begin 0 \nsofar 0 text a\nend 0 \"length\"\nbegin 1 \nsofar 1 text b\n"},
+		{"vllm", Generate{}, Lines, `{"text":["p a","p b"]}`, "begin 0 \nsofar 0 text p a\nbegin 1 \nsofar 1 text p b\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := NewLocator(tt.family.Paths(), tt.framing)
+			fields, err := l.Locate([]byte(tt.payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := show(tt.payload, fields); got != tt.want {
+				t.Errorf("got\n%swant\n%s", got, tt.want)
+			}
+		})
+	}
+}

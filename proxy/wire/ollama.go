@@ -1,0 +1,189 @@
+package wire
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// OllamaChat is POST /api/chat of Ollama. It streams unless it is told not to:
+// a line for each piece, the last of which is done.
+type OllamaChat struct{}
+
+// OllamaGenerate is POST /api/generate of Ollama. Its answers differ from a
+// chat's in where the text stands.
+type OllamaGenerate struct{}
+
+var ollamaPaths = NewPaths(Table{Rules: ollamaRules()})
+
+// ollamaRules is the table of both. The context that comes last is the answer
+// and what it was asked for, as token ids. A call of a tool comes whole, its
+// arguments as an object.
+func ollamaRules() []Rule {
+	rules := []Rule{
+		{Path: "response", Role: Text, Name: "response", Form: Reply},
+		{Path: "context", Role: Drop, With: `[]`},
+		{Path: "image", Role: opaque},
+		{Path: "done_reason", Role: End, With: `"content_filter"`},
+		{Path: "logprobs", Role: Drop},
+		{Path: "logprobs[].token", Role: Token, Name: "logprobs"},
+		{Path: "logprobs[].bytes", Role: Token, Name: "logprobs.bytes", Form: Bytes},
+		{Path: "logprobs[].top_logprobs[@].token", Role: Token, Name: "logprobs.top.#"},
+		{Path: "logprobs[].top_logprobs[@].bytes", Role: Token, Name: "logprobs.top.#.bytes", Form: Bytes},
+		{Path: "_debug_info", Role: Drop},
+		{Path: "message.role", Role: ignore},
+		{Path: "message.content", Role: Text, Name: "content", Form: Reply},
+		{Path: "message.images", Role: opaque},
+	}
+	for _, name := range []string{"model", "created_at", "remote_model", "remote_host"} {
+		rules = append(rules, Rule{Path: name, Role: ignore})
+	}
+	for _, at := range []string{"", "message."} {
+		rules = append(rules,
+			Rule{Path: at + "thinking", Role: Text, Name: "thinking"},
+			Rule{Path: at + "tool_calls[#].id", Role: ignore},
+			Rule{Path: at + "tool_calls[#].function.index", Role: index},
+			Rule{Path: at + "tool_calls[#].function.name", Role: Aside, Name: "tool_calls.#.name"},
+			Rule{Path: at + "tool_calls[#].function.arguments", Role: Text, Name: "tool_calls.#.arguments", Form: Nested},
+		)
+	}
+	return rules
+}
+
+// Name implements [Family].
+func (OllamaChat) Name() string { return "ollama.chat" }
+
+// Name implements [Family].
+func (OllamaGenerate) Name() string { return "ollama.generate" }
+
+// Paths implements [Family].
+func (OllamaChat) Paths() *Paths { return ollamaPaths }
+
+// Paths implements [Family].
+func (OllamaGenerate) Paths() *Paths { return ollamaPaths }
+
+// Request implements [Family].
+func (OllamaChat) Request(_ string, body []byte) (Request, error) {
+	r := Request{N: 1, Stream: true}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case r.ollama(name, v):
+		case name == "messages":
+			return r.conversation(v)
+		default:
+			r.visible(v)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// Request implements [Family]. A context is token ids and shows no text.
+func (OllamaGenerate) Request(_ string, body []byte) (Request, error) {
+	r := Request{N: 1, Stream: true}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case r.ollama(name, v):
+		case name == "prompt":
+			r.prompt(v)
+		case name == "suffix":
+			r.Suffix = stringOf(v)
+			r.visible(v)
+		default:
+			r.visible(v)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// ollama reads the members that both requests share and those that hold no
+// text. It reports whether the member is done with.
+func (r *Request) ollama(name string, v jsontext.Value) bool {
+	switch name {
+	case "stream":
+		r.Stream = v.Kind() != 'f'
+	case "format": // "json", or a schema
+		r.Schema = v.Kind() == '{' || len(stringOf(v)) > 0
+		r.visible(v)
+	case "model":
+		r.common(name, v)
+	case "images", "keep_alive":
+	default:
+		return false
+	}
+	return true
+}
+
+// Framing implements [Family].
+func (OllamaChat) Framing(contentType string, r Request) Framing {
+	return streamedLines(contentType, r)
+}
+
+// Framing implements [Family].
+func (OllamaGenerate) Framing(contentType string, r Request) Framing {
+	return streamedLines(contentType, r)
+}
+
+// AppendFailure implements [Family].
+func (OllamaChat) AppendFailure(dst []byte, f Failure) []byte { return appendBareFailure(dst, f) }
+
+// AppendFailure implements [Family].
+func (OllamaGenerate) AppendFailure(dst []byte, f Failure) []byte { return appendBareFailure(dst, f) }
+
+// appendBareFailure appends an error that is a message and nothing else.
+func appendBareFailure(dst []byte, f Failure) []byte {
+	return append(AppendEscaped(append(dst, `{"error":"`...), []byte(f.Message)), `"}`...)
+}
+
+// Fail implements [Family].
+func (OllamaChat) Fail(w *Writer, f Failure) { w.Message("", appendBareFailure(nil, f)) }
+
+// Fail implements [Family].
+func (OllamaGenerate) Fail(w *Writer, f Failure) { w.Message("", appendBareFailure(nil, f)) }
+
+// NewEnding implements [Family].
+func (OllamaChat) NewEnding() Ending {
+	return &ollamaEnding{text: `"message":{"role":"assistant","content":""}`}
+}
+
+// NewEnding implements [Family].
+func (OllamaGenerate) NewEnding() Ending { return &ollamaEnding{text: `"response":""`} }
+
+// ollamaEnding ends a stream with a line that is done and has the given text.
+type ollamaEnding struct {
+	text string
+	head []byte // members that every line has, each followed by a comma
+	over bool   // a line that is done has left
+}
+
+// Sent implements [Ending].
+func (e *ollamaEnding) Sent(payload []byte) {
+	e.head = e.head[:0]
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+		switch v = bytes.TrimSpace(v); name {
+		case "model", "created_at":
+			if v.Kind() == '"' && identifier(v[1:len(v)-1]) {
+				e.head = append(append(append(e.head, '"'), name...), `":`...)
+				e.head = append(append(e.head, v...), ',')
+			}
+		case "done":
+			e.over = e.over || v.Kind() == 't'
+		}
+		return nil
+	})
+}
+
+// Write implements [Ending].
+func (e *ollamaEnding) Write(w *Writer, _ []int32) {
+	if e.over {
+		return
+	}
+	line := append(append([]byte{'{'}, e.head...), e.text...)
+	w.Message("", append(line, `,"done":true,"done_reason":"content_filter"}`...))
+}
+
+var (
+	_ Family = OllamaChat{}
+	_ Family = OllamaGenerate{}
+)
