@@ -36,8 +36,12 @@ func TestGo(t *testing.T) {
 						call = c.stream
 					}
 					if err := call(deadline(t), model, &got); err != nil {
-						got.Error = err.Error()
 						got.Status = status(err)
+						got.Error = err.Error()
+						var o *openai.Error
+						if errors.As(err, &o) {
+							got.Error += " " + o.RawJSON() // it says no more than the status itself
+						}
 					}
 					got.Asked = count1(t, asked) - before
 					all = append(all, got)

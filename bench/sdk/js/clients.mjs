@@ -135,7 +135,7 @@ const apis = {
     async stream(model, got) {
       const chat = gemini.chats.create({ model });
       for await (const chunk of await chat.sendMessageStream({ message: question })) this.read(chunk, got);
-      if (got.text && !chat.getHistory(true).some((turn) => turn.role === "model")) throw new Error("the chat forgot the answer: it was not valid");
+      if (got.finish === "STOP" && !chat.getHistory(true).some((turn) => turn.role === "model")) throw new Error("the chat forgot the answer: it was not valid");
     },
   },
   "mistral.chat": {
