@@ -15,6 +15,7 @@ var catalogue = []struct {
 		"/chat/completions",
 		"/openai/v1/chat/completions",
 		"/openai/deployments/{deployment}/chat/completions",
+		"/openai/deployments/{deployment}/extensions/chat/completions",
 		"/v1beta/openai/chat/completions",
 	}},
 	{"openai.completions", "POST", []string{
@@ -71,6 +72,17 @@ var catalogue = []struct {
 	{"generate", "POST", []string{"/generate"}},
 	{"tgi", "POST", []string{"/", "/generate_stream"}},
 	{"sglang.generate", "POST", nil}, // on /generate, if a route says so
+	{"cohere.chat", "POST", []string{
+		"/v2/chat",
+		"/cohere/v2/chat",
+	}},
+	{"cohere.v1", "POST", []string{
+		"/v1/chat",
+		"/v1/generate",
+	}},
+	{"mistral.fim", "POST", []string{
+		"/v1/fim/completions",
+	}},
 }
 
 // passTable lists what holds no generated text and is forwarded as it is.

@@ -14,10 +14,12 @@ type Chat struct{}
 var chatPaths = NewPaths(Table{Choices: "choices", Done: openAIDone, Rules: chatRules()})
 
 // chatRules is the table of chat answers. Message and delta are the same but
-// for the name.
+// for the name; agents of Mistral and the first Azure OpenAI on one's own data
+// answer with several. p is padding, Mistral's.
 func chatRules() []Rule {
 	rules := append(envelopeRules(), logprobsRules()...)
-	for _, at := range []string{"choices[#].message.", "choices[#].delta."} {
+	rules = append(rules, Rule{Path: "p", Role: ignore})
+	for _, at := range []string{"choices[#].message.", "choices[#].delta.", "choices[#].messages[].", "choices[#].messages[].delta."} {
 		rules = append(rules,
 			Rule{Path: at + "role", Role: ignore},
 			Rule{Path: at + "content", Role: Text, Name: "content", Form: Reply},
