@@ -1,10 +1,17 @@
 package proxy
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
 )
 
 const (
@@ -305,4 +312,117 @@ func geminiMessage(t *testing.T, message []byte, read func(map[string]any) strin
 		said += read(p)
 	}
 	return said, c.FinishReason
+}
+
+// TestGeminiArrayIsLive: the elements of an array leave one by one, not with
+// its end, and the query that asks for events reaches the upstream.
+func TestGeminiArrayIsLive(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		if strings.Contains(c.head, "?alt=sse") {
+			c.say(headSSE)
+			c.chunk("data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"" + secret + "\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n")
+			c.say(endChunked)
+			return
+		}
+		c.say(headChunked)
+		c.chunk(`[{"candidates":[{"content":{"parts":[{"text":"one two"}]}}]}`)
+		c.chunk(",\r\n" + `{"candidates":[{"content":{"parts":[{"text":" three four"}]}}]}`)
+		<-next
+		c.chunk(",\r\n" + `{"candidates":[{"content":{"parts":[{"text":" ` + secret + `"}]},"finishReason":"STOP"}]}` + "\n]\n")
+		c.say(endChunked)
+	})
+	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: secretOpen(t)})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+b.data+geminiStreamPath, strings.NewReader(geminiAsk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	dec := json.NewDecoder(resp.Body)
+	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
+		t.Fatalf("%v %v", open, err)
+	}
+	var first json.RawMessage
+	if err := dec.Decode(&first); err != nil || !strings.Contains(string(first), "one two") {
+		t.Fatalf("%s %v", first, err)
+	}
+	close(next)
+	rest, err := io.ReadAll(io.MultiReader(dec.Buffered(), resp.Body))
+	if err != nil || !json.Valid([]byte("["+string(first)+string(rest))) || !strings.Contains(string(rest), "[redacted]") || strings.Contains(string(rest), secret) {
+		t.Errorf("%s %v", rest, err)
+	}
+	if status, _, text, err := b.do("POST", geminiStreamPath+"?alt=sse", geminiAsk); err != nil || status != 200 || !strings.Contains(text, `"text":"[redacted]"`) {
+		t.Errorf("%d %s %v", status, text, err)
+	}
+	b.stop()
+	for _, line := range b.alertLines("finding") {
+		if line["api"] != "gemini" || line["model"] != "gemini-2.5-flash" || line["channel"] != "candidates.0.text" {
+			t.Errorf("alert %v", line)
+		}
+	}
+}
+
+// TestGeminiArrayEnds: an array that the upstream breaks off, and one that
+// cannot be scanned, end as whole arrays with an error in them.
+func TestGeminiArrayEnds(t *testing.T) {
+	t.Parallel()
+	c := apiCase{api: "gemini", path: geminiStreamPath, ask: geminiAsk, contentType: "application/json"}
+	const element = `{"candidates":[{"content":{"parts":[{"text":"one two."}]},"finishReason":"STOP"}]}`
+	tests := []struct {
+		name, body string
+		elements   int
+	}{
+		{"at once", ``, 1},
+		{"in the first element", `[{"cand`, 1},
+		{"in the second", `[` + element + `,{"cand`, 2},
+		{"behind the first", `[` + element + `,`, 2},
+		{"before the end is known", `[` + element + `]`, 2},
+		{"no array", `{"error":{"code":500`, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRelay(c.config(t, config.Redact))
+			out, err := r.Append(nil, []byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = r.Abort(out)
+			if tt.elements == 0 {
+				if !json.Valid(out) || !strings.Contains(string(out), failUpstream.Message) {
+					t.Errorf("got %s", out)
+				}
+				return
+			}
+			var list []json.RawMessage
+			if err := json.Unmarshal(out, &list); err != nil || len(list) != tt.elements || !strings.Contains(string(list[len(list)-1]), failUpstream.Message) {
+				t.Errorf("%v in %s", err, out)
+			}
+		})
+	}
+	for _, body := range []string{`[` + element + element + `]`, `[` + element + `,"x"]`, `[` + element + `,{"a":1,"a":2}]`, `[` + element + `] [1]`} {
+		got := everySplit(t, c.config(t, config.Redact), body)
+		var list []json.RawMessage
+		if err := json.Unmarshal([]byte(got.out), &list); err != nil || len(list) != 2 || !errors.Is(got.err, errRefused) || !strings.Contains(got.out, failRefused.Message) {
+			t.Errorf("%s: %v %v in %s", body, err, got.err, got.out)
+		}
+	}
+	cfg := c.config(t, config.Redact)
+	cfg.Unscanned = config.Pass
+	large := `[{"a":"` + strings.Repeat("x", wire.MaxMessage) + `"}`
+	r := newRelay(cfg)
+	out, err := r.Append(nil, []byte(large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out = r.Abort(out); !json.Valid(out) || !strings.HasPrefix(string(out[len(large):]), `,{"error"`) {
+		t.Errorf("ends in %s", out[len(large):])
+	}
 }
