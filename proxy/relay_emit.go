@@ -153,7 +153,7 @@ func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 		again := ch.fresh
 		dst = again.Append(dst, literal, p.form, 0, ch.cuts)
 		if p.role == wire.Sofar { // a piece may follow
-			ch.before, ch.cutter, ch.past = ch.fresh, again, p.hi
+			ch.before, ch.cutter, ch.past, ch.inside = ch.fresh, again, p.hi, p.item
 		}
 		return dst
 	}
