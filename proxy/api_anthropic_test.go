@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -365,7 +366,9 @@ func anthropicAnswers() []apiCase {
 // anthropicLiteral is a text as a JSON string.
 func anthropicLiteral(text string) string { return string(mustJSON(text)) }
 
-func anthropicCases() []apiCase { return append(anthropicStreams(), anthropicAnswers()...) }
+func anthropicCases() []apiCase {
+	return slices.Concat(anthropicStreams(), anthropicAnswers(), completeCases())
+}
 
 // anthropicConfig is the configuration for one stream of messages.
 func anthropicConfig(t *testing.T, mode config.Mode) relayConfig {
@@ -463,5 +466,107 @@ func TestAnthropicInterleaved(t *testing.T) {
 	want := head + piece(0, `["quartz violet `) + piece(1, `["hm `) + piece(0, `[redacted] x"]`) + piece(1, `ho"]`) + tail
 	if got.out != want {
 		t.Errorf("got %s", got.out)
+	}
+}
+
+// completeCases are the shapes of legacy completions.
+func completeCases() []apiCase {
+	const ask = `{"model":"m","prompt":"\n\nHuman: hi\n\nAssistant:","max_tokens_to_sample":9,"stream":%t}`
+	add := func(shape, contentType string, body func(pieces []string) string, text func(t *testing.T, body []byte) string, end string) apiCase {
+		return apiCase{
+			api: "anthropic.complete", shape: shape, path: "/v1/complete", ask: fmt.Sprintf(ask, contentType != "application/json"), contentType: contentType,
+			body: func(pieces []string) []byte { return []byte(body(pieces)) },
+			text: text,
+			filtered: func(t *testing.T, body []byte) {
+				if !strings.HasSuffix(string(body), end) {
+					t.Errorf("ends in %q", body[max(0, len(body)-300):])
+				}
+			},
+		}
+	}
+	// The client of the newer version adds the texts of named events, that of
+	// the older takes the last one.
+	pieces := func(t *testing.T, body []byte) string {
+		t.Helper()
+		var text strings.Builder
+		stop := ""
+		for _, e := range strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n") {
+			name, payload, _ := strings.Cut(strings.TrimPrefix(e, "event: "), "\ndata: ")
+			var m struct {
+				Type, Completion string
+				Stop             string `json:"stop_reason"`
+			}
+			if err := json.Unmarshal([]byte(payload), &m); err != nil || m.Type != name || stop != "" {
+				t.Fatalf("%v in %s", err, e)
+			}
+			text.WriteString(m.Completion)
+			stop = m.Stop
+		}
+		if stop == "" {
+			t.Fatalf("no stop_reason in %s", body)
+		}
+		return text.String()
+	}
+	last := func(t *testing.T, body []byte) string {
+		t.Helper()
+		events := strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n")
+		var m struct {
+			Completion string
+			Stop       string `json:"stop_reason"`
+		}
+		for i, e := range events[:len(events)-1] {
+			before := m.Completion
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(e, "data: ")), &m); err != nil || !strings.HasPrefix(m.Completion, before) || i < len(events)-2 && m.Stop != "" {
+				t.Fatalf("%v in %s", err, e)
+			}
+		}
+		if m.Stop == "" || events[len(events)-1] != "data: [DONE]" {
+			t.Fatalf("ends badly: %s", body)
+		}
+		return m.Completion
+	}
+	const blocked = apiBefore + " "
+	return []apiCase{
+		add("pieces", "text/event-stream", func(pieces []string) string {
+			var out strings.Builder
+			out.WriteString(ping)
+			for _, p := range pieces {
+				out.WriteString(anthropicEvent(`{"type":"completion","completion":%s,"stop_reason":null,"model":"m","stop":null,"log_id":"compl_1"}`, anthropicLiteral(p)))
+			}
+			return out.String() + anthropicEvent(`{"type":"completion","completion":"","stop_reason":"stop_sequence","model":"m","stop":%s,"log_id":"compl_1"}`, anthropicLiteral(strings.Join(pieces, "")))
+		}, pieces, anthropicEvent(`{"type":"completion","completion":"","stop_reason":"refusal","stop":null}`)),
+		add("cumulative", "text/event-stream", func(pieces []string) string {
+			var payloads []string
+			for i := range pieces {
+				payloads = append(payloads, fmt.Sprintf(`{"completion":%s,"stop_reason":null,"model":"m","truncated":false,"stop":null,"log_id":"1","exception":null}`, anthropicLiteral(strings.Join(pieces[:i+1], ""))))
+			}
+			payloads = append(payloads, fmt.Sprintf(`{"completion":%s,"stop_reason":"stop_sequence","model":"m","truncated":false,"stop":"x","log_id":"1","exception":null}`, anthropicLiteral(strings.Join(pieces, ""))), "[DONE]")
+			return stream(payloads...)
+		}, last, stream(`{"completion":`+anthropicLiteral(blocked)+`,"stop_reason":"refusal","stop":null}`, "[DONE]")),
+		add("text", "application/json", func(pieces []string) string {
+			return fmt.Sprintf(`{"type":"completion","id":"compl_1","completion":%s,"stop_reason":"stop_sequence","model":"m","stop":"\n\nHuman:","log_id":"compl_1"}`, anthropicLiteral(strings.Join(pieces, "")))
+		}, func(t *testing.T, body []byte) string {
+			var m struct{ Completion string }
+			if err := json.Unmarshal(body, &m); err != nil {
+				t.Fatal(err)
+			}
+			return m.Completion
+		}, ""),
+	}
+}
+
+// TestCompletePieces: bare messages that turn out to hold pieces are read as
+// pieces.
+func TestCompletePieces(t *testing.T) {
+	t.Parallel()
+	cases := completeCases()
+	var payloads []string
+	for _, p := range apiPieces(apiBefore + " " + apiSecret + apiAfter) {
+		payloads = append(payloads, fmt.Sprintf(`{"completion":%s}`, anthropicLiteral(p)))
+	}
+	got := everySplit(t, cases[0].config(t, config.Redact), stream(payloads...))
+	hidden(t, got.out)
+	if strings.Count(got.out, "[redacted]") != 1 || len(got.findings) != 1 {
+		t.Errorf("%q in %s", got.findings, got.out)
 	}
 }

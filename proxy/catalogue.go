@@ -44,6 +44,7 @@ var catalogue = []struct {
 		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
 		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:streamRawPredict",
 	}},
+	{"anthropic.complete", "POST", []string{"/v1/complete"}},
 	{"gemini", "POST", []string{
 		"/v1beta/models/{model}:generateContent",
 		"/v1beta/models/{model}:streamGenerateContent",
