@@ -46,7 +46,7 @@ type apiCase struct {
 
 // apiCases are the cases of all families.
 func apiCases() []apiCase {
-	return slices.Concat(openAICases(), azureCases(), mistralCases(), cohereCases(), responsesCases(), anthropicCases(), geminiCases(), genericCases(), localCases())
+	return slices.Concat(openAICases(), azureCases(), mistralCases(), cohereCases(), responsesCases(), anthropicCases(), geminiCases(), bedrockCases(), genericCases(), localCases())
 }
 
 // What the cases say. The words of the secret stand nowhere else, in no API.

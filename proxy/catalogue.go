@@ -45,6 +45,11 @@ var catalogue = []struct {
 		"/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:streamRawPredict",
 	}},
 	{"anthropic.complete", "POST", []string{"/v1/complete"}},
+	{"bedrock.converse", "POST", []string{
+		"/model/{id}/converse",
+		"/model/{id}/converse-stream",
+		"/model/{id}/count-tokens",
+	}},
 	{"gemini", "POST", []string{
 		"/v1beta/models/{model}:generateContent",
 		"/v1beta/models/{model}:streamGenerateContent",

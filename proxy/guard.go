@@ -186,6 +186,26 @@ func plainValue(value []byte) bool {
 	return true
 }
 
+// signed reports whether a request is signed in the way of AWS: over its host
+// and path among others, so that no proxy with a name of its own can pass it on
+// without the secret key.
+func signed(h *fasthttp.RequestHeader) bool {
+	for _, value := range h.PeekAll(fasthttp.HeaderAuthorization) {
+		scheme, _, _ := bytes.Cut(bytes.TrimLeft(value, " \t"), []byte(" "))
+		if bytes.HasPrefix(bytes.ToUpper(scheme), []byte("AWS4-")) {
+			return true
+		}
+	}
+	_, query, _ := bytes.Cut(h.RequestURI(), []byte("?"))
+	for param := range bytes.SplitSeq(query, []byte("&")) {
+		name, _, _ := bytes.Cut(param, []byte("="))
+		if bytes.EqualFold(name, []byte("X-Amz-Signature")) {
+			return true
+		}
+	}
+	return false
+}
+
 func digits(s string) bool {
 	if s == "" || len(s) > 18 {
 		return false

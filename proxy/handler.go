@@ -50,6 +50,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.turnAway(ctx, nil, refuseRoute)
 		return
 	}
+	if signed(&ctx.Request.Header) {
+		snap.release()
+		s.turnAway(ctx, r.family, refuseSigned)
+		return
+	}
 	ex = &exchange{srv: s, snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
 	if why, ok := s.enter(ex); !ok {
 		ex = nil
@@ -86,6 +91,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 		why = refuseGuard("")
 	case snap.routes.find(string(ctx.Method()), path) == nil:
 		why = refuseRoute
+	case signed(&ctx.Request.Header):
+		why = refuseSigned
 	case int64(ctx.Request.Header.ContentLength()) > snap.cfg.Limits.Request:
 		why = refuseTooLarge
 	default:

@@ -13,7 +13,7 @@ import (
 // all that end so. The operator adds to them with headers.pass.
 var requestHeaders = []string{
 	"authorization", "*api-key", "content-type", "accept", "user-agent",
-	"anthropic-*", "openai-*", "x-goog-*", "x-amz-*",
+	"anthropic-*", "openai-*", "x-goog-*", "x-amz-*", "x-amzn-bedrock-*",
 	"traceparent", "tracestate", "x-request-id", "idempotency-key",
 }
 

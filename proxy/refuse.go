@@ -25,6 +25,7 @@ var (
 	refuseUnscannable = refusal{400, "unscannable_content", "withheld: the answer could not be scanned"}
 	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object"}
 	refuseAmbiguous   = refusal{400, "ambiguous_request", "the request body has model, messages, prompt, stream or n in another case: write these names in lower case"}
+	refuseSigned      = refusal{400, "signed_request", "the request is signed for another host (AWS Signature) and cannot be forwarded: send a Bedrock API key as bearer token instead"}
 	refuseInternal    = refusal{400, "internal_error", "withheld: noecho failed to judge this answer and reported it"}
 	refuseTooLarge    = refusal{413, "request_too_large", "the request body is longer than the configured limit (limits.request)"}
 	refuseHeader      = refusal{431, "header_too_large", "the request header is longer than the configured limit (limits.header)"}
@@ -37,7 +38,7 @@ var (
 
 // refusals are all of them, for metrics that exist before anything happens.
 var refusals = [...]refusal{
-	refuseRoute, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseInternal, refuseTooLarge, refuseHeader,
+	refuseRoute, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
 	refuseSlow, refuseBusy, refuseDraining, refuseRedirect, refuseUpstream, refuseGuard(badExpect), refuseGuard(""),
 }
 
@@ -64,10 +65,19 @@ func refuse(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
 	}
 	f := wire.Failure{Message: r.message, Code: r.code, Status: r.status}
 	if family != nil {
+		nameFailure(ctx, family, f)
 		ctx.Response.SetBodyRaw(family.AppendFailure(nil, f))
 		return
 	}
 	ctx.Response.SetBodyRaw(appendFailure(nil, f))
+}
+
+// nameFailure sets the header that some APIs have besides the error body.
+func nameFailure(ctx *fasthttp.RequestCtx, family wire.Family, f wire.Failure) {
+	if h, ok := family.(wire.FailureHeader); ok {
+		name, value := h.FailureHeader(f)
+		ctx.Response.Header.Set(name, value)
+	}
 }
 
 // appendFailure writes an error that belongs to no API family, in the shape

@@ -138,6 +138,7 @@ func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
 	}
 	ctx.SetStatusCode(status)
 	ex.status = status
+	nameFailure(ctx, ex.route.family, wire.Failure{Status: status})
 	ctx.Response.Header.Set("X-Should-Retry", "false")
 }
 

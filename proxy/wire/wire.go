@@ -61,6 +61,13 @@ type Family interface {
 	NewEnding() Ending
 }
 
+// FailureHeader is a [Family] whose clients look for the kind of an error in
+// the head of an HTTP answer.
+type FailureHeader interface {
+	// FailureHeader returns the header that goes with the body of a failure.
+	FailureHeader(f Failure) (name, value string)
+}
+
 // Ending follows the messages of one stream to the caller, so that it can end
 // the stream as the API ends one that was filtered. Not safe for concurrent
 // use.
@@ -76,7 +83,7 @@ type Ending interface {
 // families are all codecs, by name.
 var families = func() map[string]Family {
 	m := map[string]Family{}
-	for _, f := range []Family{Chat{}, Completions{}, Responses{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}} {
+	for _, f := range []Family{Chat{}, Completions{}, Responses{}, Converse{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}} {
 		m[f.Name()] = f
 	}
 	return m
