@@ -20,7 +20,11 @@ func mistralCases() []apiCase {
 			cases = append(cases, mistralParts(shape, part[shape], way))
 		}
 	}
-	return append(cases, mistralFIM("message"), mistralFIM("delta"))
+	cases = append(cases, mistralFIM("message"), mistralFIM("delta"))
+	for _, shape := range []string{"text", "text parts", "thinking", "function arguments"} {
+		cases = append(cases, mistralConversation(shape), mistralConversationStream(shape))
+	}
+	return cases
 }
 
 // mistralParts is a chat whose content is a list of parts.
@@ -111,6 +115,123 @@ func mistralFIM(way string) apiCase {
 		if !strings.HasSuffix(string(body), "data: "+filtered(0)+"\n\ndata: [DONE]\n\n") {
 			t.Errorf("ends in %q", body[max(0, len(body)-300):])
 		}
+	}
+	return c
+}
+
+// mistralOutput writes the members of an output that carries a text, in one
+// piece or as a piece.
+func mistralOutput(shape, text string) string {
+	switch shape {
+	case "text parts":
+		return fmt.Sprintf(`"type":"message.output","content":{"type":"text","text":%s}`, mustJSON(text))
+	case "thinking":
+		return fmt.Sprintf(`"type":"message.output","content":{"type":"thinking","thinking":[{"type":"text","text":%s}]}`, mustJSON(text))
+	case "function arguments":
+		return fmt.Sprintf(`"type":"function.call","name":"f","tool_call_id":"t","arguments":%s`, mustJSON(text))
+	}
+	return fmt.Sprintf(`"type":"message.output","content":%s`, mustJSON(text))
+}
+
+// mistralSaid reads what an output says, in one piece or as a piece.
+func mistralSaid(t *testing.T, output []byte) string {
+	t.Helper()
+	var o struct {
+		Content   json.RawMessage
+		Arguments string
+	}
+	if err := json.Unmarshal(output, &o); err != nil {
+		t.Fatalf("%v in %s", err, output)
+	}
+	type chunk struct {
+		Text     string
+		Thinking []struct{ Text string }
+	}
+	var text string
+	var one chunk
+	var list []chunk
+	switch {
+	case len(o.Content) == 0:
+		return o.Arguments
+	case json.Unmarshal(o.Content, &text) == nil:
+		return text
+	case json.Unmarshal(o.Content, &list) == nil && len(list) == 1:
+		one = list[0]
+	case json.Unmarshal(o.Content, &one) != nil:
+		t.Fatalf("content is %s", o.Content)
+	}
+	for _, thought := range one.Thinking {
+		one.Text += thought.Text
+	}
+	return one.Text
+}
+
+const (
+	mistralBefore = `{"n": 1, "to": "`
+	mistralAfter  = `"}`
+)
+
+// mistralConversation is an answer in one piece with two outputs.
+func mistralConversation(shape string) apiCase {
+	c := apiCase{api: "mistral.conversations", shape: shape, path: "/v1/conversations", ask: `{"agent_id":"a","inputs":"hi"}`, contentType: "application/json"}
+	c.body = func(pieces []string) []byte {
+		text := strings.Join(pieces, "")
+		if shape == "function arguments" {
+			text = mistralBefore + text + mistralAfter
+		}
+		output := mistralOutput(shape, text)
+		if strings.Contains(output, `"content":{`) {
+			output = strings.Replace(output, `"content":{`, `"content":[{`, 1) + "]"
+		}
+		return fmt.Appendf(nil, `{"object":"conversation.response","conversation_id":"c","outputs":[{"type":"message.output","content":"first"},{%s}],"usage":{"total_tokens":3}}`, output)
+	}
+	c.text = func(t *testing.T, body []byte) string {
+		var a struct{ Outputs []json.RawMessage }
+		if err := json.Unmarshal(body, &a); err != nil || len(a.Outputs) != 2 || mistralSaid(t, a.Outputs[0]) != "first" {
+			t.Fatalf("%v in %s", err, body)
+		}
+		said := mistralSaid(t, a.Outputs[1])
+		return strings.TrimSuffix(strings.TrimPrefix(said, mistralBefore), mistralAfter)
+	}
+	return c
+}
+
+// mistralConversationStream is the same as events.
+func mistralConversationStream(shape string) apiCase {
+	c := apiCase{api: "mistral.conversations", shape: shape, path: "/v1/conversations/c", ask: `{"inputs":[{"role":"user","content":"hi"}],"stream":true}`, contentType: "text/event-stream"}
+	event := func(kind, members string) string {
+		return fmt.Sprintf("event: %s\ndata: {\"type\":\"%s\"%s}\n\n", kind, kind, members)
+	}
+	c.body = func(pieces []string) []byte {
+		if shape == "function arguments" {
+			pieces = append(append([]string{mistralBefore}, pieces...), mistralAfter)
+		}
+		s := event("conversation.response.started", `,"conversation_id":"c"`) + event("message.output.delta", `,"output_index":0,"content":"first"`)
+		for _, p := range pieces {
+			kind, output, _ := strings.Cut(strings.TrimPrefix(mistralOutput(shape, p), `"type":"`), `"`)
+			s += event(kind+".delta", `,"output_index":1,"id":"o"`+output)
+		}
+		return []byte(s + event("conversation.response.done", `,"usage":{"total_tokens":3}`))
+	}
+	c.text = func(t *testing.T, body []byte) string {
+		said := map[int]string{}
+		last := ""
+		for _, e := range strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n") {
+			name, data, ok := strings.Cut(strings.TrimPrefix(e, "event: "), "\ndata: ")
+			var m struct {
+				Type  string
+				Index int `json:"output_index"`
+			}
+			if err := json.Unmarshal([]byte(data), &m); err != nil || !ok || m.Type != name {
+				t.Fatalf("%v in %q", err, e)
+			}
+			said[m.Index] += mistralSaid(t, []byte(data))
+			last = name
+		}
+		if last != "conversation.response.done" && last != "conversation.response.error" || said[0] != "first" {
+			t.Errorf("ends with %s, the other output says %q", last, said[0])
+		}
+		return strings.TrimSuffix(strings.TrimPrefix(said[1], mistralBefore), mistralAfter)
 	}
 	return c
 }

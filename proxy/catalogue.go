@@ -17,6 +17,7 @@ var catalogue = []struct {
 		"/openai/deployments/{deployment}/chat/completions",
 		"/openai/deployments/{deployment}/extensions/chat/completions",
 		"/v1beta/openai/chat/completions",
+		"/v1/agents/completions",
 	}},
 	{"openai.completions", "POST", []string{
 		"/v1/completions",
@@ -88,6 +89,15 @@ var catalogue = []struct {
 	}},
 	{"mistral.fim", "POST", []string{
 		"/v1/fim/completions",
+	}},
+	{"mistral.conversations", "POST", []string{
+		"/v1/conversations",
+		"/v1/conversations/{conversation}",
+		"/v1/conversations/{conversation}/restart",
+	}},
+	{"mistral.conversations", "GET", []string{
+		"/v1/conversations/{conversation}/history",
+		"/v1/conversations/{conversation}/messages",
 	}},
 }
 

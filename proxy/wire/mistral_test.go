@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 )
@@ -74,4 +75,97 @@ func TestFIMRequest(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
 	}
+}
+
+func TestMistralConversations(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		framing Framing
+		payload string
+		want    string
+	}{
+		{"started", SSE, `{"type":"conversation.response.started","created_at":"2025-01-01T00:00:00Z","conversation_id":"conv_1"}`, "begin 0 \n"},
+		{"text", SSE, `{"type":"message.output.delta","output_index":2,"id":"m","content_index":0,"model":"m","role":"assistant","content":"a b"}`, "begin 0 \ntext 0.2 outputs.#.content a b\n"},
+		{"part", SSE, `{"type":"message.output.delta","output_index":2,"content_index":1,"content":{"type":"text","text":"a b"}}`, "begin 0 \ntext 0.2 outputs.#.content a b\n"},
+		{"thought", SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}}`, "begin 0 \ntext 0.0 outputs.#.thinking hm\n"},
+		{"reference", SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"tool_reference","tool":"web_search","title":"a title","url":"u"}}`, "begin 0 \naside 0.0 content.tool web_search\naside 0.0 content.title a title\naside 0.0 content.url u\n"},
+		{"call", SSE, `{"type":"function.call.delta","output_index":1,"id":"f","name":"g","tool_call_id":"t","arguments":"{\"a\""}`, "begin 0 \naside 0.1 outputs.#.name g\ntext 0.1 outputs.#.arguments {\"a\"\n"},
+		{"done", SSE, `{"type":"conversation.response.done","usage":{"total_tokens":1}}`, "begin 0 \nend 0 \"conversation.response.done\"\n"},
+		{"error", SSE, `{"type":"conversation.response.error","message":"not so","code":500}`, "begin 0 \naside 0 message not so\n"},
+		{
+			"in one piece",
+			JSON,
+			`{"object":"conversation.response","conversation_id":"c","outputs":[{"object":"entry","type":"message.output","content":"a"},{"type":"function.call","name":"f","arguments":{"a":1}},{"content":[{"type":"text","text":"b"},{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]},{"type":"tool.execution","name":"code","arguments":"{}","info":{"code":"x y"}}],"usage":{}}`,
+			"begin 0 \ntext 0.0 outputs.#.content a\naside 0.1 outputs.#.name f\ntext 0.1 outputs.#.arguments {\"a\":1}\ntext 0.2 outputs.#.content b\ntext 0.2 outputs.#.thinking hm\naside 0.3 outputs.#.name code\ntext 0.3 outputs.#.arguments {}\naside 0.3 outputs.#.info.code x y\n",
+		},
+		{"a new conversation", JSON, `{"object":"conversation","id":"conv_1","metadata":{},"created_at":1}`, "begin 0 \n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			fields, err := NewLocator(MistralConversations{}.Paths(), tt.framing).Locate([]byte(tt.payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := show(tt.payload, fields); got != tt.want {
+				t.Fatalf("got\n%swant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMistralConversationsRequest(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]Request{
+		`{"model":"m","inputs":"hi","instructions":"be","stream":true}`: {Model: "m", Stream: true, N: 1, Messages: texts("hi", "be"), Tail: []byte("hi")},
+		`{"agent_id":"ag","inputs":[{"role":"user","content":"a"},{"type":"function.result","tool_call_id":"t","result":"r"}],"completion_args":{"stop":"s","response_format":{"type":"json_schema"}}}`: {
+			N: 1, Schema: true, Messages: texts("ag", "a", "r", "s"),
+		},
+		`{"items":[{"type":"message","role":"user","content":"a"}]}`: {N: 1, Messages: texts("a")},
+	} {
+		got, err := MistralConversations{}.Request("/v1/conversations", []byte(body))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v\ngot  %+v\nwant %+v", body, err, got, want)
+		}
+	}
+}
+
+func TestMistralConversationsEndings(t *testing.T) {
+	t.Parallel()
+	w := Writer{Framer: NewFramer(SSE, mistralPaths)}
+	MistralConversations{}.Fail(&w, Failure{Message: `a "b"`})
+	MistralConversations{}.NewEnding().Write(&w, []int32{0})
+	MistralConversations{}.NewEnding().Write(&w, nil)
+	const want = "event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"a \\\"b\\\"\",\"code\":400}\n\n" +
+		"event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"content_filter\",\"code\":400}\n\n"
+	if string(w.Out) != want {
+		t.Errorf("got  %q\nwant %q", w.Out, want)
+	}
+	if got := string(MistralConversations{}.AppendFailure(nil, Failure{Message: `a "b"`, Code: "c"})); got != `{"object":"error","message":"a \"b\"","type":"invalid_request_error","param":null,"code":"c"}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// FuzzMistralConversations: any body is an error or a request, any message an
+// error or places that lie in it.
+func FuzzMistralConversations(f *testing.F) {
+	f.Add([]byte(`{"inputs":[{"role":"user","content":"a"}],"completion_args":{"response_format":{"type":"json_object"}},"outputs":[{"content":[{"text":"a"}],"arguments":{"a":1}}]}`))
+	f.Add([]byte(`{"type":"function.call.delta","output_index":1,"name":"f","arguments":"{","content":{"thinking":[{"text":"a"}]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if _, err := (MistralConversations{}).Request("", body); err != nil && !errors.Is(err, ErrRequest) {
+			t.Fatal(err)
+		}
+		fields, err := NewLocator(mistralPaths, SSE).Locate(body)
+		if err != nil && !errors.Is(err, ErrUnscannable) {
+			t.Fatal(err)
+		}
+		last := 0
+		for _, p := range fields {
+			if err == nil && (p.Lo < last || p.Hi < p.Lo || p.Hi > len(body)) {
+				t.Fatalf("%q: place %d to %d behind %d", body, p.Lo, p.Hi, last)
+			}
+			last = p.Lo
+		}
+	})
 }
