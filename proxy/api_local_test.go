@@ -10,7 +10,7 @@ import (
 
 // localCases are the shapes of the APIs of servers that people run themselves.
 func localCases() []apiCase {
-	return slices.Concat(ollamaCases(), llamaCases(), tgiCases(), sglangCases(), demoCases())
+	return slices.Concat(ollamaCases(), llamaCases(), tgiCases(), sglangCases(), demoCases(), vllmCases())
 }
 
 // payloads reads the messages of a stream of lines or of events.

@@ -35,6 +35,10 @@ func envelopeRules() []Rule {
 			Rule{Path: at + "prompt_token_ids", Role: Drop},
 			Rule{Path: at + "prompt_logprobs", Role: Drop},
 			Rule{Path: at + "prompt_logprobs[].@.decoded_token", Role: Token, Name: "prompt_logprobs.#"},
+			Rule{Path: at + "routed_experts", Role: opaque},
+			Rule{Path: at + "prompt_routed_experts", Role: opaque},
+			Rule{Path: at + "sglext", Role: Drop},
+			Rule{Path: at + "sglext.routed_experts", Role: opaque},
 		)
 	}
 	return rules
