@@ -4,12 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
-
-	"noecho/proxy/config"
-	"noecho/proxy/wire"
 )
 
 const (
@@ -227,7 +223,7 @@ func responsesCases() []apiCase {
 			},
 		})
 	}
-	return append(cases, responsesOddCases()...)
+	return append(append(cases, responsesServers()...), responsesItems()...)
 }
 
 // responsesOutput reads the items of a response.
@@ -371,10 +367,6 @@ func responsesFiltered(t *testing.T, body []byte) {
 		t.Errorf("item = %v", item)
 	}
 }
-
-var _ = []any{slices.Contains[[]int], config.Redact, wire.JSON}
-
-func responsesOddCases() []apiCase { return nil }
 
 // responsesJSON is a text as a JSON string.
 func responsesJSON(text string) string { return string(mustJSON(text)) }

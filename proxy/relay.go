@@ -103,6 +103,7 @@ type relay struct {
 	framer  wire.Framer
 	ending  wire.Ending // what ends the stream if it is blocked; nil: it cannot be
 	begun   wire.Begun  // whether a message has left
+	left    int64       // documents that have left
 	locator *wire.Locator
 	queue   queue
 	book    book
@@ -292,7 +293,7 @@ func (r *relay) refuse(dst []byte) []byte {
 
 // fail appends the message that says why the answer ends here.
 func (r *relay) fail(dst []byte, why wire.Failure) []byte {
-	w := wire.Writer{Framer: r.framer, Begun: r.begun, Out: dst}
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Next: r.left, Out: dst}
 	r.cfg.Family.Fail(&w, why)
 	w.Close()
 	return w.Out

@@ -34,6 +34,9 @@ func (r *relay) release(dst []byte) []byte {
 // emit appends one message: as it came, spliced, or as the last one.
 func (r *relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	fate := r.book.judge(refs)
+	if len(refs) > 0 {
+		r.left++
+	}
 	if fate == cutHere && r.cfg.Mode == config.Block {
 		return r.block(dst, it, raw, refs)
 	}

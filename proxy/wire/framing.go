@@ -116,6 +116,7 @@ func NewFramer(f Framing, p *Paths) Framer {
 type Writer struct {
 	Framer Framer
 	Begun  Begun // whether a message has left
+	Next   int64 // number of the next message, for APIs that count them
 	Out    []byte
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -82,11 +83,13 @@ func (Responses) AppendFailure(dst []byte, f Failure) []byte { return appendOpen
 // Framing implements [Family].
 func (Responses) Framing(contentType string, _ Request) Framing { return ByContentType(contentType) }
 
-// Fail implements [Family].
+// Fail implements [Family]. The events of a stream are counted from zero; one that
+// was resumed is not known to be.
 func (Responses) Fail(w *Writer, f Failure) {
 	payload := AppendEscaped([]byte(`{"type":"error","code":"`), []byte(f.Code))
 	payload = AppendEscaped(append(payload, `","message":"`...), []byte(f.Message))
-	w.Message("error", append(payload, `","param":null,"sequence_number":0}`...))
+	payload = strconv.AppendInt(append(payload, `","param":null,"sequence_number":`...), w.Next, 10)
+	w.Message("error", append(payload, '}'))
 }
 
 // NewEnding implements [Family].
