@@ -36,14 +36,20 @@ func azureCases() []apiCase {
 			delta(0, `"role":"assistant"`),
 		}
 		for i, p := range pieces {
-			payloads = append(payloads, delta(0, fmt.Sprintf(`"content":%s`, mustJSON(p))))
-			if i%3 == 2 {
-				payloads = append(payloads, fmt.Sprintf(`{%s,"choices":[{"index":0,"finish_reason":null,%s,"content_filter_offsets":{"check_offset":%d,"start_offset":4,"end_offset":9}}]}`, empty, safe, i))
-			}
+			payloads = append(payloads,
+				strings.Replace(delta(0, fmt.Sprintf(`"content":%s`, mustJSON(p))), `"id":"c",`, `"id":"c","object":"chat.completion.chunk",`, 1),
+				fmt.Sprintf(`{%s,"choices":[{"index":0,"finish_reason":null,%s,"content_filter_offsets":{"check_offset":%d,"start_offset":4,"end_offset":9}}]}`, empty, safe, i))
 		}
 		return []byte(stream(append(payloads, ends(0, "stop"), `{`+empty+`,"choices":[{"index":0,"finish_reason":null,`+safe+`}]}`, `{"id":"c","object":"chat.completion.chunk","created":7,"model":"m","choices":[],"usage":{"total_tokens":3}}`, "[DONE]")...))
 	}
 	streamed.text = azureText
+	streamed.filtered = func(t *testing.T, body []byte) {
+		// The chunk before it may be a nameless annotation.
+		want := strings.Replace(filtered(0), `"id":"c",`, `"id":"c","object":"chat.completion.chunk",`, 1)
+		if !strings.HasSuffix(string(body), "data: "+want+"\n\ndata: [DONE]\n\n") {
+			t.Errorf("ends in %q", body[max(0, len(body)-300):])
+		}
+	}
 	return []apiCase{whole, streamed}
 }
 
