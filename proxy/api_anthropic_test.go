@@ -451,6 +451,47 @@ func TestAnthropicOrder(t *testing.T) {
 	send(messageEnd, messageEnd)
 }
 
+// TestAnthropicMany: an answer of hundreds of searches and cited blocks is
+// scanned, and the texts beside it stay apart from block to block.
+func TestAnthropicMany(t *testing.T) {
+	t.Parallel()
+	cited := func(title string) string {
+		return `[{"type":"web_search_result_location","cited_text":"c","title":` + anthropicLiteral(title) + `,"url":"https://example.org","encrypted_index":"AAAA"}]`
+	}
+	results := func(title string) string {
+		one := `{"type":"web_search_result","title":` + anthropicLiteral(title) + `,"url":"https://example.org","encrypted_content":"AAAA","page_age":"1 day"}`
+		return "[" + strings.Repeat(one+",", 9) + one + "]"
+	}
+	var events strings.Builder
+	var content []string
+	const blocks = 200
+	for i := range blocks {
+		title := "no end"
+		if i == blocks-2 {
+			title = apiSecret
+		}
+		result := `{"type":"web_search_tool_result","tool_use_id":"s","content":` + results(title) + `}`
+		text := `{"type":"text","text":"x","citations":` + cited(title) + `}`
+		content = append(content, `{"type":"server_tool_use","id":"s","name":"web_search","input":{"q":"x"}}`, result, text)
+		for j, b := range content[len(content)-3:] {
+			events.WriteString(anthropicEvent(`{"type":"content_block_start","index":%d,"content_block":%s}`, 3*i+j, b))
+			events.WriteString(anthropicEvent(`{"type":"content_block_stop","index":%d}`, 3*i+j))
+		}
+	}
+	check := func(o outcome) {
+		t.Helper()
+		hidden(t, o.out)
+		if o.err != nil || o.counts.Refused > 0 || strings.Count(o.out, "[redacted]") != 10 {
+			t.Errorf("%v %+v, %d masks", o.err, o.counts, strings.Count(o.out, "[redacted]"))
+		}
+	}
+	cfg := anthropicConfig(t, config.Redact)
+	check(relayed(cfg, messageStart+events.String()+messageEnd))
+	cfg.Framing = wire.JSON
+	o, _ := whole(cfg, `{"type":"message","content":[`+strings.Join(content, ",")+`]}`)
+	check(o)
+}
+
 // TestAnthropicInterleaved: pieces of two inputs are told apart by their number.
 func TestAnthropicInterleaved(t *testing.T) {
 	t.Parallel()

@@ -146,10 +146,11 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	case ch.fed != b.message:
 		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
 	}
-	if f.Apart == wire.Separate {
+	if f.Apart == wire.Separate || ch.another(f, b.message) {
 		b.separate(ch)
 		p.lo = ch.length
 	}
+	ch.origin = f.Item
 	ch.hi = len(b.text)
 	same := f.Rule < 0 && f.Role == wire.Text && b.repeated(ch, b.text[lo:])
 	b.feed(ch, b.text[lo:])

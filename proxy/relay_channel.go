@@ -48,6 +48,7 @@ type channel struct {
 	fresh    wire.Cutter     // cutter before the first piece
 	past     int64           // end of the text that went through cutter
 	inside   int32           // the item that cutter is in, if items share the channel
+	origin   int32           // the item that carried text last
 	fed      uint64          // message that carried text last
 	rule     int32           // rule of the place that carried it first
 	start    int64           // where that message's text begins
@@ -106,6 +107,12 @@ func (ch *channel) cut(s *detect.Segment) {
 		return
 	}
 	ch.cuts = append(ch.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: ch.spans})
+}
+
+// another reports whether a string beside the answer begins a text of its own:
+// items may share its channel, but none goes on with another's.
+func (ch *channel) another(f *wire.Field, message uint64) bool {
+	return ch.role == wire.Aside && ch.item < 0 && f.Item >= 0 && ch.length > 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
 // label is the channel's name in an alert.

@@ -27,7 +27,8 @@ var anthropicPaths = NewPaths(Table{
 // anthropicRules is the table of messages: whole ones, as the start of a stream
 // holds one, and the events of a stream. A block stands in content of a message
 // or in content_block, and its deltas in delta; their names do not clash, so
-// what an event says of its own kind is believed in one place only.
+// what an event says of its own kind is believed in one place only. What stands
+// in every citation and result shares a channel: answers hold hundreds of them.
 func anthropicRules() []Rule {
 	rules := []Rule{
 		{When: "content_block_stop", Path: "type", Role: End},
@@ -43,6 +44,8 @@ func anthropicRules() []Rule {
 		{Path: "delta.partial_json", Role: Text, Name: "content.#.input", Form: Nested},
 		{Path: "delta.content", Role: Text, Name: "content.#.content"},
 		{Path: "delta.citation", Role: Drop, Name: inItem, With: Gone},
+		{Path: "delta.citation.type", Role: ignore},
+		{Path: "delta.citation.*", Role: Aside, Name: "content.citation"},
 		{Path: "delta.stop_reason", Role: End, With: `"refusal"`},
 	}
 	for _, at := range []string{"", "message."} {
@@ -59,12 +62,18 @@ func anthropicRules() []Rule {
 			Rule{Path: at + "type", Role: ignore},
 			Rule{Path: at + "id", Role: ignore},
 			Rule{Path: at + "tool_use_id", Role: ignore},
-			Rule{Path: at + "name", Role: Aside, Name: "content.#.name"},
+			Rule{Path: at + "name", Role: Aside, Name: "content.name"},
 			Rule{Path: at + "text", Role: Text, Name: "content.text", Form: Reply},
 			Rule{Path: at + "citations", Role: Drop, Name: inItem},
+			Rule{Path: at + "citations[].type", Role: ignore},
+			Rule{Path: at + "citations[].*", Role: Aside, Name: "content.citation"},
 			Rule{Path: at + "thinking", Role: Text, Name: "content.#.thinking"},
 			Rule{Path: at + "signature", Role: Drop, Name: inItem, With: `""`},
 			Rule{Path: at + "content", Role: Text, Name: "content.#.content"},
+			Rule{Path: at + "content.type", Role: ignore},
+			Rule{Path: at + "content.*", Role: Aside, Name: "content.result"},
+			Rule{Path: at + "content[].type", Role: ignore},
+			Rule{Path: at + "content[].*", Role: Aside, Name: "content.result"},
 		)
 	}
 	return append(rules,
@@ -72,7 +81,7 @@ func anthropicRules() []Rule {
 		Rule{Path: "message.content[#].input", Role: Text, Name: "content.#.input", Form: Nested},
 		// The input that a stream announces is empty, and its pieces do not go
 		// on with it: should it be there, it is whole.
-		Rule{Path: "content_block.input", Role: Aside, Name: "content.#.start", Form: Nested},
+		Rule{Path: "content_block.input", Role: Aside, Name: "content.start", Form: Nested},
 	)
 }
 

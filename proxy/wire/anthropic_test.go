@@ -24,7 +24,7 @@ func TestAnthropicLocate(t *testing.T) {
 		{
 			"start of a tool's input", Anthropic{}, SSE,
 			`{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{}}}`,
-			"begin 0 \naside 0.3 content.#.name get_weather\naside 0.3 content.#.start {}\n",
+			"begin 0 \naside 0.3 content.name get_weather\naside 0.3 content.start {}\n",
 		},
 		{
 			"input in pieces, number behind", Anthropic{}, SSE,
@@ -49,7 +49,7 @@ func TestAnthropicLocate(t *testing.T) {
 		{
 			"citation", Anthropic{}, SSE,
 			`{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":{"type":"page_location","cited_text":"c","document_title":"d","start_page_number":1}}}`,
-			"begin 0 \ndrop 0.0 -> - {\"type\":\"page_location\",\"cited_text\":\"c\",\"document_title\":\"d\",\"start_page_number\":1}\naside 0.0 delta.citation.type page_location\naside 0.0 delta.citation.cited_text c\naside 0.0 delta.citation.document_title d\n",
+			"begin 0 \ndrop 0.0 -> - {\"type\":\"page_location\",\"cited_text\":\"c\",\"document_title\":\"d\",\"start_page_number\":1}\naside 0.0 content.citation c\naside 0.0 content.citation d\n",
 		},
 		{"end of a block", Anthropic{}, SSE, `{"type":"content_block_stop","index":0}`, "begin 0 \nend 0.0 \"content_block_stop\"\n"},
 		{
@@ -73,7 +73,7 @@ func TestAnthropicLocate(t *testing.T) {
 		{
 			"whole message", Anthropic{}, JSON,
 			`{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"h","signature":""},{"type":"redacted_thinking","data":"EmwK"},{"type":"text","text":"a","citations":null},{"type":"tool_use","id":"t","name":"f","input":{"a":"b"}},{"type":"web_search_tool_result","tool_use_id":"s","content":[{"type":"web_search_result","title":"T"}]},{"type":"mcp_tool_result","tool_use_id":"s","content":"r"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1}}`,
-			"begin 0 \ntext 0.0 content.#.thinking h\naside 0.1 content.#.data EmwK\ntext 0.2 content.text a\naside 0.3 content.#.name f\ntext 0.3 content.#.input {\"a\":\"b\"}\naside 0.4 content.#.content.[].type web_search_result\naside 0.4 content.#.content.[].title T\ntext 0.5 content.#.content r\nend 0.0 \"end_turn\"\n",
+			"begin 0 \ntext 0.0 content.#.thinking h\naside 0.1 content.#.data EmwK\ntext 0.2 content.text a\naside 0.3 content.name f\ntext 0.3 content.#.input {\"a\":\"b\"}\naside 0.4 content.result T\ntext 0.5 content.#.content r\nend 0.0 \"end_turn\"\n",
 		},
 		{"completion in pieces", AnthropicComplete{}, SSE, `{"type":"completion","completion":" a","stop_reason":null,"model":"m"}`, "begin 0 \ntext 0 text  a\n"},
 		{"completion, cumulative", AnthropicComplete{}, SSE, `{"completion":" a b","stop_reason":"max_tokens","truncated":false,"log_id":"1","exception":null}`, "begin 0 \nsofar 0 text  a b\nend 0 \"max_tokens\"\n"},
