@@ -99,6 +99,22 @@ var catalogue = []struct {
 		"/v1/conversations/{conversation}/history",
 		"/v1/conversations/{conversation}/messages",
 	}},
+	{"generic", "POST", []string{
+		"/v1/audio/transcriptions", "/v1/audio/translations",
+		"/v2/models/{model}/generate", "/v2/models/{model}/generate_stream",
+		"/v2/models/{model}/versions/{version}/generate", "/v2/models/{model}/versions/{version}/generate_stream",
+		"/api/v1/chat",
+		"/v1/threads/runs", "/v1/threads/{thread}/runs", "/v1/threads/{thread}/runs/{run}/submit_tool_outputs",
+	}},
+	{"generic", "GET", []string{
+		"/v1/chat/completions", "/v1/chat/completions/{id}", "/v1/chat/completions/{id}/messages",
+		"/v1/threads/{thread}/messages", "/v1/threads/{thread}/messages/{message}",
+		"/v1/threads/{thread}/runs/{run}/steps", "/v1/threads/{thread}/runs/{run}/steps/{step}",
+	}},
+	{"batch", "GET", []string{
+		"/v1/files/{file}/content", "/openai/v1/files/{file}/content", "/openai/files/{file}/content",
+		"/v1/messages/batches/{batch}/results",
+	}},
 }
 
 // passTable lists what holds no generated text and is forwarded as it is.
@@ -110,14 +126,56 @@ var passTable = []struct {
 		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
 		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
 		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
+		"/metrics", "/docs", "/openapi.json", "/load",
+		"/v2/health/live", "/v2/health/ready", "/v2/models/{model}", "/v2/models/{model}/ready",
 		"/v1beta/models", "/v1beta/models/{model}",
 	}},
 	{"POST", []string{
 		"/v1/embeddings", "/embeddings", "/openai/v1/embeddings", "/openai/deployments/{deployment}/embeddings",
 		"/api/embed", "/api/embeddings", "/tokenize", "/v1/tokenize", "/v1/messages/count_tokens",
 		"/v1/responses/input_tokens",
+		"/v1/moderations", "/v1/rerank", "/v2/rerank", "/rerank", "/v1/score", "/score", "/classify",
 		"/v1/models/{model}:countTokens", "/v1beta/models/{model}:countTokens",
 		"/v1/models/{model}:embedContent", "/v1beta/models/{model}:embedContent",
 		"/v1/models/{model}:batchEmbedContents", "/v1beta/models/{model}:batchEmbedContents",
+	}},
+}
+
+// closedTable lists what model servers offer and noecho keeps shut until an
+// operator opens it, and why. A path that ends in / stands for all below it.
+var closedTable = []struct {
+	why   string
+	paths []string
+}{
+	{"it is a WebSocket, and what goes through one is not scanned", []string{
+		"/v1/realtime", "/v1/realtime/", "/openai/realtime", "/openai/v1/realtime", "/api/events/",
+	}},
+	{"it replays answers as the model gave them, with what was withheld", []string{
+		"/v1/stream", "/v1/stream/", "/v1/streams", "/v1/streams/",
+	}},
+	{"it shows the prompts and answers of all callers", []string{"/slots", "/slots/"}},
+	{"it shows or changes the prompts and settings of the model server", []string{"/props", "/api/show", "/server_info", "/get_server_info"}},
+	{"it turns the ids of tokens into text, those of a withheld text too", []string{"/detokenize", "/v1/detokenize", "/chat_tokenize"}},
+	{"it answers with ids of tokens, which cannot be scanned", []string{"/inference/v1/generate"}},
+	{"it answers with a prompt or with numbers about one, which are not scanned", []string{
+		"/apply-template", "/v1/chat/completions/render", "/v1/completions/render", "/generative_scoring", "/pooling",
+		"/parse_function_call", "/separate_reasoning",
+	}},
+	{"it answers with sound, which cannot be scanned", []string{"/v1/audio/speech", "/openai/deployments/{deployment}/audio/speech"}},
+	{"it answers with pictures, which cannot be scanned", []string{
+		"/v1/images/generations", "/v1/images/edits", "/v1/images/variations", "/openai/deployments/{deployment}/images/generations",
+	}},
+	{"it fetches any address on behalf of the caller", []string{"/cors-proxy"}},
+	{"it runs tools on the model server", []string{"/tools"}},
+	{"it serves files that need not be text", []string{"/v1/containers/"}},
+	{"it shows, changes or copies the models themselves", []string{
+		"/models/load", "/models/unload", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/load_lora_adapter", "/unload_lora_adapter",
+		"/lora-adapters", "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/", "/v2/repository/",
+		"/update_weights_from_disk", "/update_weights_from_tensor", "/update_weights_from_distributed", "/init_weights_update_group",
+		"/get_weights_by_name", "/collective_rpc", "/v1/fine_tuning/",
+	}},
+	{"it manages the model server", []string{
+		"/flush_cache", "/reset_prefix_cache", "/start_profile", "/stop_profile", "/sleep", "/wake_up", "/scale_elastic_ep",
+		"/release_memory_occupation", "/resume_memory_occupation", "/v1/chat/completions/control",
 	}},
 }

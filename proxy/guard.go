@@ -25,7 +25,7 @@ const (
 	badHeader   = "a header line is malformed"
 	badHost     = "exactly one Host header is required"
 	badFraming  = "the length of the body is not stated clearly"
-	badUpgrade  = "connections are not upgraded"
+	badUpgrade  = "connections are not upgraded: what goes through a WebSocket is not scanned"
 	badExpect   = "only Expect: 100-continue can be met"
 	badEncoding = "the content encoding of the request is not known"
 )

@@ -47,7 +47,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	r := snap.routes.find(string(ctx.Method()), path)
 	if r == nil {
 		snap.release()
-		s.turnAway(ctx, nil, refuseRoute)
+		s.turnAway(ctx, nil, refuseClosed(path))
 		return
 	}
 	if signed(&ctx.Request.Header) {
@@ -90,7 +90,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	case guard(&ctx.Request.Header) != "":
 		why = refuseGuard("")
 	case snap.routes.find(string(ctx.Method()), path) == nil:
-		why = refuseRoute
+		why = refuseClosed(path)
 	case signed(&ctx.Request.Header):
 		why = refuseSigned
 	case int64(ctx.Request.Header.ContentLength()) > snap.cfg.Limits.Request:
@@ -231,6 +231,9 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	}
 	ex.model = request.Model
 	ex.mode = ex.route.policy.ModeFor(request.Model, ex.snap.cfg.Mode)
+	if request.Schema && ex.mode == config.Redact && ex.route.policy.Schema == config.BlockSchema {
+		ex.mode = config.Block
+	}
 	return request, refusal{}, true
 }
 

@@ -22,6 +22,7 @@ type refusal struct {
 // may well succeed the second time.
 var (
 	refuseRoute       = refusal{404, "unknown_route", "this method and path are not open here: the operator can open them under routes"}
+	refuseShut        = refusal{404, "closed_route", "this path is closed"}
 	refuseUnscannable = refusal{400, "unscannable_content", "withheld: the answer could not be scanned"}
 	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object"}
 	refuseAmbiguous   = refusal{400, "ambiguous_request", "the request body has model, messages, prompt, stream or n in another case: write these names in lower case"}
@@ -38,7 +39,7 @@ var (
 
 // refusals are all of them, for metrics that exist before anything happens.
 var refusals = [...]refusal{
-	refuseRoute, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
+	refuseRoute, refuseShut, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
 	refuseSlow, refuseBusy, refuseDraining, refuseRedirect, refuseUpstream, refuseGuard(badExpect), refuseGuard(""),
 }
 

@@ -13,6 +13,9 @@ import (
 // passAPI is the api of a route that is forwarded without being scanned.
 const passAPI = "pass"
 
+// APIs of routes that may be asked with GET as well.
+const genericAPI, batchAPI = "generic", "batch"
+
 // route is what happens to the requests of one path. Immutable.
 type route struct {
 	pattern  string // as alerts and metrics name it
@@ -55,7 +58,7 @@ func (t *routeTable) find(method, path string) *route {
 	}
 	segments := strings.Split(path[1:], "/")
 	for _, s := range t.shaped {
-		if s.matches(segments) && s.route.allows(method) {
+		if s.matches(segments) && s.route.allows(method) && (s.route.pattern == s.route.policy.Path || closed(path) == "") {
 			return s.route
 		}
 	}
@@ -171,6 +174,9 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 		}
 	} else if family, ok := wire.ByName(r.api); ok {
 		r.family = family
+		if policy.API == r.api && (r.api == genericAPI || r.api == batchAPI) {
+			r.methods = "GET POST"
+		}
 	} else {
 		return fmt.Errorf("route %s: api %q is not known: write one of %s, or pass", policy.Path, r.api, apiNames())
 	}
@@ -194,9 +200,11 @@ func catalogued(path string) (api, methods string) {
 }
 
 func apiNames() string {
-	names := make([]string, len(catalogue))
-	for i, row := range catalogue {
-		names[i] = row.api
+	var names []string
+	for _, row := range catalogue {
+		if !slices.Contains(names, row.api) {
+			names = append(names, row.api)
+		}
 	}
 	return strings.Join(slices.Compact(names), ", ")
 }

@@ -76,6 +76,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
+	s.warn(&snap.cfg)
 	s.snap.Store(snap)
 	s.metrics.snapshot(snap)
 	return s, nil

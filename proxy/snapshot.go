@@ -162,10 +162,18 @@ func (s *Server) reload() error {
 	if fixed := fixedChanges(&old.cfg, &cfg); len(fixed) > 0 {
 		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
 	}
+	s.warn(&next.cfg)
 	s.snap.Store(next)
 	s.metrics.snapshot(next)
 	old.release()
 	return nil
+}
+
+// warn logs what a configuration opens that is better shut.
+func (s *Server) warn(cfg *config.Config) {
+	for _, w := range Warnings(cfg) {
+		s.log.Warn("a route is open that is better shut", "why", w)
+	}
 }
 
 // fixedChanges names the changed keys that concern sockets and stores that

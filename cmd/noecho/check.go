@@ -43,6 +43,9 @@ func (a *app) check(o *overlay) error {
 	if err != nil {
 		return serveError(err)
 	}
+	for _, w := range proxy.Warnings(&cfg) {
+		_, _ = fmt.Fprintln(a.stderr, "warning: "+w)
+	}
 	_, err = fmt.Fprintln(a.stdout, "ok: "+strings.Join(summary, ", "))
 	return err
 }

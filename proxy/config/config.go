@@ -52,9 +52,22 @@ const (
 // String returns the policy's name in a configuration file.
 func (r Release) String() string { return releaseNames[r] }
 
+// Schema is what redact mode does with an answer whose caller asked for JSON.
+type Schema uint8
+
+// The policies. A mask keeps JSON valid, but a schema may not allow it.
+const (
+	RedactSchema Schema = iota // the mask stands in it
+	BlockSchema                // it is blocked instead
+)
+
+// String returns the policy's name in a configuration file.
+func (s Schema) String() string { return schemaNames[s] }
+
 var (
 	modeNames      = [...]string{Redact: "redact", Block: "block", Observe: "observe"}
 	unscannedNames = [...]string{Refuse: "refuse", Pass: "pass"}
+	schemaNames    = [...]string{RedactSchema: "redact", BlockSchema: "block"}
 	releaseNames   = [...]string{Adaptive: "adaptive", Strict: "strict"}
 )
 
@@ -98,6 +111,7 @@ type Route struct {
 	Upstream  *url.URL
 	Mode      *Mode
 	Unscanned Unscanned
+	Schema    Schema
 	Release   Release
 	MinWords  int // 0: the index's n
 	Models    []ModelMode

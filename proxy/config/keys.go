@@ -126,6 +126,7 @@ func (r *reader) route(n *yaml.Node, c *Config) {
 			route.Mode = &mode
 		}},
 		parsed(r, "unscanned", "unscanned", &route.Unscanned, words[Unscanned](unscannedNames[:])),
+		parsed(r, "schema", "schema", &route.Schema, words[Schema](schemaNames[:])),
 		parsed(r, "release", "release", &route.Release, words[Release](releaseNames[:])),
 		parsed(r, "min_words", "min_words", &route.MinWords, parseCount),
 		field{"models", func(n *yaml.Node) { r.models(n, &route) }})

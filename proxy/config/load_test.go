@@ -155,7 +155,7 @@ index: [{path: a}, {path: b}]
 upstream: {url: "https://h:9/base/", ca_file: ca}
 routes:
   - {path: "/x/{b}:y", api: openai.chat}
-  - {path: "/a/{b}/c", api: openai.chat, upstream: "http://x", mode: observe, unscanned: pass, release: strict, min_words: 20, models: {"m*": block, "o/?": redact}}
+  - {path: "/a/{b}/c", api: openai.chat, upstream: "http://x", mode: observe, unscanned: pass, schema: block, release: strict, min_words: 20, models: {"m*": block, "o/?": redact}}
 mask: "***"
 alerts: [{type: stdout}, {type: file, path: f, rotate: 1MiB}]
 headers: {pass: [X-Team]}
@@ -176,7 +176,7 @@ headers: {pass: [X-Team]}
 		t.Errorf("%+v", r)
 	}
 	r := c.Routes[1]
-	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != Observe || r.Unscanned != Pass || r.Release != Strict || r.MinWords != 20 {
+	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != Observe || r.Unscanned != Pass || r.Schema != BlockSchema || r.Schema.String() != "block" || r.Release != Strict || r.MinWords != 20 {
 		t.Errorf("%+v", r)
 	}
 	for model, want := range map[string]Mode{"mistral/7b": Block, "o/1": Redact, "o/11": Observe, "": Observe} {

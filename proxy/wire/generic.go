@@ -16,10 +16,7 @@ var genericPaths = NewPaths(genericTable())
 
 // genericTable knows no place but what nearly all APIs call alike.
 func genericTable() Table {
-	t := Table{Done: openAIDone, Rest: Text, Rules: []Rule{
-		{Path: "output_index", Role: item},
-		{Path: "content_index", Role: piece},
-	}}
+	t := Table{Done: openAIDone, Rest: Text}
 	for _, list := range []string{"choices", "candidates", "outputs", "generations"} {
 		t.Rules = append(t.Rules, Rule{Path: list + "[#].index", Role: index})
 	}
@@ -30,7 +27,7 @@ func genericTable() Table {
 		"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "status", "state",
 		"created", "timestamp", "system_fingerprint", "service_tier", "obfuscation",
 	} {
-		t.Anywhere = append(t.Anywhere, Rule{Path: name, Role: Aside})
+		t.Anywhere = append(t.Anywhere, Rule{Path: name, Role: Whole})
 	}
 	for _, name := range []string{
 		"logprobs", "top_logprobs", "prompt_logprobs", "token_logprobs", "completion_probabilities", "logprobsResult", "meta_info",

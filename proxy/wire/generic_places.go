@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -51,9 +52,6 @@ func (l *Locator) called(f *Field, at frame) error {
 	var err error
 	f.Name, err = l.intern()
 	f.Path = f.Name
-	if f.Role == Aside {
-		f.Rule, f.Apart = -1, Separate // it stands beside the answer and says nothing
-	}
 	return err
 }
 
@@ -95,4 +93,11 @@ func (l *Locator) Forget() {
 	if len(l.names) > MaxChannels/2 {
 		clear(l.names)
 	}
+}
+
+// Code reports whether a text looks like an id or a time: one word of a machine's
+// that has digits.
+func Code(text []byte) bool {
+	const shortest = 6
+	return len(text) >= shortest && identifier(text) && bytes.ContainsAny(text, "0123456789")
 }

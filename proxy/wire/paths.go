@@ -115,7 +115,6 @@ func NewPaths(t Table) *Paths {
 	for _, name := range t.Marks {
 		p.marks[name] = true
 	}
-	p.anywhere(t.Anywhere)
 	for _, r := range t.Rules {
 		if _, ok := p.roots[r.When]; r.When != "" && !ok {
 			p.names[r.When] = true
@@ -128,6 +127,7 @@ func NewPaths(t Table) *Paths {
 	for when, root := range p.roots {
 		p.compile(root, when)
 	}
+	p.anywhere(t.Anywhere)
 	return p
 }
 

@@ -1,0 +1,330 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// genericBed is a server that scans /any as generic and /file as batch.
+func genericBed(t *testing.T, up *scripted, change func(c *config.Config)) *bed {
+	t.Helper()
+	cfg := bedConfig(t, up.url())
+	cfg.Routes = []config.Route{{Path: "/any", API: genericAPI}, {Path: "/file", API: batchAPI}, {Path: "/"}}
+	if change != nil {
+		change(&cfg)
+	}
+	return newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+}
+
+// openAnswer sends a request and leaves the answer's body open.
+func openAnswer(t *testing.T, b *bed, path, body string) *bufio.Reader {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.data+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", resp.StatusCode)
+	}
+	return bufio.NewReader(resp.Body)
+}
+
+// TestGenericLive: in streams of APIs that noecho does not know, no message
+// waits for more than the next one, whatever ids, times and states it carries:
+// the upstream sends the next but one only when the caller has the first.
+func TestGenericLive(t *testing.T) {
+	t.Parallel()
+	type stream struct {
+		head   string
+		first  string
+		format string // number of the message, word
+	}
+	streams := map[string]stream{
+		"Triton":       {headSSE, "", `data: {"id":"","model_name":"m","model_version":"1","sequence_end":false,"text_output":" w%[1]dq"}` + "\n\n"},
+		"LM Studio":    {headSSE, "event: chat.start\ndata: {\"type\":\"chat.start\",\"model_instance_id\":\"m\"}\n\n", "event: message.delta\ndata: {\"type\":\"message.delta\",\"content\":\" w%[1]dq\"}\n\n"},
+		"Cohere v1":    {strings.Replace(headSSE, "text/event-stream", "application/stream+json", 1), `{"is_finished":false,"event_type":"stream-start","generation_id":"9f0d"}` + "\n", `{"is_finished":false,"event_type":"text-generation","text":" w%[1]dq"}` + "\n"},
+		"Assistants":   {headSSE, "event: thread.created\ndata: {\"id\":\"thread_1\",\"object\":\"thread\",\"created_at\":1}\n\n", "event: thread.message.delta\ndata: {\"id\":\"msg_1\",\"object\":\"thread.message.delta\",\"delta\":{\"content\":[{\"index\":0,\"type\":\"text\",\"text\":{\"value\":\" w%[1]dq\",\"annotations\":[]}}]}}\n\n"},
+		"new ids":      {headSSE, "", `data: {"chunk":"%[1]dc0ffee","chunk_id":"%[1]dc0ffee","at":"2026-01-01T00:00:0%[1]dZ","say":" w%[1]dq"}` + "\n\n"},
+		"heartbeats":   {headSSE, "", `data: {"phase":"thinking hard","job":"batch of the night","n":%d}` + "\n\n"},
+		"plain text":   {strings.Replace(headSSE, "text/event-stream", "text/plain; charset=utf-8", 1), "", " w%[1]dq said\n"},
+		"no spaces":    {strings.Replace(headSSE, "text/event-stream", "text/plain", 1), "", "世界%[1]d和平"},
+		"logprobs too": {headSSE, "", `data: {"text":" w%[1]dq","logprobs":[{"token":" w%[1]dq","bytes":[32,119]}],"token_ids":[%[1]d]}` + "\n\n"},
+	}
+	for name, s := range streams {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const messages = 8
+			seen := make(chan struct{}, messages)
+			up := newScripted(t, func(c *scene) {
+				c.say("%s", s.head)
+				if s.first != "" {
+					c.chunk(s.first)
+				}
+				for i := range messages {
+					if i >= 3 { // the first ones may wait for each other
+						wait(t, seen, "the caller to have an earlier message")
+					}
+					c.chunk(fmt.Sprintf(s.format, i))
+				}
+				c.say("%s", endChunked)
+			})
+			b := genericBed(t, up, nil)
+			in := openAnswer(t, b, "/any", `{"stream":true,"prompt":"hi"}`)
+			want := s.first
+			var got strings.Builder
+			for i := range messages {
+				message := fmt.Sprintf(s.format, i)
+				want += message
+				for got.Len() < len(want) {
+					c, err := in.ReadByte()
+					if err != nil {
+						t.Fatalf("%v after %q", err, got.String())
+					}
+					got.WriteByte(c)
+				}
+				seen <- struct{}{}
+			}
+			if got.String() != want {
+				t.Errorf("got  %q\nwant %q", got.String(), want)
+			}
+		})
+	}
+}
+
+// TestGenericRepeats: what every message repeats is scanned all the same, and
+// what begins like that and turns into a text is found.
+func TestGenericRepeats(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.Family = wire.Generic{}
+	var in strings.Builder
+	for _, w := range append([]string{"so ", "so ", "so "}, strings.SplitAfter(secret+" and on ", " ")...) {
+		fmt.Fprintf(&in, "data: {\"state\":\"busy\",\"out\":%s}\n\n", mustJSON(w))
+	}
+	got := everySplit(t, cfg, in.String())
+	if len(got.findings) != 1 || strings.Contains(got.out, "bravo") {
+		t.Errorf("%q in %s", got.findings, got.out)
+	}
+	whole := "data: {\"state\":" + string(mustJSON(secret)) + "}\n\n"
+	if got := everySplit(t, cfg, whole+whole+whole); len(got.findings) != 3 || strings.Contains(got.out, "bravo") {
+		t.Errorf("%q in %s", got.findings, got.out)
+	}
+}
+
+// TestGenericNumbers: rows of whole numbers may be a text.
+func TestGenericNumbers(t *testing.T) {
+	t.Parallel()
+	long := strings.TrimSuffix(strings.Repeat("12,", 33), ",")
+	for name, c := range map[string]struct {
+		in   string
+		want string // "" as it is, "-" refused
+	}{
+		"a long row":       {`{"data":[` + long + `]}`, "-"},
+		"nested":           {`{"a":[[` + long + `]]}`, "-"},
+		"not whole":        {`{"data":[` + long + `,0.5]}`, ""},
+		"negative":         {`{"data":[-1,` + long + `]}`, ""},
+		"large":            {`{"data":[` + strings.ReplaceAll(long, "12", "1700000000") + `]}`, ""},
+		"in a usual place": {`{"context":[` + long + `],"text":"fine"}`, ""},
+		"short":            {`{"box":[1,2,3,4]}`, ""},
+		"beside a leak":    {`{"ids":[7,8],"context":[` + long + `],"text":` + string(mustJSON(secret)) + `,"took":[0.5]}`, `{"ids":[],"context":null,"text":"[redacted]","took":[0.5]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t)
+			cfg.Family = wire.Generic{}
+			got, status := whole(cfg, c.in)
+			switch {
+			case c.want == "-":
+				if !errors.Is(got.err, errRefused) || status != 400 {
+					t.Errorf("%v, %d, %s", got.err, status, got.out)
+				}
+				cfg.Unscanned = config.Pass
+				if got, _ := whole(cfg, c.in); got.out != c.in || got.counts.Passed != int64(len(c.in)) {
+					t.Errorf("passed: %s %+v", got.out, got.counts)
+				}
+			case c.want == "" && got.out != c.in, c.want != "" && got.out != c.want:
+				t.Errorf("%s, %v", got.out, got.err)
+			}
+		})
+	}
+}
+
+// TestBatch: each line of a file of results is judged as an answer of its own.
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	first, second, _ := strings.Cut(secret, " delta")
+	openai := func(id, text string) string {
+		return `{"id":"b","custom_id":"` + id + `","response":{"status_code":200,"body":{"choices":[{"index":0,"message":{"role":"assistant","content":` + string(mustJSON(text)) + `},"logprobs":{"content":[{"token":"x","bytes":[120]}]}}]}},"error":null}` + "\n"
+	}
+	anthropic := func(id, text string) string {
+		return `{"custom_id":"` + id + `","result":{"type":"succeeded","message":{"type":"message","content":[{"type":"text","text":` + string(mustJSON(text)) + `}]}}}` + "\r\n"
+	}
+	in := openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) + openai("d", "so "+secret+" it was") + "\n" + anthropic("e", secret) + anthropic("f", "fine too")
+	const none = `"logprobs":null`
+	tests := map[config.Mode]string{
+		config.Observe: in,
+		config.Redact: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
+			strings.Replace(openai("d", "so [redacted] it was"), `"logprobs":{"content":[{"token":"x","bytes":[120]}]}`, none, 1) + "\n" + anthropic("e", "[redacted]") + anthropic("f", "fine too"),
+		config.Block: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
+			`{"custom_id":"d","response":{"status_code":400,"body":{"error":{"message":"withheld: the answer would repeat training data","type":"invalid_request_error","code":"content_filter"}}},"error":null}` + "\n\n" +
+			`{"custom_id":"e","result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"withheld: the answer would repeat training data"}}}}` + "\r\n" + anthropic("f", "fine too"),
+	}
+	for mode, want := range tests {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t)
+			cfg.Family, cfg.Framing, cfg.Mode = wire.Batch{}, wire.Records, mode
+			got := everySplit(t, cfg, in)
+			if got.out != want || got.err != nil {
+				t.Errorf("%v\ngot  %s\nwant %s", got.err, got.out, want)
+			}
+			if len(got.findings) != 2 || !strings.Contains(strings.Join(got.findings, " "), "lines.3.response.body.choices.[].message.content") {
+				t.Errorf("findings %q", got.findings)
+			}
+		})
+	}
+}
+
+// TestBatchUnscannable: a line that cannot be scanned is replaced, or passed and
+// counted; the others stay.
+func TestBatchUnscannable(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.Family, cfg.Framing = wire.Batch{}, wire.Records
+	const good, bad = `{"custom_id":"a","response":{}}` + "\n", `{"custom_id":"b","custom_id":"c"}` + "\n"
+	got := everySplit(t, cfg, good+bad+good)
+	if strings.Count(got.out, good) != 2 || strings.Contains(got.out, bad) || !strings.Contains(got.out, "unscannable_content") || got.counts.Refused != int64(len(bad)) {
+		t.Errorf("%s %+v", got.out, got.counts)
+	}
+	cfg.Unscanned = config.Pass
+	if got := everySplit(t, cfg, good+bad+good); got.out != good+bad+good || got.counts.Passed != int64(len(bad)) {
+		t.Errorf("%s %+v", got.out, got.counts)
+	}
+}
+
+// TestBatchMemory: a long file takes no more memory than one line, and its
+// ranges are not asked for.
+func TestBatchMemory(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.Family, cfg.Framing = wire.Batch{}, wire.Records
+	r := newRelay(cfg)
+	var out []byte
+	var before, after runtime.MemStats
+	const lines = 20_000
+	for i := range lines {
+		line := fmt.Appendf(nil, `{"custom_id":"r-%d","response":{"body":{"k%d":"a","choices":[{"message":{"content":"this is line number %d of a long file of results"}}]}}}`+"\n", i, i, i)
+		var err error
+		if out, err = r.Append(out[:0], line); err != nil || string(out) != string(line) {
+			t.Fatalf("%v, %s", err, out)
+		}
+		if i == lines/10 {
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+		}
+	}
+	if len(r.book.channels) > 0 || len(r.book.spare) > 16 {
+		t.Errorf("%d channels and %d spare detectors after %d lines", len(r.book.channels), len(r.book.spare), lines)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}
+
+// TestBatchRange: no part of a file can be asked for, because what stands in
+// front of it decides what it means.
+func TestBatchRange(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) {
+		c.whole(200, "application/octet-stream", `{"custom_id":"a","response":{"body":{"text":"`+secret+`"}}}`+"\n")
+	})
+	b := genericBed(t, up, nil)
+	for _, path := range []string{"/v1/files/file-1/content", "/v1/messages/batches/msgbatch_1/results", "/file"} {
+		status, head, text, err := b.do("GET", path, "", "Range", "bytes=20-60", "If-Range", "x")
+		if err != nil || status != 200 || text != `{"custom_id":"a","response":{"body":{"text":"[redacted]"}}}`+"\n" || head.Get("Accept-Ranges") != "" {
+			t.Errorf("%s: %d %q %v", path, status, text, err)
+		}
+		if asked := strings.ToLower(wait(t, up.requests, "a request")); strings.Contains(asked, "range") {
+			t.Errorf("%s: the upstream was asked for %s", path, asked)
+		}
+	}
+}
+
+// TestGenericUpload: a request that is no JSON is passed on as it is, and its
+// answer scanned.
+func TestGenericUpload(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"text":"`+secret+`"}`) })
+	b := genericBed(t, up, nil)
+	const form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\x00\xff\r\n--x--\r\n"
+	status, _, text, err := b.do("POST", "/v1/audio/transcriptions", form, "Content-Type", "multipart/form-data; boundary=x")
+	if err != nil || status != 200 || text != `{"text":"[redacted]"}` {
+		t.Errorf("%d %s %v", status, text, err)
+	}
+	if asked := wait(t, up.requests, "a request"); !strings.HasSuffix(asked, form) {
+		t.Errorf("the upstream got %q", asked)
+	}
+}
+
+// TestSchema: schema: block blocks what redact mode would mask when the answer
+// has to follow a schema, and nothing else.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) {
+		if strings.Contains(c.body, `"stream":true`) {
+			c.say("%s", headSSE)
+			c.chunk(contents(string(mustJSON(`{"mood":"glad","text":"` + secret + `"}`))))
+			c.say("%s", endChunked)
+			return
+		}
+		c.whole(200, "application/json", `{"choices":[{"index":0,"message":{"content":`+string(mustJSON(`{"text":"`+secret+`"}`))+`}}]}`)
+	})
+	const schema = `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}}`
+	with := func(ask, more string) string { return strings.TrimSuffix(ask, "}") + more + "}" }
+	for _, policy := range []config.Schema{config.RedactSchema, config.BlockSchema} {
+		b := genericBed(t, up, func(c *config.Config) {
+			c.Routes = []config.Route{{Path: "/", Schema: policy}}
+		})
+		for _, more := range []string{"", schema} {
+			blocks := policy == config.BlockSchema && more != ""
+			status, _, text, err := b.do("POST", chatPath, with(askWhole, more))
+			if err != nil || (status == 400) != blocks || strings.Contains(text, "charlie") || strings.Contains(text, "[redacted]") == blocks {
+				t.Errorf("%v %q: %d %s %v", policy, more, status, text, err)
+			}
+			status, _, text, err = b.do("POST", chatPath, with(askStream, more))
+			if err != nil || status != 200 || strings.Contains(text, "charlie") || strings.Contains(text, `"finish_reason":"content_filter"`) != blocks || strings.Contains(text, "[redacted]") == blocks {
+				t.Errorf("%v %q: %d %s %v", policy, more, status, text, err)
+			}
+		}
+	}
+}
+
+// TestGenericError: an error of the upstream that is a page of HTML is read as
+// text.
+func TestGenericError(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t, func(c *scene) { c.whole(502, "text/html", "<p>bad: "+secret+"</p>") })
+	b := genericBed(t, up, nil)
+	status, _, text, err := b.do("POST", "/any", `{}`)
+	if err != nil || status != 502 || strings.Contains(text, "charlie") || !strings.Contains(text, "<p>bad: ") {
+		t.Errorf("%d %s %v", status, text, err)
+	}
+}
