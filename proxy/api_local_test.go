@@ -10,7 +10,20 @@ import (
 
 // localCases are the shapes of the APIs of servers that people run themselves.
 func localCases() []apiCase {
-	return slices.Concat(ollamaCases(), llamaCases(), tgiCases(), sglangCases(), demoCases(), vllmCases())
+	return slices.Concat(ollamaCases(), llamaCases(), tgiCases(), sglangCases(), demoCases(), vllmCases(), invocationsCases())
+}
+
+// invocationsCases are shapes that other APIs have, on the one path of SageMaker.
+func invocationsCases() []apiCase {
+	var cases []apiCase
+	for _, c := range slices.Concat(openAICases(), llamaCases(), tgiCases()) {
+		switch c.api + " " + c.shape {
+		case "openai.chat content", "llamacpp.completion OpenAI's choices", "tgi tokens", "tgi list of one":
+			c.api, c.path, c.shape = "invocations", "/invocations", strings.Replace(c.api, "llamacpp.completion", "openai.completions", 1)
+			cases = append(cases, c)
+		}
+	}
+	return cases
 }
 
 // payloads reads the messages of a stream of lines or of events.

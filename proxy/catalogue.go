@@ -79,6 +79,7 @@ var catalogue = []struct {
 	{"generate", "POST", []string{"/generate"}},
 	{"tgi", "POST", []string{"/", "/generate_stream"}},
 	{"sglang.generate", "POST", nil}, // on /generate, if a route says so
+	{"invocations", "POST", []string{"/invocations"}},
 	{"cohere.chat", "POST", []string{
 		"/v2/chat",
 		"/cohere/v2/chat",

@@ -87,7 +87,7 @@ var smuggling = map[string]string{
 	"stored answers":        "GET /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n",
 	"stored answer":         "GET /v1/chat/completions/abc HTTP/1.1\r\nHost: x\r\n\r\n",
 	"write to models":       "POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
-	"invocations":           "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+	"vertex":                "POST /vertex_generate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
 	"detokenize":            "POST /detokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
 	"weights":               "POST /update_weights HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
 	"hidden deployment":     "POST /openai/deployments/.hidden/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",

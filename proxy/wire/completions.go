@@ -8,14 +8,19 @@ type Completions struct{}
 
 var completionsPaths = NewPaths(Table{Choices: "choices", Done: openAIDone, Rules: completionsRules()})
 
-// completionsRules is the table of completions. The names of top_logprobs'
-// members are tokens, the alternatives of one place.
+// completionsRules is the table of completions.
 func completionsRules() []Rule {
-	return append(append(envelopeRules(), logprobsRules()...),
-		Rule{Path: "choices[#].text", Role: Text, Name: "text", Form: Reply},
-		Rule{Path: "choices[#].logprobs.tokens[]", Role: Token, Name: "logprobs.tokens"},
-		Rule{Path: "choices[#].logprobs.top_logprobs[].@", Role: named, Name: "logprobs.top.#"},
-	)
+	return append(append(envelopeRules(), logprobsRules()...), completionRules()...)
+}
+
+// completionRules are the places that only completions have. The names of
+// top_logprobs' members are tokens, the alternatives of one place.
+func completionRules() []Rule {
+	return []Rule{
+		{Path: "choices[#].text", Role: Text, Name: "text", Form: Reply},
+		{Path: "choices[#].logprobs.tokens[]", Role: Token, Name: "logprobs.tokens"},
+		{Path: "choices[#].logprobs.top_logprobs[].@", Role: named, Name: "logprobs.top.#"},
+	}
 }
 
 // Name implements [Family].

@@ -8,7 +8,7 @@ import (
 
 // localFamilies are the APIs of servers that people run themselves.
 func localFamilies() []Family {
-	return []Family{OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}}
+	return []Family{OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, Invocations{}}
 }
 
 func TestLocalRequest(t *testing.T) {
@@ -61,6 +61,9 @@ func TestLocalRequest(t *testing.T) {
 		{"sglang", SGLang{}, `{"text":"once","stream":true,"sampling_params":{"n":2,"stop":"x y","json_schema":"{\"title\":1}"},"image_data":"AAAA"}`, Request{N: 2, Stream: true, Schema: true, Tail: []byte("once")}, []string{"once", "x y", `{"title":1}`}},
 		{"sglang, several", SGLang{}, `{"text":["a","b"],"sampling_params":[{"regex":"a+"},{"n":3}]}`, Request{N: 3, Tail: []byte("b")}, []string{"a", "b", "a+"}},
 		{"sglang, ids", SGLang{}, `{"input_ids":[1,2],"input_embeds":[[0.5]]}`, Request{N: 1}, nil},
+		{"invocations, chat", Invocations{}, `{"messages":[{"role":"user","content":"hi"}],"stream":true,"n":2}`, Request{N: 2, Stream: true, Tail: []byte("hi")}, []string{"hi"}},
+		{"invocations, completion", Invocations{}, `{"prompt":"once","suffix":"end"}`, Request{N: 1, Tail: []byte("once"), Suffix: []byte("end")}, []string{"once", "end"}},
+		{"invocations, tgi", Invocations{}, `{"inputs":"once","parameters":{"best_of":2}}`, Request{N: 2, Tail: []byte("once")}, []string{"once"}},
 		{"vllm", Generate{}, `{"prompt":"once","n":2,"stream":true}`, Request{N: 2, Stream: true, Tail: []byte("once")}, []string{"once"}},
 	}
 	for _, tt := range tests {
@@ -198,6 +201,9 @@ func TestLocalLocate(t *testing.T) {
 				"drop 2 -> [] [[[-1,5,\"a\"],[-2,6,\"b\"]],null]\ntoken 2.0 output_top_logprobs.# a\ntoken 2.1 output_top_logprobs.# b\ndrop 2 -> null [[1]]\ndrop 2 -> null \"AAAA\"\n",
 		},
 		{"sglang, batch", Generate{}, JSON, `[{"text":"a","meta_info":{"finish_reason":"length"}},{"text":"b","meta_info":{}}]`, "begin 0 \nsofar 0 text a\nend 0 \"length\"\nbegin 1 \nsofar 1 text b\n"},
+		{"invocations, chat", Invocations{}, SSE, `{"choices":[{"index":1,"delta":{"content":"a"}}]}`, "begin 1 \ntext 1 content a\n"},
+		{"invocations, completion", Invocations{}, JSON, `{"choices":[{"index":0,"text":"a","logprobs":{"tokens":["a"],"top_logprobs":[{"a":-1}]}}]}`, "begin 0 \ntext 0 text a\ndrop 0 -> null {\"tokens\":[\"a\"],\"top_logprobs\":[{\"a\":-1}]}\ntoken 0 logprobs.tokens a\ntoken 0.0 logprobs.top.# a\n"},
+		{"invocations, tgi", Invocations{}, JSON, `[{"generated_text":"a"}]`, "begin 0 \nrecap 0 text a\n"},
 		{"vllm", Generate{}, Lines, `{"text":["p a","p b"]}`, "begin 0 \nsofar 0 text p a\nbegin 1 \nsofar 1 text p b\n"},
 	}
 	for _, tt := range tests {
