@@ -210,7 +210,7 @@ func converseMessage(t *testing.T, body []byte) *conversed {
 
 // bedrockCases are the shapes of Bedrock's two APIs.
 func bedrockCases() []apiCase {
-	return slices.Concat(converseCases(), converseStreams())
+	return slices.Concat(converseCases(), converseStreams(), invokeCases(), invokeStreams())
 }
 
 // converseCases are the shapes of an answer in one piece.

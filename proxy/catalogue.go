@@ -51,6 +51,10 @@ var catalogue = []struct {
 		"/model/{id}/converse-stream",
 		"/model/{id}/count-tokens",
 	}},
+	{"bedrock.invoke", "POST", []string{
+		"/model/{id}/invoke",
+		"/model/{id}/invoke-with-response-stream",
+	}},
 	{"gemini", "POST", []string{
 		"/v1beta/models/{model}:generateContent",
 		"/v1beta/models/{model}:streamGenerateContent",

@@ -127,7 +127,7 @@ func NewPaths(t Table) *Paths {
 	for when, root := range p.roots {
 		p.compile(root, when)
 	}
-	p.anywhere(t.Anywhere)
+	p.anywhere(t.Anywhere) // last: their paths are names, and lead nowhere
 	return p
 }
 

@@ -83,7 +83,7 @@ type Ending interface {
 // families are all codecs, by name.
 var families = func() map[string]Family {
 	m := map[string]Family{}
-	for _, f := range []Family{Chat{}, Completions{}, Responses{}, Converse{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}, MistralConversations{}, Invocations{}} {
+	for _, f := range []Family{Chat{}, Completions{}, Responses{}, Converse{}, Invoke{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}, MistralConversations{}, Invocations{}} {
 		m[f.Name()] = f
 	}
 	return m
