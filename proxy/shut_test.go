@@ -25,7 +25,12 @@ func TestRouteTables(t *testing.T) {
 		t.Fatalf("%s has no tables between %q and %q", file, begin, end)
 	}
 	from += len(begin)
-	quoted := func(paths []string) string { return "`" + strings.Join(paths, "`, `") + "`" }
+	quoted := func(paths []string) string {
+		if len(paths) == 0 {
+			return "none: where a route's `api` names it"
+		}
+		return "`" + strings.Join(paths, "`, `") + "`"
+	}
 	var b strings.Builder
 	b.WriteString("Scanned, each as its API:\n\n| api | method | paths |\n|---|---|---|\n")
 	for _, row := range catalogue {
