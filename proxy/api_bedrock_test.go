@@ -19,8 +19,13 @@ const (
 
 // awsFrame writes a frame as Bedrock does.
 func awsFrame(kind, name, payload string) string {
+	return awsHeaders([][2]string{{":" + kind + "-type", name}, {":content-type", "application/json"}, {":message-type", kind}}, payload)
+}
+
+// awsHeaders writes a frame with the given headers, all of them strings.
+func awsHeaders(headers [][2]string, payload string) string {
 	var h []byte
-	for _, pair := range [][2]string{{":" + kind + "-type", name}, {":content-type", "application/json"}, {":message-type", kind}} {
+	for _, pair := range headers {
 		h = append(append(h, byte(len(pair[0]))), pair[0]...)
 		h = append(binary.BigEndian.AppendUint16(append(h, 7), uint16(len(pair[1]))), pair[1]...)
 	}
