@@ -38,6 +38,10 @@ tidy: ## Tidy every go.mod.
 docs: ## Rewrite docs/commands.md from the help texts.
 	$(GO) test -count=1 -run TestDocsCommands . -update
 
+.PHONY: eval-docs
+eval-docs: build ## Rewrite the table of disguises in docs/detection.md and its plot.
+	tools/eval.sh write
+
 .PHONY: golden
 golden: ## Rewrite the txtar goldens; the index goldens are typed by hand and stay.
 	$(GO) test ./ngram/... ./proxy/wire/... -run Golden -update
@@ -120,6 +124,10 @@ smoke: build ## Start what the image holds in an empty root, behind it a model t
 demo: ## Run the demo.
 	$(GO) run ./cmd/noecho demo
 
+.PHONY: eval
+eval: build ## Fail if a disguise gets through that should not, or the table in docs/ is another.
+	tools/eval.sh check
+
 .PHONY: sdk
 sdk: ## Drive noecho with the official clients: Go, JavaScript and Python.
 	cd bench/sdk/js && npm ci --ignore-scripts --no-progress
@@ -127,7 +135,7 @@ sdk: ## Drive noecho with the official clients: Go, JavaScript and Python.
 	cd bench/sdk && $(GO) test -count=1 ./...
 
 # What CI runs, one word a stage.
-STAGES := vet lint fmt-check arch docs-check mod-check skips race bench fuzz size cross static smoke demo sdk
+STAGES := vet lint fmt-check arch docs-check mod-check skips race bench fuzz size cross static smoke demo eval sdk
 
 .PHONY: check
 check: test $(STAGES) ## Run everything that CI runs.

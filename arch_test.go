@@ -49,6 +49,7 @@ var house = []floor{
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index", ours: []string{"index/corpus", "ngram"}, tests: []string{"proxy/detect"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/detect", ours: []string{"ngram"}, tests: []string{"index", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "eval", ours: []string{"index/corpus", "ngram", "proxy/detect"}, tests: []string{"index"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
@@ -65,7 +66,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
-		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "index/corpus", "ngram", "bench/fakellm"},
+		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "index/corpus", "ngram", "eval", "bench/fakellm"},
 	},
 }
 

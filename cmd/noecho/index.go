@@ -47,6 +47,15 @@ func indexError(err error) error {
 
 // openIndexes opens the named indexes as one set.
 func openIndexes(paths []string) (*index.Joined, error) {
+	members, err := openMembers(paths)
+	if err != nil {
+		return nil, err
+	}
+	return index.Join(members...)
+}
+
+// openMembers opens indexes that fit each other.
+func openMembers(paths []string) ([]*index.Index, error) {
 	members := make([]*index.Index, 0, len(paths))
 	for _, p := range paths {
 		ix, err := index.Open(p)
@@ -58,7 +67,7 @@ func openIndexes(paths []string) (*index.Joined, error) {
 			return nil, fmt.Errorf("%s does not fit %s: %w", p, paths[0], err)
 		}
 	}
-	return index.Join(members...)
+	return members, nil
 }
 
 // byteSize is a flag for a number of bytes: 500MB, 2GiB, 1048576.

@@ -1,0 +1,170 @@
+package eval
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Disguise is one way to spell a passage so that a reader still understands it.
+type Disguise struct {
+	Name  string
+	Group string
+
+	// Floor is the share of the passages that has to be found, and of their words
+	// that has to be withheld. Zero: nothing is promised, the figures stand in the
+	// table as they are.
+	Floor float64
+
+	spell func(w *pen)
+	again func(w *pen) // spells the spelling; may be nil
+}
+
+// holds is the floor of what the words themselves see through.
+const holds = 0.99
+
+// apply spells a passage.
+func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *spelling {
+	w := newPen(p, rng, fill)
+	d.spell(w)
+	s := &w.out
+	if d.again != nil {
+		s = s.then(d.again, rng, fill)
+	}
+	return s
+}
+
+// asItIs is no disguise.
+func asItIs(words int) *Disguise {
+	return &Disguise{
+		Name: fmt.Sprintf("runs of %d words", words), Group: "verbatim", Floor: 1,
+		spell: func(w *pen) { w.keep(0, len(w.p.text)) },
+	}
+}
+
+// disguises is the table, in the order of the report.
+var disguises = []Disguise{
+	{Name: "upper case", Group: "case", Floor: holds, spell: eachRune(upper)},
+	{Name: "lower case", Group: "case", Floor: holds, spell: eachRune(lower)},
+	{Name: "title case", Group: "case", Floor: holds, spell: titleCase},
+
+	{Name: "one word a line", Group: "layout", Floor: holds, spell: between("\n")},
+	{Name: "numbered list", Group: "layout", Floor: holds, spell: numbered},
+	{Name: "bulleted list", Group: "layout", Floor: holds, spell: lines(1, "\n- ", " ", "")},
+	{Name: "quoted lines", Group: "layout", Floor: holds, spell: lines(6, "\n> ", " ", "")},
+	{Name: "table", Group: "layout", Floor: holds, spell: lines(4, "\n| ", " | ", " |")},
+
+	{Name: "commas between words", Group: "separators", Floor: holds, spell: between(",")},
+	{Name: "underscores between words", Group: "separators", Floor: holds, spell: between("_")},
+	{Name: "pipes between words", Group: "separators", Floor: holds, spell: between("|")},
+	{Name: "slashes between words", Group: "separators", Floor: holds, spell: between("/")},
+
+	{Name: "bold", Group: "markup", Floor: holds, spell: lines(1, " **", "", "**")},
+	{Name: "italic", Group: "markup", Floor: holds, spell: lines(1, " _", "", "_")},
+	{Name: "code", Group: "markup", Floor: holds, spell: lines(1, " `", "", "`")},
+	{Name: "HTML tags", Group: "markup", Floor: holds, spell: lines(1, " <b>", "", "</b>")},
+	{Name: "HTML tags with attributes", Group: "markup", spell: lines(1, ` <b class="x">`, "", "</b>")},
+	{Name: "HTML entities", Group: "markup", Floor: holds, spell: entities},
+	{Name: "bold inside words", Group: "markup", spell: boldInside},
+
+	{Name: "zero-width characters", Group: "characters", Floor: holds, spell: sprinkle("\u200b", "\u200d", "\u2060", "\ufeff")},
+	{Name: "soft hyphens", Group: "characters", Floor: holds, spell: sprinkle("\u00ad")},
+	{Name: "combining marks", Group: "characters", Floor: holds, spell: sprinkle("\u0301", "\u0323", "\u0336")},
+	{Name: "fullwidth", Group: "characters", Floor: holds, spell: eachRune(fullwidth)},
+	{Name: "mathematical bold", Group: "characters", Floor: holds, spell: eachRune(mathBold)},
+	{Name: "look-alike letters, Cyrillic", Group: "characters", Floor: holds, spell: eachRune(imitate(cyrillic))},
+	{Name: "look-alike letters, Greek", Group: "characters", spell: eachRune(imitate(greek))},
+	{Name: "bidi marks", Group: "characters", Floor: holds, spell: sprinkle("\u200e", "\u200f", "\u202a", "\u202c", "\u2066", "\u2069")},
+	{Name: "no-break spaces", Group: "characters", Floor: holds, spell: eachRune(noBreak)},
+	{Name: "curly quotes", Group: "characters", Floor: holds, spell: curly},
+	{Name: "tag characters in words", Group: "characters", Floor: holds, spell: sprinkle("\U000e0061", "\U000e007a", "\U000e007f")},
+	{Name: "written in tag characters", Group: "characters", spell: eachRune(tagged)},
+
+	{Name: "spaced letters", Group: "cut", spell: spread(" ", "   ")},
+	{Name: "dotted letters", Group: "cut", spell: spread(".", " ")},
+	{Name: "hyphen-broken lines", Group: "cut", spell: hyphenated},
+	{Name: "no spaces", Group: "cut", spell: between("")},
+	{Name: "camel case", Group: "cut", spell: camelCase},
+
+	{Name: "base64", Group: "code", spell: base64Text},
+	{Name: "base64, line-broken", Group: "code", spell: base64Lines},
+	{Name: "base64, url-safe", Group: "code", spell: base64URL},
+	{Name: "base64, twice", Group: "code", spell: base64Text, again: base64Text},
+	{Name: "base32", Group: "code", spell: base32Text},
+	{Name: "hex", Group: "code", spell: eachByte("%02x")},
+	{Name: "percent", Group: "code", spell: eachByte("%%%02X")},
+	{Name: `\u escapes`, Group: "code", Floor: holds, spell: backslashU},
+	{Name: "decimal codes", Group: "code", spell: eachByte("%d ")},
+	{Name: "binary codes", Group: "code", spell: eachByte("%08b ")},
+	{Name: "rot13", Group: "code", spell: eachRune(rot13)},
+	{Name: "leet", Group: "code", spell: eachRune(leet)},
+	{Name: "reversed text", Group: "code", spell: reversedText},
+	{Name: "reversed words", Group: "code", spell: reversedWords},
+	{Name: "words reversed in place", Group: "code", spell: reversedInPlace},
+	{Name: "pig latin", Group: "code", spell: pigLatin},
+
+	{Name: "one word in nine swapped", Group: "edits", spell: edit(9, swap)},
+	{Name: "one word in nine dropped", Group: "edits", spell: edit(9, drop)},
+	{Name: "one word in nine inserted", Group: "edits", spell: edit(9, insert)},
+	{Name: "one word in six swapped", Group: "edits", spell: edit(6, swap)},
+	{Name: "one word in six inserted", Group: "edits", spell: edit(6, insert)},
+	{Name: "filler after every word", Group: "edits", spell: fillerAfter},
+	{Name: "interleaved texts", Group: "edits", spell: interleaved},
+}
+
+// between writes the tokens with something else than white space between them.
+func between(sep string) func(w *pen) {
+	return func(w *pen) {
+		for i, t := range w.tokens() {
+			if i > 0 {
+				w.put(sep)
+			}
+			w.keep(t.lo, t.hi)
+		}
+	}
+}
+
+// lines writes so many tokens a line.
+func lines(tokens int, begin, sep, end string) func(w *pen) {
+	return func(w *pen) {
+		all := w.tokens()
+		for i, t := range all {
+			if i%tokens == 0 {
+				w.put(begin)
+			} else {
+				w.put(sep)
+			}
+			w.keep(t.lo, t.hi)
+			if i%tokens == tokens-1 || i == len(all)-1 {
+				w.put(end)
+			}
+		}
+	}
+}
+
+// numbered writes a list.
+func numbered(w *pen) {
+	for i, t := range w.tokens() {
+		w.put(fmt.Sprintf("\n%d. ", i+1))
+		w.keep(t.lo, t.hi)
+	}
+}
+
+// eachRune writes something for each character.
+func eachRune(f func(r rune) string) func(w *pen) {
+	return func(w *pen) {
+		w.runes(0, len(w.p.text), func(r rune, lo, hi int) { w.as(lo, hi, f(r)) })
+	}
+}
+
+// eachByte writes each byte in a format of package fmt.
+func eachByte(format string) func(w *pen) {
+	return func(w *pen) {
+		for i, c := range w.p.text {
+			code := fmt.Sprintf(format, c)
+			body := strings.TrimRight(code, " ")
+			w.as(i, i+1, body)
+			w.put(code[len(body):])
+		}
+	}
+}

@@ -1,0 +1,169 @@
+// Package eval measures how well detection holds against disguises. It draws
+// passages of an indexed corpus, stands each in invented text, spells it in every
+// way of a table, reads the result through the detector as an answer that comes in
+// small pieces, and counts what was withheld and what was released.
+//
+// It knows the corpus, words, and the detector of package detect. It knows nothing
+// of HTTP, of how an index is stored, or of terminals. It keeps passages in memory
+// while it measures and writes numbers: no report holds text of the corpus.
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+	"noecho/proxy/detect"
+)
+
+// Options says what to measure. Set, Spec, Corpus, Passages and Words are
+// required.
+type Options struct {
+	Set     detect.Set // what the index holds
+	Spec    ngram.Spec // how the index makes windows
+	Corpus  []string   // files, folders and patterns that the index was built from
+	Outputs []string   // files of stored answers; may be empty
+	Read    corpus.Options
+
+	Passages int   // of each length
+	Words    int   // in a passage that is disguised, weight counted
+	Runs     []int // lengths of the passages that are left as they are; one that no text has makes a row of nothing
+	Seed     uint64
+
+	// Excluded says that the index leaves out some windows of its corpus. Passages
+	// that hold such a window are then not drawn; otherwise they are, and count
+	// as missed.
+	Excluded bool
+
+	Progress *Progress         // may be nil
+	Notice   func(note string) // may be nil
+}
+
+// Progress says how far a measurement is. Safe for concurrent use.
+type Progress struct {
+	Step  atomic.Int64 // 1 to Steps
+	Done  atomic.Int64 // of Total, in bytes while the corpus is read
+	Total atomic.Int64
+}
+
+// Steps is the number of steps: the corpus is counted, passages are cut from it,
+// and every disguise is measured.
+const Steps = 3
+
+// next begins the next step.
+func (p *Progress) next(total int64) {
+	p.Done.Store(0)
+	p.Total.Store(total)
+	p.Step.Add(1)
+}
+
+// ErrNoPassages is returned for a corpus without a passage to disguise.
+var ErrNoPassages = errors.New("the corpus holds no passage of the length asked for")
+
+// ErrOtherCorpus is returned if no passage stands in the index.
+var ErrOtherCorpus = errors.New("no passage of the corpus stands in the index")
+
+// Run measures. The same options give the same report.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	if o.Notice == nil {
+		o.Notice = func(string) {}
+	}
+	m := &measurement{o: o, filler: newFiller(o.Spec.Suite)}
+	if err := m.readOutputs(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.draw(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.measure(ctx); err != nil {
+		return nil, err
+	}
+	return m.report(), nil
+}
+
+// measurement is one run.
+type measurement struct {
+	o       Options
+	filler  *filler
+	outputs *outputs // nil: none were given
+	size    CorpusSize
+
+	lengths []int       // distinct ones, of Words and Runs
+	drawn   [][]passage // for each length
+	left    int         // passages that were not drawn because of exclusions
+
+	verbatim  []Row
+	disguised []Row
+}
+
+// need returns the distinct lengths of passages.
+func (o *Options) need() []int {
+	all := slices.Concat([]int{o.Words}, o.Runs)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// measure reads every passage in every disguise.
+func (m *measurement) measure(ctx context.Context) error {
+	m.verbatim = make([]Row, len(m.o.Runs))
+	m.disguised = make([]Row, len(disguises))
+	m.o.Progress.next(int64(len(m.verbatim) + len(m.disguised)))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	job := func(row *Row, d *Disguise, length int) {
+		g.Go(func() error {
+			defer m.o.Progress.Done.Add(1)
+			r := newReader(m.o.Set, m.o.Spec)
+			got, err := m.row(ctx, r, d, m.drawn[slices.Index(m.lengths, length)])
+			if err != nil {
+				return fmt.Errorf("measure %s: %w", d.Name, err)
+			}
+			*row = got
+			return nil
+		})
+	}
+	for i, n := range m.o.Runs {
+		job(&m.verbatim[i], asItIs(n), n)
+	}
+	for i := range disguises {
+		job(&m.disguised[i], &disguises[i], m.o.Words)
+	}
+	if m.outputs != nil {
+		g.Go(func() error { return m.outputs.judge(ctx) })
+	}
+	return g.Wait()
+}
+
+// row measures one disguise on all passages, and on filler of the same length.
+func (m *measurement) row(ctx context.Context, r *reader, d *Disguise, passages []passage) (Row, error) {
+	row := Row{Name: d.Name, Group: d.Group, Floor: d.Floor}
+	rng := newRand(m.o.Seed, d.Name)
+	for i := range passages {
+		if err := ctx.Err(); err != nil {
+			return row, err
+		}
+		p := &passages[i]
+		fill := m.filler.stream(rng)
+		if err := r.passage(&row, fill.embed(d.apply(p, rng, fill))); err != nil {
+			return row, err
+		}
+		control, err := newPassage(m.o.Spec, []byte(fill.text(len(p.words))))
+		if err != nil {
+			return row, err
+		}
+		if err := r.control(&row, fill.embed(d.apply(control, rng, fill))); err != nil {
+			return row, err
+		}
+	}
+	return row, nil
+}

@@ -1,0 +1,152 @@
+package eval
+
+import (
+	"errors"
+	"sort"
+
+	"noecho/ngram"
+	"noecho/proxy/detect"
+)
+
+// Row is what was measured of one disguise. Words are words of the passages, not
+// of the filler.
+type Row struct {
+	Name     string  `json:"name"`
+	Group    string  `json:"group"`
+	Floor    float64 `json:"floor"`    // shares that have to be found and withheld; 0: not covered
+	Passages int     `json:"passages"` // read
+	Found    int     `json:"found"`    // of which something was withheld
+	Words    int     `json:"words"`    // of the passages that the disguise keeps
+	Withheld int     `json:"withheld"` // of these, with every byte
+	Released int     `json:"released"` // in runs of n words and more: see reader.passage
+
+	ControlWords int `json:"control_words"` // of filler, in the same disguise
+	FalseAlarms  int `json:"false_alarms"`  // ranges that were withheld of filler
+}
+
+// reader reads texts as an answer that comes in small pieces and is redacted.
+type reader struct {
+	set  detect.Set
+	spec ngram.Spec
+	d    *detect.Detector
+	segs []detect.Segment
+	gone []extent // what is withheld, in order, neighbours joined
+	scan *ngram.Scanner
+	buf  []ngram.Word
+}
+
+func newReader(set detect.Set, spec ngram.Spec) *reader {
+	return &reader{set: set, spec: spec, d: detect.New(set, spec, detect.Config{}), scan: ngram.NewScanner(spec.Suite)}
+}
+
+var errUntiled = errors.New("the detector did not decide every byte once; please report this")
+
+// read leaves in r.gone what of the text is withheld.
+func (r *reader) read(text []byte) error {
+	r.d.Reset(r.set, r.spec, detect.Config{})
+	r.gone = r.gone[:0]
+	at := int64(0)
+	take := func() error {
+		for _, s := range r.segs {
+			if s.Span.Lo != at || s.Span.Hi <= at {
+				return errUntiled
+			}
+			at = s.Span.Hi
+			if s.Finding != nil {
+				r.withhold(extent{int(s.Span.Lo), int(s.Span.Hi)})
+			}
+		}
+		return nil
+	}
+	for lo, n := 0, 1; lo < len(text); n = n%7 + 1 {
+		hi := min(lo+n, len(text))
+		r.segs = r.d.Append(r.segs[:0], text[lo:hi])
+		if err := take(); err != nil {
+			return err
+		}
+		lo = hi
+	}
+	r.segs = r.d.Finish(r.segs[:0])
+	if err := take(); err != nil {
+		return err
+	}
+	if at != int64(len(text)) {
+		return errUntiled
+	}
+	return nil
+}
+
+// withhold notes the next range.
+func (r *reader) withhold(e extent) {
+	if n := len(r.gone); n > 0 && r.gone[n-1].hi == e.lo {
+		r.gone[n-1].hi = e.hi
+		return
+	}
+	r.gone = append(r.gone, e)
+}
+
+// withheld reports whether every byte of a range is withheld.
+func (r *reader) withheld(e extent) bool {
+	i := sort.Search(len(r.gone), func(i int) bool { return r.gone[i].hi >= e.hi })
+	return i < len(r.gone) && r.gone[i].lo <= e.lo
+}
+
+// passage reads a disguised passage and adds what comes of it to the row.
+//
+// Released are the words that a reader who knows the disguise gets as n or more
+// in a row: words that are kept and not withheld, counted without what the
+// disguise put between them. A word that was swapped or dropped ends a run, as a
+// withheld one does.
+func (r *reader) passage(row *Row, s *spelling) error {
+	if err := r.read(s.text); err != nil {
+		return err
+	}
+	row.Passages++
+	inside := 0
+	for _, g := range r.gone {
+		if g.lo < s.end && g.hi > s.begin {
+			inside++
+		}
+	}
+	if inside > 0 {
+		row.Found++
+	}
+	row.FalseAlarms += len(r.gone) - inside
+	run, weight := 0, ngram.Weight(0)
+	endRun := func() {
+		if weight >= ngram.Words(r.spec.N) {
+			row.Released += run
+		}
+		run, weight = 0, 0
+	}
+	for _, w := range s.of.words {
+		at := s.word(w)
+		switch {
+		case !at.present():
+			endRun()
+			continue
+		case r.withheld(at):
+			row.Withheld++
+			endRun()
+		default:
+			run++
+			weight += w.Weight
+		}
+		row.Words++
+	}
+	endRun()
+	return nil
+}
+
+// control reads a disguised text of filler: whatever is withheld of it is a false
+// alarm. Its words are counted as the detector reads them.
+func (r *reader) control(row *Row, s *spelling) error {
+	if err := r.read(s.text); err != nil {
+		return err
+	}
+	row.FalseAlarms += len(r.gone)
+	r.scan.Reset()
+	r.buf = r.scan.Finish(r.scan.Append(r.buf[:0], s.text))
+	row.ControlWords += len(r.buf)
+	return nil
+}

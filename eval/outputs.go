@@ -1,0 +1,156 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+// maxWindows bounds the windows of stored answers that are compared with the
+// corpus: some 2 GB of memory.
+const maxWindows = 20_000_000
+
+// Outputs is what was measured of stored answers. Quoted are the words that stand
+// in runs of n and more in the corpus, by a comparison of all windows that uses
+// neither the filters of the index nor the detector.
+type Outputs struct {
+	Files    int `json:"files"`
+	Words    int `json:"words"`
+	Quoted   int `json:"quoted"`
+	Withheld int `json:"withheld"` // of the quoted ones
+	Beyond   int `json:"beyond"`   // withheld and not quoted
+	Longest  int `json:"longest"`  // words of the longest quotation
+}
+
+// outputs is stored answers and which of their windows stand in the corpus.
+type outputs struct {
+	m       *measurement
+	inputs  []corpus.Input
+	windows map[ngram.Hash]bool // true: seen in the corpus
+	figures Outputs
+}
+
+// readOutputs collects the windows of stored answers.
+func (m *measurement) readOutputs(ctx context.Context) error {
+	if len(m.o.Outputs) == 0 {
+		return nil
+	}
+	inputs, err := m.find(m.o.Outputs, corpus.Options{Format: corpus.Auto, Whole: corpus.WholeFiles})
+	if err != nil {
+		return err
+	}
+	m.outputs = &outputs{m: m, inputs: inputs, windows: map[ngram.Hash]bool{}}
+	o := m.outputs
+	err = o.each(ctx, func(_ []byte, words []ngram.Word) error {
+		windows(words, m.o.Spec.N, func(_ int, h ngram.Hash) { o.windows[h] = false })
+		if len(o.windows) > maxWindows {
+			return fmt.Errorf("the outputs hold more than %d different windows: give fewer files", maxWindows)
+		}
+		return nil
+	})
+	return err
+}
+
+// mark notes that a window stands in the corpus.
+func (o *outputs) mark(h ngram.Hash) {
+	if _, asked := o.windows[h]; asked {
+		o.windows[h] = true
+	}
+}
+
+// each calls f with every text of the answers and its words.
+func (o *outputs) each(ctx context.Context, f func(text []byte, words []ngram.Word) error) error {
+	v := &wholeTexts{scan: ngram.NewScanner(o.m.o.Spec.Suite), f: f}
+	_, err := readTexts(ctx, o.inputs, v, new(Progress))
+	if v.err != nil {
+		return v.err
+	}
+	return err
+}
+
+// wholeTexts hands out each text in one piece.
+type wholeTexts struct {
+	scan  *ngram.Scanner
+	text  []byte
+	words []ngram.Word
+	f     func(text []byte, words []ngram.Word) error
+	err   error
+}
+
+func (v *wholeTexts) begin() {
+	v.scan.Reset()
+	v.text, v.words = v.text[:0], v.words[:0]
+}
+
+func (v *wholeTexts) add(p []byte) {
+	v.text = append(v.text, p...)
+	v.words = v.scan.Append(v.words, p)
+}
+
+func (v *wholeTexts) end() {
+	v.words = v.scan.Finish(v.words)
+	if v.err == nil {
+		v.err = v.f(v.text, v.words)
+	}
+}
+
+// judge reads the answers through the detector.
+func (o *outputs) judge(ctx context.Context) error {
+	r := newReader(o.m.o.Set, o.m.o.Spec)
+	o.figures.Files = len(o.inputs)
+	return o.each(ctx, func(text []byte, words []ngram.Word) error {
+		if err := r.read(text); err != nil {
+			return err
+		}
+		quoted := o.quoted(words)
+		for i, w := range words {
+			switch gone := r.withheld(extent{int(w.Span.Lo), int(w.Span.Hi)}); {
+			case gone && quoted[i]:
+				o.figures.Withheld++
+			case gone:
+				o.figures.Beyond++
+			}
+		}
+		o.figures.Words += len(words)
+		return nil
+	})
+}
+
+// quoted says of each word whether it stands in a quotation: windows of the corpus
+// in a row that weigh enough together.
+func (o *outputs) quoted(words []ngram.Word) []bool {
+	spec := o.m.o.Spec
+	marked := make([]bool, len(words))
+	windows(words, spec.N, func(first int, h ngram.Hash) {
+		marked[first] = o.windows[h] && (!o.m.o.Excluded || o.m.o.Set.Window(h))
+	})
+	quoted := make([]bool, len(words))
+	for lo := 0; lo < len(words); lo++ {
+		if !marked[lo] {
+			continue
+		}
+		hi := lo + spec.N
+		for hi-spec.N+1 < len(words) && marked[hi-spec.N+1] {
+			hi++
+		}
+		weight := ngram.Weight(0)
+		for _, w := range words[lo:hi] {
+			weight += w.Weight
+		}
+		if weight >= ngram.Words(spec.N) {
+			o.figures.Longest = max(o.figures.Longest, hi-lo)
+			for i := lo; i < hi; i++ {
+				quoted[i] = true
+			}
+		}
+		lo = hi - spec.N
+	}
+	for _, q := range quoted {
+		if q {
+			o.figures.Quoted++
+		}
+	}
+	return quoted
+}

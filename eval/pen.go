@@ -1,0 +1,124 @@
+package eval
+
+import (
+	"math/rand/v2"
+	"unicode"
+	"unicode/utf8"
+
+	"noecho/ngram"
+)
+
+// extent is a range of bytes of a spelling. The zero value is a byte that the
+// spelling does not hold.
+type extent struct{ lo, hi int }
+
+func (e extent) present() bool { return e.hi > e.lo }
+
+// join widens an extent to hold another one.
+func (e extent) join(o extent) extent {
+	switch {
+	case !o.present():
+		return e
+	case !e.present():
+		return o
+	default:
+		return extent{min(e.lo, o.lo), max(e.hi, o.hi)}
+	}
+}
+
+// spelling is a passage in a disguise, and where in it each byte of the passage
+// went. Of a code that packs several bytes into several characters, each of those
+// bytes went into all of those characters.
+type spelling struct {
+	of         *passage
+	text       []byte
+	at         []extent // for each byte of the passage
+	begin, end int      // of the passage in text
+}
+
+// word returns where a word of the passage stands.
+func (s *spelling) word(w ngram.Word) extent {
+	var e extent
+	for _, at := range s.at[w.Span.Lo:w.Span.Hi] {
+		e = e.join(at)
+	}
+	return e
+}
+
+// pen writes a spelling of a passage.
+type pen struct {
+	p    *passage
+	rng  *rand.Rand
+	fill *fillerText
+	out  spelling
+}
+
+func newPen(p *passage, rng *rand.Rand, fill *fillerText) *pen {
+	return &pen{p: p, rng: rng, fill: fill, out: spelling{of: p, at: make([]extent, len(p.text))}}
+}
+
+// put writes what stands for nothing in the passage.
+func (w *pen) put(s string) { w.out.text = append(w.out.text, s...) }
+
+// as writes s for the bytes lo to hi of the passage.
+func (w *pen) as(lo, hi int, s string) {
+	e := extent{len(w.out.text), len(w.out.text) + len(s)}
+	w.put(s)
+	for i := lo; i < hi; i++ {
+		w.out.at[i] = w.out.at[i].join(e)
+	}
+}
+
+// keep writes the bytes lo to hi of the passage as they are.
+func (w *pen) keep(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		w.as(i, i+1, string(w.p.text[i:i+1]))
+	}
+}
+
+// runes calls f for each character between lo and hi; what is no UTF-8 is a
+// character a byte.
+func (w *pen) runes(lo, hi int, f func(r rune, lo, hi int)) {
+	for lo < hi {
+		r, n := utf8.DecodeRune(w.p.text[lo:hi])
+		if r == utf8.RuneError && n == 1 {
+			r = rune(w.p.text[lo])
+		}
+		f(r, lo, lo+n)
+		lo += n
+	}
+}
+
+// tokens returns what stands between white space.
+func (w *pen) tokens() []extent {
+	var all []extent
+	open := -1
+	w.runes(0, len(w.p.text), func(r rune, lo, _ int) {
+		switch space := unicode.IsSpace(r); {
+		case space && open >= 0:
+			all = append(all, extent{open, lo})
+			open = -1
+		case !space && open < 0:
+			open = lo
+		}
+	})
+	if open >= 0 {
+		all = append(all, extent{open, len(w.p.text)})
+	}
+	return all
+}
+
+// then spells a spelling once more.
+func (s *spelling) then(spell func(w *pen), rng *rand.Rand, fill *fillerText) *spelling {
+	w := newPen(&passage{text: s.text}, rng, fill)
+	spell(w)
+	for i, at := range s.at {
+		var e extent
+		for _, further := range w.out.at[at.lo:at.hi] {
+			e = e.join(further)
+		}
+		s.at[i] = e
+	}
+	s.text = w.out.text
+	return s
+}

@@ -1,0 +1,105 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"noecho/index/corpus"
+)
+
+// CorpusSize says how much text was read.
+type CorpusSize struct {
+	Files      int `json:"files"`
+	Texts      int `json:"texts"` // segments: messages, fields, whole files
+	Words      int `json:"words"`
+	BadRecords int `json:"bad_records"`
+}
+
+// visitor is given the texts of a corpus, each in pieces.
+type visitor interface {
+	begin()
+	add(p []byte)
+	end()
+}
+
+// readTexts reads every text of the inputs as a build of an index does.
+func readTexts(ctx context.Context, inputs []corpus.Input, v visitor, p *Progress) (CorpusSize, error) {
+	var size CorpusSize
+	for i := range inputs {
+		in := &inputs[i]
+		var err error
+		if in.Format == corpus.Text {
+			err = readText(ctx, in, v, p)
+			size.Texts++
+		} else {
+			err = readRows(ctx, in, v, p, &size)
+		}
+		if err != nil {
+			return size, err
+		}
+		size.Files++
+	}
+	return size, nil
+}
+
+// readText reads a file that is one text.
+func readText(ctx context.Context, in *corpus.Input, v visitor, p *Progress) error {
+	f, err := in.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	v.begin()
+	buf := make([]byte, 64<<10)
+	taken := int64(0)
+	for ctx.Err() == nil {
+		n, err := f.Read(buf)
+		v.add(buf[:n])
+		p.Done.Add(f.Taken() - taken)
+		taken = f.Taken()
+		switch {
+		case err == io.EOF:
+			v.end()
+			return nil
+		case err != nil:
+			return fmt.Errorf("read %s: %w", in.Path, err)
+		}
+	}
+	return ctx.Err()
+}
+
+// readRows reads a file of rows. One that cannot be read is counted: it is not
+// in the index either.
+func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, size *CorpusSize) error {
+	rows, err := in.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var rec corpus.Record
+	taken := int64(0)
+	for ctx.Err() == nil {
+		err := rows.Next(&rec)
+		p.Done.Add(rows.Taken() - taken)
+		taken = rows.Taken()
+		var bad *corpus.BadRecord
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.As(err, &bad):
+			size.BadRecords++
+			continue
+		case err != nil:
+			return err
+		}
+		for _, seg := range rec.Segments {
+			size.Texts++
+			v.begin()
+			v.add(rec.Text(seg))
+			v.end()
+		}
+	}
+	return ctx.Err()
+}
