@@ -157,7 +157,8 @@ func TestResponsesEnding(t *testing.T) {
 		{"nothing", nil, []string{`response.incomplete 0 "response":{"object":"response","error":null,"status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`}},
 		{"no item", []string{created}, []string{`response.incomplete 1 ` + last + `]}`}},
 		{
-			"call", []string{created, `{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"fc","type":"function_call","call_id":"c","name":"f","arguments":"","status":"in_progress"}}`, `{"type":"response.function_call_arguments.delta","sequence_number":2,"output_index":0,"item_id":"fc","delta":"{\"a\":\"\ud83d"}`, `{"type":"response.function_call_arguments.delta","sequence_number":3,"output_index":0,"item_id":"fc","delta":"\ude00 b "}`},
+			"call",
+			[]string{created, `{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"fc","type":"function_call","call_id":"c","name":"f","arguments":"","status":"in_progress"}}`, `{"type":"response.function_call_arguments.delta","sequence_number":2,"output_index":0,"item_id":"fc","delta":"{\"a\":\"\ud83d"}`, `{"type":"response.function_call_arguments.delta","sequence_number":3,"output_index":0,"item_id":"fc","delta":"\ude00 b "}`},
 			[]string{
 				`response.function_call_arguments.done 4 "item_id":"fc","output_index":0,"arguments":"{\"a\":\"\ud83d\ude00 b "`,
 				`response.output_item.done 5 "output_index":0,"item":{"id":"fc","type":"function_call","call_id":"c","name":"f","status":"incomplete","arguments":"{\"a\":\"\ud83d\ude00 b "}`,
@@ -165,7 +166,8 @@ func TestResponsesEnding(t *testing.T) {
 			},
 		},
 		{
-			"text that was said", []string{created, `{"type":"response.output_item.added","output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}}`, `{"type":"response.content_part.added","output_index":0,"content_index":0,"part":{"type":"output_text","text":"a"}}`, `{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"a b"}`},
+			"text that was said",
+			[]string{created, `{"type":"response.output_item.added","output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}}`, `{"type":"response.content_part.added","output_index":0,"content_index":0,"part":{"type":"output_text","text":"a"}}`, `{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"a b"}`},
 			[]string{
 				`response.content_part.done 4 "item_id":"m","output_index":0,"content_index":0,"part":{"type":"output_text","text":"a b","annotations":[],"logprobs":[]}`,
 				`response.output_item.done 5 "output_index":0,"item":{"id":"m","type":"message","role":"assistant","status":"incomplete","content":[{"type":"output_text","text":"a b","annotations":[],"logprobs":[]}]}`,
@@ -173,7 +175,8 @@ func TestResponsesEnding(t *testing.T) {
 			},
 		},
 		{
-			"item that nobody announced", []string{`{"type":"response.output_text.delta","item_id":"m","output_index":3,"content_index":0,"delta":"a","sequence_number":8}`},
+			"item that nobody announced",
+			[]string{`{"type":"response.output_text.delta","item_id":"m","output_index":3,"content_index":0,"delta":"a","sequence_number":8}`},
 			[]string{
 				`response.output_text.done 9 "item_id":"m","output_index":3,"content_index":0,"text":"a","logprobs":[]`,
 				`response.content_part.done 10 "item_id":"m","output_index":3,"content_index":0,"part":{"type":"output_text","text":"a","annotations":[],"logprobs":[]}`,
