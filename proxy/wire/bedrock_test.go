@@ -30,7 +30,9 @@ func TestBedrockLocate(t *testing.T) {
 		{"trace", Converse{}, Events, `{"usage":{"inputTokens":1},"trace":{"guardrail":{"modelOutput":["o"]}}}`, "begin 0 \ndrop 0.0 -> {} {\"guardrail\":{\"modelOutput\":[\"o\"]}}\naside 0.0 trace.guardrail.modelOutput.0 o\n"},
 		{"exception", Converse{}, Events, `{"message":"m"}`, "begin 0 \naside 0.0 message m\n"},
 		{
-			"whole", Converse{}, JSON,
+			"whole",
+			Converse{},
+			JSON,
 			`{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"t"}}},{"text":"a"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":"b"}}},{"citationsContent":{"content":[{"text":"c"}],"citations":[]}},{"image":{"format":"png","source":{"bytes":"aGk="}}}]}},"stopReason":"end_turn"}`,
 			"begin 0 \ntext 0.0 content.#.reasoning t\ntext 0.1 content.text a\naside 0.2 content.#.name f\ntext 0.2 content.#.input {\"a\":\"b\"}\ntext 0.3 content.text c\ndrop 0.3 -> [] []\ndrop 0.4 -> \"\" \"aGk=\"\nend 0.0 \"end_turn\"\n",
 		},
@@ -70,7 +72,9 @@ func TestBedrockRequest(t *testing.T) {
 		want   Request
 	}{
 		{
-			"converse", Converse{}, "/model/anthropic.claude-v2:1/converse",
+			"converse",
+			Converse{},
+			"/model/anthropic.claude-v2:1/converse",
 			`{"system":[{"text":"s"}],"messages":[{"role":"user","content":[{"text":"a"},{"text":"b"}]},{"role":"assistant","content":[{"text":"so "},{"text":"far"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"g"}}]},"promptVariables":{"v":{"text":"w"}}}`,
 			Request{Model: "anthropic.claude-v2:1", N: 1, Messages: texts("s", "a\nb", "so \nfar", "f\ng", "w"), Tail: []byte("so far")},
 		},
@@ -79,7 +83,9 @@ func TestBedrockRequest(t *testing.T) {
 		{"invoke", Invoke{}, "/model/amazon.titan/invoke", `{"inputText":"once","textGenerationConfig":{"stopSequences":["x"]}}`, Request{Model: "amazon.titan", N: 1, Messages: texts("once", "x"), Tail: []byte("once")}},
 		{"model in the body", Invoke{}, escaped + "invoke-with-response-stream", `{"model":"other","stream":false,"prompt":"once"}`, Request{Model: arn, Stream: true, N: 1, Messages: texts("once"), Tail: []byte("once")}},
 		{
-			"Anthropic", Invoke{}, "/model/m/invoke", `{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"so far"}]}`,
+			"Anthropic",
+			Invoke{},
+			"/model/m/invoke", `{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"so far"}]}`,
 			Request{Model: "m", N: 1, Messages: texts("bedrock-2023-05-31", "a", "so far"), Tail: []byte("so far")},
 		},
 	} {
