@@ -34,6 +34,9 @@ func TestRouteTables(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("Scanned, each as its API:\n\n| api | method | paths |\n|---|---|---|\n")
 	for _, row := range catalogue {
+		if len(row.paths) == 0 {
+			continue // only where a route says so
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.api, row.methods, quoted(row.paths))
 	}
 	b.WriteString("\nForwarded, because no generated text is in it:\n\n| method | paths |\n|---|---|\n")
