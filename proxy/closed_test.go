@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
 )
@@ -54,5 +56,39 @@ func TestConversationHeader(t *testing.T) {
 	}
 	if got := wait(t, up.requests, "request"); strings.Contains(strings.ToLower(got), "conversation") {
 		t.Errorf("upstream got %q", got)
+	}
+}
+
+// TestLinesWithoutContentType: vLLM's demo server does not say that it streams
+// lines. Each reaches the caller before the next but one is made.
+func TestLinesWithoutContentType(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	up := newScripted(t, func(c *scene) {
+		c.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for _, s := range []string{`{"text": ["so it is. "]}`, `{"text": ["so it is. And then. "]}`, `{"text": ["so it is. And then. It goes on."]}`} {
+			<-next
+			c.chunk(s + "\n")
+		}
+		<-next
+		c.say(endChunked)
+	})
+	b := newBed(t, Options{Config: bedConfig(t, up.url())})
+	resp, err := b.client.Post("http://"+b.data+"/generate", "application/json", strings.NewReader(`{"prompt":"so it is.","stream":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	in := bufio.NewReader(resp.Body)
+	next <- struct{}{} // the newest word waits for the one behind it
+	for _, want := range []string{"{\"text\": [\"so it is. \"]}\n", "{\"text\": [\"so it is. And then. \"]}\n"} {
+		next <- struct{}{}
+		if got, err := in.ReadString('\n'); err != nil || got != want {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	next <- struct{}{}
+	if rest, err := io.ReadAll(in); err != nil || string(rest) != "{\"text\": [\"so it is. And then. It goes on.\"]}\n" {
+		t.Errorf("%q, %v", rest, err)
 	}
 }
