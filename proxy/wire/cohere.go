@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -120,30 +121,53 @@ func (CohereChat) NewEnding() Ending { return &cohereEnding{} }
 
 // cohereEnding ends the block that is open and then the message.
 type cohereEnding struct {
-	open  string // the kind of the event that ends it; empty: none
-	block int64
+	members members
+	open    string // the kind of the event that ends it; empty: none
+	block   int64
 }
 
 // Sent implements [Ending].
 func (e *cohereEnding) Sent(payload []byte) {
-	kind, block := "", int64(0)
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
-		switch {
-		case name == "type" && v.Kind() == '"':
-			kind = string(AppendText(nil, v))
-		case name == "index" && v.Kind() == '0':
-			block, _ = strconv.ParseInt(string(v), 10, 32) // the locator has read it
+	kind, block := cohereOther, int32(0)
+	for e.members.open(payload); e.members.next(); {
+		switch v := e.members.value; {
+		case string(e.members.name) == "type":
+			kind = e.kind(v)
+		case string(e.members.name) == "index" && v.Kind() == '0':
+			block = numberOf(v)
 		}
-		return nil
-	})
+	}
 	switch kind {
-	case "content-start":
-		e.open, e.block = "content-end", block
-	case "tool-call-start":
-		e.open, e.block = "tool-call-end", block
-	case e.open:
+	case cohereContent:
+		e.open, e.block = "content-end", int64(block)
+	case cohereCall:
+		e.open, e.block = "tool-call-end", int64(block)
+	case cohereEnd:
 		e.open = ""
 	}
+}
+
+// cohereKind is what an event means for what is open.
+type cohereKind uint8
+
+const (
+	cohereOther   cohereKind = iota
+	cohereContent            // a part of the message begins
+	cohereCall               // a call begins
+	cohereEnd                // what is open ends
+)
+
+// kind reads the kind of an event.
+func (e *cohereEnding) kind(v jsontext.Value) cohereKind {
+	switch s := bytes.Trim(v, `"`); {
+	case string(s) == "content-start":
+		return cohereContent
+	case string(s) == "tool-call-start":
+		return cohereCall
+	case e.open != "" && string(s) == e.open:
+		return cohereEnd
+	}
+	return cohereOther
 }
 
 // Write implements [Ending].

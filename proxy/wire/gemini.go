@@ -309,22 +309,22 @@ func (Gemini) NewEnding() Ending { return &geminiEnding{} }
 // geminiEnding ends every open candidate in one message. Figures of usage and
 // what else all messages of an answer share are those of the last one.
 type geminiEnding struct {
-	shared []byte // members, each behind a comma
+	members members
+	shared  []byte // members, each behind a comma
 }
 
 // Sent implements [Ending].
 func (e *geminiEnding) Sent(payload []byte) {
-	var shared []byte
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
-		switch name {
+	seen := false
+	for e.members.open(payload); e.members.next(); {
+		switch string(e.members.name) {
 		case "usageMetadata", "modelVersion", "responseId", "createTime":
-			shared = append(append(append(shared, `,"`...), name...), `":`...)
-			shared = append(shared, bytes.TrimSpace(v)...)
+			if !seen {
+				e.shared, seen = e.shared[:0], true
+			}
+			e.shared = append(append(append(e.shared, `,"`...), e.members.name...), `":`...)
+			e.shared = append(e.shared, bytes.TrimSpace(e.members.value)...)
 		}
-		return nil
-	})
-	if shared != nil {
-		e.shared = shared
 	}
 }
 

@@ -138,16 +138,16 @@ func (LlamaCPP) NewEnding() Ending {
 // llamaEnding ends every open answer with a message that stops it. Where
 // messages have choices it ends the stream as OpenAI does.
 type llamaEnding struct {
+	members members
 	choices openAIEnding
 	openAI  bool
 }
 
 // Sent implements [Ending].
 func (e *llamaEnding) Sent(payload []byte) {
-	_ = eachMember(payload, func(name string, _ jsontext.Value) error { // what is broken is left out
-		e.openAI = e.openAI || name == "choices"
-		return nil
-	})
+	for e.members.open(payload); e.members.next(); {
+		e.openAI = e.openAI || string(e.members.name) == "choices"
+	}
 	if e.openAI {
 		e.choices.Sent(payload)
 	}

@@ -152,26 +152,26 @@ func (OllamaGenerate) NewEnding() Ending { return &ollamaEnding{text: `"response
 
 // ollamaEnding ends a stream with a line that is done and has the given text.
 type ollamaEnding struct {
-	text string
-	head []byte // members that every line has, each followed by a comma
-	over bool   // a line that is done has left
+	text    string
+	members members
+	head    []byte // members that every line has, each followed by a comma
+	over    bool   // a line that is done has left
 }
 
 // Sent implements [Ending].
 func (e *ollamaEnding) Sent(payload []byte) {
 	e.head = e.head[:0]
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
-		switch v = bytes.TrimSpace(v); name {
+	for e.members.open(payload); e.members.next(); {
+		switch v := bytes.TrimSpace(e.members.value); string(e.members.name) {
 		case "model", "created_at":
-			if v.Kind() == '"' && identifier(v[1:len(v)-1]) {
-				e.head = append(append(append(e.head, '"'), name...), `":`...)
+			if v[0] == '"' && identifier(v[1:len(v)-1]) {
+				e.head = append(append(append(e.head, '"'), e.members.name...), `":`...)
 				e.head = append(append(e.head, v...), ',')
 			}
 		case "done":
-			e.over = e.over || v.Kind() == 't'
+			e.over = e.over || v[0] == 't'
 		}
-		return nil
-	})
+	}
 }
 
 // Write implements [Ending].
