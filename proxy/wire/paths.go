@@ -134,15 +134,55 @@ func NewPaths(t Table) *Paths {
 // compile adds the rules for one kind of message. Those for that kind come
 // first: they win over those for every kind.
 func (p *Paths) compile(root int16, when string) {
-	if when != "" {
-		p.addRules(root, when)
+	p.addRules(root, when, nil)
+	if when == "" {
+		return
 	}
-	p.addRules(root, "")
+	own := map[string]bool{}
+	for _, k := range p.nodes[root].kids {
+		own[p.nodes[k].name] = true
+	}
+	p.addRules(root, "", own)
+	p.share(root, own)
 }
 
-func (p *Paths) addRules(root int16, when string) {
+// share lets a kind of message have the members that only rules for every kind
+// lead to.
+func (p *Paths) share(root int16, own map[string]bool) {
+	n, all := &p.nodes[root], &p.nodes[0]
+	for _, k := range all.kids {
+		if !own[p.nodes[k].name] {
+			n.kids = append(n.kids, k)
+		}
+	}
+}
+
+// numbered notes that a rule holds for a kind of message: what it says may be
+// a number of the message itself.
+func (p *Paths) numbered(root int16, r Rule) {
+	switch r.Role {
+	case turn:
+		p.parent(root, r.Path).turns = true
+	case choice, Begin:
+		p.nodes[root].has.choice = true
+	case item:
+		p.nodes[root].has.item = true
+	case piece:
+		p.nodes[root].has.piece = true
+	}
+}
+
+// addRules adds the rules for a kind of message; of those for every kind only
+// the ones that begin with one of the given members, or with none.
+func (p *Paths) addRules(root int16, when string, members map[string]bool) {
 	for i, r := range p.rules {
 		if r.When != when {
+			continue
+		}
+		if all := steps(r.Path); members != nil && len(all) > 0 && !members[all[0]] && !strings.ContainsAny(all[0], "[*@") {
+			if len(all) == 1 || r.Role != turn {
+				p.numbered(root, r) // the rest is shared
+			}
 			continue
 		}
 		at := root
@@ -167,16 +207,7 @@ func (p *Paths) addRules(root int16, when string) {
 			continue
 		}
 		n.rule = int16(i)
-		switch r.Role {
-		case turn:
-			p.parent(root, r.Path).turns = true
-		case choice, Begin:
-			p.nodes[root].has.choice = true
-		case item:
-			p.nodes[root].has.item = true
-		case piece:
-			p.nodes[root].has.piece = true
-		}
+		p.numbered(root, r)
 	}
 }
 
