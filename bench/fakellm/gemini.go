@@ -27,6 +27,7 @@ func (g *generation) geminiAnswer(parts []string, finish string) []byte {
 func (g *generation) geminiText(text string) string {
 	return string(jsonf(`{"text":%s}`, g.quote(text)))
 }
+
 func (g *generation) geminiThink(text string) string {
 	return string(jsonf(`{"text":%s,"thought":true}`, g.quote(text)))
 }
