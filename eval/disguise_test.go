@@ -251,7 +251,7 @@ var lossy = map[string]func(before, after []string) string{
 	},
 	"pig latin": func(before, after []string) string {
 		for i := range before {
-			if i >= len(after) || !strings.HasSuffix(after[i], "ay") || !strings.Contains(before[i]+before[i], strings.TrimSuffix(after[i], "ay")) {
+			if i >= len(after) || len(after[i]) != len(before[i])+2 || !strings.HasSuffix(after[i], "ay") || !strings.Contains(before[i]+before[i], strings.TrimSuffix(after[i], "ay")) {
 				return "not turned"
 			}
 		}
@@ -375,6 +375,29 @@ func TestPlaces(t *testing.T) {
 				}
 				if differs != (at.present() && changed != text) {
 					t.Errorf("%s: word %d: present %v, changed %v, but the spelling differs %v", d.Name, j, at.present(), changed != text, differs)
+				}
+			}
+		}
+	}
+}
+
+// TestPlacesApart wants places to be no wider than they must be: words that are
+// not neighbours share nothing, even in codes that pack several letters into one.
+func TestPlacesApart(t *testing.T) {
+	t.Parallel()
+	var words []string
+	for i := range 12 {
+		words = append(words, strings.Repeat(string(rune('a'+i)), 14))
+	}
+	p, f := sample(t, strings.Join(words, " "))
+	for i := range disguises {
+		d := &disguises[i]
+		s := spelled(d, p, f, 1)
+		for a := range p.words {
+			for b := a + 2; b < len(p.words); b++ {
+				x, y := s.word(p.words[a]), s.word(p.words[b])
+				if x.present() && y.present() && x.lo < y.hi && y.lo < x.hi {
+					t.Fatalf("%s: words %d and %d stand at %v and %v", d.Name, a, b, x, y)
 				}
 			}
 		}

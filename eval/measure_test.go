@@ -222,3 +222,26 @@ func TestReadPieces(t *testing.T) {
 		t.Errorf("nothing indexed: %+v, want %+v", row, want)
 	}
 }
+
+// TestWithheld compares ranges with a look at every byte.
+func TestWithheld(t *testing.T) {
+	t.Parallel()
+	var r reader
+	gone := make([]bool, 24)
+	for _, e := range []extent{{2, 5}, {5, 6}, {9, 10}, {12, 20}} {
+		r.withhold(e)
+		for i := e.lo; i < e.hi; i++ {
+			gone[i] = true
+		}
+	}
+	if want := []extent{{2, 6}, {9, 10}, {12, 20}}; !slices.Equal(r.gone, want) {
+		t.Errorf("joined to %v, want %v", r.gone, want)
+	}
+	for lo := range gone {
+		for hi := lo + 1; hi <= len(gone); hi++ {
+			if got, want := r.withheld(extent{lo, hi}), !slices.Contains(gone[lo:hi], false); got != want {
+				t.Errorf("%d to %d: %v, want %v", lo, hi, got, want)
+			}
+		}
+	}
+}
