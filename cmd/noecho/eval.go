@@ -62,6 +62,12 @@ type evalRun struct {
 }
 
 func newEvalCommand(a *app) *cobra.Command {
+	_, cmd := newEval(a)
+	return cmd
+}
+
+// newEval returns the command and what its flags are read into.
+func newEval(a *app) (*evalRun, *cobra.Command) {
 	e := &evalRun{}
 	cmd := &cobra.Command{
 		Use:     "eval --index FILE --corpus INPUT",
@@ -94,7 +100,7 @@ func newEvalCommand(a *app) *cobra.Command {
 	f.StringVar(&e.write.markdown, "markdown", "", "file to write the tables to as Markdown, or -")
 	f.StringVar(&e.write.svg, "svg", "", "file to draw the plot to, or -")
 	completeFlag(cmd, "format", strings.Split(corpus.FormatNames(), ", "))
-	return cmd
+	return e, cmd
 }
 
 // run measures and reports.
