@@ -78,10 +78,8 @@ func goClients(t *testing.T, base string) []goClient {
 		{"anthropic.messages", a.whole, a.stream},
 		{"openai.responses", r.whole, r.stream},
 		{"gemini", g.whole, g.stream},
-		{"ollama.chat", func(ctx context.Context, model string, got *told) error { return o.chat(ctx, model, false, got) },
-			func(ctx context.Context, model string, got *told) error { return o.chat(ctx, model, true, got) }},
-		{"ollama.generate", func(ctx context.Context, model string, got *told) error { return o.generate(ctx, model, false, got) },
-			func(ctx context.Context, model string, got *told) error { return o.generate(ctx, model, true, got) }},
+		{"ollama.chat", o.chat(false), o.chat(true)},
+		{"ollama.generate", o.generate(false), o.generate(true)},
 	}
 }
 
@@ -263,29 +261,33 @@ func (c geminiCalls) stream(ctx context.Context, model string, got *told) error 
 
 type ollamaCalls struct{ client *ollama.Client }
 
-func (c ollamaCalls) chat(ctx context.Context, model string, stream bool, got *told) error {
-	return c.client.Chat(ctx, &ollama.ChatRequest{
-		Model: model, Stream: &stream, Messages: []ollama.Message{{Role: "user", Content: question}},
-	}, func(r ollama.ChatResponse) error {
-		got.Text += r.Message.Content
-		got.Thinking += r.Message.Thinking
-		for _, call := range r.Message.ToolCalls {
-			got.Tool += quoteArguments(call.Function.Arguments)
-		}
-		if r.Done {
-			got.Finish = r.DoneReason
-		}
-		return nil
-	})
+func (c ollamaCalls) chat(stream bool) func(ctx context.Context, model string, got *told) error {
+	return func(ctx context.Context, model string, got *told) error {
+		return c.client.Chat(ctx, &ollama.ChatRequest{
+			Model: model, Stream: &stream, Messages: []ollama.Message{{Role: "user", Content: question}},
+		}, func(r ollama.ChatResponse) error {
+			got.Text += r.Message.Content
+			got.Thinking += r.Message.Thinking
+			for _, call := range r.Message.ToolCalls {
+				got.Tool += quoteArguments(call.Function.Arguments)
+			}
+			if r.Done {
+				got.Finish = r.DoneReason
+			}
+			return nil
+		})
+	}
 }
 
-func (c ollamaCalls) generate(ctx context.Context, model string, stream bool, got *told) error {
-	return c.client.Generate(ctx, &ollama.GenerateRequest{Model: model, Stream: &stream, Prompt: question}, func(r ollama.GenerateResponse) error {
-		got.Text += r.Response
-		got.Thinking += r.Thinking
-		if r.Done {
-			got.Finish = r.DoneReason
-		}
-		return nil
-	})
+func (c ollamaCalls) generate(stream bool) func(ctx context.Context, model string, got *told) error {
+	return func(ctx context.Context, model string, got *told) error {
+		return c.client.Generate(ctx, &ollama.GenerateRequest{Model: model, Stream: &stream, Prompt: question}, func(r ollama.GenerateResponse) error {
+			got.Text += r.Response
+			got.Thinking += r.Thinking
+			if r.Done {
+				got.Finish = r.DoneReason
+			}
+			return nil
+		})
+	}
 }
