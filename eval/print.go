@@ -105,7 +105,7 @@ func (r *Row) cells() []string {
 // eachRow calls f with every row, and head before the first one of a group.
 func (r *Report) eachRow(head func(group string), f func(row *Row)) {
 	group := ""
-	for _, rows := range [][]Row{r.Verbatim, r.Disguise} {
+	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
 		for i := range rows {
 			if rows[i].Group != group {
 				group = rows[i].Group
@@ -121,13 +121,13 @@ func (r *Report) runsHead() string { return fmt.Sprintf("released in runs ≥ %d
 // summary says what was measured.
 func (r *Report) summary() string {
 	passages := 0
-	for _, row := range r.Disguise {
+	for _, row := range r.Disguises {
 		passages = max(passages, row.Passages)
 	}
 	words, alarms := r.controls()
 	s := fmt.Sprintf("%d passages of %d words, each in %d disguises, from %s texts of %s words in %d files; windows of %d words, seed %d. "+
 		"%d false alarms in %s words of filler.",
-		passages, r.Words, len(r.Disguise), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), r.Corpus.Files, r.N, r.Seed, alarms, grouped(words))
+		passages, r.Words, len(r.Disguises), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), r.Corpus.Files, r.N, r.Seed, alarms, grouped(words))
 	if r.LeftOut > 0 {
 		s += fmt.Sprintf(" %d passages were not drawn: they hold windows that the index leaves out.", r.LeftOut)
 	}

@@ -15,14 +15,14 @@ type Report struct {
 	Command string   `json:"command"`
 	Indexes []string `json:"indexes"` // build ids; set by the caller
 
-	N        int        `json:"n"` // words in a window
-	Seed     uint64     `json:"seed"`
-	Corpus   CorpusSize `json:"corpus"`
-	Words    int        `json:"words"`    // in a passage that is disguised
-	LeftOut  int        `json:"left_out"` // passages not drawn: they hold excluded windows
-	Verbatim []Row      `json:"verbatim"`
-	Disguise []Row      `json:"disguises"`
-	Outputs  *Outputs   `json:"outputs,omitempty"`
+	N         int        `json:"n"` // words in a window
+	Seed      uint64     `json:"seed"`
+	Corpus    CorpusSize `json:"corpus"`
+	Words     int        `json:"words"`    // in a passage that is disguised
+	LeftOut   int        `json:"left_out"` // passages not drawn: they hold excluded windows
+	Verbatim  []Row      `json:"verbatim"`
+	Disguises []Row      `json:"disguises"`
+	Outputs   *Outputs   `json:"outputs,omitempty"`
 }
 
 // ReportName is the first member of a report as JSON.
@@ -31,7 +31,7 @@ const ReportName = "noecho eval"
 func (m *measurement) report() *Report {
 	r := &Report{
 		Report: ReportName, V: 1, N: m.o.Spec.N, Seed: m.o.Seed, Corpus: m.size, Words: m.o.Words,
-		LeftOut: m.left, Verbatim: m.verbatim, Disguise: m.disguised,
+		LeftOut: m.left, Verbatim: m.verbatim, Disguises: m.disguised,
 	}
 	if m.outputs != nil {
 		r.Outputs = &m.outputs.figures
@@ -87,7 +87,7 @@ func (r *Row) Verdict() string {
 // Broken lists what does not hold although it should, a sentence each.
 func (r *Report) Broken() []string {
 	var all []string
-	for _, rows := range [][]Row{r.Verbatim, r.Disguise} {
+	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
 		for i := range rows {
 			row := &rows[i]
 			if b := row.Broken(); b != "" {
@@ -105,7 +105,7 @@ func (r *Report) Broken() []string {
 
 // controls returns how much filler was read and how often it gave an alarm.
 func (r *Report) controls() (words, alarms int) {
-	for _, rows := range [][]Row{r.Verbatim, r.Disguise} {
+	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
 		for i := range rows {
 			words += rows[i].ControlWords
 			alarms += rows[i].FalseAlarms

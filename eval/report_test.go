@@ -57,8 +57,8 @@ func TestRun(t *testing.T) {
 		t.Errorf("outputs %+v, want %+v", r.Outputs, want)
 	}
 	covered := 0
-	for i := range r.Disguise {
-		row := &r.Disguise[i]
+	for i := range r.Disguises {
+		row := &r.Disguises[i]
 		if row.Passages != 20 || row.Covered() && row.Words != 800 {
 			t.Errorf("%s: %d passages of %d words", row.Name, row.Passages, row.Words)
 		}
@@ -66,8 +66,8 @@ func TestRun(t *testing.T) {
 			covered++
 		}
 	}
-	if len(r.Disguise) != len(disguises) || covered < 20 {
-		t.Errorf("%d disguises, %d covered", len(r.Disguise), covered)
+	if len(r.Disguises) != len(disguises) || covered < 20 {
+		t.Errorf("%d disguises, %d covered", len(r.Disguises), covered)
 	}
 	again, _ := realReport(t)
 	var a, b bytes.Buffer
@@ -114,7 +114,7 @@ func fixed() *Report {
 		Report: ReportName, V: 1, Noecho: "v0", Command: "noecho eval --index a.nidx", Indexes: []string{"00"}, N: 10, Seed: 1, Words: 40, LeftOut: 2,
 		Corpus:   CorpusSize{Files: 1, Texts: 2, Words: 3456, BadRecords: 0},
 		Verbatim: []Row{{Name: "runs of 10 words", Group: "verbatim", Floor: 1, Passages: 200, Found: 199, Words: 2000, Withheld: 1999, Released: 10, ControlWords: 1000}},
-		Disguise: []Row{
+		Disguises: []Row{
 			{Name: "one < two", Group: "layout", Floor: .99, Passages: 200, Found: 200, Words: 8000, Withheld: 7999, ControlWords: 1000},
 			{Name: "shy", Group: "layout", Floor: .99, Passages: 200, Found: 200, Words: 8000, Withheld: 7000, ControlWords: 1000},
 			{Name: `\u`, Group: "code", Passages: 200, Words: 8000, Released: 8000, ControlWords: 1000},

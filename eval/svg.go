@@ -36,7 +36,7 @@ text{fill:#e6edf3}.s{fill:#9198a1}
 func (r *Report) WriteSVG(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	height, group := svgTop, ""
-	for _, rows := range [][]Row{r.Verbatim, r.Disguise} {
+	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
 		for i := range rows {
 			if rows[i].Group != group {
 				group = rows[i].Group
