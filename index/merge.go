@@ -83,8 +83,12 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	var windows uint64 // enough room for all of them
+	for _, m := range distinct {
+		windows += m.h.capacity
+	}
 	for _, m := range distinct[1:] {
-		if err := distinct[0].accepts(m); err != nil {
+		if err := distinct[0].accepts(m, windows); err != nil {
 			return nil, err
 		}
 	}
@@ -235,8 +239,9 @@ func (m *member) load(size int64) (err error) {
 // section returns the section of a filter of the plan.
 func (m *member) section(filter int) section { return m.h.sections[m.filters[filter]] }
 
-// accepts returns the first property in which another index differs.
-func (m *member) accepts(o *member) error {
+// accepts returns the first property in which another index differs. If it is the
+// capacity, both may be rebuilt with room for the given number of windows.
+func (m *member) accepts(o *member, windows uint64) error {
 	sameNoecho := "rebuild it with the noecho that built the other"
 	fields := []struct {
 		field, have, want, rebuild string
@@ -246,7 +251,7 @@ func (m *member) accepts(o *member) error {
 		{"Unicode version", o.h.unicode, m.h.unicode, sameNoecho},
 		{"hash suite", o.h.suite.String(), m.h.suite.String(), sameNoecho},
 		{"key id", fmt.Sprintf("%x", o.h.keyID), fmt.Sprintf("%x", m.h.keyID), "rebuild it with the key of the other"},
-		{"capacity", fmt.Sprint(o.h.capacity), fmt.Sprint(m.h.capacity), fmt.Sprintf("rebuild both with --capacity %d", o.h.capacity+m.h.capacity)},
+		{"capacity", fmt.Sprint(o.h.capacity), fmt.Sprint(m.h.capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
 	}
 	for i := range planFilters {
 		have, want := o.section(i), m.section(i)

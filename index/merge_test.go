@@ -117,6 +117,11 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 			t.Errorf("%s: %v", filepath.Base(tt.file), err)
 		}
 	}
+	// The capacity that is proposed has room for all, not only for the first two.
+	_, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{a, build("c7.nidx", BuildOptions{Capacity: 7000}), build("c8.nidx", BuildOptions{Capacity: 8000})}})
+	if err == nil || !strings.Contains(err.Error(), "rebuild all with --capacity 20000") {
+		t.Errorf("three capacities: %v", err)
+	}
 	// A flipped bit in a filter, and a file that is no index.
 	b := readAll(t, a)
 	b[headerLen+100] ^= 4
