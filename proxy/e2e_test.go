@@ -448,6 +448,39 @@ func TestMetricsFromTheStart(t *testing.T) {
 	}
 }
 
+// TestRequestsByAction: an answer that was only observed, or passed on without
+// having been scanned, is not counted as clean.
+func TestRequestsByAction(t *testing.T) {
+	t.Parallel()
+	leak := `{"choices":[{"index":0,"message":{"content":"` + secret + `"}}]}`
+	clean := `{"choices":[{"index":0,"message":{"content":"fine"}}]}`
+	for _, c := range []struct {
+		mode         config.Mode
+		unscanned    config.Unscanned
+		answer, want string
+	}{
+		{config.Observe, config.Refuse, clean, "clean"},
+		{config.Observe, config.Refuse, leak, "observed"},
+		{config.Observe, config.Refuse, `{"choices":[{`, "forwarded"},
+		{config.Redact, config.Pass, `{"choices":[{`, "forwarded"},
+		{config.Redact, config.Refuse, `{"choices":[{`, "refused"},
+		{config.Redact, config.Refuse, leak, "redacted"},
+		{config.Block, config.Refuse, leak, "blocked"},
+	} {
+		up := newScripted(t, func(s *scene) { s.whole(200, "application/json", c.answer) })
+		cfg := bedConfig(t, up.url())
+		cfg.Mode = c.mode
+		cfg.Routes = []config.Route{{Path: "/", Unscanned: c.unscanned}}
+		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+		if _, _, _, err := b.do("POST", chatPath, askWhole); err != nil {
+			t.Error(err)
+		}
+		if n := b.metric("noecho_requests_total", `{action="`+c.want+`",[^}]*}`); n != 1 {
+			t.Errorf("%s, %s: %s is not counted as %s", c.mode, c.unscanned, c.answer, c.want)
+		}
+	}
+}
+
 // TestRedirect: no answer sends a caller past noecho.
 func TestRedirect(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,15 @@ func (s *Server) reportStart(data, admin net.Listener) {
 		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes)
 	}
 	for _, r := range snap.cfg.Routes {
-		s.log.Info("route open", "path", r.Path, "mode", r.ModeFor("", snap.cfg.Mode).String(), "unscanned", r.Unscanned.String(), "release", r.Release.String())
+		if r.API == passAPI {
+			s.log.Info("route open", "path", r.Path, "api", passAPI)
+			continue
+		}
+		api := r.API
+		if api == "" {
+			api = "by path"
+		}
+		s.log.Info("route open", "path", r.Path, "api", api, "mode", r.ModeFor("", snap.cfg.Mode).String(), "unscanned", r.Unscanned.String(), "release", r.Release.String())
 	}
 	s.offerState(alert.TypeStart, "", "")
 }

@@ -98,10 +98,14 @@ func (e *exchange) why(fallback error) error {
 // report hands one finding to the alert log.
 func (e *exchange) report(f finding) {
 	e.srv.metrics.finding(f)
-	if f.Action == blocked {
+	switch {
+	case f.Action == blocked:
 		e.ending = endingBlocked
-	} else if f.Action == redacted && e.ending == endingClean {
+	case e.ending != endingClean:
+	case f.Action == redacted:
 		e.ending = endingRedacted
+	case f.Action == observed:
+		e.ending = endingObserved
 	}
 	ev := e.event(alert.TypeFinding)
 	ev.Action = alert.Action(f.Action.String())
@@ -152,6 +156,9 @@ func (e *exchange) settle(c relayCounts) {
 // reportUnscanned reports what a relay could not scan.
 func (e *exchange) reportUnscanned(c relayCounts) {
 	if c.Passed > 0 {
+		if e.ending == endingClean {
+			e.ending = endingForwarded
+		}
 		e.unscanned(alert.Passed, "could not be scanned, passed on as route or mode says", c.Passed)
 	}
 	if e.ending == endingRefused {
@@ -221,15 +228,16 @@ type ending uint8
 
 const (
 	endingClean ending = iota
+	endingObserved
 	endingRedacted
 	endingBlocked
 	endingRefused   // could not be scanned
-	endingForwarded // not looked at, as the route says
+	endingForwarded // not looked at, or not to the end, as route or mode says
 	endingBroken    // the upstream failed or broke off
 	endingGone      // the caller went away
 )
 
 // String returns the ending's label.
 func (o ending) String() string {
-	return [...]string{"clean", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
+	return [...]string{"clean", "observed", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
 }

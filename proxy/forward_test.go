@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -317,6 +318,47 @@ func TestStrayBytes(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhyNoConnection: the log tells an operator which of the usual mistakes an
+// unreachable upstream is; callers are told nothing of it.
+func TestWhyNoConnection(t *testing.T) {
+	t.Parallel()
+	trusted, up := strayBed(t, true, func(c *scene) { c.whole(200, "text/plain", "ok") })
+	strange := passConfig(t, strings.Replace(up.url(), "http", "https", 1))
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plain.Close() })
+	go func() {
+		for conn, err := plain.Accept(); err == nil; conn, err = plain.Accept() {
+			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			_ = conn.Close()
+		}
+	}()
+	for name, c := range map[string]struct {
+		cfg    config.Config
+		status int
+		want   string
+	}{
+		"trusted":     {trusted, 200, ""},
+		"not trusted": {strange, 502, errTrust.Error()},
+		"no https":    {passConfig(t, "https://"+plain.Addr().String()), 502, errHandshake.Error()},
+		"refused":     {passConfig(t, "http://127.0.0.1:1"), 502, errConnect.Error()},
+	} {
+		b := newBed(t, Options{Config: c.cfg})
+		status, _, text, err := b.do("POST", "/raw", "{}")
+		if err != nil || status != c.status || !strings.Contains(b.logs.String(), c.want) {
+			t.Errorf("%s: %d %s %v, %s", name, status, text, err, b.logs.String())
+		}
+		if status != 200 && !strings.Contains(text, refuseUpstream.message) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if got := dialFailure(fmt.Errorf("dial: %w", &net.DNSError{IsNotFound: true})); !errors.Is(got, errName) {
+		t.Errorf("no name: %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -120,6 +121,7 @@ func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, er
 			return len(b.Path) - len(a.Path)
 		}
 	})
+	var errs []error
 	for _, policy := range routes {
 		target := policy.Upstream
 		if target == nil {
@@ -130,8 +132,11 @@ func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, er
 			return nil, err
 		}
 		if err := t.addPolicy(policy, up); err != nil {
-			return nil, err
+			errs = append(errs, err)
 		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return t, nil
 }

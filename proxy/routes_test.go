@@ -103,4 +103,8 @@ func TestRoutesRefused(t *testing.T) {
 			t.Errorf("%v: %v, want %q", tt.route, err, tt.want)
 		}
 	}
+	_, err := table(t, config.Route{Path: "/v9/new"}, config.Route{Path: "/v9/newer", API: "openai.chta"})
+	if err == nil || !strings.Contains(err.Error(), "not in the catalogue") || !strings.Contains(err.Error(), "is not known") {
+		t.Errorf("not all that is wrong is told: %v", err)
+	}
 }

@@ -126,6 +126,9 @@ func TestWarnings(t *testing.T) {
 	if status, _, text, _ := b.do("GET", "/slots", ""); status != 200 || text != `{"slots":1}` {
 		t.Errorf("%d %s", status, text)
 	}
+	if logs := b.logs.String(); !strings.Contains(logs, `"path":"/slots","api":"pass"}`) {
+		t.Errorf("the log has a mode for what is not scanned: %s", logs)
+	}
 	for _, w := range got {
 		if !strings.Contains(b.logs.String(), w) {
 			t.Errorf("%q is not in the log", w)

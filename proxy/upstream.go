@@ -109,7 +109,7 @@ func (d *dialer) dial(addr string) (net.Conn, error) {
 		secure := tls.Client(c.records, d.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errHandshake, err)
 		}
 		c.Conn = secure
 	}
@@ -182,11 +182,32 @@ func (c *upstreamConn) stale() bool {
 // bytes of an answer.
 var (
 	errConnect   = errors.New("upstream cannot be reached")
+	errName      = errors.New("upstream cannot be reached: its host name is not known")
+	errHandshake = errors.New("upstream cannot be reached: no TLS handshake, does it speak https?")
+	errTrust     = errors.New("upstream cannot be reached: its certificate is not trusted, see upstream.ca_file")
 	errBusy      = errors.New("every upstream connection is in use")
 	errSend      = errors.New("upstream did not take the request")
 	errHead      = errors.New("upstream closed the connection or sent no valid response head")
 	errSwitching = errors.New("upstream wants to switch protocols")
 )
+
+// dialFailure says in words of ours why there is no connection.
+func dialFailure(err error) error {
+	var name *net.DNSError
+	var trust *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, fasthttp.ErrNoFreeConns):
+		return errBusy
+	case errors.As(err, &trust):
+		return errTrust
+	case errors.Is(err, errHandshake):
+		return errHandshake
+	case errors.As(err, &name) && name.IsNotFound:
+		return errName
+	default:
+		return errConnect
+	}
+}
 
 // roundTrip sends req and reads the head of the response into resp. The body
 // is read from the result and not from resp; it must be closed. A request is
@@ -203,10 +224,7 @@ func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp
 		break
 	}
 	if err != nil {
-		if errors.Is(err, fasthttp.ErrNoFreeConns) {
-			return nil, errBusy
-		}
-		return nil, errConnect
+		return nil, dialFailure(err)
 	}
 	conn, ok := cc.Conn().(*upstreamConn)
 	if !ok {
