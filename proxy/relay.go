@@ -207,6 +207,7 @@ func (r *relay) message(dst []byte) []byte {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
+		left(q.refs[q.mark:])
 		q.forget()
 		r.counts.Passed += int64(len(raw))
 	} else {

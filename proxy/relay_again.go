@@ -21,8 +21,8 @@ func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 		return err
 	}
 	sofar := f.Role == wire.Sofar
-	begins := ch.begins(text, b)
-	if sofar && ch.length > 0 {
+	from, begins := ch.begins(text, b)
+	if sofar && ch.length > 0 && !ch.latest.whole {
 		ch.manner = ch.manner.settle(begins)
 	}
 	more := text
@@ -32,10 +32,11 @@ func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	case !begins:
 		return b.apart(c, f, p, text)
 	default:
-		more = text[ch.length:]
+		more, p.lo = text[ch.length-from:], from
+		ch.repeats++
 	}
 	if f.Role == wire.Recap {
-		ch.ended = b.message
+		ch.ended, ch.latest.whole = b.message, true
 	}
 	if len(more) > 0 {
 		if ch.fed != b.message {
@@ -48,15 +49,51 @@ func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	return nil
 }
 
-// begins reports whether text begins with all that the channel has read.
-func (ch *channel) begins(text []byte, b *book) bool {
-	switch {
-	case ch.length == 0:
-		return true
-	case int64(len(text)) < ch.length, !ch.keeps:
-		return false
+// stretch is what a channel has read since its text came once more as a whole:
+// the parts of an item share a channel, and each comes once more when it ends.
+type stretch struct {
+	start int64
+	sum   maphash.Hash
+	whole bool // it has come once more: what follows is the next one
+}
+
+// begins reports whether text begins with all that the channel has read, or
+// with all of its latest stretch, and where in the channel that starts.
+func (ch *channel) begins(text []byte, b *book) (from int64, ok bool) {
+	if ch.length == 0 {
+		return 0, true
 	}
-	return maphash.Bytes(b.seed, text[:ch.length]) == ch.sum.Sum64()
+	if !ch.keeps {
+		return 0, false
+	}
+	holds := func(from int64, sum uint64) bool {
+		n := ch.length - from
+		return int64(len(text)) >= n && maphash.Bytes(b.seed, text[:n]) == sum
+	}
+	switch {
+	case holds(0, ch.sum.Sum64()):
+		return 0, true
+	case ch.latest.start > 0 && holds(ch.latest.start, ch.latest.sum.Sum64()):
+		return ch.latest.start, true
+	}
+	return 0, false
+}
+
+// goesOn notes that a piece of the channel's text is about to be read.
+func (ch *channel) goesOn(b *book) {
+	if ch.latest.whole {
+		ch.latest = stretch{start: ch.length}
+		ch.latest.sum.SetSeed(b.seed)
+	}
+}
+
+// left notes that places of a message wait no longer.
+func left(refs []ref) {
+	for i := range refs {
+		if r := &refs[i]; r.role == wire.Recap || r.role == wire.Sofar {
+			r.channel.repeats--
+		}
+	}
 }
 
 // apart reads a text that should have been a channel's and is not.

@@ -153,6 +153,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	ch.origin = f.Item
 	ch.hi = len(b.text)
 	same := f.Rule < 0 && f.Role == wire.Text && b.repeated(ch, b.text[lo:])
+	ch.goesOn(b)
 	b.feed(ch, b.text[lo:])
 	if f.Role == wire.Alias {
 		ch.held(f.Rule)
@@ -200,6 +201,9 @@ func (b *book) feed(ch *channel, text []byte) {
 	ch.length += int64(len(text))
 	if ch.keeps {
 		_, _ = ch.sum.Write(text) // never fails
+	}
+	if ch.keeps && ch.latest.start > 0 {
+		_, _ = ch.latest.sum.Write(text)
 	}
 	b.segments = ch.det.Append(b.segments[:0], text)
 	b.settle(ch)

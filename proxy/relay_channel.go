@@ -57,6 +57,8 @@ type channel struct {
 	apart    []int32         // rules whose places hold a text of their own
 	keeps    bool            // cuts are kept: the text may come once more
 	sum      maphash.Hash    // of the text read, if the text may come once more
+	latest   stretch         // of the text, if it comes in several
+	repeats  int             // places that wait and hold all of a text once more
 	ended    uint64          // message that held all of the text once more, or the same as ever
 	variety  variety         // of the pieces, if the family has no rule for them
 	first    uint64          // sum of the first piece

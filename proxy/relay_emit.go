@@ -154,7 +154,7 @@ func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
 func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 	if p.role == wire.Recap || p.role == wire.Sofar {
 		again := ch.fresh
-		dst = again.Append(dst, literal, p.form, 0, ch.cuts)
+		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 		if p.role == wire.Sofar { // a piece may follow
 			ch.before, ch.cutter, ch.past, ch.inside = ch.fresh, again, p.hi, p.item
 		}
@@ -257,9 +257,10 @@ func (b *book) note(refs []ref) {
 
 // past forgets the cuts that the texts of a message that left have used up.
 func (b *book) past(refs []ref) {
+	left(refs)
 	for i := range refs {
 		ch := refs[i].channel
-		if ch == nil || ch.keeps && len(ch.cuts) <= maxKept {
+		if ch == nil || ch.keeps && (len(ch.cuts) <= maxKept || ch.repeats > 0) {
 			continue
 		}
 		ch.keeps = false
