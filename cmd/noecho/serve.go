@@ -34,7 +34,7 @@ func newServeCommand(a *app) *cobra.Command {
 the index. Point your clients at noecho instead of the server; nothing else
 changes for them.
 
-Without a configuration file every known route of the API is scanned, a few
+Without a configuration file the routes of every known API are scanned, a few
 that hold no generated text (models, health, embeddings) are passed on, and
 everything else is refused. With one, flags win over NOECHO_ variables, these
 over the file, and the file over the defaults.

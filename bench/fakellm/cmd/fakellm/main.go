@@ -19,8 +19,8 @@ import (
 
 const usage = `usage: fakellm [-listen ADDRESS] [-script FILE | -text FILE [-unit UNIT] [-size N] [-seed N] [-pace TIME]]
 
-fakellm serves /v1/chat/completions, /v1/completions, /v1/models and /health and
-recites a text to whoever asks. -script reads a JSON file that chooses answers by
+fakellm speaks Chat Completions, Completions, Responses, Anthropic Messages, Ollama,
+Gemini, Cohere v2 and Bedrock Converse, and recites a text to whoever asks. -script reads a JSON file that chooses answers by
 model or prompt and makes things go wrong; its members are those of the Go type
 fakellm.Config. -text is the short way: one file, said to everybody.
 
