@@ -21,21 +21,7 @@ func textAt(t *testing.T, document []byte, path ...any) string {
 	if err := json.Unmarshal(document, &v); err != nil {
 		t.Fatalf("%v in %s", err, document)
 	}
-	for _, step := range path {
-		switch step := step.(type) {
-		case string:
-			m, _ := v.(map[string]any)
-			v = m[step]
-		case int:
-			l, _ := v.([]any)
-			if step >= len(l) {
-				return ""
-			}
-			v = l[step]
-		}
-	}
-	text, _ := v.(string)
-	return text
+	return reach(v, path...)
 }
 
 // invokeCases are the answers in one piece of the vendors.

@@ -38,10 +38,10 @@ func openAICases() []apiCase {
 			},
 		}
 	}
-	return []apiCase{
+	return append([]apiCase{
 		chat("content"), chat("refusal"), chat("reasoning_content"),
 		streamed("content"), streamed("refusal"), streamed("reasoning_content"),
-	}
+	}, openAIPlaceCases()...)
 }
 
 // chatAnswer reads one member of the message of a chat answer.
