@@ -22,21 +22,21 @@ func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	}
 	sofar := f.Role == wire.Sofar
 	from, begins := ch.begins(text, b)
-	if sofar && ch.length > 0 && !ch.latest.whole {
+	if sofar && ch.length > 0 && !ch.pieced {
 		ch.manner = ch.manner.settle(begins)
+	}
+	if f.Role == wire.Recap { // what follows is the next text
+		ch.ended, ch.latest.whole = b.message, true
 	}
 	more := text
 	switch {
-	case sofar && ch.manner == pieces:
+	case sofar && ch.manner == pieces && !ch.pieced:
 		p.role, p.lo = wire.Text, ch.length
 	case !begins:
 		return b.apart(c, f, p, text)
 	default:
 		more, p.lo = text[ch.length-from:], from
 		ch.repeats++
-	}
-	if f.Role == wire.Recap {
-		ch.ended, ch.latest.whole = b.message, true
 	}
 	if len(more) > 0 {
 		if ch.fed != b.message {
@@ -79,12 +79,11 @@ func (ch *channel) begins(text []byte, b *book) (from int64, ok bool) {
 	return 0, false
 }
 
-// goesOn notes that a piece of the channel's text is about to be read.
-func (ch *channel) goesOn(b *book) {
-	if ch.latest.whole {
-		ch.latest = stretch{start: ch.length}
-		ch.latest.sum.SetSeed(b.seed)
-	}
+// next begins a text of its own in a channel whose last one is over.
+func (ch *channel) next(b *book) {
+	b.separate(ch)
+	ch.latest = stretch{start: ch.length}
+	ch.latest.sum.SetSeed(b.seed)
 }
 
 // left notes that places of a message wait no longer.

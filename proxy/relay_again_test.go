@@ -79,7 +79,7 @@ func TestRelayParts(t *testing.T) {
 	if n := strings.Count(o.out, "[redacted] and on"); n != 4 || strings.Count(o.out, first) != 4 {
 		t.Errorf("%d places: %s", n, o.out)
 	}
-	if want := []string{"redacted output.0.content 3-46 7 words resumed"}; !slices.Equal(o.findings, want) {
+	if want := []string{"redacted output.0.content 3-47 7 words resumed"}; !slices.Equal(o.findings, want) {
 		t.Errorf("findings = %q, want %q", o.findings, want)
 	}
 	clean := strings.NewReplacer("alpha", "one", "echo", "two").Replace(b.String())
@@ -88,6 +88,40 @@ func TestRelayParts(t *testing.T) {
 	}
 	if o := everySplit(t, againConfig(t, config.Block), b.String()); strings.Contains(o.out, "echo") {
 		t.Errorf("blocked: %s", o.out)
+	}
+}
+
+// TestRelayRepeatsApart: what should repeat a text and does not, because it was
+// trimmed or comes too early, is no piece of it. The words at the seam stay
+// words, in both.
+func TestRelayRepeatsApart(t *testing.T) {
+	t.Parallel()
+	const said = " alpha bravo charlie delta echo" // as many words as a window has
+	piece := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":%q}`+"\n\n", text)
+	}
+	done := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.output_text.done","output_index":0,"content_index":0,"text":%q}`+"\n\n", text)
+	}
+	last := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.completed","response":{"output":[{"type":"message","content":[{"type":"output_text","text":%q}]}]}}`+"\n\n", text)
+	}
+	for _, tt := range []struct{ name, body string }{
+		{"response trimmed", piece(said) + last(said[1:])},
+		{"text and response trimmed", piece(said) + done(said[1:]) + last(said[1:])},
+		{"text too early", piece(said[:1]) + done(said) + piece(said[1:]) + last(said)},
+		{"text too early and trimmed", done(said[1:]) + piece(said[1:9]) + piece(said[9:]) + last(said)},
+	} {
+		o := everySplit(t, againConfig(t, config.Redact), tt.body)
+		for _, word := range []string{"alpha", "bravo", "charlie", "echo"} {
+			if strings.Contains(o.out, word) {
+				t.Errorf("%s: %s leaves: %s", tt.name, word, o.out)
+			}
+		}
+		clean := strings.ReplaceAll(tt.body, "charlie", "charles")
+		if o := relayed(againConfig(t, config.Redact), clean); o.out != clean || len(o.findings) > 0 {
+			t.Errorf("%s: clean answer changed: %s", tt.name, o.out)
+		}
 	}
 }
 

@@ -146,14 +146,11 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	case ch.fed != b.message:
 		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
 	}
-	if f.Apart == wire.Separate || ch.another(f, b.message) {
-		b.separate(ch)
-		p.lo = ch.length
-	}
+	b.seam(ch, f)
+	p.lo = ch.length
 	ch.origin = f.Item
 	ch.hi = len(b.text)
 	same := f.Rule < 0 && f.Role == wire.Text && b.repeated(ch, b.text[lo:])
-	ch.goesOn(b)
 	b.feed(ch, b.text[lo:])
 	if f.Role == wire.Alias {
 		ch.held(f.Rule)
@@ -165,6 +162,17 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	}
 	b.add(ch, p)
 	return nil
+}
+
+// seam ends the text of a channel where a piece belongs to another one.
+func (b *book) seam(ch *channel, f *wire.Field) {
+	ch.pieced = true
+	switch {
+	case ch.latest.whole:
+		ch.next(b)
+	case f.Apart == wire.Separate || ch.another(f, b.message):
+		b.separate(ch)
+	}
 }
 
 // form settles whether a reply is JSON text.

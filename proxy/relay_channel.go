@@ -58,6 +58,7 @@ type channel struct {
 	keeps    bool            // cuts are kept: the text may come once more
 	sum      maphash.Hash    // of the text read, if the text may come once more
 	latest   stretch         // of the text, if it comes in several
+	pieced   bool            // pieces of it have come
 	repeats  int             // places that wait and hold all of a text once more
 	ended    uint64          // message that held all of the text once more, or the same as ever
 	variety  variety         // of the pieces, if the family has no rule for them
