@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
@@ -40,11 +42,28 @@ func (r *relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 // readText reads the body of an error as plain text if it is no JSON: servers
 // and the proxies before them send all kinds of error pages.
 func (r *relay) readText(body []byte) bool {
-	if r.cfg.Status < 400 {
+	if r.cfg.Status < 400 || inPieces(body) {
 		return false
 	}
 	r.queue.refs = r.queue.refs[:0]
 	return r.book.aside(body, wire.Note{Name: "body", Role: wire.Aside, Hi: len(body)}) == nil
+}
+
+// inPieces reports whether a text looks like a stream with another label: events,
+// or a JSON object on each of several lines. Read as it stands it would hide a text
+// that its messages carry in pieces.
+func inPieces(body []byte) bool {
+	objects := 0
+	for line := range bytes.FieldsFuncSeq(body, func(c rune) bool { return c == '\r' || c == '\n' }) {
+		line = bytes.TrimSpace(line)
+		if bytes.HasPrefix(line, []byte("data:")) {
+			return true
+		}
+		if bytes.HasPrefix(line, []byte{'{'}) && bytes.HasSuffix(line, []byte{'}'}) {
+			objects++
+		}
+	}
+	return objects > 1
 }
 
 // unscannable answers a body that cannot be scanned.

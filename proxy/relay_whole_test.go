@@ -244,3 +244,27 @@ func FuzzRelayBytes(f *testing.F) {
 		}
 	})
 }
+
+// TestRelayErrorInPieces: an error whose body is a stream with another label is
+// not read as the text of a page: its messages carry a text in pieces.
+func TestRelayErrorInPieces(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		"data: {\"text\":\"alpha bra\"}\n\ndata: {\"text\":\"vo charlie delta echo\"}\n\n",
+		"event: a\rdata:{\"text\":\"alpha bra\"}\r\rdata:{\"text\":\"vo charlie delta echo\"}\r\r",
+		"{\"text\":\"alpha bra\"}\r\n{\"text\":\"vo charlie delta echo\"}\r\n",
+	} {
+		cfg := testConfig(t)
+		cfg.Status = 500
+		o, status := whole(cfg, body)
+		if !errors.Is(o.err, errRefused) || status != 400 || strings.Contains(o.out, "charlie") {
+			t.Errorf("%q: %d, %v, %s", body, status, o.err, o.out)
+		}
+	}
+	cfg := testConfig(t)
+	cfg.Status = 502
+	const page = "<html>\n{'detail': 'no model'}\n</html>"
+	if o, status := whole(cfg, page); o.out != page || status != 0 || o.err != nil {
+		t.Errorf("%d, %v, %s", status, o.err, o.out)
+	}
+}
