@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -444,6 +445,21 @@ func TestMetricsFromTheStart(t *testing.T) {
 	for _, line := range want {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s", line)
+		}
+	}
+}
+
+// TestRefusalsAreDocumented: an operator finds every code in docs/operations.md.
+func TestRefusalsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range refusals {
+		row := regexp.MustCompile("(?m)^\\|.*`" + r.code + "`.*\\| .*" + strconv.Itoa(r.status) + ".* \\|")
+		if !row.Match(page) {
+			t.Errorf("docs/operations.md does not tell of %s with status %d", r.code, r.status)
 		}
 	}
 }
