@@ -19,7 +19,7 @@ func vllmCases() []apiCase {
 	}
 	const experts = `"routed_experts":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1"`
 	chat := apiCase{
-		api: "openai.chat", shape: "vLLM's extras", path: "/v1/chat/completions", ask: `{"stream":true,"messages":[{"role":"user","content":"hi"}],"return_token_ids":true,"prompt_logprobs":1}`, contentType: "text/event-stream",
+		api: "openai.chat", shape: "vLLM's extras", path: "/v1/chat/completions", ask: `{"stream":true,"messages":[{"role":"user","content":"hi"}],"prompt_logprobs":1}`, contentType: "text/event-stream",
 		body: func(pieces []string) []byte {
 			events := []string{`{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"prompt_token_ids":[1,2]}`}
 			for i, p := range pieces {

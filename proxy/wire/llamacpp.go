@@ -2,6 +2,7 @@ package wire
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -80,6 +81,9 @@ func (LlamaCPP) Request(_ string, body []byte) (Request, error) {
 		case name == "grammar":
 			r.Schema = r.Schema || len(stringOf(v)) > 0
 			r.visible(v)
+		case name == "response_fields":
+			r.Ahead = r.Ahead || tokensAlone(v)
+			r.visible(v)
 		case !holdsMedia(name):
 			r.visible(v)
 		}
@@ -110,6 +114,19 @@ func (r *Request) llamaPrompt(v jsontext.Value) {
 	default:
 		r.prompt(v)
 	}
+}
+
+// tokensAlone reports whether the members that a caller picks from an answer
+// hold its tokens, but not its text.
+func tokensAlone(fields jsontext.Value) bool {
+	tokens, content := false, false
+	_ = eachElement(fields, func(v jsontext.Value) error { // v is valid
+		name, _, _ := strings.Cut(string(stringOf(v)), "/")
+		content = content || name == "content"
+		tokens = tokens || name == "tokens" || name == "completion_probabilities"
+		return nil
+	})
+	return tokens && !content
 }
 
 // Framing implements [Family].

@@ -25,9 +25,12 @@ type Request struct {
 	Stream   bool
 	N        int      // answers asked for, at least 1
 	Schema   bool     // the answer's text is itself JSON
+	Ahead    bool     // token ids may come before the text that they spell, or without it
 	Messages [][]byte // one text for each message, prompt or tool description
 	Tail     []byte   // the text that a completion continues byte by byte
 	Suffix   []byte   // the text that follows the completion
+
+	streams, ids bool // what Ahead is made of: set to anything but false or null
 }
 
 // Failure is a refusal in the words of a family.
