@@ -231,7 +231,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	}
 	ex.model = request.Model
 	ex.mode = ex.route.policy.ModeFor(request.Model, ex.snap.cfg.Mode)
-	if request.Ahead && !ex.lenient() {
+	if request.Ahead() && !ex.lenient() {
 		return wire.Request{}, refuseAhead, false
 	}
 	if request.Schema && ex.mode == config.Redact && ex.route.policy.Schema == config.BlockSchema {

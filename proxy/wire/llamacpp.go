@@ -82,7 +82,7 @@ func (LlamaCPP) Request(_ string, body []byte) (Request, error) {
 			r.Schema = r.Schema || len(stringOf(v)) > 0
 			r.visible(v)
 		case name == "response_fields":
-			r.Ahead = r.Ahead || tokensAlone(v)
+			r.Blind = r.Blind || tokensAlone(v)
 			r.visible(v)
 		case !holdsMedia(name):
 			r.visible(v)

@@ -76,12 +76,9 @@ func (r *Request) common(name string, v jsontext.Value) bool {
 			r.Model = string(AppendText(nil, v))
 		}
 	case "stream":
-		r.Stream = v.Kind() == 't'
-		r.streams = set(v)
-		r.Ahead = r.Ahead || r.streams && r.ids
-	case "return_token_ids", "return_tokens_as_token_ids": // vLLM; a stop sequence makes it hold text back, but not the ids
-		r.ids = r.ids || set(v)
-		r.Ahead = r.Ahead || r.streams && r.ids
+		r.Stream = set(v)
+	case "return_token_ids", "return_tokens_as_token_ids":
+		r.IDs = r.IDs || set(v)
 	case "n":
 		if n, err := strconv.Atoi(string(v)); err == nil && n > 0 {
 			r.N = n
@@ -99,7 +96,7 @@ func (r *Request) common(name string, v jsontext.Value) bool {
 	return true
 }
 
-// set reports whether servers that are not strict may read a value as true.
+// set reports whether a server that is not strict may read a value as true.
 func set(v jsontext.Value) bool { return v.Kind() != 'f' && v.Kind() != 'n' }
 
 // wantsJSON reports whether a response_format asks for JSON.

@@ -25,13 +25,17 @@ type Request struct {
 	Stream   bool
 	N        int      // answers asked for, at least 1
 	Schema   bool     // the answer's text is itself JSON
-	Ahead    bool     // token ids may come before the text that they spell, or without it
+	IDs      bool     // the answer holds token ids beside its text
+	Blind    bool     // the answer holds tokens and no text
 	Messages [][]byte // one text for each message, prompt or tool description
 	Tail     []byte   // the text that a completion continues byte by byte
 	Suffix   []byte   // the text that follows the completion
-
-	streams, ids bool // what Ahead is made of: set to anything but false or null
 }
+
+// Ahead reports whether token ids may come before the text that they spell, or
+// without it. With a stop sequence vLLM holds the text of a stream back, but not
+// its ids.
+func (r *Request) Ahead() bool { return r.Blind || r.IDs && r.Stream }
 
 // Failure is a refusal in the words of a family.
 type Failure struct {
