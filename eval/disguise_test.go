@@ -431,7 +431,7 @@ func FuzzDisguises(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, seed uint64) {
 		p, err := newPassage(testSpec(t), []byte(text))
 		if err != nil || len(text) > 1<<10 {
-			t.Skip()
+			return
 		}
 		fill := newFiller(testSpec(t).Suite)
 		fill.seal()

@@ -8,12 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"noecho/index"
 	"noecho/index/corpus"
@@ -213,57 +210,14 @@ func (p *noticePrinter) close() {
 // showProgress draws a bar while a build runs, on a terminal only. The function
 // it returns takes it away.
 func showProgress(w io.Writer, p *index.Progress) (stop func()) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return func() {}
-	}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		var bar *progressbar.ProgressBar
-		for pass := int64(0); ; {
-			select {
-			case <-done:
-				if bar != nil {
-					_ = bar.Clear()
-				}
-				return
-			case <-tick.C:
-			}
-			if now := p.Pass.Load(); now != pass {
-				pass = now
-				bar = newBar(f, p)
-			}
-			if bar != nil {
-				_ = bar.Set64(p.Bytes.Load()) // a bar that cannot be drawn is no error
-			}
+	return showGauge(w, gauge{step: p.Pass.Load, done: p.Bytes.Load, bar: func() stepBar {
+		b := stepBar{name: fmt.Sprintf("pass %d", p.Pass.Load()), total: p.Total.Load(), unit: progressbar.OptionShowBytes(true)}
+		if n := p.Passes.Load(); n > 0 {
+			b.name += fmt.Sprintf(" of %d", n)
 		}
-	})
-	return func() {
-		close(done)
-		wg.Wait()
-	}
-}
-
-// newBar returns the bar of the current pass. Without a total it shows the
-// rate alone.
-func newBar(f *os.File, p *index.Progress) *progressbar.ProgressBar {
-	what := fmt.Sprintf("pass %d", p.Pass.Load())
-	if n := p.Passes.Load(); n > 0 {
-		what += fmt.Sprintf(" of %d", n)
-	}
-	total := p.Total.Load()
-	if total == 0 {
-		total = -1
-	}
-	return progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(f),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	)
+		if b.total == 0 {
+			b.total = -1
+		}
+		return b
+	}})
 }
