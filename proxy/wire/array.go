@@ -110,9 +110,11 @@ func (f *arrayFramer) Parse(raw []byte) Message {
 		at = skipSpace(raw, at+1)
 	}
 	switch {
+	case f.state == arrayForeign:
+		return Message{Foreign: true}
 	case at == len(raw): // the body was cut behind an element
 		return Message{}
-	case raw[at] == '{' && f.state != arrayForeign:
+	case raw[at] == '{':
 		return Message{Payload: raw[at:], At: at}
 	case raw[at] == ']' && f.state == arrayEnd:
 		return Message{Foreign: skipSpace(raw, at+1) < len(raw)}

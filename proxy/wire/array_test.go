@@ -80,6 +80,7 @@ func TestArray(t *testing.T) {
 		{"comma last", `[{},]`, []string{`[{}`, `,]`}, []string{`{}`}, true},
 		{"a string", `["a",{}]`, []string{`["a",{}]`}, nil, true},
 		{"array in the array", `[{},[{}]]`, []string{`[{}`, `,[{}]]`}, []string{`{}`}, true},
+		{"array begun again and cut", `[{}[`, []string{`[{}`, `[`}, []string{`{}`}, true},
 		{"array begun again", `[{}[{}]]`, []string{`[{}`, `[{}]]`}, []string{`{}`}, true},
 	}
 	for _, tt := range tests {
