@@ -79,6 +79,7 @@ type builder struct {
 	sources []*source
 	spool   *spool // nil: the inputs are read again
 	exclude map[uint64]struct{}
+	notes   []notebook // what is taken down in the first pass
 	before  int64      // passes of findCommon
 	mu      sync.Mutex // around o.Notice
 }
@@ -109,10 +110,18 @@ func Build(ctx context.Context, o BuildOptions) (*Result, error) {
 		return nil, err
 	}
 	defer b.spool.close()
+	defer b.closeNotes()
 	if err := b.findCommon(ctx, m); err != nil {
 		return nil, err
 	}
 	return b.build(ctx, out, m)
+}
+
+// closeNotes gives back what the notebooks hold.
+func (b *builder) closeNotes() {
+	for _, n := range b.notes {
+		n.close()
+	}
 }
 
 // setDefaults replaces zero values.
@@ -150,7 +159,7 @@ func (b *builder) find() (skipped uint64, err error) {
 		return 0, errors.New("no input holds text")
 	}
 	for _, in := range inputs {
-		b.sources = append(b.sources, &source{Input: in})
+		b.sources = append(b.sources, &source{Input: in, at: len(b.sources)})
 	}
 	b.noteFormats()
 	return uint64(len(left)), nil
@@ -218,6 +227,11 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	stripes := p.stripes(uint64(b.budget()) / (shelfParts + 1) * shelfParts)
 	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
 		return nil, err
+	}
+	for _, n := range b.notes {
+		if err := n.finish(p, out); err != nil {
+			return nil, err
+		}
 	}
 	all := first.sum()
 	b.describe(m, first, sizes)

@@ -172,8 +172,7 @@ func (b *builder) findCommon(ctx context.Context, m *Manifest) error {
 	if b.o.MaxDocFreq == 0 && b.o.Report == "" {
 		return nil
 	}
-	for i, s := range b.sources {
-		s.at = i
+	for _, s := range b.sources {
 		if s.Path == corpus.Stdin {
 			return errors.New("common windows are found by reading the inputs again, and standard input can be read only once: name a file")
 		}

@@ -60,6 +60,7 @@ type cutter struct {
 	run   []uint64
 	head  []uint64 // the first n-1 words of the segment
 	total uint64   // words in the segment
+	notes []noter  // who is told of its text
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -70,6 +71,9 @@ func newCutter(spec ngram.Spec) *cutter {
 func (c *cutter) begin() {
 	c.scan.Reset()
 	c.run, c.head, c.total = c.run[:0], c.head[:0], 0
+	for _, n := range c.notes {
+		n.beginSegment()
+	}
 }
 
 // add reads the next bytes of the segment and hands on runs that are full.
@@ -79,7 +83,7 @@ func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
 	for len(p) > 0 {
 		k := min(len(p), piece)
 		c.words = c.scan.Append(c.words[:0], p[:k])
-		if err := c.take(emit); err != nil {
+		if err := c.take(p[:k], emit); err != nil {
 			return err
 		}
 		p = p[k:]
@@ -90,7 +94,7 @@ func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
 // end ends the segment, hands on its last run and returns its words.
 func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 	c.words = c.scan.Finish(c.words[:0])
-	if err := c.take(emit); err != nil {
+	if err := c.take(nil, emit); err != nil {
 		return 0, err
 	}
 	if len(c.run) >= c.n {
@@ -99,9 +103,14 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 	return c.total, err
 }
 
-// take moves the scanner's words to the run.
-func (c *cutter) take(emit func(run []uint64) error) error {
+// take moves the scanner's words, completed by a piece of text, to the run.
+func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 	c.total += uint64(len(c.words))
+	for _, n := range c.notes {
+		if err := n.add(text, c.words); err != nil {
+			return err
+		}
+	}
 	for _, w := range c.words[:min(len(c.words), c.n-1-len(c.head))] {
 		c.head = append(c.head, w.Hash)
 	}

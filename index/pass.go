@@ -30,12 +30,14 @@ type pass struct {
 	b     *builder
 	sinks []sink
 	tasks chan task
-	first bool // bad records are reported and digests are taken by the first one
+	first bool  // bad records are reported, digests and notes are taken by the first one
+	seq   int64 // tasks handed out
 }
 
 // task is a piece of work: a block of JSON lines, a whole text, or a block of
 // spooled runs.
 type task struct {
+	seq   int64 // in the order of the corpus
 	src   *source
 	block corpus.Block
 	text  io.ReadCloser
@@ -55,6 +57,7 @@ type worker struct {
 	run64 []uint64
 	rec   corpus.Record
 	parse map[corpus.Format]*corpus.Parser
+	notes []noter
 
 	windows uint64 // of the current segment
 }
@@ -72,6 +75,10 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
 		if p.first {
 			w.spool.to = p.b.spool
+			for _, n := range p.b.notes {
+				w.notes = append(w.notes, n.noter())
+			}
+			w.cut.notes = w.notes
 		}
 		workers[i] = w
 		g.Go(func() error {
@@ -158,6 +165,8 @@ func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 
 // hand gives a task to a worker.
 func (p *pass) hand(ctx context.Context, t task) error {
+	t.seq = p.seq
+	p.seq++
 	select {
 	case p.tasks <- t:
 		return nil
@@ -194,6 +203,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 // text reads a text file: one record of one segment.
 func (w *worker) text(t task) error {
 	d := w.tally.dataset(t.src.Arg)
+	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
 	w.cut.begin()
 	if err := w.read(t, d); err != nil {
 		return err
@@ -202,7 +212,11 @@ func (w *worker) text(t task) error {
 	if err != nil {
 		return err
 	}
-	w.count(d, w.segment(d, words))
+	indexed := w.segment(d, words)
+	if err := w.endSegment(indexed > 0); err != nil {
+		return err
+	}
+	w.count(d, indexed)
 	return w.endRecord(t.src, 0)
 }
 
@@ -225,8 +239,31 @@ func (w *worker) read(t task, d *Dataset) error {
 	}
 }
 
-// endRecord tells the sink that a record ends, if it wants to know.
+// beginRecord tells the noters that a record begins.
+func (w *worker) beginRecord(r recordPart) {
+	for _, n := range w.notes {
+		n.beginRecord(r)
+	}
+}
+
+// endSegment tells the noters that a segment ends.
+func (w *worker) endSegment(indexed bool) error {
+	for _, n := range w.notes {
+		if err := n.endSegment(indexed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endRecord tells the noters that a record ends, and the sink, if it wants to
+// know.
 func (w *worker) endRecord(s *source, line int) error {
+	for _, n := range w.notes {
+		if err := n.endRecord(); err != nil {
+			return err
+		}
+	}
 	if r, ok := w.sink.(recordSink); ok {
 		return r.endRecord(s.at, line)
 	}
@@ -248,6 +285,7 @@ func (w *worker) lines(t task) error {
 			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
 		}
 		w.tally.skip(w.rec.Skipped)
+		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})
 		indexed := 0
 		for _, s := range w.rec.Segments {
 			w.cut.begin()
@@ -258,7 +296,11 @@ func (w *worker) lines(t task) error {
 			if err != nil {
 				return err
 			}
-			indexed += w.segment(d, words)
+			one := w.segment(d, words)
+			if err := w.endSegment(one > 0); err != nil {
+				return err
+			}
+			indexed += one
 		}
 		w.count(d, indexed)
 		return w.endRecord(t.src, number)

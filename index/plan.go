@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -21,11 +22,12 @@ const (
 )
 
 // plan is where everything goes in the file that is being built: the filters
-// first, because their sizes are known before their contents, the manifest
-// last.
+// first, because their sizes are known before their contents, then what else is
+// said of the records, the manifest last.
 type plan struct {
 	sections [planFilters]section
 	tables   [planFilters][]byte // checksum tables, filled piece by piece
+	extra    []extraSection      // behind the filters
 	manifest uint64              // offset of the MANIFEST section
 }
 
@@ -126,12 +128,13 @@ func (p *plan) finish(f file, h *header, manifest []byte) error {
 	if _, err := f.WriteAt(manifest, int64(m.offset)); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
-	h.sections = append(p.sections[:], m)
-	for i := range h.sections {
-		t := table
-		if i < planFilters {
-			t = p.tables[i]
-		}
+	h.sections = slices.Clone(p.sections[:])
+	tables := slices.Clone(p.tables[:])
+	for _, e := range p.extra {
+		h.sections, tables = append(h.sections, e.section), append(tables, e.table)
+	}
+	h.sections, tables = append(h.sections, m), append(tables, table)
+	for i, t := range tables {
 		s := &h.sections[i]
 		s.tableCRC = crc32.Checksum(t, castagnoli)
 		// The padding in front of and behind the table reads as zero: the file

@@ -90,8 +90,10 @@ type joined struct {
 // split works on a block of a text; the last one comes as a reader.
 func (w *worker) split(t task) error {
 	d := w.tally.dataset(t.src.Arg)
+	last := t.text != nil
+	w.beginRecord(recordPart{task: t.seq, source: t.src.at, block: t.at, last: last})
 	w.cut.begin()
-	if t.text != nil {
+	if last {
 		if err := w.read(t, d); err != nil {
 			return err
 		}
@@ -105,9 +107,26 @@ func (w *worker) split(t task) error {
 	if err != nil {
 		return err
 	}
-	b := splitBlock{head: slices.Clone(w.cut.head), words: words, last: t.text != nil}
+	if err := w.endBlock(words); err != nil {
+		return err
+	}
+	b := splitBlock{head: slices.Clone(w.cut.head), words: words, last: last}
 	b.tail = slices.Clone(w.cut.run[max(0, len(w.cut.run)-w.cut.n+1):])
 	return w.join(t, b, d)
+}
+
+// endBlock tells the noters that a block ends. Whether the text has a window is
+// known once all blocks are done: a block of less than n words says no.
+func (w *worker) endBlock(words uint64) error {
+	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {
+		return err
+	}
+	for _, n := range w.notes {
+		if err := n.endRecord(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // join makes the windows over the cuts to the blocks before, as far as those are
