@@ -60,7 +60,8 @@ type relayConfig struct {
 	Request   wire.Request
 	Framing   wire.Framing // of the answer, from its content type
 	Status    int          // of the answer; 0 means 200
-	Mode      config.Mode
+	Mode      config.Mode  // Observe: nothing is held or withheld, whatever Detect.Judge says
+	Blocks    bool         // Detect.Judge may block; Block implies it
 	Unscanned config.Unscanned
 	Set       detect.Set
 	Spec      ngram.Spec
@@ -109,6 +110,9 @@ type relay struct {
 	book    book
 }
 
+// blockAll ends the answer at the first finding.
+func blockAll(*detect.Finding) detect.Action { return detect.Block }
+
 // newRelay returns a relay for one answer.
 func newRelay(cfg relayConfig) *relay {
 	r := &relay{
@@ -123,10 +127,13 @@ func newRelay(cfg relayConfig) *relay {
 		return c
 	}, cfg.Mask)
 	if cfg.Mode == config.Block {
-		r.cfg.Detect.Scope = detect.First // the answer ends there, however it was cut
-		if cfg.Framing != wire.JSON {
-			r.ending = cfg.Family.NewEnding()
+		r.cfg.Blocks = true
+		if cfg.Detect.Judge == nil {
+			r.cfg.Detect.Judge = blockAll
 		}
+	}
+	if r.cfg.Blocks && cfg.Framing != wire.JSON {
+		r.ending = cfg.Family.NewEnding()
 	}
 	r.book.open(r)
 	return r

@@ -226,7 +226,7 @@ func (b *book) settle(ch *channel) {
 				ch.cut(&b.segments[i])
 			}
 		}
-		if len(ch.cuts) > 0 && b.relay.cfg.Mode == config.Block {
+		if ch.block < math.MaxInt64 {
 			ch.frontier = math.MaxInt64 // nothing behind a block is judged, or leaves
 		}
 	}
@@ -249,11 +249,24 @@ func (b *book) report(ch *channel, f *detect.Finding) {
 	act := echoed
 	if !f.Echo {
 		ch.choice.reported = true
-		act = [...]action{config.Redact: redacted, config.Block: blocked, config.Observe: observed}[b.relay.cfg.Mode]
+		act = b.action(f)
 	}
 	if b.relay.cfg.Report != nil {
 		b.relay.cfg.Report(finding{Channel: b.label(ch), Finding: f, Action: act})
 	}
+}
+
+// action says what is done about a finding that is no echo.
+func (b *book) action(f *detect.Finding) action {
+	switch {
+	case b.relay.cfg.Mode == config.Observe:
+		return observed
+	case f.Action == detect.Block:
+		return blocked
+	case f.Action == detect.Redact:
+		return redacted
+	}
+	return observed
 }
 
 // choice returns the choice with the given number.
@@ -293,7 +306,7 @@ func (b *book) channel(c *choice, at place, role wire.Role) (*channel, error) {
 	}
 	ch := &channel{
 		choice: c, item: at.item, part: at.part, name: at.name, role: role,
-		det: b.detector(cfg), cutter: b.cutter, fresh: b.cutter, ref: -1,
+		det: b.detector(cfg), cutter: b.cutter, fresh: b.cutter, ref: -1, block: math.MaxInt64,
 	}
 	if b.repeats && role == wire.Text {
 		ch.keeps = true

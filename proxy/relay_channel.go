@@ -15,6 +15,7 @@ type choice struct {
 	list     string // what holds it, in the names of channels; empty: it is the only one
 	state    choiceState
 	withheld bool    // something of it did not leave: its logprobs and ids go
+	blocked  bool    // it ends before a finding
 	parts    []int32 // items of which something did not leave, as many as are kept
 	reported bool    // something of it was reported
 	spoke    uint64  // message in which it carried text of the answer
@@ -43,6 +44,7 @@ type channel struct {
 	cuts     []wire.Cut      // decided, not yet past, must not leave
 	last     *detect.Finding // of the last cut
 	spans    uint64          // cut so far
+	block    int64           // where the span begins that ends the answer; math.MaxInt64: none
 	cutter   wire.Cutter
 	before   wire.Cutter     // cutter before the piece that ends at past
 	fresh    wire.Cutter     // cutter before the first piece
@@ -99,11 +101,18 @@ type place struct {
 	name       string
 }
 
-// cut notes a piece that must not leave.
+// cut notes a piece that must not leave. Pieces that touch are one to the reader
+// if they were found in different ways.
 func (ch *channel) cut(s *detect.Segment) {
+	if s.Finding.Action == detect.Block {
+		ch.block = min(ch.block, s.Span.Lo)
+	}
 	if s.Finding != ch.last {
+		n := len(ch.cuts) - 1
+		if ch.last == nil || ch.last.Kind == s.Finding.Kind || n < 0 || ch.cuts[n].Hi != s.Span.Lo {
+			ch.spans++
+		}
 		ch.last = s.Finding
-		ch.spans++
 	}
 	if n := len(ch.cuts) - 1; n >= 0 && ch.cuts[n].Hi == s.Span.Lo && ch.cuts[n].Seq == ch.spans {
 		ch.cuts[n].Hi = s.Span.Hi

@@ -37,7 +37,7 @@ func (r *relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if len(refs) > 0 {
 		r.left++
 	}
-	if fate == cutHere && r.cfg.Mode == config.Block {
+	if fate == blockHere {
 		return r.block(dst, it, raw, refs)
 	}
 	r.book.note(refs)
@@ -70,8 +70,10 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			continue
 		}
 		ch := p.channel
-		ch.cuts = []wire.Cut{{Lo: ch.from(p.lo)[0].Lo, Hi: math.MaxInt64, Seq: 1}}
-		ch.cutter, ch.fresh, ch.past = wire.NewCutter(nil), wire.NewCutter(nil), 0
+		if ch.block == math.MaxInt64 {
+			continue
+		}
+		ch.end()
 		if p.form == wire.Nested {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
@@ -94,6 +96,15 @@ func (r *relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	r.counts.Refused += int64(r.queue.partial())
 	r.end(errBlocked)
 	return dst
+}
+
+// end makes everything from the blocked span on one cut.
+func (ch *channel) end() {
+	n := 0
+	for n < len(ch.cuts) && ch.cuts[n].Hi <= ch.block {
+		n++
+	}
+	ch.cuts = append(ch.cuts[:n], wire.Cut{Lo: ch.block, Hi: math.MaxInt64, Seq: ch.spans + 1, Bare: true})
 }
 
 // splice appends a message without what must not leave.
@@ -127,7 +138,7 @@ func (r *relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 		}
 		switch {
 		case p.role == wire.Drop && r.book.drops(p),
-			p.role == wire.End && p.with != "" && r.cfg.Mode == config.Block && p.choice.withheld:
+			p.role == wire.End && p.with != "" && p.choice.blocked:
 			dst = append(append(dst, src[pos:p.at]...), p.with...)
 		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
 			dst = append(dst, src[pos:p.at]...)
@@ -180,6 +191,7 @@ const (
 	untouched fate = iota
 	rewritten      // it is written anew: something goes, or its JSON text is followed
 	cutHere        // a span stands in it
+	blockHere      // one that ends the answer
 )
 
 // judge says what becomes of a message and marks what is withheld by it.
@@ -190,7 +202,10 @@ func (b *book) judge(refs []ref) fate {
 		switch {
 		case p.channel == nil:
 		case p.touched():
-			f = cutHere
+			f = max(f, cutHere)
+			if p.hi > p.channel.block {
+				f, p.choice.blocked = blockHere, true
+			}
 			p.choice.withheld, b.withheld = true, true
 			p.choice.lost(p.item)
 		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):

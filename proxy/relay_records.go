@@ -47,7 +47,7 @@ func (r *relay) judged(dst, raw []byte, m wire.Message) []byte {
 	switch fate := r.book.judge(r.queue.refs); {
 	case fate == untouched:
 		return append(dst, raw...)
-	case fate == cutHere && r.cfg.Mode == config.Block:
+	case fate == blockHere:
 		return r.instead(dst, raw, m, failBlocked)
 	default:
 		return r.spliceInto(dst, raw, r.queue.refs, inText)

@@ -26,7 +26,7 @@ func (r *relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	}
 	fate := r.book.judge(q.refs)
 	switch {
-	case fate == cutHere && r.cfg.Mode == config.Block:
+	case fate == blockHere:
 		r.leave()
 		r.err = errBlocked
 		return r.cfg.Family.AppendFailure(dst, failBlocked), 400, r.err

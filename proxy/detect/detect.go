@@ -28,13 +28,38 @@ const (
 	Strict                  // always after the full weight: no timing signal
 )
 
-// Scope says how much of a channel is judged.
-type Scope uint8
+// Ledger leads from short grams to the places where they stand. Look-ups never
+// fail, allocate nothing beyond growing dst and are safe for concurrent use.
+// Places may be missing: not every gram is a seed, and of common ones some are
+// left out. Rarely one is wrong.
+type Ledger interface {
+	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place // of [ngram.SeedWords] words
+}
 
-// The scopes.
+// Phrases are the indexed sequences that count although they are shorter than a
+// window. Look-ups never fail, never allocate and are safe for concurrent use.
+type Phrases interface {
+	// Start reports whether a phrase may begin with these words, at most 4. It is
+	// never false for words that one begins with.
+	Start(h ngram.Hash) bool
+	// Phrase returns the phrase of exactly these words.
+	Phrase(h ngram.Hash) (ngram.Phrase, bool)
+}
+
+// Vocabulary is the words of the indexed windows. Look-ups never fail, never
+// allocate and are safe for concurrent use.
+type Vocabulary interface {
+	Word(h ngram.Hash) bool // may this word stand in an indexed window?
+}
+
+// Action says what is done about a finding. A higher one is never taken back.
+type Action uint8
+
+// The actions, in order.
 const (
-	All   Scope = iota // every finding, each to its end
-	First              // the first acted finding, as soon as it is certain; the rest is not read
+	Observe Action = iota // it leaves
+	Redact                // it is withheld
+	Block                 // it is withheld, and the channel ends before it
 )
 
 // Kind says what was found.
@@ -43,11 +68,21 @@ type Kind uint8
 // The kinds of finding.
 const (
 	Verbatim Kind = iota + 1 // a run of indexed windows
+	Phrase                   // an indexed phrase
+	Near                     // words of one record with others between them
 	Stuffing                 // more bytes between two words than may be held
 )
 
+// String returns the kind's name in an alert.
+func (k Kind) String() string {
+	return [...]string{"", "verbatim", "phrase", "near", "stuffing"}[k]
+}
+
 // DefaultMaxHeld is the number of bytes a channel may hold back.
 const DefaultMaxHeld = 64 << 10
+
+// MaxPlaces bounds the places that a finding names.
+const MaxPlaces = 8
 
 // MaxDigests bounds the window digests that a finding carries.
 const MaxDigests = 8
@@ -56,20 +91,33 @@ const MaxDigests = 8
 type Config struct {
 	MinWords int     // shortest run in words, weight counted; below n means n
 	Release  Release // Adaptive
-	Scope    Scope   // All. First is for whoever ends the channel there
 	MaxHeld  int     // bytes; 0 means DefaultMaxHeld
 	Prompt   *Prompt // what the caller sent; nil if nothing is known
+	Extent   Extent  // how much is withheld around a finding; ExtentSpan
+
+	// Judge says what is to be done about a finding; nil redacts all. It is asked
+	// when a finding opens and whenever it has grown, and must not keep it. Nothing
+	// is read behind the first finding that it blocks.
+	Judge func(*Finding) Action
+
+	Ledger     Ledger     // nil: findings name no places, and no near match is found
+	Phrases    Phrases    // nil: no phrase is found
+	Vocabulary Vocabulary // nil: joined and spaced letters are not read
 }
 
 // Finding is one span of a channel that stands in the training data.
 type Finding struct {
 	Kind    Kind
+	Action  Action     // what is done about it; Observe for an echo
 	Echo    bool       // every window stands in one client message: not acted on
 	Span    ngram.Span // bytes of the channel's text
 	Words   int
 	Windows int      // hits in the span
 	Resumed bool     // the first part left before the channel resumed after Park
 	Digests []uint64 // hashes of the first windows, at most MaxDigests
+
+	Places []ngram.Place // where it stands in the corpus, best first, at most MaxPlaces; nil: not known
+	Phrase *ngram.Phrase // of kind Phrase: which one
 }
 
 // Segment is a piece of the channel's text whose fate is final. Segments tile

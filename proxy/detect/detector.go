@@ -35,21 +35,18 @@ type Detector struct {
 	edge edge  // what the tracks were before the end of the text was tried
 	back track // scratch: the channel and the text behind it
 
-	seaming bool  // the seam track still says more than the main one
-	trying  bool  // the end of the text is only tried
-	done    bool  // scope First: found
-	emitted int64 // every byte below has been appended to a segment
-	parked  int64 // every byte below left when the channel was parked
-	stuffed int64 // every byte below was withheld as stuffing at the latest
-	acts    []act // acted spans that reach beyond emitted, in order
+	finders   []finder
+	sentences sentences // if the extent asks for them
+
+	seaming bool     // the seam track still says more than the main one
+	trying  bool     // the end of the text is only tried
+	blocked *Finding // the finding that ends the channel
+	emitted int64    // every byte below has been appended to a segment
+	parked  int64    // every byte below left when the channel was parked
+	stuffed int64    // every byte below was withheld as stuffing at the latest
+	claims  []claim  // that reach beyond emitted, or are open
 	cur     *Finding
 	closed  []*Finding
-}
-
-// act is an acted span while it is being emitted.
-type act struct {
-	span    ngram.Span
-	finding *Finding
 }
 
 // New returns a detector for one channel.
@@ -68,19 +65,22 @@ func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
 	d.main.init(set, spec, d.least)
 	d.emitted, d.parked, d.stuffed, d.cur = 0, 0, 0, nil
-	d.trying, d.done = false, false
-	d.acts = d.acts[:0]
+	d.trying, d.blocked = false, nil
+	clear(d.claims)
+	d.claims = d.claims[:0]
+	d.sentences.reset()
 	clear(d.closed)
 	d.closed = d.closed[:0]
 	d.join.reset(cfg.Prompt)
+	d.startFinders()
 	d.startSeam()
 }
 
 // Append reads p, the next bytes of the channel's unescaped text, and appends
-// the segments that became final. Clean neighbours may be merged. In scope
-// First nothing is read and nothing appended once the finding has been.
+// the segments that became final. Clean neighbours may be merged. Nothing is
+// read and nothing appended once a blocked finding has been.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
-	for len(p) > 0 && !d.done {
+	for len(p) > 0 && d.blocked == nil {
 		room := d.cfg.MaxHeld - int(d.main.scanner.Offset()-d.emitted)
 		n := min(len(p), pieceBytes, room)
 		if d.seaming {
@@ -89,6 +89,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
 			d.read(&d.seam, d.seam.words)
 		}
+		d.text(p[:n])
 		d.main.words = d.main.scanner.Append(d.main.words[:0], p[:n])
 		d.read(&d.main, d.main.words)
 		if d.seaming {
@@ -96,14 +97,34 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		}
 		p = p[n:]
 		dst = d.release(dst)
-		if d.done {
-			return dst
-		}
-		if d.main.scanner.Offset()-d.emitted >= int64(d.cfg.MaxHeld) {
-			dst = d.stuff(dst)
+		if d.blocked == nil && d.full() {
+			d.let()
+			if dst = d.release(dst); d.full() {
+				dst = d.stuff(dst)
+			}
 		}
 	}
 	return dst
+}
+
+// full reports whether as much is held as may be.
+func (d *Detector) full() bool { return d.main.scanner.Offset()-d.emitted >= int64(d.cfg.MaxHeld) }
+
+// startFinders sets up the finders that the config asks for.
+func (d *Detector) startFinders() {
+	for _, f := range d.finders {
+		f.reset()
+	}
+}
+
+// text tells who looks at bytes of the next ones.
+func (d *Detector) text(p []byte) {
+	if d.cfg.Extent == ExtentSentence {
+		d.sentences.read(p)
+	}
+	for _, f := range d.finders {
+		f.text(p)
+	}
 }
 
 // Park decides everything read so far as if the text ended here, so that
@@ -111,18 +132,24 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 // across the gap still count: what follows is then redacted and the finding is
 // marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
-	if d.done || d.emitted == d.main.scanner.Offset() {
+	if d.blocked != nil || d.emitted == d.main.scanner.Offset() {
 		return dst
 	}
 	d.trying = true
+	for _, f := range d.finders {
+		f.save()
+	}
 	if d.seaming {
 		d.try(&d.seam)
 	}
 	d.edge.saveJoins(&d.join)
 	d.try(&d.main)
 	d.edge.restoreJoins(&d.join)
+	for _, f := range d.finders {
+		f.restore()
+	}
 	d.trying = false
-	if d.done {
+	if d.blocked != nil {
 		return d.release(dst)
 	}
 	dst = d.emit(dst, d.main.scanner.Offset())
@@ -144,7 +171,7 @@ func (d *Detector) try(t *track) {
 
 // Finish decides everything. Only Closed, Frontier and Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
-	if d.done {
+	if d.blocked != nil {
 		return dst
 	}
 	if d.seaming {
@@ -159,12 +186,14 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	d.read(&d.main, d.main.words)
 	d.joinEnd()
 	d.endRun(&d.main)
-	if d.done {
+	for _, f := range d.finders {
+		f.end()
+	}
+	d.close()
+	if d.blocked != nil {
 		return d.release(dst)
 	}
-	dst = d.emit(dst, d.main.scanner.Offset())
-	d.close()
-	return dst
+	return d.emit(dst, d.main.scanner.Offset())
 }
 
 // Frontier is the offset below which every byte's fate has been appended.
@@ -183,7 +212,7 @@ func (d *Detector) Closed(dst []*Finding) []*Finding {
 // read enters words into a track.
 func (d *Detector) read(t *track, words []ngram.Word) {
 	for _, w := range words {
-		if d.done {
+		if d.blocked != nil {
 			return
 		}
 		hit := t.push(w)
@@ -197,6 +226,11 @@ func (d *Detector) read(t *track, words []ngram.Word) {
 		}
 		if t.run.active && t.run.last < last {
 			d.endRun(t)
+		}
+		if t == &d.main {
+			for _, f := range d.finders {
+				f.word(last)
+			}
 		}
 	}
 }
@@ -262,14 +296,13 @@ func (d *Detector) apply(t *track, p *part) {
 	end := d.main.scanner.Offset()
 	hi := min(end, t.span(p.last).Hi)
 	lo := max(p.lo, d.stuffed)
-	if d.done || p.echo || hi <= 0 || lo >= end {
+	if d.blocked != nil || p.echo || hi <= 0 || lo >= end {
 		return
 	}
 	t.acted = p.last
 	if d.cur == nil || lo >= d.cur.Span.Hi {
 		d.close()
 		d.cur = &Finding{Kind: Verbatim, Span: ngram.Span{Lo: lo, Hi: lo}}
-		d.acts = append(d.acts, act{span: d.cur.Span, finding: d.cur})
 	}
 	c := d.cur
 	oldest := max(p.first, t.count-int64(len(t.ring)))
@@ -284,24 +317,16 @@ func (d *Detector) apply(t *track, p *part) {
 		}
 		c.Resumed = c.Resumed || w.Lo < d.parked
 	}
-	newest := &d.acts[len(d.acts)-1]
 	if lo < c.Span.Lo {
 		// The seam reads the channel's first word otherwise.
 		for i := p.first; i <= p.last && t.span(i).Hi <= c.Span.Lo; i++ {
 			c.Words++
 		}
-		c.Span.Lo = lo
-		newest.span.Lo = lo
 	}
-	c.Span.Hi = max(c.Span.Hi, hi)
-	newest.span.Hi = c.Span.Hi
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
-	if d.cfg.Scope == First {
-		d.done = true
-		d.close()
-	}
+	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
 }
 
 // appendNew appends the digests that are not there yet, at most room.
@@ -321,15 +346,19 @@ func appendNew(dst, digests []uint64, room int) []uint64 {
 // close completes the newest finding.
 func (d *Detector) close() {
 	if d.cur != nil {
-		d.closed = append(d.closed, d.cur)
+		d.settle(d.cur)
 		d.cur = nil
 	}
 }
 
 // release appends what has become final.
 func (d *Detector) release(dst []Segment) []Segment {
-	if d.done && len(d.acts) > 0 {
-		return d.emit(dst, d.acts[len(d.acts)-1].span.Hi)
+	if f := d.blocked; f != nil {
+		d.settleAll()
+		if c := d.claimOf(f); c != nil {
+			dst = d.emit(dst, c.span.Hi)
+		}
+		return dst
 	}
 	free, last := d.main.held(d.cfg.Release)
 	if d.seaming {
@@ -343,31 +372,27 @@ func (d *Detector) release(dst []Segment) []Segment {
 			free = min(free, hi)
 		}
 	}
-	return d.emit(dst, free)
+	for _, f := range d.finders {
+		free = min(free, f.waits())
+	}
+	if d.cfg.Extent == ExtentSentence {
+		free = d.sentences.begin(free)
+	}
+	return d.emit(dst, d.pending(free))
 }
 
 // emit appends segments up to offset free.
 func (d *Detector) emit(dst []Segment, free int64) []Segment {
 	for d.emitted < free {
-		for len(d.acts) > 0 && d.acts[0].span.Hi <= d.emitted && d.acts[0].finding != d.cur {
-			d.acts = slices.Delete(d.acts, 0, 1)
-		}
-		next := Segment{Span: ngram.Span{Lo: d.emitted, Hi: free}}
-		for i := range d.acts {
-			a := &d.acts[i]
-			if a.span.Hi <= d.emitted {
-				continue
-			}
-			if a.span.Lo > d.emitted {
-				next.Span.Hi = min(free, a.span.Lo)
-			} else {
-				next.Span.Hi = min(free, a.span.Hi)
-				next.Finding = a.finding
-			}
-			break
-		}
-		dst = append(dst, next)
-		d.emitted = next.Span.Hi
+		f, end := d.cover(d.emitted, free)
+		dst = append(dst, Segment{Span: ngram.Span{Lo: d.emitted, Hi: end}, Finding: f})
+		d.emitted = end
+	}
+	if len(d.claims) > 0 {
+		d.drop()
+	}
+	if d.cfg.Extent == ExtentSentence {
+		d.sentences.forget(d.emitted)
 	}
 	return dst
 }
@@ -379,8 +404,8 @@ func (d *Detector) stuff(dst []Segment) []Segment {
 	for i := d.main.count - 1; i >= 0 && i >= d.main.count-int64(len(d.main.ring)) && d.main.span(i).Hi > f.Span.Lo; i-- {
 		f.Words++
 	}
+	d.judge(f)
 	d.closed = append(d.closed, f)
 	d.emitted, d.stuffed = f.Span.Hi, f.Span.Hi
-	d.done = d.cfg.Scope == First
 	return append(dst, Segment{Span: f.Span, Finding: f})
 }

@@ -333,14 +333,17 @@ func TestDrip(t *testing.T) {
 	}
 }
 
-// TestScopeFirst: the first finding is the same however the text is cut, and
+// always judges all findings alike.
+func always(a Action) func(*Finding) Action { return func(*Finding) Action { return a } }
+
+// TestBlock: the first finding is the same however the text is cut, and
 // nothing behind it is read.
-func TestScopeFirst(t *testing.T) {
+func TestBlock(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
 	text := "before it. " + record + " after it."
 	for cut := 1; cut <= len(text); cut++ {
-		d := New(set, spec(10), Config{Scope: First})
+		d := New(set, spec(10), Config{Judge: always(Block)})
 		var segments []Segment
 		for rest := text; rest != ""; {
 			n := min(cut, len(rest))
@@ -357,7 +360,7 @@ func TestScopeFirst(t *testing.T) {
 	}
 	// Found only because the text ends there.
 	m := NewMessage(set, spec(10), []byte("go on: golf hotel india juliett kilo"))
-	d := New(set, spec(10), Config{Scope: First, Prompt: &Prompt{Messages: []*Message{m}}})
+	d := New(set, spec(10), Config{Judge: always(Block), Prompt: &Prompt{Messages: []*Message{m}}})
 	segments := d.Finish(d.Append(nil, []byte("it is alpha bravo charlie delta echo foxtrot")))
 	if last := segments[len(segments)-1]; last.Finding == nil || last.Span.Lo != 6 {
 		t.Errorf("%v", segments)

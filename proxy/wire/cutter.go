@@ -18,6 +18,7 @@ const (
 type Cut struct {
 	Lo, Hi int64
 	Seq    uint64
+	Bare   bool // nothing is put in its place
 }
 
 // Cutter writes the pieces of one channel, in order, without its cuts. It
@@ -114,7 +115,7 @@ func (c *Cutter) plain(cut *Cut) ([]byte, verdict) {
 	switch {
 	case cut == nil:
 		return nil, stays
-	case cut.Seq == c.seq:
+	case cut.Seq == c.seq, cut.Bare:
 		return nil, goes
 	}
 	c.seq = cut.Seq

@@ -77,7 +77,7 @@ func cutsOf(marked string) (text string, cuts []Cut) {
 		text += marked[:i]
 		lo := int64(len(text))
 		text += marked[i+len("«") : j]
-		cuts = append(cuts, Cut{lo, int64(len(text)), uint64(len(cuts) + 1)})
+		cuts = append(cuts, Cut{Lo: lo, Hi: int64(len(text)), Seq: uint64(len(cuts) + 1)})
 		marked = marked[j+len("»"):]
 	}
 }
@@ -212,7 +212,7 @@ func randomCuts(rnd *rand.Rand, text []byte) []Cut {
 	var cuts []Cut
 	for i := 0; i < len(at); i += 2 {
 		if at[i] < at[i+1] {
-			cuts = append(cuts, Cut{at[i], at[i+1], uint64(i + 1)})
+			cuts = append(cuts, Cut{Lo: at[i], Hi: at[i+1], Seq: uint64(i + 1)})
 		}
 	}
 	return cuts

@@ -146,7 +146,7 @@ func (c *Cutter) content(cut *Cut) ([]byte, verdict) {
 	switch {
 	case cut == nil:
 		return nil, stays
-	case cut.Seq == c.seq && c.lex.masked == c.lex.strings:
+	case cut.Bare, cut.Seq == c.seq && c.lex.masked == c.lex.strings:
 		return nil, goes
 	}
 	c.seq, c.lex.masked = cut.Seq, c.lex.strings
