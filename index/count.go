@@ -98,9 +98,9 @@ func (s *sample) without(out map[uint64]struct{}) uint64 {
 }
 
 // samples are what all workers of a build count into.
-type samples struct{ windows, fours, twos *sample }
+type samples struct{ windows, fours, twos, words *sample }
 
-func newSamples() *samples { return &samples{newSample(), newSample(), newSample()} }
+func newSamples() *samples { return &samples{newSample(), newSample(), newSample(), newSample()} }
 
 // capacities returns the estimates with headroom. Windows of the set are left
 // out.
@@ -109,6 +109,7 @@ func (s *samples) capacities(out map[uint64]struct{}) capacities {
 		windows: headroom(s.windows.without(out)),
 		fours:   headroom(s.fours.estimate()),
 		twos:    headroom(s.twos.estimate()),
+		words:   headroom(s.words.estimate()),
 	}
 }
 
@@ -132,6 +133,7 @@ func (c *counter) add(g *grams) error {
 	}
 	c.draw(c.to.fours, g.fours)
 	c.draw(c.to.twos, g.twos)
+	c.draw(c.to.words, g.words)
 	return nil
 }
 
@@ -150,7 +152,7 @@ func (c *counter) draw(to *sample, grams []uint64) {
 }
 
 // capacities is how many distinct grams the filters are sized for.
-type capacities struct{ windows, fours, twos uint64 }
+type capacities struct{ windows, fours, twos, words uint64 }
 
 // headroom adds 1.6 %, six standard errors of the estimate, and rounds up to ten
 // significant bits.
@@ -164,6 +166,9 @@ func headroom(n uint64) uint64 {
 // gave. Text has fewer distinct short grams than windows (0.8 four-word ones
 // and 0.3 two-word ones to a window at 100 MB); if it had more, the gates would
 // clear less and nothing else.
+//
+// Of words a text has many when it begins and few as it goes on, so there is room
+// for as many as windows in a short text, and for a sixteenth in a long one.
 func givenCapacities(windows uint64) capacities {
-	return capacities{windows: windows, fours: windows, twos: (windows + 1) / 2}
+	return capacities{windows: windows, fours: windows, twos: (windows + 1) / 2, words: min(windows, 1<<16) + windows/16}
 }

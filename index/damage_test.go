@@ -231,7 +231,8 @@ func TestForeignAndMismatched(t *testing.T) {
 	set32 := func(at int, v uint32) func([]byte) { return func(b []byte) { le.PutUint32(b[at:], v) } }
 	gates := offEntries + 0*entryLen
 	windows := offEntries + 2*entryLen
-	manifest := offEntries + 4*entryLen
+	words := offEntries + 4*entryLen
+	manifest := offEntries + 5*entryLen
 	tests := []struct {
 		name   string
 		change func(b []byte)
@@ -247,12 +248,12 @@ func TestForeignAndMismatched(t *testing.T) {
 		{"suite 257", set32(offSuite, 257), "hash suite"},
 		{"key", set32(offKeyID, 1), "key id"},
 		{"reserved header byte", set32(offWindows+8, 1), "header"},
-		{"reserved behind the entries", set32(offEntries+5*entryLen, 1), "header"},
+		{"reserved behind the entries", set32(offEntries+6*entryLen, 1), "header"},
 		{"header length", set32(offHeaderLen, 8192), ""},
 		{"too many sections", set32(offSections, 56), ""},
-		{"no sections", func(b []byte) { clear(b[offEntries : offEntries+5*entryLen]); set32(offSections, 0)(b) }, ""},
+		{"no sections", func(b []byte) { clear(b[offEntries : offEntries+6*entryLen]); set32(offSections, 0)(b) }, ""},
 		{"flags", set32(gates+entFlags, 3), "section GATES/4 flags"},
-		{"unknown required", set32(manifest+entKind, 9), "section of kind 9"},
+		{"unknown required", set32(manifest+entKind, 10), "section of kind 10"},
 		{"reserved required", set32(gates+entKind, uint32(KindPhrases)), "section PHRASES"},
 		{"gates of 3", set32(gates+entGram, 3), ""},
 		{"gates twice", set32(gates+entGram, 2), ""},
@@ -261,6 +262,10 @@ func TestForeignAndMismatched(t *testing.T) {
 		{"block 0", set32(windows+entBlock, 0), ""},
 		{"block 256", set32(windows+entBlock, 256), ""},
 		{"windows of 9", set32(windows+entGram, 9), ""},
+		{"words of 2", set32(words+entGram, 2), ""},
+		{"words without k", set32(words+entK, 0), ""},
+		{"words without blocks", set32(words+entBlock, 0), ""},
+		{"words of no block", set32(words+entLength, 8), ""},
 		{"length of no block", set32(windows+entLength, 8), ""},
 		{"offset", set32(windows+entOffset, 1<<20), ""},
 		{"manifest with k", set32(manifest+entK, 1), ""},
@@ -293,17 +298,17 @@ func TestForeignAndMismatched(t *testing.T) {
 // v1 does not know.
 func TestUnknownOptionalSectionIsSkipped(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []Kind{KindPhrases, KindStart, KindLedger, KindRecords, 9, 1 << 31} {
+	for _, kind := range []Kind{KindPhrases, KindStart, KindLedger, KindRecords, 10, 1 << 31} {
 		b := goldenFile(t)
 		le := binary.LittleEndian
 		at := uint64(len(b))
 		b = append(b, make([]byte, extent(3))...)
 		copy(b[at:], "abc")
-		e := b[offEntries+5*entryLen:]
+		e := b[offEntries+6*entryLen:]
 		le.PutUint32(e[entKind:], uint32(kind))
 		le.PutUint64(e[entOffset:], at)
 		le.PutUint64(e[entLength:], 3)
-		le.PutUint32(b[offSections:], 6)
+		le.PutUint32(b[offSections:], 7)
 		reseal(b)
 		if err := load(b); err != nil {
 			t.Errorf("kind %d: %v", kind, err)
@@ -321,6 +326,7 @@ func FuzzOpen(f *testing.F) {
 	golden := goldenFile(f)
 	f.Add(golden)
 	f.Add(golden[:headerLen])
+	f.Add(withoutWords(f, golden))
 	f.Add([]byte(Magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		reseal(b)
@@ -333,6 +339,7 @@ func FuzzOpen(f *testing.F) {
 			ix.Gate2(h)
 			ix.Gate4(h)
 			ix.Window(h)
+			ix.Word(h)
 			ix.confirm.has(h.Hi)
 		}
 	})
@@ -344,7 +351,7 @@ func TestFullFilter(t *testing.T) {
 	t.Parallel()
 	b := goldenFile(t)
 	le := binary.LittleEndian
-	for i := range 4 {
+	for i := range 5 {
 		e := b[offEntries+i*entryLen:]
 		s := parseEntry(e)
 		for at := s.offset; at < s.offset+s.length; at++ {
@@ -358,7 +365,7 @@ func TestFullFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ix.Close()
-	if !ix.Window(ngram.Hash{}) {
+	if !ix.Window(ngram.Hash{}) || !ix.Word(ngram.Hash{}) {
 		t.Error("a full filter says no")
 	}
 }

@@ -128,7 +128,7 @@ func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
 		N: b.o.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID().String(),
 		Format: string(b.o.Corpus.Format), Fields: b.o.Corpus.Fields, Roles: b.o.Corpus.Roles,
 		Capacity: sizes.windows, Sizing: "counted",
-		WindowBits: windowBits, ConfirmBits: confirmBits, GateBits: gateBits,
+		WindowBits: windowBits, ConfirmBits: confirmBits, GateBits: gateBits, WordBits: wordBits,
 	}
 	if b.o.Capacity != 0 {
 		m.Parameters.Sizing = "given"

@@ -22,10 +22,11 @@ func TestFiltersAreBloomFilters(t *testing.T) {
 	ask := append(windowsOf(t, ix.Spec(), text), randomHashes(5, 200_000)...)
 	ask = append(ask, gramsOf(ix.Spec(), text, 4)...)
 	ask = append(ask, gramsOf(ix.Spec(), text, 2)...)
+	ask = append(ask, gramsOf(ix.Spec(), text, 1)...)
 	for _, f := range []struct {
 		name string
 		b    blocked
-	}{{"gate2", ix.gate2}, {"gate4", ix.gate4}, {"windows", ix.windows}} {
+	}{{"gate2", ix.gate2}, {"gate4", ix.gate4}, {"windows", ix.windows}, {"words", ix.words}} {
 		oracle := bloom.FromWithM(f.b.words, uint(len(f.b.words)*64), uint(f.b.k))
 		yes := 0
 		for _, h := range ask {
@@ -74,7 +75,7 @@ func TestLocationsByHand(t *testing.T) {
 
 // fprIndex returns an index of n random windows at exactly their number.
 func fprIndex(n int) *Index {
-	p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n)})
+	p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n), words: uint64(n)})
 	if err != nil {
 		panic(err)
 	}
@@ -94,6 +95,7 @@ func fprIndex(n int) *Index {
 	for _, h := range hashes {
 		g.fours = append(g.fours, h.Lo)
 		g.twos = append(g.twos, h.Lo)
+		g.words = append(g.words, h.Lo)
 	}
 	if err := in.add(g); err != nil {
 		panic(err)
@@ -105,6 +107,7 @@ func fprIndex(n int) *Index {
 	return &Index{
 		gate4:   newBlocked(targets[planGate4].mem.words, p.sections[planGate4]),
 		gate2:   newBlocked(targets[planGate2].mem.words, p.sections[planGate2]),
+		words:   newBlocked(targets[planWords].mem.words, p.sections[planWords]),
 		windows: newBlocked(targets[planWindows].mem.words, p.sections[planWindows]),
 		confirm: newSpread(targets[planConfirm].mem.words, p.sections[planConfirm]),
 	}
@@ -121,11 +124,14 @@ func TestFalsePositiveRates(t *testing.T) {
 		confirmLow, confirmTop = 0, 5.1e-6 // up to 10 of 3
 	}
 	ix := fprIndex(keys)
-	var gate, window, confirm, both int
+	var gate, word, window, confirm, both int
 	for i := range probes {
 		h := ngram.Hash{Hi: splitMix(123, uint64(2*i)), Lo: splitMix(123, uint64(2*i+1))}
 		if ix.gate4.has(h.Lo) {
 			gate++
+		}
+		if ix.words.has(h.Lo) {
+			word++
 		}
 		w, c := ix.windows.has(h.Lo), ix.confirm.has(h.Hi)
 		if w {
@@ -147,6 +153,7 @@ func TestFalsePositiveRates(t *testing.T) {
 		low, top float64
 	}{
 		{"gate", gate, 0.08, 0.11},
+		{"words", word, 8.2e-4, 9.4e-4},
 		{"windows", window, 8.2e-4, 9.4e-4},
 		{"confirm", confirm, confirmLow, confirmTop},
 		{"both", both, 0, 5.1e-7},
@@ -173,6 +180,7 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 			j.Gate2(h)
 			j.Gate4(h)
 			j.Window(h)
+			j.Word(h)
 		}); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
@@ -207,6 +215,11 @@ func TestJoin(t *testing.T) {
 		for _, h := range gramsOf(j.Spec(), text, 2) {
 			if !j.Gate2(h) {
 				t.Fatal("a 2-gram is missing")
+			}
+		}
+		for _, h := range gramsOf(j.Spec(), text, 1) {
+			if !j.Word(h) {
+				t.Fatal("a word is missing")
 			}
 		}
 	}

@@ -59,8 +59,8 @@
 // holds the CRC32C (Castagnoli) of every 1 MiB of the payload, the last piece
 // being shorter, 4 bytes each.
 //
-// Kinds. A reader skips an unknown section unless it is required, so the last
-// four can join without a new format version; nothing writes them yet.
+// Kinds. A reader skips an unknown section unless it is required, so kinds can
+// join without a new format version; nothing writes those that are reserved.
 //
 //	1 MANIFEST  JSON: what the index was made of. Exactly one.
 //	2 GATES     blocked filter of short grams. Exactly two: gram 4 and gram 2.
@@ -70,6 +70,8 @@
 //	6 START     reserved: filter of the first words of the phrases
 //	7 LEDGER    reserved: seeds that lead to records
 //	8 RECORDS   reserved: what the records are
+//	9 WORDS     blocked filter of single words, gram 1. At most one; not required:
+//	            without it texts are not searched for words that lost their gaps
 //
 // Filters. A filter is an array of m = 8 × length bits; bit i is bit i mod 64
 // of the 64-bit word i / 64, which makes it a filter of bits-and-blooms/bloom/v3
@@ -95,8 +97,8 @@
 //
 // Which grams. A window is n consecutive words of one segment, and is indexed
 // unless it was excluded. WINDOWS and CONFIRM hold every indexed window, GATES
-// hold every 4-gram and 2-gram inside an indexed window. A reader says "indexed"
-// only if WINDOWS and then CONFIRM say so.
+// hold every 4-gram and 2-gram inside an indexed window, and WORDS holds every word
+// of one. A reader says "indexed" only if WINDOWS and then CONFIRM say so.
 //
 // Build id. SHA-256 over the header with the build id and the CRC of the header
 // taken as zero, and then for each section in order: the SHA-256 of each 1 MiB
@@ -178,6 +180,7 @@ const (
 	KindStart    Kind = 6
 	KindLedger   Kind = 7
 	KindRecords  Kind = 8
+	KindWords    Kind = 9
 )
 
 // kindNames names the kinds, reserved ones included.
@@ -190,6 +193,7 @@ var kindNames = map[Kind]string{
 	KindStart:    "START",
 	KindLedger:   "LEDGER",
 	KindRecords:  "RECORDS",
+	KindWords:    "WORDS",
 }
 
 // flagRequired marks a section without which the index must not be used.
@@ -208,9 +212,12 @@ const (
 	windowK     = 8
 	confirmBits = 28 // 1.4e-6
 	confirmK    = 19
+	wordBits    = 16 // as of a window
+	wordK       = 8
 
 	gateLong  = 4 // words in a gram of the two gates
 	gateShort = 2
+	wordGram  = 1
 )
 
 // Bounds of what a reader accepts: a filter outside them is not of this format.

@@ -74,7 +74,7 @@ func TestSpecification(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		bits, k int
-	}{{"GATES", gateBits, gateK}, {"WINDOWS", windowBits, windowK}, {"CONFIRM", confirmBits, confirmK}} {
+	}{{"GATES", gateBits, gateK}, {"WINDOWS", windowBits, windowK}, {"CONFIRM", confirmBits, confirmK}, {"WORDS", wordBits, wordK}} {
 		if !regexp.MustCompile(`(?m)^\| ` + row.name + ` \| ` + strconv.Itoa(row.bits) + ` \| ` + strconv.Itoa(row.k) + ` \|`).Match(page) {
 			t.Errorf("the page does not say that %s has %d bits and k = %d", row.name, row.bits, row.k)
 		}

@@ -11,6 +11,7 @@ type grams struct {
 	windows  []ngram.Hash
 	fours    []uint64 // Lo
 	twos     []uint64 // Lo
+	words    []uint64 // Lo
 	excluded uint64   // windows left out
 
 	prefix []uint64
@@ -19,7 +20,7 @@ type grams struct {
 // fill computes the grams of a run of at least n word hashes. Windows whose Lo
 // is in exclude are left out, and so are grams that stand in no other window.
 func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
-	g.windows, g.fours, g.twos, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], 0
+	g.windows, g.fours, g.twos, g.words, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], g.words[:0], 0
 	g.prefix = append(g.prefix[:0], 0)
 	last := uint64(0)
 	for _, w := range words {
@@ -33,11 +34,12 @@ func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
 	g.windows = ngram.Grams(g.windows, g.prefix, n)
 	g.fours = ngram.GramsLo(g.fours, g.prefix, gateLong)
 	g.twos = ngram.GramsLo(g.twos, g.prefix, gateShort)
+	g.words = ngram.GramsLo(g.words, g.prefix, wordGram)
 }
 
 // fillBut computes the grams of the run of a prefix, but for excluded ones.
 func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
-	four, two := 0, 0 // the next gram that was not added
+	four, two, one := 0, 0, 0 // the next gram that was not added
 	for i := range len(g.prefix) - n {
 		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
 		if _, out := exclude[h.Lo]; out {
@@ -45,10 +47,11 @@ func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
 			continue
 		}
 		g.windows = append(g.windows, h)
-		four, two = max(four, i), max(two, i)
+		four, two, one = max(four, i), max(two, i), max(one, i)
 		g.fours = ngram.GramsLo(g.fours, g.prefix[four:i+n+1], gateLong)
 		g.twos = ngram.GramsLo(g.twos, g.prefix[two:i+n+1], gateShort)
-		four, two = i+n+1-gateLong, i+n+1-gateShort
+		g.words = ngram.GramsLo(g.words, g.prefix[one:i+n+1], wordGram)
+		four, two, one = i+n+1-gateLong, i+n+1-gateShort, i+n+1-wordGram
 	}
 }
 

@@ -23,7 +23,7 @@ func TestGramsOfRun(t *testing.T) {
 		for set := range 1 << min(8, words-n+1) {
 			exclude := map[uint64]struct{}{}
 			var want grams
-			four, two := make([]bool, words), make([]bool, words)
+			four, two, one := make([]bool, words), make([]bool, words), make([]bool, words)
 			for i := range words - n + 1 {
 				h := ngram.Gram(prefix[i], prefix[i+n], n)
 				if set>>i&1 != 0 {
@@ -32,14 +32,18 @@ func TestGramsOfRun(t *testing.T) {
 					continue
 				}
 				want.windows = append(want.windows, h)
-				for j := i; j <= i+n-2; j++ {
-					two[j] = true
+				for j := i; j <= i+n-1; j++ {
+					one[j] = true
+					two[j] = two[j] || j <= i+n-2
 					four[j] = four[j] || j <= i+n-4
 				}
 			}
 			for i := range words {
 				if four[i] {
 					want.fours = append(want.fours, ngram.Gram(prefix[i], prefix[i+4], 4).Lo)
+				}
+				if one[i] {
+					want.words = append(want.words, ngram.Gram(prefix[i], prefix[i+1], 1).Lo)
 				}
 				if two[i] {
 					want.twos = append(want.twos, ngram.Gram(prefix[i], prefix[i+2], 2).Lo)
@@ -64,6 +68,8 @@ func sameGrams(got, want *grams) error {
 		return fmt.Errorf("4-grams %v, want %v", got.fours, want.fours)
 	case !slices.Equal(got.twos, want.twos):
 		return fmt.Errorf("2-grams %v, want %v", got.twos, want.twos)
+	case !slices.Equal(got.words, want.words):
+		return fmt.Errorf("words %v, want %v", got.words, want.words)
 	case got.excluded != want.excluded:
 		return fmt.Errorf("%d excluded, want %d", got.excluded, want.excluded)
 	}

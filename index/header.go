@@ -284,6 +284,8 @@ func (s section) check(n uint32) error {
 		return nil
 	case KindGates:
 		gramOK = s.gram == gateLong || s.gram == gateShort
+	case KindWords:
+		gramOK = s.gram == wordGram
 	case KindWindows:
 		gramOK = s.gram == n
 	case KindConfirm:

@@ -28,7 +28,7 @@ type Info struct {
 
 // Section is one section of an index.
 type Section struct {
-	Name     string  `json:"name"` // "WINDOWS"; "kind 9" for one this build does not know
+	Name     string  `json:"name"` // "WINDOWS"; "kind 10" for one this build does not know
 	Required bool    `json:"required"`
 	Bytes    uint64  `json:"bytes"`              // of payload
 	Gram     int     `json:"gram,omitempty"`     // words
@@ -180,6 +180,26 @@ func (j *Joined) Gate4(h ngram.Hash) bool {
 func (j *Joined) Window(h ngram.Hash) bool {
 	for _, m := range j.members {
 		if m.Window(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Word is [Index.Word] of any member.
+func (j *Joined) Word(h ngram.Hash) bool {
+	for _, m := range j.members {
+		if m.Word(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasWords reports whether any member knows its words.
+func (j *Joined) HasWords() bool {
+	for _, m := range j.members {
+		if m.HasWords() {
 			return true
 		}
 	}

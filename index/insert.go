@@ -228,6 +228,9 @@ func (in *inserter) add(g *grams) error {
 	for _, l := range in.grams[planGate2] {
 		l.add(g.twos)
 	}
+	for _, l := range in.grams[planWords] {
+		l.add(g.words)
+	}
 	if len(in.grams[planWindows]) > 0 {
 		in.los = in.los[:0]
 		for i := range g.windows {

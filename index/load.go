@@ -178,7 +178,9 @@ func (c *checker) readChunk(p piece, scratch []byte) error {
 }
 
 // known reports whether format v1 says what the section holds.
-func (s section) known() bool { return s.kind >= KindManifest && s.kind <= KindConfirm }
+func (s section) known() bool {
+	return s.kind >= KindManifest && s.kind <= KindConfirm || s.kind == KindWords
+}
 
 // buildID returns the digest of all bytes but the build id itself and the
 // header's checksum, as the package comment defines it.

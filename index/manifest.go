@@ -40,11 +40,12 @@ type Parameters struct {
 	Format      string   `json:"format"`
 	Fields      []string `json:"fields,omitempty"`
 	Roles       []string `json:"roles"`
-	Capacity    uint64   `json:"capacity"`     // distinct windows
-	Sizing      string   `json:"sizing"`       // "counted" or "given"
-	WindowBits  int      `json:"window_bits"`  // of capacity, each
-	ConfirmBits int      `json:"confirm_bits"` // of capacity, each
-	GateBits    int      `json:"gate_bits"`    // of the gates' capacity, each
+	Capacity    uint64   `json:"capacity"`            // distinct windows
+	Sizing      string   `json:"sizing"`              // "counted" or "given"
+	WindowBits  int      `json:"window_bits"`         // of capacity, each
+	ConfirmBits int      `json:"confirm_bits"`        // of capacity, each
+	GateBits    int      `json:"gate_bits"`           // of the gates' capacity, each
+	WordBits    int      `json:"word_bits,omitempty"` // of the capacity of WORDS, each; 0: the index has none
 }
 
 // Exclusion is a set of windows that are not indexed: those of a text or of a

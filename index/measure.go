@@ -15,7 +15,7 @@ const measureSeed = 0x6d656173757265
 // Measure asks every filter for that many random hashes and returns Info with what
 // they answered: the false positive rate as it is, beside the expected one.
 func (ix *Index) Measure(probes uint64) Info {
-	var four, two, windows, confirm Measured
+	var four, two, windows, confirm, words Measured
 	for i := range probes {
 		hi, lo := splitMix(measureSeed, 2*i), splitMix(measureSeed, 2*i+1)
 		if ix.gate4.has(lo) {
@@ -30,9 +30,12 @@ func (ix *Index) Measure(probes uint64) Info {
 		if ix.confirm.has(hi) {
 			confirm.Hits++
 		}
+		if ix.HasWords() && ix.words.has(lo) {
+			words.Hits++
+		}
 	}
 	runtime.KeepAlive(ix)
-	four.Probes, two.Probes, windows.Probes, confirm.Probes = probes, probes, probes, probes
+	four.Probes, two.Probes, windows.Probes, confirm.Probes, words.Probes = probes, probes, probes, probes, probes
 	in := ix.Info()
 	in.Sections = append([]Section{}, in.Sections...)
 	for i := range in.Sections {
@@ -42,6 +45,8 @@ func (ix *Index) Measure(probes uint64) Info {
 			s.Measured = &windows
 		case s.Name == kindNames[KindConfirm]:
 			s.Measured = &confirm
+		case s.Name == kindNames[KindWords]:
+			s.Measured = &words
 		case s.Name == kindNames[KindGates] && s.Gram == gateShort:
 			s.Measured = &two
 		case s.Name == kindNames[KindGates]:

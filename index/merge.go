@@ -47,8 +47,8 @@ type member struct {
 	f        *os.File
 	h        *header
 	manifest *Manifest
-	filters  [planFilters]int    // places in h.sections
-	tables   [planFilters][]byte // checksums, already checked
+	filters  []int    // by filter of the plan: place in h.sections
+	tables   [][]byte // by filter: checksums, already checked
 }
 
 // Merge writes the union of indexes to o.Out. The file appears there complete
@@ -134,9 +134,13 @@ func (m *member) leaves() []string {
 // merge writes the union of members that accept each other.
 func merge(ctx context.Context, out *pending, members []*member, o MergeOptions) (*Result, error) {
 	first := members[0]
-	p, err := newPlan(int(first.h.n), capacities{
+	sizes := capacities{
 		windows: first.section(planWindows).capacity, fours: first.section(planGate4).capacity, twos: first.section(planGate2).capacity,
-	})
+	}
+	if first.hasWords() {
+		sizes.words = first.section(planWords).capacity
+	}
+	p, err := newPlan(int(first.h.n), sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -213,15 +217,19 @@ func (m *member) load(size int64) (err error) {
 			return err
 		}
 	}
-	for i, want := range [planFilters]section{
+	for _, want := range [planFilters]section{
 		planGate4:   {kind: KindGates, gram: gateLong},
 		planGate2:   {kind: KindGates, gram: gateShort},
 		planWindows: {kind: KindWindows, gram: m.h.n},
 		planConfirm: {kind: KindConfirm, gram: m.h.n},
+		planWords:   {kind: KindWords, gram: wordGram},
 	} {
 		at := m.h.find(want.kind, want.gram)
+		if at < 0 { // only WORDS may be missing
+			break
+		}
 		s := m.h.sections[at]
-		m.filters[i], m.tables[i] = at, c.tails[at][s.tableAt()-s.offset-s.length:]
+		m.filters, m.tables = append(m.filters, at), append(m.tables, c.tails[at][s.tableAt()-s.offset-s.length:])
 	}
 	mi := m.h.find(KindManifest, 0)
 	s := m.h.sections[mi]
@@ -235,6 +243,9 @@ func (m *member) load(size int64) (err error) {
 	m.manifest, err = parseManifest(payload)
 	return err
 }
+
+// hasWords reports whether the member knows its words.
+func (m *member) hasWords() bool { return len(m.filters) > planWords }
 
 // section returns the section of a filter of the plan.
 func (m *member) section(filter int) section { return m.h.sections[m.filters[filter]] }
@@ -253,7 +264,11 @@ func (m *member) accepts(o *member, windows uint64) error {
 		{"key id", fmt.Sprintf("%x", o.h.keyID), fmt.Sprintf("%x", m.h.keyID), "rebuild it with the key of the other"},
 		{"capacity", fmt.Sprint(o.h.capacity), fmt.Sprint(m.h.capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
 	}
-	for i := range planFilters {
+	words := map[bool]string{true: "there", false: "missing"}
+	fields = append(fields, struct{ field, have, want, rebuild string }{
+		"section WORDS", words[o.hasWords()], words[m.hasWords()], "rebuild the one without it",
+	})
+	for i := range min(len(o.filters), len(m.filters)) {
 		have, want := o.section(i), m.section(i)
 		fields = append(fields, struct{ field, have, want, rebuild string }{
 			"capacity of " + want.String(), shape(have), shape(want), fmt.Sprintf("rebuild both with --capacity %d", m.h.capacity),

@@ -17,6 +17,7 @@ type Index struct {
 	gate4   blocked
 	windows blocked
 	confirm spread
+	words   blocked // without blocks if the index has none
 
 	spec     ngram.Spec
 	info     Info
@@ -156,6 +157,8 @@ func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
 			ix.windows = newBlocked(words[i], s)
 		case s.kind == KindConfirm:
 			ix.confirm = newSpread(words[i], s)
+		case s.kind == KindWords:
+			ix.words = newBlocked(words[i], s)
 		}
 	}
 	return ix, nil
@@ -176,6 +179,18 @@ func (ix *Index) Gate4(h ngram.Hash) bool {
 	runtime.KeepAlive(ix)
 	return ok
 }
+
+// Word reports whether the word, a 1-gram, may stand in an indexed window. False
+// is certain if HasWords; without it every answer is false.
+func (ix *Index) Word(h ngram.Hash) bool {
+	ok := ix.HasWords() && ix.words.has(h.Lo)
+	runtime.KeepAlive(ix)
+	return ok
+}
+
+// HasWords reports whether the index knows its words: one that was built before
+// there was WORDS does not.
+func (ix *Index) HasWords() bool { return ix.words.blocks > 0 }
 
 // Window reports whether the window is indexed. False is certain; true is
 // wrong for about one window in 10⁹ that is not indexed.

@@ -18,6 +18,7 @@ const (
 	planGate2
 	planWindows
 	planConfirm
+	planWords   // the last one: a union of indexes without it has none
 	planFilters // how many there are
 )
 
@@ -25,29 +26,36 @@ const (
 // first, because their sizes are known before their contents, then what else is
 // said of the records, the manifest last.
 type plan struct {
-	sections [planFilters]section
-	tables   [planFilters][]byte // checksum tables, filled piece by piece
-	extra    []extraSection      // behind the filters
-	manifest uint64              // offset of the MANIFEST section
+	sections []section      // by filter
+	tables   [][]byte       // by filter: checksum tables, filled piece by piece
+	extra    []extraSection // behind the filters
+	manifest uint64         // offset of the MANIFEST section
 }
 
-// newPlan lays out the filters.
+// newPlan lays out the filters. With no capacity for words there is no WORDS.
 func newPlan(n int, c capacities) (*plan, error) {
 	if c.windows == 0 || c.windows > math.MaxInt64/(64*confirmBits) {
 		return nil, fmt.Errorf("capacity of %d windows is out of range", c.windows)
 	}
-	p := &plan{sections: [planFilters]section{
+	p := &plan{sections: []section{
 		planGate4:   {kind: KindGates, gram: gateLong, capacity: c.fours, k: gateK, block: blockBits, length: blockedLen(c.fours, gateBits)},
 		planGate2:   {kind: KindGates, gram: gateShort, capacity: c.twos, k: gateK, block: blockBits, length: blockedLen(c.twos, gateBits)},
 		planWindows: {kind: KindWindows, gram: uint32(n), capacity: c.windows, k: windowK, block: blockBits, length: blockedLen(c.windows, windowBits)},
 		planConfirm: {kind: KindConfirm, gram: uint32(n), capacity: c.windows, k: confirmK, length: spreadLen(c.windows, confirmBits)},
+		planWords:   {kind: KindWords, gram: wordGram, capacity: c.words, k: wordK, block: blockBits, length: blockedLen(c.words, wordBits)},
 	}}
+	if c.words == 0 {
+		p.sections = p.sections[:planWords]
+	}
 	at := uint64(headerLen)
 	for i := range p.sections {
 		s := &p.sections[i]
-		s.flags, s.offset = flagRequired, at
+		s.offset = at
+		if i != planWords {
+			s.flags = flagRequired
+		}
 		at = s.end()
-		p.tables[i] = make([]byte, 4*chunks(s.length))
+		p.tables = append(p.tables, make([]byte, 4*chunks(s.length)))
 	}
 	p.manifest = at
 	return p, nil
@@ -128,8 +136,8 @@ func (p *plan) finish(f file, h *header, manifest []byte) error {
 	if _, err := f.WriteAt(manifest, int64(m.offset)); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
-	h.sections = slices.Clone(p.sections[:])
-	tables := slices.Clone(p.tables[:])
+	h.sections = slices.Clone(p.sections)
+	tables := slices.Clone(p.tables)
 	for _, e := range p.extra {
 		h.sections, tables = append(h.sections, e.section), append(tables, e.table)
 	}
