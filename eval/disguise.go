@@ -15,6 +15,9 @@ type Disguise struct {
 	// that has to be withheld. Zero: nothing is promised, the figures stand in the
 	// table as they are.
 	Floor float64
+	// Partly says that the floor holds for the passages alone: words at the
+	// beginning of one may have left before it is found.
+	Partly bool
 
 	spell func(w *pen)
 	again func(w *pen) // spells the spelling; may be nil
@@ -22,6 +25,14 @@ type Disguise struct {
 
 // holds is the floor of what the words themselves see through.
 const holds = 0.99
+
+// withheld returns the share of the words that has to be withheld.
+func (d *Disguise) withheld() float64 {
+	if d.Partly {
+		return 0
+	}
+	return d.Floor
+}
 
 // apply spells a passage.
 func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *spelling {

@@ -26,10 +26,11 @@ import (
 // Options says what to measure. Set, Spec, Corpus, Passages and Words are
 // required.
 type Options struct {
-	Set     detect.Set // what the index holds
-	Spec    ngram.Spec // how the index makes windows
-	Corpus  []string   // files, folders and patterns that the index was built from
-	Outputs []string   // files of stored answers; may be empty
+	Set     detect.Set    // what the index holds
+	Spec    ngram.Spec    // how the index makes windows
+	Detect  detect.Config // how texts are judged
+	Corpus  []string      // files, folders and patterns that the index was built from
+	Outputs []string      // files of stored answers; may be empty
 	Read    corpus.Options
 
 	Passages int   // of each length
@@ -123,7 +124,7 @@ func (m *measurement) measure(ctx context.Context) error {
 	job := func(row *Row, d *Disguise, length int) {
 		g.Go(func() error {
 			defer m.o.Progress.Done.Add(1)
-			r := newReader(m.o.Set, m.o.Spec)
+			r := newReader(&m.o)
 			got, err := m.row(ctx, r, d, m.drawn[slices.Index(m.lengths, length)])
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", d.Name, err)
@@ -146,7 +147,7 @@ func (m *measurement) measure(ctx context.Context) error {
 
 // row measures one disguise on all passages, and on filler of the same length.
 func (m *measurement) row(ctx context.Context, r *reader, d *Disguise, passages []passage) (Row, error) {
-	row := Row{Name: d.Name, Group: d.Group, Floor: d.Floor}
+	row := Row{Name: d.Name, Group: d.Group, Floor: d.Floor, FloorWithheld: d.withheld()}
 	rng := newRand(m.o.Seed, d.Name)
 	for i := range passages {
 		if err := ctx.Err(); err != nil {

@@ -11,14 +11,15 @@ import (
 // Row is what was measured of one disguise. Words are words of the passages, not
 // of the filler.
 type Row struct {
-	Name     string  `json:"name"`
-	Group    string  `json:"group"`
-	Floor    float64 `json:"floor"`    // shares that have to be found and withheld; 0: not covered
-	Passages int     `json:"passages"` // read
-	Found    int     `json:"found"`    // of which something was withheld
-	Words    int     `json:"words"`    // of the passages that the disguise keeps
-	Withheld int     `json:"withheld"` // of these, with every byte
-	Released int     `json:"released"` // in runs of n words and more: see reader.passage
+	Name          string  `json:"name"`
+	Group         string  `json:"group"`
+	Floor         float64 `json:"floor"`          // share of the passages that has to be found; 0: not covered
+	FloorWithheld float64 `json:"floor_withheld"` // share of the words that has to be withheld; 0: as it is
+	Passages      int     `json:"passages"`       // read
+	Found         int     `json:"found"`          // of which something was withheld
+	Words         int     `json:"words"`          // of the passages that the disguise keeps
+	Withheld      int     `json:"withheld"`       // of these, with every byte
+	Released      int     `json:"released"`       // in runs of n words and more: see reader.passage
 
 	ControlWords int `json:"control_words"` // of filler, in the same disguise
 	FalseAlarms  int `json:"false_alarms"`  // ranges that were withheld of filler
@@ -26,25 +27,30 @@ type Row struct {
 
 // reader reads texts as an answer that comes in small pieces and is redacted.
 type reader struct {
-	set  detect.Set
-	spec ngram.Spec
-	d    *detect.Detector
-	segs []detect.Segment
-	gone []extent // what is withheld, in order, neighbours joined
-	scan *ngram.Scanner
-	buf  []ngram.Word
+	set    detect.Set
+	spec   ngram.Spec
+	d      *detect.Detector
+	segs   []detect.Segment
+	gone   []extent // what is withheld, in order, neighbours joined
+	likely []extent // what of it is so as a near match
+	cfg    detect.Config
+	scan   *ngram.Scanner
+	buf    []ngram.Word
 }
 
-func newReader(set detect.Set, spec ngram.Spec) *reader {
-	return &reader{set: set, spec: spec, d: detect.New(set, spec, detect.Config{}), scan: ngram.NewScanner(spec.Suite)}
+func newReader(o *Options) *reader {
+	return &reader{
+		set: o.Set, spec: o.Spec, cfg: o.Detect,
+		d: detect.New(o.Set, o.Spec, o.Detect), scan: ngram.NewScanner(o.Spec.Suite),
+	}
 }
 
 var errUntiled = errors.New("the detector did not decide every byte once; please report this")
 
 // read leaves in r.gone what of the text is withheld.
 func (r *reader) read(text []byte) error {
-	r.d.Reset(r.set, r.spec, detect.Config{})
-	r.gone = r.gone[:0]
+	r.d.Reset(r.set, r.spec, r.cfg)
+	r.gone, r.likely = r.gone[:0], r.likely[:0]
 	at := int64(0)
 	take := func() error {
 		for _, s := range r.segs {
@@ -52,8 +58,13 @@ func (r *reader) read(text []byte) error {
 				return errUntiled
 			}
 			at = s.Span.Hi
-			if s.Finding != nil {
-				r.withhold(extent{int(s.Span.Lo), int(s.Span.Hi)})
+			if s.Finding == nil {
+				continue
+			}
+			e := extent{int(s.Span.Lo), int(s.Span.Hi)}
+			r.gone = join(r.gone, e)
+			if s.Finding.Kind == detect.Near {
+				r.likely = join(r.likely, e)
 			}
 		}
 		return nil
@@ -76,19 +87,25 @@ func (r *reader) read(text []byte) error {
 	return nil
 }
 
-// withhold notes the next range.
-func (r *reader) withhold(e extent) {
-	if n := len(r.gone); n > 0 && r.gone[n-1].hi == e.lo {
-		r.gone[n-1].hi = e.hi
-		return
+// join adds the next range.
+func join(all []extent, e extent) []extent {
+	if n := len(all); n > 0 && all[n-1].hi == e.lo {
+		all[n-1].hi = e.hi
+		return all
 	}
-	r.gone = append(r.gone, e)
+	return append(all, e)
 }
 
 // withheld reports whether every byte of a range is withheld.
-func (r *reader) withheld(e extent) bool {
-	i := sort.Search(len(r.gone), func(i int) bool { return r.gone[i].hi >= e.hi })
-	return i < len(r.gone) && r.gone[i].lo <= e.lo
+func (r *reader) withheld(e extent) bool { return inside(r.gone, e) }
+
+// near reports whether every byte of a range is withheld as a near match.
+func (r *reader) near(e extent) bool { return inside(r.likely, e) }
+
+// inside reports whether a range lies in one of those in order.
+func inside(all []extent, e extent) bool {
+	i := sort.Search(len(all), func(i int) bool { return all[i].hi >= e.hi })
+	return i < len(all) && all[i].lo <= e.lo
 }
 
 // passage reads a disguised passage and adds what comes of it to the row.

@@ -103,7 +103,7 @@ func TestMeasure(t *testing.T) {
 				}
 				begin := s.begin
 				s = f.stream(rng).embed(s)
-				r := newReader(set, spec)
+				r := newReader(&Options{Set: set, Spec: spec})
 				var row Row
 				if err := r.passage(&row, s); err != nil {
 					t.Fatal(err)
@@ -155,7 +155,7 @@ func TestControl(t *testing.T) {
 		alarms  int
 	}{{"", 0}, {text, 1}, {strings.Join(strings.Fields(text)[:5], " "), 1}, {strings.Join(strings.Fields(text)[:4], " "), 0}} {
 		var row Row
-		if err := newReader(newExactSet(t, spec, tt.indexed), spec).control(&row, s); err != nil {
+		if err := newReader(&Options{Set: newExactSet(t, spec, tt.indexed), Spec: spec}).control(&row, s); err != nil {
 			t.Fatal(err)
 		}
 		if want := (Row{ControlWords: 30, FalseAlarms: tt.alarms}); row != want {
@@ -173,7 +173,7 @@ func TestAlarmBesidePassage(t *testing.T) {
 	rng := newRand(1, "beside")
 	s := f.stream(rng).embed(spelled(asItIs(20), p, f, 1))
 	var row Row
-	if err := newReader(newExactSet(t, spec, string(s.text[s.end:])), spec).passage(&row, s); err != nil {
+	if err := newReader(&Options{Set: newExactSet(t, spec, string(s.text[s.end:])), Spec: spec}).passage(&row, s); err != nil {
 		t.Fatal(err)
 	}
 	if want := (Row{Passages: 1, Words: 20, Released: 20, FalseAlarms: 1}); row != want {
@@ -197,7 +197,7 @@ func TestReadPieces(t *testing.T) {
 	} {
 		var row Row
 		s := f.stream(rng).embed(spelled(asItIs(13), p, f, 1))
-		if err := newReader(newExactSet(t, spec, tt.indexed), spec).passage(&row, s); err != nil {
+		if err := newReader(&Options{Set: newExactSet(t, spec, tt.indexed), Spec: spec}).passage(&row, s); err != nil {
 			t.Fatal(err)
 		}
 		if row != tt.want {
@@ -208,14 +208,14 @@ func TestReadPieces(t *testing.T) {
 	p, f = sample(t, text+text)
 	s := f.stream(rng).embed(spelled(asItIs(26), p, f, 1))
 	var row Row
-	if err := newReader(newExactSet(t, spec, text+text), spec).passage(&row, s); err != nil {
+	if err := newReader(&Options{Set: newExactSet(t, spec, text+text), Spec: spec}).passage(&row, s); err != nil {
 		t.Fatal(err)
 	}
 	if want := (Row{Passages: 1, Found: 1, Words: 26, Withheld: 26}); row != want {
 		t.Errorf("%+v, want %+v", row, want)
 	}
 	row = Row{}
-	if err := newReader(newExactSet(t, spec), spec).passage(&row, s); err != nil {
+	if err := newReader(&Options{Set: newExactSet(t, spec), Spec: spec}).passage(&row, s); err != nil {
 		t.Fatal(err)
 	}
 	if want := (Row{Passages: 1, Words: 26, Released: 26}); row != want {
@@ -229,7 +229,7 @@ func TestWithheld(t *testing.T) {
 	var r reader
 	gone := make([]bool, 24)
 	for _, e := range []extent{{2, 5}, {5, 6}, {9, 10}, {12, 20}} {
-		r.withhold(e)
+		r.gone = join(r.gone, e)
 		for i := e.lo; i < e.hi; i++ {
 			gone[i] = true
 		}

@@ -20,7 +20,8 @@ type Outputs struct {
 	Words    int `json:"words"`
 	Quoted   int `json:"quoted"`
 	Withheld int `json:"withheld"` // of the quoted ones
-	Beyond   int `json:"beyond"`   // withheld and not quoted
+	Near     int `json:"near"`     // withheld as near matches and not quoted
+	Beyond   int `json:"beyond"`   // withheld otherwise and not quoted
 	Longest  int `json:"longest"`  // words of the longest quotation
 }
 
@@ -98,7 +99,7 @@ func (v *wholeTexts) end() {
 
 // judge reads the answers through the detector.
 func (o *outputs) judge(ctx context.Context) error {
-	r := newReader(o.m.o.Set, o.m.o.Spec)
+	r := newReader(&o.m.o)
 	o.figures.Files = len(o.inputs)
 	return o.each(ctx, func(text []byte, words []ngram.Word) error {
 		if err := r.read(text); err != nil {
@@ -106,9 +107,12 @@ func (o *outputs) judge(ctx context.Context) error {
 		}
 		quoted := o.quoted(words)
 		for i, w := range words {
-			switch gone := r.withheld(extent{int(w.Span.Lo), int(w.Span.Hi)}); {
+			at := extent{int(w.Span.Lo), int(w.Span.Hi)}
+			switch gone := r.withheld(at); {
 			case gone && quoted[i]:
 				o.figures.Withheld++
+			case gone && r.near(at):
+				o.figures.Near++
 			case gone:
 				o.figures.Beyond++
 			}

@@ -73,7 +73,7 @@ func TestQuoted(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("corpus %q, answer %q: %v, want %v", known, answer, got, want)
 		}
-		r := newReader(newExactSet(t, spec, strings.Join(known, " ")), spec)
+		r := newReader(&Options{Set: newExactSet(t, spec, strings.Join(known, " ")), Spec: spec})
 		if err := r.read([]byte(strings.Join(answer, " "))); err != nil {
 			t.Fatal(err)
 		}

@@ -54,16 +54,16 @@ func (r *Row) ReleasedShare() float64 { return share(r.Released, r.Words) }
 // Covered reports whether detection promises something of the disguise.
 func (r *Row) Covered() bool { return r.Floor > 0 }
 
-// Broken returns what is wrong with the row, empty if nothing is. Its floor holds
-// for the passages found and for their words withheld alike; what is not disguised
-// has to be withheld whole. A false alarm is wrong in any row.
+// Broken returns what is wrong with the row, empty if nothing is. Its floors
+// hold for the passages found and for their words withheld. A false alarm is wrong
+// in any row.
 func (r *Row) Broken() string {
 	switch {
 	case r.FalseAlarms > 0:
 		return "false alarm"
 	case !r.Covered() || r.Passages == 0:
 		return ""
-	case r.FoundShare() < r.Floor || r.WithheldShare() < r.Floor:
+	case r.FoundShare() < r.Floor || r.WithheldShare() < r.FloorWithheld:
 		return "below " + percent(int(r.Floor*1000), 1000)
 	default:
 		return ""
