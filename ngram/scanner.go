@@ -25,11 +25,12 @@ type Scanner struct {
 	offset int64  // bytes read
 	dst    []Word // where words go during a call
 
-	code   decoder
-	esc    escape
-	mark   markup
-	word   openWord
-	normal [MaxWordBytes]byte // the open word's normalised bytes
+	code    decoder
+	esc     escape
+	mark    markup
+	word    openWord
+	letters letterLog          // of a reader of letters
+	normal  [MaxWordBytes]byte // the open word's normalised bytes
 }
 
 // NewScanner returns a scanner at the start of a text.

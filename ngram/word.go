@@ -44,6 +44,7 @@ func (s *Scanner) folded(c class, r rune, at Span) {
 	case classDrop:
 		if s.word.open {
 			s.word.span.Hi = at.Hi
+			s.letters.last.Span.Hi = at.Hi
 		}
 	case classApostrophe:
 	case classWord:
@@ -61,8 +62,12 @@ func (s *Scanner) letter(r rune, at Span, w Weight) {
 	if s.word.open && (s.word.weight == CharWeight || s.word.n+utf8.RuneLen(r) > MaxWordBytes) {
 		s.endWord()
 	}
-	if !s.word.open {
+	first := !s.word.open
+	if first {
 		s.startWord(at.Lo, w)
+	}
+	if s.letters.on {
+		s.letters.add(r, at, w, first)
 	}
 	s.word.n += utf8.EncodeRune(s.normal[s.word.n:], r)
 	s.word.span.Hi = at.Hi
@@ -79,6 +84,10 @@ func (s *Scanner) endWord() {
 		return
 	}
 	s.word.open = false
+	if s.letters.on {
+		s.letters.endWord()
+		return
+	}
 	s.dst = append(s.dst, Word{
 		Span:   s.word.span,
 		Hash:   s.sum(),
