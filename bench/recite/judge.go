@@ -21,6 +21,8 @@ type count struct {
 	Findings int `json:"findings"`
 	Found    int `json:"found"`  // words in findings
 	Beyond   int `json:"beyond"` // of them not in the reference
+
+	Beside
 }
 
 func (c *count) add(o count) {
@@ -34,6 +36,7 @@ func (c *count) add(o count) {
 	c.Findings += o.Findings
 	c.Found += o.Found
 	c.Beyond += o.Beyond
+	c.Beside.add(o.Beside)
 }
 
 // spot is a place in an output, without its text.
@@ -53,7 +56,9 @@ type judge struct {
 	books    []book
 	apart    *reference
 	glued    *reference
-	looser   []*reference // made when they are needed
+	looser   []*reference // made when they are needed, as is what follows
+	short    *reference
+	single   map[bookReference]*reference
 	findings map[string][]finding
 	r        *report
 }
@@ -70,9 +75,10 @@ func judgeAll(o *options, stdin io.Reader) (*report, error) {
 	}
 	j := &judge{
 		o: o, books: books, findings: findings, looser: make([]*reference, len(looser)),
-		apart: newReference(reading{name: "reference"}, o.n, books),
-		glued: newReference(reading{name: "reference", punct: glued}, o.n, books),
-		r:     newReport(books),
+		single: map[bookReference]*reference{},
+		apart:  newReference(reading{name: "reference"}, o.n, books),
+		glued:  newReference(reading{name: "reference", punct: glued}, o.n, books),
+		r:      newReport(books),
 	}
 	if err := eachOutput(o, j.output); err != nil {
 		return nil, err
@@ -98,13 +104,30 @@ func (j *judge) take(out *output) []finding {
 
 // output judges one output.
 func (j *judge) output(out *output) error {
-	found := j.take(out)
+	all := j.take(out)
+	var found []finding
+	for _, f := range all {
+		if f.plain() {
+			found = append(found, f)
+		}
+	}
 	q, g := j.apart.read(out.text), j.glued.read(out.text)
 	c := count{Group: out.group, Outputs: 1, Words: len(q.words), Findings: len(found), Longest: q.longest()}
 	c.Reference, c.Missed = j.compare(out, q, found, &j.r.Missed)
 	c.Glued, c.GluedMissed = j.compare(out, g, found, &j.r.GluedMissed)
 	for _, f := range found {
 		j.finding(out, q, f, &c)
+	}
+	for _, f := range all {
+		switch {
+		case f.plain():
+			j.named(out, f, j.o.n, &c)
+		case f.Kind == "near":
+			j.near(out, f, found, &c)
+			j.named(out, f, nearWindow, &c)
+		default:
+			c.Other++
+		}
 	}
 	j.r.add(c)
 	return nil

@@ -14,7 +14,7 @@ import (
 	"os"
 )
 
-const usage = `usage: recite --corpus FOLDER --findings FILE [flags] --outputs FILE...
+const usageFormat = `usage: recite --corpus FOLDER --findings FILE [flags] --outputs FILE...
 
 recite reads the texts of a corpus, the outputs of models and what noecho found
 in those, and counts:
@@ -31,13 +31,20 @@ in those, and counts:
               person sees why; letters of other alphabets that look alike are
               the one thing that noecho reads as equal and recite does not.
 
+Near matches are counted apart: how many of their words no verbatim finding covers,
+and how many of those stand in runs of %d words of the corpus. A near match is
+doubted if less than %d %% of its words do. A finding that names a record is wrong
+if the file it names first does not hold it. Findings in other lanes are counted
+and not judged.
+
 Outputs are texts, or with --field JSON lines with the text in that column. Make
 the findings with the same files under the same names:
 
   noecho index build --format text --out corpus.nidx FOLDER
   noecho scan --json --index corpus.nidx --field text FILE... > findings.jsonl
 
-recite exits with 1 if a word was missed or an alarm was false. It prints no text.
+recite exits with 1 if a word was missed, an alarm was false, a near match is
+doubted, or more than one named record in a thousand is wrong. It prints no text.
 
 `
 
@@ -83,7 +90,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("recite", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprintf(stderr, usageFormat, nearWindow, int(100*nearShare))
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.corpus, "corpus", "", "`folder` of the text files that were indexed")
@@ -111,7 +118,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err := r.print(stdout, &o); err != nil {
 		return err
 	}
-	if r.Total.Missed > 0 || r.FalseAlarms > 0 {
+	if r.Total.Missed > 0 || r.FalseAlarms > 0 || r.Total.NearDoubted > 0 || !r.rightlyNamed() {
 		return errDisagree
 	}
 	return nil

@@ -161,6 +161,11 @@ type finding struct {
 	End   int    `json:"end"`
 	Words int    `json:"words"`
 	Kind  string `json:"kind"`
+	Lane  string `json:"lane"`
+
+	Records []struct {
+		ID string `json:"id"`
+	} `json:"records"`
 }
 
 // readFindings reads the output of noecho scan --json, by file. What could not

@@ -45,9 +45,9 @@ func TestFixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []count{
-		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35},
+		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, Beside: Beside{Unnamed: 4}},
 		// "forty-two" is two words apart and one glued.
-		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16},
+		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, Beside: Beside{Unnamed: 1}},
 	}
 	if diff := cmp.Diff(want, r.Groups); diff != "" {
 		t.Error(diff)
@@ -129,6 +129,51 @@ func TestSeesErrors(t *testing.T) {
 				t.Errorf("missed %d, false %d, %+v", r.Total.Missed, r.FalseWords, spots)
 			}
 		})
+	}
+}
+
+// TestBeside judges near matches by how much of them stands in the corpus, and
+// findings by whether the record they name holds them.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "answer.txt")
+	text := "the fee for a boat in the inner harbour is forty-two euros a day in summer. " + // one word in six is another
+		"They all went home in the end. Sow the beans when the elder flowers, never before the last frost of the spring."
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line := func(begin, end, kind, record string) string {
+		lo, hi := strings.Index(text, begin), strings.Index(text, end)+len(end)
+		b, err := json.Marshal(map[string]any{
+			"file": path, "line": 1, "start": lo, "end": hi, "words": 9, "kind": kind, "lane": "plain",
+			"records": []map[string]string{{"id": record}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b) + "\n"
+	}
+	const end = `{"summary":{}}`
+	sow := line("Sow", "spring", "verbatim", "corpus/garden.md")
+	r, err := judgeArgs(t, line("the fee", "in summer", "near", "corpus/harbour.txt")+sow+end, "-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Beside{Near: 1, NearWords: 17, NearShared: 13, Named: 2}); r.Total.Beside != want {
+		t.Errorf("%+v, want %+v", r.Total.Beside, want)
+	}
+	r, err = judgeArgs(t, line("They all", "the end", "near", "corpus/garden.md")+line("Sow", "spring", "verbatim", "corpus/harbour.txt")+end,
+		"-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
+	if !errors.Is(err, errDisagree) {
+		t.Errorf("error %v", err)
+	}
+	if want := (Beside{Near: 1, NearWords: 7, NearDoubted: 1, Named: 2, Wrong: 2}); r.Total.Beside != want || len(r.Doubted) != 1 || len(r.Misnamed) != 2 {
+		t.Errorf("%+v, want %+v", r.Total.Beside, want)
+	}
+	r, err = judgeArgs(t, strings.Replace(sow, `"plain"`, `"rot13"`, 1)+sow+end, "-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
+	if want := (Beside{Other: 1, Named: 1}); err != nil || r.Total.Beside != want {
+		t.Errorf("%v, %+v, want %+v", err, r.Total.Beside, want)
 	}
 }
 

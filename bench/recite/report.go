@@ -28,7 +28,9 @@ type report struct {
 	False       []spot `json:"false,omitempty"`
 	Missed      []spot `json:"missed,omitempty"`       // punctuation apart
 	GluedMissed []spot `json:"glued_missed,omitempty"` // punctuation taken out of words
-	List        []spot `json:"list,omitempty"`         // every finding
+	List        []spot `json:"list,omitempty"`         // every verbatim finding
+	Doubted     []spot `json:"doubted,omitempty"`      // near matches of which little stands in the corpus
+	Misnamed    []spot `json:"misnamed,omitempty"`     // findings whose first record does not hold them
 }
 
 func newReport(books []book) *report {
@@ -69,13 +71,27 @@ func (r *report) print(w io.Writer, o *options) error {
 		fmt.Fprintf(b, "| %s | %d | %d |\n", e.Reading, e.Findings, e.Words)
 	}
 	fmt.Fprintf(b, "| nothing: false alarms | %d | %d |\n", r.FalseAlarms, r.FalseWords)
+	r.printBeside(b)
 	spots(b, "missed", r.Missed)
 	spots(b, "false alarm", r.False)
+	spots(b, "misnamed", r.Misnamed)
+	spots(b, "doubted near match", r.Doubted)
 	if o.list {
 		spots(b, "missed by the glued reference", r.GluedMissed)
 		spots(b, "finding", r.List)
 	}
 	return b.Flush()
+}
+
+// printBeside prints what was found beside the verbatim runs, and whether the
+// right record was named.
+func (r *report) printBeside(w io.Writer) {
+	fmt.Fprintf(w, "\n| outputs of | near matches | words beside verbatim | of them in runs of %d | doubted | named | wrong | unnamed | other findings |\n", nearWindow)
+	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+	for _, c := range append(slices.Clone(r.Groups), r.Total) {
+		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %d | %d | %d |\n", c.Group, c.Near, c.NearWords, c.NearShared, c.NearDoubted,
+			c.Named, c.Wrong, c.Unnamed, c.Other)
+	}
 }
 
 // spots lists places, a line each.

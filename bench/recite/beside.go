@@ -1,0 +1,117 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// nearWindow is the number of words in a row that a near match has to share
+// with the corpus to count as supported: what one word in six changed leaves.
+const nearWindow = 4
+
+// nearShare is the share of the words of a near match that has to be supported.
+// One word in six is changed; a changed one in a row of six leaves runs of five.
+const nearShare = 0.6
+
+// Beside is what was found beside the verbatim runs of the text as it stands.
+type Beside struct {
+	Near        int `json:"near"`         // near matches
+	NearWords   int `json:"near_words"`   // words in them that no verbatim finding covers
+	NearShared  int `json:"near_shared"`  // of those, words that stand in runs of the corpus of nearWindow words
+	NearDoubted int `json:"near_doubted"` // near matches of which too few words do
+	Other       int `json:"other"`        // findings of other kinds and in other lanes
+
+	Named   int `json:"named"`   // verbatim and near findings that name a record
+	Wrong   int `json:"wrong"`   // of them those whose first record does not hold them
+	Unnamed int `json:"unnamed"` // findings that name none
+}
+
+func (b *Beside) add(o Beside) {
+	b.Near += o.Near
+	b.NearWords += o.NearWords
+	b.NearShared += o.NearShared
+	b.NearDoubted += o.NearDoubted
+	b.Other += o.Other
+	b.Named += o.Named
+	b.Wrong += o.Wrong
+	b.Unnamed += o.Unnamed
+}
+
+// plain reports whether a finding is one that the reference can judge.
+func (f *finding) plain() bool {
+	return (f.Kind == "" || f.Kind == "verbatim") && (f.Lane == "" || f.Lane == "plain")
+}
+
+// near judges a near match: how much of it the corpus supports.
+func (j *judge) near(out *output, f finding, found []finding, c *count) {
+	if j.short == nil {
+		j.short = newReference(reading{name: "short runs"}, nearWindow, j.books)
+	}
+	q := j.short.read(out.part(f))
+	words, shared := 0, 0
+	for i, w := range q.words {
+		if slices.ContainsFunc(found, func(v finding) bool { return v.Start <= w.lo && w.hi <= v.End }) {
+			continue
+		}
+		words++
+		if q.in[i] {
+			shared++
+		}
+	}
+	all := 0
+	for _, in := range q.in {
+		if in {
+			all++
+		}
+	}
+	c.Near++
+	c.NearWords += words
+	c.NearShared += shared
+	if float64(all) < nearShare*float64(len(q.words)) {
+		c.NearDoubted++
+		j.r.Doubted = append(j.r.Doubted, spot{
+			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: len(q.words) - all, Because: "too few words stand in the corpus",
+		})
+	}
+}
+
+// named judges the first record that a finding names: the file of the corpus has
+// to hold the words. n is how many in a row.
+func (j *judge) named(out *output, f finding, n int, c *count) {
+	if len(f.Records) == 0 {
+		c.Unnamed++
+		return
+	}
+	c.Named++
+	id := f.Records[0].ID
+	i := slices.IndexFunc(j.books, func(b book) bool { return strings.HasSuffix(id, b.name) })
+	if i < 0 || !j.holds(i, n, out.part(f)) {
+		c.Wrong++
+		j.r.Misnamed = append(j.r.Misnamed, spot{File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "named " + id})
+	}
+}
+
+// holds reports whether n words in a row of a text stand in a file of the corpus
+// under any reading.
+func (j *judge) holds(book, n int, text []letter) bool {
+	for _, rd := range append([]reading{{name: "reference"}}, looser...) {
+		key := bookReference{book, n, rd.name}
+		if j.single[key] == nil {
+			j.single[key] = newReference(rd, n, j.books[book:book+1])
+		}
+		if slices.Contains(j.single[key].read(text).in, true) {
+			return true
+		}
+	}
+	return false
+}
+
+// bookReference is the reference of one file under one reading.
+type bookReference struct {
+	book, n int
+	reading string
+}
+
+// rightlyNamed reports whether the first record is right in 99.9 % of the findings
+// that name one.
+func (r *report) rightlyNamed() bool { return 1000*r.Total.Wrong <= r.Total.Named }
