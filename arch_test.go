@@ -53,9 +53,10 @@ var house = []floor{
 	{pkg: "proxy/wire", never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
+	{pkg: "proxy/policy", ours: []string{"proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "ngram"},
+		ours:  []string{"proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "ngram"},
 		tests: []string{"index/corpus", "bench/fakellm"},
 	},
 	{pkg: "bench/corpusgen"},
@@ -66,7 +67,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
-		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "index", "index/corpus", "ngram", "eval", "bench/fakellm"},
+		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "ngram", "eval", "bench/fakellm"},
 	},
 }
 

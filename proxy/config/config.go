@@ -81,9 +81,21 @@ type Config struct {
 	Upstream Upstream
 	Routes   []Route // empty: one mount of the whole catalogue at /
 	Mask     string
+	Rules    []Rule
+	Extent   Extent
+	Near     Near
+	Lanes    []string // of [LaneNames]
 	Alerts   []Alert
 	Limits   Limits
 	Headers  Headers
+
+	Identifiers Identifiers
+	Budget      Budget
+	Coverage    Coverage
+
+	// PrincipalKeyFile holds the key under which alerts and rules name
+	// credentials; empty: a new one each time noecho starts.
+	PrincipalKeyFile string
 }
 
 // Admin is the admin plane.
@@ -114,6 +126,7 @@ type Route struct {
 	Schema    Schema
 	Release   Release
 	MinWords  int // 0: the index's n
+	Extent    *Extent
 	Models    []ModelMode
 }
 
@@ -220,5 +233,10 @@ func Default() Config {
 		Admin:  Admin{Listen: "127.0.0.1:8712"},
 		Mask:   "[redacted]",
 		Limits: DefaultLimits(),
+		Lanes:  LaneNames(),
+
+		Identifiers: Identifiers{MaxRecords: 100},
+		Budget:      Budget{Findings: 1000, Per: time.Hour, Then: ThenAlert},
+		Coverage:    Coverage{Words: 500, Share: 0.5, Over: 24 * time.Hour},
 	}
 }

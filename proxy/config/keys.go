@@ -68,6 +68,14 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		}},
 		field{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
 		parsed(r, "mask", "mask", &c.Mask, parseMask),
+		field{"rules", func(n *yaml.Node) { r.rules(n, c) }},
+		parsed(r, "extent", "extent", &c.Extent, words[Extent](extentNames[:])),
+		field{"near", func(n *yaml.Node) { r.near(n, c) }},
+		field{"lanes", func(n *yaml.Node) { r.lanes(n, c) }},
+		field{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
+		field{"budget", func(n *yaml.Node) { r.budget(n, c) }},
+		field{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
+		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
 		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
 		field{"headers", func(n *yaml.Node) {
@@ -78,6 +86,9 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 	)
 	if ok && !versioned {
 		r.say(n, "the key version is missing: write version: %d", Version)
+	}
+	if r.named != nil && c.PrincipalKeyFile == "" {
+		r.say(r.named, "without principal_key_file every start gives principals new names, so this rule would never fit: name a file with a key")
 	}
 }
 
@@ -116,7 +127,7 @@ func (r *reader) index(n *yaml.Node, c *Config) {
 // route reads one entry of the route list.
 func (r *reader) route(n *yaml.Node, c *Config) {
 	route := Route{}
-	mode := Redact
+	mode, extent := Redact, Span
 	ok := r.mapping(n, "a route",
 		parsed(r, "path", "route path", &route.Path, parseRoutePath),
 		parsed(r, "api", "route api", &route.API, plain),
@@ -129,6 +140,10 @@ func (r *reader) route(n *yaml.Node, c *Config) {
 		parsed(r, "schema", "schema", &route.Schema, words[Schema](schemaNames[:])),
 		parsed(r, "release", "release", &route.Release, words[Release](releaseNames[:])),
 		parsed(r, "min_words", "min_words", &route.MinWords, parseCount),
+		field{"extent", func(n *yaml.Node) {
+			parsed(r, "extent", "extent", &extent, words[Extent](extentNames[:])).read(n)
+			route.Extent = &extent
+		}},
 		field{"models", func(n *yaml.Node) { r.models(n, &route) }})
 	switch {
 	case !ok:

@@ -93,6 +93,7 @@ func (c *Config) Complete() error {
 type reader struct {
 	file     string
 	problems []*Problem
+	named    *yaml.Node // the first principal that a rule names; nil: none does
 }
 
 func (r *reader) say(n *yaml.Node, format string, args ...any) {

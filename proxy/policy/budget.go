@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"noecho/proxy/config"
+)
+
+// Bounds of what a Meter keeps.
+const (
+	maxCallers  = 1 << 16 // callers with a counter of their own
+	sharedCount = 1 << 10 // counters for those beyond
+	slots       = 16      // pieces that a period is counted in
+)
+
+// Meter counts the findings that each caller causes, over a period that slides
+// by a sixteenth of it at a time: what is counted is never older than the period.
+//
+// Its memory is bounded, and no counter makes place for another while it holds
+// anything: callers that come when all are in use share 1024 counters, picked by
+// a keyed hash. So a caller with many credentials can not have those of others
+// forgotten; for a newcomer too much may be counted then, never too little. Safe
+// for concurrent use.
+type Meter struct {
+	budget config.Budget
+	slot   time.Duration
+	now    func() time.Time
+	most   int // callers with a counter of their own
+	seed   maphash.Seed
+
+	mu      sync.Mutex
+	callers map[string]*counter
+	shared  []counter // nil until needed
+	swept   int64     // slot in which callers was last searched for what has run out
+}
+
+// counter counts what one caller caused, or several that share it.
+type counter struct {
+	counts [slots]uint32 // by slot
+	total  int
+	newest int64 // slot that was counted last
+	raised int64 // slot of the last alert, from 1; 0: none
+}
+
+// NewMeter returns a meter for a budget; nil if there is none. now may be nil,
+// which means [time.Now].
+func NewMeter(b config.Budget, now func() time.Time) *Meter {
+	if b.Findings == 0 {
+		return nil
+	}
+	if now == nil {
+		now = time.Now
+	}
+	return &Meter{
+		budget: b, slot: max(b.Per/slots, 1), now: now, most: maxCallers,
+		seed: maphash.MakeSeed(), callers: map[string]*counter{},
+	}
+}
+
+// Renew returns m if it counts for this budget, else a new meter.
+func (m *Meter) Renew(b config.Budget) *Meter {
+	if m != nil && m.budget == b {
+		return m
+	}
+	return NewMeter(b, nil)
+}
+
+// at returns the slot of this moment; slots count from 1.
+func (m *Meter) at() int64 { return max(m.now().UnixNano()/int64(m.slot), 0) + 1 }
+
+// Blocks reports whether what a caller causes is to be blocked because its budget
+// is used up.
+func (m *Meter) Blocks(caller string) bool {
+	if m == nil || m.budget.Then != config.ThenBlock {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.find(caller)
+	if c == nil {
+		return false
+	}
+	c.slide(m.at())
+	return c.total > m.budget.Findings
+}
+
+// Count counts one finding of a caller and returns how many there are in the
+// period that ends now. raise says that the budget is used up and that this has
+// not been said for a whole period. A nil meter counts nothing.
+func (m *Meter) Count(caller string) (findings int, raise bool) {
+	if m == nil {
+		return 0, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.at()
+	c := m.callers[caller]
+	if c == nil {
+		c = m.add(caller, at)
+	}
+	c.slide(at)
+	c.counts[c.newest%slots]++
+	c.total++
+	if c.total > m.budget.Findings && (c.raised == 0 || c.newest-c.raised >= slots) {
+		c.raised, raise = c.newest, true
+	}
+	return c.total, raise
+}
+
+// find returns the counter of a caller, nil if it has none.
+func (m *Meter) find(caller string) *counter {
+	if c := m.callers[caller]; c != nil || m.shared == nil {
+		return c
+	}
+	return &m.shared[maphash.String(m.seed, caller)%sharedCount]
+}
+
+// add returns a counter for a caller that has none of its own. One that shared a
+// counter so far takes over what stands there.
+func (m *Meter) add(caller string, at int64) *counter {
+	if len(m.callers) >= m.most && m.swept != at {
+		m.swept = at
+		for name, c := range m.callers {
+			if c.slide(at); c.total == 0 {
+				delete(m.callers, name)
+			}
+		}
+	}
+	if len(m.callers) >= m.most {
+		if m.shared == nil {
+			m.shared = make([]counter, sharedCount)
+		}
+		return m.find(caller)
+	}
+	c := &counter{newest: at}
+	if m.shared != nil {
+		*c = *m.find(caller)
+	}
+	m.callers[caller] = c
+	return c
+}
+
+// slide drops what has fallen out of the period that ends with slot at. A clock
+// that was set back counts on in the newest slot.
+func (c *counter) slide(at int64) {
+	if at-c.newest >= slots {
+		c.counts, c.total, c.newest = [slots]uint32{}, 0, at
+		return
+	}
+	for c.newest < at {
+		c.newest++
+		n := &c.counts[c.newest%slots]
+		c.total -= int(*n)
+		*n = 0
+	}
+}

@@ -1,0 +1,183 @@
+// Package policy decides what is done about a finding: it turns the rules of a
+// configuration into a judge for the findings of one request, counts what each
+// caller causes, and watches how much of a record comes out piece by piece.
+//
+// It knows the words of the configuration and records by name. It knows nothing
+// of HTTP, of answers or of how anything is found, and it sees no text.
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// Action is what is done about a finding. A higher one is never taken back.
+type Action uint8
+
+// The actions, in order.
+const (
+	Observe Action = iota
+	Redact
+	Block
+)
+
+// String returns the action's name in a rule.
+func (a Action) String() string { return [...]string{"observe", "redact", "block"}[a] }
+
+// ActionOf returns the action of a mode, or of a rule.
+func ActionOf(m config.Mode) Action {
+	return [...]Action{config.Redact: Redact, config.Block: Block, config.Observe: Observe}[m]
+}
+
+// Restricted is the label whose records block although no rule says so.
+const Restricted = "restricted"
+
+// Facts are what is known of a finding so far.
+type Facts struct {
+	Kind       alert.Kind
+	Lane       string // steps joined by +; empty means plain
+	Identifier string // kind of the indexed identifier; empty if it is none
+	Words      int
+	Records    []alert.Record // where it stands in the corpus, as far as known
+}
+
+// Request is what is known of a request before its answer comes.
+type Request struct {
+	Route     string // as alerts name it
+	Model     string
+	Principal string
+	Caller    string      // who is counted, as [Meter] names it
+	Mode      config.Mode // of the route, for this model
+}
+
+// Rules are the rules of one configuration. Immutable, and safe for concurrent
+// use.
+type Rules struct {
+	rules []rule
+}
+
+// rule is a rule of the configuration, ready to be asked.
+type rule struct {
+	when   config.When
+	action Action
+}
+
+// Compile makes the rules of a configuration ready.
+func Compile(cfg *config.Config) *Rules {
+	out := &Rules{rules: make([]rule, len(cfg.Rules))}
+	for i, r := range cfg.Rules {
+		out.rules[i] = rule{when: r.When, action: ActionOf(r.Action)}
+	}
+	return out
+}
+
+// Judge judges the findings of one request. It is safe for concurrent use.
+type Judge struct {
+	rules  []rule
+	base   Action // where no rule fits
+	meter  *Meter // nil: no budget blocks
+	caller string // its name in meter
+}
+
+// For returns the judge of a request: the rules whose conditions on the request
+// are met, and what its mode says behind them. Before all of them comes its
+// caller's budget, unless the mode observes; meter may be nil.
+func (r *Rules) For(req Request, meter *Meter) Judge {
+	j := Judge{base: ActionOf(req.Mode), caller: req.Caller}
+	if j.base > Observe {
+		j.meter = meter
+	}
+	for i := range r.rules {
+		if r.rules[i].meant(&req) {
+			j.rules = append(j.rules, r.rules[i])
+		}
+	}
+	return j
+}
+
+// Acts reports whether anything may be done about any finding. Where nothing
+// may, nothing needs to be held.
+func (j *Judge) Acts() bool {
+	return j.base > Observe || slices.ContainsFunc(j.rules, func(r rule) bool { return r.action > Observe })
+}
+
+// Judge says what is to be done about a finding, given what is known of it now.
+// A finding that stands in several records is judged once for each of them, and
+// what is strictest is done. It does not allocate.
+func (j *Judge) Judge(f *Facts) Action {
+	if j.meter.Blocks(j.caller) {
+		return Block
+	}
+	if len(f.Records) == 0 {
+		return j.one(f, nil)
+	}
+	most := Observe
+	for i := range f.Records {
+		most = max(most, j.one(f, &f.Records[i]))
+	}
+	return most
+}
+
+// one judges a finding as one of a record; nil if none is known.
+func (j *Judge) one(f *Facts, record *alert.Record) Action {
+	for i := range j.rules {
+		if j.rules[i].fits(f, record) {
+			return j.rules[i].action
+		}
+	}
+	if j.base > Observe && record != nil && slices.Contains(record.Labels, Restricted) {
+		return Block
+	}
+	return j.base
+}
+
+// meant reports whether the conditions on the request are met.
+func (r *rule) meant(req *Request) bool {
+	w := &r.when
+	return (len(w.Principals) == 0 || slices.Contains(w.Principals, req.Principal)) &&
+		(len(w.Routes) == 0 || slices.ContainsFunc(w.Routes, func(path string) bool { return onRoute(path, req.Route) })) &&
+		(len(w.Models) == 0 || slices.ContainsFunc(w.Models, func(glob string) bool { return config.MatchModel(glob, req.Model) }))
+}
+
+// onRoute reports whether a route is the one at path, or lies below it.
+func onRoute(path, route string) bool {
+	return path == route || strings.HasSuffix(path, "/") && strings.HasPrefix(route, path)
+}
+
+// fits reports whether the conditions on the finding are met.
+func (r *rule) fits(f *Facts, record *alert.Record) bool {
+	w := &r.when
+	return f.Words >= w.MinWords &&
+		(len(w.Kinds) == 0 || slices.Contains(w.Kinds, string(f.Kind))) &&
+		(len(w.Identifiers) == 0 || slices.Contains(w.Identifiers, f.Identifier)) &&
+		(len(w.Lanes) == 0 || inLane(w.Lanes, f.Lane)) &&
+		(len(w.Datasets) == 0 || record != nil && slices.Contains(w.Datasets, record.Dataset)) &&
+		(len(w.Labels) == 0 || record != nil && labelled(w.Labels, record.Labels))
+}
+
+// inLane reports whether a lane, or one of its steps, is among lanes.
+func inLane(lanes []string, lane string) bool {
+	if lane == "" {
+		lane = alert.LanePlain
+	}
+	for more := true; more; {
+		var step string
+		step, lane, more = strings.Cut(lane, "+")
+		if slices.Contains(lanes, step) {
+			return true
+		}
+	}
+	return false
+}
+
+func labelled(want, labels []string) bool {
+	for _, l := range labels {
+		if slices.Contains(want, l) {
+			return true
+		}
+	}
+	return false
+}
