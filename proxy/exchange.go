@@ -9,7 +9,6 @@ import (
 
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // Why an upstream was closed before its answer had ended.
@@ -110,11 +109,9 @@ func (e *exchange) report(f finding) {
 	ev := e.event(alert.TypeFinding)
 	ev.Action = alert.Action(f.Action.String())
 	ev.Channel = f.Channel
-	ev.Kind = alert.Verbatim
-	if f.Finding.Kind == detect.Stuffing {
-		ev.Kind = alert.Stuffing
-	}
-	ev.Lane = alert.LanePlain
+	ev.Kind = alert.Kind(f.Finding.Kind.String())
+	ev.Lane = f.Finding.Lane.String()
+	ev.Records = e.snap.indexes.records(f.Finding)
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed

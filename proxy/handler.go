@@ -261,6 +261,11 @@ func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Frami
 			Release:  release,
 			MaxHeld:  int(ex.snap.cfg.Limits.Held),
 			Prompt:   s.prompts.prompt(ex.snap, request),
+
+			Ledger:     ex.snap.indexes.Ledger,
+			Phrases:    ex.snap.indexes.Phrases,
+			Vocabulary: ex.snap.indexes.Vocabulary,
+			Lanes:      detect.AllLanes,
 		},
 		Mask:   ex.snap.cfg.Mask,
 		Report: ex.report,

@@ -9,14 +9,23 @@ import (
 	"sync/atomic"
 
 	"noecho/ngram"
+	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/detect"
 )
 
 // Indexes are the indexes in force, answering as one.
 type Indexes struct {
-	Set   detect.Set
-	Spec  ngram.Spec
+	Set  detect.Set
+	Spec ngram.Spec
+
+	// What the indexes answer beside windows; nil where none of them does.
+	Ledger     detect.Ledger
+	Phrases    detect.Phrases
+	Vocabulary detect.Vocabulary
+	Record     func(ngram.Place) (alert.Record, bool)   // what stands at a place
+	Subject    func(number uint64) (alert.Record, bool) // a data subject
+
 	Files []IndexInfo
 	Close func() error // called once nobody uses Set any more; may be nil
 }

@@ -100,6 +100,7 @@ type Config struct {
 	// is read behind the first finding that it blocks.
 	Judge func(*Finding) Action
 
+	Lanes      Lanes      // which are read beside the plain one; none
 	Ledger     Ledger     // nil: findings name no places, and no near match is found
 	Phrases    Phrases    // nil: no phrase is found
 	Vocabulary Vocabulary // nil: joined and spaced letters are not read
@@ -108,6 +109,7 @@ type Config struct {
 // Finding is one span of a channel that stands in the training data.
 type Finding struct {
 	Kind    Kind
+	Lane    Lane       // how it was spelled; Plain: as it stands
 	Action  Action     // what is done about it; Observe for an echo
 	Echo    bool       // every window stands in one client message: not acted on
 	Span    ngram.Span // bytes of the channel's text

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"noecho/ngram"
+	"noecho/proxy/alert"
+	"noecho/proxy/detect"
+)
+
+// TestRecords names each record once, the data subject first, and no more than an
+// alert has room for.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	record := func(id string) alert.Record { return alert.Record{ID: id, Dataset: "d", Labels: []string{"l"}} }
+	x := &Indexes{
+		Record: func(p ngram.Place) (alert.Record, bool) {
+			return record(fmt.Sprint("r", p/100)), p < 5000
+		},
+		Subject: func(n uint64) (alert.Record, bool) { return record(fmt.Sprint("s", n)), n < 10 },
+	}
+	many := make([]ngram.Place, 20)
+	for i := range many {
+		many[i] = ngram.Place(100 * i)
+	}
+	for _, tt := range []struct {
+		name string
+		f    detect.Finding
+		want []string
+	}{
+		{"unknown", detect.Finding{}, nil},
+		{"places", detect.Finding{Places: []ngram.Place{310, 120, 333, 9000}}, []string{"r3", "r1"}},
+		{"subject", detect.Finding{Phrase: &ngram.Phrase{Subject: 4, Place: 220}}, []string{"s4", "r2"}},
+		{"unknown subject", detect.Finding{Phrase: &ngram.Phrase{Subject: 40}}, nil},
+		{"many", detect.Finding{Places: many}, []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"}},
+	} {
+		want := []alert.Record{}
+		for _, id := range tt.want {
+			want = append(want, record(id))
+		}
+		if diff := cmp.Diff(want, x.records(&tt.f)); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+	if got := new(Indexes).records(&detect.Finding{Places: many}); got == nil || len(got) != 0 {
+		t.Errorf("without names: %v", got)
+	}
+}
