@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"noecho/index/corpus"
@@ -42,6 +43,7 @@ type BuildOptions struct {
 	Workers  int      // 0: one a core
 	Builder  string   // the version of the program
 
+	NoLedger   bool   // leave out which records the text stands in
 	MaxDocFreq uint64 // windows in more records than that are left out; 0: none
 	Report     string // where to write the most frequent windows; empty: nowhere
 	ShowText   bool   // in the report
@@ -79,6 +81,7 @@ type builder struct {
 	sources []*source
 	spool   *spool // nil: the inputs are read again
 	exclude map[uint64]struct{}
+	places  *places
 	notes   []notebook // what is taken down in the first pass
 	before  int64      // passes of findCommon
 	mu      sync.Mutex // around o.Notice
@@ -114,14 +117,8 @@ func Build(ctx context.Context, o BuildOptions) (*Result, error) {
 	if err := b.findCommon(ctx, m); err != nil {
 		return nil, err
 	}
+	b.openNotes()
 	return b.build(ctx, out, m)
-}
-
-// closeNotes gives back what the notebooks hold.
-func (b *builder) closeNotes() {
-	for _, n := range b.notes {
-		n.close()
-	}
 }
 
 // setDefaults replaces zero values.
@@ -159,7 +156,12 @@ func (b *builder) find() (skipped uint64, err error) {
 		return 0, errors.New("no input holds text")
 	}
 	for _, in := range inputs {
-		b.sources = append(b.sources, &source{Input: in, at: len(b.sources)})
+		b.sources = append(b.sources, &source{Input: in})
+	}
+	// Places follow the order of the sources, so it must not be the user's.
+	slices.SortStableFunc(b.sources, func(x, y *source) int { return strings.Compare(x.Path, y.Path) })
+	for i, s := range b.sources {
+		s.at = i
 	}
 	b.noteFormats()
 	return uint64(len(left)), nil
@@ -228,10 +230,8 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
 		return nil, err
 	}
-	for _, n := range b.notes {
-		if err := n.finish(p, out); err != nil {
-			return nil, err
-		}
+	if err := b.finishNotes(ctx, p, out); err != nil {
+		return nil, err
 	}
 	all := first.sum()
 	b.describe(m, first, sizes)
@@ -256,7 +256,9 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	if b.o.Capacity == 0 {
 		passes++
 	}
-	return &Result{Info: newInfo(h), Manifest: m, Passes: passes}, nil
+	info := newInfo(h)
+	info.Ledger = p.ledger
+	return &Result{Info: info, Manifest: m, Passes: passes}, nil
 }
 
 // budget is the memory for filters and their shelves in bytes.

@@ -68,8 +68,9 @@
 //	4 CONFIRM   filter without blocks of the same windows. Exactly one.
 //	5 PHRASES   reserved: rows of indexed sequences shorter than n
 //	6 START     reserved: filter of the first words of the phrases
-//	7 LEDGER    reserved: seeds that lead to records
-//	8 RECORDS   reserved: what the records are
+//	7 LEDGER    where short grams stand. At most one; not required, and there only
+//	            with RECORDS: without the two no finding names its record
+//	8 RECORDS   what the records are called that stand there. At most one
 //	9 WORDS     blocked filter of single words, gram 1. At most one; not required:
 //	            without it texts are not searched for words that lost their gaps
 //
@@ -99,6 +100,67 @@
 // unless it was excluded. WINDOWS and CONFIRM hold every indexed window, GATES
 // hold every 4-gram and 2-gram inside an indexed window, and WORDS holds every word
 // of one. A reader says "indexed" only if WINDOWS and then CONFIRM say so.
+//
+// Places. Every word of the corpus has a place: a number of which those of
+// consecutive words of a segment are consecutive. The sources, files mostly, stand
+// in the order of their paths, the first of them from place 64 on; in a source the
+// segments stand in their order, those too short for a window as well, and behind
+// each of them 64 places belong to no word. A place leads to a record, and the
+// distances of places say whether words stand together.
+//
+// Packed tables. A table of numbers takes as few bits as they need: bit i of the
+// table is bit i mod 8 of byte i/8, a number takes the next bits, its lowest one
+// first, and zeros fill the table up to a multiple of 8 bytes. bits(x) is how many
+// bits x takes: 0 for 0, 8 for 255.
+//
+// LEDGER. The fingerprint of a 5-gram is the upper 40 bits of its Hi. Of the
+// 5-grams of a segment those are seeds whose Lo is not above that of the one
+// before or below that of the one behind, and one that stands alone; package ngram
+// says more. A row is a seed that lies in an indexed window: the fingerprint, and
+// the place of its first word. Rows are sorted by both. A fingerprint that stands
+// at more than 16 places has the rows of the lowest 16. The payload:
+//
+//	rows       packed: the fingerprint without its bucket, then the place
+//	directory  packed: for each bucket the number of rows before it, then the
+//	           number of rows
+//	trailer    64 bytes; those that the table does not name are zero
+//
+//	offset size
+//	     0    8  taken: seeds in indexed windows, before common ones were cut
+//	     8    8  rows
+//	    16    8  distinct: fingerprints
+//	    24    8  capped: fingerprints of 16 rows
+//	    32    8  end: the place behind the last 64 that belong to no word
+//
+// The bucket of a fingerprint is its upper b bits, b = bits(taken) - 5, but at
+// least 0 and at most 32; so there are 16 to 32 seeds to a bucket. A place takes
+// bits(end-1) bits, an entry of the directory bits(taken).
+//
+// RECORDS. A row for each record of which a window or a phrase is indexed, in the
+// order of their places. The payload:
+//
+//	rows       packed: place of the record's first word, source, line, and where
+//	           its id ends
+//	ids        bytes, zeros up to a multiple of 8
+//	sources    packed: first place, dataset, and where its path ends
+//	paths      bytes, zeros up to a multiple of 8
+//	trailer    64 bytes; those that the table does not name are zero
+//
+//	offset size
+//	     0    8  records
+//	     8    8  end, as in LEDGER
+//	    16    8  id bytes
+//	    24    8  sources
+//	    32    8  path bytes
+//	    40    4  datasets
+//	    44    4  line bits
+//
+// An id begins where that of the row before ends; without one the record is called
+// by the path of its source, a colon and the line, or by the path alone if the
+// line is 0: the source is the record. A dataset is the number, from 0 on, of one
+// in the MANIFEST. Names are UTF-8 and at most 1024 bytes long. A place takes
+// bits(end-1) bits, a source bits(sources-1), an end bits(id bytes) or bits(path
+// bytes), a dataset bits(datasets-1).
 //
 // Build id. SHA-256 over the header with the build id and the CRC of the header
 // taken as zero, and then for each section in order: the SHA-256 of each 1 MiB

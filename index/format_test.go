@@ -56,6 +56,20 @@ func TestSpecification(t *testing.T) {
 		{entOnes, 8, "ones"},
 		{entK, 4, "k"},
 		{entBlock, 4, "block"},
+
+		{ledgerTaken, 8, "taken"},
+		{ledgerRows, 8, "rows"},
+		{ledgerDistinct, 8, "distinct"},
+		{ledgerCapped, 8, "capped"},
+		{ledgerEnd, 8, "end"},
+
+		{recordsCount, 8, "records"},
+		{recordsEnd, 8, "end"},
+		{recordsIDBytes, 8, "id bytes"},
+		{recordsSources, 8, "sources"},
+		{recordsPathBytes, 8, "path bytes"},
+		{recordsDatasets, 4, "datasets"},
+		{recordsLineBits, 4, "line bits"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("the page has %d places, the code %d: %v", len(got), len(want), got)

@@ -127,7 +127,7 @@ func TestGoldenIsWhatBuildWrites(t *testing.T) {
 	_, err := Build(context.Background(), BuildOptions{
 		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenText),
 		Corpus:  corpus.Options{Format: corpus.Text, Roles: []string{"user"}},
-		Dataset: "golden", Labels: []string{"public"}, Builder: "test", Capacity: 20,
+		Dataset: "golden", Labels: []string{"public"}, Builder: "test", Capacity: 20, NoLedger: true,
 	})
 	if err != nil {
 		t.Fatal(err)

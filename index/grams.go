@@ -64,6 +64,7 @@ type cutter struct {
 	head  []uint64 // the first n-1 words of the segment
 	total uint64   // words in the segment
 	notes []noter  // who is told of its text
+	at    *placer  // says where it stands; may be nil
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -113,6 +114,9 @@ func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 		if err := n.add(text, c.words); err != nil {
 			return err
 		}
+	}
+	if c.at != nil {
+		c.at.advance(len(c.words))
 	}
 	for _, w := range c.words[:min(len(c.words), c.n-1-len(c.head))] {
 		c.head = append(c.head, w.Hash)

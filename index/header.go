@@ -282,6 +282,11 @@ func (s section) check(n uint32) error {
 			return damaged("%v has filter parameters", s)
 		}
 		return nil
+	case KindLedger, KindRecords:
+		if s.gram|s.k|s.block != 0 || s.capacity|s.ones != 0 || s.length%8 != 0 {
+			return damaged("%v has parameters out of range", s)
+		}
+		return nil
 	case KindGates:
 		gramOK = s.gram == gateLong || s.gram == gateShort
 	case KindWords:

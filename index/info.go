@@ -2,7 +2,9 @@ package index
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math"
+	"strconv"
 
 	"noecho/ngram"
 )
@@ -24,6 +26,8 @@ type Info struct {
 	Windows  uint64    `json:"windows"`  // positions
 	Distinct uint64    `json:"distinct"` // windows, estimated from the fill of CONFIRM
 	Sections []Section `json:"sections"`
+
+	Ledger *LedgerInfo `json:"ledger,omitempty"` // nil: the index knows no records
 }
 
 // Section is one section of an index.
@@ -36,6 +40,8 @@ type Section struct {
 	Distinct uint64  `json:"distinct,omitempty"` // grams, estimated from the fill
 	Fill     float64 `json:"fill,omitempty"`     // set bits, as a part of all
 	FPR      float64 `json:"fpr,omitempty"`      // false positive rate to expect at that fill
+
+	PerWord float64 `json:"bytes_per_word"` // of payload, for each of Info.Words
 
 	Measured *Measured `json:"measured,omitempty"` // only of Index.Measure
 }
@@ -61,6 +67,9 @@ func newInfo(h *header) Info {
 	}
 	for _, s := range h.sections {
 		out := Section{Name: kindNames[s.kind], Required: s.flags&flagRequired != 0, Bytes: s.length}
+		if h.words > 0 {
+			out.PerWord = float64(s.length) / float64(h.words)
+		}
 		if out.Name == "" {
 			out.Name = s.String()
 		}
@@ -129,6 +138,9 @@ func Join(members ...*Index) (*Joined, error) {
 		return nil, &MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
 	}
 	first := &members[0].info
+	if len(members) > joinedMost {
+		return nil, &MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(members)), Want: fmt.Sprintf("at most %d", joinedMost)}
+	}
 	for _, m := range members[1:] {
 		if err := first.comparable(&m.info); err != nil {
 			return nil, err
@@ -190,6 +202,41 @@ func (j *Joined) Window(h ngram.Hash) bool {
 func (j *Joined) Word(h ngram.Hash) bool {
 	for _, m := range j.members {
 		if m.Word(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// joinedMost is how many members a Place can tell apart.
+const joinedMost = 1 << (64 - placeBitsMost)
+
+// Seeds is [Index.Seeds] of all members. The upper 8 bits of a place are the
+// number of the member.
+func (j *Joined) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
+	for i, m := range j.members {
+		n := len(dst)
+		dst = m.Seeds(dst, h)
+		for k := n; k < len(dst); k++ {
+			dst[k] |= ngram.Place(i) << placeBitsMost
+		}
+	}
+	return dst
+}
+
+// Record is [Index.Record] of the member that a place belongs to.
+func (j *Joined) Record(p ngram.Place) (Record, bool) {
+	i := int(p >> placeBitsMost)
+	if i >= len(j.members) {
+		return Record{}, false
+	}
+	return j.members[i].Record(p & (1<<placeBitsMost - 1))
+}
+
+// HasLedger reports whether any member knows places and records.
+func (j *Joined) HasLedger() bool {
+	for _, m := range j.members {
+		if m.HasLedger() {
 			return true
 		}
 	}

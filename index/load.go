@@ -56,15 +56,25 @@ type piece struct {
 
 // checkBody reads and checks everything behind the header. dst says for each
 // section where its payload is put, nil for those that are only checked.
-func checkBody(r io.ReaderAt, h *header, dst [][]byte) error {
+func checkBody(r io.ReaderAt, h *header, dst [][]byte) (*checker, error) {
 	c := newChecker(r, h, dst)
 	if err := c.run(); err != nil {
-		return err
+		return nil, err
 	}
 	if buildID(h, c.sums, c.tails) != h.buildID {
-		return damaged("build id does not match the contents")
+		return nil, damaged("build id does not match the contents")
 	}
-	return nil
+	return c, nil
+}
+
+// payload returns a section of which the tail was read: where it was put, or as it
+// is in the file.
+func (c *checker) payload(i int) *payload {
+	if c.dst[i] != nil {
+		return inMemory(c.dst[i])
+	}
+	s := c.h.sections[i]
+	return inFile(c.r, s, c.tails[i][s.tableAt()-s.offset-s.length:])
 }
 
 func newChecker(r io.ReaderAt, h *header, dst [][]byte) *checker {
@@ -179,7 +189,7 @@ func (c *checker) readChunk(p piece, scratch []byte) error {
 
 // known reports whether format v1 says what the section holds.
 func (s section) known() bool {
-	return s.kind >= KindManifest && s.kind <= KindConfirm || s.kind == KindWords
+	return s.kind >= KindManifest && s.kind <= KindConfirm || s.kind >= KindLedger && s.kind <= KindWords
 }
 
 // buildID returns the digest of all bytes but the build id itself and the

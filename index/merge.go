@@ -47,8 +47,9 @@ type member struct {
 	f        *os.File
 	h        *header
 	manifest *Manifest
-	filters  []int    // by filter of the plan: place in h.sections
-	tables   [][]byte // by filter: checksums, already checked
+	filters  []int         // by filter of the plan: place in h.sections
+	sums     [][]byte      // by filter: checksums, already checked
+	tables   *memberTables // LEDGER and RECORDS; nil: there are none
 }
 
 // Merge writes the union of indexes to o.Out. The file appears there complete
@@ -166,6 +167,9 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if err != nil {
 		return nil, err
 	}
+	if err := p.addUnion(ctx, out, members, manifest); err != nil {
+		return nil, err
+	}
 	payload, err := manifest.encode()
 	if err != nil {
 		return nil, fmt.Errorf("write manifest: %w", err)
@@ -186,7 +190,9 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if err := out.commit(); err != nil {
 		return nil, err
 	}
-	return &Result{Info: newInfo(h), Manifest: manifest, Passes: 1}, nil
+	info := newInfo(h)
+	info.Ledger = p.ledger
+	return &Result{Info: info, Manifest: manifest, Passes: 1}, nil
 }
 
 // openMember opens an index and checks everything but its filters.
@@ -229,7 +235,7 @@ func (m *member) load(size int64) (err error) {
 			break
 		}
 		s := m.h.sections[at]
-		m.filters, m.tables = append(m.filters, at), append(m.tables, c.tails[at][s.tableAt()-s.offset-s.length:])
+		m.filters, m.sums = append(m.filters, at), append(m.sums, c.tails[at][s.tableAt()-s.offset-s.length:])
 	}
 	mi := m.h.find(KindManifest, 0)
 	s := m.h.sections[mi]
@@ -240,7 +246,10 @@ func (m *member) load(size int64) (err error) {
 			return err
 		}
 	}
-	m.manifest, err = parseManifest(payload)
+	if m.manifest, err = parseManifest(payload); err != nil {
+		return err
+	}
+	m.tables, err = c.loadTables(m.manifest)
 	return err
 }
 
@@ -264,9 +273,11 @@ func (m *member) accepts(o *member, windows uint64) error {
 		{"key id", fmt.Sprintf("%x", o.h.keyID), fmt.Sprintf("%x", m.h.keyID), "rebuild it with the key of the other"},
 		{"capacity", fmt.Sprint(o.h.capacity), fmt.Sprint(m.h.capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
 	}
-	words := map[bool]string{true: "there", false: "missing"}
+	there := map[bool]string{true: "there", false: "missing"}
 	fields = append(fields, struct{ field, have, want, rebuild string }{
-		"section WORDS", words[o.hasWords()], words[m.hasWords()], "rebuild the one without it",
+		"section WORDS", there[o.hasWords()], there[m.hasWords()], "rebuild the one without it",
+	}, struct{ field, have, want, rebuild string }{
+		"section LEDGER", there[o.tables != nil], there[m.tables != nil], "rebuild the one without it, or the other with --no-ledger",
 	})
 	for i := range min(len(o.filters), len(m.filters)) {
 		have, want := o.section(i), m.section(i)
@@ -339,7 +350,7 @@ func (p *plan) uniteChunk(out *pending, members []*member, c piece, all, one []b
 		if err := readFull(m.f, to, int64(from.offset+lo)); err != nil {
 			return 0, fmt.Errorf("merge index %q: %w", m.path, err)
 		}
-		if crc32.Checksum(to, castagnoli) != binary.LittleEndian.Uint32(m.tables[c.section][4*c.chunk:]) {
+		if crc32.Checksum(to, castagnoli) != binary.LittleEndian.Uint32(m.sums[c.section][4*c.chunk:]) {
 			return 0, fmt.Errorf("merge index %q: %w", m.path,
 				damaged("%v, bytes %d to %d of the file: checksum does not match", from, from.offset+lo, from.offset+lo+n-1))
 		}

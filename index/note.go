@@ -2,6 +2,7 @@ package index
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -18,10 +19,12 @@ import (
 // A notebook makes sections of what its noters took down. It is made for one
 // build.
 type notebook interface {
-	// noter returns a noter for one worker of the first pass.
-	noter() noter
-	// finish appends the sections, once the first pass is over.
-	finish(p *plan, f file) error
+	// noter returns a noter for one worker of the first pass. at says where the
+	// words stand that the worker reads, and is told which records are to be named.
+	noter(at *placer) noter
+	// finish appends the sections, once the first pass is over and every place is
+	// settled.
+	finish(ctx context.Context, p *plan, f file) error
 	// close gives back what the notebook holds; it may come at any time.
 	close()
 }
@@ -49,6 +52,38 @@ type recordPart struct {
 	id     string // of the row; empty: it has none
 	block  int    // of the text, from 0 on
 	last   bool   // no block follows
+}
+
+// openNotes makes the notebooks of the build. The ledger is the last one: which
+// records it names is known when the others have finished.
+func (b *builder) openNotes() {
+	b.places = newPlaces(len(b.sources), newScratch(spoolDir(b.o.Out)))
+	if !b.o.NoLedger {
+		b.notes = append(b.notes, newLedgerNotes(b))
+	}
+}
+
+// finishNotes appends the sections of the notebooks.
+func (b *builder) finishNotes(ctx context.Context, p *plan, f file) error {
+	if err := b.places.settle(); err != nil {
+		return err
+	}
+	for _, n := range b.notes {
+		if err := n.finish(ctx, p, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeNotes gives back what the notebooks hold.
+func (b *builder) closeNotes() {
+	for _, n := range b.notes {
+		n.close()
+	}
+	if b.places != nil {
+		b.places.to.close()
+	}
 }
 
 // addSection writes a section behind what is there, and then what write writes

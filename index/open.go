@@ -18,6 +18,7 @@ type Index struct {
 	windows blocked
 	confirm spread
 	words   blocked // without blocks if the index has none
+	tables  tables
 
 	spec     ngram.Spec
 	info     Info
@@ -60,14 +61,20 @@ func Verify(path string) (*Info, *Manifest, error) {
 	dst := make([][]byte, len(h.sections))
 	mi := h.find(KindManifest, 0)
 	dst[mi] = make([]byte, h.sections[mi].length)
-	if err := checkBody(f, h, dst); err != nil {
+	c, err := checkBody(f, h, dst)
+	if err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
 	m, err := parseManifest(dst[mi])
 	if err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
+	tables, err := c.checkTables(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
+	}
 	info := newInfo(h)
+	info.Ledger = tables.info()
 	return &info, m, nil
 }
 
@@ -100,7 +107,7 @@ func read(r io.ReaderAt, size int64) (*Index, error) {
 	}
 	var total uint64
 	for _, s := range h.sections {
-		if s.k != 0 && s.known() {
+		if s.known() && s.kind != KindManifest {
 			total += padded(s.length)
 		}
 	}
@@ -139,7 +146,8 @@ func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
 			at += padded(s.length)
 		}
 	}
-	if err := checkBody(r, h, dst); err != nil {
+	c, err := checkBody(r, h, dst)
+	if err != nil {
 		return nil, err
 	}
 	m, err := parseManifest(dst[h.find(KindManifest, 0)])
@@ -147,6 +155,10 @@ func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
 		return nil, err
 	}
 	ix := &Index{info: newInfo(h), manifest: m}
+	if ix.tables, err = c.checkTables(m); err != nil {
+		return nil, err
+	}
+	ix.info.Ledger = ix.tables.info()
 	for i, s := range h.sections {
 		switch {
 		case s.kind == KindGates && s.gram == gateShort:
@@ -199,6 +211,26 @@ func (ix *Index) Window(h ngram.Hash) bool {
 	runtime.KeepAlive(ix)
 	return ok
 }
+
+// Seeds appends the places at which a 5-gram stands, in ascending order. There
+// may be more of them: not every gram is a seed, and of a common one the first 16
+// are kept. Rarely a place is that of another gram. Without a ledger there are
+// none.
+func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
+	dst = ix.tables.ledger.seeds(dst, h)
+	runtime.KeepAlive(ix)
+	return dst
+}
+
+// Record says which record stands at a place that Seeds returned.
+func (ix *Index) Record(p ngram.Place) (Record, bool) {
+	r, ok := ix.tables.records.at(p)
+	runtime.KeepAlive(ix)
+	return r, ok
+}
+
+// HasLedger reports whether the index knows places and records.
+func (ix *Index) HasLedger() bool { return ix.tables.there }
 
 // Spec is the recipe the index was built with.
 func (ix *Index) Spec() ngram.Spec { return ix.spec }

@@ -58,6 +58,7 @@ type worker struct {
 	rec   corpus.Record
 	parse map[corpus.Format]*corpus.Parser
 	notes []noter
+	at    *placer // nil but in the first pass
 
 	windows uint64 // of the current segment
 }
@@ -75,10 +76,11 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
 		if p.first {
 			w.spool.to = p.b.spool
+			w.at = p.b.places.placer()
 			for _, n := range p.b.notes {
-				w.notes = append(w.notes, n.noter())
+				w.notes = append(w.notes, n.noter(w.at))
 			}
-			w.cut.notes = w.notes
+			w.cut.notes, w.cut.at = w.notes, w.at
 		}
 		workers[i] = w
 		g.Go(func() error {
@@ -241,6 +243,9 @@ func (w *worker) read(t task, d *Dataset) error {
 
 // beginRecord tells the noters that a record begins.
 func (w *worker) beginRecord(r recordPart) {
+	if w.at != nil {
+		w.at.beginRecord(r)
+	}
 	for _, n := range w.notes {
 		n.beginRecord(r)
 	}
@@ -253,16 +258,30 @@ func (w *worker) endSegment(indexed bool) error {
 			return err
 		}
 	}
+	if w.at != nil {
+		w.at.endSegment()
+	}
+	return nil
+}
+
+// endNotes tells the noters that a record ends, or a part of one.
+func (w *worker) endNotes() error {
+	for _, n := range w.notes {
+		if err := n.endRecord(); err != nil {
+			return err
+		}
+	}
+	if w.at != nil {
+		w.at.endRecord()
+	}
 	return nil
 }
 
 // endRecord tells the noters that a record ends, and the sink, if it wants to
 // know.
 func (w *worker) endRecord(s *source, line int) error {
-	for _, n := range w.notes {
-		if err := n.endRecord(); err != nil {
-			return err
-		}
+	if err := w.endNotes(); err != nil {
+		return err
 	}
 	if r, ok := w.sink.(recordSink); ok {
 		return r.endRecord(s.at, line)

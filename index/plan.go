@@ -30,6 +30,7 @@ type plan struct {
 	tables   [][]byte       // by filter: checksum tables, filled piece by piece
 	extra    []extraSection // behind the filters
 	manifest uint64         // offset of the MANIFEST section
+	ledger   *LedgerInfo    // what LEDGER holds; nil: there is none
 }
 
 // newPlan lays out the filters. With no capacity for words there is no WORDS.

@@ -121,12 +121,7 @@ func (w *worker) endBlock(words uint64) error {
 	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {
 		return err
 	}
-	for _, n := range w.notes {
-		if err := n.endRecord(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.endNotes()
 }
 
 // join makes the windows over the cuts to the blocks before, as far as those are

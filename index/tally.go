@@ -77,19 +77,26 @@ type source struct {
 	digest []byte // SHA-256 of its text, set by the first pass
 }
 
+// datasetName returns the dataset of the source: its argument's own, or the one
+// that the build names for all.
+func (s *source) datasetName(name string) string {
+	switch {
+	case name != "":
+		return name
+	case s.Arg == corpus.Stdin:
+		return "stdin"
+	default:
+		return filepath.Base(s.Arg)
+	}
+}
+
 // describeDatasets returns the manifest's datasets: one for each argument, or
 // all in one if the build names it.
 func describeDatasets(t *tally, sources []*source, name string, labels []string) []Dataset {
 	paths := map[string][]string{} // by dataset
 	sets := map[string]*Dataset{}
 	for _, s := range sources {
-		key := name
-		if key == "" {
-			key = filepath.Base(s.Arg)
-			if s.Arg == corpus.Stdin {
-				key = "stdin"
-			}
-		}
+		key := s.datasetName(name)
 		d := sets[key]
 		if d == nil {
 			d = &Dataset{Name: key, Labels: slices.Sorted(slices.Values(labels))}

@@ -96,6 +96,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.ShowText, "show-text", false, "put the text of the windows into the report")
 	f.Uint64Var(&o.Capacity, "capacity", 0, "distinct windows to make room for, instead of counting them first")
 	f.Var(&b.memory, "memory", "memory for the filters; less of it means more passes")
+	f.BoolVar(&o.NoLedger, "no-ledger", false, "leave out where the text stands: findings then name no record")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
 	f.BoolVar(&b.asJSON, "json", false, "print the result as JSON")
 	return cmd

@@ -1,0 +1,126 @@
+package index
+
+import (
+	"context"
+	"io"
+)
+
+// ledgerWriter writes the payload of LEDGER from sorted slices. The directory is
+// kept aside until the rows are written.
+type ledgerWriter struct {
+	shape  ledgerShape
+	rows   *packer
+	dir    *packer
+	bucket uint64 // the next one of the directory
+	n      uint64 // rows
+	last   uint64 // fingerprint
+	same   int    // rows of it
+}
+
+// write writes a slice.
+func (w *ledgerWriter) write(k *keys) error {
+	s := &w.shape
+	for _, key := range k.all {
+		finger := k.slice<<(fingerBits-k.sliceBits) | key>>k.placeBits
+		for bucket := finger >> s.restBits; w.bucket <= bucket; w.bucket++ {
+			w.dir.put(w.n, s.dirBits)
+		}
+		if finger != w.last || w.same == 0 {
+			w.last, w.same = finger, 0
+			s.distinct++
+		}
+		if w.same++; w.same == seedPlaces {
+			s.capped++
+		}
+		w.rows.put(finger&(1<<s.restBits-1), s.restBits)
+		w.rows.put(key&(1<<s.placeBits-1), s.placeBits)
+		w.n++
+	}
+	if w.rows.err != nil {
+		return w.rows.err
+	}
+	return w.dir.err
+}
+
+// sorting is what sorting seeds may use.
+type sorting struct {
+	ctx     context.Context
+	kept    *scratch // for the directory
+	workers int
+	memory  int64
+}
+
+// addTables writes LEDGER and RECORDS.
+func (p *plan) addTables(f file, shape ledgerShape, seeds seedSource, records *recordSet, with sorting) error {
+	err := p.addSection(f, KindLedger, func(w io.Writer) (err error) {
+		shape, err = writeLedger(w, shape, seeds, with)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.ledger = &LedgerInfo{Taken: shape.taken, Seeds: shape.rows, Distinct: shape.distinct, Capped: shape.capped}
+	return p.addSection(f, KindRecords, func(w io.Writer) (err error) {
+		p.ledger.Records, err = records.write(w)
+		return err
+	})
+}
+
+// writeLedger sorts seeds and writes the payload of LEDGER. The shape says how
+// many there are, and is returned complete.
+func writeLedger(to io.Writer, shape ledgerShape, from seedSource, with sorting) (ledgerShape, error) {
+	dir := &scratchWriter{to: with.kept}
+	w := &ledgerWriter{shape: shape, rows: newPacker(to), dir: newPacker(dir)}
+	if err := sortSeeds(from, newSortPlan(&shape, with.workers, with.memory), with, w.write); err != nil {
+		return shape, err
+	}
+	for ; w.bucket <= shape.buckets; w.bucket++ {
+		w.dir.put(w.n, shape.dirBits)
+	}
+	w.shape.setRows(w.n)
+	if err := w.rows.end(w.n * uint64(shape.width)); err != nil {
+		return shape, err
+	}
+	if err := w.dir.end((shape.buckets + 1) * uint64(shape.dirBits)); err != nil {
+		return shape, err
+	}
+	if err := dir.copyTo(to); err != nil {
+		return shape, err
+	}
+	_, err := to.Write(w.shape.trailer())
+	return w.shape, err
+}
+
+// scratchWriter writes to a scratch file that others append to as well.
+type scratchWriter struct {
+	to     *scratch
+	pieces [][2]int64 // offset and length
+}
+
+func (w *scratchWriter) Write(b []byte) (int, error) {
+	at, n := w.to.append(b), int64(len(b))
+	if k := len(w.pieces) - 1; k >= 0 && w.pieces[k][0]+w.pieces[k][1] == at {
+		w.pieces[k][1] += n
+	} else {
+		w.pieces = append(w.pieces, [2]int64{at, n})
+	}
+	return len(b), w.to.err()
+}
+
+// copyTo copies what was written.
+func (w *scratchWriter) copyTo(to io.Writer) error {
+	buf := make([]byte, 64<<10)
+	for _, p := range w.pieces {
+		for at, end := p[0], p[0]+p[1]; at < end; {
+			b := buf[:min(int64(len(buf)), end-at)]
+			if err := w.to.readAt(b, at); err != nil {
+				return err
+			}
+			if _, err := to.Write(b); err != nil {
+				return err
+			}
+			at += int64(len(b))
+		}
+	}
+	return nil
+}
