@@ -25,13 +25,17 @@ type tailFlags struct {
 	since    string
 	severity string
 	actions  []string
+	kinds    []string
+	records  []string
+	labels   []string
 	json     bool
 }
 
 func newTailCommand(a *app) *cobra.Command {
 	var flags tailFlags
 	cmd := &cobra.Command{
-		Use:   "tail [-f] [--since TIME] [--severity LEVEL] [--action ACTION]... [--json] [FILE]",
+		Use: "tail [-f] [--since TIME] [--severity LEVEL] [--action ACTION]... [--kind KIND]...\n" +
+			"  [--record ID]... [--label LABEL]... [--json] [FILE]",
 		Short: "Show alerts, and follow them as they come",
 		Long: `Show the alerts of a file, one a line, oldest first; with -f go on as they come,
 until Ctrl-C.
@@ -50,6 +54,7 @@ that events were lost, is shown whatever the filters say. Without -f, a file wit
 lines of which none is an alert ends with exit code 1.`,
 		Example: `  noecho tail -f alerts.jsonl
   noecho tail -f --since 0s --severity high
+  noecho tail --kind phrase --kind membership_probing --label pii alerts.jsonl
   noecho tail --since 24h --action blocked --action redacted --json alerts.jsonl | jq -r .request_id
   noecho serve --config noecho.yaml | noecho tail -`,
 		DisableFlagsInUseLine: true,
@@ -79,7 +84,11 @@ lines of which none is an alert ends with exit code 1.`,
 	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d ago, or 2026-01-31T08:00:00Z")
 	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
 	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(actionNames(), ", ")+"; may be repeated")
+	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(kindNames(), ", ")+"; or alerts of this type; may be repeated")
+	f.StringArrayVar(&flags.records, "record", nil, "only alerts about the record with this `id`; may be repeated")
+	f.StringArrayVar(&flags.labels, "label", nil, "only alerts about records with this `label`; may be repeated")
 	f.BoolVar(&flags.json, "json", false, "print the lines as they are")
+	completeFlag(cmd, "kind", append(kindNames(), tailTypes()...))
 	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
 	completeFlag(cmd, "action", actionNames())
 	return cmd
@@ -89,6 +98,19 @@ lines of which none is an alert ends with exit code 1.`,
 var tailActions = []alert.Action{
 	alert.Observed, alert.Redacted, alert.Blocked, alert.Echo,
 	alert.Refused, alert.Passed, alert.Applied, alert.Failed,
+}
+
+// kindNames are the kinds of finding.
+func kindNames() []string {
+	return []string{string(alert.Verbatim), string(alert.Phrase), string(alert.Near), string(alert.Stuffing)}
+}
+
+// tailTypes are the types of alert that --kind tells apart besides.
+func tailTypes() []string {
+	return []string{
+		string(alert.TypeUnscanned), string(alert.TypeProbing), string(alert.TypeDrip),
+		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload),
+	}
 }
 
 func actionNames() []string {
@@ -104,6 +126,9 @@ type tailFilter struct {
 	since   time.Time
 	rank    int // lowest severity; see alert.Severity.Rank
 	actions []alert.Action
+	kinds   []string // of findings, or types of other alerts
+	records []string
+	labels  []string
 }
 
 // filter reads the flags, at the given time.
@@ -121,6 +146,12 @@ func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
 		}
 		out.actions = append(out.actions, alert.Action(name))
 	}
+	for _, name := range f.kinds {
+		if known := append(kindNames(), tailTypes()...); !slices.Contains(known, name) {
+			return out, usageError("--kind %q: want %s", name, strings.Join(known, ", "))
+		}
+	}
+	out.kinds, out.records, out.labels = f.kinds, f.records, f.labels
 	if f.since == "" {
 		return out, nil
 	}
@@ -158,7 +189,23 @@ func (f *tailFilter) shows(ev *alert.Event) bool {
 	rank := ev.Severity.Rank()
 	return !ev.Time.Before(f.since) &&
 		(rank == 0 || rank >= f.rank) &&
-		(len(f.actions) == 0 || slices.Contains(f.actions, ev.Action))
+		(len(f.actions) == 0 || slices.Contains(f.actions, ev.Action)) &&
+		(len(f.kinds) == 0 || slices.Contains(f.kinds, kindOf(ev))) &&
+		(len(f.records)+len(f.labels) == 0 || slices.ContainsFunc(ev.Records, f.names))
+}
+
+// kindOf is what --kind calls an alert.
+func kindOf(ev *alert.Event) string {
+	if ev.Type == alert.TypeFinding {
+		return string(ev.Kind)
+	}
+	return string(ev.Type)
+}
+
+// names reports whether a record is one that is asked for.
+func (f *tailFilter) names(r alert.Record) bool {
+	return (len(f.records) == 0 || slices.Contains(f.records, r.ID)) &&
+		(len(f.labels) == 0 || slices.ContainsFunc(r.Labels, func(l string) bool { return slices.Contains(f.labels, l) }))
 }
 
 // tail shows one file until its end, or until ctx ends.

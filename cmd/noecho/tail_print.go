@@ -161,6 +161,11 @@ func details(ev *alert.Event) []string {
 	switch ev.Type {
 	case alert.TypeFinding:
 		return append([]string{span(ev)}, request(ev)...)
+	case alert.TypeProbing:
+		head := fmt.Sprintf("%s within %s, %s", count(uint64(max(ev.Findings, 0)), "finding"), seconds(ev.Period), printable(string(ev.Action)))
+		return append([]string{head}, request(ev)...)
+	case alert.TypeDrip:
+		return append([]string{drip(ev)}, request(ev)...)
 	case alert.TypeUnscanned:
 		head := []string{fmt.Sprintf("%s: %s not scanned (%s)", printable(string(ev.Action)), count(uint64(max(ev.Bytes, 0)), "byte"), printable(ev.Reason))}
 		return append(head, request(ev)...)
@@ -171,12 +176,19 @@ func details(ev *alert.Event) []string {
 	}
 }
 
-// span says what was found, and where in the answer.
+// span says what was found, how, and where in the answer.
 func span(ev *alert.Event) string {
-	s := fmt.Sprintf("%s %s in %s at %d-%d", count(uint64(max(ev.Words, 0)), "word"), printable(string(ev.Kind)), printable(ev.Channel), ev.Start, ev.End)
-	if ev.Kind == alert.Verbatim {
-		s = fmt.Sprintf("%s in %s at %d-%d", count(uint64(max(ev.Words, 0)), "word"), printable(ev.Channel), ev.Start, ev.End)
+	s := count(uint64(max(ev.Words, 0)), "word")
+	if ev.Kind != alert.Verbatim {
+		s += " " + printable(string(ev.Kind))
 	}
+	if ev.Identifier != "" && ev.Identifier != alert.PlainPhrase {
+		s += " (" + printable(ev.Identifier) + ")"
+	}
+	if ev.Lane != "" && ev.Lane != alert.LanePlain {
+		s += " as " + printable(ev.Lane)
+	}
+	s += fmt.Sprintf(" in %s at %d-%d", printable(ev.Channel), ev.Start, ev.End)
 	if ev.Resumed {
 		s += " (resumed)"
 	}
@@ -186,11 +198,36 @@ func span(ev *alert.Event) string {
 	return s
 }
 
+// drip says how much of a record came out.
+func drip(ev *alert.Event) string {
+	s := count(uint64(max(ev.Words, 0)), "word")
+	if ev.RecordWords > 0 {
+		s += fmt.Sprintf(" of %d", ev.RecordWords)
+	}
+	s += " of one record by " + count(uint64(max(ev.Requests, 0)), "request")
+	if ev.Several {
+		s += " of several callers"
+	}
+	return s + " within " + seconds(ev.Period)
+}
+
+// seconds writes a length of time.
+func seconds(n int64) string {
+	switch {
+	case n > 0 && n%3600 == 0:
+		return strconv.FormatInt(n/3600, 10) + "h"
+	case n > 0 && n%60 == 0:
+		return strconv.FormatInt(n/60, 10) + "m"
+	default:
+		return strconv.FormatInt(n, 10) + "s"
+	}
+}
+
 // request says who asked for what.
 func request(ev *alert.Event) []string {
 	out := labelled("", ev.Path, "model", ev.Model, "client", ev.Client, "principal", ev.Principal, "request", ev.RequestID)
 	for _, r := range ev.Records {
-		out = append(out, labelled("record", r.ID)...)
+		out = append(out, labelled("record", r.ID, "dataset", r.Dataset)...)
 	}
 	return out
 }

@@ -34,6 +34,22 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.index(ev.Index)
 		w.str("reason", ev.Reason)
 		w.num("bytes", ev.Bytes)
+	case TypeProbing:
+		w.str("action", string(ev.Action))
+		w.request(ev)
+		w.index(ev.Index)
+		w.num("findings", int64(ev.Findings))
+		w.num("period", ev.Period)
+	case TypeDrip:
+		w.str("action", string(ev.Action))
+		w.request(ev)
+		w.num("words", int64(ev.Words))
+		w.num("record_words", int64(ev.RecordWords))
+		w.num("requests", int64(ev.Requests))
+		w.flag("several", ev.Several)
+		w.num("period", ev.Period)
+		w.records(ev.Records)
+		w.index(ev.Index)
 	case TypeGap:
 		w.str("reason", ev.Reason)
 		w.str("sink", ev.Sink)
@@ -113,6 +129,7 @@ func (w *object) span(ev *Event) {
 		lane = LanePlain
 	}
 	w.str("lane", lane)
+	w.str("identifier", ev.Identifier)
 	w.num("start", ev.Start)
 	w.num("end", ev.End)
 	w.num("words", int64(ev.Words))
@@ -129,9 +146,13 @@ func (w *object) span(ev *Event) {
 		w.buf = append(w.buf, '"')
 	}
 	w.buf = append(w.buf, ']')
+	w.records(ev.Records)
+}
+
+func (w *object) records(records []Record) {
 	w.name("records")
 	w.buf = append(w.buf, '[')
-	for i, r := range ev.Records {
+	for i, r := range records {
 		if i > 0 {
 			w.buf = append(w.buf, ',')
 		}

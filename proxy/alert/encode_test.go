@@ -38,16 +38,25 @@ func TestLineOfEachType(t *testing.T) {
 		})
 	}
 	head := `"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","seq":7,"boot":"01ARZ3NDEKTSV4RRFFQ69G5FAA","time":"2026-03-04T12:00:00.120000000Z",`
-	f("finding", finding(), `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
+	f("finding", finding(), `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
 
 	bare := finding()
 	bare.Digests, bare.Resumed = nil, true
 	bare.Records = []Record{{ID: "a", Dataset: "d"}, {ID: "b", Dataset: "d", Labels: []string{"pii", "eu"}}}
-	f("finding with records", bare, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","start":12,"end":90,"words":14,"windows":5,"resumed":true,"digests":[],"records":[{"id":"a","dataset":"d","labels":[]},{"id":"b","dataset":"d","labels":["pii","eu"]}],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
+	f("finding with records", bare, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":true,"digests":[],"records":[{"id":"a","dataset":"d","labels":[]},{"id":"b","dataset":"d","labels":["pii","eu"]}],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
 
 	un := finding()
 	un.Type, un.Action, un.Reason, un.Bytes = TypeUnscanned, Passed, "unknown content type", 512
 	f("unscanned", un, `{"v":1,"type":"unscanned",`+head+`"severity":"medium","action":"passed","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"reason":"unknown content type","bytes":512}`)
+
+	probing := finding()
+	probing.Type, probing.Action, probing.Findings, probing.Period = TypeProbing, Blocked, 1001, 3600
+	f("membership_probing", probing, `{"v":1,"type":"membership_probing",`+head+`"severity":"medium","action":"blocked","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"findings":1001,"period":3600}`)
+
+	drip := finding()
+	drip.Type, drip.Words, drip.RecordWords, drip.Requests, drip.Several, drip.Period = TypeDrip, 60, 80, 3, true, 86400
+	drip.Records = []Record{{ID: "a", Dataset: "d", Labels: []string{"pii"}}}
+	f("slow_drip", drip, `{"v":1,"type":"slow_drip",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","words":60,"record_words":80,"requests":3,"several":true,"period":86400,"records":[{"id":"a","dataset":"d","labels":["pii"]}],"index":{"build_id":"abc","generation":2}}`)
 
 	re := finding()
 	re.Type, re.Action, re.Reason, re.Build = TypeReload, Failed, "index is damaged", "v1.2.3"
@@ -125,6 +134,14 @@ func TestSeverity(t *testing.T) {
 	f(Event{Type: TypeFinding, Kind: Near, Action: Observed, Words: 50}, High)
 	f(Event{Type: TypeFinding, Kind: Verbatim, Action: Echo, Words: 500}, Low)
 	f(Event{Type: TypeFinding, Kind: Phrase, Action: Redacted, Words: 60}, Low)
+	f(Event{Type: TypeFinding, Kind: Phrase, Identifier: PlainPhrase, Action: Redacted, Words: 60}, Low)
+	f(Event{Type: TypeFinding, Kind: Phrase, Identifier: "email", Action: Observed, Words: 3}, Critical)
+	f(Event{Type: TypeFinding, Kind: Phrase, Identifier: "subject", Action: Blocked, Words: 2}, Critical)
+	f(Event{Type: TypeFinding, Kind: Phrase, Identifier: "order-id", Action: Redacted, Words: 1}, Critical)
+	f(Event{Type: TypeFinding, Kind: Phrase, Identifier: "email", Action: Echo, Words: 3}, Low)
+	f(Event{Type: TypeFinding, Kind: Near, Action: Redacted, Words: 49}, Medium)
+	f(Event{Type: TypeProbing, Action: Blocked}, High)
+	f(Event{Type: TypeDrip, Action: Redacted}, High)
 	f(Event{Type: TypeFinding, Kind: Stuffing, Action: Redacted}, Medium)
 	f(Event{Type: TypeGap}, High)
 	f(Event{Type: TypeUnscanned, Action: Passed}, Medium)

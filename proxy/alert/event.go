@@ -28,12 +28,14 @@ type Type string
 
 // The types of event.
 const (
-	TypeFinding   Type = "finding"   // a span of an answer stands in the training data
-	TypeUnscanned Type = "unscanned" // bytes of an answer could not be scanned
-	TypeStart     Type = "start"     // the proxy began to serve
-	TypeStop      Type = "stop"      // the proxy ended
-	TypeReload    Type = "reload"    // configuration and indexes were read again
-	TypeGap       Type = "gap"       // events were lost; only a Log makes these
+	TypeFinding   Type = "finding"            // a span of an answer stands in the training data
+	TypeUnscanned Type = "unscanned"          // bytes of an answer could not be scanned
+	TypeStart     Type = "start"              // the proxy began to serve
+	TypeStop      Type = "stop"               // the proxy ended
+	TypeReload    Type = "reload"             // configuration and indexes were read again
+	TypeGap       Type = "gap"                // events were lost; only a Log makes these
+	TypeProbing   Type = "membership_probing" // one caller caused more findings than its budget allows
+	TypeDrip      Type = "slow_drip"          // much of one record was found, over several requests
 )
 
 // Action says what was done.
@@ -62,6 +64,10 @@ const (
 	Near     Kind = "near"
 	Stuffing Kind = "stuffing"
 )
+
+// PlainPhrase is what stands in the place of an identifier's kind where a phrase
+// is a short text and identifies nobody.
+const PlainPhrase = "phrase"
 
 // LanePlain is the lane of text read as it stands.
 const LanePlain = "plain"
@@ -134,15 +140,20 @@ type Event struct {
 	Principal string    `json:"principal"` // keyed hash of the credential, never the credential
 	Channel   string    `json:"channel"`   // such as choices.0.content
 	Kind      Kind      `json:"kind"`
-	Lane      string    `json:"lane"`  // empty means plain
-	Start     int64     `json:"start"` // bytes in the channel's unescaped text
-	End       int64     `json:"end"`   // first byte after the span
-	Words     int       `json:"words"`
-	Windows   int       `json:"windows"`
-	Resumed   bool      `json:"resumed"`
-	Digests   []Digest  `json:"digests"` // not changed after Offer
-	Records   []Record  `json:"records"` // not changed after Offer
-	Index     Index     `json:"index"`
+	Lane      string    `json:"lane"` // empty means plain
+
+	// Identifier is the kind of identifier that a phrase is, such as email, or
+	// PlainPhrase; empty for other kinds of finding.
+	Identifier string `json:"identifier"`
+
+	Start   int64    `json:"start"` // bytes in the channel's unescaped text
+	End     int64    `json:"end"`   // first byte after the span
+	Words   int      `json:"words"`
+	Windows int      `json:"windows"`
+	Resumed bool     `json:"resumed"`
+	Digests []Digest `json:"digests"` // not changed after Offer
+	Records []Record `json:"records"` // not changed after Offer
+	Index   Index    `json:"index"`
 
 	// Suppressed counts the further findings of the same answer that got no
 	// line of their own.
@@ -154,6 +165,12 @@ type Event struct {
 	Sink   string    `json:"sink,omitempty"`    // gap: where the events are missing
 	Lost   uint64    `json:"lost,omitempty"`    // gap: the events Seq-Lost+1 to Seq are missing
 	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
+
+	Findings    int   `json:"findings,omitempty"`     // membership_probing: caused within Period
+	Period      int64 `json:"period,omitempty"`       // membership_probing, slow_drip: seconds
+	Requests    int   `json:"requests,omitempty"`     // slow_drip: that brought some of Words, at most 16 counted
+	RecordWords int   `json:"record_words,omitempty"` // slow_drip: all words of the record; 0: not known
+	Several     bool  `json:"several,omitempty"`      // slow_drip: several callers asked, not Principal alone
 }
 
 // Digests converts window hashes for an event, at most [MaxDigests] of them.

@@ -186,7 +186,7 @@ func (l *Log) newID(t time.Time) ulid.ULID {
 func bound(ev *Event) {
 	for _, s := range [...]*string{
 		&ev.Mode, &ev.Route, &ev.API, &ev.Path, &ev.Model, &ev.RequestID, &ev.Client,
-		&ev.Principal, &ev.Channel, &ev.Lane, &ev.Index.BuildID, &ev.Reason, &ev.Build,
+		&ev.Principal, &ev.Channel, &ev.Lane, &ev.Identifier, &ev.Index.BuildID, &ev.Reason, &ev.Build,
 	} {
 		if head, tail := clip(*s); tail != "" {
 			*s = strings.Join([]string{head, tail}, "")

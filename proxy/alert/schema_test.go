@@ -70,6 +70,9 @@ func (s schema) keyword(at, key string, want, v any) error {
 	case "minimum":
 		n, isNumber := v.(float64)
 		ok = isNumber && n >= want.(float64)
+	case "maximum":
+		n, isNumber := v.(float64)
+		ok = isNumber && n <= want.(float64)
 	case "maxItems":
 		list, isList := v.([]any)
 		ok = isList && len(list) <= int(want.(float64))
@@ -145,10 +148,11 @@ func sampleEvents(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	l := start(t, Options{Sinks: []Sink{NewWriter("stdout", &out)}})
-	for _, kind := range []Type{TypeStart, TypeFinding, TypeUnscanned, TypeReload, TypeStop} {
+	for _, kind := range []Type{TypeStart, TypeFinding, TypeUnscanned, TypeProbing, TypeDrip, TypeReload, TypeStop} {
 		for _, a := range []Action{"", Observed, Redacted, Blocked, Echo, Refused, Passed, Applied, Failed} {
 			ev := finding()
 			ev.Type, ev.Action, ev.Severity, ev.Reason, ev.Bytes = kind, a, "", "why", 7
+			ev.Findings, ev.Period, ev.Requests, ev.RecordWords = 11, 3600, 2, 80
 			ev.Records = []Record{{ID: "r", Dataset: "d", Labels: []string{"pii"}}}
 			l.Offer(ev)
 		}
@@ -174,6 +178,7 @@ func TestLinesFitTheSchema(t *testing.T) {
 		// Each type allows its own actions and no others.
 		allowed := map[string][]string{
 			"finding": {"observed", "redacted", "blocked", "echo"}, "unscanned": {"refused", "passed"},
+			"membership_probing": {"observed", "blocked"}, "slow_drip": {"observed", "redacted", "blocked"},
 			"start": {"", "applied", "failed"}, "stop": {"", "applied", "failed"}, "reload": {"", "applied", "failed"},
 		}[v["type"].(string)]
 		action, _ := v["action"].(string)
@@ -181,7 +186,7 @@ func TestLinesFitTheSchema(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	want := map[string]int{"finding": 4, "unscanned": 2, "start": 3, "stop": 3, "reload": 3, "gap": 1}
+	want := map[string]int{"finding": 4, "unscanned": 2, "membership_probing": 2, "slow_drip": 3, "start": 3, "stop": 3, "reload": 3, "gap": 1}
 	if diff := cmp.Diff(want, fits); diff != "" {
 		t.Error(diff)
 	}
@@ -199,6 +204,7 @@ func TestSchemaSees(t *testing.T) {
 		`"records":[]`:                  `"records":null`,
 		`"digests":["0000000000000001"`: `"digests":["1"`,
 		`"lane":"plain"`:                `"lane":"plain","text":"leak"`,
+		`"identifier":"",`:              ``,
 		`"windows":5,`:                  ``,
 		`.120000000Z`:                   `.12Z`,
 	} {

@@ -33,12 +33,17 @@ const (
 	highWords   = 50
 )
 
-// SeverityOfFinding rates a finding by what was done, how it was found and how
-// long it is. What the caller had sent itself is low whatever its length, and
-// so is a phrase; stuffing has no words of its own and is medium.
-func SeverityOfFinding(action Action, kind Kind, words int) Severity {
+// SeverityOfFinding rates a finding by what was done, how it was found, what it
+// identifies and how long it is. What the caller had sent itself is low whatever
+// it is; a phrase is critical if it identifies somebody or something, else low;
+// stuffing has no words of its own and is medium.
+func SeverityOfFinding(action Action, kind Kind, identifier string, words int) Severity {
 	switch {
-	case action == Echo, kind == Phrase:
+	case action == Echo:
+		return Low
+	case kind == Phrase && identifier != "" && identifier != PlainPhrase:
+		return Critical
+	case kind == Phrase:
 		return Low
 	case kind == Stuffing:
 		return Medium
@@ -52,13 +57,13 @@ func SeverityOfFinding(action Action, kind Kind, words int) Severity {
 }
 
 // SeverityOf rates any event that has no severity of its own. Lost events are
-// high: they may have been anything. Bytes that left unscanned are medium, bytes
+// high: they may have been anything. So is what several requests show together. Bytes that left unscanned are medium, bytes
 // that were refused low; a reload that failed is medium.
 func SeverityOf(ev *Event) Severity {
 	switch ev.Type {
 	case TypeFinding:
-		return SeverityOfFinding(ev.Action, ev.Kind, ev.Words)
-	case TypeGap:
+		return SeverityOfFinding(ev.Action, ev.Kind, ev.Identifier, ev.Words)
+	case TypeGap, TypeProbing, TypeDrip:
 		return High
 	case TypeUnscanned:
 		if ev.Action == Refused {
