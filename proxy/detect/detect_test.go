@@ -257,6 +257,7 @@ type scenario struct {
 	minWords int
 	release  Release
 	set      *plainSet
+	records  []string
 	text     string
 	messages []string
 	tail     string
@@ -271,6 +272,7 @@ func randomScenario(seed uint64) scenario {
 	for range 1 + r.IntN(4) {
 		records = append(records, randomText(r, 5+r.IntN(40)))
 	}
+	s.records = records
 	s.set = newPlainSet(s.n, records...)
 	s.set.lie = []uint64{0, 2, 5, 20}[r.IntN(4)]
 	quote := func() string {

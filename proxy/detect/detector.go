@@ -36,6 +36,8 @@ type Detector struct {
 	back track // scratch: the channel and the text behind it
 
 	finders   []finder
+	near      *near     // nil until one was asked for
+	names     *namer    // nil while there was no ledger
 	sentences sentences // if the extent asks for them
 
 	seaming bool     // the seam track still says more than the main one
@@ -112,6 +114,8 @@ func (d *Detector) full() bool { return d.main.scanner.Offset()-d.emitted >= int
 
 // startFinders sets up the finders that the config asks for.
 func (d *Detector) startFinders() {
+	d.finders = d.finders[:0]
+	d.startNear()
 	for _, f := range d.finders {
 		f.reset()
 	}
@@ -326,6 +330,7 @@ func (d *Detector) apply(t *track, p *part) {
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
+	d.name(c, t, p.first, p.last)
 	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
 }
 

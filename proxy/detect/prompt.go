@@ -8,6 +8,7 @@ type Message struct {
 	prefix  []uint64       // prefix[i]: hash of the first i words
 	weights []ngram.Weight // of each word
 	sent    map[uint64]struct{}
+	seeds   map[uint64]struct{} // runs of [ngram.SeedWords] words that may be indexed
 
 	// The positions of every distinct word: those of word g are
 	// at[start[g]:start[g+1]]. A long prompt says the same words again and
@@ -31,6 +32,13 @@ func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
 					m.sent = map[uint64]struct{}{}
 				}
 				m.sent[t.window(t.count-1).Lo] = struct{}{}
+			}
+			if !t.seedless(t.count - 1) {
+				if m.seeds == nil {
+					m.seeds = map[uint64]struct{}{}
+				}
+				s, _ := t.seedEnding(t.count - 1)
+				m.seeds[s.hash] = struct{}{}
 			}
 		}
 	}
@@ -87,7 +95,7 @@ func (m *Message) positions(g int) []int32 { return m.at[m.start[g]:m.start[g+1]
 
 // Cost is the memory a message takes, in bytes, for a cache's accounting.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + len(m.sent)*16 + 144)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + (len(m.sent)+len(m.seeds))*16 + 144)
 }
 
 // Words is the number of words of the message.
@@ -120,6 +128,21 @@ func (p *Prompt) sent(h ngram.Hash) bool {
 	}
 	for _, m := range p.Messages {
 		if _, ok := m.sent[h.Lo]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// said reports whether the words of a seed stand in order in one message. Their
+// places are then no evidence: who changes a word of what the caller quoted
+// repeats the caller and not the corpus. It takes five words that the caller has.
+func (p *Prompt) said(h ngram.Hash) bool {
+	if p == nil {
+		return false
+	}
+	for _, m := range p.Messages {
+		if _, ok := m.seeds[h.Lo]; ok {
 			return true
 		}
 	}
