@@ -101,11 +101,10 @@ type Config struct {
 	Judge func(*Finding) Action
 
 	Lanes      Lanes      // which are read beside the plain one; none
+	LaneBudget int64      // bytes that they may read; 0 means DefaultLaneBudget
 	Ledger     Ledger     // nil: findings name no places, and no near match is found
 	Phrases    Phrases    // nil: no phrase is found
 	Vocabulary Vocabulary // nil: joined and spaced letters are not read
-
-	Near NearRule // which words of one record with others between them count; asks Ledger
 }
 
 // Finding is one span of a channel that stands in the training data.

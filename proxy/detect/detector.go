@@ -36,11 +36,12 @@ type Detector struct {
 	back track // scratch: the channel and the text behind it
 
 	finders   []finder
-	near      *near     // nil until one was asked for
-	names     *namer    // nil while there was no ledger
+	lanes     *lanes    // among the finders if the config asks for any; kept for the next channel
+	reverse   *reverse  // likewise
 	sentences sentences // if the extent asks for them
 
 	seaming bool     // the seam track still says more than the main one
+	laning  bool     // there are lanes that may wake
 	trying  bool     // the end of the text is only tried
 	blocked *Finding // the finding that ends the channel
 	emitted int64    // every byte below has been appended to a segment
@@ -91,6 +92,9 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
 			d.read(&d.seam, d.seam.words)
 		}
+		if d.laning {
+			n = d.lanes.cut(p[:n])
+		}
 		d.text(p[:n])
 		d.main.words = d.main.scanner.Append(d.main.words[:0], p[:n])
 		d.read(&d.main, d.main.words)
@@ -111,25 +115,6 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 
 // full reports whether as much is held as may be.
 func (d *Detector) full() bool { return d.main.scanner.Offset()-d.emitted >= int64(d.cfg.MaxHeld) }
-
-// startFinders sets up the finders that the config asks for.
-func (d *Detector) startFinders() {
-	d.finders = d.finders[:0]
-	d.startNear()
-	for _, f := range d.finders {
-		f.reset()
-	}
-}
-
-// text tells who looks at bytes of the next ones.
-func (d *Detector) text(p []byte) {
-	if d.cfg.Extent == ExtentSentence {
-		d.sentences.read(p)
-	}
-	for _, f := range d.finders {
-		f.text(p)
-	}
-}
 
 // Park decides everything read so far as if the text ended here, so that
 // Frontier reaches the end; but the channel may go on with Append. Windows
@@ -330,7 +315,6 @@ func (d *Detector) apply(t *track, p *part) {
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
-	d.name(c, t, p.first, p.last)
 	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
 }
 

@@ -36,6 +36,25 @@ type finder interface {
 	end()
 }
 
+// startFinders sets up the finders that the config asks for.
+func (d *Detector) startFinders() {
+	d.finders = d.finders[:0]
+	d.startLanes()
+	for _, f := range d.finders {
+		f.reset()
+	}
+}
+
+// text tells who looks at bytes of the next ones.
+func (d *Detector) text(p []byte) {
+	if d.cfg.Extent == ExtentSentence {
+		d.sentences.read(p)
+	}
+	for _, f := range d.finders {
+		f.text(p)
+	}
+}
+
 // claim is a span of the channel that a finding covers.
 type claim struct {
 	span    ngram.Span // grows while open

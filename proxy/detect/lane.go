@@ -77,6 +77,8 @@ func (s Lanes) Has(l Lane) bool { return s>>l&1 != 0 }
 // A reading claims what it finds with [Detector.claim], offsets counted in the
 // channel, and settles it, as a finder does.
 type reading interface {
+	// reset forgets everything.
+	reset()
 	// wake begins to read. past is the newest bytes of the channel, at most
 	// pastBytes; its first byte stands at offset at, its last one is the one that
 	// woke the lane. It is not kept.
@@ -106,7 +108,6 @@ const (
 	alarmRun      alarm = 1 << iota // runBytes letters, digits and signs of base64 in a row
 	alarmCodes                      // groups of digits, one after another
 	alarmPercent                    // percent codes
-	alarmSingles                    // single letters, one after another
 	alarmRot13                      // letters that are frequent only moved by half the alphabet
 	alarmMirrored                   // pairs of letters that are frequent only the other way round
 	alarmMixed                      // digits and signs among letters

@@ -24,6 +24,8 @@ type track struct {
 	light  int64        // first of the newest words that together weigh less
 	weight ngram.Weight // of the words from light on
 	run    run
+
+	backward bool // the words stand in the text from the last to the first
 }
 
 // entry is one word in the ring.
@@ -62,6 +64,7 @@ func (t *track) init(set Set, spec ngram.Spec, least ngram.Weight) {
 	t.set, t.n, t.least = set, spec.N, least
 	t.scanner.Reset()
 	t.base, t.count, t.absent, t.acted, t.light, t.weight = 0, 0, -1, -1, 0, 0
+	t.backward = false
 	t.run.reset()
 }
 
@@ -94,7 +97,7 @@ func (t *track) span(i int64) ngram.Span {
 // push adds a word and reports whether the window it ends is indexed.
 func (t *track) push(w ngram.Word) (hit bool) {
 	i := t.count
-	*t.at(i) = entry{prefix: ngram.Roll(t.prefix(i), w.Hash), span: w.Span, weight: w.Weight}
+	*t.at(i) = entry{prefix: t.roll(t.prefix(i), w.Hash), span: w.Span, weight: w.Weight}
 	t.count++
 	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
 		t.weight -= t.at(t.light).weight
@@ -112,7 +115,27 @@ func (t *track) push(w ngram.Word) (hit bool) {
 
 // window is the hash of the window that word i ends.
 func (t *track) window(i int64) ngram.Hash {
-	return ngram.Gram(t.prefix(i+1-int64(t.n)), t.prefix(i+1), t.n)
+	return t.gram(t.prefix(i+1-int64(t.n)), t.prefix(i+1), t.n)
+}
+
+// roll extends a prefix hash by one word.
+func (t *track) roll(prefix, word uint64) uint64 {
+	if t.backward {
+		return ngram.RollBack(prefix, word)
+	}
+	return ngram.Roll(prefix, word)
+}
+
+// wordHash is the hash of the word between two prefix hashes.
+func (t *track) wordHash(before, after uint64) uint64 { return after - t.roll(before, 0) }
+
+// gram is the hash of the k words between two prefix hashes, in the order of the
+// corpus.
+func (t *track) gram(before, after uint64, k int) ngram.Hash {
+	if t.backward {
+		return ngram.GramBack(before, after, k)
+	}
+	return ngram.Gram(before, after, k)
 }
 
 // complete reports whether every short gram of words first to last may be
@@ -136,7 +159,7 @@ func (t *track) missing2(i int64) bool {
 	e := t.at(i)
 	if e.known&asked2 == 0 {
 		e.known |= asked2
-		if !t.set.Gate2(ngram.Gram(t.prefix(i-1), e.prefix, 2)) {
+		if !t.set.Gate2(t.gram(t.prefix(i-1), e.prefix, 2)) {
 			e.known |= absent2
 		}
 	}
@@ -148,7 +171,7 @@ func (t *track) missing4(i int64) bool {
 	e := t.at(i)
 	if e.known&asked4 == 0 {
 		e.known |= asked4
-		if !t.set.Gate4(ngram.Gram(t.prefix(i-3), e.prefix, 4)) {
+		if !t.set.Gate4(t.gram(t.prefix(i-3), e.prefix, 4)) {
 			e.known |= absent4
 		}
 	}

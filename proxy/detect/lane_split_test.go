@@ -1,0 +1,54 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// shortRecord is enough words to be found.
+const shortRecord = "Nobody could remember who first asked for this, but the habit was older"
+
+// laneOutcome is everything that may not depend on how a text was cut.
+func laneOutcome(d *Detector, set Set, cfg Config, pieces ...string) string {
+	text, findings := readLanes(d, set, cfg, pieces...)
+	slices.SortFunc(findings, func(a, b *Finding) int {
+		return strings.Compare(describe(a), describe(b))
+	})
+	for _, f := range findings {
+		text += "\n" + describe(f)
+	}
+	return text
+}
+
+func describe(f *Finding) string {
+	return fmt.Sprint(f.Kind, f.Lane, f.Span, f.Words, f.Windows, f.Echo, f.Resumed)
+}
+
+// TestLanesSplits: in every lane the findings and what leaves do not depend on how
+// the text was cut.
+func TestLanesSplits(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, shortRecord)
+	for name, s := range spellings(shortRecord) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &Detector{}
+			text := "Here: " + s + "\nThat is all."
+			for i, release := range []Release{Adaptive, Strict} {
+				cfg := Config{Lanes: AllLanes, Release: release}
+				var single []string
+				for i := range len(text) {
+					single = append(single, text[i:i+1])
+				}
+				want := laneOutcome(d, set, cfg, single...)
+				for at := i; at <= len(text); at += 1 + 6*i {
+					if got := laneOutcome(d, set, cfg, text[:at], text[at:]); got != want {
+						t.Fatalf("cut at %d:\n%s\nbyte by byte:\n%s", at, got, want)
+					}
+				}
+			}
+		})
+	}
+}

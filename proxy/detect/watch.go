@@ -1,0 +1,242 @@
+package detect
+
+import "math"
+
+// watch looks at every byte of a channel for what wakes lanes. It is a handful of
+// counters and two sums:
+//
+//   - runs: how many letters, digits and signs of base64 stand in a row, how many
+//     groups of digits and percent codes came one soon after another;
+//   - sums of what speaks for moved or turned letters: for each letter (or pair)
+//     the logarithm of how much likelier it is in such a text than in English,
+//     never below nothing (E. S. Page, Continuous inspection schemes, Biometrika
+//     41, 1954). It rises by about 0.8 a letter in a text that was moved and falls
+//     as fast in one that was not.
+//
+// For example "gur dhvpx oebja" raises the sum of moved letters by 2.5 to 3 a
+// letter for the q, v, x and j that are frequent letters moved, and passes the
+// threshold with the third word.
+type watch struct {
+	prev    byte // class of the byte before
+	dash    dashState
+	run     int32
+	moved   int32
+	turned  int32
+	mixed   int32
+	codes   int32
+	percent int32
+	at      int64 // bytes read
+	first   int64 // where the first of the groups of digits begins
+	last    int64 // where the last one begins
+	sign    int64 // where the last percent sign stands
+}
+
+// dashState is where a hyphen at the end of a line stands.
+type dashState uint8
+
+const (
+	dashNone dashState = iota
+	dashHeld           // behind a hyphen that follows a letter; a line break may come
+	dashLine           // behind the line break
+)
+
+// When lanes wake. Sums are in eighths of a nat.
+const (
+	runBytes     = 16 // of base64 and its like
+	codeGroups   = 4
+	codeApart    = 12 // bytes from the beginning of one group to that of the next
+	codePrefix   = 2  // the \x before the first group
+	percentSigns = 2
+	percentApart = 24
+	movedAt      = 72
+	turnedAt     = 80
+	sumMost      = 240
+	mixedStep    = 24 // for a digit beside a letter
+	mixedFall    = 2  // for a letter
+	mixedAt      = 72
+	mixedMost    = 144
+)
+
+// Classes of bytes; 1 to 26 are the letters.
+const (
+	classOther   = 0
+	classDigit   = 27 + iota - 1
+	classSign    // that stands for a letter: @ $ !
+	classPacked  // signs of base64
+	classPercent //
+	classDash    //
+	classWide    // beyond ASCII
+)
+
+var classes = func() (t [256]byte) {
+	for c := range t {
+		switch b := byte(c); {
+		case b|0x20 >= 'a' && b|0x20 <= 'z':
+			t[c] = b | 0x20 - 'a' + 1
+		case b >= '0' && b <= '9':
+			t[c] = classDigit
+		case b == '@' || b == '$' || b == '!':
+			t[c] = classSign
+		case b == '+' || b == '/' || b == '_' || b == '=':
+			t[c] = classPacked
+		case b == '%':
+			t[c] = classPercent
+		case b == '-':
+			t[c] = classDash
+		case b >= 0x80:
+			t[c] = classWide
+		}
+	}
+	return t
+}()
+
+// read looks at the next bytes, up to the one that raises an alarm that is
+// wanted, and returns how many those are. An alarm is raised by a byte that is
+// read alone, so that everything before has been dealt with as if the bytes had
+// come one by one; for the same reason it stops before a hyphen that may end a
+// line.
+func (w *watch) read(p []byte, want alarm) (n int, a alarm) {
+	saved := *w
+	n, a = w.look(p, want)
+	if a != 0 && n > 1 {
+		n--
+		*w = saved
+		w.look(p[:n], 0)
+		return n, 0
+	}
+	return n, a
+}
+
+// look reads bytes up to the one that raises a wanted alarm.
+func (w *watch) look(p []byte, want alarm) (int, alarm) {
+	for i, c := range p {
+		k := classes[c]
+		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
+			return i, 0
+		}
+		a := w.next(c, k) & want
+		w.at++
+		if a != 0 {
+			return i + 1, a
+		}
+	}
+	return len(p), 0
+}
+
+func isLetterClass(k byte) bool { return k-1 < 26 || k == classWide }
+
+// next reads a byte of class k.
+func (w *watch) next(c, k byte) (a alarm) {
+	x, y := w.prev, k
+	if x > 26 {
+		x = 0
+	}
+	if y > 26 {
+		y = 0
+	}
+	w.moved = max(0, min(sumMost, w.moved+int32(movedScores[y])))
+	w.turned = max(0, min(sumMost, w.turned+int32(turnedScores[x][y])))
+	w.run++
+	switch {
+	case y > 0:
+		if w.prev == classDigit || w.prev == classSign {
+			w.mixed = min(mixedMost, w.mixed+mixedStep)
+		}
+		w.mixed = max(0, w.mixed-mixedFall)
+		w.dash = dashNone
+	case k == classOther:
+		if c != '\n' && c != '\r' || w.run < runBytes {
+			w.run = 0
+		}
+		a |= w.line(c)
+	default:
+		a |= w.rare(k)
+	}
+	w.prev = k
+	return a | w.raised()
+}
+
+// raised returns the alarms of sums and runs.
+func (w *watch) raised() (a alarm) {
+	if w.run >= runBytes {
+		a |= alarmRun
+	}
+	if w.moved >= movedAt {
+		a |= alarmRot13
+	}
+	if w.turned >= turnedAt {
+		a |= alarmMirrored
+	}
+	if w.mixed >= mixedAt {
+		a |= alarmMixed
+	}
+	return a
+}
+
+// line reads a byte that may end a line behind a hyphen.
+func (w *watch) line(c byte) (a alarm) {
+	switch {
+	case w.dash == dashHeld && c == '\n':
+		w.dash = dashLine
+		return alarmHyphen
+	case w.dash == dashHeld && c == '\r':
+	default:
+		w.dash = dashNone
+	}
+	return 0
+}
+
+// rare reads a byte that is neither a letter nor a separator.
+func (w *watch) rare(k byte) (a alarm) {
+	beside := isLetterClass(w.prev)
+	w.dash = dashNone
+	switch k {
+	case classDigit, classSign:
+		if k == classSign {
+			w.run = 0
+		}
+		if beside {
+			w.mixed = min(mixedMost, w.mixed+mixedStep)
+		}
+		if k == classSign || w.prev == classDigit || beside && w.prev != 'x'-'a'+1 {
+			break
+		}
+		if w.at-w.last > codeApart {
+			w.codes, w.first = 0, w.at
+		}
+		w.last = w.at
+		if w.codes++; w.codes >= codeGroups {
+			a |= alarmCodes
+		}
+	case classPercent:
+		w.run = 0
+		if w.at-w.sign > percentApart {
+			w.percent = 0
+		}
+		w.sign = w.at
+		if w.percent++; w.percent >= percentSigns {
+			a |= alarmPercent
+		}
+	case classDash:
+		if beside {
+			w.dash = dashHeld
+		}
+	case classWide:
+		w.run = 0
+	}
+	return a
+}
+
+// waits returns the first byte that must be held until it is clear whether one of
+// the wanted alarms is raised, math.MaxInt64 if there is none: numbers one after
+// another may be the first codes of many, and before a line break that follows a
+// hyphen stands half a word.
+func (w *watch) waits(want alarm) int64 {
+	switch {
+	case want&alarmHyphen != 0 && w.dash == dashHeld:
+		return 0
+	case want&alarmCodes != 0 && w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart:
+		return w.first - codePrefix
+	}
+	return math.MaxInt64
+}
