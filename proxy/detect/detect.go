@@ -105,6 +105,8 @@ type Config struct {
 	Ledger     Ledger     // nil: findings name no places, and no near match is found
 	Phrases    Phrases    // nil: no phrase is found
 	Vocabulary Vocabulary // nil: joined and spaced letters are not read
+
+	Near NearRule // which words of one record with others between them count; asks Ledger
 }
 
 // Finding is one span of a channel that stands in the training data.

@@ -36,6 +36,8 @@ type Detector struct {
 	back track // scratch: the channel and the text behind it
 
 	finders   []finder
+	near      *near     // nil until one was asked for
+	names     *namer    // nil while there was no ledger
 	lanes     *lanes    // among the finders if the config asks for any; kept for the next channel
 	reverse   *reverse  // likewise
 	sentences sentences // if the extent asks for them
@@ -315,6 +317,7 @@ func (d *Detector) apply(t *track, p *part) {
 	if room := MaxDigests - len(c.Digests); room > 0 {
 		c.Digests = appendNew(c.Digests, p.digests, room)
 	}
+	d.name(c, t, p.first, p.last)
 	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
 }
 
