@@ -47,7 +47,8 @@ var (
 var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
-	{pkg: "index", ours: []string{"index/corpus", "ngram"}, tests: []string{"proxy/detect"}, never: slices.Concat(network, logging)},
+	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "index", ours: []string{"index/corpus", "index/identify", "ngram"}, tests: []string{"proxy/detect"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/detect/decode", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "proxy/detect", ours: []string{"ngram", "proxy/detect/decode"}, tests: []string{"index", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "eval", ours: []string{"index/corpus", "ngram", "proxy/detect"}, tests: []string{"index"}, never: slices.Concat(network, logging)},
@@ -68,7 +69,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
-		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "ngram", "eval", "bench/fakellm"},
+		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "index/identify", "ngram", "eval", "bench/fakellm"},
 	},
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"noecho/index/corpus"
+	"noecho/index/identify"
 	"noecho/ngram"
 )
 
@@ -43,7 +44,12 @@ type BuildOptions struct {
 	Workers  int      // 0: one a core
 	Builder  string   // the version of the program
 
-	NoLedger   bool   // leave out which records the text stands in
+	NoLedger      bool               // leave out which records the text stands in
+	NoIdentifiers bool               // identifiers are not looked for
+	Patterns      []identify.Pattern // more kinds of them
+	Subjects      string             // a list of data subjects (corpus.ReadSubjects); empty: none
+	MinPhrase     int                // texts of at least so many words that are shorter than a window; 0: none
+
 	MaxDocFreq uint64 // windows in more records than that are left out; 0: none
 	Report     string // where to write the most frequent windows; empty: nowhere
 	ShowText   bool   // in the report
@@ -83,6 +89,8 @@ type builder struct {
 	exclude map[uint64]struct{}
 	places  *places
 	notes   []notebook // what is taken down in the first pass
+	phrases *phraseNotes
+	counts  PhraseCounts
 	before  int64      // passes of findCommon
 	mu      sync.Mutex // around o.Notice
 }
@@ -97,12 +105,15 @@ func Build(ctx context.Context, o BuildOptions) (*Result, error) {
 		return nil, err
 	}
 	b := &builder{o: o, spec: spec}
+	m := &Manifest{Model: o.Model, Builder: o.Builder}
+	if err := b.notePhrases(m); err != nil {
+		return nil, err
+	}
 	out, err := newPending(o.Out)
 	if err != nil {
 		return nil, err
 	}
 	defer out.abort()
-	m := &Manifest{Model: o.Model, Builder: o.Builder}
 	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus); err != nil {
 		return nil, err
 	}
@@ -279,7 +290,7 @@ func (b *builder) count(ctx context.Context) (capacities, *tally, error) {
 	if b.spool != nil {
 		b.spool.full = true
 	}
-	if t.windows == 0 {
+	if t.windows == 0 && !b.phrases.any() {
 		return capacities{}, nil, &NoWindowsError{NotIndexed: t.not}
 	}
 	return all.capacities(nil), t, nil

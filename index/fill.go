@@ -30,7 +30,7 @@ func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][
 			return nil, err
 		}
 		switch {
-		case t.windows == 0 && first == nil:
+		case t.windows == 0 && first == nil && !b.phrases.any():
 			return nil, &NoWindowsError{NotIndexed: t.not}
 		case first == nil:
 			first = t
@@ -121,6 +121,11 @@ func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
 	skipped := m.NotIndexed.SkippedFiles
 	m.NotIndexed = t.not
 	m.NotIndexed.SkippedFiles = skipped
+	if len(b.counts.Rows) > 0 {
+		m.Phrases = &b.counts
+		m.NotIndexed.ShortRecords -= b.counts.Records
+	}
+	phrased := m.Parameters // as notePhrases has it
 	m.Datasets = describeDatasets(t, b.sources, b.o.Dataset, b.o.Labels)
 	m.CorpusDigest = corpusDigest(b.sources)
 	m.Time = newest(b.sources)
@@ -130,6 +135,8 @@ func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
 		Capacity: sizes.windows, Sizing: "counted",
 		WindowBits: windowBits, ConfirmBits: confirmBits, GateBits: gateBits, WordBits: wordBits,
 	}
+	m.Parameters.NoIdentifiers, m.Parameters.Patterns = phrased.NoIdentifiers, phrased.Patterns
+	m.Parameters.Subjects, m.Parameters.MinPhrase = phrased.Subjects, phrased.MinPhrase
 	if b.o.Capacity != 0 {
 		m.Parameters.Sizing = "given"
 	}

@@ -60,14 +60,15 @@
 // being shorter, 4 bytes each.
 //
 // Kinds. A reader skips an unknown section unless it is required, so kinds can
-// join without a new format version; nothing writes those that are reserved.
+// join without a new format version.
 //
 //	1 MANIFEST  JSON: what the index was made of. Exactly one.
 //	2 GATES     blocked filter of short grams. Exactly two: gram 4 and gram 2.
 //	3 WINDOWS   blocked filter of the windows, gram n. Exactly one.
 //	4 CONFIRM   filter without blocks of the same windows. Exactly one.
-//	5 PHRASES   reserved: rows of indexed sequences shorter than n
-//	6 START     reserved: filter of the first words of the phrases
+//	5 PHRASES   rows of phrases, see below. At most one; not required
+//	6 START     blocked filter of the beginnings of the phrases, gram 4: there if
+//	            PHRASES is, and only then
 //	7 LEDGER    where short grams stand. At most one; not required, and there only
 //	            with RECORDS: without the two no finding names its record
 //	8 RECORDS   what the records are called that stand there. At most one
@@ -100,6 +101,36 @@
 // unless it was excluded. WINDOWS and CONFIRM hold every indexed window, GATES
 // hold every 4-gram and 2-gram inside an indexed window, and WORDS holds every word
 // of one. A reader says "indexed" only if WINDOWS and then CONFIRM say so.
+//
+// Phrases. A phrase is 1 to 16 words that count although they are shorter than a
+// window: a spelling of an identifier, an attribute of a data subject, a short text.
+// PHRASES is a head of 32 bytes, rows, beginnings, and names, one behind the other:
+//
+//	offset size
+//	     0    8  R: rows, at least 1
+//	     8    8  B: beginnings, at least 1
+//	    16    8  J: bytes of the names
+//	    24    8  zero
+//	    32  24R  rows, in ascending order of their fingerprints, no two equal
+//	   …     4B  beginnings, in ascending order, no two equal
+//	   …      J  names, as JSON
+//
+// A row:
+//
+//	offset size
+//	     0    8  fingerprint: Hi of the gram of all its words
+//	     8    8  place where it stands first, 0: in none that has a place
+//	    16    4  records that hold it; stays at the highest value
+//	    20    4  bits 0 to 7: kind, counted from 0 in the names; bit 8: weak; bits 9
+//	             to 31: subject, counted from 1 in the names, 0: none
+//
+// The names are {"kinds":["email",…],"subjects":[{"id":"…","labels":["…"]},…]}. A
+// weak phrase counts only near another one of its subject; a weak one of subject 0
+// belongs to several. A beginning is the upper 32 bits of Lo of the gram of the
+// first 1, 2, 3 or 4 words of a phrase, as far as it has so many. START holds every
+// beginning, its Lo being those 32 bits and then 32 zeros. It follows from the list,
+// so phrases can be united without the text they came from; and it holds all that
+// a reader has to ask, so GATES know nothing of phrases.
 //
 // Places. Every word of the corpus has a place: a number of which those of
 // consecutive words of a segment are consecutive. The sources, files mostly, stand

@@ -57,6 +57,10 @@ func TestSpecification(t *testing.T) {
 		{entK, 4, "k"},
 		{entBlock, 4, "block"},
 
+		{offPhraseRows, 8, "rows"},
+		{offPhraseHeld, 8, "beginnings"},
+		{offPhraseText, 8, "bytes of names"},
+
 		{ledgerTaken, 8, "taken"},
 		{ledgerRows, 8, "rows"},
 		{ledgerDistinct, 8, "distinct"},

@@ -269,6 +269,9 @@ func (h *header) checkSections() error {
 			return damaged("%v is missing", want)
 		}
 	}
+	if (h.find(KindPhrases, 0) < 0) != (h.find(KindStart, phraseStarts) < 0) {
+		return damaged("of PHRASES and START one is missing")
+	}
 	return nil
 }
 
@@ -277,7 +280,7 @@ func (s section) check(n uint32) error {
 	var gramOK bool
 	blocked := true
 	switch s.kind {
-	case KindManifest:
+	case KindManifest, KindPhrases:
 		if s.gram|s.k|s.block != 0 || s.capacity|s.ones != 0 {
 			return damaged("%v has filter parameters", s)
 		}
@@ -289,6 +292,8 @@ func (s section) check(n uint32) error {
 		return nil
 	case KindGates:
 		gramOK = s.gram == gateLong || s.gram == gateShort
+	case KindStart:
+		gramOK = s.gram == phraseStarts
 	case KindWords:
 		gramOK = s.gram == wordGram
 	case KindWindows:

@@ -204,8 +204,12 @@ func (m *memberTables) eachRecord(s *memberSource, rows, names *payload, f func(
 	return nil
 }
 
-// addUnion writes the LEDGER and RECORDS of the members, if they have them.
+// addUnion writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
+// they have them.
 func (p *plan) addUnion(ctx context.Context, out *pending, members []*member, m *Manifest) error {
+	if err := p.addPhrases(out, members, m); err != nil {
+		return err
+	}
 	if members[0].tables == nil {
 		return nil
 	}

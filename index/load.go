@@ -187,9 +187,12 @@ func (c *checker) readChunk(p piece, scratch []byte) error {
 	return nil
 }
 
+// asked reports whether look-ups read the section.
+func (s section) asked() bool { return s.known() && s.kind != KindManifest }
+
 // known reports whether format v1 says what the section holds.
 func (s section) known() bool {
-	return s.kind >= KindManifest && s.kind <= KindConfirm || s.kind >= KindLedger && s.kind <= KindWords
+	return s.kind >= KindManifest && s.kind <= KindWords
 }
 
 // buildID returns the digest of all bytes but the build id itself and the

@@ -2,21 +2,28 @@ package index
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
+
+	"noecho/ngram"
 )
 
 // Manifest says what an index was made of. It holds names, counts and digests,
 // never text. It is the MANIFEST section as JSON.
 type Manifest struct {
-	Model        string      `json:"model,omitempty"` // the model the index is bound to
-	Datasets     []Dataset   `json:"datasets"`
-	CorpusDigest string      `json:"corpus_digest"` // hex SHA-256 over the sorted digests of the inputs; merged: the sum modulo 2²⁵⁶
-	Builder      string      `json:"builder"`
-	Time         time.Time   `json:"time,omitzero"` // modification time of the newest input
-	Parameters   Parameters  `json:"parameters"`
-	Exclusions   []Exclusion `json:"exclusions"`
-	NotIndexed   NotIndexed  `json:"not_indexed"`
-	Merged       []string    `json:"merged,omitempty"` // build ids of what was merged, none of them merged itself
+	Model        string        `json:"model,omitempty"` // the model the index is bound to
+	Datasets     []Dataset     `json:"datasets"`
+	CorpusDigest string        `json:"corpus_digest"` // hex SHA-256 over the sorted digests of the inputs; merged: the sum modulo 2²⁵⁶
+	Builder      string        `json:"builder"`
+	Time         time.Time     `json:"time,omitzero"` // modification time of the newest input
+	Parameters   Parameters    `json:"parameters"`
+	Exclusions   []Exclusion   `json:"exclusions"`
+	NotIndexed   NotIndexed    `json:"not_indexed"`
+	Phrases      *PhraseCounts `json:"phrases,omitempty"`
+	Merged       []string      `json:"merged,omitempty"` // build ids of what was merged, none of them merged itself
 }
 
 // Dataset is one input, or all of them if the build gave them one name.
@@ -33,19 +40,42 @@ type Dataset struct {
 
 // Parameters is how the text was read and the filters were sized.
 type Parameters struct {
-	N           int      `json:"n"`
-	Norm        int      `json:"norm"`
-	Unicode     string   `json:"unicode"`
-	Suite       string   `json:"suite"`
-	Format      string   `json:"format"`
-	Fields      []string `json:"fields,omitempty"`
-	Roles       []string `json:"roles"`
-	Capacity    uint64   `json:"capacity"`            // distinct windows
-	Sizing      string   `json:"sizing"`              // "counted" or "given"
-	WindowBits  int      `json:"window_bits"`         // of capacity, each
-	ConfirmBits int      `json:"confirm_bits"`        // of capacity, each
-	GateBits    int      `json:"gate_bits"`           // of the gates' capacity, each
-	WordBits    int      `json:"word_bits,omitempty"` // of the capacity of WORDS, each; 0: the index has none
+	N             int      `json:"n"`
+	Norm          int      `json:"norm"`
+	Unicode       string   `json:"unicode"`
+	Suite         string   `json:"suite"`
+	Format        string   `json:"format"`
+	Fields        []string `json:"fields,omitempty"`
+	Roles         []string `json:"roles"`
+	NoIdentifiers bool     `json:"no_identifiers,omitempty"`
+	Patterns      []string `json:"patterns,omitempty"` // NAME=REGEX, sorted
+	Subjects      []string `json:"subjects,omitempty"` // hex SHA-256 of the lists
+	MinPhrase     int      `json:"min_phrase,omitempty"`
+	Capacity      uint64   `json:"capacity"`            // distinct windows
+	Sizing        string   `json:"sizing"`              // "counted" or "given"
+	WindowBits    int      `json:"window_bits"`         // of capacity, each
+	ConfirmBits   int      `json:"confirm_bits"`        // of capacity, each
+	GateBits      int      `json:"gate_bits"`           // of the gates' capacity, each
+	WordBits      int      `json:"word_bits,omitempty"` // of the capacity of WORDS, each; 0: the index has none
+}
+
+// PhraseCounts is what PHRASES holds.
+type PhraseCounts struct {
+	Rows    map[ngram.PhraseKind]uint64 `json:"rows"`    // spellings, by kind
+	Records uint64                      `json:"records"` // of which no window is indexed, but a phrase
+}
+
+// String says what phrases there are, in the order of their kinds.
+func (p *PhraseCounts) String() string {
+	var parts []string
+	for _, kind := range slices.SortedFunc(maps.Keys(p.Rows), compareKinds) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, p.Rows[kind]))
+	}
+	text := "spellings of " + strings.Join(parts, ", ")
+	if p.Records > 0 {
+		text += fmt.Sprintf("; all that is indexed of %d records", p.Records)
+	}
+	return text
 }
 
 // Exclusion is a set of windows that are not indexed: those of a text or of a
@@ -62,7 +92,7 @@ type NotIndexed struct {
 	DeveloperMessages uint64 `json:"developer_messages"` // messages of the role developer
 	OtherMessages     uint64 `json:"other_messages"`     // messages of any other role that was not asked for
 	ShortSegments     uint64 `json:"short_segments"`     // texts of fewer than n words
-	ShortRecords      uint64 `json:"short_records"`      // records of which no text has n words
+	ShortRecords      uint64 `json:"short_records"`      // records of which no text has n words and nothing else is indexed
 	BadRecords        uint64 `json:"bad_records"`        // records that could not be read
 	ExcludedWindows   uint64 `json:"excluded_windows"`   // window positions that an exclusion took out
 	SkippedFiles      uint64 `json:"skipped_files"`      // files in folders that hold no text

@@ -16,7 +16,7 @@ import (
 )
 
 // Merging. Filters of equal size are united by OR, piece by piece: memory does
-// not grow with the indexes, and shards that were built with one capacity give
+// not grow with the filters, and shards that were built with one capacity give
 // the filters of one build over everything. Every byte that is read is held
 // against its checksum first.
 
@@ -47,6 +47,7 @@ type member struct {
 	f        *os.File
 	h        *header
 	manifest *Manifest
+	phrases  *phraseMember // nil: it has none
 	filters  []int         // by filter of the plan: place in h.sections
 	sums     [][]byte      // by filter: checksums, already checked
 	tables   *memberTables // LEDGER and RECORDS; nil: there are none
@@ -249,8 +250,10 @@ func (m *member) load(size int64) (err error) {
 	if m.manifest, err = parseManifest(payload); err != nil {
 		return err
 	}
-	m.tables, err = c.loadTables(m.manifest)
-	return err
+	if m.tables, err = c.loadTables(m.manifest); err != nil {
+		return err
+	}
+	return m.loadPhrases(c)
 }
 
 // hasWords reports whether the member knows its words.

@@ -57,6 +57,7 @@ type recordPart struct {
 // openNotes makes the notebooks of the build. The ledger is the last one: which
 // records it names is known when the others have finished.
 func (b *builder) openNotes() {
+	b.notes = append(b.notes, b.phrases)
 	b.places = newPlaces(len(b.sources), newScratch(spoolDir(b.o.Out)))
 	if !b.o.NoLedger {
 		b.notes = append(b.notes, newLedgerNotes(b))

@@ -20,6 +20,8 @@ type Index struct {
 	words   blocked // without blocks if the index has none
 	tables  tables
 
+	phrases phrases
+
 	spec     ngram.Spec
 	info     Info
 	manifest *Manifest
@@ -73,6 +75,12 @@ func Verify(path string) (*Info, *Manifest, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
+	if i := h.find(KindPhrases, 0); i >= 0 {
+		s := h.sections[i]
+		if _, _, err := checkPhrases(io.NewSectionReader(f, int64(s.offset), int64(s.length)), s.length, tables.end()); err != nil {
+			return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
+		}
+	}
 	info := newInfo(h)
 	info.Ledger = tables.info()
 	return &info, m, nil
@@ -107,7 +115,7 @@ func read(r io.ReaderAt, size int64) (*Index, error) {
 	}
 	var total uint64
 	for _, s := range h.sections {
-		if s.known() && s.kind != KindManifest {
+		if s.asked() {
 			total += padded(s.length)
 		}
 	}
@@ -140,7 +148,7 @@ func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
 	for i, s := range h.sections {
 		if s.kind == KindManifest {
 			dst[i] = make([]byte, s.length)
-		} else if s.known() {
+		} else if s.asked() {
 			dst[i] = mem.bytes[at : at+s.length : at+s.length]
 			words[i] = mem.words[at/8 : (at+s.length)/8 : (at+s.length)/8]
 			at += padded(s.length)
@@ -159,6 +167,12 @@ func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
 		return nil, err
 	}
 	ix.info.Ledger = ix.tables.info()
+	if i := h.find(KindPhrases, 0); i >= 0 {
+		start := h.find(KindStart, phraseStarts)
+		if ix.phrases, err = openPhrases(dst[i], newBlocked(words[start], h.sections[start]), ix.tables.end()); err != nil {
+			return nil, err
+		}
+	}
 	for i, s := range h.sections {
 		switch {
 		case s.kind == KindGates && s.gram == gateShort:

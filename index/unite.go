@@ -41,6 +41,7 @@ func uniteManifests(members []*member, builder string) (*Manifest, error) {
 	all.Model = strings.Join(names(models), ", ")
 	all.Parameters.Format = strings.Join(names(formats), ", ")
 	all.Parameters.Fields = names(fields)
+	unitePhraseParameters(&all.Parameters, members)
 	if !sameLists(members) {
 		all.Parameters.Roles = names(roles)
 	}

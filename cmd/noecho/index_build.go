@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/index/identify"
 	"noecho/ngram"
 )
 
@@ -45,6 +47,14 @@ knowledge is no leak: --exclude leaves out the windows of licences, templates
 and other public text. A record that cannot be read is reported with its file
 and line and left out; with --strict it ends the build.
 
+Identifiers are recognised on their own, in texts of any length: e-mail addresses,
+phone numbers, IBANs, payment cards, US social security numbers, API keys and other
+random tokens. --pattern adds kinds of your own, such as order=ORD-[0-9]{6}. Each is
+found again in every usual way to write it. --subjects takes a list of people, one a
+row: whatever is known of them is found, in the inputs or not; let its ids be
+pseudonyms, for alerts name them. --min-phrase indexes short texts too; common ones
+then are found everywhere.
+
 What stands in many records is boilerplate: --report writes the most frequent
 windows with the number of records that hold them and the file and line of the
 first one, for a person to read; the file can then be given to --exclude.
@@ -66,6 +76,7 @@ type indexBuild struct {
 	options index.BuildOptions
 	format  string
 	memory  byteSize
+	pattern []string
 	asJSON  bool
 }
 
@@ -91,6 +102,10 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed; may be repeated")
+	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "index no e-mail addresses, phone, card and account numbers, keys and the like")
+	f.StringArrayVar(&b.pattern, "pattern", nil, "`NAME=REGEX`: another kind of identifier, in RE2's syntax; may be repeated")
+	f.StringVar(&o.Subjects, "subjects", "", "CSV or JSON lines of data subjects: id, name, email, phone and whatever else is known of them")
+	f.IntVar(&o.MinPhrase, "min-phrase", 0, "index texts of at least so many words that are shorter than a window (default: none)")
 	f.Uint64Var(&o.MaxDocFreq, "max-doc-freq", 0, "leave out windows that stand in more records than that (default: none)")
 	f.StringVar(&o.Report, "report", "", "file to write the most frequent windows to, as JSON lines")
 	f.BoolVar(&o.ShowText, "show-text", false, "put the text of the windows into the report")
@@ -117,12 +132,17 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--show-text belongs to --report FILE")
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
+	case o.MinPhrase < 0 || o.MinPhrase >= o.N || o.MinPhrase > ngram.MaxPhraseWords:
+		return usageError("--min-phrase %d is outside 1 to %d words", o.MinPhrase, min(o.N-1, ngram.MaxPhraseWords))
 	case holdsSomethingElse(o.Out, index.Magic):
 		return usageError("%s exists and is no index: it would be lost; choose another --out", o.Out)
 	case o.Report != "" && filepath.Clean(o.Report) == filepath.Clean(o.Out):
 		return usageError("%s cannot be both --out and --report", o.Out)
 	case o.Report != "" && holdsSomethingElse(o.Report, reportHead):
 		return usageError("%s exists and is no report: it would be lost; choose another --report", o.Report)
+	}
+	if o.Patterns, err = parsePatterns(b.pattern); err != nil {
+		return &exitError{Code: exitUsage, Err: err}
 	}
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
@@ -143,6 +163,21 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return indexError(err)
 	}
 	return b.report(a.stdout, o.Out, res)
+}
+
+// parsePatterns reads the values of --pattern.
+func parsePatterns(texts []string) (all []identify.Pattern, err error) {
+	for _, text := range texts {
+		p, err := identify.ParsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o identify.Pattern) bool { return o.Name == p.Name }) {
+			return nil, fmt.Errorf("two patterns are called %s: write them as one, with |", p.Name)
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // reportHead begins every report of frequent windows.
@@ -170,12 +205,16 @@ func (b *indexBuild) report(w io.Writer, out string, res *index.Result) error {
 		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
 	}
 	in := res.Info
+	phrases := ""
+	if p := res.Manifest.Phrases; p != nil {
+		phrases = "phrases: " + p.String() + "\n"
+	}
 	left := res.Manifest.NotIndexed.String()
 	if left == "" {
 		left = "nothing"
 	}
-	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, about %d distinct windows of %d words, %s, build %s\nnot indexed: %s\n",
-		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], left)
+	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, about %d distinct windows of %d words, %s, build %s\n%snot indexed: %s\n",
+		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases, left)
 	return err
 }
 

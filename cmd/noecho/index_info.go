@@ -96,6 +96,9 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 		left = "nothing"
 	}
 	row("not indexed", "%s", left)
+	if m.Phrases != nil {
+		row("phrases", "%s", m.Phrases)
+	}
 	if len(m.Merged) > 0 {
 		row("merged of", "%d indexes; counts added up", len(m.Merged))
 	}

@@ -106,7 +106,8 @@ type Config struct {
 	Phrases    Phrases    // nil: no phrase is found
 	Vocabulary Vocabulary // nil: joined and spaced letters are not read
 
-	Near NearRule // which words of one record with others between them count; asks Ledger
+	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means DefaultPhraseRecords
+	Near          NearRule // which words of one record with others between them count; asks Ledger
 }
 
 // Finding is one span of a channel that stands in the training data.

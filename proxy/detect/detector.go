@@ -36,11 +36,12 @@ type Detector struct {
 	back track // scratch: the channel and the text behind it
 
 	finders   []finder
-	near      *near     // nil until one was asked for
-	names     *namer    // nil while there was no ledger
-	lanes     *lanes    // among the finders if the config asks for any; kept for the next channel
-	reverse   *reverse  // likewise
-	sentences sentences // if the extent asks for them
+	near      *near         // nil until one was asked for
+	names     *namer        // nil while there was no ledger
+	lanes     *lanes        // among the finders if the config asks for any; kept for the next channel
+	reverse   *reverse      // likewise
+	phrases   *phraseFinder // likewise
+	sentences sentences     // if the extent asks for them
 
 	seaming bool     // the seam track still says more than the main one
 	laning  bool     // there are lanes that may wake
@@ -319,20 +320,6 @@ func (d *Detector) apply(t *track, p *part) {
 	}
 	d.name(c, t, p.first, p.last)
 	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
-}
-
-// appendNew appends the digests that are not there yet, at most room.
-func appendNew(dst, digests []uint64, room int) []uint64 {
-	for _, h := range digests {
-		if room == 0 {
-			break
-		}
-		if !slices.Contains(dst, h) {
-			dst = append(dst, h)
-			room--
-		}
-	}
-	return dst
 }
 
 // close completes the newest finding.

@@ -39,6 +39,7 @@ type finder interface {
 // startFinders sets up the finders that the config asks for.
 func (d *Detector) startFinders() {
 	d.finders = d.finders[:0]
+	d.startPhrases()
 	d.startNear()
 	d.startLanes()
 	for _, f := range d.finders {

@@ -1,6 +1,10 @@
 package detect
 
-import "noecho/ngram"
+import (
+	"slices"
+
+	"noecho/ngram"
+)
 
 // run is the sequence of consecutive indexed windows that the newest words
 // belong to. It counts once its words weigh enough. Its parts are told apart by
@@ -56,4 +60,18 @@ func (r *run) add(first, last, lo int64, echo bool, digest uint64) *part {
 		p.digests = append(p.digests, digest)
 	}
 	return p
+}
+
+// appendNew appends the digests that are not there yet, at most room.
+func appendNew(dst, digests []uint64, room int) []uint64 {
+	for _, h := range digests {
+		if room == 0 {
+			break
+		}
+		if !slices.Contains(dst, h) {
+			dst = append(dst, h)
+			room--
+		}
+	}
+	return dst
 }

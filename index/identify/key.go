@@ -1,0 +1,174 @@
+package identify
+
+import (
+	"bytes"
+	"math"
+)
+
+// Keys: access keys, tokens and other random strings. A known prefix is enough if
+// what follows looks random; a token without one has to look so over its whole
+// length. Letters and digits in turn tell random strings from words, names of
+// variables and numbers.
+
+// Bounds of tokens in bytes.
+const (
+	keyLeast = 16
+	rawLeast = 24 // of those without a known prefix
+	keyMost  = 512
+)
+
+// keyPrefixes begin tokens that are secrets by their issuer's word, and how many
+// bytes follow at least.
+var keyPrefixes = []struct {
+	prefix string
+	rest   int
+}{
+	{"sk-", 20}, {"sk_live_", 16}, {"sk_test_", 16}, {"rk_live_", 16}, {"rk_test_", 16}, {"pk_live_", 16}, {"whsec_", 16}, // OpenAI, Anthropic, Stripe
+	{"ghp_", 30}, {"gho_", 30}, {"ghu_", 30}, {"ghs_", 30}, {"ghr_", 30}, {"github_pat_", 20}, {"glpat-", 20}, // GitHub, GitLab
+	{"AKIA", 16}, {"ASIA", 16}, {"AIza", 35}, // Amazon, Google
+	{"xoxa-", 10}, {"xoxb-", 10}, {"xoxe-", 10}, {"xoxo-", 10}, {"xoxp-", 10}, {"xoxr-", 10}, {"xoxs-", 10}, {"xapp-", 10}, // Slack
+	{"hf_", 20}, {"npm_", 30}, {"pypi-", 30}, {"gsk_", 20}, {"r8_", 20}, {"dop_v1_", 32}, {"shpat_", 20},
+}
+
+// key returns the key in the token of letters, digits, dashes and underscores
+// between lo and hi. A JWT goes on behind its dots.
+func key(line []byte, lo, hi int) (from, to int, ok bool) {
+	if escaped(line, lo) {
+		lo++
+	}
+	for lo < hi && classes[line[lo]] == dash {
+		lo++
+	}
+	for hi > lo && classes[line[hi-1]] == dash {
+		hi--
+	}
+	if hi-lo < keyLeast || hi-lo > keyMost || lo > 0 && line[lo-1] >= 0x80 && wordBefore(line, lo) {
+		return 0, 0, false
+	}
+	token := line[lo:hi]
+	if bytes.HasPrefix(token, []byte("eyJ")) {
+		if end := jwtEnd(line, hi); end > hi {
+			return lo, end, true
+		}
+	}
+	for _, p := range keyPrefixes {
+		rest, found := bytes.CutPrefix(token, []byte(p.prefix))
+		if found && len(rest) >= p.rest && mixed(rest) >= 0.2 && digitsIn(rest) >= 2 {
+			return lo, hi, true
+		}
+	}
+	if len(token) >= rawLeast && random(token) || len(token) >= keyLeast && secretBefore(line, lo) && mixed(token) >= 0.25 && digitsIn(token) >= 2 {
+		return lo, hi, true
+	}
+	return 0, 0, false
+}
+
+// jwtEnd returns the end of the second and third part of a JSON web token whose
+// first part ends at hi.
+func jwtEnd(line []byte, hi int) int {
+	for range 2 {
+		if hi >= len(line) || line[hi] != '.' {
+			return 0
+		}
+		end := hi + 1
+		for end < len(line) && (isAlnum(line[end]) || classes[line[end]] == dash) {
+			end++
+		}
+		if end-hi < 8 {
+			return 0
+		}
+		hi = end
+	}
+	return hi
+}
+
+// random reports whether a token looks drawn by lot. Digests and other hexadecimal
+// numbers do, but are as often public: they count only behind a word that says
+// that they are secret.
+func random(token []byte) bool {
+	if bytes.IndexFunc(token, func(r rune) bool { return !isHex(byte(r)) && r != '-' }) < 0 {
+		return false
+	}
+	return digitsIn(token) >= 3 && mixed(token) >= 0.35 && entropy(token) >= 3.7 && longestRun(token) <= 8
+}
+
+// mixed returns how often neighbours are of different sort, small letter, capital
+// or digit, as a part of all: 0.63 on average in random letters and digits, 0.4
+// without capitals, below 0.2 in words.
+func mixed(token []byte) float64 {
+	changes := 0
+	for i := 1; i < len(token); i++ {
+		if sortOf(token[i]) != sortOf(token[i-1]) && classes[token[i]] != dash && classes[token[i-1]] != dash {
+			changes++
+		}
+	}
+	return float64(changes) / float64(max(1, len(token)-1))
+}
+
+// sortOf tells small letters, capitals and digits apart.
+func sortOf(c byte) int {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return 1
+	case c >= 'A' && c <= 'Z':
+		return 2
+	case isDigit(c):
+		return 3
+	default:
+		return 0
+	}
+}
+
+// longestRun returns the length of the longest run of one sort.
+func longestRun(token []byte) (most int) {
+	n := 0
+	for i := range token {
+		if n++; i > 0 && sortOf(token[i]) != sortOf(token[i-1]) {
+			n = 1
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// entropy is Shannon's, of the bytes of a token, in bits a byte.
+func entropy(token []byte) (bits float64) {
+	var count [256]int
+	for _, c := range token {
+		count[c]++
+	}
+	for _, n := range count {
+		if n > 0 {
+			p := float64(n) / float64(len(token))
+			bits -= p * math.Log2(p)
+		}
+	}
+	return bits
+}
+
+func digitsIn(token []byte) (n int) {
+	for _, c := range token {
+		if isDigit(c) {
+			n++
+		}
+	}
+	return n
+}
+
+func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+// secrets are what stands before a secret and says so.
+var secrets = [][]byte{[]byte("key"), []byte("token"), []byte("secret"), []byte("bearer"), []byte("password"), []byte("passwd"), []byte("apikey")}
+
+// secretBefore reports whether one of them stands right before byte i.
+func secretBefore(line []byte, i int) bool {
+	before := bytes.ToLower(line[max(0, i-24):i])
+	before = bytes.TrimRight(before, " :=\"'`>\\")
+	before = bytes.TrimSuffix(before, []byte(" is"))
+	for _, s := range secrets {
+		if bytes.HasSuffix(before, s) {
+			return true
+		}
+	}
+	return false
+}

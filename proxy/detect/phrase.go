@@ -1,0 +1,358 @@
+package detect
+
+import (
+	"math"
+
+	"noecho/ngram"
+)
+
+// Phrases are looked up where one may begin. Of each word the index is asked
+// whether a phrase may begin with it, of each newer one whether one may begin with
+// both, up to four words; what is still a candidate then is asked for at every
+// length. Bytes are held from the oldest candidate on, so that no part of a phrase
+// has left when it is found.
+//
+// Worked example, "jo@example.org" and "jo@example.org.uk" indexed: of the text
+// "ask jo@example.org.uk now", "ask" begins nothing and leaves. "jo" does, and is
+// held; "jo example" and "jo example org" may begin phrases, and the latter is one,
+// so its bytes are withheld; "jo example org uk" is one too, and the finding grows.
+// "jo example org uk now" begins nothing: the finding is complete.
+//
+// Phrases that overlap are one finding, named after the one of the most words.
+
+// weakReach is how many words may stand between a weak phrase and another of its
+// subject.
+const weakReach = 30
+
+// DefaultPhraseRecords is how many records a phrase stands in at most that is
+// reported.
+const DefaultPhraseRecords = 100
+
+// startWords is the number of words in the longest beginning that is asked for.
+const startWords = 4
+
+// phraseFinder finds phrases in the main track.
+type phraseFinder struct {
+	d    *Detector
+	live []int64 // first words of what may be a phrase, in order
+
+	cur   *Finding // overlapping phrases; nil: none is open
+	first int64    // words of it
+	last  int64
+	best  int // words of the longest phrase in it
+
+	near []attribute // of data subjects, that may make others count or be made to
+	kept phraseState // while words are only tried
+	echo map[ngram.Hash]struct{}
+	told int64 // last word of the newest echo
+}
+
+// phraseState is what save keeps.
+type phraseState struct {
+	live []int64
+	near []attribute
+	told int64
+}
+
+// attribute is a phrase of a data subject.
+type attribute struct {
+	first, last int64 // words
+	span        ngram.Span
+	hash        ngram.Hash
+	phrase      ngram.Phrase
+	counts      bool // it was claimed
+}
+
+// startPhrases adds the finder if the config has phrases.
+func (d *Detector) startPhrases() {
+	if d.cfg.Phrases == nil {
+		return
+	}
+	if d.phrases == nil {
+		d.phrases = &phraseFinder{d: d}
+	}
+	d.finders = append(d.finders, d.phrases)
+}
+
+func (f *phraseFinder) reset() {
+	f.live, f.near = f.live[:0], f.near[:0]
+	f.cur, f.told = nil, -1
+	clear(f.echo)
+}
+
+func (f *phraseFinder) text([]byte) {}
+
+// word looks at word i.
+func (f *phraseFinder) word(i int64) {
+	t, set := &f.d.main, f.d.cfg.Phrases
+	end := t.prefix(i + 1)
+	n := 0
+	for _, first := range f.live {
+		k := int(i-first) + 1
+		h := ngram.Gram(t.prefix(first), end, k)
+		if k <= startWords && !set.Start(h) {
+			continue
+		}
+		if p, ok := set.Phrase(h); ok {
+			f.match(first, i, h, p)
+		}
+		if k < ngram.MaxPhraseWords {
+			f.live[n] = first
+			n++
+		}
+	}
+	f.live = f.live[:n]
+	if h := ngram.Gram(t.prefix(i), end, 1); set.Start(h) {
+		if p, ok := set.Phrase(h); ok {
+			f.match(i, i, h, p)
+		}
+		f.live = append(f.live, i)
+	}
+	if f.cur != nil && (len(f.live) == 0 || f.live[0] > f.last) {
+		f.settle()
+	}
+	if len(f.near) > 0 {
+		f.forget(i)
+	}
+}
+
+// match enters an indexed phrase of words first to last.
+func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
+	if f.d.blocked != nil || f.common(&p) {
+		return
+	}
+	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: f.d.main.span(first).Lo, Hi: f.d.main.span(last).Hi}}
+	if f.sent(&a) {
+		f.excuse(&a)
+		return
+	}
+	if !p.Weak {
+		f.claim(&a)
+		if p.Subject != 0 {
+			f.pair(&a)
+			f.near = append(f.near, a)
+		}
+		return
+	}
+	f.pair(&a)
+	f.near = append(f.near, a)
+}
+
+// common reports whether a phrase stands in so many records that it tells none of
+// them. What was listed counts however often it stands.
+func (f *phraseFinder) common(p *ngram.Phrase) bool {
+	return p.Subject == 0 && !p.Weak && p.Records > f.d.cfg.phraseRecords()
+}
+
+// phraseRecords returns the bound with its default.
+func (c *Config) phraseRecords() uint32 {
+	if c.PhraseRecords == 0 {
+		return DefaultPhraseRecords
+	}
+	return c.PhraseRecords
+}
+
+// pair looks for attributes near a that make it count if it is weak, and claims
+// those that it makes count.
+func (f *phraseFinder) pair(a *attribute) {
+	for i := range f.near {
+		o := &f.near[i]
+		if o.last >= a.first || a.first-o.last-1 > weakReach || !o.tells(a) {
+			continue
+		}
+		f.count(o)
+		f.count(a)
+	}
+}
+
+// count claims a weak phrase that counts now, unless it is withheld with what it
+// stands in.
+func (f *phraseFinder) count(a *attribute) {
+	if !a.phrase.Weak || a.counts {
+		return
+	}
+	a.counts = f.cur != nil && f.first <= a.first && a.last <= f.last
+	for i := range f.near {
+		o := &f.near[i]
+		a.counts = a.counts || !o.phrase.Weak && o.first <= a.first && a.last <= o.last
+	}
+	if !a.counts {
+		f.claim(a)
+	}
+}
+
+// tells reports whether two phrases are different attributes of one subject. A
+// weak one of several subjects, whose number is 0, goes with whatever is not weak.
+func (a *attribute) tells(o *attribute) bool {
+	if a.hash == o.hash {
+		return false
+	}
+	if a.phrase.Subject == 0 || o.phrase.Subject == 0 {
+		return a.phrase.Weak != o.phrase.Weak
+	}
+	return a.phrase.Subject == o.phrase.Subject
+}
+
+// forget drops attributes that can not make others count any more, or be made to:
+// those more than weakReach words before word i and before every candidate.
+func (f *phraseFinder) forget(i int64) {
+	oldest := i + 1
+	if len(f.live) > 0 {
+		oldest = f.live[0]
+	}
+	n := 0
+	for _, a := range f.near {
+		if oldest-a.last-1 <= weakReach {
+			f.near[n] = a
+			n++
+		}
+	}
+	f.near = f.near[:n]
+}
+
+// claim claims a phrase, together with the finding it overlaps.
+func (f *phraseFinder) claim(a *attribute) {
+	d := f.d
+	a.counts = true
+	span := ngram.Span{Lo: max(a.span.Lo, d.stuffed), Hi: a.span.Hi}
+	if span.Lo >= span.Hi || d.blocked != nil {
+		return
+	}
+	words := int(a.last-a.first) + 1
+	if f.cur != nil && (a.first > f.last || a.last < f.first) {
+		if a.last < f.first { // a weak one, before what makes it count
+			f.open(a, span, words)
+			return
+		}
+		f.settle()
+	}
+	if f.cur == nil {
+		f.cur, f.first, f.last, f.best = &Finding{Kind: Phrase}, a.first, a.last, 0
+	}
+	f.first, f.last = min(f.first, a.first), max(f.last, a.last)
+	if words > f.best {
+		f.best = words
+		f.name(f.cur, a)
+	}
+	f.cur.Words = int(f.last-f.first) + 1
+	f.cur.Resumed = f.cur.Resumed || span.Lo < d.parked
+	d.claim(f.cur, span)
+}
+
+// open claims a phrase on its own.
+func (f *phraseFinder) open(a *attribute, span ngram.Span, words int) {
+	one := &Finding{Kind: Phrase, Words: words, Resumed: span.Lo < f.d.parked}
+	f.name(one, a)
+	f.d.claim(one, span)
+	f.d.settle(one)
+}
+
+// name says which phrase a finding is.
+func (f *phraseFinder) name(to *Finding, a *attribute) {
+	p := a.phrase
+	to.Phrase, to.Digests, to.Places = &p, []uint64{a.hash.Lo}, nil
+	if p.Place != 0 {
+		to.Places = []ngram.Place{p.Place}
+	}
+}
+
+// settle completes the open finding.
+func (f *phraseFinder) settle() {
+	if f.cur != nil {
+		f.d.settle(f.cur)
+		f.cur = nil
+	}
+}
+
+// excuse reports a phrase that only repeats what the client sent, once for
+// overlapping ones.
+func (f *phraseFinder) excuse(a *attribute) {
+	if f.d.trying || a.phrase.Weak || a.first <= f.told {
+		return
+	}
+	f.told = a.last
+	one := &Finding{Kind: Phrase, Echo: true, Span: a.span, Words: int(a.last-a.first) + 1}
+	f.name(one, a)
+	f.d.closed = append(f.d.closed, one)
+}
+
+// sent reports whether the words of a phrase stand in order in one message of the
+// client.
+func (f *phraseFinder) sent(a *attribute) bool {
+	prompt := f.d.cfg.Prompt
+	if prompt == nil {
+		return false
+	}
+	if _, ok := f.echo[a.hash]; ok {
+		return true
+	}
+	for _, m := range prompt.Messages {
+		if m.holds(f.d.main.prefix(a.first), f.d.main.prefix(a.last+1), int(a.last-a.first)+1) {
+			if f.echo == nil {
+				f.echo = map[ngram.Hash]struct{}{}
+			}
+			f.echo[a.hash] = struct{}{}
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether the k words between two prefix hashes stand in the
+// message.
+func (m *Message) holds(before, after uint64, k int) bool {
+	want := ngram.Between(before, after, k)
+	for i := 0; i+k < len(m.prefix); i++ {
+		if ngram.Between(m.prefix[i], m.prefix[i+k], k) == want {
+			return true
+		}
+	}
+	return false
+}
+
+// waits returns the first byte of what may be a phrase, or of a weak one that may
+// yet count. In strict release it tells nothing: as much is held as the longest
+// phrase has words.
+func (f *phraseFinder) waits() int64 {
+	t := &f.d.main
+	free := int64(math.MaxInt64)
+	if len(f.live) > 0 {
+		free = t.span(f.live[0]).Lo
+	}
+	if f.d.cfg.Release == Strict && t.count > 0 {
+		free = min(free, t.span(max(0, t.count-ngram.MaxPhraseWords)).Lo)
+	}
+	for i := range f.near {
+		if a := &f.near[i]; a.phrase.Weak && !a.counts {
+			free = min(free, a.span.Lo)
+		}
+	}
+	return free
+}
+
+func (f *phraseFinder) save() {
+	f.kept.live = append(f.kept.live[:0], f.live...)
+	f.kept.near = append(f.kept.near[:0], f.near...)
+	f.kept.told = f.told
+}
+
+// restore forgets what was tried. What was found stays found: the open finding
+// goes on if its words come again.
+func (f *phraseFinder) restore() {
+	f.live = append(f.live[:0], f.kept.live...)
+	for i := range f.kept.near {
+		a := &f.kept.near[i]
+		for _, tried := range f.near {
+			a.counts = a.counts || tried.counts && tried.first == a.first && tried.hash == a.hash
+		}
+	}
+	f.near = append(f.near[:0], f.kept.near...)
+	f.told = f.kept.told
+}
+
+func (f *phraseFinder) end() {
+	f.settle()
+	f.live, f.near = f.live[:0], f.near[:0]
+}
+
+var _ finder = (*phraseFinder)(nil)
