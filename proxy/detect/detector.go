@@ -42,6 +42,7 @@ type Detector struct {
 	reverse   *reverse      // likewise
 	phrases   *phraseFinder // likewise
 	sentences sentences     // if the extent asks for them
+	letters   *despace      // likewise
 
 	seaming bool     // the seam track still says more than the main one
 	laning  bool     // there are lanes that may wake

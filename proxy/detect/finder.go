@@ -42,6 +42,7 @@ func (d *Detector) startFinders() {
 	d.startPhrases()
 	d.startNear()
 	d.startLanes()
+	d.startLetters()
 	for _, f := range d.finders {
 		f.reset()
 	}

@@ -1,0 +1,370 @@
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"noecho/ngram"
+)
+
+// wordSet is an index that knows its words.
+type wordSet struct {
+	*plainSet
+	one map[ngram.Hash]bool
+}
+
+func newWordSet(n int, records ...string) *wordSet {
+	s := &wordSet{newPlainSet(n, records...), map[ngram.Hash]bool{}}
+	for _, r := range records {
+		words := wordsOf(r)
+		if len(words) < n {
+			continue
+		}
+		for _, w := range words {
+			s.one[ngram.Gram(0, w.Hash, 1)] = true
+		}
+	}
+	return s
+}
+
+// Word lies for a word in 1,000, as an index does.
+func (s *wordSet) Word(h ngram.Hash) bool { return s.one[h] || h.Hi%1024 == 0 }
+
+// story returns invented text of that many words, and a rng to go on with.
+func story(seed uint64, words int) (string, *rand.Rand) {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	var b strings.Builder
+	for i := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(commonWords[rng.IntN(len(commonWords))])
+	}
+	return b.String(), rng
+}
+
+// commonWords are short and run into each other.
+var commonWords = strings.Fields(`the of and to a in is it you that he was for on are with as I his they be at one have
+	this from or had by hot word but what some we can out other were all there when up use your how said an each she
+	which do their time if will way about many then them write would like so these her long make thing see him two has
+	look more day could go come did number sound no most people my over know water than call first who may down side been
+	now find any new work part take get place made live where after back little only round man year came show every good
+	me give our under name very through just form sentence great think say help low line differ turn cause much mean
+	before move right boy old too same tell does set three want air well also play small end put home read hand port
+	large spell add even land here must big high such follow act why ask men change went light kind off need house`)
+
+// letterGaps spell a text without gaps that can be trusted.
+var letterGaps = map[string]func(rng *rand.Rand, words []string) string{
+	"spaced": func(_ *rand.Rand, words []string) string {
+		for i, w := range words {
+			words[i] = strings.Join(strings.Split(w, ""), " ")
+		}
+		return strings.Join(words, "   ")
+	},
+	"dotted": func(_ *rand.Rand, words []string) string {
+		for i, w := range words {
+			words[i] = strings.Join(strings.Split(w, ""), ".")
+		}
+		return strings.Join(words, " ")
+	},
+	"joined": func(_ *rand.Rand, words []string) string { return strings.Join(words, "") },
+	"joined by signs": func(rng *rand.Rand, words []string) string {
+		var b strings.Builder
+		for _, w := range words {
+			b.WriteString(w)
+			if rng.IntN(4) == 0 {
+				b.WriteString([]string{",", "-", "--", "…", ". "}[rng.IntN(5)])
+			}
+		}
+		return b.String()
+	},
+	"camel case": func(_ *rand.Rand, words []string) string {
+		for i, w := range words {
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+		return strings.Join(words, "")
+	},
+	"anything": func(rng *rand.Rand, words []string) string {
+		var b strings.Builder
+		for _, r := range strings.Join(words, "") {
+			b.WriteRune(r)
+			if rng.IntN(2) == 0 {
+				b.WriteString([]string{" ", ".", "\n", "  ", " - ", "\u200b", "*", "\u00a0"}[rng.IntN(8)])
+			}
+		}
+		return b.String()
+	},
+}
+
+// TestDespacePassages: passages of indexed text whose gaps cannot be trusted are
+// withheld, with nothing of what stands around them.
+func TestDespacePassages(t *testing.T) {
+	t.Parallel()
+	text, rng := story(1, 3000)
+	words := strings.Fields(text)
+	set := newWordSet(10, text)
+	for _, tt := range []struct {
+		name  string
+		floor float64
+	}{
+		{"spaced", 1},
+		{"dotted", 1},
+		{"joined", 1},
+		{"camel case", 1},
+		{"joined by signs", 0.9}, // what stands before the first sign of them leaves
+		{"anything", 0.85},
+	} {
+		name, floor := tt.name, tt.floor
+		const tries = 100
+		all, gone := 0, 0
+		for range tries {
+			at := rng.IntN(len(words) - 40)
+			before, after := "Qu zmpf wixxo: ", "\nNjudd vorp krellick."
+			spelt := letterGaps[name](rng, slices.Clone(words[at:at+40]))
+			got, findings := drive(despacing(set, Config{}), before+spelt+after)
+			if !strings.HasPrefix(got, before) || !strings.HasSuffix(got, after) {
+				t.Errorf("%s: %q: more than the passage is withheld", name, got)
+			}
+			if !strings.Contains(got, "¤") {
+				t.Errorf("%s: %q was not found", name, spelt)
+			}
+			for _, f := range findings {
+				if f.Lane != Despaced || f.Kind != Verbatim || f.Words < 10 || f.Windows < 1 {
+					t.Errorf("%s: %+v", name, f)
+				}
+			}
+			all += len(spelt)
+			gone += len(before) + len(spelt) + len(after) + strings.Count(got, "¤")*len("¤") - len(got)
+		}
+		if share := float64(gone) / float64(all); share < floor {
+			t.Errorf("%s: %.3f of the passages is withheld, want %.2f", name, share, floor)
+		}
+	}
+}
+
+// TestDespaceEverySplit: findings and released text do not depend on how the
+// channel was cut.
+func TestDespaceEverySplit(t *testing.T) {
+	t.Parallel()
+	text, rng := story(2, 60)
+	set := newWordSet(10, text)
+	for name, spell := range letterGaps {
+		s := "see " + spell(rng, strings.Fields(text)[20:34]) + " end of it"
+		want, findings := drive(despacing(set, Config{}), s)
+		for cut := range len(s) + 1 {
+			got, also := drive(despacing(set, Config{}), s[:cut], s[cut:])
+			if got != want || fmt.Sprint(told(also)) != fmt.Sprint(told(findings)) {
+				t.Fatalf("%s, cut at %d: %q %v, want %q %v", name, cut, got, told(also), want, told(findings))
+			}
+		}
+	}
+}
+
+// told says what findings are.
+func told(findings []*Finding) (out []string) {
+	for _, f := range findings {
+		out = append(out, fmt.Sprint(f.Kind, f.Lane, f.Span, f.Words, f.Windows, f.Echo, f.Resumed, f.Digests))
+	}
+	return out
+}
+
+// lettersOf returns the letters of a text.
+func lettersOf(text string) string {
+	l := ngram.NewLetters(spec(5).Suite)
+	var b strings.Builder
+	for _, x := range l.Finish(l.Append(nil, []byte(text))) {
+		b.WriteRune(x.Rune)
+	}
+	return b.String()
+}
+
+// despacing returns a detector that reads letters.
+func despacing(set *wordSet, cfg Config) *Detector {
+	cfg.Vocabulary, cfg.Lanes = set, LanesOf(Despaced)
+	return New(set, spec(set.n), cfg)
+}
+
+// TestDespaceConfig: what the prompt holds is excused, short runs wait for more,
+// and nothing is read that the config does not ask for.
+func TestDespaceConfig(t *testing.T) {
+	t.Parallel()
+	text, _ := story(3, 30)
+	set := newWordSet(10, text)
+	words := strings.Fields(text)
+	joined := strings.Join(words[:14], "")
+	for _, tt := range []struct {
+		name, text string
+		cfg        Config
+		want       string
+	}{
+		{"plain", "so " + joined + " end", Config{}, "so ¤ end"},
+		{"sent", "so " + joined + " end", Config{Prompt: &Prompt{Messages: []*Message{NewMessage(set, spec(10), []byte(text))}}}, "so " + joined + " end"},
+		{
+			"half of it sent", "so " + joined + " end",
+			Config{Prompt: &Prompt{Messages: []*Message{NewMessage(set, spec(10), []byte(strings.Join(words[:12], " ")))}}},
+			"so " + strings.Join(words[:3], "") + "¤ end",
+		},
+		{"fewer than asked for", "so " + joined + " end", Config{MinWords: 15}, "so " + joined + " end"},
+		{"as many as asked for", "so " + joined + " end", Config{MinWords: 14}, "so ¤ end"},
+		{"begins plainly", "so " + strings.Join(words[:8], " ") + strings.Join(words[8:14], "") + " end", Config{}, "so ¤ end"},
+		{"strict", "so " + joined + " end", Config{Release: Strict}, "so ¤ end"},
+		{"sentence", "One. So " + joined + " end. Two.", Config{Extent: ExtentSentence}, "One. ¤Two."},
+		{"escaped", `so ` + strings.Join(words[:14], `\u200b`) + ` end`, Config{}, "so ¤ end"},
+		{"tags", "so " + strings.Join(words[:14], "<b>") + " end", Config{}, "so ¤ end"},
+	} {
+		for cut := range len(tt.text) + 1 {
+			if got, _ := drive(despacing(set, tt.cfg), tt.text[:cut], tt.text[cut:]); got != tt.want {
+				t.Fatalf("%s, cut at %d: %q, want %q", tt.name, cut, got, tt.want)
+			}
+		}
+	}
+	if got, _ := drive(New(set, spec(10), Config{Vocabulary: set, Lanes: LanesOf(Rot13)}), joined); got != joined {
+		t.Errorf("the lane was not asked for: %q", got)
+	}
+	if got, _ := drive(New(set, spec(10), Config{Lanes: AllLanes}), joined); got != joined {
+		t.Errorf("the words are not known: %q", got)
+	}
+}
+
+// TestDespacePlain: text that the main track reads is left to it.
+func TestDespacePlain(t *testing.T) {
+	t.Parallel()
+	text, _ := story(4, 200)
+	set := newWordSet(10, text)
+	_, findings := drive(despacing(set, Config{}), "H e l l o h e l l o: "+text+" end.")
+	if len(findings) != 1 || findings[0].Lane != Plain || findings[0].Words != 200 {
+		t.Errorf("%v", told(findings))
+	}
+}
+
+// TestDespaceUnspaced: characters of scripts without spaces are words as they
+// stand; digits are letters.
+func TestDespaceUnspaced(t *testing.T) {
+	t.Parallel()
+	const han = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳云腾致雨露结为霜金生丽水玉出昆冈"
+	const order = "order 4711 of 12 red pens for 99 euros on 7 may 2019 by mail"
+	set := newWordSet(10, han, order)
+	for text, lane := range map[string]Lane{
+		han:                                Plain,
+		strings.ReplaceAll(order, " ", ""): Despaced,
+		strings.Join(strings.Split(han, ""), " "): Plain,
+	} {
+		_, findings := drive(despacing(set, Config{}), text)
+		if len(findings) != 1 || findings[0].Lane != lane {
+			t.Errorf("%q: %v", text, told(findings))
+		}
+	}
+}
+
+// TestDespacePark parks the channel at every place: what was read by then is
+// decided, and what follows still counts.
+func TestDespacePark(t *testing.T) {
+	t.Parallel()
+	text, _ := story(5, 30)
+	set := newWordSet(10, text)
+	joined := strings.Join(strings.Fields(text)[:16], "")
+	first := len(strings.Join(strings.Fields(text)[:10], ""))
+	for cut := 1; cut < len(joined); cut++ {
+		d := despacing(set, Config{})
+		segments := d.Append(nil, []byte(joined[:cut]))
+		segments = d.Park(segments)
+		if d.Frontier() != int64(cut) {
+			t.Fatalf("parked at %d: frontier %d", cut, d.Frontier())
+		}
+		found := slices.ContainsFunc(segments, func(s Segment) bool { return s.Finding != nil })
+		if found != (cut >= first) {
+			t.Fatalf("parked at %d of %d: found %v", cut, first, found)
+		}
+		segments = d.Finish(d.Append(segments, []byte(joined[cut:]+" end")))
+		findings := d.Closed(nil)
+		if len(findings) != 1 || findings[0].Span.Hi != int64(len(joined)) || findings[0].Words != 16 {
+			t.Fatalf("parked at %d: %v", cut, told(findings))
+		}
+		for at, s := range segments {
+			if s.Span.Lo != 0 && s.Span.Lo != segments[at-1].Span.Hi {
+				t.Fatalf("parked at %d: segments do not tile", cut)
+			}
+		}
+	}
+}
+
+// TestDespaceIsBounded: what an attacker chooses costs no more than a bound a
+// letter, and what it covers is still found.
+func TestDespaceIsBounded(t *testing.T) {
+	t.Parallel()
+	text, rng := story(6, 400)
+	every := []string{text}
+	for n := 1; n <= 12; n++ { // every row of a's is a word, and may follow on every other
+		every = append(every, strings.Repeat(strings.Repeat("a", n)+" ", 20), strings.Repeat(strings.Repeat("a", n)+" a ", 20))
+	}
+	set := newWordSet(10, every...)
+	set.lie = 2
+	const size = 6 << 10
+	random := make([]byte, size)
+	for i := range random {
+		random[i] = 'a' + byte(rng.IntN(26))
+	}
+	passage := strings.Join(strings.Fields(text)[40:60], "")
+	for name, s := range map[string]string{"a": strings.Repeat("a", size), "a a": strings.Repeat("a ", size/2), "random": string(random)} {
+		d := despacing(set, Config{})
+		var segments []Segment
+		for p := range slices.Chunk([]byte(s+" x "+passage), 100) {
+			segments = d.Append(segments, p)
+			l := &d.letters.lattice
+			if at := l.slot(max(0, l.count-1)); at.last-at.first > mostPaths {
+				t.Fatalf("%s: %d paths end at a letter", name, at.last-at.first)
+			}
+			if len(d.letters.queue) > 2*ngram.MaxWordBytes {
+				t.Fatalf("%s: %d letters are queued", name, len(d.letters.queue))
+			}
+		}
+		d.Finish(segments)
+		if !slices.ContainsFunc(d.Closed(nil), func(f *Finding) bool { return f.Span.Hi == int64(len(s)+3+len(passage)) }) {
+			t.Errorf("%s: the passage behind it was not found", name)
+		}
+	}
+}
+
+// TestDespaceDoesNotAllocate reads text that looks like none of what it looks for.
+func TestDespaceDoesNotAllocate(t *testing.T) {
+	text, _ := story(7, 100)
+	set := newWordSet(10, text)
+	d := despacing(set, Config{})
+	clean := []byte("Nobody wrote any of these sentences down before today, so there is nothing to be found in them. ")
+	segments := make([]Segment, 0, 1000)
+	segments = d.Append(segments[:0], clean)
+	if n := testing.AllocsPerRun(100, func() { segments = d.Append(segments[:0], clean) }); n != 0 || d.letters.awake {
+		t.Errorf("%v allocations, awake %v", n, d.letters.awake)
+	}
+}
+
+// FuzzDespace reads any text in two cuts: segments tile it, findings do not depend
+// on the cut, and whatever is found stands in the record, letter for letter.
+func FuzzDespace(f *testing.F) {
+	const text = "a man had to go in to the inn and he sat as an old hen ate it all at ten"
+	set := newWordSet(6, text)
+	var windows []string
+	words := strings.Fields(text)
+	for i := range len(words) - 5 {
+		windows = append(windows, strings.Join(words[i:i+6], ""))
+	}
+	f.Add("amanhadtogointotheinnandhesat", 5)
+	f.Add("x a.m.a.n h.a.d t.o g.o i.n t.o end", 9)
+	f.Add("aManHadToGoIn to t<b>he Inn\\nand", 3)
+	f.Add("漢字 aman hadtogo i\u0301 n tothe", 1)
+	f.Fuzz(func(t *testing.T, s string, cut int) {
+		cut = max(0, min(cut, len(s)))
+		want, findings := drive(despacing(set, Config{}), s)
+		got, also := drive(despacing(set, Config{}), s[:cut], s[cut:])
+		if got != want || fmt.Sprint(told(also)) != fmt.Sprint(told(findings)) {
+			t.Fatalf("%q, cut at %d: %q %v, want %q %v", s, cut, got, told(also), want, told(findings))
+		}
+		letters := lettersOf(s)
+		if len(findings) > 0 && !slices.ContainsFunc(windows, func(w string) bool { return strings.Contains(letters, w) }) {
+			t.Fatalf("%q: %v", s, told(findings))
+		}
+	})
+}

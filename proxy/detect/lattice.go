@@ -1,0 +1,346 @@
+package detect
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"noecho/ngram"
+)
+
+// lattice finds the words in a sequence of letters. Behind each letter it keeps
+// the paths that end there: words in a row, each of which may stand in an indexed
+// window, with every 2-gram and 4-gram of them indexed as far as the filters say. A
+// path whose newest 4-gram is absent goes on with its last three words, one whose
+// newest 2-gram is with the last alone, so no window over present grams is missed,
+// and each way to read the letters is kept once. A path of n words is a window; it
+// counts as in the main track.
+//
+// Only what the filters refute is given up, as long as the work for a letter stays
+// below mostProbes and what is kept below mostPaths: what is left out then has
+// the shorter words and the shorter paths behind it. In text neither bound is
+// reached.
+type lattice struct {
+	s     *despace
+	n     int
+	paths []path // a ring, length a power of two
+	words [maxLetters]latticeWord
+}
+
+// latticeState is what is taken back when letters were only tried.
+type latticeState struct {
+	begun  int64 // letters before the first one
+	count  int64 // letters read
+	made   uint64
+	slots  [latticeSlots]slot // the newest letters
+	tail   [tailBytes + 16]byte
+	unread int64 // letters at which a bound was reached
+}
+
+// slot is one letter.
+type slot struct {
+	span        ngram.Span
+	first, last uint64 // the paths that end here
+	bytes       uint8
+	begins      bool // a word of the main track begins here
+	alone       bool // it is a word of its own
+}
+
+// path is words in a row that end at one letter.
+type path struct {
+	made    uint64    // number of the path
+	key     uint64    // of the last n-1 words, if there are as many
+	prev    uint64    // the path without the newest word; 0: none
+	prefix  uint64    // prefix hash behind the newest word
+	before  [3]uint64 // before the newest one, two and three words
+	lo      int64     // of the newest word
+	letters int32     // of the newest word
+	depth   int32     // words
+	plain   int32     // newest words that are words of the main track too
+	weight  ngram.Weight
+	run     ngram.Weight // of the run of indexed windows that ends here; 0: none
+	claim   int64        // where the claimed part of the run begins; -1: nowhere
+	claimed int32        // words from there on
+	windows int32
+}
+
+// latticeWord is a word that ends at the newest letter.
+type latticeWord struct {
+	hash    uint64
+	letters int32
+}
+
+const (
+	maxLetters   = 24             // in a word
+	tailBytes    = 4 * maxLetters // of the newest letters
+	latticeSlots = 32             // more than maxLetters, a power of two
+	mostProbes   = 1024           // a letter
+	mostPaths    = 64             // a letter
+	pathsPerWord = 256            // of a window, in the ring
+)
+
+// begin makes the lattice ready for letters that do not follow on others.
+func (m *lattice) begin(st *latticeState, s *despace) {
+	m.s, m.n = s, s.d.spec.N
+	size := 1
+	for size < pathsPerWord*m.n {
+		size *= 2
+	}
+	if len(m.paths) < size {
+		m.paths = make([]path, size)
+	}
+	st.begun = st.count
+	st.made = max(st.made, 1) // 0 is no path
+}
+
+func (st *latticeState) slot(i int64) *slot { return &st.slots[i%latticeSlots] }
+
+// path returns a path, nil if it is gone.
+func (m *lattice) path(number uint64) *path {
+	p := &m.paths[number&uint64(len(m.paths)-1)]
+	if number == 0 || p.made != number {
+		return nil
+	}
+	return p
+}
+
+// push reads the next letter and returns the words of the longest path that ends
+// there and that the main track does not read.
+func (m *lattice) push(st *latticeState, l ngram.Letter) (deepest int32) {
+	at := st.slot(st.count)
+	*at = slot{span: l.Span, first: st.made, last: st.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
+	st.count++
+	n := utf8.RuneLen(l.Rune)
+	at.bytes = uint8(n)
+	copy(st.tail[:tailBytes-n], st.tail[n:tailBytes])
+	utf8.EncodeRune(st.tail[tailBytes-n:tailBytes], l.Rune)
+	probes, bound := 0, false
+	words := m.candidates(st)
+	for i := len(words) - 1; i >= 0; i-- {
+		w := &words[i]
+		own := at.last
+		deepest = max(deepest, m.extend(st, w, l, &probes))
+		if at.last == own {
+			m.fresh(st, w, l)
+		}
+		bound = bound || probes >= mostProbes || at.last-at.first >= mostPaths
+	}
+	if bound {
+		st.unread++
+	}
+	return deepest
+}
+
+// candidates returns the words that end at the newest letter, the shortest first.
+func (m *lattice) candidates(st *latticeState) []latticeWord {
+	suite, known := m.s.d.spec.Suite, m.s.d.cfg.Vocabulary
+	words := m.words[:0]
+	from := tailBytes
+	for k := int32(1); k <= maxLetters && st.count-int64(k) >= st.begun; k++ {
+		at := st.slot(st.count - int64(k))
+		if at.alone && k > 1 {
+			break
+		}
+		from -= int(at.bytes)
+		hash := suite.Sum(st.tail[from:tailBytes])
+		if known.Word(ngram.Gram(0, hash, 1)) {
+			words = append(words, latticeWord{hash, k})
+		}
+		if at.alone {
+			break
+		}
+	}
+	return words
+}
+
+// extend adds a word to the paths that end where it begins: first to those that
+// have a 4-gram behind them.
+func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter, probes *int) (deepest int32) {
+	begin := st.count - int64(w.letters)
+	if begin <= st.begun {
+		return 0
+	}
+	ends := st.slot(begin - 1)
+	for _, long := range [...]bool{true, false} {
+		pair, asked := false, int32(0) // whether the word may follow on the one that begins there
+		for number := ends.first; number < ends.last; number++ {
+			p := m.path(number)
+			if p == nil || p.depth > 3 != long {
+				continue
+			}
+			if p.letters != asked {
+				if *probes >= mostProbes {
+					return deepest
+				}
+				*probes++
+				asked = p.letters
+				pair = m.s.d.main.set.Gate2(ngram.Gram(p.before[0], ngram.Roll(p.prefix, w.hash), 2))
+			}
+			if pair {
+				deepest = max(deepest, m.follow(st, p, w, l, probes))
+			}
+		}
+	}
+	return deepest
+}
+
+// follow adds a word to a path.
+func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Letter, probes *int) int32 {
+	prefix := ngram.Roll(p.prefix, w.hash)
+	depth := p.depth + 1
+	if depth > 3 {
+		*probes++
+		if !m.s.d.main.set.Gate4(ngram.Gram(p.before[2], prefix, 4)) {
+			depth = 3
+		}
+	}
+	at := st.slot(st.count - 1)
+	if depth == 3 && m.known(at, w, ngram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
+		return 0
+	}
+	q := m.add(st, at, w, l)
+	q.prev, q.prefix, q.depth = p.made, prefix, depth
+	q.before = [3]uint64{p.prefix, p.before[0], p.before[1]}
+	if q.plain > 0 {
+		q.plain += p.plain
+	}
+	if int(depth) >= m.n {
+		m.window(q, p, l)
+	}
+	plain := q.plain
+	if int(depth) >= m.n-1 {
+		m.merge(st, at, q)
+	}
+	return max(0, depth-plain)
+}
+
+// merge drops the newest path if one with the same last n-1 words ends there too:
+// whatever comes, both are one. The one whose run is claimed from further back
+// stays.
+func (m *lattice) merge(st *latticeState, at *slot, q *path) {
+	first := q
+	for range m.n - 2 {
+		if first = m.path(first.prev); first == nil {
+			return
+		}
+	}
+	q.key = ngram.Between(first.before[0], q.prefix, m.n-1)
+	for number := at.first; number < q.made; number++ {
+		p := m.path(number)
+		if p == nil || int(p.depth) < m.n-1 || p.letters != q.letters || p.key != q.key {
+			continue
+		}
+		if q.claim >= 0 && (p.claim < 0 || q.claim < p.claim) || p.run == 0 && q.run > 0 {
+			made := p.made
+			*p = *q
+			p.made = made
+		}
+		st.made--
+		at.last = st.made
+		return
+	}
+}
+
+// known reports whether a path with these last three words ends at the newest
+// letter.
+func (m *lattice) known(at *slot, w *latticeWord, three uint64) bool {
+	for number := at.first; number < at.last; number++ {
+		if p := m.path(number); p != nil && p.depth > 2 && p.letters == w.letters && ngram.Between(p.before[2], p.prefix, 3) == three {
+			return true
+		}
+	}
+	return false
+}
+
+// fresh begins a path.
+func (m *lattice) fresh(st *latticeState, w *latticeWord, l ngram.Letter) {
+	at := st.slot(st.count - 1)
+	if at.last-at.first >= mostPaths {
+		return
+	}
+	q := m.add(st, at, w, l)
+	q.prefix, q.depth = w.hash, 1
+}
+
+// add makes a path that ends at the newest letter.
+func (m *lattice) add(st *latticeState, at *slot, w *latticeWord, l ngram.Letter) *path {
+	begins := st.slot(st.count - int64(w.letters))
+	q := &m.paths[st.made&uint64(len(m.paths)-1)]
+	*q = path{made: st.made, lo: begins.span.Lo, letters: w.letters, weight: l.Weight, claim: -1}
+	if begins.begins && l.Last && m.whole(st, w) {
+		q.plain = 1
+	}
+	st.made++
+	at.last = st.made
+	return q
+}
+
+// whole reports whether no word of the main track begins inside of a word.
+func (m *lattice) whole(st *latticeState, w *latticeWord) bool {
+	for k := int64(1); k < int64(w.letters); k++ {
+		if st.slot(st.count - k).begins {
+			return false
+		}
+	}
+	return true
+}
+
+// window looks up the window that a path ends, p being the path without its last
+// word.
+func (m *lattice) window(q, p *path, l ngram.Letter) {
+	first, weight := q, q.weight
+	for range m.n - 1 {
+		if first = m.path(first.prev); first == nil {
+			return // too much was read since
+		}
+		weight += first.weight
+	}
+	h := ngram.Gram(first.before[0], q.prefix, m.n)
+	d := m.s.d
+	if !d.main.set.Window(h) {
+		return
+	}
+	q.run, q.claim = weight, -1
+	if p.run > 0 {
+		q.run = min(p.run+q.weight, math.MaxInt32/2)
+	}
+	if int(q.plain) >= m.n || d.cfg.Prompt.sent(h) {
+		return // the main track's, or the client's own words
+	}
+	q.claim, q.claimed, q.windows = first.lo, int32(m.n), 1
+	if p.claim >= 0 {
+		q.claim, q.claimed, q.windows = p.claim, p.claimed+1, p.windows+1
+	}
+	if q.run >= d.least {
+		m.s.hit(ngram.Span{Lo: q.claim, Hi: l.Span.Hi}, int(q.claimed), int(q.windows), h.Lo)
+	}
+}
+
+// waits returns the first byte that may belong to a window yet to come.
+func (m *lattice) waits(st *latticeState) int64 {
+	lo := int64(math.MaxInt64)
+	for i := max(st.begun, st.count-maxLetters); i < st.count; i++ {
+		at := st.slot(i)
+		if i > st.count-maxLetters {
+			lo = min(lo, at.span.Lo) // a word may have begun
+		}
+		for number := at.first; number < at.last; number++ {
+			lo = min(lo, m.origin(number))
+		}
+	}
+	return lo
+}
+
+// origin returns where the oldest window begins that a path may yet be part of.
+func (m *lattice) origin(number uint64) int64 {
+	lo := int64(math.MaxInt64)
+	p := m.path(number)
+	if p == nil {
+		return lo
+	}
+	words := min(int(p.depth), m.n-1)
+	for ; p != nil && words > 0; words-- {
+		lo = p.lo
+		p = m.path(p.prev)
+	}
+	return lo
+}

@@ -1,0 +1,161 @@
+package detect
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"noecho/ngram"
+)
+
+// seams watches the words of the main track for signs that the gaps between them
+// are not those of the text:
+//
+//   - singleRun words of one letter in a row
+//   - longToken letters without white space between them
+//   - a word with capitals inside, humps of them
+//   - shortWords words in a row that have shortLetters letters at most, or of which
+//     every four have half as many
+//   - a long word that the index does not know as the last of four words that have
+//     longLetters letters or more
+//
+// A false sign costs time and nothing else.
+type seams struct {
+	singles  int   // one-letter words in a row
+	singleLo int64 // the first of them
+
+	tokenLo      int64 // the newest word's token: what no white space divides
+	tokenLetters int64
+	tokenWords   int
+	hi           int64 // end of the newest word
+
+	sizes   [shortWords]uint8 // letters of the newest words
+	letters int               // their sum
+	shorts  int               // short words in a row
+	shortLo int64             // the fourth of them: until then they may be anything
+}
+
+const (
+	singleRun    = 4
+	longToken    = 20
+	humps        = 2
+	shortWords   = 8
+	shortLetters = 20
+	longWord     = 10
+	longLetters  = 36 // of four words
+)
+
+// odd enters word i of the main track and reports whether it looks odd, and from
+// which byte on waits has held the channel for it.
+func (w *seams) odd(s *despace, i int64, span ngram.Span, weight ngram.Weight) (held int64, ok bool) {
+	joined := i > 0 && w.joins(s, span.Lo)
+	w.hi = span.Hi
+	if weight == ngram.CharWeight {
+		*w = seams{hi: span.Hi, tokenLo: span.Hi} // no gaps are needed there
+		return 0, false
+	}
+	if !joined {
+		w.tokenLo, w.tokenLetters, w.tokenWords = span.Lo, 0, 0
+	}
+	w.tokenLetters += span.Len()
+	w.tokenWords++
+	raw := s.past.from(span.Lo)
+	raw = raw[:min(int64(len(raw)), span.Len())]
+	size := span.Len()
+	if size <= utf8.UTFMax {
+		size = int64(max(1, utf8.RuneCount(raw)))
+	}
+	if size > 1 {
+		w.singles = 0
+	} else if w.singles++; w.singles == 1 {
+		w.singleLo = span.Lo
+	}
+	four := w.sum(i, size)
+	switch {
+	case four > shortLetters/2 || w.sizes[(i+shortWords-3)%shortWords] == 0:
+		w.shorts = 0
+	case w.shorts == 0:
+		w.shorts, w.shortLo = 4, span.Lo
+	default:
+		w.shorts++
+	}
+	switch {
+	case w.singles >= singleRun:
+		return w.singleLo, true
+	case w.tokenLetters >= longToken, size >= longWord && capitals(raw) >= humps:
+		return w.tokenLo, true
+	case w.shorts >= shortWords:
+		return w.shortLo, true
+	}
+	return span.Lo, w.letters <= shortLetters && w.sizes[(i+1)%shortWords] > 0 ||
+		size >= longWord && four >= longLetters && !s.knows(i)
+}
+
+// sum enters the size of word i and returns the letters of the newest four words.
+func (w *seams) sum(i, size int64) (four int) {
+	at := &w.sizes[i%shortWords]
+	w.letters -= int(*at)
+	*at = uint8(min(size, math.MaxUint8))
+	w.letters += int(*at)
+	for k := range int64(4) {
+		four += int(w.sizes[(i+shortWords-k)%shortWords])
+	}
+	return four
+}
+
+// joins reports whether no white space stands between the newest word and the
+// next one, which begins at lo.
+func (w *seams) joins(s *despace, lo int64) bool {
+	gap := s.past.from(w.hi)
+	if gap == nil || lo < w.hi {
+		return lo == w.hi
+	}
+	return !spaced(gap[:lo-w.hi])
+}
+
+// spaced reports whether white space stands in a gap, written as an escape
+// perhaps.
+func spaced(gap []byte) bool {
+	for _, c := range gap {
+		if c <= ' ' || c == '\\' {
+			return true
+		}
+	}
+	return false
+}
+
+// knows reports whether word i of the main track stands in the index.
+func (s *despace) knows(i int64) bool {
+	t := &s.d.main
+	return s.d.cfg.Vocabulary.Word(ngram.Gram(t.prefix(i), t.prefix(i+1), 1))
+}
+
+// capitals counts the capital letters behind small ones.
+func capitals(raw []byte) (n int) {
+	small := false
+	for _, c := range raw {
+		if small && c >= 'A' && c <= 'Z' {
+			n++
+		}
+		small = c >= 'a' && c <= 'z'
+	}
+	return n
+}
+
+// waits returns the first byte that may turn out to belong to something odd: two
+// single letters in a row may become four, short words eight, and a token of several
+// words long. Once they are, the lattice holds what it needs.
+func (w *seams) waits(s *despace) int64 {
+	lo := int64(math.MaxInt64)
+	if w.singles > 1 && w.singles < singleRun {
+		lo = w.singleLo
+	}
+	if w.shorts > 0 && w.shorts < shortWords {
+		lo = min(lo, w.shortLo)
+	}
+	if w.tokenWords > 1 && w.tokenLetters < longToken {
+		if gap := s.past.from(w.hi); gap != nil && !spaced(gap) {
+			lo = min(lo, w.tokenLo)
+		}
+	}
+	return lo
+}
