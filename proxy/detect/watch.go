@@ -57,6 +57,10 @@ const (
 	mixedMost    = 144
 )
 
+// wideFall is what a byte beyond ASCII takes from the sums of moved and turned
+// letters.
+const wideFall = 4
+
 // Classes of bytes; 1 to 26 are the letters.
 const (
 	classOther   = 0
@@ -195,7 +199,7 @@ func (w *watch) rare(k byte) (a alarm) {
 		if k == classSign {
 			w.run = 0
 		}
-		if beside {
+		if w.prev-1 < 26 {
 			w.mixed = min(mixedMost, w.mixed+mixedStep)
 		}
 		if k == classSign || w.prev == classDigit || beside && w.prev != 'x'-'a'+1 {
@@ -223,6 +227,7 @@ func (w *watch) rare(k byte) (a alarm) {
 		}
 	case classWide:
 		w.run = 0
+		w.moved, w.turned = max(0, w.moved-wideFall), max(0, w.turned-wideFall)
 	}
 	return a
 }

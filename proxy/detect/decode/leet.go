@@ -43,7 +43,7 @@ func (d *Leet) Reset(at int64) { d.at, d.n, d.signs = at, 0, 0 }
 func (d *Leet) Append(dst []Byte, p []byte) []Byte {
 	for _, c := range p {
 		sign := leetLetters[0][c] != 0
-		if (sign || isLetter(c) || c >= 0x80 || c == '\'') && d.n < maxLeet {
+		if (sign || isLetter(c) || c == '\'') && d.n < maxLeet {
 			if sign {
 				d.signs++
 			}
@@ -86,7 +86,7 @@ func (d *Leet) read(word []byte) []byte {
 		if l := leetLetters[0][c]; l != 0 && i < end {
 			letters[i] = l
 		}
-		plain = plain || isLetter(c) || c >= 0x80
+		plain = plain || isLetter(c)
 	}
 	other := d.as[1][:len(word)]
 	copy(other, letters)
