@@ -22,6 +22,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/proxy/detect"
 )
 
 const usage = `usage: heldout -corpus FOLDER -work FOLDER [flags]
@@ -44,6 +45,7 @@ type options struct {
 	maxWords               int
 	quotations             string
 	asJSON, showText       bool
+	full                   bool
 }
 
 // check looks for contradictions.
@@ -91,6 +93,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.work, "work", "", "`folder` for the index")
 	flags.IntVar(&o.maxWords, "max-words", 5_000_000, "`words` of held-out text at most, which bounds memory")
 	flags.StringVar(&o.quotations, "quotations", "", "`file` for the list of real quotations")
+	flags.BoolVar(&o.full, "full", false, "judge as the product does: near matches, phrases and all lanes too")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
 	flags.BoolVar(&o.showText, "show-text", false, "show the words of findings in the text report")
 	if err := flags.Parse(args); err != nil {
@@ -148,7 +151,11 @@ func measure(ctx context.Context, o *options, show *progress) (*report, error) {
 	if err := exact.look(ctx, train, show); err != nil {
 		return nil, err
 	}
-	if err := replay(ctx, ix, exact, held, r, show); err != nil {
+	cfg := detect.Config{}
+	if o.full {
+		cfg = everything(ix)
+	}
+	if err := replay(ctx, ix, cfg, exact, held, r, show); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -13,6 +13,7 @@ import (
 // replayer reads documents through detectors as answers of a model would be.
 type replayer struct {
 	ix       *index.Index
+	cfg      detect.Config
 	detector *detect.Detector
 	scanner  *ngram.Scanner
 	segs     []detect.Segment
@@ -24,9 +25,9 @@ type replayer struct {
 // replay reads every held-out document whole, which gives the findings, and
 // message by message under both release policies, which gives what is held
 // back and must give the same findings.
-func replay(ctx context.Context, ix *index.Index, exact *oracle, docs []document, r *report, show *progress) error {
-	p := &replayer{ix: ix, scanner: ngram.NewScanner(ix.Spec().Suite)}
-	p.detector = detect.New(ix, ix.Spec(), detect.Config{})
+func replay(ctx context.Context, ix *index.Index, cfg detect.Config, exact *oracle, docs []document, r *report, show *progress) error {
+	p := &replayer{ix: ix, cfg: cfg, scanner: ngram.NewScanner(ix.Spec().Suite)}
+	p.detector = detect.New(ix, ix.Spec(), cfg)
 	show.phase("replay", len(docs))
 	for i, d := range docs {
 		data, err := os.ReadFile(d.path)
@@ -49,7 +50,7 @@ func replay(ctx context.Context, ix *index.Index, exact *oracle, docs []document
 				r.Uneven++
 			}
 		}
-		r.judge(exact, i, d, data, p.words, found)
+		r.judge(exact, i, d, data, p.words, r.plain(ix, d, data, found))
 		show.next()
 	}
 	return nil
@@ -57,7 +58,7 @@ func replay(ctx context.Context, ix *index.Index, exact *oracle, docs []document
 
 // whole reads a document in one piece.
 func (p *replayer) whole(data []byte) []*detect.Finding {
-	p.detector.Reset(p.ix, p.ix.Spec(), detect.Config{})
+	p.detector.Reset(p.ix, p.ix.Spec(), p.cfg)
 	p.segs = p.detector.Append(p.segs[:0], data)
 	p.segs = p.detector.Finish(p.segs[:0])
 	return p.detector.Closed(nil)
@@ -67,7 +68,9 @@ func (p *replayer) whole(data []byte) []*detect.Finding {
 // the end of a code point. What is held back is counted behind every message
 // that is not part of a finding: those are not held but withheld.
 func (p *replayer) messages(data []byte, release detect.Release, found []*detect.Finding, stats *holdback) []*detect.Finding {
-	p.detector.Reset(p.ix, p.ix.Spec(), detect.Config{Release: release})
+	cfg := p.cfg
+	cfg.Release = release
+	p.detector.Reset(p.ix, p.ix.Spec(), cfg)
 	p.scanner.Reset()
 	p.ends = p.ends[:0]
 	var complete, free, left int // words read, words that left, messages that left
@@ -109,7 +112,7 @@ func tokenEnd(data []byte, lo, n int) int {
 // sameFindings compares what was found, whatever the text was cut into.
 func sameFindings(a, b []*detect.Finding) bool {
 	return slices.EqualFunc(a, b, func(x, y *detect.Finding) bool {
-		return x.Kind == y.Kind && x.Span == y.Span && x.Words == y.Words && x.Windows == y.Windows &&
+		return x.Kind == y.Kind && x.Lane == y.Lane && x.Span == y.Span && x.Words == y.Words && x.Windows == y.Windows &&
 			slices.Equal(x.Digests, y.Digests)
 	})
 }

@@ -31,6 +31,7 @@ type report struct {
 	Otherwise   int         `json:"spelled_otherwise"` // quotations that are not to the letter
 	FalseAlarms []quotation `json:"false_alarms"`
 	Missed      []quotation `json:"missed"`
+	Beside      besides     `json:"beside"`
 	Uneven      int         `json:"uneven"` // documents whose findings depend on how they were cut
 	Adaptive    holdback    `json:"adaptive"`
 	Strict      holdback    `json:"strict"`
@@ -235,6 +236,9 @@ func (r *report) print(w io.Writer, o *options) error {
 	}
 	list("false alarm", r.FalseAlarms)
 	list("missed", r.Missed)
+	if o.full {
+		r.Beside.print(b, o.showText)
+	}
 	if o.quotations == "" {
 		list("quotation", r.Quotations)
 	}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"noecho/index"
+	"noecho/ngram"
+	"noecho/proxy"
+	"noecho/proxy/alert"
+	"noecho/proxy/detect"
+)
+
+// judging is how texts are judged unless somebody says otherwise: with everything
+// that the indexes answer, in all lanes.
+func judging(set *index.Joined) detect.Config {
+	cfg := detect.Config{Lanes: detect.AllLanes}
+	if set.HasLedger() {
+		cfg.Ledger = set
+	}
+	if set.HasPhrases() {
+		cfg.Phrases = set
+	}
+	if set.HasWords() {
+		cfg.Vocabulary = set
+	}
+	return cfg
+}
+
+// answer gives the proxy what the indexes answer beside windows.
+func answer(out *proxy.Indexes, set *index.Joined) {
+	cfg := judging(set)
+	out.Ledger, out.Phrases, out.Vocabulary = cfg.Ledger, cfg.Phrases, cfg.Vocabulary
+	out.Record = func(p ngram.Place) (alert.Record, bool) {
+		r, ok := set.Record(p)
+		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
+	}
+	out.Subject = func(n uint64) (alert.Record, bool) {
+		id, labels := set.Subject(n)
+		return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, id != ""
+	}
+}
+
+// notNil returns an empty list for none: an alert says [].
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
