@@ -111,7 +111,7 @@ func (e *exchange) report(f finding) {
 	ev.Channel = f.Channel
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()
-	ev.Records = e.snap.indexes.records(f.Finding)
+	ev.Records = e.snap.indexes.Records(f.Finding)
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed

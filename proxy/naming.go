@@ -10,9 +10,9 @@ import (
 // maxRecords bounds the records that an alert names.
 const maxRecords = 8
 
-// records names the records that a finding stands in, best first, each once. The
+// Records names the records that a finding stands in, best first, each once. The
 // list is never nil: an alert says [] where nothing is known.
-func (x *Indexes) records(f *detect.Finding) []alert.Record {
+func (x *Indexes) Records(f *detect.Finding) []alert.Record {
 	out := []alert.Record{}
 	add := func(r alert.Record, ok bool) {
 		same := func(o alert.Record) bool { return o.ID == r.ID && o.Dataset == r.Dataset }

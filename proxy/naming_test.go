@@ -41,11 +41,11 @@ func TestRecords(t *testing.T) {
 		for _, id := range tt.want {
 			want = append(want, record(id))
 		}
-		if diff := cmp.Diff(want, x.records(&tt.f)); diff != "" {
+		if diff := cmp.Diff(want, x.Records(&tt.f)); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}
-	if got := new(Indexes).records(&detect.Finding{Places: many}); got == nil || len(got) != 0 {
+	if got := new(Indexes).Records(&detect.Finding{Places: many}); got == nil || len(got) != 0 {
 		t.Errorf("without names: %v", got)
 	}
 }

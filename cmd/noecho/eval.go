@@ -173,7 +173,7 @@ func (e *evalRun) check() error {
 // prepare checks the lengths against the index and fills in the rest.
 func (e *evalRun) prepare(set *index.Joined, members []*index.Index, asked bool) error {
 	o := &e.options
-	o.Set, o.Spec = set, set.Spec()
+	o.Set, o.Spec, o.Detect = set, set.Spec(), judging(set)
 	if !asked {
 		o.Runs = slices.DeleteFunc(o.Runs, func(n int) bool { return n < o.Spec.N })
 	}

@@ -15,9 +15,6 @@ func judging(set *index.Joined) detect.Config {
 	if set.HasLedger() {
 		cfg.Ledger = set
 	}
-	if set.HasPhrases() {
-		cfg.Phrases = set
-	}
 	if set.HasWords() {
 		cfg.Vocabulary = set
 	}
@@ -31,10 +28,6 @@ func answer(out *proxy.Indexes, set *index.Joined) {
 	out.Record = func(p ngram.Place) (alert.Record, bool) {
 		r, ok := set.Record(p)
 		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
-	}
-	out.Subject = func(n uint64) (alert.Record, bool) {
-		id, labels := set.Subject(n)
-		return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, id != ""
 	}
 }
 

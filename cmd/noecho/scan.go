@@ -13,6 +13,8 @@ import (
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/ngram"
+	"noecho/proxy"
+	"noecho/proxy/alert"
 	"noecho/proxy/detect"
 )
 
@@ -29,7 +31,8 @@ parquet each text of each row is looked at alone, with --field only those
 columns. Parquet is always read by rows.
 
 A finding is a run of at least --min-words words (the index's window length
-unless more is asked for). Its line and its half-open range of byte offsets are
+unless more is asked for), a near match of one record, or an identifier that was
+indexed, as it stands or in an encoding that noecho reads. Its line and its half-open range of byte offsets are
 those of the file as it is; of a compressed file, those of what it holds; in
 Parquet the line is the number of the row and the offsets count in its text. No
 text is printed.
@@ -52,6 +55,7 @@ type scan struct {
 
 	a        *app
 	set      *index.Joined
+	names    proxy.Indexes // of records
 	options  corpus.Options
 	cfg      detect.Config
 	progress *scanProgress
@@ -62,21 +66,14 @@ type scan struct {
 
 // scanFinding is a line of the output with --json; a contract.
 type scanFinding struct {
-	File    string       `json:"file"`
-	Line    int          `json:"line"` // counted from 1
-	Start   int64        `json:"start"`
-	End     int64        `json:"end"`
-	Words   int          `json:"words"`
-	Kind    string       `json:"kind"`
-	Lane    string       `json:"lane"`
-	Records []scanRecord `json:"records"` // empty: not known
-}
-
-// scanRecord names a training record that a finding repeats.
-type scanRecord struct {
-	ID      string   `json:"id"`
-	Dataset string   `json:"dataset"`
-	Labels  []string `json:"labels"`
+	File    string         `json:"file"`
+	Line    int            `json:"line"` // counted from 1
+	Start   int64          `json:"start"`
+	End     int64          `json:"end"`
+	Words   int            `json:"words"`
+	Kind    string         `json:"kind"`
+	Lane    string         `json:"lane"`
+	Records []alert.Record `json:"records"` // empty: not known
 }
 
 // scanSummary is the last line of the output with --json.
@@ -154,7 +151,9 @@ func (s *scan) prepare() error {
 	}
 	// Nothing is held back here, so words may stand far apart; newlines between
 	// them are remembered to name the line, which this bounds.
-	s.cfg = detect.Config{MinWords: s.minWords, MaxHeld: 1 << 20}
+	s.cfg = judging(s.set)
+	answer(&s.names, s.set)
+	s.cfg.MinWords, s.cfg.MaxHeld = s.minWords, 1<<20
 	return nil
 }
 
@@ -223,12 +222,5 @@ func (s *scan) finish() error {
 }
 
 // scanKind names a kind of finding.
-func scanKind(k detect.Kind) string {
-	if k == detect.Stuffing {
-		return "stuffing"
-	}
-	return "verbatim"
-}
-
 // spec is how the indexes make words.
 func (s *scan) spec() ngram.Spec { return s.set.Spec() }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"noecho/index/corpus"
+	"noecho/proxy/detect"
 )
 
 // work scans the files on all cores. Their output comes in their order.
@@ -194,7 +195,7 @@ func (f *fileScan) report(file string, place func(at int64, line int) corpus.Pla
 		f.total.Findings++
 		err := f.print(scanFinding{
 			File: file, Line: lo.Line, Start: lo.Offset, End: hi.Offset,
-			Words: found.Words, Kind: scanKind(found.Kind), Lane: "plain", Records: []scanRecord{},
+			Words: found.Words, Kind: found.Kind.String(), Lane: found.Lane.String(), Records: f.s.names.Records(found),
 		})
 		if err != nil {
 			return err
@@ -211,9 +212,25 @@ func (f *fileScan) print(found scanFinding) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(&f.line, "%s:%d: %s, %d words, bytes %d to %d\n", found.File, found.Line, found.Kind, found.Words, found.Start, found.End)
+		fmt.Fprintf(&f.line, "%s:%d: %s, %d words, bytes %d to %d%s\n", found.File, found.Line, found.Kind, found.Words, found.Start, found.End, found.more())
 	}
 	return f.out.print(f.line.Bytes())
+}
+
+// more says how the finding was spelled and which record it repeats, as far as
+// that is known.
+func (f *scanFinding) more() string {
+	out := ""
+	if f.Lane != detect.Plain.String() {
+		out += ", in " + f.Lane
+	}
+	if len(f.Records) > 0 {
+		out += ", record " + f.Records[0].ID
+	}
+	if n := len(f.Records) - 1; n > 0 {
+		out += fmt.Sprintf(" and %d more", n)
+	}
+	return out
 }
 
 // unscanned reports something that could not be scanned.

@@ -179,6 +179,7 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 		return proxy.Indexes{}, errors.Join(err, closeAll())
 	}
 	out.Set, out.Spec, out.Close = joined, joined.Spec(), closeAll
+	answer(&out, joined)
 	if len(open) == 1 {
 		out.Set = open[0] // one look-up less
 	}
