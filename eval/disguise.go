@@ -15,16 +15,32 @@ type Disguise struct {
 	// that has to be withheld. Zero: nothing is promised, the figures stand in the
 	// table as they are.
 	Floor float64
-	// Partly says that the floor holds for the passages alone: words at the
-	// beginning of one may have left before it is found.
+	// Partly says that the floor holds for the passages alone, and for long ones:
+	// words at the beginning of one may have left before it is found.
 	Partly bool
 
 	spell func(w *pen)
 	again func(w *pen) // spells the spelling; may be nil
 }
 
-// holds is the floor of what the words themselves see through.
-const holds = 0.99
+// The floors: of what the words themselves and the lanes see through, and of near
+// matches.
+const (
+	holds  = 0.99
+	mostly = 0.9
+)
+
+// longPassage is the number of words from which on a passage is found that may
+// be so partly.
+const longPassage = 40
+
+// floor returns the share of passages of so many words that has to be found.
+func (d *Disguise) floor(words int) float64 {
+	if d.Partly && words < longPassage {
+		return 0
+	}
+	return d.Floor
+}
 
 // withheld returns the share of the words that has to be withheld.
 func (d *Disguise) withheld() float64 {
@@ -93,32 +109,32 @@ var disguises = []Disguise{
 
 	{Name: "spaced letters", Group: "cut", spell: spread(" ", "   ")},
 	{Name: "dotted letters", Group: "cut", spell: spread(".", " ")},
-	{Name: "hyphen-broken lines", Group: "cut", spell: hyphenated},
+	{Name: "hyphen-broken lines", Group: "cut", Floor: holds, Partly: true, spell: hyphenated},
 	{Name: "no spaces", Group: "cut", spell: between("")},
 	{Name: "camel case", Group: "cut", spell: camelCase},
 
-	{Name: "base64", Group: "code", spell: base64Text},
-	{Name: "base64, line-broken", Group: "code", spell: base64Lines},
-	{Name: "base64, url-safe", Group: "code", spell: base64URL},
-	{Name: "base64, twice", Group: "code", spell: base64Text, again: base64Text},
-	{Name: "base32", Group: "code", spell: base32Text},
-	{Name: "hex", Group: "code", spell: eachByte("%02x")},
-	{Name: "percent", Group: "code", spell: eachByte("%%%02X")},
+	{Name: "base64", Group: "code", Floor: holds, Partly: true, spell: base64Text},
+	{Name: "base64, line-broken", Group: "code", Floor: holds, Partly: true, spell: base64Lines},
+	{Name: "base64, url-safe", Group: "code", Floor: holds, Partly: true, spell: base64URL},
+	{Name: "base64, twice", Group: "code", Floor: holds, Partly: true, spell: base64Text, again: base64Text},
+	{Name: "base32", Group: "code", Floor: holds, Partly: true, spell: base32Text},
+	{Name: "hex", Group: "code", Floor: holds, Partly: true, spell: eachByte("%02x")},
+	{Name: "percent", Group: "code", Floor: holds, Partly: true, spell: eachByte("%%%02X")},
 	{Name: `\u escapes`, Group: "code", Floor: holds, spell: backslashU},
-	{Name: "decimal codes", Group: "code", spell: eachByte("%d ")},
-	{Name: "binary codes", Group: "code", spell: eachByte("%08b ")},
-	{Name: "rot13", Group: "code", spell: eachRune(rot13)},
-	{Name: "leet", Group: "code", spell: eachRune(leet)},
-	{Name: "reversed text", Group: "code", spell: reversedText},
-	{Name: "reversed words", Group: "code", spell: reversedWords},
-	{Name: "words reversed in place", Group: "code", spell: reversedInPlace},
+	{Name: "decimal codes", Group: "code", Floor: holds, Partly: true, spell: eachByte("%d ")},
+	{Name: "binary codes", Group: "code", Floor: holds, Partly: true, spell: eachByte("%08b ")},
+	{Name: "rot13", Group: "code", Floor: holds, Partly: true, spell: eachRune(rot13)},
+	{Name: "leet", Group: "code", Floor: holds, Partly: true, spell: eachRune(leet)},
+	{Name: "reversed text", Group: "code", Floor: holds, Partly: true, spell: reversedText},
+	{Name: "reversed words", Group: "code", Floor: holds, Partly: true, spell: reversedWords},
+	{Name: "words reversed in place", Group: "code", Floor: holds, Partly: true, spell: reversedInPlace},
 	{Name: "pig latin", Group: "code", spell: pigLatin},
 
-	{Name: "one word in nine swapped", Group: "edits", spell: edit(9, swap)},
-	{Name: "one word in nine dropped", Group: "edits", spell: edit(9, drop)},
-	{Name: "one word in nine inserted", Group: "edits", spell: edit(9, insert)},
-	{Name: "one word in six swapped", Group: "edits", spell: edit(6, swap)},
-	{Name: "one word in six inserted", Group: "edits", spell: edit(6, insert)},
+	{Name: "one word in nine swapped", Group: "edits", Floor: mostly, Partly: true, spell: edit(9, swap)},
+	{Name: "one word in nine dropped", Group: "edits", Floor: mostly, Partly: true, spell: edit(9, drop)},
+	{Name: "one word in nine inserted", Group: "edits", Floor: mostly, Partly: true, spell: edit(9, insert)},
+	{Name: "one word in six swapped", Group: "edits", Floor: mostly, Partly: true, spell: edit(6, swap)},
+	{Name: "one word in six inserted", Group: "edits", Floor: mostly, Partly: true, spell: edit(6, insert)},
 	{Name: "filler after every word", Group: "edits", spell: fillerAfter},
 	{Name: "interleaved texts", Group: "edits", spell: interleaved},
 }

@@ -147,7 +147,7 @@ func (m *measurement) measure(ctx context.Context) error {
 
 // row measures one disguise on all passages, and on filler of the same length.
 func (m *measurement) row(ctx context.Context, r *reader, d *Disguise, passages []passage) (Row, error) {
-	row := Row{Name: d.Name, Group: d.Group, Floor: d.Floor, FloorWithheld: d.withheld()}
+	row := Row{Name: d.Name, Group: d.Group, Floor: d.floor(m.o.Words), FloorWithheld: d.withheld()}
 	rng := newRand(m.o.Seed, d.Name)
 	for i := range passages {
 		if err := ctx.Err(); err != nil {

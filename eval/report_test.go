@@ -12,12 +12,20 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/proxy/detect"
 )
 
 // realReport measures a small corpus with an index of it and stored answers.
 func realReport(t testing.TB) (*Report, string) {
 	t.Helper()
-	text := invented("canary", 300)
+	// A word with digits of its own cannot be told from one whose letters are
+	// written as digits.
+	text := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			r += 'a' - '0'
+		}
+		return r
+	}, invented("canary", 300))
 	words := strings.Fields(text)
 	dir := write(t, map[string]string{
 		"a.txt": text,
@@ -36,7 +44,7 @@ func realReport(t testing.TB) (*Report, string) {
 	}
 	t.Cleanup(func() { ix.Close() })
 	r, err := Run(context.Background(), Options{
-		Set: ix, Spec: ix.Spec(), Corpus: []string{filepath.Join(dir, "a.txt")}, Outputs: []string{filepath.Join(dir, "answers.txt")},
+		Set: ix, Spec: ix.Spec(), Detect: detect.Config{Ledger: ix, Vocabulary: ix, Lanes: detect.AllLanes}, Corpus: []string{filepath.Join(dir, "a.txt")}, Outputs: []string{filepath.Join(dir, "answers.txt")},
 		Passages: 20, Words: 40, Runs: []int{10, 50}, Seed: 5,
 	})
 	if err != nil {
@@ -59,7 +67,7 @@ func TestRun(t *testing.T) {
 	covered := 0
 	for i := range r.Disguises {
 		row := &r.Disguises[i]
-		if row.Passages != 20 || row.Covered() && row.Words != 800 {
+		if row.Passages != 20 || row.FloorWithheld > 0 && row.Words != 800 {
 			t.Errorf("%s: %d passages of %d words", row.Name, row.Passages, row.Words)
 		}
 		if row.Covered() {

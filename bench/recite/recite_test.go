@@ -45,9 +45,9 @@ func TestFixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []count{
-		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, Beside: Beside{Unnamed: 4}},
+		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, Beside: Beside{Named: 4}},
 		// "forty-two" is two words apart and one glued.
-		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, Beside: Beside{Unnamed: 1}},
+		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, Beside: Beside{Named: 1}},
 	}
 	if diff := cmp.Diff(want, r.Groups); diff != "" {
 		t.Error(diff)
@@ -106,7 +106,7 @@ func TestSeesErrors(t *testing.T) {
 		missed, false int
 		line          int // of what is reported
 	}{
-		{"a finding is missing", `{"file":"testdata/outputs.jsonl","line":2,"start":96,"end":171,"words":16,"kind":"verbatim","lane":"plain","records":[]}` + "\n", "", 16, 0, 2},
+		{"a finding is missing", `{"file":"testdata/outputs.jsonl","line":2,"start":96,"end":171,"words":16,"kind":"verbatim","lane":"plain","records":[{"id":"testdata/corpus/harbour.txt","dataset":"corpus","labels":[]}]}` + "\n", "", 16, 0, 2},
 		{"one ends a word early", `"start":348,"end":402`, `"start":348,"end":398`, 1, 0, 4},
 		{"one begins a word late", `"start":208,`, `"start":216,`, 1, 0, 4},
 		{"one goes on too far", `"start":348,"end":402`, `"start":348,"end":408`, 0, 1, 4},
