@@ -144,9 +144,9 @@ func (ch *chain) better(o *chain) bool {
 // none is too common: chains of fewer name a record only if there is no other.
 const nameSeeds = 3
 
-// best appends the places of the chains that use, the best first, at most
-// [MaxPlaces]. A place is where the first seed of a chain stands.
-func (c *chains) best(dst []ngram.Place, use func(*chain) bool) []ngram.Place {
+// best appends the places of the chains that use names, the best first, at most
+// [MaxPlaces]. A place is where the first seed of a chain stands, as t has them.
+func (c *chains) best(dst []ngram.Place, t *track, use func(*chain) bool) []ngram.Place {
 	var top [MaxPlaces]*chain
 	n := 0
 	for i := range c.at[:c.n] {
@@ -167,7 +167,7 @@ func (c *chains) best(dst []ngram.Place, use func(*chain) bool) []ngram.Place {
 	}
 	for _, ch := range top[:n] {
 		if ch.seeds >= min(nameSeeds, top[0].seeds) {
-			dst = append(dst, ch.start)
+			dst = append(dst, t.forward(ch.start))
 		}
 	}
 	return dst
@@ -182,12 +182,20 @@ func rarity(places int) int { return max(1, rarest/max(1, places)) }
 // seedEnding prepares the seed of the words that end with word i.
 func (t *track) seedEnding(i int64) (seed, ngram.Hash) {
 	first := i - ngram.SeedWords + 1
-	h := ngram.Gram(t.prefix(first), t.prefix(i+1), ngram.SeedWords)
+	h := t.gram(t.prefix(first), t.prefix(i+1), ngram.SeedWords)
 	s := seed{word: first, span: ngram.Span{Lo: t.span(first).Lo, Hi: t.span(i).Hi}, newest: t.span(i).Lo, hash: h.Lo}
 	for k := 1; k <= ngram.SeedWords; k++ {
 		s.weight[k] = s.weight[k-1] + t.at(i-int64(k)+1).weight
 	}
 	return s, h
+}
+
+// forward turns places so that they grow along the track, and back.
+func (t *track) forward(p ngram.Place) ngram.Place {
+	if t.backward {
+		return ^p
+	}
+	return p
 }
 
 // seedless reports whether the words that end with word i can not be a seed: one

@@ -31,10 +31,10 @@ func (d *Detector) name(f *Finding, t *track, first, last int64) {
 		m.found = d.cfg.Ledger.Seeds(m.found[:0], h)
 		s.rare = rarity(len(m.found))
 		for _, p := range m.found {
-			s.place = p
+			s.place = t.forward(p)
 			m.chain.add(&s)
 		}
 	}
 	m.next = last + 1
-	f.Places = m.chain.best(f.Places[:0], func(*chain) bool { return true })
+	f.Places = m.chain.best(f.Places[:0], t, func(*chain) bool { return true })
 }

@@ -121,7 +121,7 @@ func (n *near) follow(i int64, s *seed) {
 	first, lo := int64(math.MaxInt64), int64(0)
 	s.rare = rarity(len(n.found))
 	for _, p := range n.found {
-		s.place = p
+		s.place = n.d.main.forward(p)
 		ch := n.chain.add(s)
 		if ch.seeds < 2 {
 			continue
@@ -192,7 +192,7 @@ func (n *near) extend(first, lo, last int64, s *seed) {
 	if len(c.Digests) < MaxDigests {
 		c.Digests = append(c.Digests, s.hash)
 	}
-	c.Places = n.chain.best(c.Places[:0], func(ch *chain) bool { return ch.hot && n.chain.alive(ch, t.count-1, s.newest) })
+	c.Places = n.chain.best(c.Places[:0], t, func(ch *chain) bool { return ch.hot && n.chain.alive(ch, t.count-1, s.newest) })
 	n.newest, n.from = last, t.count
 	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
 }
