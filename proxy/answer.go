@@ -5,8 +5,6 @@ import (
 	"io"
 	"runtime/debug"
 	"time"
-
-	"noecho/proxy/config"
 )
 
 // answerBuffer is how much of an answer is read at a time.
@@ -357,7 +355,7 @@ func (o *observedStream) close() {
 // newStreamed returns the source of a streamed answer.
 func newStreamed(ex *exchange, body *upstreamBody, in *decoder, r *relay) source {
 	s := streamed{ex: ex, body: body, in: in, relay: r, buf: ex.srv.buffer()}
-	if ex.mode == config.Observe {
+	if ex.observes() {
 		return &observedStream{streamed: s}
 	}
 	return &s

@@ -35,6 +35,8 @@ type exchange struct {
 	path, requestID, client, principal, model string
 	stream                                    bool
 
+	verdicts verdicts
+
 	alerts alert.Answer
 	counts relayCounts
 	unread int64 // bytes received that are on no account yet
@@ -111,12 +113,14 @@ func (e *exchange) report(f finding) {
 	ev.Channel = f.Channel
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()
-	ev.Records = e.snap.indexes.Records(f.Finding)
+	ev.Identifier = identifier(f.Finding)
+	ev.Records = e.verdicts.names.records(f.Finding)
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed
 	ev.Digests = alert.Digests(f.Finding.Digests)
 	e.alerts.Offer(ev)
+	e.count(f)
 }
 
 // event begins an event about this exchange.
@@ -192,7 +196,7 @@ func (e *exchange) lenient() bool {
 
 // protects reports whether what an answer holds decides what the caller gets.
 func (e *exchange) protects() bool {
-	return e.route.family != nil && e.mode != config.Observe
+	return e.route.family != nil && !e.observes()
 }
 
 // finish closes the books. It may be called again.

@@ -15,7 +15,6 @@ import (
 
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 
@@ -149,6 +148,7 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 			ex.refuse(ctx, why)
 			return false
 		}
+		ex.decide()
 	}
 	limits := ex.snap.cfg.Limits
 	conn, _ := ctx.Conn().(*callerConn)
@@ -222,7 +222,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	if len(text) == 0 && !ctx.IsPost() { // it asks for something that was made before
 		return wire.Request{N: 1}, refusal{}, true
 	}
-	if (ex.mode != config.Observe || len(ex.route.policy.Models) > 0) && ambiguous(text) {
+	if (ex.mode != config.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0) && ambiguous(text) {
 		return wire.Request{}, refuseAmbiguous, false
 	}
 	request, err := ex.route.family.Request(ex.path, text)
@@ -242,33 +242,26 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 
 // newRelay returns the relay that judges the answer of ex.
 func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Framing) *relay {
-	policy := ex.route.policy
-	release := detect.Adaptive
-	if policy.Release == config.Strict {
-		release = detect.Strict
+	mode, unscanned := ex.mode, ex.route.policy.Unscanned
+	if mode == config.Observe && !ex.observes() { // single findings are acted on
+		mode, unscanned = config.Redact, config.Pass
 	}
+	d := ex.snap.detection(&ex.route.policy)
+	d.Prompt = s.prompts.prompt(ex.snap, request)
+	d.Judge = ex.verdict
 	return newRelay(relayConfig{
 		Family:    ex.route.family,
 		Request:   request,
 		Framing:   framing,
 		Status:    ex.status,
-		Mode:      ex.mode,
-		Unscanned: policy.Unscanned,
+		Mode:      mode,
+		Blocks:    ex.verdicts.judge.Blocks(),
+		Unscanned: unscanned,
 		Set:       ex.snap.indexes.Set,
 		Spec:      ex.snap.indexes.Spec,
-		Detect: detect.Config{
-			MinWords: policy.MinWords,
-			Release:  release,
-			MaxHeld:  int(ex.snap.cfg.Limits.Held),
-			Prompt:   s.prompts.prompt(ex.snap, request),
-
-			Ledger:     ex.snap.indexes.Ledger,
-			Phrases:    ex.snap.indexes.Phrases,
-			Vocabulary: ex.snap.indexes.Vocabulary,
-			Lanes:      detect.AllLanes,
-		},
-		Mask:   ex.snap.cfg.Mask,
-		Report: ex.report,
+		Detect:    d,
+		Mask:      ex.snap.cfg.Mask,
+		Report:    ex.report,
 	})
 }
 

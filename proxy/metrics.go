@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"noecho/proxy/alert"
-	"noecho/proxy/detect"
 )
 
 // maxModels bounds the values of the label model, which callers choose.
@@ -17,6 +17,9 @@ const maxModels = 64
 
 // otherModel stands for the models beyond maxModels, and for odd names.
 const otherModel = "other"
+
+// nestedLane stands for all lanes within lanes.
+const nestedLane = "nested"
 
 // Phases of an exchange in which an upstream can fail, as labels.
 const (
@@ -37,6 +40,7 @@ type metrics struct {
 	findings       *prometheus.CounterVec
 	bytes          *prometheus.CounterVec
 	upstreamErrors *prometheus.CounterVec
+	probing, drips prometheus.Counter
 	clientGone     prometheus.Counter
 	panics         prometheus.Counter
 	generation     prometheus.Gauge
@@ -68,7 +72,9 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	}
 	m.requests = counter("requests_total", "Requests answered on the data port.", "route", "model", "code", "action")
 	m.refusals = counter("refusals_total", "Requests that noecho refused itself.", "reason")
-	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "action")
+	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "lane", "action")
+	m.probing = counter("budgets_exceeded_total", "Alerts of callers that caused more findings than their budget.").WithLabelValues()
+	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
 	for _, r := range refusals {
@@ -125,11 +131,19 @@ func (m *metrics) exchange(e *exchange) {
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
 
 func (m *metrics) finding(f finding) {
-	kind := "verbatim"
-	if f.Finding.Kind == detect.Stuffing {
-		kind = "stuffing"
+	lane := f.Finding.Lane.String()
+	if strings.Contains(lane, "+") {
+		lane = nestedLane
 	}
-	m.findings.WithLabelValues(kind, f.Action.String()).Inc()
+	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, f.Action.String()).Inc()
+}
+
+// forgotten publishes how often what was found of a record had to be forgotten.
+// of is asked whenever somebody looks.
+func (m *metrics) forgotten(of func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Namespace: "noecho", Name: "coverage_forgotten_total", Help: "Records and callers whose coverage made place for others'."},
+		func() float64 { return float64(of()) }))
 }
 
 // snapshot publishes what is in force now.

@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"noecho/proxy/alert"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -49,7 +48,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	}
 	in := newDecoder(up, names, limits.Answer, limits.Ratio)
 	relay := s.newRelay(ex, request, wire.JSON)
-	if ex.mode == config.Observe {
+	if ex.observes() {
 		in.limit = limits.Stream
 		return s.send(ctx, ex, &overheard{
 			forwarded: forwarded{ex: ex, in: in, dec: in, body: up, buf: s.buffer()},

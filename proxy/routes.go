@@ -66,6 +66,16 @@ func (t *routeTable) find(method, path string) *route {
 	return nil
 }
 
+// any reports whether a route is open that fits.
+func (t *routeTable) any(fits func(*route) bool) bool {
+	for _, routes := range t.exact {
+		if slices.ContainsFunc(routes, fits) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(t.shaped, func(s shapedRoute) bool { return fits(s.route) })
+}
+
 func (r *route) allows(method string) bool {
 	for m := range strings.FieldsSeq(r.methods) {
 		if m == method {

@@ -51,7 +51,8 @@ type Server struct {
 	snap        atomic.Pointer[snapshot]
 	reloading   sync.Mutex
 	draining    atomic.Bool
-	buffers     sync.Pool // *[]byte of answerBuffer
+	exchanges   atomic.Uint64 // judged so far
+	buffers     sync.Pool     // *[]byte of answerBuffer
 	memory      *reclaimer
 
 	mu     sync.Mutex
@@ -67,10 +68,15 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("make instance key: %w", err)
 	}
 	var err error
+	if name := opts.Config.PrincipalKeyFile; name != "" {
+		if s.instanceKey, err = readPrincipalKey(name); err != nil {
+			return nil, err
+		}
+	}
 	if s.prompts, err = newPromptCache(opts.Config.Limits.PromptCache); err != nil {
 		return nil, err
 	}
-	snap, err := newSnapshot(1, opts.Config, opts.Open)
+	snap, err := newSnapshot(nil, opts.Config, opts.Open)
 	if err != nil {
 		s.prompts.close()
 		return nil, err
@@ -79,6 +85,7 @@ func New(opts Options) (*Server, error) {
 	s.warn(&snap.cfg)
 	s.snap.Store(snap)
 	s.metrics.snapshot(snap)
+	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
 	return s, nil
 }
 

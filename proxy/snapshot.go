@@ -24,7 +24,9 @@ type Indexes struct {
 	Phrases    detect.Phrases
 	Vocabulary detect.Vocabulary
 	Record     func(ngram.Place) (alert.Record, bool)   // what stands at a place
+	Length     func(ngram.Place) int                    // words of that record, about; 0: not known
 	Subject    func(number uint64) (alert.Record, bool) // a data subject
+	Labels     []string                                 // that records may have
 
 	Files []IndexInfo
 	Close func() error // called once nobody uses Set any more; may be nil
@@ -49,17 +51,22 @@ type snapshot struct {
 	routes     *routeTable
 	upstreams  []*upstream
 	indexes    Indexes
+	standing   standing
 	buildID    string
 	refs       atomic.Int64 // one for being in force, one for each exchange
 }
 
 // newSnapshot opens and checks everything that cfg names. Nothing is left open
-// if it fails.
-func newSnapshot(generation uint64, cfg config.Config, open func([]config.Index) (Indexes, error)) (*snapshot, error) {
+// if it fails. old is the snapshot in force; nil if there is none.
+func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (Indexes, error)) (*snapshot, error) {
 	if err := cfg.Complete(); err != nil {
 		return nil, err
 	}
-	s := &snapshot{generation: generation, cfg: cfg}
+	s := &snapshot{generation: 1, cfg: cfg}
+	var before *standing
+	if old != nil {
+		s.generation, before = old.generation+1, &old.standing
+	}
 	s.refs.Store(1)
 	byURL := map[string]*upstream{}
 	routes, err := newRouteTable(&cfg, func(target *url.URL) (*upstream, error) {
@@ -77,12 +84,16 @@ func newSnapshot(generation uint64, cfg config.Config, open func([]config.Index)
 		return nil, err
 	}
 	s.routes = routes
+	if err := checkRules(&cfg, routes); err != nil {
+		return nil, err
+	}
 	if s.indexes, err = open(cfg.Index); err != nil {
 		return nil, err
 	}
 	if err := s.checkWords(); err != nil {
 		return nil, errors.Join(err, s.indexes.close())
 	}
+	s.standing = newStanding(&cfg, &s.indexes, before)
 	ids := make([]string, len(s.indexes.Files))
 	for i, f := range s.indexes.Files {
 		ids[i] = f.BuildID
@@ -164,7 +175,7 @@ func (s *Server) reload() error {
 			return err
 		}
 	}
-	next, err := newSnapshot(old.generation+1, cfg, s.opts.Open)
+	next, err := newSnapshot(old, cfg, s.opts.Open)
 	if err != nil {
 		return err
 	}
@@ -195,6 +206,7 @@ func fixedChanges(old, now *config.Config) []string {
 	}{
 		{"listen", old.Listen != now.Listen},
 		{"admin", old.Admin != now.Admin},
+		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
@@ -221,7 +233,12 @@ func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]str
 			return nil, err
 		}
 	}
-	snap, err := newSnapshot(1, cfg, open)
+	if cfg.PrincipalKeyFile != "" {
+		if _, err := readPrincipalKey(cfg.PrincipalKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	snap, err := newSnapshot(nil, cfg, open)
 	if err != nil {
 		return nil, err
 	}

@@ -70,10 +70,13 @@ func (m *Meter) Renew(b config.Budget) *Meter {
 // at returns the slot of this moment; slots count from 1.
 func (m *Meter) at() int64 { return max(m.now().UnixNano()/int64(m.slot), 0) + 1 }
 
+// mayBlock reports whether a budget that is used up blocks.
+func (m *Meter) mayBlock() bool { return m != nil && m.budget.Then == config.ThenBlock }
+
 // Blocks reports whether what a caller causes is to be blocked because its budget
 // is used up.
 func (m *Meter) Blocks(caller string) bool {
-	if m == nil || m.budget.Then != config.ThenBlock {
+	if !m.mayBlock() {
 		return false
 	}
 	m.mu.Lock()

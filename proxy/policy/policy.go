@@ -56,7 +56,8 @@ type Request struct {
 // Rules are the rules of one configuration. Immutable, and safe for concurrent
 // use.
 type Rules struct {
-	rules []rule
+	rules      []rule
+	restricted bool // some record may have the label
 }
 
 // rule is a rule of the configuration, ready to be asked.
@@ -65,9 +66,10 @@ type rule struct {
 	action Action
 }
 
-// Compile makes the rules of a configuration ready.
-func Compile(cfg *config.Config) *Rules {
-	out := &Rules{rules: make([]rule, len(cfg.Rules))}
+// Compile makes the rules of a configuration ready for indexes whose records have
+// these labels.
+func Compile(cfg *config.Config, labels []string) *Rules {
+	out := &Rules{rules: make([]rule, len(cfg.Rules)), restricted: slices.Contains(labels, Restricted)}
 	for i, r := range cfg.Rules {
 		out.rules[i] = rule{when: r.When, action: ActionOf(r.Action)}
 	}
@@ -77,6 +79,7 @@ func Compile(cfg *config.Config) *Rules {
 // Judge judges the findings of one request. It is safe for concurrent use.
 type Judge struct {
 	rules  []rule
+	most   Action // there may be
 	base   Action // where no rule fits
 	meter  *Meter // nil: no budget blocks
 	caller string // its name in meter
@@ -87,12 +90,17 @@ type Judge struct {
 // caller's budget, unless the mode observes; meter may be nil.
 func (r *Rules) For(req Request, meter *Meter) Judge {
 	j := Judge{base: ActionOf(req.Mode), caller: req.Caller}
+	j.most = j.base
 	if j.base > Observe {
 		j.meter = meter
+		if r.restricted || meter.mayBlock() {
+			j.most = Block
+		}
 	}
 	for i := range r.rules {
 		if r.rules[i].meant(&req) {
 			j.rules = append(j.rules, r.rules[i])
+			j.most = max(j.most, r.rules[i].action)
 		}
 	}
 	return j
@@ -100,9 +108,10 @@ func (r *Rules) For(req Request, meter *Meter) Judge {
 
 // Acts reports whether anything may be done about any finding. Where nothing
 // may, nothing needs to be held.
-func (j *Judge) Acts() bool {
-	return j.base > Observe || slices.ContainsFunc(j.rules, func(r rule) bool { return r.action > Observe })
-}
+func (j *Judge) Acts() bool { return j.most > Observe }
+
+// Blocks reports whether any finding may be blocked.
+func (j *Judge) Blocks() bool { return j.most == Block }
 
 // Judge says what is to be done about a finding, given what is known of it now.
 // A finding that stands in several records is judged once for each of them, and
@@ -128,7 +137,7 @@ func (j *Judge) one(f *Facts, record *alert.Record) Action {
 			return j.rules[i].action
 		}
 	}
-	if j.base > Observe && record != nil && slices.Contains(record.Labels, Restricted) {
+	if j.base > Observe && j.most == Block && record != nil && slices.Contains(record.Labels, Restricted) {
 		return Block
 	}
 	return j.base
@@ -138,12 +147,12 @@ func (j *Judge) one(f *Facts, record *alert.Record) Action {
 func (r *rule) meant(req *Request) bool {
 	w := &r.when
 	return (len(w.Principals) == 0 || slices.Contains(w.Principals, req.Principal)) &&
-		(len(w.Routes) == 0 || slices.ContainsFunc(w.Routes, func(path string) bool { return onRoute(path, req.Route) })) &&
+		(len(w.Routes) == 0 || slices.ContainsFunc(w.Routes, func(path string) bool { return OnRoute(path, req.Route) })) &&
 		(len(w.Models) == 0 || slices.ContainsFunc(w.Models, func(glob string) bool { return config.MatchModel(glob, req.Model) }))
 }
 
-// onRoute reports whether a route is the one at path, or lies below it.
-func onRoute(path, route string) bool {
+// OnRoute reports whether a rule about path means a route.
+func OnRoute(path, route string) bool {
 	return path == route || strings.HasSuffix(path, "/") && strings.HasPrefix(route, path)
 }
 

@@ -21,6 +21,9 @@ func load(t *testing.T, text string) *config.Config {
 	return &c
 }
 
+// labels are those of the records below.
+var labels = []string{"pii", "x", "restricted"}
+
 var (
 	ticket = alert.Record{ID: "t1", Dataset: "tickets", Labels: []string{"pii"}}
 	secret = alert.Record{ID: "s1", Dataset: "board", Labels: []string{"x", "restricted"}}
@@ -77,9 +80,12 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			req := Request{Route: "/v1/chat", Model: "m/7b", Principal: "00112233aabbccdd", Mode: tt.mode}
-			j := Compile(load(t, tt.rules)).For(req, nil)
+			j := Compile(load(t, tt.rules), labels).For(req, nil)
 			if got := j.Judge(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
+			}
+			if tt.want == Block && !j.Blocks() {
+				t.Error("it blocks and says that it does not")
 			}
 			if tt.want > Observe && !j.Acts() {
 				t.Error("it acts and says that it does not")
@@ -92,7 +98,7 @@ func TestJudge(t *testing.T) {
 // on, and the record is known from 15 on.
 func TestJudgeGrowth(t *testing.T) {
 	t.Parallel()
-	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]")).For(Request{}, nil)
+	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), labels).For(Request{}, nil)
 	for words := 10; words < 30; words++ {
 		f := Facts{Kind: alert.Verbatim, Words: words}
 		want := Observe
@@ -112,7 +118,7 @@ func TestActs(t *testing.T) {
 	t.Parallel()
 	f := func(rules string, mode config.Mode, want bool) {
 		t.Helper()
-		j := Compile(load(t, rules)).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
+		j := Compile(load(t, rules), labels).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
 		if j.Acts() != want {
 			t.Errorf("%s in mode %s: %t", rules, mode, !want)
 		}
@@ -125,8 +131,29 @@ func TestActs(t *testing.T) {
 	f("rules: [{when: {label: a}, action: observe}]", config.Observe, false)
 }
 
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	f := func(text string, mode config.Mode, labels []string, want bool) {
+		t.Helper()
+		cfg := load(t, text)
+		j := Compile(cfg, labels).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil))
+		if j.Blocks() != want {
+			t.Errorf("%s in mode %s with labels %s: %t", text, mode, labels, !want)
+		}
+	}
+	f("", config.Redact, nil, false)
+	f("", config.Redact, []string{"a"}, false)
+	f("", config.Redact, []string{"a", "restricted"}, true)
+	f("", config.Observe, []string{"a", "restricted"}, false)
+	f("", config.Block, nil, true)
+	f("budget: {then: block}", config.Redact, nil, true)
+	f("budget: {then: block}", config.Observe, nil, false)
+	f("rules: [{when: {kind: near}, action: block}]", config.Observe, nil, true)
+	f("rules: [{when: {kind: near}, action: redact}]", config.Redact, nil, false)
+}
+
 func TestJudgeDoesNotAllocate(t *testing.T) {
-	rules := Compile(load(t, ""))
+	rules := Compile(load(t, ""), labels)
 	meter := NewMeter(config.Budget{Findings: 1, Per: 1 << 40, Then: config.ThenBlock}, nil)
 	f := Facts{Kind: alert.Verbatim, Lane: "base64+rot13", Words: 12, Records: []alert.Record{ticket}}
 	if n := testing.AllocsPerRun(100, func() {
@@ -135,7 +162,7 @@ func TestJudgeDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]")).For(Request{}, nil)
+	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]"), labels).For(Request{}, nil)
 	if n := testing.AllocsPerRun(100, func() { j.Judge(&f) }); n != 0 {
 		t.Errorf("%v allocations with rules", n)
 	}
@@ -173,7 +200,7 @@ func TestExplain(t *testing.T) {
 func ExampleRules_For() {
 	cfg := config.Default()
 	cfg.Rules = []config.Rule{{When: config.When{Labels: []string{"pii"}, MinWords: 20}, Action: config.Block}}
-	judge := Compile(&cfg).For(Request{Route: "/v1/chat/completions", Mode: config.Redact}, nil)
+	judge := Compile(&cfg, nil).For(Request{Route: "/v1/chat/completions", Mode: config.Redact}, nil)
 	finding := Facts{Kind: alert.Verbatim, Words: 12, Records: []alert.Record{{ID: "17", Dataset: "tickets", Labels: []string{"pii"}}}}
 	fmt.Println(judge.Judge(&finding))
 	finding.Words = 20 // it has grown

@@ -1,0 +1,233 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"noecho/ngram"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+	"noecho/proxy/policy"
+)
+
+// standing is what a configuration says of findings, and what is counted over
+// several requests; that outlives a reload which leaves its bounds alone.
+type standing struct {
+	rules    *policy.Rules
+	meter    *policy.Meter    // nil: no budget
+	coverage *policy.Coverage // nil: no coverage is watched
+}
+
+// newStanding returns the standing of a snapshot; old is the one before it, if
+// there is one.
+func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
+	if old == nil {
+		old = &standing{}
+	}
+	return standing{
+		rules:    policy.Compile(cfg, indexes.Labels),
+		meter:    old.meter.Renew(cfg.Budget),
+		coverage: old.coverage.Renew(cfg.Coverage),
+	}
+}
+
+// checkRules refuses rules about routes that are not open: they would never fit.
+func checkRules(cfg *config.Config, routes *routeTable) error {
+	var errs []error
+	for i, r := range cfg.Rules {
+		for _, path := range r.When.Routes {
+			if !routes.any(func(r *route) bool { return r.family != nil && policy.OnRoute(path, r.pattern) }) {
+				errs = append(errs, fmt.Errorf("rule %d: no scanned route is open at %s: open it under routes, or mend the rule", i+1, path))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verdicts judges the findings of one exchange.
+type verdicts struct {
+	judge  policy.Judge
+	names  namer
+	caller string // who is counted
+	number uint64 // of the exchange
+}
+
+// decide settles how the findings of this exchange are judged, once route, model
+// and mode are known.
+func (e *exchange) decide() {
+	v := &e.verdicts
+	v.caller = e.principal
+	if v.caller == "" {
+		v.caller = "client " + e.client
+	}
+	v.number = e.srv.exchanges.Add(1)
+	v.names.indexes = &e.snap.indexes
+	v.judge = e.snap.standing.rules.For(policy.Request{
+		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: v.caller, Mode: e.mode,
+	}, e.snap.standing.meter)
+}
+
+// observes reports whether nothing that is found can change what the caller
+// gets.
+func (e *exchange) observes() bool { return e.mode == config.Observe && !e.verdicts.judge.Acts() }
+
+// verdict says what is to be done about a finding of this exchange.
+func (e *exchange) verdict(f *detect.Finding) detect.Action {
+	facts := policy.Facts{
+		Kind: alert.Kind(f.Kind.String()), Identifier: identifier(f), Words: f.Words,
+		Records: e.verdicts.names.records(f),
+	}
+	if f.Lane != detect.Plain {
+		facts.Lane = f.Lane.String()
+	}
+	return [...]detect.Action{
+		policy.Observe: detect.Observe, policy.Redact: detect.Redact, policy.Block: detect.Block,
+	}[e.verdicts.judge.Judge(&facts)]
+}
+
+// identifier is the kind of identifier that a finding is, empty if it is none.
+func identifier(f *detect.Finding) string {
+	if f.Phrase == nil {
+		return ""
+	}
+	return string(f.Phrase.Kind)
+}
+
+// count adds a finding that has been reported to what is counted over several
+// requests. An echo is not counted: it tells its caller nothing.
+func (e *exchange) count(f finding) {
+	if f.Action == echoed {
+		return
+	}
+	st, cfg := &e.snap.standing, &e.snap.cfg
+	if n, raise := st.meter.Count(e.verdicts.caller); raise {
+		ev := e.event(alert.TypeProbing)
+		ev.Action, ev.Channel = alert.Observed, f.Channel
+		if cfg.Budget.Then == config.ThenBlock && e.mode != config.Observe {
+			ev.Action = alert.Blocked
+		}
+		ev.Findings, ev.Period = n, int64(cfg.Budget.Per.Seconds())
+		e.srv.metrics.probing.Inc()
+		e.srv.opts.Alerts.Offer(ev)
+	}
+	if st.coverage == nil || e.snap.indexes.Record == nil {
+		return
+	}
+	if places := f.Finding.Places; len(places) > 0 {
+		e.cover(f, places[0])
+	}
+}
+
+// cover notes what a finding shows of the record that it stands in most of all.
+func (e *exchange) cover(f finding, place ngram.Place) {
+	r, ok := e.snap.indexes.Record(place)
+	if !ok {
+		return
+	}
+	length, words := 0, f.Finding.Words
+	if e.snap.indexes.Length != nil {
+		if length = e.snap.indexes.Length(place); length > 0 {
+			words = min(words, length)
+		}
+	}
+	d, told := e.snap.standing.coverage.Add(policy.Piece{
+		Record: r.Dataset + "\x00" + r.ID, Length: length,
+		Caller: e.verdicts.caller, Request: e.verdicts.number,
+		First: uint64(place), Words: words,
+	})
+	if !told {
+		return
+	}
+	ev := e.event(alert.TypeDrip)
+	ev.Action, ev.Channel = alert.Action(f.Action.String()), f.Channel
+	ev.Words, ev.RecordWords, ev.Requests, ev.Several = d.Words, d.Length, d.Requests, d.Several
+	ev.Period = int64(e.snap.cfg.Coverage.Over.Seconds())
+	ev.Records = []alert.Record{r}
+	e.srv.metrics.drips.Inc()
+	e.srv.opts.Alerts.Offer(ev)
+}
+
+// namer names the records of findings and remembers those of the last one: a
+// finding is judged again with each word that it grows by.
+type namer struct {
+	indexes *Indexes
+	places  []ngram.Place
+	phrase  ngram.Phrase
+	named   []alert.Record
+}
+
+func (n *namer) records(f *detect.Finding) []alert.Record {
+	var phrase ngram.Phrase
+	if f.Phrase != nil {
+		phrase = *f.Phrase
+	}
+	if n.named == nil || phrase != n.phrase || !slices.Equal(f.Places, n.places) {
+		n.named = n.indexes.Records(f)
+		n.places, n.phrase = append(n.places[:0], f.Places...), phrase
+	}
+	return n.named
+}
+
+// detection is how the answers of a route are read.
+func (s *snapshot) detection(r *config.Route) detect.Config {
+	cfg := detect.Config{
+		MinWords: r.MinWords,
+		MaxHeld:  int(s.cfg.Limits.Held),
+		Extent: [...]detect.Extent{
+			config.Span: detect.ExtentSpan, config.Sentence: detect.ExtentSentence, config.Rest: detect.ExtentRest,
+		}[r.ExtentFor(s.cfg.Extent)],
+		Ledger:     s.indexes.Ledger,
+		Vocabulary: s.indexes.Vocabulary,
+		Near:       detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
+	}
+	if s.indexes.Phrases != nil {
+		cfg.Phrases = rarePhrases{s.indexes.Phrases, uint32(s.cfg.Identifiers.MaxRecords)}
+	}
+	if r.Release == config.Strict {
+		cfg.Release = detect.Strict
+	}
+	for l := detect.Despaced; detect.AllLanes.Has(l); l++ {
+		if slices.Contains(s.cfg.Lanes, l.String()) {
+			cfg.Lanes |= detect.LanesOf(l)
+		}
+	}
+	return cfg
+}
+
+// rarePhrases are phrases without those that stand in more records than most. One
+// of a data subject counts however often it stands anywhere: it was listed.
+type rarePhrases struct {
+	detect.Phrases
+	most uint32
+}
+
+// Phrase implements [detect.Phrases].
+func (p rarePhrases) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
+	got, ok := p.Phrases.Phrase(h)
+	return got, ok && (got.Subject != 0 || got.Records <= p.most)
+}
+
+// Bounds of the file with the key of principals.
+const (
+	minPrincipalKey = 32
+	maxPrincipalKey = 4096
+)
+
+// readPrincipalKey reads the key under which principals are named.
+func readPrincipalKey(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("read principal_key_file: %w", err)
+	}
+	if size := info.Size(); size < minPrincipalKey || size > maxPrincipalKey {
+		return nil, fmt.Errorf("principal_key_file %s: want a secret of %d to %d bytes, such as head -c 32 /dev/urandom makes", name, minPrincipalKey, maxPrincipalKey)
+	}
+	key, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read principal_key_file: %w", err)
+	}
+	return key, nil
+}
