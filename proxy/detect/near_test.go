@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -430,5 +431,47 @@ func TestNearAllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestLanesName: what is found in a lane is named like any other finding, and near
+// matches are found there too.
+func TestLanesName(t *testing.T) {
+	t.Parallel()
+	records := []string{
+		strings.Join(longRecord(0, 60), " "),
+		"the keeper of the old light house wrote down every ship that passed in the night and what the weather " +
+			"was like when it came round the point because nobody else would remember them after the winter storms",
+		strings.Join(longRecord(2, 60), " "),
+	}
+	set, ledger := newPlainSet(10, records...), newPlainLedger(10, records...)
+	r := strings.Fields(records[1])
+	cfg := Config{Ledger: ledger, Lanes: AllLanes}
+	reversed := slices.Clone(r[10:30])
+	slices.Reverse(reversed)
+	mirrored := []byte(strings.Join(r[10:30], " "))
+	slices.Reverse(mirrored)
+	edited := []byte(strings.Join(r[10:22], " ") + " other " + strings.Join(r[23:32], " "))
+	slices.Reverse(edited)
+	for _, tt := range []struct {
+		name, text string
+		want       Kind
+	}{
+		{"reversed words", strings.Join(reversed, " "), Verbatim},
+		{"reversed text", string(mirrored), Verbatim},
+		{"reversed text with an edit", string(edited), Near},
+		{"base64", base64.StdEncoding.EncodeToString([]byte(strings.Join(r[10:30], " "))), Verbatim},
+	} {
+		out := runPieces(t, New(set, spec(10), cfg), []string{"so it goes: " + tt.text + " and that is all of it"})
+		found := false
+		for _, f := range out.findings {
+			found = found || f.Kind == tt.want
+			if len(f.Places) != 1 || recordOf(f.Places[0]) != 1 {
+				t.Errorf("%s: %v at places %x", tt.name, f.Kind, f.Places)
+			}
+		}
+		if !found {
+			t.Errorf("%s: %v", tt.name, out)
+		}
 	}
 }

@@ -86,6 +86,7 @@ func (r *reverse) claim(p *part) {
 	r.at = max(r.at, p.last+1)
 	r.found.Windows = p.windows
 	r.found.Digests = appendNew(r.found.Digests, p.digests, MaxDigests-len(r.found.Digests))
+	r.d.name(r.found, t, p.first, p.last)
 	r.d.claim(r.found, span)
 }
 
