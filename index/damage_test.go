@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"noecho/index/corpus"
 	"noecho/ngram"
 )
 
@@ -35,19 +37,34 @@ func load(b []byte) error {
 	return err
 }
 
-// Every bit of a small file is tried, its header and its body.
+// smallFile returns a small index with all sections.
+func smallFile(t testing.TB) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "x.nidx")
+	mustBuild(t, BuildOptions{
+		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenCorpus),
+		Corpus: corpus.Options{Format: corpus.Completion}, Capacity: 20,
+	})
+	return readAll(t, out)
+}
+
+// Every bit of small files is tried, their headers and their bodies.
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	t.Parallel()
-	b := goldenFile(t)
-	if err := load(b); err != nil {
-		t.Fatal(err)
-	}
-	for bit := range len(b) * 8 {
-		b[bit/8] ^= 1 << (bit % 8)
-		if err := load(b); !errors.Is(err, ErrDamaged) {
-			t.Fatalf("bit %d of byte %d flipped: %v", bit%8, bit/8, err)
-		}
-		b[bit/8] ^= 1 << (bit % 8)
+	for name, b := range map[string][]byte{"golden": goldenFile(t), "with all sections": smallFile(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := load(b); err != nil {
+				t.Fatal(err)
+			}
+			for bit := range len(b) * 8 {
+				b[bit/8] ^= 1 << (bit % 8)
+				if err := load(b); !errors.Is(err, ErrDamaged) {
+					t.Fatalf("bit %d of byte %d flipped: %v", bit%8, bit/8, err)
+				}
+				b[bit/8] ^= 1 << (bit % 8)
+			}
+		})
 	}
 }
 
@@ -121,14 +138,15 @@ func sectionAt(h *header, at uint64) int {
 
 func TestEveryTruncationIsFound(t *testing.T) {
 	t.Parallel()
-	b := goldenFile(t)
-	for n := range len(b) {
-		if err := load(b[:n]); !errors.Is(err, ErrDamaged) {
-			t.Fatalf("cut to %d bytes: %v", n, err)
+	for _, b := range [][]byte{goldenFile(t), smallFile(t)} {
+		for n := range len(b) {
+			if err := load(b[:n]); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("cut to %d bytes: %v", n, err)
+			}
 		}
-	}
-	if err := load(append(bytes.Clone(b), 0)); !errors.Is(err, ErrDamaged) {
-		t.Errorf("one byte longer: %v", err)
+		if err := load(append(bytes.Clone(b), 0)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("one byte longer: %v", err)
+		}
 	}
 	m := mediumFile(t)
 	h, err := readHeader(bytes.NewReader(m), int64(len(m)))
@@ -326,6 +344,7 @@ func TestUnknownOptionalSectionIsSkipped(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	golden := goldenFile(f)
 	f.Add(golden)
+	f.Add(smallFile(f))
 	f.Add(golden[:headerLen])
 	f.Add(withoutWords(f, golden))
 	f.Add([]byte(Magic))
@@ -343,6 +362,7 @@ func FuzzOpen(f *testing.F) {
 			ix.Word(h)
 			ix.confirm.has(h.Hi)
 		}
+		askTables(ix)
 	})
 }
 

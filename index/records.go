@@ -259,6 +259,9 @@ func (r *records) at(place ngram.Place) (Record, bool) {
 	own := r.source(all, row.source)
 	d := &r.sets[own.dataset]
 	rec := Record{Dataset: d.Name, Labels: d.Labels}
+	if rec.Labels == nil {
+		rec.Labels = []string{}
+	}
 	if from < row.idEnd {
 		rec.ID = string(r.b[r.idsAt+from : r.idsAt+row.idEnd])
 		return rec, true

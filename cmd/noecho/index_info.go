@@ -21,8 +21,8 @@ func newIndexInfoCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info FILE",
 		Short: "Print what an index was made of",
-		Long: `Print what an index was made of, how large its parts are and how full, and what
-of the training files is not in it. Every checksum is checked first; a damaged
+		Long: `Print what an index was made of, how large its parts are, in bytes and for a word
+of its text, how full, and what of the training files is not in it. Every checksum is checked first; a damaged
 index ends with exit code 4. Every filter is then asked for four million hashes
 that no text has: the measured rate of false positives stands beside the expected
 one. That takes as much memory as the index is large; verify takes none.`,
@@ -116,14 +116,18 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 		}
 		row("dataset", "%s: %d files, %s, %d records, %d words%s", d.Name, d.Files, humanBytes(d.Bytes), d.Records, d.Words, labels)
 	}
+	if l := in.Ledger; l != nil {
+		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)
+		row("records", "%d named", l.Records)
+	}
 	fmt.Fprintln(t)
-	fmt.Fprintln(t, "section\tbytes\tgram\tdistinct\tfill\tfalse positives: expected\tmeasured")
+	fmt.Fprintln(t, "section\tbytes\ta word\tgram\tdistinct\tfill\tfalse positives: expected\tmeasured")
 	for _, s := range in.Sections {
 		if s.Gram == 0 {
-			fmt.Fprintf(t, "%s\t%d\t\t\t\t\n", s.Name, s.Bytes)
+			fmt.Fprintf(t, "%s\t%d\t%.3f\t\t\t\t\n", s.Name, s.Bytes, s.PerWord)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f %%\t%.2g\t", s.Name, s.Bytes, s.Gram, s.Distinct, 100*s.Fill, s.FPR)
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%d\t%d\t%.1f %%\t%.2g\t", s.Name, s.Bytes, s.PerWord, s.Gram, s.Distinct, 100*s.Fill, s.FPR)
 		if s.Measured != nil {
 			fmt.Fprintf(t, "%.2g (%d of %d)", float64(s.Measured.Hits)/float64(s.Measured.Probes), s.Measured.Hits, s.Measured.Probes)
 		}
