@@ -24,6 +24,7 @@ type despace struct {
 	found *Finding // open
 	saved despaceState
 	kept  []ngram.Letter // the queue, when state was saved
+	names *letterNames   // nil while there was no ledger
 }
 
 // despaceState is what is taken back when words were only tried.
@@ -60,6 +61,9 @@ func (s *despace) reset() {
 	s.despaceState = despaceState{}
 	s.past.n, s.past.end = 0, 0
 	s.queue, s.found = s.queue[:0], nil
+	if s.names != nil {
+		s.names.of = nil
+	}
 }
 
 // text is given the next bytes of the channel.
@@ -161,8 +165,8 @@ func (s *despace) settle(at int64) {
 	}
 }
 
-// hit claims a run of indexed windows, of that many words and windows so far.
-func (s *despace) hit(span ngram.Span, words, windows int, digest uint64) {
+// hit claims a run of indexed windows, of which a path ends the newest.
+func (s *despace) hit(span ngram.Span, q *path, digest uint64) {
 	d := s.d
 	span.Lo = max(span.Lo, d.stuffed, s.floor)
 	if d.blocked != nil || span.Lo >= span.Hi || d.reads(span) {
@@ -178,11 +182,12 @@ func (s *despace) hit(span ngram.Span, words, windows int, digest uint64) {
 		f = &Finding{Kind: Verbatim, Lane: Despaced, Span: span}
 		s.found = f
 	}
-	f.Words, f.Windows = max(f.Words, words), max(f.Windows, windows)
+	f.Words, f.Windows = max(f.Words, int(q.claimed)), max(f.Windows, int(q.windows))
 	f.Resumed = f.Resumed || span.Lo < d.parked
 	if room := MaxDigests - len(f.Digests); room > 0 {
 		f.Digests = appendNew(f.Digests, []uint64{digest}, room)
 	}
+	s.name(f, q, int(q.claimed))
 	d.claim(f, span)
 }
 

@@ -368,3 +368,27 @@ func FuzzDespace(f *testing.F) {
 		}
 	})
 }
+
+// TestDespaceNames: a finding names the record that it stands in, and where in it
+// its first seed stands.
+func TestDespaceNames(t *testing.T) {
+	t.Parallel()
+	records := make([]string, 3)
+	for i := range records {
+		records[i], _ = story(uint64(10+i), 60)
+	}
+	set, ledger := newWordSet(10, records...), newPlainLedger(10, records...)
+	for i, r := range records {
+		words := strings.Fields(r)
+		for _, n := range []int{10, 12, 35} {
+			spelt := "see " + letterGaps["spaced"](nil, slices.Clone(words[7:7+n])) + " end"
+			_, findings := drive(despacing(set, Config{Ledger: ledger}), spelt)
+			if len(findings) != 1 || len(findings[0].Places) == 0 || recordOf(findings[0].Places[0]) != i {
+				t.Fatalf("record %d, %d words: %v", i, n, told(findings))
+			}
+			if at := findings[0].Places[0] - placeOf(i); at < 7 || at > 9 {
+				t.Errorf("record %d, %d words: word %d", i, n, at)
+			}
+		}
+	}
+}

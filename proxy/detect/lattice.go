@@ -311,7 +311,7 @@ func (m *lattice) window(q, p *path, l ngram.Letter) {
 		q.claim, q.claimed, q.windows = p.claim, p.claimed+1, p.windows+1
 	}
 	if q.run >= d.least {
-		m.s.hit(ngram.Span{Lo: q.claim, Hi: l.Span.Hi}, int(q.claimed), int(q.windows), h.Lo)
+		m.s.hit(ngram.Span{Lo: q.claim, Hi: l.Span.Hi}, q, h.Lo)
 	}
 }
 
