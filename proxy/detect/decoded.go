@@ -256,6 +256,12 @@ func (c *decoded) choose(readings [][]byte) int {
 			if b == '\'' {
 				continue
 			}
+			if b == '@' || b == '$' || b == '!' {
+				if n > 0 {
+					break // the first of its words
+				}
+				continue
+			}
 			if b >= 'A' && b <= 'Z' {
 				b |= 0x20
 			}

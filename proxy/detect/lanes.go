@@ -187,6 +187,21 @@ func (l *lanes) newest(from int64) []byte {
 	return line
 }
 
+// parted reports whether white space stands between two offsets, as far as the
+// bytes are kept and have been read; what is not kept has some.
+func (l *lanes) parted(from, to int64) bool {
+	if from < l.at-pastBytes {
+		return true
+	}
+	for ; from < min(to, l.at); from++ {
+		switch l.past[from%pastBytes] {
+		case ' ', '\n', '\t', '\r':
+			return true
+		}
+	}
+	return false
+}
+
 // stop puts every lane to sleep for good: their budget is spent.
 func (l *lanes) stop(unread int64) {
 	for i := range l.all {

@@ -9,20 +9,27 @@ import (
 // reverse is the finder of words that stand in the text from the last to the
 // first. Nothing in the words themselves tells of it, so it reads all of them: a
 // second track of the same words whose grams are those of the backward order. It
-// asks the index as seldom as the main track does.
+// asks the index as seldom as the main track does. What stands between white
+// space is turned round as one: of "now well-known is this" the words are read
+// this is well known now.
 type reverse struct {
 	d     *Detector
 	t     track
 	edge  edge
 	found *Finding
-	at    int64 // words of the finding's newest window end before this one
+	at    int64        // the finding's words end before this one of the track
+	token []ngram.Word // words that no white space parted so far
+	saved []ngram.Word
 }
+
+// maxToken is how many words without white space between them are turned as one.
+const maxToken = 16
 
 // reset implements finder.
 func (r *reverse) reset() {
 	r.t.init(r.d.main.set, r.d.spec, r.d.least)
 	r.t.backward = !r.d.main.backward
-	r.found, r.at = nil, 0
+	r.found, r.at, r.token = nil, 0, r.token[:0]
 }
 
 // text implements finder.
@@ -30,11 +37,30 @@ func (r *reverse) text([]byte) {}
 
 // word implements finder.
 func (r *reverse) word(i int64) {
-	m, t := &r.d.main, &r.t
-	e := m.at(i)
-	before := m.prefix(i)
-	w := ngram.Word{Span: m.span(i), Weight: e.weight, Hash: m.wordHash(before, e.prefix)}
+	m := &r.d.main
+	e, span := m.at(i), m.span(i)
+	if n := len(r.token); n == maxToken || n > 0 && r.d.lanes.parted(r.token[n-1].Span.Hi, span.Lo) {
+		r.turn()
+	}
+	r.token = append(r.token, ngram.Word{Span: span, Weight: e.weight, Hash: m.wordHash(m.prefix(i), e.prefix)})
+	if r.d.lanes.parted(span.Hi, span.Hi+1) {
+		r.turn()
+	}
+}
+
+// turn reads the words of a token.
+func (r *reverse) turn() {
+	for i := len(r.token) - 1; i >= 0; i-- {
+		r.push(r.token[i])
+	}
+	r.token = r.token[:0]
+}
+
+// push reads a word.
+func (r *reverse) push(w ngram.Word) {
+	t := &r.t
 	hit := t.push(w)
+	i := t.count - 1
 	if hit {
 		r.hit(i)
 	}
@@ -58,7 +84,7 @@ func (r *reverse) hit(i int64) {
 	u.weight += t.at(i).weight
 	u.last = i
 	h := t.window(i)
-	u.add(first, i, t.span(first).Lo, d.cfg.Prompt.sent(h), h.Lo)
+	u.add(first, i, min(t.span(first).Lo, t.span(i).Lo), d.cfg.Prompt.sent(h), h.Lo)
 	if u.weight < d.least {
 		return
 	}
@@ -75,7 +101,14 @@ func (r *reverse) hit(i int64) {
 // claim claims a part of a run.
 func (r *reverse) claim(p *part) {
 	t := &r.t
-	span := ngram.Span{Lo: p.lo, Hi: t.span(p.last).Hi}
+	from := max(p.first, t.count-int64(len(t.ring)))
+	if r.found != nil {
+		from = max(from, p.last-int64(t.n)+1)
+	}
+	span := t.span(from)
+	for i := from; i <= p.last; i++ {
+		span.Lo, span.Hi = min(span.Lo, t.span(i).Lo), max(span.Hi, t.span(i).Hi)
+	}
 	if r.found == nil || span.Lo >= r.found.Span.Hi {
 		r.close()
 		r.found = &Finding{Kind: Verbatim, Lane: ReversedWords}
@@ -108,19 +141,36 @@ func (r *reverse) waits() int64 {
 	if p, ok := t.run.waits(t.count - 1); ok {
 		first = min(first, p)
 	}
-	if first = max(first, t.acted+1); first < t.count {
-		return t.span(first).Lo
+	free := int64(math.MaxInt64)
+	if len(r.token) > 0 {
+		free = r.token[0].Span.Lo
 	}
-	return math.MaxInt64
+	for i := max(first, t.acted+1); i < t.count; i++ {
+		free = min(free, t.span(i).Lo)
+	}
+	if r.found != nil {
+		free = min(free, r.found.Span.Hi)
+	}
+	return free
 }
 
 // save implements finder.
-func (r *reverse) save() { r.edge.save(&r.t) }
+func (r *reverse) save() {
+	r.edge.save(&r.t)
+	r.saved = append(r.saved[:0], r.token...)
+}
 
 // restore implements finder.
-func (r *reverse) restore() { r.edge.restore(&r.t) }
+func (r *reverse) restore() {
+	r.turn()
+	r.edge.restore(&r.t)
+	r.token = append(r.token[:0], r.saved...)
+}
 
 // end implements finder.
-func (r *reverse) end() { r.close() }
+func (r *reverse) end() {
+	r.turn()
+	r.close()
+}
 
 var _ finder = (*reverse)(nil)

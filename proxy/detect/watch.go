@@ -25,10 +25,11 @@ type watch struct {
 	mixed   int32
 	codes   int32
 	percent int32
-	at      int64 // bytes read
-	first   int64 // where the first of the groups of digits begins
-	last    int64 // where the last one begins
-	sign    int64 // where the last percent sign stands
+	sums    [3]int64 // where each of the sums last was nothing
+	at      int64    // bytes read
+	first   int64    // where the first of the groups of digits begins
+	last    int64    // where the last one begins
+	sign    int64    // where the last percent sign stands
 }
 
 // dashState is where a hyphen at the end of a line stands.
@@ -48,8 +49,9 @@ const (
 	codePrefix   = 2  // the \x before the first group
 	percentSigns = 2
 	percentApart = 24
-	movedAt      = 72
-	turnedAt     = 80
+	sumHeld      = 28 // from here on words wait for what comes of it
+	movedAt      = 112
+	turnedAt     = 112
 	sumMost      = 240
 	mixedStep    = 24 // for a digit beside a letter
 	mixedFall    = 2  // for a letter
@@ -138,8 +140,7 @@ func (w *watch) next(c, k byte) (a alarm) {
 	if y > 26 {
 		y = 0
 	}
-	w.moved = max(0, min(sumMost, w.moved+int32(movedScores[y])))
-	w.turned = max(0, min(sumMost, w.turned+int32(turnedScores[x][y])))
+	w.sum(x, y)
 	w.run++
 	switch {
 	case y > 0:
@@ -158,6 +159,22 @@ func (w *watch) next(c, k byte) (a alarm) {
 	}
 	w.prev = k
 	return a | w.raised()
+}
+
+// sum adds what a pair speaks for.
+func (w *watch) sum(x, y byte) {
+	moved := w.moved + int32(movedScores[y])
+	turned := w.turned + int32(turnedScores[x][y])
+	if moved <= 0 {
+		moved, w.sums[0] = 0, w.at
+	}
+	if turned <= 0 {
+		turned, w.sums[1] = 0, w.at
+	}
+	if w.mixed == 0 {
+		w.sums[2] = w.at
+	}
+	w.moved, w.turned = min(sumMost, moved), min(sumMost, turned)
 }
 
 // raised returns the alarms of sums and runs.
@@ -234,14 +251,24 @@ func (w *watch) rare(k byte) (a alarm) {
 
 // waits returns the first byte that must be held until it is clear whether one of
 // the wanted alarms is raised, math.MaxInt64 if there is none: numbers one after
-// another may be the first codes of many, and before a line break that follows a
-// hyphen stands half a word.
+// another may be the first codes of many, a sum that rises may rise on, and before
+// a line break that follows a hyphen stands half a word.
 func (w *watch) waits(want alarm) int64 {
-	switch {
-	case want&alarmHyphen != 0 && w.dash == dashHeld:
+	free := int64(math.MaxInt64)
+	if want&alarmHyphen != 0 && w.dash == dashHeld {
 		return 0
-	case want&alarmCodes != 0 && w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart:
-		return w.first - codePrefix
 	}
-	return math.MaxInt64
+	if want&alarmCodes != 0 && w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart {
+		free = w.first - codePrefix
+	}
+	if want&alarmRot13 != 0 && w.moved >= sumHeld {
+		free = min(free, w.sums[0])
+	}
+	if want&alarmMirrored != 0 && w.turned >= sumHeld {
+		free = min(free, w.sums[1])
+	}
+	if want&alarmMixed != 0 && w.mixed >= sumHeld {
+		free = min(free, w.sums[2])
+	}
+	return free
 }

@@ -4,15 +4,15 @@ package decode
 // A word may have several readings: "1" is i or l, and "1945" may be a year.
 type Leet struct {
 	// Choose returns which of the readings of a word is meant; nil takes the
-	// first. There are two or three, different ones; they are not kept.
+	// first. There are two to four; they are not kept.
 	Choose func(readings [][]byte) int
 
 	at    int64
 	n     int // bytes of the open word
 	signs int // of them neither letters nor unlike any letter
 	raw   [maxLeet]byte
-	as    [3][maxLeet]byte
-	list  [3][]byte
+	as    [4][maxLeet]byte
+	list  [4][]byte
 }
 
 // maxLeet is the longest word that is read, in bytes. A longer one stays.
@@ -100,6 +100,14 @@ func (d *Leet) read(word []byte) []byte {
 	if differ {
 		list = append(list, other)
 	}
+	signs := d.as[3][:len(word)]
+	copy(signs, letters)
+	for i, c := range word {
+		if !isDigit(c) {
+			signs[i] = c // as in an address
+		}
+	}
+	list = append(list, signs)
 	stays := d.as[2][:len(word)]
 	copy(stays, word)
 	list = append(list, stays)
