@@ -24,7 +24,7 @@ type Indexes struct {
 	Phrases    detect.Phrases
 	Vocabulary detect.Vocabulary
 	Record     func(ngram.Place) (alert.Record, bool)   // what stands at a place
-	Length     func(ngram.Place) int                    // words of that record, about; 0: not known
+	Length     func(ngram.Place) int                    // room that this record takes, in words; 0: not known
 	Subject    func(number uint64) (alert.Record, bool) // a data subject
 	Labels     []string                                 // that records may have
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/proxy"
+	"noecho/proxy/policy"
 )
 
 func newCheckCommand(a *app) *cobra.Command {
@@ -19,7 +20,8 @@ indexes to their last byte, certificates and token. Nothing is listened on and
 no server is called. NOECHO_ variables count as they do for serve.
 
 Everything that is wrong with the file is printed at once, as
-file:line:column: message.`,
+file:line:column: message. Of a file that is right, what the rules for findings mean
+is printed in a sentence each.`,
 		Example: "  noecho check --config /etc/noecho/config.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,6 +48,7 @@ func (a *app) check(o *overlay) error {
 	for _, w := range proxy.Warnings(&cfg) {
 		_, _ = fmt.Fprintln(a.stderr, "warning: "+w)
 	}
-	_, err = fmt.Fprintln(a.stdout, "ok: "+strings.Join(summary, ", "))
+	lines := append([]string{"ok: " + strings.Join(summary, ", ")}, policy.Explain(&cfg)...)
+	_, err = fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
 	return err
 }

@@ -29,6 +29,7 @@ func answer(out *proxy.Indexes, set *index.Joined) {
 		r, ok := set.Record(p)
 		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
 	}
+	out.Length = set.RecordWords
 }
 
 // notNil returns an empty list for none: an alert says [].

@@ -169,7 +169,7 @@ type Event struct {
 	Findings    int   `json:"findings,omitempty"`     // membership_probing: caused within Period
 	Period      int64 `json:"period,omitempty"`       // membership_probing, slow_drip: seconds
 	Requests    int   `json:"requests,omitempty"`     // slow_drip: that brought some of Words, at most 16 counted
-	RecordWords int   `json:"record_words,omitempty"` // slow_drip: all words of the record; 0: not known
+	RecordWords int   `json:"record_words,omitempty"` // slow_drip: room that the record takes; 0: not known
 	Several     bool  `json:"several,omitempty"`      // slow_drip: several callers asked, not Principal alone
 }
 

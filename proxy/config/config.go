@@ -237,6 +237,6 @@ func Default() Config {
 
 		Identifiers: Identifiers{MaxRecords: 100},
 		Budget:      Budget{Findings: 1000, Per: time.Hour, Then: ThenAlert},
-		Coverage:    Coverage{Words: 500, Share: 0.5, Over: 24 * time.Hour},
+		Coverage:    Coverage{Words: 200, Share: 0.5, Over: 24 * time.Hour},
 	}
 }

@@ -181,7 +181,7 @@ func TestExplain(t *testing.T) {
 		"Findings in records labelled restricted are blocked, unless the mode is observe.",
 		"All others are redacted, or as route and model say.",
 		"When one caller has caused more than 1000 findings within 1h, an alert is raised.",
-		"When 500 words of a record or 50% of its words have been found within 24h, by two requests or more, an alert is raised.")
+		"When 200 words of a record or 50% of its words have been found within 24h, by two requests or more, an alert is raised.")
 	f("mode: observe\nextent: rest\nrules: [{when: {kind: [near, phrase], lane: hex, label: [a, b, c], dataset: d, model: \"m*\", route: /x/, principal: 0123456789abcdef, identifier: email, min_words: 1}, action: block}]"+quiet,
 		"Rule 1: findings of kind near or phrase that are an identifier of kind email of 1 word or more read as hex in records labelled a, b or c of dataset d by models like m* on /x/ for principal 0123456789abcdef are blocked.",
 		"Other findings in records labelled restricted are blocked, unless the mode is observe.",
