@@ -15,6 +15,9 @@ func judging(set *index.Joined) detect.Config {
 	if set.HasLedger() {
 		cfg.Ledger = set
 	}
+	if set.HasPhrases() {
+		cfg.Phrases = set
+	}
 	if set.HasWords() {
 		cfg.Vocabulary = set
 	}
@@ -30,6 +33,10 @@ func answer(out *proxy.Indexes, set *index.Joined) {
 		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
 	}
 	out.Length = set.RecordWords
+	out.Subject = func(number uint64) (alert.Record, bool) {
+		id, labels, ok := set.Subject(number)
+		return alert.Record{ID: id, Labels: notNil(labels)}, ok
+	}
 }
 
 // notNil returns an empty list for none: an alert says [].
