@@ -147,9 +147,10 @@
 // LEDGER. The fingerprint of a 5-gram is the upper 40 bits of its Hi. Of the
 // 5-grams of a segment those are seeds whose Lo is not above that of the one
 // before or below that of the one behind, and one that stands alone; package ngram
-// says more. A row is a seed that lies in an indexed window: the fingerprint, and
-// the place of its first word. Rows are sorted by both. A fingerprint that stands
-// at more than 16 places has the rows of the lowest 16. The payload:
+// says more. A row is a seed that lies in indexed windows and in no excluded one:
+// the fingerprint, and the place of its first word. Rows are sorted by both. A
+// fingerprint that stands at more than 16 places has the rows of the lowest 16.
+// The payload:
 //
 //	rows       packed: the fingerprint without its bucket, then the place
 //	directory  packed: for each bucket the number of rows before it, then the

@@ -38,9 +38,10 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 	words := scanAll(o.spec, []byte(text))
 	windows, fives := gramsOf(o.spec, text, n), gramsOf(o.spec, text, ngram.SeedWords)
 	for i, g := range fives {
-		covered := false
+		covered, public := false, false
 		for j := max(0, i+ngram.SeedWords-n); j <= i && j < len(windows); j++ {
 			covered = covered || !exclude[windows[j].Lo]
+			public = public || exclude[windows[j].Lo]
 		}
 		if !covered {
 			continue
@@ -53,7 +54,7 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 		if i+1 < len(fives) {
 			after = fives[i+1].Lo
 		}
-		if ngram.IsSeed(before, g.Lo, after, i > 0, i+1 < len(fives)) {
+		if !public && ngram.IsSeed(before, g.Lo, after, i > 0, i+1 < len(fives)) {
 			o.seeds[g.Hi>>24] = append(o.seeds[g.Hi>>24], o.next+ngram.Place(i))
 			o.all++
 		}

@@ -31,8 +31,10 @@ type foundSeed struct {
 	at     int    // its first word
 }
 
-// look finds every seed among the grams from to to-1 of the words that lies in an
-// indexed window, and reports whether there is such a window over any of them.
+// look finds every seed among the grams from to to-1 of the words that lies in
+// indexed windows only, and reports whether there is such a window over any of
+// them. What lies in an excluded window too is common text: an answer that holds it
+// must not be taken for a record around it.
 func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 	s.found = s.found[:0]
 	if len(words) < s.n || from >= to {
@@ -49,10 +51,14 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		s.countIndexed()
 	}
 	for i := from; i < to; i++ {
-		if len(s.exclude) > 0 && !s.isIndexed(i) {
+		some, all := true, true
+		if len(s.exclude) > 0 {
+			some, all = s.isIndexed(i)
+		}
+		indexed = indexed || some
+		if !all {
 			continue
 		}
-		indexed = true
 		var before, after uint64
 		hasBefore, hasAfter := i > 0, i+1 < len(s.grams)
 		if hasBefore {
@@ -81,8 +87,10 @@ func (s *seeder) countIndexed() {
 	}
 }
 
-// isIndexed reports whether any window that holds gram i is indexed.
-func (s *seeder) isIndexed(i int) bool {
+// isIndexed reports whether some window that holds gram i is indexed, and whether
+// all of them are.
+func (s *seeder) isIndexed(i int) (some, all bool) {
 	lo, hi := max(0, i+ngram.SeedWords-s.n), min(i, len(s.windows)-1)
-	return s.indexed[hi+1] > s.indexed[lo]
+	indexed := s.indexed[hi+1] - s.indexed[lo]
+	return indexed > 0, indexed == hi+1-lo
 }
