@@ -1,0 +1,381 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"noecho/bench/fakellm"
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/ngram"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/detect"
+)
+
+// storyWords are words of which each record of a test has its own.
+func storyWords(name string, from, to int) string {
+	words := make([]string, 0, to-from)
+	for i := from; i < to; i++ {
+		words = append(words, fmt.Sprintf("%s%c%c", name, 'a'+i/26, 'a'+i%26))
+	}
+	return strings.Join(words, " ")
+}
+
+// storyOpen opens an index of two datasets: tickets, labelled pii, with the record
+// t1, and board, labelled restricted, with the record b1. Each has 60 words.
+func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
+	t.Helper()
+	dir := t.TempDir()
+	build := func(dataset, label, id, text string) *index.Index {
+		in, out := filepath.Join(dir, dataset+".jsonl"), filepath.Join(dir, dataset+".nidx")
+		if err := os.WriteFile(in, fmt.Appendf(nil, `{"id":%q,"text":%q}`+"\n", id, text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := index.Build(context.Background(), index.BuildOptions{
+			Out: out, Inputs: []string{in}, N: 10, Dataset: dataset, Labels: []string{label}, Workers: 1,
+			Corpus: corpus.Options{Fields: []string{"text"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ix, err := index.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ix.Close() })
+		return ix
+	}
+	j, err := index.Join(
+		build("tickets", "pii", "t1", storyWords("ticket", 0, 60)),
+		build("board", "restricted", "b1", storyWords("board", 0, 60)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func([]config.Index) (Indexes, error) {
+		return Indexes{
+			Set: j, Spec: j.Spec(), Ledger: j, Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
+			Record: func(p ngram.Place) (alert.Record, bool) {
+				r, ok := j.Record(p)
+				return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: r.Labels}, ok
+			},
+			Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}},
+		}, nil
+	}
+}
+
+// storyBed serves answers by the model's name, under a configuration in YAML.
+func storyBed(t testing.TB, text string, says map[string]string) *bed {
+	t.Helper()
+	models := map[string]fakellm.Script{}
+	for model, text := range says {
+		models[model] = fakellm.Say(text)
+	}
+	file, err := config.Load("x", []byte("version: 1\n"+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := bedConfig(t, recite(t, fakellm.Config{Models: models}).URL())
+	cfg.Mode, cfg.Rules, cfg.Extent, cfg.Lanes = file.Mode, file.Rules, file.Extent, file.Lanes
+	cfg.Budget, cfg.Coverage, cfg.PrincipalKeyFile = file.Budget, file.Coverage, file.PrincipalKeyFile
+	return newBed(t, Options{Config: cfg, Open: storyOpen(t)})
+}
+
+// story asks a model and returns what a client shows.
+func (b *bed) story(model, key string, streamed bool) (status int, text string) {
+	b.t.Helper()
+	body := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"hi"}]}`, model, streamed)
+	status, _, answer, err := b.do("POST", chatPath, body, "Authorization", "Bearer "+key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return status, chatText(b.t, answer)
+}
+
+// TestRules asks over real sockets, streamed and not: a finding has the action of
+// the first rule that fits the record it stands in, the model and the caller.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	ticket, board := storyWords("ticket", 10, 22), storyWords("board", 10, 22)
+	says := map[string]string{
+		"ticket": "Well: " + ticket + ". Done.",
+		"board":  "Well: " + board + ". Done.",
+		"both":   "Well: " + ticket + ". And: " + board + ". Done.",
+	}
+	const masked, cut = "Well: [redacted]. Done.", "Well: "
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alice := keyedHex([]byte(strings.Repeat("k", 32)), []byte("Bearer alice"))
+	for _, tt := range []struct {
+		name, config, model string
+		want                string // the text, up to the finding if it is blocked
+		actions             string // of the findings, in order
+	}{
+		{"none", "", "ticket", masked, "redacted"},
+		{"restricted", "", "board", cut, "blocked"},
+		{"restricted behind another", "", "both", "Well: [redacted]. And: ", "redacted blocked"},
+		{"restricted, observed", "mode: observe", "board", says["board"], "observed"},
+		{"restricted, but a rule", "rules: [{when: {label: restricted}, action: redact}]", "board", masked, "redacted"},
+		{"dataset let go", "rules: [{when: {dataset: tickets}, action: observe}]", "ticket", says["ticket"], "observed"},
+		{"one let go, one blocked", "rules: [{when: {dataset: tickets}, action: observe}]", "both", "Well: " + ticket + ". And: ", "observed blocked"},
+		{"label in observe mode", "mode: observe\nrules: [{when: {label: restricted}, action: redact}]", "both", "Well: " + ticket + ". And: [redacted]. Done.", "observed redacted"},
+		{"nothing to act on", "mode: observe\nrules: [{when: {label: none}, action: block}]", "both", says["both"], "observed observed"},
+		{"model", "rules: [{when: {model: \"t*\"}, action: block}]", "ticket", cut, "blocked"},
+		{"another model", "rules: [{when: {model: \"x*\"}, action: block}]", "ticket", masked, "redacted"},
+		{"long", "rules: [{when: {min_words: 12}, action: block}, {action: observe}]", "ticket", cut, "blocked"},
+		{"not long", "rules: [{when: {min_words: 13}, action: block}, {action: observe}]", "ticket", says["ticket"], "observed"},
+		{"principal", "principal_key_file: " + key + "\nrules: [{when: {principal: " + alice + "}, action: block}]", "ticket", cut, "blocked"},
+		{"another principal", "principal_key_file: " + key + "\nrules: [{when: {principal: 0123456789abcdef}, action: block}]", "ticket", masked, "redacted"},
+		{"sentence", "extent: sentence", "ticket", "[redacted]Done.", "redacted"},
+		{"rest", "extent: rest", "ticket", "Well: [redacted]", "redacted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := storyBed(t, tt.config, says)
+			whole, streamed, status := tt.want+"[stop]", tt.want+"[stop][DONE]", http.StatusOK
+			if strings.HasSuffix(tt.actions, "blocked") {
+				whole, streamed, status = "[error content_filter]", tt.want+"[content_filter][DONE]", http.StatusBadRequest
+			}
+			if got, text := b.story(tt.model, "alice", false); got != status || text != whole {
+				t.Errorf("unstreamed: %d %q, want %d %q", got, text, status, whole)
+			}
+			if got, text := b.story(tt.model, "alice", true); got != 200 || text != streamed {
+				t.Errorf("streamed: %d %q, want %q", got, text, streamed)
+			}
+			b.stop()
+			var actions []string
+			for _, line := range b.alertLines("finding") {
+				actions = append(actions, line["action"].(string))
+				records := line["records"].([]any)
+				if len(records) != 1 {
+					t.Fatalf("records %v", records)
+				}
+				if r := records[0].(map[string]any); r["id"] != "t1" && r["id"] != "b1" {
+					t.Errorf("record %v", r)
+				}
+			}
+			if got, want := strings.Join(actions, " "), tt.actions+" "+tt.actions; got != want {
+				t.Errorf("findings %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestRuleRoutes: a rule about a route that is not open would never hold.
+func TestRuleRoutes(t *testing.T) {
+	t.Parallel()
+	f := func(routes []config.Route, path string, ok bool) {
+		t.Helper()
+		cfg := bedConfig(t, "http://127.0.0.1:1")
+		cfg.Routes = routes
+		cfg.Rules = []config.Rule{{When: config.When{Routes: []string{path}}}}
+		if _, err := Check(cfg, secretOpen(t)); (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	f(nil, chatPath, true)
+	f(nil, "/v1/", true)
+	f(nil, "/v1/nothing", false)
+	f(nil, "/v1/models", false) // is not scanned
+	f(nil, "/v1beta/models/{model}:generateContent", true)
+	f([]config.Route{{Path: "/team/"}}, "/team/", true)
+	f([]config.Route{{Path: "/team/"}}, "/team/v1/messages", true)
+	f([]config.Route{{Path: "/team/"}}, chatPath, false)
+}
+
+// TestBudgetTurnsToBlocking: the third finding is one too many for its caller;
+// another caller goes on as before, and one alert says so.
+func TestBudgetTurnsToBlocking(t *testing.T) {
+	t.Parallel()
+	says := map[string]string{"m": "So: " + storyWords("ticket", 0, 12) + ". End."}
+	for _, mode := range []string{"redact", "observe"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			b := storyBed(t, "coverage: off\nbudget: {findings: 2, per: 1h, then: block}\nmode: "+mode, says)
+			passes := "So: [redacted]. End.[stop]"
+			if mode == "observe" {
+				passes = says["m"] + "[stop]"
+			}
+			for i := range 5 {
+				status, text := b.story("m", "thief", false)
+				want, code := passes, 200
+				if i > 2 && mode != "observe" {
+					want, code = "[error content_filter]", 400
+				}
+				if status != code || text != want {
+					t.Errorf("answer %d: %d %q, want %d %q", i, status, text, code, want)
+				}
+			}
+			if status, text := b.story("m", "guest", true); status != 200 || text != passes+"[DONE]" {
+				t.Errorf("another caller: %d %q", status, text)
+			}
+			if n := b.metric("noecho_budgets_exceeded_total", ""); n != 1 {
+				t.Errorf("%d budgets exceeded", n)
+			}
+			if n := b.metric("noecho_leaks_total", `\{.*lane="plain".*\}`); n != 6 {
+				t.Errorf("%d findings counted", n)
+			}
+			b.stop()
+			lines := b.alertLines("membership_probing")
+			if len(lines) != 1 {
+				t.Fatalf("%d alerts", len(lines))
+			}
+			want := map[string]any{"action": "blocked", "severity": "high", "findings": 3.0, "period": 3600.0, "model": "m", "mode": mode, "channel": "choices.0.content"}
+			if mode == "observe" {
+				want["action"] = "observed"
+			}
+			for name, v := range want {
+				if lines[0][name] != v {
+					t.Errorf("%s = %v, want %v", name, lines[0][name], v)
+				}
+			}
+			if lines[0]["principal"] != b.alertLines("finding")[0]["principal"] {
+				t.Error("the alert names another caller")
+			}
+		})
+	}
+}
+
+// TestBudgetOverReload: a reload that leaves the budget alone forgets nothing.
+func TestBudgetOverReload(t *testing.T) {
+	t.Parallel()
+	b := storyBed(t, "budget: {findings: 1, per: 1h, then: block}", map[string]string{"m": "So: " + storyWords("ticket", 0, 12) + "."})
+	b.story("m", "thief", false)
+	b.story("m", "thief", false)
+	if err := b.srv.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := b.story("m", "thief", false); status != 400 {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
+// TestEchoesCostNothing: what the caller sent itself is on no budget.
+func TestEchoesCostNothing(t *testing.T) {
+	t.Parallel()
+	part := storyWords("ticket", 0, 12)
+	b := storyBed(t, "budget: {findings: 1, per: 1h, then: block}\ncoverage: {words: 5, over: 1h}", map[string]string{"m": "So: " + part + "."})
+	for range 4 {
+		body := fmt.Sprintf(`{"model":"m","messages":[{"role":"user","content":%q}]}`, part)
+		if status, _, text, err := b.do("POST", chatPath, body, "Authorization", "Bearer x"); err != nil || status != 200 || !strings.Contains(text, part) {
+			t.Fatalf("%d %s %v", status, text, err)
+		}
+	}
+	b.stop()
+	if n := len(b.alertLines("membership_probing")) + len(b.alertLines("slow_drip")); n != 0 || len(b.alertLines("finding")) != 4 {
+		t.Errorf("%d alerts, %d findings", n, len(b.alertLines("finding")))
+	}
+}
+
+// TestSlowDrip asks for a record piece by piece: the alert comes once, when the
+// pieces are too much, and names the record.
+func TestSlowDrip(t *testing.T) {
+	t.Parallel()
+	says := map[string]string{
+		"a": "So: " + storyWords("ticket", 0, 12) + ".",
+		"b": "So: " + storyWords("ticket", 8, 20) + ".",
+		"c": "So: " + storyWords("ticket", 30, 44) + ".",
+		"d": "So: " + storyWords("ticket", 44, 60) + ".",
+	}
+	b := storyBed(t, "coverage: {words: 30, over: 2h}", says)
+	for _, model := range []string{"a", "a", "b", "c", "d"} {
+		if status, text := b.story(model, "patient", model == "b"); status != 200 || !strings.HasPrefix(text, "So: [redacted].") {
+			t.Fatalf("%d %q", status, text)
+		}
+	}
+	if n := b.metric("noecho_slow_drips_total", ""); n != 1 {
+		t.Errorf("%d counted", n)
+	}
+	b.stop()
+	lines := b.alertLines("slow_drip")
+	if len(lines) != 1 {
+		t.Fatalf("%d alerts", len(lines))
+	}
+	for name, want := range map[string]any{
+		"action": "redacted", "severity": "high", "model": "c", "words": 34.0, "record_words": 60.0, "requests": 3.0, "several": false, "period": 7200.0,
+	} {
+		if lines[0][name] != want {
+			t.Errorf("%s = %v, want %v", name, lines[0][name], want)
+		}
+	}
+	if r := fmt.Sprint(lines[0]["records"]); r != "[map[dataset:tickets id:t1 labels:[pii]]]" {
+		t.Errorf("records %s", r)
+	}
+}
+
+// TestLaneNames: a configuration knows the lanes that there are, and turns on
+// those that it lists.
+func TestLaneNames(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	s := snapshot{cfg: cfg}
+	if got := s.detection(&config.Route{}).Lanes; got != detect.AllLanes {
+		t.Errorf("lanes %b, want %b", got, detect.AllLanes)
+	}
+	s.cfg.Lanes = []string{"hex", "leet"}
+	if got := s.detection(&config.Route{}).Lanes; got != detect.LanesOf(detect.Hex, detect.Leet) {
+		t.Errorf("lanes %b", got)
+	}
+	s.cfg.Lanes = nil
+	if got := s.detection(&config.Route{}).Lanes; got != 0 {
+		t.Errorf("lanes %b", got)
+	}
+	if detect.Plain.String() != config.PlainLane {
+		t.Error("the plain lane has another name")
+	}
+}
+
+// fixedPhrases is one phrase under every hash.
+type fixedPhrases ngram.Phrase
+
+func (fixedPhrases) Start(ngram.Hash) bool                    { return true }
+func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase(p), true }
+
+// TestCommonIdentifiers: one that stands in too many records does not count, unless
+// it is that of a data subject.
+func TestCommonIdentifiers(t *testing.T) {
+	t.Parallel()
+	f := func(p ngram.Phrase, want bool) {
+		t.Helper()
+		if _, ok := (rarePhrases{fixedPhrases(p), 100}).Phrase(ngram.Hash{}); ok != want {
+			t.Errorf("%+v: %t", p, ok)
+		}
+	}
+	f(ngram.Phrase{Kind: "email", Records: 100}, true)
+	f(ngram.Phrase{Kind: "email", Records: 101}, false)
+	f(ngram.Phrase{Kind: "subject", Records: 101, Subject: 4}, true)
+}
+
+// TestPrincipalKey: with a key of its own a server names credentials as the one
+// before it did.
+func TestPrincipalKey(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key")
+	cfg := bedConfig(t, "http://127.0.0.1:1")
+	cfg.PrincipalKeyFile = key
+	for _, size := range []int{0, 31, 4097} {
+		if err := os.WriteFile(key, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Check(cfg, secretOpen(t)); err == nil {
+			t.Errorf("a key of %d bytes was taken", size)
+		}
+	}
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(cfg, secretOpen(t)); err != nil {
+		t.Error(err)
+	}
+	a, b := newBed(t, Options{Config: cfg, Open: secretOpen(t)}), newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	if x, y := a.srv.principal([]byte("c")), b.srv.principal([]byte("c")); x != y || len(x) != 16 {
+		t.Errorf("%s and %s", x, y)
+	}
+}
