@@ -42,7 +42,7 @@ type despaceState struct {
 const (
 	restart = 512 // bytes that are read again when it wakes
 	drowsy  = 96  // letters
-	deep    = 6   // words in a row that look like indexed text
+	deep    = 6   // words in a row that look like indexed text, half of them odd
 )
 
 // startLetters sets up the lane, if the config asks for it and the index knows its
@@ -102,7 +102,7 @@ func (s *despace) word(i int64) {
 // take moves n letters of the queue to the lattice.
 func (s *despace) take(n int) {
 	for _, l := range s.queue[:n] {
-		if s.mesh.push(&s.lattice, l) >= deep {
+		if s.mesh.push(&s.lattice, l) {
 			s.until = s.lattice.count + drowsy
 		}
 		s.slept = max(s.slept, l.Span.Hi)

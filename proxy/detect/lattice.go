@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/bits"
 	"unicode/utf8"
 
 	"noecho/ngram"
@@ -15,10 +16,10 @@ import (
 // and each way to read the letters is kept once. A path of n words is a window; it
 // counts as in the main track.
 //
-// Only what the filters refute is given up, as long as the work for a letter stays
-// below mostProbes and what is kept below mostPaths: what is left out then has
-// the shorter words and the shorter paths behind it. In text neither bound is
-// reached.
+// Only what the filters refute is given up, as long as there is credit for the work,
+// meanProbes a letter and some in hand, and no more than mostPaths are kept: what is
+// left out then has the shorter words and the shorter paths behind it. In text
+// neither bound is reached.
 type lattice struct {
 	s     *despace
 	n     int
@@ -33,6 +34,7 @@ type latticeState struct {
 	made   uint64
 	slots  [latticeSlots]slot // the newest letters
 	tail   [tailBytes + 16]byte
+	credit int   // probes that may be made
 	unread int64 // letters at which a bound was reached
 }
 
@@ -56,6 +58,7 @@ type path struct {
 	letters int32     // of the newest word
 	depth   int32     // words
 	plain   int32     // newest words that are words of the main track too
+	odd     uint8     // of the newest words, the newest in bit 0: which are not
 	weight  ngram.Weight
 	run     ngram.Weight // of the run of indexed windows that ends here; 0: none
 	claim   int64        // where the claimed part of the run begins; -1: nowhere
@@ -73,7 +76,8 @@ const (
 	maxLetters   = 24             // in a word
 	tailBytes    = 4 * maxLetters // of the newest letters
 	latticeSlots = 32             // more than maxLetters, a power of two
-	mostProbes   = 1024           // a letter
+	meanProbes   = 128            // a letter
+	mostProbes   = 1 << 14        // in hand
 	mostPaths    = 64             // a letter
 	pathsPerWord = 256            // of a window, in the ring
 )
@@ -88,7 +92,7 @@ func (m *lattice) begin(st *latticeState, s *despace) {
 	if len(m.paths) < size {
 		m.paths = make([]path, size)
 	}
-	st.begun = st.count
+	st.begun, st.credit = st.count, mostProbes
 	st.made = max(st.made, 1) // 0 is no path
 }
 
@@ -103,9 +107,9 @@ func (m *lattice) path(number uint64) *path {
 	return p
 }
 
-// push reads the next letter and returns the words of the longest path that ends
-// there and that the main track does not read.
-func (m *lattice) push(st *latticeState, l ngram.Letter) (deepest int32) {
+// push reads the next letter and reports whether what ends there looks like indexed
+// text that the main track does not read.
+func (m *lattice) push(st *latticeState, l ngram.Letter) (likely bool) {
 	at := st.slot(st.count)
 	*at = slot{span: l.Span, first: st.made, last: st.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
 	st.count++
@@ -113,21 +117,20 @@ func (m *lattice) push(st *latticeState, l ngram.Letter) (deepest int32) {
 	at.bytes = uint8(n)
 	copy(st.tail[:tailBytes-n], st.tail[n:tailBytes])
 	utf8.EncodeRune(st.tail[tailBytes-n:tailBytes], l.Rune)
-	probes, bound := 0, false
+	st.credit = min(st.credit+meanProbes, mostProbes)
 	words := m.candidates(st)
 	for i := len(words) - 1; i >= 0; i-- {
 		w := &words[i]
 		own := at.last
-		deepest = max(deepest, m.extend(st, w, l, &probes))
+		likely = m.extend(st, w, l) || likely
 		if at.last == own {
 			m.fresh(st, w, l)
 		}
-		bound = bound || probes >= mostProbes || at.last-at.first >= mostPaths
 	}
-	if bound {
+	if st.credit <= 0 || at.last-at.first >= mostPaths {
 		st.unread++
 	}
-	return deepest
+	return likely
 }
 
 // candidates returns the words that end at the newest letter, the shortest first.
@@ -154,10 +157,10 @@ func (m *lattice) candidates(st *latticeState) []latticeWord {
 
 // extend adds a word to the paths that end where it begins: first to those that
 // have a 4-gram behind them.
-func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter, probes *int) (deepest int32) {
+func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter) (likely bool) {
 	begin := st.count - int64(w.letters)
 	if begin <= st.begun {
-		return 0
+		return false
 	}
 	ends := st.slot(begin - 1)
 	for _, long := range [...]bool{true, false} {
@@ -168,34 +171,34 @@ func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter, probe
 				continue
 			}
 			if p.letters != asked {
-				if *probes >= mostProbes {
-					return deepest
+				if st.credit <= 0 {
+					return likely
 				}
-				*probes++
+				st.credit--
 				asked = p.letters
 				pair = m.s.d.main.set.Gate2(ngram.Gram(p.before[0], ngram.Roll(p.prefix, w.hash), 2))
 			}
 			if pair {
-				deepest = max(deepest, m.follow(st, p, w, l, probes))
+				likely = m.follow(st, p, w, l) || likely
 			}
 		}
 	}
-	return deepest
+	return likely
 }
 
-// follow adds a word to a path.
-func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Letter, probes *int) int32 {
+// follow adds a word to a path and reports whether it looks like indexed text.
+func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Letter) bool {
 	prefix := ngram.Roll(p.prefix, w.hash)
 	depth := p.depth + 1
 	if depth > 3 {
-		*probes++
+		st.credit--
 		if !m.s.d.main.set.Gate4(ngram.Gram(p.before[2], prefix, 4)) {
 			depth = 3
 		}
 	}
 	at := st.slot(st.count - 1)
 	if depth == 3 && m.known(at, w, ngram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
-		return 0
+		return false
 	}
 	q := m.add(st, at, w, l)
 	q.prev, q.prefix, q.depth = p.made, prefix, depth
@@ -203,14 +206,15 @@ func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Lett
 	if q.plain > 0 {
 		q.plain += p.plain
 	}
+	q.odd |= p.odd << 1
 	if int(depth) >= m.n {
 		m.window(q, p, l)
 	}
-	plain := q.plain
+	odd := q.odd
 	if int(depth) >= m.n-1 {
 		m.merge(st, at, q)
 	}
-	return max(0, depth-plain)
+	return depth >= deep && bits.OnesCount8(odd&(1<<deep-1)) >= deep/2
 }
 
 // merge drops the newest path if one with the same last n-1 words ends there too:
@@ -265,9 +269,9 @@ func (m *lattice) fresh(st *latticeState, w *latticeWord, l ngram.Letter) {
 func (m *lattice) add(st *latticeState, at *slot, w *latticeWord, l ngram.Letter) *path {
 	begins := st.slot(st.count - int64(w.letters))
 	q := &m.paths[st.made&uint64(len(m.paths)-1)]
-	*q = path{made: st.made, lo: begins.span.Lo, letters: w.letters, weight: l.Weight, claim: -1}
+	*q = path{made: st.made, lo: begins.span.Lo, letters: w.letters, weight: l.Weight, claim: -1, odd: 1}
 	if begins.begins && l.Last && m.whole(st, w) {
-		q.plain = 1
+		q.plain, q.odd = 1, 0
 	}
 	st.made++
 	at.last = st.made
