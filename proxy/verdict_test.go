@@ -28,7 +28,8 @@ func storyWords(name string, from, to int) string {
 }
 
 // storyOpen opens an index of two datasets: tickets, labelled pii, with the record
-// t1, and board, labelled restricted, with the record b1. Each has 60 words.
+// t1, and board, labelled restricted, with the record b1. Each has 60 words, t1 an
+// e-mail address behind them.
 func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,14 +53,14 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 		return ix
 	}
 	j, err := index.Join(
-		build("tickets", "pii", "t1", storyWords("ticket", 0, 60)),
+		build("tickets", "pii", "t1", storyWords("ticket", 0, 60)+" sarah.okafor@example.com"),
 		build("board", "restricted", "b1", storyWords("board", 0, 60)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func([]config.Index) (Indexes, error) {
 		return Indexes{
-			Set: j, Spec: j.Spec(), Ledger: j, Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
+			Set: j, Spec: j.Spec(), Ledger: j, Phrases: j, Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
 			Record: func(p ngram.Place) (alert.Record, bool) {
 				r, ok := j.Record(p)
 				return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: r.Labels}, ok
@@ -105,6 +106,7 @@ func TestRules(t *testing.T) {
 	says := map[string]string{
 		"ticket": "Well: " + ticket + ". Done.",
 		"board":  "Well: " + board + ". Done.",
+		"mail":   "Well: sarah.okafor@example.com. Done.",
 		"both":   "Well: " + ticket + ". And: " + board + ". Done.",
 	}
 	const masked, cut = "Well: [redacted]. Done.", "Well: "
@@ -133,6 +135,9 @@ func TestRules(t *testing.T) {
 		{"not long", "rules: [{when: {min_words: 13}, action: block}, {action: observe}]", "ticket", says["ticket"], "observed"},
 		{"principal", "principal_key_file: " + key + "\nrules: [{when: {principal: " + alice + "}, action: block}]", "ticket", cut, "blocked"},
 		{"another principal", "principal_key_file: " + key + "\nrules: [{when: {principal: 0123456789abcdef}, action: block}]", "ticket", masked, "redacted"},
+		{"identifier", "", "mail", masked, "redacted"},
+		{"identifier that blocks", "rules: [{when: {identifier: [phone, email], label: pii}, action: block}]", "mail", cut, "blocked"},
+		{"another identifier", "rules: [{when: {identifier: phone}, action: block}]", "mail", masked, "redacted"},
 		{"sentence", "extent: sentence", "ticket", "[redacted]Done.", "redacted"},
 		{"rest", "extent: rest", "ticket", "Well: [redacted]", "redacted"},
 	} {
@@ -153,6 +158,9 @@ func TestRules(t *testing.T) {
 			var actions []string
 			for _, line := range b.alertLines("finding") {
 				actions = append(actions, line["action"].(string))
+				if mail := tt.model == "mail"; mail != (line["severity"] == "critical") || mail != (line["identifier"] == "email") || mail != (line["kind"] == "phrase") {
+					t.Errorf("severity %v, kind %v, identifier %v", line["severity"], line["kind"], line["identifier"])
+				}
 				records := line["records"].([]any)
 				if len(records) != 1 {
 					t.Fatalf("records %v", records)
@@ -299,7 +307,7 @@ func TestSlowDrip(t *testing.T) {
 		t.Fatalf("%d alerts", len(lines))
 	}
 	for name, want := range map[string]any{
-		"action": "redacted", "severity": "high", "model": "c", "words": 34.0, "record_words": 60.0, "requests": 3.0, "several": false, "period": 7200.0,
+		"action": "redacted", "severity": "high", "model": "c", "words": 34.0, "record_words": 64.0, "requests": 3.0, "several": false, "period": 7200.0,
 	} {
 		if lines[0][name] != want {
 			t.Errorf("%s = %v, want %v", name, lines[0][name], want)

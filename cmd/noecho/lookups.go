@@ -1,6 +1,9 @@
 package main
 
 import (
+	"maps"
+	"slices"
+
 	"noecho/index"
 	"noecho/ngram"
 	"noecho/proxy"
@@ -36,6 +39,25 @@ func answer(out *proxy.Indexes, set *index.Joined) {
 	out.Subject = func(number uint64) (alert.Record, bool) {
 		id, labels, ok := set.Subject(number)
 		return alert.Record{ID: id, Labels: notNil(labels)}, ok
+	}
+}
+
+// labelsOf returns the labels of an index's records and data subjects, each once.
+func labelsOf(ix *index.Index) []string {
+	found := map[string]struct{}{}
+	for _, d := range ix.Manifest().Datasets {
+		for _, l := range d.Labels {
+			found[l] = struct{}{}
+		}
+	}
+	for n := uint64(1); ; n++ {
+		_, labels, ok := ix.Subject(n)
+		if !ok {
+			return slices.Sorted(maps.Keys(found))
+		}
+		for _, l := range labels {
+			found[l] = struct{}{}
+		}
 	}
 }
 

@@ -173,9 +173,7 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 			}
 		}
 		out.Files = append(out.Files, entry)
-		for _, d := range ix.Manifest().Datasets {
-			out.Labels = append(out.Labels, d.Labels...)
-		}
+		out.Labels = append(out.Labels, labelsOf(ix)...)
 	}
 	joined, err := index.Join(open...)
 	if err != nil {
