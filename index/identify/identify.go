@@ -173,38 +173,50 @@ func (s *lineScan) next() bool {
 	if !s.started {
 		s.started, s.i, s.token, s.email = true, s.from, s.from, s.from
 	}
-	for ; s.i < len(s.line); s.i++ {
-		switch classes[s.line[s.i]] {
-		case letter:
-		case digit:
-			if s.number() {
-				s.i++
-				s.token = s.i
-				return true
-			}
-		case dash:
-		case atSign:
-			ok := s.address()
-			s.token = s.i + 1
-			if ok {
-				s.i++
-				return true
-			}
-		default:
-			lo := s.token
-			s.token = s.i + 1
-			if s.i-lo >= keyLeast && s.key(lo, s.i) {
-				s.i = max(s.i, s.hi)
-				s.token = s.i
-				return true
+	line, i, token := s.line, s.i, s.token
+	for i < len(line) {
+		switch classes[line[i]] {
+		case letter, dash:
+			i++
+			continue
+		case other:
+			if i-token < keyLeast {
+				i++
+				token = i
+				continue
 			}
 		}
+		s.i, s.token = i, token
+		if s.look() {
+			return true
+		}
+		i, token = s.i, s.token
 	}
-	if lo := s.token; s.i-lo >= keyLeast {
+	s.i, s.token = len(line), len(line)
+	return len(line)-token >= keyLeast && s.key(token, len(line))
+}
+
+// look takes a second look at the byte at i, and moves behind what was dealt with.
+func (s *lineScan) look() (ok bool) {
+	switch classes[s.line[s.i]] {
+	case digit:
+		ok = s.number()
+		s.i++
+		if ok {
+			s.token = s.i
+		}
+	case atSign:
+		ok = s.address()
+		s.i++
 		s.token = s.i
-		return s.key(lo, s.i)
+	default:
+		ok = s.key(s.token, s.i)
+		if s.i++; ok {
+			s.i = max(s.i, s.hi)
+		}
+		s.token = s.i
 	}
-	return false
+	return ok
 }
 
 // found keeps a range and reports whether it counts.
@@ -224,7 +236,7 @@ func (s *lineScan) number() bool {
 		s.i = hi - 1
 		return s.found(IBAN, lo, hi)
 	}
-	if !begins(s.line, i) || i > 1 && (s.line[i-1] == '.' || s.line[i-1] == ',') && isDigit(s.line[i-2]) {
+	if !many(s.line[i:]) || !begins(s.line, i) || i > 1 && (s.line[i-1] == '.' || s.line[i-1] == ',') && isDigit(s.line[i-2]) {
 		return false
 	}
 	kind, lo, hi, ok := number(s.line, i)
@@ -233,6 +245,23 @@ func (s *lineScan) number() bool {
 	}
 	s.i = max(s.i, hi-1)
 	return s.found(kind, lo, hi)
+}
+
+// many reports whether digits begin a text, with what may stand in a number
+// between them, that are enough for one: most numbers are short.
+func many(text []byte) bool {
+	n := 0
+	for _, c := range text {
+		switch {
+		case isDigit(c):
+			if n++; n == phoneLeast {
+				return true
+			}
+		case isLetter(c) || c == '\n':
+			return false
+		}
+	}
+	return false
 }
 
 // address looks for the e-mail address around the "@" at i.

@@ -47,6 +47,7 @@ func TestFinds(t *testing.T) {
 		{"SSN 219-09-9998", SSN, "219-09-9998"},
 		{"key sk-proj-a8Fk29dLq0Zx7Vb3Nn5Rt1Yw", Key, "sk-proj-a8Fk29dLq0Zx7Vb3Nn5Rt1Yw"},
 		{"ghp_16C7e42F292c6912E7710c838347Ae178B4a", Key, "ghp_16C7e42F292c6912E7710c838347Ae178B4a"},
+		{"AKIAABCDEFGHIJKLMNOP", Key, "AKIAABCDEFGHIJKLMNOP"},
 		{"AKIA5FODNN7X2MPLE9Q4", Key, "AKIA5FODNN7X2MPLE9Q4"},
 		{`"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"`, Key, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"},
 		{"x7Kp2Qw9Zr4Tn8Vb3Lm6Yc1Hd5", Key, "x7Kp2Qw9Zr4Tn8Vb3Lm6Yc1Hd5"},
@@ -74,7 +75,7 @@ func TestFindsNothing(t *testing.T) {
 		"DE89370400440532013001", "XX12 3456 7890 1234", "DE89 3704 0044", "XDE89370400440532013000",
 		"getUserAccountByIdentifier2FromDatabase", "THIS_IS_A_VERY_LONG_CONSTANT_NAME_2", "9f86d081884c7d659a2feaa0c55ad015", "550e8400-e29b-41d4-a716-446655440000",
 		"sk-learn-compatible-estimators-of-2024", "https://example.org/articles/2024/05/how-to-build-a-house", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1",
-		"supercalifragilisticexpialidocious", "2f", "+", "+4", "+49", "00", "()()()", "@@@@@@", "1-2-3-4-5-6-7-8-9-10-11-12-13-14-15",
+		"supercalifragilisticexpialidocious", "TestClientRedirect308NoGetBody", "http2ErrCodeHTTP11Required", "01.02.03.04.05.06", "0123456789", "00112233 44556677", "2f", "+", "+4", "+49", "00", "()()()", "@@@@@@", "1-2-3-4-5-6-7-8-9-10-11-12-13-14-15",
 	} {
 		if got := all(text); len(got) > 0 {
 			t.Errorf("%q: %+v", text, got)
@@ -241,4 +242,16 @@ func FuzzFind(f *testing.F) {
 			t.Fatalf("cut at %d: %+v, want %+v", at, got, want)
 		}
 	})
+}
+
+func BenchmarkFind(b *testing.B) {
+	text := []byte(strings.Repeat("the parcel of order 77123 has not come yet, and nobody answers\n", 1000))
+	f := New(nil)
+	var dst []Match
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Reset()
+		dst = f.Finish(f.Append(dst[:0], text))
+	}
 }

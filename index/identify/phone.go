@@ -29,8 +29,8 @@ func (r *run) phone() int {
 	if g := r.national(n); g > 0 {
 		return g
 	}
-	if cued(r.line, r.groups[0].lo) {
-		return r.upTo(n, 7, 15)
+	if g := r.upTo(n, phoneLeast, 15); g > 0 && cued(r.line, r.groups[0].lo) {
+		return g
 	}
 	return 0
 }
@@ -76,6 +76,9 @@ func (r *run) international(n, skip int) int {
 	if callingCode(r.line[first.lo+skip:first.hi]) == 0 {
 		return 0
 	}
+	if r.line[first.lo+skip] == '1' {
+		return r.upTo(n, 11+skip, 11+skip) // North America
+	}
 	return r.upTo(n, 8+skip, 15+skip)
 }
 
@@ -109,7 +112,7 @@ func (r *run) national(n int) int {
 	if g == 1 {
 		return r.oneGroup(first)
 	}
-	if g > 5 && !r.uniform(g) || g == 3 && first.len() == 3 && r.groups[1].len() == 2 && r.groups[2].len() == 4 {
+	if g > 5 || g == 3 && first.len() == 3 && r.groups[1].len() == 2 && r.groups[2].len() == 4 {
 		return 0 // too many groups, or as a social security number
 	}
 	return g
@@ -117,7 +120,7 @@ func (r *run) national(n int) int {
 
 // oneGroup checks a national number that is written without spaces.
 func (r *run) oneGroup(g group) int {
-	if g.len() >= 10 && g.len() <= 12 {
+	if g.len() >= 10 && g.len() <= 12 && string(r.line[g.lo:g.hi]) != "0123456789" {
 		return 1
 	}
 	return 0
