@@ -107,11 +107,11 @@ var disguises = []Disguise{
 	{Name: "tag characters in words", Group: "characters", Floor: holds, spell: sprinkle("\U000e0061", "\U000e007a", "\U000e007f")},
 	{Name: "written in tag characters", Group: "characters", spell: eachRune(tagged)},
 
-	{Name: "spaced letters", Group: "cut", spell: spread(" ", "   ")},
-	{Name: "dotted letters", Group: "cut", spell: spread(".", " ")},
+	{Name: "spaced letters", Group: "cut", Floor: holds, Partly: true, spell: spread(" ", "   ")},
+	{Name: "dotted letters", Group: "cut", Floor: holds, Partly: true, spell: spread(".", " ")},
 	{Name: "hyphen-broken lines", Group: "cut", Floor: holds, Partly: true, spell: hyphenated},
-	{Name: "no spaces", Group: "cut", spell: between("")},
-	{Name: "camel case", Group: "cut", spell: camelCase},
+	{Name: "no spaces", Group: "cut", Floor: holds, Partly: true, spell: between("")},
+	{Name: "camel case", Group: "cut", Floor: holds, Partly: true, spell: camelCase},
 
 	{Name: "base64", Group: "code", Floor: holds, Partly: true, spell: base64Text},
 	{Name: "base64, line-broken", Group: "code", Floor: holds, Partly: true, spell: base64Lines},

@@ -31,7 +31,7 @@ type beside struct {
 
 // everything is how the product judges texts unless it is told otherwise.
 func everything(ix *index.Index) detect.Config {
-	return detect.Config{Ledger: ix, Vocabulary: ix, Lanes: detect.AllLanes}
+	return detect.Config{Ledger: ix, Phrases: ix, Vocabulary: ix, Lanes: detect.AllLanes}
 }
 
 // plain returns the verbatim findings of the text as it stands, and notes the

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -236,14 +237,19 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 	if r.topic.leak == "" {
 		return r, nil
 	}
-	for r.alert.Type != alert.TypeFinding {
+	for {
 		select {
-		case r.alert = <-s.events:
+		case ev := <-s.events:
+			if ev.Type == alert.TypeFinding && ev.Kind == alert.Verbatim {
+				r.alert = ev
+				r.beside = slices.DeleteFunc(r.beside, func(o alert.Event) bool { return o.RequestID != ev.RequestID })
+				return r, nil
+			}
+			r.beside = append(r.beside, ev)
 		case <-ctx.Done():
 			return r, nil // no alert: checkDemo says so
 		}
 	}
-	return r, nil
 }
 
 // demoSink hands the alert lines to the demo.

@@ -70,10 +70,13 @@ func (s *demoScreen) result(number int, r *demoResult) {
 	} else {
 		s.columns(said, got)
 	}
-	if r.alert.Type == alert.TypeFinding {
-		s.printf("   alert:       %s\n", s.colours.render(&r.alert))
-	} else {
+	if r.alert.Type != alert.TypeFinding {
 		s.printf("   alert:       none\n")
+		return
+	}
+	s.printf("   alert:       %s\n", s.colours.render(&r.alert))
+	for i := range r.beside {
+		s.printf("   also:        %s\n", s.colours.render(&r.beside[i]))
 	}
 }
 

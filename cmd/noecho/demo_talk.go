@@ -155,7 +155,8 @@ type demoResult struct {
 	demoTurn
 	topic     demoCase
 	said, got demoReply
-	alert     alert.Event // the zero value if there was none
+	alert     alert.Event   // of the recited text; the zero value if there was none
+	beside    []alert.Event // of identifiers in it, as far as they came first
 }
 
 // demoAsk is a client of the OpenAI protocol that could be any other.

@@ -28,7 +28,7 @@ func promised(t *testing.T) ([]demoResult, []byte) {
 		r.got = r.said
 		if c.leak != "" {
 			r.alert = alert.Event{Type: alert.TypeFinding, Action: actions[turn.mode]}
-			lines = append(lines, `{"type":"finding"}`+"\n"...)
+			lines = append(lines, `{"type":"finding","kind":"verbatim"}`+"\n"...)
 			switch {
 			case turn.mode == config.Redact:
 				text := c.lead + "[redacted]" + c.tail

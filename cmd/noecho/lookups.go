@@ -36,9 +36,9 @@ func answer(out *proxy.Indexes, set *index.Joined) {
 		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
 	}
 	out.Length = set.RecordWords
-	out.Subject = func(number uint64) (alert.Record, bool) {
-		id, labels, ok := set.Subject(number)
-		return alert.Record{ID: id, Labels: notNil(labels)}, ok
+	out.Subject = func(n uint64) (alert.Record, bool) {
+		id, labels, ok := set.Subject(n)
+		return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, ok
 	}
 }
 

@@ -74,6 +74,8 @@ type scanFinding struct {
 	Kind    string         `json:"kind"`
 	Lane    string         `json:"lane"`
 	Records []alert.Record `json:"records"` // empty: not known
+
+	Identifier string `json:"identifier,omitempty"` // of a phrase: its kind, such as email
 }
 
 // scanSummary is the last line of the output with --json.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 
 	"noecho/ngram"
 	"noecho/proxy/detect"
@@ -19,18 +20,24 @@ type scanChannel struct {
 
 	read     int64
 	line     int     // of the frontier
-	newlines []int64 // offsets of line feeds
+	newlines []int64 // offsets of line feeds, the last of those below the frontier too
 	next     int     // the first of them that is not below the frontier
-	starts   map[*detect.Finding]int
+	starts   map[*detect.Finding]scanLine
 	nBytes   int64
 	nWords   int64
+}
+
+// scanLine is the line of a byte.
+type scanLine struct {
+	at     int64
+	number int
 }
 
 func newScanChannel(s *scan) *scanChannel {
 	return &scanChannel{
 		d:     detect.New(s.set, s.spec(), s.cfg),
 		words: ngram.NewScanner(s.spec().Suite),
-		line:  1, starts: map[*detect.Finding]int{},
+		line:  1, starts: map[*detect.Finding]scanLine{},
 	}
 }
 
@@ -44,8 +51,7 @@ func (c *scanChannel) reset(s *scan) {
 
 // append scans the next bytes.
 func (c *scanChannel) append(p []byte) {
-	c.newlines = append(c.newlines[:0], c.newlines[c.next:]...)
-	c.next = 0
+	c.forget()
 	for at := 0; ; at++ {
 		i := bytes.IndexByte(p[at:], '\n')
 		if i < 0 {
@@ -62,6 +68,22 @@ func (c *scanChannel) append(p []byte) {
 	c.decided()
 }
 
+// keptBytes is how far behind the frontier line feeds are remembered: findings that
+// others cover begin there.
+const keptBytes = 1 << 20
+
+// forget drops the line feeds that no finding can begin behind any more.
+func (c *scanChannel) forget() {
+	old := 0
+	for old < c.next && c.newlines[old] < c.d.Frontier()-keptBytes {
+		old++
+	}
+	if old > len(c.newlines)/2 {
+		c.newlines = append(c.newlines[:0], c.newlines[old:]...)
+		c.next -= old
+	}
+}
+
 // finish ends the text.
 func (c *scanChannel) finish() {
 	c.wordBuf = c.words.Finish(c.wordBuf[:0])
@@ -76,7 +98,7 @@ func (c *scanChannel) decided() {
 		c.advance(s.Span.Lo)
 		if s.Finding != nil {
 			if _, ok := c.starts[s.Finding]; !ok {
-				c.starts[s.Finding] = c.line
+				c.starts[s.Finding] = scanLine{s.Span.Lo, c.line}
 			}
 		}
 	}
@@ -97,14 +119,17 @@ func (c *scanChannel) closed() []*detect.Finding {
 	return c.found
 }
 
-// lineOf returns the line on which a closed finding begins, and forgets it.
+// lineOf returns the line on which a closed finding begins, and forgets it. One
+// that begins before what was withheld of it, or lies within another, begins among
+// the line feeds that are remembered.
 func (c *scanChannel) lineOf(f *detect.Finding) int {
 	line, ok := c.starts[f]
-	if !ok {
-		return c.line
-	}
 	delete(c.starts, f)
-	return line
+	if ok && line.at <= f.Span.Lo {
+		return line.number
+	}
+	below, _ := slices.BinarySearch(c.newlines, f.Span.Lo)
+	return c.line - (c.next - below)
 }
 
 // takeBytes returns the bytes read since the last call.

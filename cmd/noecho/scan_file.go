@@ -193,11 +193,14 @@ func (f *fileScan) report(file string, place func(at int64, line int) corpus.Pla
 		lo := place(found.Span.Lo, f.ch.lineOf(found))
 		hi := place(found.Span.Hi, 0)
 		f.total.Findings++
-		err := f.print(scanFinding{
+		line := scanFinding{
 			File: file, Line: lo.Line, Start: lo.Offset, End: hi.Offset,
 			Words: found.Words, Kind: found.Kind.String(), Lane: found.Lane.String(), Records: f.s.names.Records(found),
-		})
-		if err != nil {
+		}
+		if found.Phrase != nil {
+			line.Identifier = string(found.Phrase.Kind)
+		}
+		if err := f.print(line); err != nil {
 			return err
 		}
 	}
@@ -221,6 +224,9 @@ func (f *fileScan) print(found scanFinding) error {
 // that is known.
 func (f *scanFinding) more() string {
 	out := ""
+	if f.Identifier != "" {
+		out += ", " + f.Identifier
+	}
 	if f.Lane != detect.Plain.String() {
 		out += ", in " + f.Lane
 	}

@@ -380,3 +380,29 @@ func TestBuildFromAnything(t *testing.T) {
 		}
 	}
 }
+
+// TestScanInside names the line of a finding that lies within another.
+func TestScanInside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "a.txt"), filepath.Join(dir, "a.nidx")
+	text := berth + ",\nas agreed\nwith the warden, ilse.brandvold@harbour.example,\non the first day of May\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := runApp(t, "", "index", "build", "--out", out, path); code != exitOK {
+		t.Fatal(stderr)
+	}
+	answer := "Nothing\nof note.\n\n" + text + "\nThe end.\n"
+	code, stdout, stderr := runApp(t, answer, "scan", "--json", "--index", out)
+	found, _ := findings(t, stdout)
+	if code != exitFindings || len(found) != 2 {
+		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	if f := found[0]; f.Kind != "verbatim" || f.Line != 4 {
+		t.Errorf("%+v", f)
+	}
+	if f := found[1]; f.Kind != "phrase" || f.Identifier != "email" || f.Line != 4+strings.Count(text[:strings.Index(text, "ilse")], "\n") {
+		t.Errorf("%+v", f)
+	}
+}
