@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+
 	"noecho/ngram"
 	"noecho/proxy/detect/decode"
 )
@@ -36,7 +38,10 @@ type mark struct {
 }
 
 // pair is a finding of the inner detector and the one that stands for it.
-type pair struct{ in, out *Finding }
+type pair struct {
+	in, out *Finding
+	done    bool // settled; pieces of it may still come
+}
 
 // newDecoded returns the reading of a lane.
 func newDecoded(l *lanes, kind *laneKind) *decoded {
@@ -44,7 +49,7 @@ func newDecoded(l *lanes, kind *laneKind) *decoded {
 	if leet, ok := c.dec.(*decode.Leet); ok {
 		leet.Choose = c.choose
 	}
-	c.inner.lanes = &lanes{d: c.inner, depth: l.depth + 1, work: l.work}
+	c.inner.lanes = &lanes{d: c.inner, depth: l.depth + 1, codes: l.codes && codeLanes.Has(kind.lane), work: l.work}
 	return c
 }
 
@@ -138,18 +143,21 @@ func (c *decoded) settle() {
 	for _, f := range c.found {
 		c.close(f)
 	}
-	if n := c.inner.Frontier() - c.base; n > 0 {
-		c.marks = c.marks[:copy(c.marks, c.marks[n:])]
-		c.base += n
+	n := c.inner.Frontier() - c.base
+	if n == 0 {
+		return
 	}
+	c.marks = c.marks[:copy(c.marks, c.marks[n:])]
+	c.base += n
+	c.pairs = slices.DeleteFunc(c.pairs, func(p pair) bool { return p.done && p.in.Span.Hi <= c.base })
 }
 
 // claim claims decoded bytes for a finding. What stands there as it is has been
 // found already by whoever reads the channel as it stands.
 func (c *decoded) claim(in *Finding, span ngram.Span) {
 	marks := c.marks[span.Lo-c.base : span.Hi-c.base]
-	out := c.of(in)
-	if out == nil {
+	p := c.of(in)
+	if p == nil {
 		coded := false
 		for _, m := range marks {
 			coded = coded || m.coded
@@ -157,20 +165,23 @@ func (c *decoded) claim(in *Finding, span ngram.Span) {
 		if !coded {
 			return
 		}
-		out = &Finding{}
-		c.pairs = append(c.pairs, pair{in, out})
+		c.pairs = append(c.pairs, pair{in: in, out: &Finding{}})
+		p = &c.pairs[len(c.pairs)-1]
+	}
+	if p.done {
+		return
 	}
 	last := marks[len(marks)-1]
 	raw := ngram.Span{Lo: marks[0].lo, Hi: last.lo + int64(last.size)}
-	c.describe(out, in)
-	c.l.d.claim(out, raw)
+	c.describe(p.out, in)
+	c.l.d.claim(p.out, raw)
 }
 
-// of returns the finding that stands for one of the inner detector.
-func (c *decoded) of(in *Finding) *Finding {
+// of returns the pair of a finding of the inner detector, nil if it has none.
+func (c *decoded) of(in *Finding) *pair {
 	for i := range c.pairs {
 		if c.pairs[i].in == in {
-			return c.pairs[i].out
+			return &c.pairs[i]
 		}
 	}
 	return nil
@@ -183,20 +194,20 @@ func (c *decoded) describe(out, in *Finding) {
 	out.Places, out.Phrase = in.Places, in.Phrase
 }
 
-// close settles a finding. Echoes are not reported: the client's own text is no
-// finding, and is logged where it stands as it is.
+// close settles a finding, of which pieces may still be held. Echoes are not
+// reported: the client's own text is no finding, and is logged where it stands as
+// it is.
 func (c *decoded) close(in *Finding) {
-	for i := range c.pairs {
-		if c.pairs[i].in != in {
-			continue
-		}
-		out := c.pairs[i].out
-		c.describe(out, in)
-		c.l.d.settle(out)
-		c.pairs[i] = c.pairs[len(c.pairs)-1]
-		c.pairs[len(c.pairs)-1] = pair{}
-		c.pairs = c.pairs[:len(c.pairs)-1]
+	if in.Echo {
 		return
+	}
+	if in.Span.Hi > c.base {
+		c.claim(in, ngram.Span{Lo: max(in.Span.Lo, c.base), Hi: in.Span.Hi})
+	}
+	if p := c.of(in); p != nil && !p.done {
+		c.describe(p.out, in)
+		c.l.d.settle(p.out)
+		p.done = true
 	}
 }
 
@@ -218,8 +229,10 @@ func (c *decoded) waits() int64 {
 	if n := c.inner.Frontier() - c.base; n < int64(len(c.marks)) {
 		free = min(free, c.marks[n].lo)
 	}
-	for _, p := range c.pairs {
-		free = min(free, p.out.Span.Hi) // it may go on
+	for i := range c.pairs {
+		if p := &c.pairs[i]; !p.done {
+			free = min(free, p.out.Span.Hi) // it may go on
+		}
 	}
 	return free
 }
@@ -236,8 +249,10 @@ func (c *decoded) end() {
 	c.take()
 	c.segs = c.inner.Finish(c.segs[:0])
 	c.settle()
-	for _, p := range c.pairs {
-		c.l.d.settle(p.out)
+	for i := range c.pairs {
+		if p := &c.pairs[i]; !p.done {
+			c.l.d.settle(p.out)
+		}
 	}
 	c.reset()
 }

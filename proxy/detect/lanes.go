@@ -48,6 +48,7 @@ type lanes struct {
 	at    int64           // bytes of the channel
 	line  [pastBytes]byte // scratch: the newest bytes in a row
 	depth int             // lanes that this one stands in
+	codes bool            // all of them stand for bytes
 	work  *laneWork
 }
 
@@ -85,7 +86,7 @@ func (l *lanes) reset() {
 			o.reading.reset()
 		}
 	}
-	if l.depth == maxLaneDepth {
+	if l.depth == maxLaneDepth && l.codes {
 		l.wanted = alarmRun | alarmCodes | alarmPercent // it is counted
 	}
 }
@@ -262,7 +263,7 @@ func (d *Detector) startLanes() {
 		return
 	}
 	if d.lanes == nil {
-		d.lanes = &lanes{d: d, work: &laneWork{}}
+		d.lanes = &lanes{d: d, codes: true, work: &laneWork{}}
 	}
 	if d.lanes.depth == 0 {
 		*d.lanes.work = laneWork{budget: d.cfg.LaneBudget}

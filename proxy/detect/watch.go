@@ -25,7 +25,7 @@ type watch struct {
 	mixed   int32
 	codes   int32
 	percent int32
-	sums    [3]int64 // where each of the sums last was nothing
+	sums    [3]int64 // for each of the sums from where words wait
 	at      int64    // bytes read
 	first   int64    // where the first of the groups of digits begins
 	last    int64    // where the last one begins
@@ -50,6 +50,7 @@ const (
 	percentSigns = 2
 	percentApart = 24
 	sumHeld      = 28 // from here on words wait for what comes of it
+	sumSpan      = 16 // bytes before that which it is made of
 	movedAt      = 112
 	turnedAt     = 112
 	sumMost      = 240
@@ -113,9 +114,17 @@ func (w *watch) read(p []byte, want alarm) (n int, a alarm) {
 	return n, a
 }
 
-// look reads bytes up to the one that raises a wanted alarm.
+// look reads bytes up to the one that raises a wanted alarm. Nearly all are
+// letters and spaces that raise nothing: those it counts in registers.
 func (w *watch) look(p []byte, want alarm) (int, alarm) {
-	for i, c := range p {
+	for i := 0; i < len(p); i++ {
+		if w.mixed == 0 && w.dash == dashNone && w.prev <= 26 {
+			i += w.calm(p[i:])
+			if i == len(p) {
+				break
+			}
+		}
+		c := p[i]
 		k := classes[c]
 		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
 			return i, 0
@@ -127,6 +136,29 @@ func (w *watch) look(p []byte, want alarm) (int, alarm) {
 		}
 	}
 	return len(p), 0
+}
+
+// calm reads letters and other bytes of no interest while every sum is small, and
+// returns how many it read.
+func (w *watch) calm(p []byte) int {
+	prev, run, moved, turned := w.prev, w.run, w.moved, w.turned
+	i := 0
+	for ; i < len(p); i++ {
+		k := classes[p[i]]
+		m := max(0, moved+int32(movedScores[k&31]))
+		t := max(0, turned+int32(turnedScores[prev&31][k&31]))
+		r := run + 1
+		if k == classOther {
+			r = 0
+		}
+		if k > 26 || m >= sumHeld || t >= sumHeld || r >= runBytes {
+			break
+		}
+		prev, run, moved, turned = k, r, m, t
+	}
+	w.prev, w.run, w.moved, w.turned = prev, run, moved, turned
+	w.at += int64(i)
+	return i
 }
 
 func isLetterClass(k byte) bool { return k-1 < 26 || k == classWide }
@@ -161,20 +193,21 @@ func (w *watch) next(c, k byte) (a alarm) {
 	return a | w.raised()
 }
 
-// sum adds what a pair speaks for.
+// sum adds what a pair speaks for, and notes where a sum that begins to count
+// began to rise.
 func (w *watch) sum(x, y byte) {
-	moved := w.moved + int32(movedScores[y])
-	turned := w.turned + int32(turnedScores[x][y])
-	if moved <= 0 {
-		moved, w.sums[0] = 0, w.at
+	moved := max(0, min(sumMost, w.moved+int32(movedScores[y])))
+	turned := max(0, min(sumMost, w.turned+int32(turnedScores[x][y])))
+	if moved >= sumHeld && w.moved < sumHeld {
+		w.sums[0] = w.at - sumSpan
 	}
-	if turned <= 0 {
-		turned, w.sums[1] = 0, w.at
+	if turned >= sumHeld && w.turned < sumHeld {
+		w.sums[1] = w.at - sumSpan
 	}
-	if w.mixed == 0 {
-		w.sums[2] = w.at
+	if w.mixed < sumHeld {
+		w.sums[2] = w.at - sumSpan
 	}
-	w.moved, w.turned = min(sumMost, moved), min(sumMost, turned)
+	w.moved, w.turned = moved, turned
 }
 
 // raised returns the alarms of sums and runs.

@@ -321,7 +321,7 @@ func (r *radix) part(dst []Byte) []Byte {
 		return dst
 	}
 	r.fresh = true
-	return separate(dst, r.at)
+	return separate(dst, r.Frontier())
 }
 
 // forget drops the first n characters.

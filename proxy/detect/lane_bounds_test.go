@@ -1,0 +1,211 @@
+package detect
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestLaneNames: the names are a contract.
+func TestLaneNames(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for l := range laneCount {
+		names = append(names, l.String())
+	}
+	want := "plain despaced base64 base32 hex percent decimal binary rot13 reversed reversed-words mirrored leet hyphenated"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("%q", got)
+	}
+	if got := Base64.within(Rot13).String(); got != "base64+rot13" {
+		t.Errorf("%q", got)
+	}
+	if AllLanes.Has(Plain) || !AllLanes.Has(Hyphenated) || !LanesOf(Hex).Has(Hex) || LanesOf(Hex).Has(Leet) {
+		t.Error("the sets are wrong")
+	}
+}
+
+// TestLaneSpans: a finding spans the code of the words and no more than the
+// groups of characters they begin and end in.
+func TestLaneSpans(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, shortRecord)
+	code := hex.EncodeToString([]byte("Zebras, " + shortRecord + ". Zebras"))
+	d := &Detector{}
+	_, findings := readLanes(d, set, Config{Lanes: LanesOf(Hex)}, "so "+code+" end")
+	if len(findings) != 1 {
+		t.Fatalf("%d findings", len(findings))
+	}
+	f := findings[0]
+	lo := int64(len("so ") + 2*len("Zebras, "))
+	if f.Span.Lo != lo || f.Span.Hi != lo+2*int64(len(shortRecord)) || f.Lane != Hex || f.Kind != Verbatim || f.Words != 13 {
+		t.Errorf("%+v, want %d to %d", f, lo, lo+2*int64(len(shortRecord)))
+	}
+}
+
+// TestLaneEcho: what the client sent in clear may come back in any lane.
+func TestLaneEcho(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, shortRecord)
+	p := &Prompt{Messages: []*Message{NewMessage(set, spec(10), []byte("encode this: "+shortRecord))}}
+	d := &Detector{}
+	for name, s := range spellings(shortRecord) {
+		text := "Here: " + s + "\nThat is all."
+		if got, findings := readLanes(d, set, Config{Lanes: AllLanes, Prompt: p}, text); got != text {
+			t.Errorf("%s: %q, %d findings", name, got, len(findings))
+		}
+	}
+}
+
+// TestLanePark: a channel that falls silent inside of encoded text is decided as
+// far as it was read, and what goes on is withheld.
+func TestLanePark(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, laneRecord)
+	for name, s := range spellings(laneRecord) {
+		d := &Detector{}
+		half := len(s) / 2
+		got, findings := readLanes(d, set, Config{Lanes: AllLanes}, "Here: "+s[:half], "|", s[half:]+"\nThat is all.")
+		if len(findings) == 0 || !strings.Contains(got, "¤") || len(got) > len("Here: ¤\nThat is all.")+200 {
+			t.Errorf("%s: %q, %d findings", name, got, len(findings))
+		}
+	}
+}
+
+// TestLaneDepth: a third lane is not read, and counted.
+func TestLaneDepth(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, laneRecord)
+	code := laneRecord
+	for depth := 1; depth <= 3; depth++ {
+		code = base64.StdEncoding.EncodeToString([]byte(code))
+		d := &Detector{}
+		_, findings := readLanes(d, set, Config{Lanes: AllLanes}, laneBefore+code+laneAfter)
+		if found := len(findings) > 0; found != (depth <= 2) || (d.Unscanned() > 0) != (depth == 3) {
+			t.Errorf("depth %d: %d findings, %d unscanned", depth, len(findings), d.Unscanned())
+		}
+	}
+}
+
+// TestLaneBudget: what a spent budget leaves unread is counted, and the plain lane
+// is read all the same.
+func TestLaneBudget(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, laneRecord)
+	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("words that nobody has ever indexed here, ", 200)))
+	text := long + "\n" + base64.StdEncoding.EncodeToString([]byte(laneRecord)) + "\n" + laneRecord + " end"
+	d := &Detector{}
+	_, findings := readLanes(d, set, Config{Lanes: AllLanes}, text)
+	if len(findings) != 2 || d.Unscanned() != 0 {
+		t.Fatalf("%d findings, %d unscanned", len(findings), d.Unscanned())
+	}
+	_, findings = readLanes(d, set, Config{Lanes: AllLanes, LaneBudget: 5000}, text)
+	if len(findings) != 1 || findings[0].Lane != Plain || d.Unscanned() < int64(len(text))-5000 {
+		t.Errorf("%d findings, %d unscanned of %d", len(findings), d.Unscanned(), len(text))
+	}
+}
+
+// TestLaneWork: whatever comes, lanes read no more than their budget allows, and
+// no more than a few dozen bytes for each byte of the channel.
+func TestLaneWork(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, laneRecord)
+	r := rand.New(rand.NewPCG(1, 2))
+	letters := make([]byte, 64<<10)
+	for i := range letters {
+		letters[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[r.IntN(64)]
+	}
+	var mixed strings.Builder
+	all := spellings("Alternating texts that wake one lane after the other and let it sleep")
+	for mixed.Len() < 64<<10 {
+		for _, name := range []string{"rot13", "hex spaced", "mirrored", "base64+base64", "leet", "percent", "hyphenated", "decimal"} {
+			mixed.WriteString(all[name] + "\n" + strings.Repeat(cleanText, r.IntN(2)))
+		}
+	}
+	for name, text := range map[string]string{
+		"letters of base64": string(letters), "alternating": mixed.String(),
+		"hyphens": strings.Repeat("a-\n", 20<<10), "digits": strings.Repeat("11 ", 20<<10), "percent": strings.Repeat("%41", 20<<10),
+		"one letter": strings.Repeat("q", 64<<10), "leet": strings.Repeat("1a", 32<<10), "empty lines": strings.Repeat("AAAAAAAAAAAAAAAAAAAA\n", 3<<10),
+	} {
+		d := New(set, spec(10), Config{Lanes: AllLanes})
+		var segs []Segment
+		for p := range slices.Chunk([]byte(text), 4096) {
+			segs = d.Append(segs[:0], p)
+		}
+		d.Finish(segs[:0])
+		if work, most := d.lanes.work.read, int64(40*len(text)); work > most {
+			t.Errorf("%s: %d bytes read in lanes for %d", name, work, len(text))
+		}
+		for i := range d.lanes.all {
+			if c, ok := d.lanes.all[i].reading.(*decoded); ok && cap(c.marks) > 4*maxLaneHeld {
+				t.Errorf("%s: lane %s keeps %d marks", name, laneKinds[i].lane, cap(c.marks))
+			}
+		}
+	}
+}
+
+// TestLanesQuiet: clean text wakes nothing that finds anything, and allocates
+// nothing once the detector has been used.
+func TestLanesQuiet(t *testing.T) {
+	set := newPlainSet(10, laneRecord)
+	d := New(set, spec(10), Config{Lanes: AllLanes})
+	var segs []Segment
+	text := []byte(strings.Repeat(cleanText, 10))
+	read := func() {
+		d.Reset(set, spec(10), Config{Lanes: AllLanes})
+		for p := range slices.Chunk(text, 100) {
+			segs = d.Append(segs[:0], p)
+		}
+		segs = d.Finish(segs[:0])
+	}
+	read()
+	if n := testing.AllocsPerRun(5, read); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if d.lanes.work.read > int64(len(text)) {
+		t.Errorf("%d bytes read in lanes of %d that are clean", d.lanes.work.read, len(text))
+	}
+}
+
+// FuzzLanes: for any text, the pieces it comes in decide nothing, the segments
+// tile, and a finding spans bytes of the text.
+func FuzzLanes(f *testing.F) {
+	for _, s := range spellings(shortRecord) {
+		f.Add([]byte("so: "+s+" end"), uint8(7))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, size uint8) {
+		if len(text) > 4<<10 {
+			return
+		}
+		set := newPlainSet(10, shortRecord)
+		d := &Detector{}
+		cfg := Config{Lanes: AllLanes}
+		want := laneOutcome(d, set, cfg, string(text))
+		var pieces []string
+		for p := range slices.Chunk(text, int(size)%32+1) {
+			pieces = append(pieces, string(p))
+		}
+		if got := laneOutcome(d, set, cfg, pieces...); got != want {
+			t.Fatalf("pieces of %d:\n%s\nwhole:\n%s", int(size)%32+1, got, want)
+		}
+		at := int64(0)
+		d.Reset(set, spec(10), cfg)
+		for _, s := range d.Finish(d.Append(nil, text)) {
+			if s.Span.Lo != at || s.Span.Hi <= at {
+				t.Fatalf("%v behind %d", s.Span, at)
+			}
+			at = s.Span.Hi
+		}
+		for _, found := range d.Closed(nil) {
+			if found.Span.Lo < 0 || found.Span.Hi > int64(len(text)) || found.Span.Len() <= 0 {
+				t.Fatalf("%v of %d bytes", found.Span, len(text))
+			}
+		}
+		if at != int64(len(text)) {
+			t.Fatalf("%d of %d bytes", at, len(text))
+		}
+	})
+}
