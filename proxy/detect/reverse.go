@@ -39,11 +39,12 @@ func (r *reverse) text([]byte) {}
 func (r *reverse) word(i int64) {
 	m := &r.d.main
 	e, span := m.at(i), m.span(i)
-	if n := len(r.token); n == maxToken || n > 0 && r.d.lanes.parted(r.token[n-1].Span.Hi, span.Lo) {
+	alone := e.weight == ngram.CharWeight // of a script without spaces
+	if n := len(r.token); n == maxToken || n > 0 && (alone || r.d.lanes.parted(r.token[n-1].Span.Hi, span.Lo)) {
 		r.turn()
 	}
 	r.token = append(r.token, ngram.Word{Span: span, Weight: e.weight, Hash: m.wordHash(m.prefix(i), e.prefix)})
-	if r.d.lanes.parted(span.Hi, span.Hi+1) {
+	if alone || r.d.lanes.parted(span.Hi, span.Hi+1) {
 		r.turn()
 	}
 }
