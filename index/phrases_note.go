@@ -20,6 +20,9 @@ import (
 // its beginnings, and the room that maps leave.
 const phraseBytes = 160
 
+// seenMost is how many phrases of a record may leave their room to the next one.
+const seenMost = 1 << 10
+
 // phraseNotes makes PHRASES and START of what the first pass saw.
 type phraseNotes struct {
 	b        *builder
@@ -148,6 +151,9 @@ type phraseNoter struct {
 
 func (n *phraseNoter) beginRecord(r recordPart) {
 	n.part, n.indexed = r, false
+	if len(n.seen) > seenMost {
+		n.seen = map[uint64]struct{}{} // clearing a large one costs as much each time
+	}
 	clear(n.seen)
 }
 
