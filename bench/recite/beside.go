@@ -9,9 +9,14 @@ import (
 // with the corpus to count as supported: what one word in six changed leaves.
 const nearWindow = 4
 
-// nearShare is the share of the words of a near match that has to be supported.
-// One word in six is changed; a changed one in a row of six leaves runs of five.
+// nearShare is the share of the words of a near match, alone or with those around
+// it, that has to be supported. One word in six is changed; a changed one in a row of six leaves
+// runs of five.
 const nearShare = 0.6
+
+// nearAround is how many words on either side of a near match are looked at with
+// it: verbatim findings that it goes on from, or into, are not part of it.
+const nearAround = 12
 
 // Beside is what was found beside the verbatim runs of the text as it stands.
 type Beside struct {
@@ -37,6 +42,21 @@ func (b *Beside) add(o Beside) {
 	b.Unnamed += o.Unnamed
 }
 
+// around returns a near match with the words on either side of it.
+func (out *output) around(f finding) finding {
+	words := reading{}.words(out.text)
+	first, last := 0, len(words)-1
+	for first < last && words[first].hi <= f.Start {
+		first++
+	}
+	for last > first && words[last].lo >= f.End {
+		last--
+	}
+	f.Start = min(f.Start, words[max(0, first-nearAround)].lo)
+	f.End = max(f.End, words[min(len(words)-1, last+nearAround)].hi)
+	return f
+}
+
 // plain reports whether a finding is one that the reference can judge.
 func (f *finding) plain() bool {
 	return (f.Kind == "" || f.Kind == "verbatim") && (f.Lane == "" || f.Lane == "plain")
@@ -47,9 +67,12 @@ func (j *judge) near(out *output, f finding, found []finding, c *count) {
 	if j.short == nil {
 		j.short = newReference(reading{name: "short runs"}, nearWindow, j.books)
 	}
-	q := j.short.read(out.part(f))
+	q := j.short.read(out.part(out.around(f)))
 	words, shared := 0, 0
 	for i, w := range q.words {
+		if w.lo < f.Start || w.hi > f.End {
+			continue
+		}
 		if slices.ContainsFunc(found, func(v finding) bool { return v.Start <= w.lo && w.hi <= v.End }) {
 			continue
 		}
@@ -58,21 +81,27 @@ func (j *judge) near(out *output, f finding, found []finding, c *count) {
 			shared++
 		}
 	}
-	all := 0
-	for _, in := range q.in {
-		if in {
-			all++
-		}
-	}
 	c.Near++
 	c.NearWords += words
 	c.NearShared += shared
-	if float64(all) < nearShare*float64(len(q.words)) {
+	alone := j.short.read(out.part(f))
+	if alone.share() < nearShare && q.share() < nearShare {
 		c.NearDoubted++
 		j.r.Doubted = append(j.r.Doubted, spot{
-			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: len(q.words) - all, Because: "too few words stand in the corpus",
+			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "too few words stand in the corpus",
 		})
 	}
+}
+
+// share is the share of the words that stand in runs of the corpus.
+func (q *quoted) share() float64 {
+	n := 0
+	for _, in := range q.in {
+		if in {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, len(q.in)))
 }
 
 // named judges the first record that a finding names: the file of the corpus has
@@ -85,7 +114,11 @@ func (j *judge) named(out *output, f finding, n int, c *count) {
 	c.Named++
 	id := f.Records[0].ID
 	i := slices.IndexFunc(j.books, func(b book) bool { return strings.HasSuffix(id, b.name) })
-	if i < 0 || !j.holds(i, n, out.part(f)) {
+	at := f
+	if f.Kind == "near" {
+		at = out.around(f)
+	}
+	if i < 0 || !j.holds(i, n, out.part(at)) {
 		c.Wrong++
 		j.r.Misnamed = append(j.r.Misnamed, spot{File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "named " + id})
 	}

@@ -139,7 +139,8 @@ func TestBeside(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "answer.txt")
 	text := "the fee for a boat in the inner harbour is forty-two euros a day in summer. " + // one word in six is another
-		"They all went home in the end. Sow the beans when the elder flowers, never before the last frost of the spring."
+		strings.Repeat("and so it went on ", 4) + "they all went home in the end. " + strings.Repeat("and so it went on ", 4) +
+		"Sow the beans when the elder flowers, never before the last frost of the spring."
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -163,9 +164,9 @@ func TestBeside(t *testing.T) {
 	if want := (Beside{Near: 1, NearWords: 17, NearShared: 13, Named: 2}); r.Total.Beside != want {
 		t.Errorf("%+v, want %+v", r.Total.Beside, want)
 	}
-	r, err = judgeArgs(t, line("They all", "the end", "near", "corpus/garden.md")+line("Sow", "spring", "verbatim", "corpus/harbour.txt")+end,
+	r, err = judgeArgs(t, line("they all", "the end", "near", "corpus/garden.md")+line("Sow", "spring", "verbatim", "corpus/harbour.txt")+end,
 		"-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
-	if !errors.Is(err, errDisagree) {
+	if !errors.Is(err, errDisagree) { // of both names none is right
 		t.Errorf("error %v", err)
 	}
 	if want := (Beside{Near: 1, NearWords: 7, NearDoubted: 1, Named: 2, Wrong: 2}); r.Total.Beside != want || len(r.Doubted) != 1 || len(r.Misnamed) != 2 {
