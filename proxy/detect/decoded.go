@@ -10,6 +10,11 @@ import (
 // maxLaneHeld is the number of decoded bytes that a lane may hold back.
 const maxLaneHeld = 8 << 10
 
+// laneGap is the number of bytes without a decoded one behind which what a lane
+// holds is decided as if its code had ended. If it goes on after all, windows over
+// the gap still count.
+const laneGap = 40
+
 // decoded reads a lane: a decoder, and a detector of its own for what comes out
 // of it. What that one finds is claimed where it was decoded from.
 type decoded struct {
@@ -111,6 +116,9 @@ func (c *decoded) read(p []byte) {
 		c.bytes = c.dec.Append(c.bytes[:0], p[i:i+1])
 		c.at++
 		c.take()
+		if c.at-c.last == laneGap && codeLanes.Has(c.kind.lane) {
+			c.park() // the code has ended, it seems
+		}
 	}
 }
 
