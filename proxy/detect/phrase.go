@@ -108,7 +108,7 @@ func (f *phraseFinder) word(i int64) {
 		}
 		f.live = append(f.live, i)
 	}
-	if f.cur != nil && (len(f.live) == 0 || f.live[0] > f.last) {
+	if f.cur != nil && !f.d.trying && (len(f.live) == 0 || f.live[0] > f.last) {
 		f.settle()
 	}
 	if len(f.near) > 0 {

@@ -184,6 +184,16 @@ func TestPhrasePark(t *testing.T) {
 	}
 }
 
+// A phrase that goes on where the channel was parked is one finding.
+func TestPhraseParkedInIt(t *testing.T) {
+	t.Parallel()
+	d := New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(people())})
+	text, findings := drive(d, "to jo@example.org.u", "|", "k", "|", " now")
+	if len(findings) != 1 || findings[0].Phrase.Records != 2 || findings[0].Span != (ngram.Span{Lo: 3, Hi: 20}) {
+		t.Errorf("%q, %d findings", text, len(findings))
+	}
+}
+
 // A parked channel that says nothing more has one finding of a phrase at its end.
 func TestPhraseParkedAtItsEnd(t *testing.T) {
 	t.Parallel()
@@ -299,4 +309,65 @@ func TestPhrasesAllocateNothing(t *testing.T) {
 	if allocs > 0 {
 		t.Errorf("%v allocations", allocs)
 	}
+}
+
+// Whatever is parked where: a phrase of which nothing had left is withheld whole.
+func FuzzParkedPhrases(f *testing.F) {
+	f.Add(uint64(1), uint64(2))
+	f.Add(uint64(5), uint64(6))
+	f.Fuzz(func(t *testing.T, seed, more uint64) {
+		r := rand.New(rand.NewPCG(seed, more))
+		of := map[string]ngram.Phrase{}
+		vocabulary := 3 + r.IntN(12)
+		word := func() string { return fmt.Sprintf("w%d", r.IntN(vocabulary)) }
+		for range 1 + r.IntN(6) {
+			var words []string
+			for range 1 + r.IntN(5) {
+				words = append(words, word())
+			}
+			of[strings.Join(words, " ")] = ngram.Phrase{Kind: "email", Records: 1}
+		}
+		var words []string
+		for range r.IntN(60) {
+			words = append(words, word())
+		}
+		text := strings.Join(words, " ")
+		d := New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(of)})
+		var segments []Segment
+		parked := make([]bool, len(text)+1)
+		for at := 0; at < len(text); {
+			n := 1 + r.IntN(min(len(text)-at, 30))
+			segments = d.Append(segments, []byte(text[at:at+n]))
+			at += n
+			if r.IntN(3) == 0 {
+				segments = d.Park(segments)
+				parked[at] = true
+			}
+		}
+		segments = d.Finish(segments)
+		gone := make([]bool, len(text))
+		end := int64(0)
+		for _, s := range segments {
+			if s.Span.Lo != end {
+				t.Fatalf("a segment begins at %d, not at %d", s.Span.Lo, end)
+			}
+			end = s.Span.Hi
+			for i := s.Span.Lo; s.Finding != nil && i < s.Span.Hi; i++ {
+				gone[i] = true
+			}
+		}
+		lo := 0
+		for i := range words {
+			hi := lo
+			for k := i; k < len(words) && k-i < ngram.MaxPhraseWords; k++ {
+				hi += len(words[k])
+				_, ok := of[strings.Join(words[i:k+1], " ")]
+				if ok && !slices.Contains(parked[lo+1:hi], true) && slices.Contains(gone[lo:hi], false) {
+					t.Fatalf("bytes %d to %d of %q: %v", lo, hi, text, gone[lo:hi])
+				}
+				hi++
+			}
+			lo += len(words[i]) + 1
+		}
+	})
 }
