@@ -135,3 +135,35 @@ func BenchmarkOpen(b *testing.B) {
 		ix.Close()
 	}
 }
+
+// BenchmarkSeeds asks the ledger of an index for 5-grams of its text, and for
+// others.
+func BenchmarkSeeds(b *testing.B) {
+	for _, words := range []int{1e5, 1e7} {
+		dir := b.TempDir()
+		text := prose(1, words)
+		out := filepath.Join(dir, "x.nidx")
+		ix, _ := mustBuild(b, BuildOptions{Out: out, Inputs: []string{writeInput(b, filepath.Join(dir, "a.txt"), text)}, NoIdentifiers: true})
+		known := gramsOf(ix.Spec(), text[:len(text)/10], ngram.SeedWords)
+		for i := range known { // in another order than in the text
+			j := int(splitMix(7, uint64(i)) % uint64(len(known)))
+			known[i], known[j] = known[j], known[i]
+		}
+		for _, tt := range []struct {
+			name  string
+			grams []ngram.Hash
+		}{{"known", known}, {"other", randomHashes(5, len(known))}} {
+			b.Run(fmt.Sprintf("words=%d/%s", words, tt.name), func(b *testing.B) {
+				var places []ngram.Place
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					places = ix.Seeds(places[:0], tt.grams[i])
+					if i++; i == len(tt.grams) {
+						i = 0
+					}
+				}
+			})
+		}
+	}
+}
