@@ -45,10 +45,13 @@ const (
 	deep    = 6   // words in a row that look like indexed text, half of them odd
 )
 
+// despaces reports whether the detector has the lane.
+func (d *Detector) despaces() bool { return d.cfg.Vocabulary != nil && d.cfg.Lanes.Has(Despaced) }
+
 // startLetters sets up the lane, if the config asks for it and the index knows its
 // words.
 func (d *Detector) startLetters() {
-	if d.cfg.Vocabulary == nil || !d.cfg.Lanes.Has(Despaced) {
+	if !d.despaces() {
 		return
 	}
 	if d.letters == nil {

@@ -281,12 +281,16 @@ func (d *Detector) startLanes() {
 }
 
 // Unscanned is the number of bytes of the channel that no lane read because the
-// budget was spent or because they lay too deep.
-func (d *Detector) Unscanned() int64 {
-	if !d.laning {
-		return 0
+// budget was spent or because they lay too deep, and of letters that could not be
+// read in every way.
+func (d *Detector) Unscanned() (n int64) {
+	if d.laning {
+		n = d.lanes.work.unscanned
 	}
-	return d.lanes.work.unscanned
+	if d.despaces() {
+		n += d.letters.lattice.unread
+	}
+	return n
 }
 
 var _ finder = (*lanes)(nil)
