@@ -12,12 +12,9 @@ type laneKind struct {
 	inner Lanes // lanes that are looked for in what it decodes
 }
 
-// codes are the lanes that stand for bytes, ciphers those that change or move
-// letters: one cipher under another of its kind is none.
-var (
-	codeLanes   = LanesOf(Base64, Base32, Hex, Percent, Decimal, Binary)
-	cipherLanes = LanesOf(Rot13, Reversed, ReversedWords, Mirrored, Leet, Hyphenated)
-)
+// codeLanes are the lanes that stand for bytes; the others change or move letters,
+// and one of these under another is looked for in vain.
+var codeLanes = LanesOf(Base64, Base32, Hex, Percent, Decimal, Binary)
 
 // laneKinds are the lanes that wake.
 var laneKinds = [...]laneKind{

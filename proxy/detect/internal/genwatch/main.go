@@ -61,7 +61,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	os.Stdout.Write(out)
+	if _, err := os.Stdout.Write(out); err != nil {
+		log.Fatal(err)
+	}
 }
 
 // letter is 1 to 26 for the letters of ASCII, 0 for everything else.
