@@ -46,6 +46,7 @@ type options struct {
 	quotations             string
 	asJSON, showText       bool
 	full                   bool
+	near                   bool
 }
 
 // check looks for contradictions.
@@ -93,6 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.work, "work", "", "`folder` for the index")
 	flags.IntVar(&o.maxWords, "max-words", 5_000_000, "`words` of held-out text at most, which bounds memory")
 	flags.StringVar(&o.quotations, "quotations", "", "`file` for the list of real quotations")
+	flags.BoolVar(&o.near, "near", false, "look for near matches too")
 	flags.BoolVar(&o.full, "full", false, "judge as the product does: near matches, phrases and all lanes too")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
 	flags.BoolVar(&o.showText, "show-text", false, "show the words of findings in the text report")
@@ -152,8 +154,11 @@ func measure(ctx context.Context, o *options, show *progress) (*report, error) {
 		return nil, err
 	}
 	cfg := detect.Config{}
-	if o.full {
+	switch {
+	case o.full:
 		cfg = everything(ix)
+	case o.near:
+		cfg.Ledger = ix
 	}
 	if err := replay(ctx, ix, cfg, exact, held, r, show); err != nil {
 		return nil, err

@@ -236,7 +236,7 @@ func (r *report) print(w io.Writer, o *options) error {
 	}
 	list("false alarm", r.FalseAlarms)
 	list("missed", r.Missed)
-	if o.full {
+	if o.full || o.near {
 		r.Beside.print(b, o.showText)
 	}
 	if o.quotations == "" {

@@ -12,7 +12,8 @@ import "noecho/ngram"
 type chain struct {
 	start  ngram.Place // of its first seed
 	place  ngram.Place // of its newest seed
-	from   int64       // first word of its second seed
+	base   int64       // first word of its first seed
+	from   int64       // first word that is held for it, or would be
 	lo     int64       // offset of that word
 	last   int64       // first word of its newest seed
 	end    int64       // offset behind its newest seed
@@ -20,6 +21,7 @@ type chain struct {
 	rare   int          // of its seeds together: the fewer places one has the more it says
 	weight ngram.Weight // of the words that stand in its seeds
 	broken bool         // its seeds are not one run of words
+	held   bool         // its words are held from word from on
 	hot    bool         // it is a near match; from is then the first word behind the match so far
 	head   uint64       // hashes of its first and its newest seed
 	tail   uint64
@@ -51,6 +53,7 @@ type chains struct {
 	n     int
 	gap   int64 // words that may lie between two seeds of a chain
 	slack int64 // by how much their distances in channel and corpus may differ
+	ahead int64 // by how much a seed has to lie ahead of the first one of a run for the run to be held
 }
 
 func (c *chains) reset(gap, slack int64) { c.n, c.gap, c.slack = 0, gap, slack }
@@ -91,21 +94,33 @@ func (c *chains) add(s *seed) *chain {
 	if best == nil {
 		best = c.slot(s)
 		*best = chain{
-			start: s.place, from: s.word, lo: s.span.Lo,
+			start: s.place, base: s.word,
 			weight: s.weight[ngram.SeedWords], head: s.hash,
 		}
 	} else {
 		words, places := s.word-best.last, int64(s.place-best.place)
 		best.weight += s.weight[min(words, places, ngram.SeedWords)]
 		best.broken = best.broken || words != places || words > ngram.SeedWords
-		if best.seeds == 1 {
-			best.from, best.lo = s.word, s.span.Lo
-		}
+		c.hold(best, s, words == places && words <= 2)
 	}
 	best.place, best.last, best.end, best.tail = s.place, s.word, s.span.Hi, s.hash
 	best.seeds++
 	best.rare += s.rare
 	return best
+}
+
+// hold decides from where on the words of a chain are held. The second seed begins
+// what is held, but as long as the chain is one run of words the track holds them
+// anyway, because none of their short grams is absent; so it is waited for a seed
+// that lies further ahead. Most runs of six words are common ones that end there.
+func (c *chains) hold(ch *chain, s *seed, sameRun bool) {
+	if ch.held {
+		return
+	}
+	if ch.seeds == 1 || !sameRun {
+		ch.from, ch.lo = s.word, s.span.Lo
+	}
+	ch.held = !sameRun || s.word-ch.base >= c.ahead
 }
 
 // slot returns room for another chain: that of one that ended, else of the one

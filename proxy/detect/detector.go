@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 
 	"noecho/ngram"
@@ -195,7 +196,9 @@ func (d *Detector) Frontier() int64 { return d.emitted }
 // Closed appends the findings, echoes included, that are complete since the
 // last call, in order of their start.
 func (d *Detector) Closed(dst []*Finding) []*Finding {
-	slices.SortStableFunc(d.closed, func(a, b *Finding) int { return int(a.Span.Lo - b.Span.Lo) })
+	slices.SortStableFunc(d.closed, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(a.Span.Lo, b.Span.Lo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Span.Hi, b.Span.Hi))
+	})
 	dst = append(dst, d.closed...)
 	clear(d.closed)
 	d.closed = d.closed[:0]

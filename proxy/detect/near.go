@@ -24,12 +24,18 @@ const (
 	MaxNearGap       = 32
 )
 
+// nearAhead is how far a seed has to lie ahead of the first one of a run for its
+// words to be held: seven words in a row are worth it. Words of so many are held by
+// the track until then, unless windows are shorter.
+const nearAhead = 2
+
 // nearSlack is how many words may be missing or too many between two seeds.
 const nearSlack = 3
 
 // near finds near matches. It follows the seeds that the channel's words are; a
 // chain of them that weighs enough is a finding from its second seed on. From
-// that one on its words are held until the chain is a finding or ends.
+// that one on its words are held until the chain is a finding or ends, if there are
+// seven in a row or they are not in a row.
 //
 // What a run of windows covers is left to it. So where a record is recited with a
 // word changed now and then, the runs between the changes are verbatim and the
@@ -44,7 +50,7 @@ type near struct {
 	found []ngram.Place
 
 	cur    *Finding
-	until  int64 // last word up to which a chain of two seeds or more may go on
+	until  int64 // last word up to which a chain that is held may go on
 	from   int64 // first word that a finding may still begin with
 	fromLo int64 // its offset, once it is there
 	newest int64 // last word of cur
@@ -75,6 +81,10 @@ func (n *near) reset() {
 	}
 	n.least = max(ngram.Words(words), n.d.least)
 	n.chain.reset(int64(min(gap, MaxNearGap)), nearSlack)
+	n.chain.ahead = nearAhead
+	if n.d.spec.N < nearAhead+ngram.SeedWords {
+		n.chain.ahead = 1
+	}
 	n.cur, n.until, n.from, n.fromLo, n.newest = nil, -1, 0, 0, -1
 }
 
@@ -123,7 +133,7 @@ func (n *near) follow(i int64, s *seed) {
 	for _, p := range n.found {
 		s.place = n.d.main.forward(p)
 		ch := n.chain.add(s)
-		if ch.seeds < 2 {
+		if !ch.held {
 			continue
 		}
 		n.until = max(n.until, n.chain.reach(ch))
@@ -206,7 +216,7 @@ func (n *near) settle() {
 }
 
 // waits holds what may yet belong to a near match: behind one that is found, and
-// from the second seed of each chain that may become one.
+// from the second seed of each chain that may well become one.
 func (n *near) waits() int64 {
 	t := &n.d.main
 	hold := int64(math.MaxInt64)
@@ -216,7 +226,7 @@ func (n *near) waits() int64 {
 	next := t.scanner.Frontier()
 	for k := range n.chain.at[:n.chain.n] {
 		ch := &n.chain.at[k]
-		if ch.seeds < 2 || !n.chain.alive(ch, t.count, next) {
+		if !ch.held || !n.chain.alive(ch, t.count, next) {
 			continue
 		}
 		if n.cur != nil && ch.hot {
