@@ -42,7 +42,7 @@ type despaceState struct {
 const (
 	restart = 512 // bytes that are read again when it wakes
 	drowsy  = 96  // letters
-	deep    = 6   // words in a row that look like indexed text, half of them odd
+	deep    = 8   // words in a row that look like indexed text, half of them odd
 )
 
 // despaces reports whether the detector has the lane.
