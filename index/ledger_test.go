@@ -47,14 +47,7 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 			continue
 		}
 		o.words, o.names = append(o.words, o.next+ngram.Place(i)), append(o.names, name)
-		var before, after uint64
-		if i > 0 {
-			before = fives[i-1].Lo
-		}
-		if i+1 < len(fives) {
-			after = fives[i+1].Lo
-		}
-		if !public && ngram.IsSeed(before, g.Lo, after, i > 0, i+1 < len(fives)) {
+		if !public && ngram.IsSeed(fives, i) {
 			o.seeds[g.Hi>>24] = append(o.seeds[g.Hi>>24], o.next+ngram.Place(i))
 			o.all++
 		}

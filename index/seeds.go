@@ -59,15 +59,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		if !all {
 			continue
 		}
-		var before, after uint64
-		hasBefore, hasAfter := i > 0, i+1 < len(s.grams)
-		if hasBefore {
-			before = s.grams[i-1].Lo
-		}
-		if hasAfter {
-			after = s.grams[i+1].Lo
-		}
-		if ngram.IsSeed(before, s.grams[i].Lo, after, hasBefore, hasAfter) {
+		if ngram.IsSeed(s.grams, i) {
 			s.found = append(s.found, foundSeed{s.grams[i].Hi >> (64 - fingerBits), i})
 		}
 	}

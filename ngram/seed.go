@@ -14,15 +14,16 @@ type Place uint64
 // first of the next: no match that is a few words off reaches over it.
 const PlaceGap = 64
 
-// IsSeed reports whether a gram is a seed, given the lower halves of its own
-// hash and of the grams that begin one word before and one word behind it; ok
-// says which of them there are. A gram is a seed if it is the smaller of any two
-// neighbours, the right one of two equal ones, or has none: so of any two
+// IsSeed reports whether gram i is a seed, given the hashes of all grams of
+// [SeedWords] words of a segment in a row, or of gram i and those beside it. A gram
+// is a seed if the lower half of its hash is the smaller of any two neighbours, the
+// right one of two equal ones, or if it has none: so of any two
 // consecutive grams at least one is a seed, two thirds are on average, and
 // whether one is depends on nothing but six words around it.
 //
 // Local minimisers of window 2: Roberts et al., Reducing storage requirements
 // for biological sequence comparison, Bioinformatics 20 (2004).
-func IsSeed(before, own, after uint64, hasBefore, hasAfter bool) bool {
-	return hasBefore && own <= before || hasAfter && own < after || !hasBefore && !hasAfter
+func IsSeed(grams []Hash, i int) bool {
+	own := grams[i].Lo
+	return len(grams) == 1 || i > 0 && own <= grams[i-1].Lo || i+1 < len(grams) && own < grams[i+1].Lo
 }

@@ -28,14 +28,7 @@ func newPlainLedger(n int, records ...string) plainLedger {
 		}
 		grams := ngram.Grams(nil, p, ngram.SeedWords)
 		for k, h := range grams {
-			var before, after uint64
-			if k > 0 {
-				before = grams[k-1].Lo
-			}
-			if k+1 < len(grams) {
-				after = grams[k+1].Lo
-			}
-			if ngram.IsSeed(before, h.Lo, after, k > 0, k+1 < len(grams)) && len(l[h]) < maxPlainPlaces {
+			if ngram.IsSeed(grams, k) && len(l[h]) < maxPlainPlaces {
 				l[h] = append(l[h], placeOf(i)+ngram.Place(k))
 			}
 		}
