@@ -165,6 +165,10 @@ func (e *exchange) reportUnscanned(c relayCounts) {
 	if e.ending == endingRefused {
 		e.unscanned(alert.Refused, "could not be scanned", c.Refused)
 	}
+	if c.Unread > 0 {
+		e.srv.metrics.unread.Add(float64(c.Unread))
+		e.unscanned(alert.Passed, "judged as it stands and not in every lane: too much, or too deep", c.Unread)
+	}
 }
 
 // broken takes note that an answer broke off and why.

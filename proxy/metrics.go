@@ -41,6 +41,7 @@ type metrics struct {
 	bytes          *prometheus.CounterVec
 	upstreamErrors *prometheus.CounterVec
 	probing, drips prometheus.Counter
+	unread         prometheus.Counter
 	clientGone     prometheus.Counter
 	panics         prometheus.Counter
 	generation     prometheus.Gauge
@@ -74,6 +75,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.refusals = counter("refusals_total", "Requests that noecho refused itself.", "reason")
 	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "lane", "action")
 	m.probing = counter("budgets_exceeded_total", "Alerts of callers that caused more findings than their budget.").WithLabelValues()
+	m.unread = counter("lane_bytes_unread_total", "Bytes that were judged as they stand and not in every lane.").WithLabelValues()
 	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")

@@ -79,6 +79,7 @@ type relayCounts struct {
 	Messages int64 // messages read
 	Held     int   // messages that wait for a decision now
 	Findings int64 // reported findings, echoes included
+	Unread   int64 // bytes that were judged as they stand and not in every lane
 }
 
 // relayState is where a relay stands.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -66,5 +67,21 @@ func TestActionsOfOneAnswer(t *testing.T) {
 	got, _ := whole(cfg, body(secret))
 	if got.out != body(secret) || !slices.ContainsFunc(got.findings, func(f string) bool { return strings.HasPrefix(f, "observed ") }) {
 		t.Errorf("observe: %q %s", got.findings, got.out)
+	}
+}
+
+// TestUnread counts what lies deeper than the lanes read: it was judged as it
+// stands, and somebody has to know.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.Detect.Lanes = detect.AllLanes
+	text := strings.Repeat("nothing of note is said in these lines. ", 8)
+	for depth := range 4 {
+		got := everySplit(t, cfg, contents(string(mustJSON("Here: "+text))))
+		if unread := got.counts.Unread; (unread > 0) != (depth > 2) {
+			t.Errorf("%d encodings: %d bytes unread", depth, unread)
+		}
+		text = base64.StdEncoding.EncodeToString([]byte(text))
 	}
 }

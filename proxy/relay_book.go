@@ -349,6 +349,7 @@ func (b *book) finish() {
 	for _, ch := range b.channels {
 		b.segments = ch.det.Finish(b.segments[:0])
 		b.settle(ch)
+		b.relay.counts.Unread += ch.det.Unscanned()
 	}
 	b.finished = true
 	for _, ch := range b.channels {
