@@ -356,7 +356,7 @@ func (d *Detector) release(dst []Segment) []Segment {
 		}
 	}
 	for _, f := range d.finders {
-		free = min(free, f.waits())
+		free = min(free, d.beyond(f.waits()))
 	}
 	if d.cfg.Extent == ExtentSentence {
 		free = d.sentences.begin(free)

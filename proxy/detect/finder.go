@@ -140,6 +140,17 @@ func (d *Detector) pending(free int64) int64 {
 	return free
 }
 
+// beyond returns the first byte at or behind an offset that is not withheld yet:
+// what is withheld needs no finder to hold it.
+func (d *Detector) beyond(at int64) int64 {
+	for i := 0; i < len(d.claims); i++ {
+		if c := &d.claims[i]; c.withheld() && c.span.Lo <= at && at < c.span.Hi {
+			at, i = c.span.Hi, -1
+		}
+	}
+	return at
+}
+
 // let stops holding what is only observed so far.
 func (d *Detector) let() {
 	for i := range d.claims {

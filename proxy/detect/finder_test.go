@@ -203,3 +203,29 @@ func TestClaimOfWhatLeft(t *testing.T) {
 		t.Errorf("withheld %v of %v, want %v", cuts, f.Span, want)
 	}
 }
+
+// TestLongRecitation: what is withheld is not held. A recitation longer than what
+// may be held is one finding, whatever else looks at it.
+func TestLongRecitation(t *testing.T) {
+	t.Parallel()
+	var words []string
+	for i := range 6000 {
+		words = append(words, fmt.Sprintf("word%d", i))
+	}
+	text := strings.Join(words, " ")
+	cfg := Config{MaxHeld: 4 << 10, Ledger: newPlainLedger(10, text), Lanes: AllLanes}
+	d := New(newPlainSet(10, text), spec(10), cfg)
+	got, findings := drive(d, "It said: "+text+". That was it.")
+	if got != "It said: ¤. That was it." || len(findings) != 1 || findings[0].Kind != Verbatim || findings[0].Words != 6000 {
+		t.Errorf("%.80q, %d findings", got, len(findings))
+	}
+	d.Reset(newPlainSet(10, text), spec(10), cfg)
+	most := int64(0)
+	for i := range len(text) {
+		d.Append(nil, []byte(text[i:i+1]))
+		most = max(most, int64(i)-d.Frontier())
+	}
+	if most > 512 {
+		t.Errorf("%d bytes held", most)
+	}
+}
