@@ -35,9 +35,9 @@ func TestLanesSplits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &Detector{}
-			text := "Here: " + s + "\nThat is all."
+			texts := []string{"Here: " + s + "\nThat is all.", s}
 			for i, release := range []Release{Adaptive, Strict} {
-				cfg := Config{Lanes: AllLanes, Release: release}
+				cfg, text := Config{Lanes: AllLanes, Release: release}, texts[i]
 				var single []string
 				for i := range len(text) {
 					single = append(single, text[i:i+1])

@@ -97,26 +97,13 @@ var classes = func() (t [256]byte) {
 	return t
 }()
 
-// read looks at the next bytes, up to the one that raises an alarm that is
-// wanted, and returns how many those are. An alarm is raised by a byte that is
-// read alone, so that everything before has been dealt with as if the bytes had
-// come one by one; for the same reason it stops before a hyphen that may end a
-// line.
-func (w *watch) read(p []byte, want alarm) (n int, a alarm) {
-	saved := *w
-	n, a = w.look(p, want)
-	if a != 0 && n > 1 {
-		n--
-		*w = saved
-		w.look(p[:n], 0)
-		return n, 0
-	}
-	return n, a
-}
-
-// look reads bytes up to the one that raises a wanted alarm. Nearly all are
-// letters and spaces that raise nothing: those it counts in registers.
-func (w *watch) look(p []byte, want alarm) (int, alarm) {
+// read looks at the next bytes and returns how many those are. A byte that raises
+// a wanted alarm is read alone, so that everything before has been dealt with as if
+// the bytes had come one by one. For the same reason it stops before a byte from
+// which on bytes before it wait (waits), and before a hyphen that may end a line.
+// Nearly all are letters and spaces that raise nothing: those it counts in
+// registers.
+func (w *watch) read(p []byte, want alarm) (int, alarm) {
 	for i := 0; i < len(p); i++ {
 		if w.mixed == 0 && w.dash == dashNone && w.prev <= 26 {
 			i += w.calm(p[i:])
@@ -129,10 +116,15 @@ func (w *watch) look(p []byte, want alarm) (int, alarm) {
 		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
 			return i, 0
 		}
+		before, held := *w, w.holds()&want
 		a := w.next(c, k) & want
 		w.at++
+		if i > 0 && (a != 0 || w.holds()&want&^held != 0) {
+			*w = before
+			return i, 0
+		}
 		if a != 0 {
-			return i + 1, a
+			return 1, a
 		}
 	}
 	return len(p), 0
@@ -282,6 +274,23 @@ func (w *watch) rare(k byte) (a alarm) {
 	return a
 }
 
+// holds returns the alarms for which bytes wait, hyphens apart.
+func (w *watch) holds() (a alarm) {
+	if w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart {
+		a |= alarmCodes
+	}
+	if w.moved >= sumHeld {
+		a |= alarmRot13
+	}
+	if w.turned >= sumHeld {
+		a |= alarmMirrored
+	}
+	if w.mixed >= sumHeld {
+		a |= alarmMixed
+	}
+	return a
+}
+
 // waits returns the first byte that must be held until it is clear whether one of
 // the wanted alarms is raised, math.MaxInt64 if there is none: numbers one after
 // another may be the first codes of many, a sum that rises may rise on, and before
@@ -291,16 +300,17 @@ func (w *watch) waits(want alarm) int64 {
 	if want&alarmHyphen != 0 && w.dash == dashHeld {
 		return 0
 	}
-	if want&alarmCodes != 0 && w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart {
+	want &= w.holds()
+	if want&alarmCodes != 0 {
 		free = w.first - codePrefix
 	}
-	if want&alarmRot13 != 0 && w.moved >= sumHeld {
+	if want&alarmRot13 != 0 {
 		free = min(free, w.sums[0])
 	}
-	if want&alarmMirrored != 0 && w.turned >= sumHeld {
+	if want&alarmMirrored != 0 {
 		free = min(free, w.sums[1])
 	}
-	if want&alarmMixed != 0 && w.mixed >= sumHeld {
+	if want&alarmMixed != 0 {
 		free = min(free, w.sums[2])
 	}
 	return free
