@@ -33,6 +33,7 @@ type reader struct {
 	segs   []detect.Segment
 	gone   []extent // what is withheld, in order, neighbours joined
 	likely []extent // what of it is so as a near match
+	laned  []extent // what of it another lane reads
 	cfg    detect.Config
 	scan   *ngram.Scanner
 	buf    []ngram.Word
@@ -50,7 +51,7 @@ var errUntiled = errors.New("the detector did not decide every byte once; please
 // read leaves in r.gone what of the text is withheld.
 func (r *reader) read(text []byte) error {
 	r.d.Reset(r.set, r.spec, r.cfg)
-	r.gone, r.likely = r.gone[:0], r.likely[:0]
+	r.gone, r.likely, r.laned = r.gone[:0], r.likely[:0], r.laned[:0]
 	at := int64(0)
 	take := func() error {
 		for _, s := range r.segs {
@@ -63,7 +64,10 @@ func (r *reader) read(text []byte) error {
 			}
 			e := extent{int(s.Span.Lo), int(s.Span.Hi)}
 			r.gone = join(r.gone, e)
-			if s.Finding.Kind == detect.Near {
+			switch {
+			case s.Finding.Lane != detect.Plain:
+				r.laned = join(r.laned, e)
+			case s.Finding.Kind == detect.Near:
 				r.likely = join(r.likely, e)
 			}
 		}

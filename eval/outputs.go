@@ -21,6 +21,7 @@ type Outputs struct {
 	Quoted   int `json:"quoted"`
 	Withheld int `json:"withheld"` // of the quoted ones
 	Near     int `json:"near"`     // withheld as near matches and not quoted
+	Lanes    int `json:"lanes"`    // withheld for what another lane reads, and not quoted
 	Beyond   int `json:"beyond"`   // withheld otherwise and not quoted
 	Longest  int `json:"longest"`  // words of the longest quotation
 }
@@ -113,6 +114,8 @@ func (o *outputs) judge(ctx context.Context) error {
 				o.figures.Withheld++
 			case gone && r.near(at):
 				o.figures.Near++
+			case gone && inside(r.laned, at):
+				o.figures.Lanes++
 			case gone:
 				o.figures.Beyond++
 			}

@@ -144,6 +144,6 @@ func (r *Report) legend() string {
 // outputsLine says what stored answers held.
 func (r *Report) outputsLine() string {
 	o := r.Outputs
-	return fmt.Sprintf("Outputs: %s words in %d files; %s stand in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s otherwise.",
-		grouped(o.Words), o.Files, grouped(o.Quoted), r.N, grouped(o.Longest), percent(o.Withheld, o.Quoted), grouped(o.Near), grouped(o.Beyond))
+	return fmt.Sprintf("Outputs: %s words in %d files; %s stand in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s in other lanes, %s otherwise.",
+		grouped(o.Words), o.Files, grouped(o.Quoted), r.N, grouped(o.Longest), percent(o.Withheld, o.Quoted), grouped(o.Near), grouped(o.Lanes), grouped(o.Beyond))
 }
