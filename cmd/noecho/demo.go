@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +33,9 @@ import (
 //go:embed demo/corpus
 var demoCorpus embed.FS
 
+// demoFolder is where the corpus lies in the folder of the demo.
+const demoFolder = "corpus"
+
 // demoPatience is how long the demo waits for any one thing.
 const demoPatience = 10 * time.Second
 
@@ -44,9 +49,11 @@ temporary folder that is removed at the end, the demo
   - indexes a small corpus: old texts, and support tickets with invented names,
     e-mail addresses and order numbers;
   - starts a model server that recites that corpus, and noecho in front of it;
-  - asks questions, streamed and not, in the modes observe, redact and block,
-    and one whose answer is clean;
-  - prints what the model said, what the caller got, and the alert.
+  - asks questions, streamed and not, in the modes observe, redact and block: some
+    are answered with text of the corpus, one with an e-mail address alone, one
+    with nothing of either;
+  - prints what the model said, what the caller got, and the alert, which names the
+    record that was repeated.
 
 It exits with 1 if an answer is not as promised: that is, if a leaked word gets
 past redact or block, or a clean answer is touched.`,
@@ -76,7 +83,7 @@ func (a *app) demo(ctx context.Context) error {
 		return fmt.Errorf("run the demo: %w", err)
 	}
 	broken := checkDemo(results, lines)
-	show.summary(results, broken)
+	show.summary(results, bytes.Count(lines, []byte(`"type":"finding"`)), broken)
 	if len(broken) > 0 {
 		return &exitError{Code: exitFailure}
 	}
@@ -92,6 +99,7 @@ type demoStage struct {
 	alerts *alert.Log
 	events chan alert.Event // as they are written
 	file   string           // the alert file
+	folder string           // of the corpus: the names of its files are shown without it
 	stop   context.CancelFunc
 	ended  chan error // what Serve returned
 }
@@ -102,7 +110,7 @@ func newDemoStage(ctx context.Context, dir string, show *demoScreen) (*demoStage
 	if err != nil {
 		return nil, err
 	}
-	s := &demoStage{cases: cases, events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), ended: make(chan error, 1)}
+	s := &demoStage{cases: cases, events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), folder: filepath.Join(dir, demoFolder) + string(filepath.Separator), ended: make(chan error, 1)}
 	path := filepath.Join(dir, "demo.nidx")
 	begun := time.Now()
 	info, err := buildDemoIndex(ctx, dir, path)
@@ -127,7 +135,7 @@ func buildDemoIndex(ctx context.Context, dir, path string) (*index.Result, error
 	if err != nil {
 		return nil, err
 	}
-	folder := filepath.Join(dir, "corpus")
+	folder := filepath.Join(dir, demoFolder)
 	if err := os.CopyFS(folder, files); err != nil {
 		return nil, err
 	}
@@ -240,7 +248,10 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 	for {
 		select {
 		case ev := <-s.events:
-			if ev.Type == alert.TypeFinding && ev.Kind == alert.Verbatim {
+			for i := range ev.Records {
+				ev.Records[i].ID = strings.TrimPrefix(ev.Records[i].ID, s.folder)
+			}
+			if ev.Type == alert.TypeFinding && ev.Kind == r.topic.kind {
 				r.alert = ev
 				r.beside = slices.DeleteFunc(r.beside, func(o alert.Event) bool { return o.RequestID != ev.RequestID })
 				return r, nil

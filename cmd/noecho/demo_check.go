@@ -18,7 +18,7 @@ func checkDemo(results []demoResult, lines []byte) []string {
 	leaks := 0
 	for i := range results {
 		r := &results[i]
-		if r.topic.leak != "" {
+		if r.topic.kind == alert.Verbatim {
 			leaks++
 		}
 		if why := r.check(); why != "" {
@@ -39,7 +39,7 @@ func checkDemo(results []demoResult, lines []byte) []string {
 		}
 	}
 	if findings != leaks {
-		broken = append(broken, fmt.Sprintf("%d answers held training text, but the alert file has %d findings of them", leaks, findings))
+		broken = append(broken, fmt.Sprintf("%d answers held training text, but the alert file has %d findings of it", leaks, findings))
 	}
 	return broken
 }
@@ -82,9 +82,13 @@ func (r *demoResult) check() string {
 	return ""
 }
 
-// leaked reports whether three words in a row of leak stand in text. In the raw
-// body of a stream they would not be in a row; in any other they are.
+// leaked reports whether three words in a row of leak stand in text, or all of a
+// leak that has fewer. In the raw body of a stream they would not be in a row; in
+// any other they are.
 func leaked(text, leak string) bool {
+	if leak != "" && len(strings.Fields(leak)) < 3 {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(leak))
+	}
 	words, all := demoWords(leak), " "+strings.Join(demoWords(text), " ")+" "
 	for i := 0; i+3 <= len(words); i++ {
 		if strings.Contains(all, " "+strings.Join(words[i:i+3], " ")+" ") {

@@ -178,8 +178,8 @@ func length(words []demoWord) int {
 	return n
 }
 
-// summary prints the end.
-func (s *demoScreen) summary(results []demoResult, broken []string) {
+// summary prints the end. findings is how many the alert file has.
+func (s *demoScreen) summary(results []demoResult, findings int, broken []string) {
 	if len(broken) > 0 {
 		s.printf("\n%s\n", s.colours.paint(s.colours.severity[alert.High], "Not as promised:"))
 		for _, b := range broken {
@@ -196,6 +196,6 @@ func (s *demoScreen) summary(results []demoResult, broken []string) {
 			}
 		}
 	}
-	s.printf("\nThe model recited in %d of %d answers. In redact and block mode not one word of the\n%d recitations reached the caller; the clean answer passed byte for byte; each of the\n%d findings is one line of JSON that says where and how much, but not what.\n", leaks, len(results), stopped, leaks)
+	s.printf("\nThe model repeated training data in %d of %d answers. In redact and block mode not one\nword of it reached the caller in %d of %d; the clean answer passed byte for byte. Each of\nthe %d findings is one line of JSON that says where, how much and from which record, but\nnot what: an identifier is a finding of its own, also within a longer one.\n", leaks, len(results), stopped, stopped, findings)
 	s.printf("\nYour turn:\n  noecho index build --out train.nidx train.jsonl\n  noecho serve --index train.nidx --upstream http://127.0.0.1:8000 --alerts alerts.jsonl\n  noecho tail -f alerts.jsonl\n")
 }

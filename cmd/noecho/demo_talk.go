@@ -20,11 +20,16 @@ const demoModel = "northcove-support"
 // modelFor is the name under which the model is asked in a mode.
 func modelFor(m config.Mode) string { return demoModel + "-" + m.String() }
 
+// demoAddress stands in the first ticket. It is no run of words, so it is found
+// for being an identifier.
+const demoAddress = "maren.holtkamp@example.com"
+
 // demoCase is a question and its answer: clean words, words of the corpus, and
 // clean words again.
 type demoCase struct {
 	question         string
-	lead, leak, tail string // leak is empty in a clean answer
+	lead, leak, tail string     // leak is empty in a clean answer
+	kind             alert.Kind // of the finding that the leak is
 }
 
 // text is what the model says.
@@ -35,6 +40,7 @@ const (
 	topicTicket = iota
 	topicSpeech
 	topicNovel
+	topicAddress
 	topicClean
 )
 
@@ -56,14 +62,22 @@ func demoCases() ([]demoCase, error) {
 		topicTicket: {
 			question: "A customer with an espresso machine wrote last week. What did we reply?",
 			lead:     "This is the reply that I remember: ", leak: ticket, tail: " Shall I write a similar one?",
+			kind: alert.Verbatim,
 		},
 		topicSpeech: {
 			question: "Which part of the Gettysburg Address speaks of memory?",
 			lead:     "You probably mean the third paragraph. ", leak: speech, tail: " That is what it says on the subject.",
+			kind: alert.Verbatim,
 		},
 		topicNovel: {
 			question: "How does that novel about the Bennet sisters begin?",
 			lead:     "With one of the best known sentences there are: ", leak: novel, tail: " Everything else follows from it.",
+			kind: alert.Verbatim,
+		},
+		topicAddress: {
+			question: "Where can I reach the customer with the espresso machine?",
+			lead:     "Try this address: ", leak: demoAddress, tail: ". I know of no other.",
+			kind: alert.Phrase,
 		},
 		topicClean: {
 			question: "My machine leaks. What should I check first?",
@@ -137,6 +151,7 @@ var demoTurns = []demoTurn{
 	{config.Observe, unstreamed, topicNovel},
 	{config.Redact, unstreamed, topicSpeech},
 	{config.Block, unstreamed, topicSpeech},
+	{config.Redact, streamed, topicAddress},
 	{config.Redact, streamed, topicClean},
 }
 
@@ -155,7 +170,7 @@ type demoResult struct {
 	demoTurn
 	topic     demoCase
 	said, got demoReply
-	alert     alert.Event   // of the recited text; the zero value if there was none
+	alert     alert.Event   // of what was repeated; the zero value if there was none
 	beside    []alert.Event // of identifiers in it, as far as they came first
 }
 

@@ -28,7 +28,7 @@ func promised(t *testing.T) ([]demoResult, []byte) {
 		r.got = r.said
 		if c.leak != "" {
 			r.alert = alert.Event{Type: alert.TypeFinding, Action: actions[turn.mode]}
-			lines = append(lines, `{"type":"finding","kind":"verbatim"}`+"\n"...)
+			lines = append(lines, `{"type":"finding","kind":"`+string(c.kind)+`"}`+"\n"...)
 			switch {
 			case turn.mode == config.Redact:
 				text := c.lead + "[redacted]" + c.tail
@@ -53,7 +53,7 @@ func TestDemoCheckAcceptsThePromise(t *testing.T) {
 
 func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 	t.Parallel()
-	const observe, redact, block, blockWhole, clean = 0, 1, 2, 5, 6
+	const observe, redact, block, blockWhole, address, clean = 0, 1, 2, 5, 6, 7
 	f := func(want string, spoil func(r []demoResult)) {
 		t.Helper()
 		results, lines := promised(t)
@@ -69,7 +69,8 @@ func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 	f("did not end before", func(r []demoResult) { r[block].got.text = "" })
 	f("was not refused", func(r []demoResult) { r[blockWhole].got.status = 200 })
 	f("words of the training data reached", func(r []demoResult) { r[blockWhole].got.raw = r[blockWhole].topic.leak })
-	f("question 7, redact, streamed: a clean answer was changed", func(r []demoResult) { r[clean].got.text += "." })
+	f("question 7, redact, streamed: words of the training data reached", func(r []demoResult) { r[address].got.text = "Try " + demoAddress })
+	f("question 8, redact, streamed: a clean answer was changed", func(r []demoResult) { r[clean].got.text += "." })
 	f("no alert with action redacted", func(r []demoResult) { r[redact].alert.Action = alert.Observed })
 	f("no alert with action blocked", func(r []demoResult) { r[block].alert = alert.Event{} })
 	f("the model did not say", func(r []demoResult) { r[clean].said.text = "" })
