@@ -193,15 +193,25 @@ func (f *Finding) before(o *Finding) bool {
 	return f.Kind < o.Kind
 }
 
-// drop forgets the claims that lie below what was emitted.
+// drop forgets the claims that lie below what was emitted. Of those that withhold
+// the rest of the channel all the same, only the one that stands for it is kept.
 func (d *Detector) drop() {
-	n := 0
+	n, rest := 0, -1
 	for i := range d.claims {
-		c := &d.claims[i]
+		c := d.claims[i]
 		if !c.open && (!c.withheld() || d.reach(c.span.Hi) <= d.emitted) {
 			continue
 		}
-		d.claims[n] = *c
+		if !c.open && c.span.Hi <= d.emitted && d.cfg.Extent == ExtentRest {
+			if rest >= 0 {
+				if !c.finding.before(d.claims[rest].finding) {
+					continue
+				}
+				n = rest + copy(d.claims[rest:], d.claims[rest+1:n])
+			}
+			rest = n
+		}
+		d.claims[n] = c
 		n++
 	}
 	clear(d.claims[n:])

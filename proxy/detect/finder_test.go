@@ -229,3 +229,22 @@ func TestLongRecitation(t *testing.T) {
 		t.Errorf("%d bytes held", most)
 	}
 }
+
+// TestRestIsBounded: where the rest of the channel goes with the first finding, the
+// others are reported and not kept.
+func TestRestIsBounded(t *testing.T) {
+	t.Parallel()
+	d := New(newPlainSet(10, record), spec(10), Config{Extent: ExtentRest, Phrases: newPlainPhrases(people())})
+	var segments []Segment
+	var findings []*Finding
+	for range 200 {
+		segments = d.Append(segments[:0], []byte("ask jo@example.org or "+record+", zebra zebra zebra zebra "))
+		findings = d.Closed(findings)
+		if len(d.claims) > 4 {
+			t.Fatalf("%d claims are kept behind %d findings", len(d.claims), len(findings))
+		}
+	}
+	if d.Finish(segments[:0]); len(d.Closed(findings)) != 400 {
+		t.Errorf("%d findings", len(findings))
+	}
+}
