@@ -95,7 +95,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	o := &b.options
 	f.StringVar(&o.Out, "out", "", "the index to write (required)")
 	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
-	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column that holds text in JSON lines; may be repeated")
+	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column that holds text in JSON lines, CSV or Parquet; may be repeated")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
