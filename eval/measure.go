@@ -33,7 +33,7 @@ type reader struct {
 	segs   []detect.Segment
 	gone   []extent // what is withheld, in order, neighbours joined
 	likely []extent // what of it is so as a near match
-	laned  []extent // what of it another lane reads
+	laned  []extent // what of it is a near match or read in another lane
 	cfg    detect.Config
 	scan   *ngram.Scanner
 	buf    []ngram.Word
@@ -64,11 +64,12 @@ func (r *reader) read(text []byte) error {
 			}
 			e := extent{int(s.Span.Lo), int(s.Span.Hi)}
 			r.gone = join(r.gone, e)
-			switch {
-			case s.Finding.Lane != detect.Plain:
-				r.laned = join(r.laned, e)
-			case s.Finding.Kind == detect.Near:
+			near := s.Finding.Kind == detect.Near && s.Finding.Lane == detect.Plain
+			if near {
 				r.likely = join(r.likely, e)
+			}
+			if near || s.Finding.Lane != detect.Plain {
+				r.laned = join(r.laned, e)
 			}
 		}
 		return nil
