@@ -252,7 +252,7 @@ type past struct {
 	buf [4 << 10]byte
 }
 
-// add adds bytes; half of the room is always kept.
+// add adds bytes; as many as half of the room holds are always kept.
 func (b *past) add(p []byte) {
 	b.end += int64(len(p))
 	p = p[max(0, len(p)-len(b.buf)/2):]
@@ -262,13 +262,13 @@ func (b *past) add(p []byte) {
 	b.n += copy(b.buf[b.n:], p)
 }
 
-// begin is the offset of the oldest byte.
-func (b *past) begin() int64 { return b.end - int64(b.n) }
+// begin is the offset of the oldest byte that is always kept.
+func (b *past) begin() int64 { return b.end - int64(min(b.n, len(b.buf)/2)) }
 
 // from returns the bytes from an offset on, nil if they are gone.
 func (b *past) from(lo int64) []byte {
 	if lo < b.begin() {
 		return nil
 	}
-	return b.buf[lo-b.begin() : b.n]
+	return b.buf[lo-b.end+int64(b.n) : b.n]
 }

@@ -97,6 +97,9 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
 			d.read(&d.seam, d.seam.words)
 		}
+		if len(d.finders) > 0 && d.main.open() > openBytes {
+			n = 1
+		}
 		if d.laning {
 			n = d.lanes.cut(p[:n])
 		}

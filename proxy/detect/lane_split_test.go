@@ -52,3 +52,30 @@ func TestLanesSplits(t *testing.T) {
 		})
 	}
 }
+
+// TestLongGapSplits: words that lie further apart than any lane keeps bytes are read
+// alike however the gap was cut.
+func TestLongGapSplits(t *testing.T) {
+	t.Parallel()
+	record, _ := story(5, 20)
+	set := newWordSet(10, record)
+	forward := strings.Fields(record)
+	backward := slices.Clone(forward)
+	slices.Reverse(backward)
+	d := &Detector{}
+	for _, fill := range []string{".", "\u200b"} {
+		for _, size := range []int{1020, 3000, 3600} {
+			for _, words := range [][]string{forward, backward} {
+				for _, at := range []int{10, 19} {
+					text := "so " + strings.Join(words[:at], " ") + strings.Repeat(fill, size/len(fill)) + strings.Join(words[at:], " ") +
+						strings.Repeat(" and the meeting", 120)
+					cfg := Config{Lanes: AllLanes, Vocabulary: set}
+					whole, single := laneOutcome(d, set, cfg, text), laneOutcome(d, set, cfg, strings.Split(text, "")...)
+					if whole != single {
+						t.Errorf("%d bytes of %q before word %d:\n%s\nbyte by byte:\n%s", size, fill, at, whole, single)
+					}
+				}
+			}
+		}
+	}
+}

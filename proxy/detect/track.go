@@ -94,6 +94,19 @@ func (t *track) span(i int64) ngram.Span {
 	return ngram.Span{Lo: s.Lo + t.base, Hi: s.Hi + t.base}
 }
 
+// openBytes is how much text behind the newest word is read in pieces. Finders that
+// keep the newest bytes keep twice a piece: if no word comes the channel is read
+// byte by byte, so that they have the same bytes however it was cut.
+const openBytes = 128
+
+// open is the number of bytes read behind the newest word.
+func (t *track) open() int64 {
+	if t.count == 0 {
+		return t.scanner.Offset()
+	}
+	return t.scanner.Offset() - t.at(t.count-1).span.Hi
+}
+
 // push adds a word and reports whether the window it ends is indexed.
 func (t *track) push(w ngram.Word) (hit bool) {
 	i := t.count
