@@ -261,10 +261,29 @@ func checkJudgedMixture(t testing.TB, m mixture) {
 // looked for.
 func TestEverything(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(250) {
+	for seed := range uint64(80) {
 		checkMixture(t, mixed(seed))
 		checkParkedMixture(t, mixed(seed))
 		checkJudgedMixture(t, mixed(seed))
+	}
+}
+
+// TestTogether reads mixtures on several goroutines that share an index and a
+// prompt: for the race detector.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	m := mixed(4)
+	m.cfg.MaxHeld = 0
+	want := runPieces(t, New(m.set, spec(m.n), m.cfg), []string{m.text}).known()
+	for range 4 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			for range 3 {
+				if got := runPieces(t, New(m.set, spec(m.n), m.cfg), strings.SplitAfter(m.text, " ")).known(); got != want {
+					t.Errorf("%s\nalone:\n%s", got, want)
+				}
+			}
+		})
 	}
 }
 
