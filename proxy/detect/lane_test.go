@@ -133,3 +133,25 @@ func TestLanesFind(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainOnce: what the channel says as it stands is found once, however long the
+// words are that no white space divides.
+func TestPlainOnce(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	for name, text := range map[string]string{
+		"as it stands": record,
+		"entities":     strings.ReplaceAll(record, " ", "&#32;"),
+		"escapes":      strings.ReplaceAll(record, " ", `\u0020`),
+		"underscores":  strings.ReplaceAll(record, " ", "_"),
+	} {
+		d := New(set, spec(10), Config{Lanes: AllLanes})
+		got, findings := drive(d, "So: "+text+" it is.")
+		if len(findings) != 1 || findings[0].Lane != Plain || got != "So: ¤ it is." {
+			t.Errorf("%s: %q", name, got)
+			for _, f := range findings {
+				t.Logf("  %v %v %v %d words", f.Kind, f.Lane, f.Span, f.Words)
+			}
+		}
+	}
+}

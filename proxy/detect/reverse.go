@@ -110,6 +110,9 @@ func (r *reverse) claim(p *part) {
 	for i := from; i <= p.last; i++ {
 		span.Lo, span.Hi = min(span.Lo, t.span(i).Lo), max(span.Hi, t.span(i).Hi)
 	}
+	if r.d.reads(span) {
+		return // one long token, whose words stand in their own order
+	}
 	if r.found == nil || span.Lo >= r.found.Span.Hi {
 		r.close()
 		r.found = &Finding{Kind: Verbatim, Lane: ReversedWords}
