@@ -40,8 +40,8 @@ type despaceState struct {
 }
 
 const (
-	restart = 512 // bytes that are read again when it wakes
-	drowsy  = 96  // letters
+	restart = 128 // bytes that are read again when it wakes
+	drowsy  = 48  // letters
 	deep    = 8   // words in a row that look like indexed text, half of them odd
 )
 
