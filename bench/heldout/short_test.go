@@ -154,15 +154,18 @@ func TestShortRecordsRedactNothing(t *testing.T) {
 		}
 	}
 	text := chat(all)
-	for _, release := range []detect.Release{detect.Adaptive, detect.Strict} {
-		for _, piece := range []int{1, 4, 64, len(text)} {
-			for _, f := range find(ix, detect.Config{Release: release}, text, piece) {
-				t.Errorf("release %d, pieces of %d bytes: found %q", release, piece, text[f.Span.Lo:f.Span.Hi])
+	for name, cfg := range map[string]detect.Config{"runs": {}, "everything": everything(ix)} {
+		for _, release := range []detect.Release{detect.Adaptive, detect.Strict} {
+			cfg.Release = release
+			for _, piece := range []int{1, 4, 64, len(text)} {
+				for _, f := range find(ix, cfg, text, piece) {
+					t.Errorf("%s, release %d, pieces of %d bytes: found %q", name, release, piece, text[f.Span.Lo:f.Span.Hi])
+				}
 			}
 		}
-	}
-	if found := find(ix, detect.Config{}, text+long, 4); len(found) != 1 {
-		t.Errorf("control: %d findings in a text that repeats a long record, want 1", len(found))
+		if found := find(ix, cfg, text+long, 4); len(found) != 1 {
+			t.Errorf("%s, control: %d findings in a text that repeats a long record, want 1", name, len(found))
+		}
 	}
 }
 
@@ -177,7 +180,7 @@ func TestThirtyCharactersAreALeak(t *testing.T) {
 	if w := weigh(ix, below); w != 29 {
 		t.Fatalf("the shorter sentence weighs %d thirds, want 29", w)
 	}
-	if found := find(ix, detect.Config{}, "はい。"+below+"とのことです", 3); len(found) != 0 {
+	if found := find(ix, everything(ix), "はい。"+below+"とのことです", 3); len(found) != 0 {
 		t.Errorf("29 characters: %d findings, want none", len(found))
 	}
 	if found := find(ix, detect.Config{}, "はい。"+above+"とのことです", 3); len(found) != 1 {
