@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"slices"
 
 	"noecho/ngram"
 )
@@ -41,10 +42,10 @@ type phraseFinder struct {
 	last  int64
 	best  int // words of the longest phrase in it
 
-	near []attribute // of data subjects, that may make others count or be made to
-	kept phraseState // while words are only tried
-	echo map[ngram.Hash]struct{}
-	told int64 // last word of the newest echo
+	near []attribute         // of data subjects, that may make others count or be made to
+	kept phraseState         // while words are only tried
+	echo map[ngram.Hash]bool // whether the client sent a phrase, as far as that was asked
+	told int64               // last word of the newest echo
 }
 
 // phraseState is what save keeps.
@@ -283,20 +284,22 @@ func (f *phraseFinder) sent(a *attribute) bool {
 	if prompt == nil {
 		return false
 	}
-	if _, ok := f.echo[a.hash]; ok {
-		return true
+	if sent, ok := f.echo[a.hash]; ok {
+		return sent
 	}
-	for _, m := range prompt.Messages {
-		if m.holds(f.d.main.prefix(a.first), f.d.main.prefix(a.last+1), int(a.last-a.first)+1) {
-			if f.echo == nil {
-				f.echo = map[ngram.Hash]struct{}{}
-			}
-			f.echo[a.hash] = struct{}{}
-			return true
-		}
+	sent := slices.ContainsFunc(prompt.Messages, func(m *Message) bool {
+		return m.holds(f.d.main.prefix(a.first), f.d.main.prefix(a.last+1), int(a.last-a.first)+1)
+	})
+	if f.echo == nil || len(f.echo) >= maxAsked {
+		f.echo = map[ngram.Hash]bool{}
 	}
-	return false
+	f.echo[a.hash] = sent
+	return sent
 }
+
+// maxAsked bounds the phrases of which it is remembered whether the client sent
+// them: a long prompt is not searched again for each place.
+const maxAsked = 4096
 
 // holds reports whether the k words between two prefix hashes stand in the
 // message.
