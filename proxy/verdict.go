@@ -180,11 +180,11 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 			config.Span: detect.ExtentSpan, config.Sentence: detect.ExtentSentence, config.Rest: detect.ExtentRest,
 		}[r.ExtentFor(s.cfg.Extent)],
 		Ledger:     s.indexes.Ledger,
+		Phrases:    s.indexes.Phrases,
 		Vocabulary: s.indexes.Vocabulary,
-		Near:       detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
-	}
-	if s.indexes.Phrases != nil {
-		cfg.Phrases = rarePhrases{s.indexes.Phrases, uint32(s.cfg.Identifiers.MaxRecords)}
+
+		PhraseRecords: uint32(s.cfg.Identifiers.MaxRecords),
+		Near:          detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
 	}
 	if r.Release == config.Strict {
 		cfg.Release = detect.Strict
@@ -195,19 +195,6 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 		}
 	}
 	return cfg
-}
-
-// rarePhrases are phrases without those that stand in more records than most. One
-// of a data subject counts however often it stands anywhere: it was listed.
-type rarePhrases struct {
-	detect.Phrases
-	most uint32
-}
-
-// Phrase implements [detect.Phrases].
-func (p rarePhrases) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
-	got, ok := p.Phrases.Phrase(h)
-	return got, ok && (got.Subject != 0 || got.Records <= p.most)
 }
 
 // Bounds of the file with the key of principals.

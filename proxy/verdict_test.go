@@ -346,19 +346,30 @@ type fixedPhrases ngram.Phrase
 func (fixedPhrases) Start(ngram.Hash) bool                    { return true }
 func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase(p), true }
 
-// TestCommonIdentifiers: one that stands in too many records does not count, unless
-// it is that of a data subject.
+// TestCommonIdentifiers: one that stands in more records than the configuration
+// says does not count, unless it is that of a data subject.
 func TestCommonIdentifiers(t *testing.T) {
 	t.Parallel()
-	f := func(p ngram.Phrase, want bool) {
+	spec, err := ngram.NewSpec(5, ngram.XXH64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(most int, p ngram.Phrase, want int) {
 		t.Helper()
-		if _, ok := (rarePhrases{fixedPhrases(p), 100}).Phrase(ngram.Hash{}); ok != want {
-			t.Errorf("%+v: %t", p, ok)
+		s := snapshot{cfg: config.Default()}
+		s.cfg.Identifiers.MaxRecords = most
+		s.indexes.Phrases = fixedPhrases(p)
+		d := detect.New(newMemory(spec), spec, s.detection(&config.Route{}))
+		d.Finish(d.Append(nil, []byte("word")))
+		if got := d.Closed(nil); len(got) != want {
+			t.Errorf("at most %d, %+v: %d findings", most, p, len(got))
 		}
 	}
-	f(ngram.Phrase{Kind: "email", Records: 100}, true)
-	f(ngram.Phrase{Kind: "email", Records: 101}, false)
-	f(ngram.Phrase{Kind: "subject", Records: 101, Subject: 4}, true)
+	for _, most := range []int{1, 100, 500} {
+		f(most, ngram.Phrase{Kind: "email", Records: uint32(most)}, 1)
+		f(most, ngram.Phrase{Kind: "email", Records: uint32(most) + 1}, 0)
+		f(most, ngram.Phrase{Kind: "subject", Records: uint32(most) + 1, Subject: 4}, 1)
+	}
 }
 
 // TestPrincipalKey: with a key of its own a server names credentials as the one

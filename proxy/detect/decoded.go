@@ -95,12 +95,10 @@ func (c *decoded) reset() {
 // wake implements reading.
 func (c *decoded) wake(past []byte, at int64) {
 	c.reset()
-	outer := &c.l.d.cfg
-	cfg := Config{
-		MinWords: outer.MinWords, Release: outer.Release, MaxHeld: min(outer.MaxHeld, maxLaneHeld),
-		Prompt: outer.Prompt.ExcuseOnly(), Ledger: outer.Ledger, Phrases: outer.Phrases, Vocabulary: outer.Vocabulary,
-		Lanes: outer.Lanes & c.kind.inner,
-	}
+	cfg := c.l.d.cfg
+	cfg.MaxHeld, cfg.Lanes = min(cfg.MaxHeld, maxLaneHeld), cfg.Lanes&c.kind.inner
+	cfg.Prompt = cfg.Prompt.ExcuseOnly()
+	cfg.Judge, cfg.Extent = nil, ExtentSpan // the outer detector decides
 	c.inner.Reset(c.l.d.main.set, c.l.d.spec, cfg)
 	c.inner.main.backward = c.kind.lane == Reversed
 	c.base, c.at, c.last = 0, at, at
