@@ -48,28 +48,28 @@ var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index", ours: []string{"index/corpus", "index/identify", "ngram"}, tests: []string{"proxy/detect"}, never: slices.Concat(network, logging)},
-	{pkg: "proxy/detect/decode", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "proxy/detect", ours: []string{"ngram", "proxy/detect/decode"}, tests: []string{"index", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "eval", ours: []string{"index/corpus", "ngram", "proxy/detect"}, tests: []string{"index"}, never: slices.Concat(network, logging)},
+	{pkg: "index", ours: []string{"index/corpus", "index/identify", "ngram"}, tests: []string{"detect"}, never: slices.Concat(network, logging)},
+	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode"}, tests: []string{"index", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/policy", ours: []string{"proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "ngram"},
-		tests: []string{"index/corpus", "bench/fakellm"},
+		ours:  []string{"proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "ngram"},
+		tests: []string{"index/corpus", "internal/fakellm"},
 	},
 	{pkg: "bench/corpusgen"},
-	{pkg: "bench/fakellm"},
-	{pkg: "bench/fakellm/cmd/fakellm", ours: []string{"bench/fakellm"}},
-	{pkg: "bench", ours: []string{"index", "index/corpus", "ngram", "proxy/detect"}}, // what measures detection
+	{pkg: "internal/fakellm"},
+	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm"}},
+	{pkg: "bench", ours: []string{"index", "index/corpus", "ngram", "detect"}}, // what measures detection
 	{pkg: "bench/recite"}, // judges noecho by means of its own
-	{pkg: "bench/latency", ours: []string{"bench/fakellm"}},
+	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:  "cmd/noecho",
-		ours: []string{"proxy", "proxy/alert", "proxy/detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "index/identify", "ngram", "eval", "bench/fakellm"},
+		ours: []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "index/identify", "ngram", "eval", "internal/fakellm"},
 	},
 }
 
@@ -119,9 +119,9 @@ func TestArchitectureSees(t *testing.T) {
 	}{
 		{"clean", "ngram/a.go", "// Package ngram is a floor.\npackage ngram\n\nimport \"fmt\"\n\nvar _ = fmt.Sprint\n", ""},
 		{"upward import", "ngram/a.go", "// Package ngram is.\npackage ngram\n\nimport _ \"noecho/index\"\n", "ngram may not import index"},
-		{"sideways import", "proxy/detect/a.go", "// Package detect is.\npackage detect\n\nimport _ \"noecho/index\"\n", "proxy/detect may not import index"},
-		{"test looks sideways", "proxy/detect/a_test.go", "package detect_test\n\nimport _ \"noecho/index\"\nimport _ \"noecho/proxy/detect\"\n", ""},
-		{"test looks up", "proxy/detect/a_test.go", "package detect_test\n\nimport _ \"noecho/proxy\"\n", "proxy/detect may not import proxy"},
+		{"sideways import", "detect/a.go", "// Package detect is.\npackage detect\n\nimport _ \"noecho/index\"\n", "detect may not import index"},
+		{"test looks sideways", "detect/a_test.go", "package detect_test\n\nimport _ \"noecho/index\"\nimport _ \"noecho/detect\"\n", ""},
+		{"test looks up", "detect/a_test.go", "package detect_test\n\nimport _ \"noecho/proxy\"\n", "detect may not import proxy"},
 		{"folder below", "index/internal/x/a.go", "// Package x is.\npackage x\n\nimport _ \"noecho/proxy\"\n", "index/internal/x may not import proxy"},
 		{"own folder below", "index/a.go", "// Package index is.\npackage index\n\nimport _ \"noecho/index/internal/x\"\n", ""},
 		{"unlisted package", "proxy2/a.go", "// Package proxy2 is.\npackage proxy2\n", "stands on no floor"},

@@ -18,9 +18,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"noecho/detect"
 	"noecho/index/corpus"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // Options says what to measure. Set, Spec, Corpus, Passages and Words are

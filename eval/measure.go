@@ -4,8 +4,8 @@ import (
 	"errors"
 	"sort"
 
+	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // Row is what was measured of one disguise. Words are words of the passages, not

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
-	"noecho/proxy/detect"
 )
 
 // realPassages is the number of passages of a length; without the race detector it

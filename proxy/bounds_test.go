@@ -23,7 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 	"noecho/proxy/config"
 )
 

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/bench/fakellm"
+	"noecho/detect"
+	"noecho/internal/fakellm"
 	"noecho/ngram"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // secretOpen returns a function that opens an index of secret.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // TestLongerThanTheLimit: an unstreamed answer that is longer than the limit is

@@ -3,8 +3,8 @@ package proxy
 import (
 	"slices"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
-	"noecho/proxy/detect"
 )
 
 // maxRecords bounds the records that an alert names.

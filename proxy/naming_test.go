@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/alert"
-	"noecho/proxy/detect"
 )
 
 // TestRecords names each record once, the data subject first, and no more than an

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
-	"noecho/proxy/detect"
+	"noecho/detect"
 	"noecho/proxy/wire"
 )
 

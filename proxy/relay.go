@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 

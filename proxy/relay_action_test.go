@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // byLength blocks findings of seven words, redacts those of six and observes the

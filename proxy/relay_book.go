@@ -6,8 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"noecho/detect"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 

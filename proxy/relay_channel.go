@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"noecho/proxy/detect"
+	"noecho/detect"
 	"noecho/proxy/wire"
 )
 

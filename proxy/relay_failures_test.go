@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 

@@ -3,8 +3,8 @@ package proxy
 import (
 	"strconv"
 
+	"noecho/detect"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/wire"
 )
 

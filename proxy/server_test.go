@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 	"noecho/ngram"
 	"noecho/proxy/config"
 )

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // Indexes are the indexes in force, answering as one.

@@ -6,10 +6,10 @@ import (
 	"os"
 	"slices"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 	"noecho/proxy/policy"
 )
 

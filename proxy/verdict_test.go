@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/bench/fakellm"
+	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/internal/fakellm"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
-	"noecho/proxy/detect"
 )
 
 // storyWords are words of which each record of a test has its own.

@@ -52,7 +52,7 @@ chown 65532:65532 "$root/data/letter.nidx"
 (contained -- version)
 (contained -- index verify /data/letter.nidx)
 
-go build -o "$dir/fakellm" ./bench/fakellm/cmd/fakellm
+go build -o "$dir/fakellm" ./internal/fakellm/cmd/fakellm
 model=$(free) data=$(free) admin=$(free)
 "$dir/fakellm" -listen "127.0.0.1:$model" -text "$root/data/letter.txt" -unit chars >/dev/null &
 pids+=($!)

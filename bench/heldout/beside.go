@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"noecho/detect"
 	"noecho/index"
-	"noecho/proxy/detect"
 )
 
 // besides is what was found beside verbatim runs of the text as it stands: near

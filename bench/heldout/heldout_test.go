@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 const (

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // rot shifts the letters of a text by 13 places.

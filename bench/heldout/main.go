@@ -20,9 +20,9 @@ import (
 	"syscall"
 	"time"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
-	"noecho/proxy/detect"
 )
 
 const usage = `usage: heldout -corpus FOLDER -work FOLDER [flags]

@@ -5,9 +5,9 @@ import (
 	"os"
 	"slices"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // replayer reads documents through detectors as answers of a model would be.

@@ -11,9 +11,9 @@ import (
 	"runtime"
 	"slices"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // report is everything that was measured.

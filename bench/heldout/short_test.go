@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // labels and courtesies are what many a training record consists of, and many

@@ -20,7 +20,7 @@ import (
 
 const usage = `usage: latency [-noecho FILE] [-mode MODE] [-requests N] [-parallel N] [-words N] [-corpus MIB]
 
-latency builds an index of invented text, starts bench/fakellm and noecho before
+latency builds an index of invented text, starts internal/fakellm and noecho before
 it, and asks for the same clean answer directly and through noecho. It prints
 quantiles in microseconds: to the first word of a stream, to its end, and of an
 answer in one piece.

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 )
 
 // patience bounds every wait for a process.

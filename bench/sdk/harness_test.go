@@ -221,7 +221,7 @@ func (p program) model(t *testing.T, says map[string][]choice) model {
 	t.Helper()
 	dir := t.TempDir()
 	bin, script := filepath.Join(dir, "fakellm"), filepath.Join(dir, "script.json")
-	p.build(t, bin, "./bench/fakellm/cmd/fakellm")
+	p.build(t, bin, "./internal/fakellm/cmd/fakellm")
 	models := map[string]any{}
 	for name, choices := range says {
 		models[name] = map[string]any{

@@ -19,9 +19,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"noecho/bench/fakellm"
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/internal/fakellm"
 	"noecho/proxy"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"

@@ -4,11 +4,11 @@ import (
 	"maps"
 	"slices"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
-	"noecho/proxy/detect"
 )
 
 // judging is how texts are judged unless somebody says otherwise: with everything

@@ -10,12 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
-	"noecho/proxy/detect"
 )
 
 const scanHelp = `Look in files for text that stands in an index, say in stored answers of a model

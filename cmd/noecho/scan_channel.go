@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"slices"
 
+	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/detect"
 )
 
 // scanChannel is one text that is being scanned: a detector, a count of its

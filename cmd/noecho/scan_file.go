@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"noecho/detect"
 	"noecho/index/corpus"
-	"noecho/proxy/detect"
 )
 
 // work scans the files on all cores. Their output comes in their order.

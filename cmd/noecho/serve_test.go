@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 )
 
 const recited = "the quick brown fox jumps over the lazy dog while seven clever zebras watch from the river"

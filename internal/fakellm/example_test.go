@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 )
 
 // A server that says three words, one message each, and then breaks the

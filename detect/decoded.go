@@ -3,8 +3,8 @@ package detect
 import (
 	"slices"
 
+	"noecho/detect/internal/decode"
 	"noecho/ngram"
-	"noecho/proxy/detect/decode"
 )
 
 // maxLaneHeld is the number of decoded bytes that a lane may hold back.

@@ -14,7 +14,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 )
 
 const usage = `usage: fakellm [-listen ADDRESS] [-script FILE | -text FILE [-unit UNIT] [-size N] [-seed N] [-pace TIME]]

@@ -4,7 +4,7 @@
 // two public-domain novels and the inaugural and State of the Union addresses of
 // the United States (3.2 MB).
 //
-//	go run ./proxy/detect/internal/genwatch FILE... > proxy/detect/watch_tables.go
+//	go run ./detect/internal/genwatch FILE... > detect/watch_tables.go
 package main
 
 import (

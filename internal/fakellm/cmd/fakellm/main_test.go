@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/bench/fakellm"
+	"noecho/internal/fakellm"
 )
 
 func TestRunRecites(t *testing.T) {
