@@ -172,7 +172,7 @@ func (r *relay) take(dst, p []byte, progress wire.Progress) []byte {
 		if r.cfg.Mode != config.Observe {
 			dst = append(dst, p...)
 		}
-		if progress == wire.Complete {
+		if progress == wire.Ends {
 			r.state = relayRuns
 		}
 	case q.partial()+len(p) > wire.MaxMessage:
@@ -190,12 +190,12 @@ func (r *relay) take(dst, p []byte, progress wire.Progress) []byte {
 		}
 		r.counts.Passed += int64(q.partial())
 		q.drop()
-		if progress != wire.Complete {
+		if progress != wire.Ends {
 			r.state = relaySkips
 		}
 	default:
 		q.add(p)
-		if progress == wire.Complete {
+		if progress == wire.Ends {
 			dst = r.message(dst)
 		}
 	}

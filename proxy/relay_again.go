@@ -20,12 +20,12 @@ func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	if err != nil {
 		return err
 	}
-	sofar := f.Role == wire.Sofar
+	sofar := f.Role == wire.Cumulative
 	from, begins := ch.begins(text, b)
 	if sofar && ch.length > 0 && !ch.pieced {
 		ch.manner = ch.manner.settle(begins)
 	}
-	if f.Role == wire.Recap { // what follows is the next text
+	if f.Role == wire.Final { // what follows is the next text
 		ch.ended, ch.latest.whole = b.message, true
 	}
 	more := text
@@ -89,7 +89,7 @@ func (ch *channel) next(b *book) {
 // left notes that places of a message wait no longer.
 func left(refs []ref) {
 	for i := range refs {
-		if r := &refs[i]; r.role == wire.Recap || r.role == wire.Sofar {
+		if r := &refs[i]; r.role == wire.Final || r.role == wire.Cumulative {
 			r.channel.repeats--
 		}
 	}

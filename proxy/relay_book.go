@@ -56,7 +56,7 @@ func (b *book) read(m wire.Message, fields []wire.Field) error {
 	defer b.trim()
 	q := &b.relay.queue
 	raw := q.rest()
-	asides, at := m.Asides, max(m.At, 0)
+	asides, at := m.Extras, max(m.At, 0)
 	for i := range fields {
 		for len(asides) > 0 && m.At >= 0 && asides[0].Lo < at {
 			if err := b.aside(raw, asides[0]); err != nil {
@@ -94,12 +94,12 @@ func (b *book) trim() {
 }
 
 // aside reads text outside the payload: a comment, the name of an event.
-func (b *book) aside(raw []byte, n wire.Note) error {
+func (b *book) aside(raw []byte, n wire.Extra) error {
 	ch, err := b.channel(b.none, place{-1, -1, n.Name}, n.Role)
 	if err != nil {
 		return err
 	}
-	if n.Role == wire.Aside {
+	if n.Role == wire.Metadata {
 		b.separate(ch)
 	}
 	b.feed(ch, raw[n.Lo:n.Hi])
@@ -129,7 +129,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	}
 	lo := len(b.text)
 	b.text = wire.AppendForm(b.text, payload[f.Lo:f.Hi], f.Form)
-	if f.Role == wire.Recap || f.Role == wire.Sofar {
+	if f.Role == wire.Final || f.Role == wire.Cumulative {
 		return b.again(c, f, p, b.text[lo:])
 	}
 	ch, err := b.channelOf(c, f, lo)
@@ -157,7 +157,7 @@ func (b *book) field(payload []byte, f *wire.Field, shift int) error {
 	}
 	if same {
 		ch.ended = b.message
-	} else if ch.role == wire.Text || ch.role == wire.Aside && f.Rule >= 0 {
+	} else if ch.role == wire.Text || ch.role == wire.Metadata && f.Rule >= 0 {
 		c.spoke = b.message // a tool's name speaks, a string nobody knows does not
 	}
 	b.add(ch, p)
@@ -301,7 +301,7 @@ func (b *book) channel(c *choice, at place, role wire.Role) (*channel, error) {
 		return nil, errChannels
 	}
 	cfg := b.relay.cfg.Detect
-	if role == wire.Aside {
+	if role == wire.Metadata {
 		cfg.Prompt = b.beside // it goes on from nothing the caller said
 	}
 	ch := &channel{
@@ -323,7 +323,7 @@ func (b *book) park(fields []wire.Field) {
 	done := len(fields) == 1 && fields[0].Role == wire.Done
 	for _, ch := range b.channels {
 		silent := ch.fed != b.message
-		beside := ch.role == wire.Aside || ch.role == wire.Token && ch.choice == b.none
+		beside := ch.role == wire.Metadata || ch.role == wire.Token && ch.choice == b.none
 		switch {
 		case ch.frontier == ch.length:
 		case done, beside, ch.ended == b.message, ch.choice.ended == b.message, silent && ch.choice.spoke == b.message:

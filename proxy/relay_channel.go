@@ -124,7 +124,7 @@ func (ch *channel) cut(s *detect.Segment) {
 // another reports whether a string beside the answer begins a text of its own:
 // items may share its channel, but none goes on with another's.
 func (ch *channel) another(f *wire.Field, message uint64) bool {
-	return ch.role == wire.Aside && ch.item < 0 && f.Item >= 0 && ch.length > 0 && (ch.fed == message || ch.origin != f.Item)
+	return ch.role == wire.Metadata && ch.item < 0 && f.Item >= 0 && ch.length > 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
 // label is the channel's name in an alert.

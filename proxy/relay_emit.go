@@ -163,10 +163,10 @@ func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
 }
 
 func (ch *channel) write(dst, literal []byte, p *ref) []byte {
-	if p.role == wire.Recap || p.role == wire.Sofar {
+	if p.role == wire.Final || p.role == wire.Cumulative {
 		again := ch.fresh
 		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
-		if p.role == wire.Sofar { // a piece may follow
+		if p.role == wire.Cumulative { // a piece may follow
 			ch.before, ch.cutter, ch.past, ch.inside = ch.fresh, again, p.hi, p.item
 		}
 		return dst

@@ -46,7 +46,7 @@ func (r *relay) readText(body []byte) bool {
 		return false
 	}
 	r.queue.refs = r.queue.refs[:0]
-	return r.book.aside(body, wire.Note{Name: "body", Role: wire.Aside, Hi: len(body)}) == nil
+	return r.book.aside(body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)}) == nil
 }
 
 // inPieces reports whether a text looks like a stream with another label: events,

@@ -32,48 +32,48 @@ var anthropicPaths = NewPaths(Table{
 func anthropicRules() []Rule {
 	rules := []Rule{
 		{When: "content_block_stop", Path: "type", Role: End},
-		{Path: "type", Role: ignore},
-		{Path: "index", Role: item},
-		{Path: "request_id", Role: ignore},
-		{Path: "error.type", Role: ignore},
-		{Path: "usage.service_tier", Role: ignore},
-		{Path: "delta.type", Role: ignore},
+		{Path: "type", Role: NoText},
+		{Path: "index", Role: ItemNumber},
+		{Path: "request_id", Role: NoText},
+		{Path: "error.type", Role: NoText},
+		{Path: "usage.service_tier", Role: NoText},
+		{Path: "delta.type", Role: NoText},
 		{Path: "delta.text", Role: Text, Name: "content.text", Form: Reply},
 		{Path: "delta.thinking", Role: Text, Name: "content.#.thinking"},
-		{Path: "delta.signature", Role: Drop, Name: inItem, With: `""`},
+		{Path: "delta.signature", Role: Drop, Name: InItem, With: `""`},
 		{Path: "delta.partial_json", Role: Text, Name: "content.#.input", Form: Nested},
 		{Path: "delta.content", Role: Text, Name: "content.#.content"},
-		{Path: "delta.citation", Role: Drop, Name: inItem, With: Gone},
-		{Path: "delta.citation.type", Role: ignore},
-		{Path: "delta.citation.*", Role: Aside, Name: "content.citation"},
+		{Path: "delta.citation", Role: Drop, Name: InItem, With: Gone},
+		{Path: "delta.citation.type", Role: NoText},
+		{Path: "delta.citation.*", Role: Metadata, Name: "content.citation"},
 		{Path: "delta.stop_reason", Role: End, With: `"refusal"`},
 	}
 	for _, at := range []string{"", "message."} {
 		rules = append(rules,
-			Rule{Path: at + "id", Role: ignore},
-			Rule{Path: at + "role", Role: ignore},
-			Rule{Path: at + "model", Role: ignore},
+			Rule{Path: at + "id", Role: NoText},
+			Rule{Path: at + "role", Role: NoText},
+			Rule{Path: at + "model", Role: NoText},
 			Rule{Path: at + "stop_reason", Role: End, With: `"refusal"`},
 		)
 	}
-	rules = append(rules, Rule{Path: "message.type", Role: ignore}, Rule{Path: "message.usage.service_tier", Role: ignore})
+	rules = append(rules, Rule{Path: "message.type", Role: NoText}, Rule{Path: "message.usage.service_tier", Role: NoText})
 	for _, at := range []string{"content[#].", "message.content[#].", "content_block."} {
 		rules = append(rules,
-			Rule{Path: at + "type", Role: ignore},
-			Rule{Path: at + "id", Role: ignore},
-			Rule{Path: at + "tool_use_id", Role: ignore},
-			Rule{Path: at + "name", Role: Aside, Name: "content.name"},
+			Rule{Path: at + "type", Role: NoText},
+			Rule{Path: at + "id", Role: NoText},
+			Rule{Path: at + "tool_use_id", Role: NoText},
+			Rule{Path: at + "name", Role: Metadata, Name: "content.name"},
 			Rule{Path: at + "text", Role: Text, Name: "content.text", Form: Reply},
-			Rule{Path: at + "citations", Role: Drop, Name: inItem},
-			Rule{Path: at + "citations[].type", Role: ignore},
-			Rule{Path: at + "citations[].*", Role: Aside, Name: "content.citation"},
+			Rule{Path: at + "citations", Role: Drop, Name: InItem},
+			Rule{Path: at + "citations[].type", Role: NoText},
+			Rule{Path: at + "citations[].*", Role: Metadata, Name: "content.citation"},
 			Rule{Path: at + "thinking", Role: Text, Name: "content.#.thinking"},
-			Rule{Path: at + "signature", Role: Drop, Name: inItem, With: `""`},
+			Rule{Path: at + "signature", Role: Drop, Name: InItem, With: `""`},
 			Rule{Path: at + "content", Role: Text, Name: "content.#.content"},
-			Rule{Path: at + "content.type", Role: ignore},
-			Rule{Path: at + "content.*", Role: Aside, Name: "content.result"},
-			Rule{Path: at + "content[].type", Role: ignore},
-			Rule{Path: at + "content[].*", Role: Aside, Name: "content.result"},
+			Rule{Path: at + "content.type", Role: NoText},
+			Rule{Path: at + "content.*", Role: Metadata, Name: "content.result"},
+			Rule{Path: at + "content[].type", Role: NoText},
+			Rule{Path: at + "content[].*", Role: Metadata, Name: "content.result"},
 		)
 	}
 	return append(rules,
@@ -81,7 +81,7 @@ func anthropicRules() []Rule {
 		Rule{Path: "message.content[#].input", Role: Text, Name: "content.#.input", Form: Nested},
 		// The input that a stream announces is empty, and its pieces do not go
 		// on with it: should it be there, it is whole.
-		Rule{Path: "content_block.input", Role: Aside, Name: "content.start", Form: Nested},
+		Rule{Path: "content_block.input", Role: Metadata, Name: "content.start", Form: Nested},
 	)
 }
 

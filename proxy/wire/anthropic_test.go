@@ -315,7 +315,7 @@ func FuzzAnthropic(f *testing.F) {
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)
 				m := w.Framer.Parse(out[:n])
-				if _, err := l.Locate(m.Payload); err != nil || m.Foreign || len(m.Asides) > 0 {
+				if _, err := l.Locate(m.Payload); err != nil || m.Foreign || len(m.Extras) > 0 {
 					t.Fatalf("%q became %q: %v", body, w.Out, err)
 				}
 				out = out[n:]

@@ -44,8 +44,8 @@ func (f *arrayFramer) Scan(p []byte) (int, Progress) {
 	for i, c := range p {
 		switch f.state {
 		case arrayElement:
-			if f.inElement(c) == Complete {
-				return i + 1, Complete
+			if f.inElement(c) == Ends {
+				return i + 1, Ends
 			}
 		case arrayString:
 			switch c {
@@ -57,12 +57,12 @@ func (f *arrayFramer) Scan(p []byte) (int, Progress) {
 		case arrayEscape:
 			f.state = arrayString
 		case arrayEnd, arrayBare, arrayForeign:
-			return len(p), Partial
+			return len(p), Continues
 		default:
 			f.outside(c)
 		}
 	}
-	return len(p), Partial
+	return len(p), Continues
 }
 
 // inElement reads a byte of an element, outside of its strings.
@@ -75,10 +75,10 @@ func (f *arrayFramer) inElement(c byte) Progress {
 	case '}', ']':
 		if f.depth--; f.depth == 0 {
 			f.state = arrayBetween
-			return Complete
+			return Ends
 		}
 	}
-	return Partial
+	return Continues
 }
 
 // outside reads a byte outside of the elements.

@@ -38,7 +38,7 @@ func cutArray(body string, at ...int) arrayBody {
 			n, state := f.Scan(p)
 			rest = append(rest, p[:n]...)
 			p = p[n:]
-			if state == Complete {
+			if state == Ends {
 				message()
 			}
 		}

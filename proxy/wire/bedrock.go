@@ -21,21 +21,21 @@ var conversePaths = NewPaths(Table{Rules: slices.Concat(converseEventRules(""), 
 // a sentence, so all blocks of text are one channel.
 func converseEventRules(at string) []Rule {
 	rules := []Rule{
-		{Path: at + "p", Role: ignore}, // hides how long the text is
-		{Path: at + "role", Role: ignore},
-		{Path: at + "contentBlockIndex", Role: item},
-		{Path: at + "start.toolUse.toolUseId", Role: ignore},
-		{Path: at + "start.toolUse.type", Role: ignore},
-		{Path: at + "start.toolUse.name", Role: Aside, Name: "content.#.name"},
-		{Path: at + "start.toolResult.toolUseId", Role: ignore},
-		{Path: at + "start.toolResult.type", Role: ignore},
-		{Path: at + "start.toolResult.status", Role: ignore},
-		{Path: at + "start.image.format", Role: ignore},
+		{Path: at + "p", Role: NoText}, // hides how long the text is
+		{Path: at + "role", Role: NoText},
+		{Path: at + "contentBlockIndex", Role: ItemNumber},
+		{Path: at + "start.toolUse.toolUseId", Role: NoText},
+		{Path: at + "start.toolUse.type", Role: NoText},
+		{Path: at + "start.toolUse.name", Role: Metadata, Name: "content.#.name"},
+		{Path: at + "start.toolResult.toolUseId", Role: NoText},
+		{Path: at + "start.toolResult.type", Role: NoText},
+		{Path: at + "start.toolResult.status", Role: NoText},
+		{Path: at + "start.image.format", Role: NoText},
 		{Path: at + "delta.toolResult[].text", Role: Text, Name: "content.#.result"},
 		{Path: at + "delta.toolResult[].json", Role: Text, Name: "content.#.result", Form: Nested},
 		{Path: at + "delta.reasoningContent.text", Role: Text, Name: "content.#.reasoning"},
-		{Path: at + "delta.reasoningContent.signature", Role: Drop, Name: inItem, With: `""`},
-		{Path: at + "delta.citation", Role: Drop, Name: inItem, With: Gone},
+		{Path: at + "delta.reasoningContent.signature", Role: Drop, Name: InItem, With: `""`},
+		{Path: at + "delta.citation", Role: Drop, Name: InItem, With: Gone},
 	}
 	return append(rules, converseContentRules(at+"delta.")...)
 }
@@ -44,24 +44,24 @@ func converseEventRules(at string) []Rule {
 func converseMessageRules() []Rule {
 	const at = "output.message.content[#]."
 	rules := []Rule{
-		{Path: "output.message.role", Role: ignore},
-		{Path: at + "toolUse.toolUseId", Role: ignore},
-		{Path: at + "toolUse.type", Role: ignore},
-		{Path: at + "toolUse.name", Role: Aside, Name: "content.#.name"},
-		{Path: at + "toolResult.toolUseId", Role: ignore},
-		{Path: at + "toolResult.type", Role: ignore},
-		{Path: at + "toolResult.status", Role: ignore},
+		{Path: "output.message.role", Role: NoText},
+		{Path: at + "toolUse.toolUseId", Role: NoText},
+		{Path: at + "toolUse.type", Role: NoText},
+		{Path: at + "toolUse.name", Role: Metadata, Name: "content.#.name"},
+		{Path: at + "toolResult.toolUseId", Role: NoText},
+		{Path: at + "toolResult.type", Role: NoText},
+		{Path: at + "toolResult.status", Role: NoText},
 		{Path: at + "toolResult.content[].text", Role: Text, Name: "content.#.result"},
 		{Path: at + "toolResult.content[].json", Role: Text, Name: "content.#.result", Form: Nested},
 		{Path: at + "reasoningContent.reasoningText.text", Role: Text, Name: "content.#.reasoning"},
-		{Path: at + "reasoningContent.reasoningText.signature", Role: Drop, Name: inItem, With: `""`},
+		{Path: at + "reasoningContent.reasoningText.signature", Role: Drop, Name: InItem, With: `""`},
 		{Path: at + "citationsContent.content[].text", Role: Text, Name: "content.text"},
-		{Path: at + "citationsContent.citations", Role: Drop, Name: inItem, With: `[]`},
-		{Path: at + "image.format", Role: ignore},
-		{Path: at + "video.format", Role: ignore},
-		{Path: at + "video.source.bytes", Role: opaque, With: `""`},
-		{Path: at + "audio.format", Role: ignore},
-		{Path: at + "audio.source.bytes", Role: opaque, With: `""`},
+		{Path: at + "citationsContent.citations", Role: Drop, Name: InItem, With: `[]`},
+		{Path: at + "image.format", Role: NoText},
+		{Path: at + "video.format", Role: NoText},
+		{Path: at + "video.source.bytes", Role: Skip, With: `""`},
+		{Path: at + "audio.format", Role: NoText},
+		{Path: at + "audio.source.bytes", Role: Skip, With: `""`},
 	}
 	return append(rules, converseContentRules(at)...)
 }
@@ -71,8 +71,8 @@ func converseContentRules(at string) []Rule {
 	return []Rule{
 		{Path: at + "text", Role: Text, Name: "content.text", Form: Reply},
 		{Path: at + "toolUse.input", Role: Text, Name: "content.#.input", Form: Nested},
-		{Path: at + "reasoningContent.redactedContent", Role: Drop, Name: inItem, With: `""`},
-		{Path: at + "image.source.bytes", Role: opaque, With: `""`},
+		{Path: at + "reasoningContent.redactedContent", Role: Drop, Name: InItem, With: `""`},
+		{Path: at + "image.source.bytes", Role: Skip, With: `""`},
 	}
 }
 
@@ -82,9 +82,9 @@ func converseEndRules(at string) []Rule {
 	return []Rule{
 		{Path: at + "stopReason", Role: End, With: `"guardrail_intervened"`},
 		{Path: at + "trace", Role: Drop, With: `{}`},
-		{Path: at + "trace.promptRouter.invokedModelId", Role: ignore},
-		{Path: at + "performanceConfig.latency", Role: ignore},
-		{Path: at + "serviceTier.type", Role: ignore},
+		{Path: at + "trace.promptRouter.invokedModelId", Role: NoText},
+		{Path: at + "performanceConfig.latency", Role: NoText},
+		{Path: at + "serviceTier.type", Role: NoText},
 	}
 }
 

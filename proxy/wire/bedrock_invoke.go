@@ -20,7 +20,7 @@ var invokePaths = NewPaths(Table{Rest: Text, Rules: invokeRules(), Anywhere: gen
 func invokeRules() []Rule {
 	all := slices.Concat(
 		[]Rule{
-			{Path: "amazon-bedrock-guardrailAction", Role: ignore},
+			{Path: "amazon-bedrock-guardrailAction", Role: NoText},
 			{Path: "amazon-bedrock-trace", Role: Drop, With: `{}`},
 		},
 		anthropicRules(), novaRules(), plainVendorRules(), cohereV1Rules(), cohereRules(), vendorChatRules(),
@@ -40,8 +40,8 @@ func invokeRules() []Rule {
 func novaRules() []Rule {
 	return slices.Concat(
 		[]Rule{
-			{Path: "messageStart.role", Role: ignore},
-			{Path: "contentBlockStop.contentBlockIndex", Role: item},
+			{Path: "messageStart.role", Role: NoText},
+			{Path: "contentBlockStop.contentBlockIndex", Role: ItemNumber},
 		},
 		converseEventRules("contentBlockStart."), converseEventRules("contentBlockDelta."),
 		converseEndRules("messageStop."), converseEndRules("metadata."), converseEndRules(""),
@@ -57,19 +57,19 @@ func plainVendorRules() []Rule {
 		{Path: "outputText", Role: Text, Name: "text", Form: Reply},
 		{Path: "completionReason", Role: End, With: `"CONTENT_FILTERED"`},
 		{Path: "results[#].outputText", Role: Text, Name: "results.#.text", Form: Reply},
-		{Path: "results[#].completionReason", Role: ignore},
+		{Path: "results[#].completionReason", Role: NoText},
 		{Path: "generation", Role: Text, Name: "text", Form: Reply},
 		{Path: "outputs[#].text", Role: Text, Name: "outputs.#.text", Form: Reply},
 		{Path: "outputs[#].stop_reason", Role: End, With: `"stop"`},
 		{Path: "completions[#].data.text", Role: Text, Name: "completions.#.text", Form: Reply},
 		{Path: "completions[#].data.tokens", Role: Drop, With: `[]`},
 		{Path: "completions[#].data.tokens[].generatedToken.token", Role: Token, Name: "completions.#.tokens"},
-		{Path: "completions[#].finishReason.reason", Role: ignore},
+		{Path: "completions[#].finishReason.reason", Role: NoText},
 		{Path: "generations[#].text", Role: Text, Name: "generations.#.text", Form: Reply},
 		{Path: "choices[#].text", Role: Text, Name: "choices.#.text", Form: Reply},
 		{Path: "choices[#].stop_reason", Role: End, With: `"stop"`},
-		{Path: "images[]", Role: opaque, With: `""`},
-		{Path: "artifacts[].base64", Role: opaque, With: `""`},
+		{Path: "images[]", Role: Skip, With: `""`},
+		{Path: "artifacts[].base64", Role: Skip, With: `""`},
 		{Path: "embedding", Role: Drop},
 		{Path: "embeddings", Role: Drop},
 		{Path: "embeddingsByType", Role: Drop},
@@ -81,7 +81,7 @@ func plainVendorRules() []Rule {
 func vendorChatRules() []Rule {
 	rules := chatRules()
 	for i := range rules {
-		if r := &rules[i]; strings.HasPrefix(r.Path, "choices[#].") && r.Name != "" && r.Name != inItem {
+		if r := &rules[i]; strings.HasPrefix(r.Path, "choices[#].") && r.Name != "" && r.Name != InItem {
 			r.Name = "choices.#." + r.Name
 		}
 	}

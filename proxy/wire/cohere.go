@@ -24,8 +24,8 @@ var cohereEvents = []string{"message-start", "message-end", "tool-plan-delta", "
 // it, and the number of a block stands beside it.
 func cohereRules() []Rule {
 	rules := []Rule{
-		{Path: "id", Role: ignore},
-		{Path: "type", Role: ignore},
+		{Path: "id", Role: NoText},
+		{Path: "type", Role: NoText},
 		{Path: "finish_reason", Role: End, With: `"ERROR"`},
 		{Path: "delta.finish_reason", Role: End, With: `"ERROR"`},
 		{Path: "logprobs", Role: Drop},
@@ -34,26 +34,26 @@ func cohereRules() []Rule {
 		{Path: "prompt", Role: Drop},
 	}
 	for _, kind := range []string{"content-start", "content-delta", "content-end", "tool-call-start", "tool-call-delta", "tool-call-end"} {
-		rules = append(rules, Rule{When: kind, Path: "index", Role: item})
+		rules = append(rules, Rule{When: kind, Path: "index", Role: ItemNumber})
 	}
 	without := map[string]string{"message.": `[]`, "delta.message.": `{}`}
 	for _, at := range []string{"message.", "delta.message."} {
 		rules = append(rules,
-			Rule{Path: at + "role", Role: ignore},
+			Rule{Path: at + "role", Role: NoText},
 			Rule{Path: at + "tool_plan", Role: Text, Name: "tool_plan"},
 		)
 		for _, block := range []string{"content[#].", "content."} {
 			rules = append(rules,
-				Rule{Path: at + block + "type", Role: ignore},
+				Rule{Path: at + block + "type", Role: NoText},
 				Rule{Path: at + block + "text", Role: Text, Name: "content.#.text", Form: Reply},
 				Rule{Path: at + block + "thinking", Role: Text, Name: "content.#.thinking"},
 			)
 		}
 		for _, call := range []string{"tool_calls[#].", "tool_calls."} {
 			rules = append(rules,
-				Rule{Path: at + call + "id", Role: ignore},
-				Rule{Path: at + call + "type", Role: ignore},
-				Rule{Path: at + call + "function.name", Role: Aside, Name: "tool_calls.#.name"},
+				Rule{Path: at + call + "id", Role: NoText},
+				Rule{Path: at + call + "type", Role: NoText},
+				Rule{Path: at + call + "function.name", Role: Metadata, Name: "tool_calls.#.name"},
 				Rule{Path: at + call + "function.arguments", Role: Text, Name: "tool_calls.#.arguments", Form: Nested},
 			)
 		}
@@ -69,10 +69,10 @@ func cohereRules() []Rule {
 func cohereCitationRules(at string) []Rule {
 	rules := []Rule{
 		{Path: at + "text", Role: Token, Name: "citations.text"},
-		{Path: at + "type", Role: ignore},
+		{Path: at + "type", Role: NoText},
 	}
 	for _, member := range []string{"type", "id", "document.*", "tool_output.*"} {
-		rules = append(rules, Rule{Path: at + "sources[]." + member, Role: ignore})
+		rules = append(rules, Rule{Path: at + "sources[]." + member, Role: NoText})
 	}
 	return rules
 }

@@ -19,7 +19,7 @@ func completionRules() []Rule {
 	return []Rule{
 		{Path: "choices[#].text", Role: Text, Name: "text", Form: Reply},
 		{Path: "choices[#].logprobs.tokens[]", Role: Token, Name: "logprobs.tokens"},
-		{Path: "choices[#].logprobs.top_logprobs[].@", Role: named, Name: "logprobs.top.#"},
+		{Path: "choices[#].logprobs.top_logprobs[].@", Role: KeyIsText, Name: "logprobs.top.#"},
 	}
 }
 

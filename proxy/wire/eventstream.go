@@ -27,7 +27,7 @@ type eventFramer struct {
 	left    int64 // bytes of the frame behind it
 	state   eventState
 	chunk   chunkReader
-	notes   []Note
+	notes   []Extra
 	names   [][]byte // of the headers of a frame
 }
 
@@ -64,27 +64,27 @@ func newEventFramer(c cargo) *eventFramer {
 // Scan implements [Framer]. Behind a wrong prelude every piece is a message.
 func (f *eventFramer) Scan(p []byte) (int, Progress) {
 	if f.state == eventLost {
-		return len(p), Complete
+		return len(p), Ends
 	}
 	n := 0
 	if f.have < preludeSize {
 		n = copy(f.prelude[f.have:], p)
 		if f.have += n; f.have < preludeSize {
-			return n, Partial
+			return n, Continues
 		}
 		total, _, ok := readPrelude(f.prelude[:])
 		if !ok {
 			f.state = eventLost
-			return n, Complete
+			return n, Ends
 		}
 		f.left = total - preludeSize
 	}
 	if rest := int64(len(p) - n); rest < f.left {
 		f.left -= rest
-		return len(p), Partial
+		return len(p), Continues
 	}
 	f.have = 0
-	return n + int(f.left), Complete
+	return n + int(f.left), Ends
 }
 
 // readPrelude reads the lengths at the start of a frame. It reports whether
@@ -116,7 +116,7 @@ func (f *eventFramer) Parse(raw []byte) Message {
 			m.Payload = c.document
 		}
 	}
-	m.Asides = f.notes
+	m.Extras = f.notes
 	return m
 }
 
@@ -139,7 +139,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 		switch value := frame[h.lo:h.hi]; {
 		case h.kind == headerString && string(h.name) == errorMessage:
 			if len(value) > 0 {
-				f.notes = append(f.notes, Note{Name: "framing.error", Role: Aside, Lo: h.lo, Hi: h.hi})
+				f.notes = append(f.notes, Extra{Name: "framing.error", Role: Metadata, Lo: h.lo, Hi: h.hi})
 			}
 		case h.kind == headerString && !identifier(value), h.kind == headerBytes && len(value) > 0:
 			return false

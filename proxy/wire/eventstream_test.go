@@ -55,7 +55,7 @@ func events(f Framer, body []byte, size int) (out [][]byte, rest []byte) {
 			n, progress := f.Scan(piece)
 			rest = append(rest, piece[:n]...)
 			piece = piece[n:]
-			if progress == Complete {
+			if progress == Ends {
 				out = append(out, rest)
 				rest = nil
 			}
@@ -104,17 +104,17 @@ func TestEventErrorText(t *testing.T) {
 	f := newEventFramer(documents)
 	raw := frameOf(errorHeaders, `{"a":1}`)
 	m := f.Parse(raw)
-	if len(m.Asides) != 1 || m.Foreign || string(raw[m.Asides[0].Lo:m.Asides[0].Hi]) != "it broke apart" {
+	if len(m.Extras) != 1 || m.Foreign || string(raw[m.Extras[0].Lo:m.Extras[0].Hi]) != "it broke apart" {
 		t.Fatalf("%+v", m)
 	}
-	lo, hi := m.Asides[0].Lo, m.Asides[0].Hi
+	lo, hi := m.Extras[0].Lo, m.Extras[0].Hi
 	for _, with := range []string{"", "short", "fourteen bytes", strings.Repeat("long ", 20), strings.Repeat("longer ", 10000)} {
 		cut := slices.Concat(raw[:lo], []byte(with), raw[hi:])
 		got := f.Rewrite(nil, cut, []byte(`{"a":2}`))
 		again := f.Parse(got)
 		text := ""
-		if len(again.Asides) == 1 {
-			text = string(got[again.Asides[0].Lo:again.Asides[0].Hi])
+		if len(again.Extras) == 1 {
+			text = string(got[again.Extras[0].Lo:again.Extras[0].Hi])
 		}
 		if again.Foreign || string(again.Payload) != `{"a":2}` || text != with[:min(len(with), 65535)] {
 			t.Errorf("%.20q: %+v, %.20q", with, again, text)
@@ -244,7 +244,7 @@ func TestEventAllocations(t *testing.T) { // not parallel: it counts allocations
 		f := newEventFramer(tt.carries)
 		f.Parse(tt.raw)
 		if n := testing.AllocsPerRun(100, func() {
-			if n, progress := f.Scan(tt.raw); n != len(tt.raw) || progress != Complete {
+			if n, progress := f.Scan(tt.raw); n != len(tt.raw) || progress != Ends {
 				t.Error("not one frame")
 			}
 			if f.Parse(tt.raw).Foreign {
@@ -275,7 +275,7 @@ func FuzzEvents(f *testing.F) {
 			framer := newEventFramer(carries)
 			for _, raw := range append(one, body) {
 				m := framer.Parse(raw)
-				for _, n := range m.Asides {
+				for _, n := range m.Extras {
 					if n.Lo < 12 || n.Hi > len(raw)-4 || n.Lo >= n.Hi {
 						t.Fatalf("%q: aside %+v", raw, n)
 					}

@@ -64,21 +64,21 @@ type Progress uint8
 
 // The answers of [Framer.Scan].
 const (
-	Partial Progress = iota
-	Complete
+	Continues Progress = iota
+	Ends
 )
 
 // Message is a whole message, taken apart.
 type Message struct {
-	Payload []byte // the JSON document it carries; empty if none
-	At      int    // where Payload begins in the raw message; -1: it stands on several lines
-	Asides  []Note // text of the raw message outside the payload, in order
-	Foreign bool   // something stands in it that the framing has no place for
+	Payload []byte  // the JSON document it carries; empty if none
+	At      int     // where Payload begins in the raw message; -1: it stands on several lines
+	Extras  []Extra // text of the raw message outside the payload, in order
+	Foreign bool    // something stands in it that the framing has no place for
 }
 
-// Note is a range of a raw message that holds text outside the payload. The
-// role is Aside, or Text where the body itself is the answer.
-type Note struct {
+// Extra is a range of a raw message that holds text outside the payload. The
+// role is Metadata, or Text where the body itself is the answer.
+type Extra struct {
 	Name   string // of the channel
 	Role   Role
 	Lo, Hi int
@@ -132,7 +132,7 @@ func (w *Writer) Close() { w.Out = w.Framer.AppendClose(w.Out, w.Begun) }
 // wholeFramer takes the body as one message.
 type wholeFramer struct{}
 
-func (*wholeFramer) Scan(p []byte) (int, Progress) { return len(p), Partial }
+func (*wholeFramer) Scan(p []byte) (int, Progress) { return len(p), Continues }
 
 func (*wholeFramer) Parse(raw []byte) Message {
 	at := len(raw) - len(bytes.TrimLeft(raw, " \t\r\n"))

@@ -28,40 +28,40 @@ var geminiPaths = NewPaths(Table{Choices: "candidates", Rules: geminiRules()})
 func geminiRules() []Rule {
 	const at = "candidates[#]."
 	rules := []Rule{
-		{Path: at + "index", Role: index},
+		{Path: at + "index", Role: ElementNumber},
 		{Path: at + "finishReason", Role: End, With: `"RECITATION"`},
-		{Path: at + "content.role", Role: ignore},
-		{Path: at + "safetyRatings[].category", Role: ignore},
-		{Path: at + "safetyRatings[].probability", Role: ignore},
-		{Path: at + "safetyRatings[].severity", Role: ignore},
+		{Path: at + "content.role", Role: NoText},
+		{Path: at + "safetyRatings[].category", Role: NoText},
+		{Path: at + "safetyRatings[].probability", Role: NoText},
+		{Path: at + "safetyRatings[].severity", Role: NoText},
 		{Path: at + "logprobsResult", Role: Drop},
 		{Path: at + "logprobsResult.chosenCandidates[].token", Role: Token, Name: "logprobs.chosen"},
 		{Path: at + "logprobsResult.topCandidates[].candidates[@].token", Role: Token, Name: "logprobs.top.#"},
 		{Path: at + "citationMetadata", Role: Drop},
 		{Path: at + "groundingMetadata", Role: Drop},
 		{Path: at + "groundingMetadata.groundingSupports[].segment.text", Role: Token, Name: "groundingMetadata.segments"},
-		{Path: at + "urlContextMetadata.urlMetadata[].retrievedUrl", Role: ignore},
-		{Path: at + "urlContextMetadata.urlMetadata[].urlRetrievalStatus", Role: ignore},
-		{Path: "promptFeedback.blockReason", Role: ignore},
-		{Path: "promptFeedback.safetyRatings[].category", Role: ignore},
-		{Path: "promptFeedback.safetyRatings[].probability", Role: ignore},
-		{Path: "usageMetadata.trafficType", Role: ignore},
-		{Path: "modelVersion", Role: ignore},
-		{Path: "responseId", Role: ignore},
-		{Path: "createTime", Role: ignore},
+		{Path: at + "urlContextMetadata.urlMetadata[].retrievedUrl", Role: NoText},
+		{Path: at + "urlContextMetadata.urlMetadata[].urlRetrievalStatus", Role: NoText},
+		{Path: "promptFeedback.blockReason", Role: NoText},
+		{Path: "promptFeedback.safetyRatings[].category", Role: NoText},
+		{Path: "promptFeedback.safetyRatings[].probability", Role: NoText},
+		{Path: "usageMetadata.trafficType", Role: NoText},
+		{Path: "modelVersion", Role: NoText},
+		{Path: "responseId", Role: NoText},
+		{Path: "createTime", Role: NoText},
 	}
 	for _, list := range []string{"promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails"} {
-		rules = append(rules, Rule{Path: "usageMetadata." + list + "[].modality", Role: ignore})
+		rules = append(rules, Rule{Path: "usageMetadata." + list + "[].modality", Role: NoText})
 	}
 	for _, member := range []string{"citations[].uri", "citations[].title", "citations[].license"} {
-		rules = append(rules, Rule{Path: at + "citationMetadata." + member, Role: ignore})
+		rules = append(rules, Rule{Path: at + "citationMetadata." + member, Role: NoText})
 	}
 	for _, member := range []string{
 		"webSearchQueries[]", "retrievalQueries[]", "groundingChunks[].web.uri", "groundingChunks[].web.title", "groundingChunks[].web.domain",
 		"groundingChunks[].retrievedContext.uri", "groundingChunks[].retrievedContext.title", "groundingChunks[].retrievedContext.text",
 		"groundingChunks[].maps.uri", "groundingChunks[].maps.title", "groundingChunks[].maps.text", "groundingChunks[].maps.placeId",
 	} {
-		rules = append(rules, Rule{Path: at + "groundingMetadata." + member, Role: ignore})
+		rules = append(rules, Rule{Path: at + "groundingMetadata." + member, Role: NoText})
 	}
 	return append(rules, geminiPartRules(at+"content.parts[]")...)
 }
@@ -73,32 +73,32 @@ func geminiPartRules(at string) []Rule {
 	partial := at + ".functionCall.partialArgs[#]."
 	return []Rule{
 		{Path: part + "text", Role: Text, Name: "text", Form: Reply},
-		{Path: part + "thought", Role: turn, Name: "thought"},
-		{Path: part + "functionCall.id", Role: ignore},
-		{Path: part + "functionCall.name", Role: Aside, Name: "functionCall.name"},
+		{Path: part + "thought", Role: Discriminator, Name: "thought"},
+		{Path: part + "functionCall.id", Role: NoText},
+		{Path: part + "functionCall.name", Role: Metadata, Name: "functionCall.name"},
 		{Path: part + "functionCall.args", Role: Text, Name: "functionCall.args", Form: Nested},
-		{Path: partial + "jsonPath", Role: key},
+		{Path: partial + "jsonPath", Role: KeyField},
 		{Path: partial + "stringValue", Role: Text, Name: "functionCall.partialArgs.#"},
-		{Path: part + "functionResponse.id", Role: ignore},
-		{Path: part + "functionResponse.name", Role: ignore},
+		{Path: part + "functionResponse.id", Role: NoText},
+		{Path: part + "functionResponse.name", Role: NoText},
 		{Path: part + "functionResponse.response", Role: Text, Name: "functionResponse.response", Form: Nested},
-		{Path: part + "toolCall.id", Role: ignore},
-		{Path: part + "toolCall.toolType", Role: ignore},
+		{Path: part + "toolCall.id", Role: NoText},
+		{Path: part + "toolCall.toolType", Role: NoText},
 		{Path: part + "toolCall.args", Role: Text, Name: "toolCall.args", Form: Nested},
-		{Path: part + "toolResponse.id", Role: ignore},
-		{Path: part + "toolResponse.toolType", Role: ignore},
+		{Path: part + "toolResponse.id", Role: NoText},
+		{Path: part + "toolResponse.toolType", Role: NoText},
 		{Path: part + "toolResponse.response", Role: Text, Name: "toolResponse.response", Form: Nested},
-		{Path: part + "executableCode.id", Role: ignore},
-		{Path: part + "executableCode.language", Role: ignore},
+		{Path: part + "executableCode.id", Role: NoText},
+		{Path: part + "executableCode.language", Role: NoText},
 		{Path: part + "executableCode.code", Role: Text, Name: "executableCode"},
-		{Path: part + "codeExecutionResult.id", Role: ignore},
-		{Path: part + "codeExecutionResult.outcome", Role: ignore},
+		{Path: part + "codeExecutionResult.id", Role: NoText},
+		{Path: part + "codeExecutionResult.outcome", Role: NoText},
 		{Path: part + "codeExecutionResult.output", Role: Text, Name: "codeExecutionResult"},
 		{Path: part + "audioTranscription.text", Role: Text, Name: "audioTranscription"},
-		{Path: part + "inlineData.mimeType", Role: ignore},
-		{Path: part + "inlineData.data", Role: opaque, With: `""`},
-		{Path: part + "fileData.mimeType", Role: ignore},
-		{Path: part + "fileData.fileUri", Role: ignore},
+		{Path: part + "inlineData.mimeType", Role: NoText},
+		{Path: part + "inlineData.data", Role: Skip, With: `""`},
+		{Path: part + "fileData.mimeType", Role: NoText},
+		{Path: part + "fileData.fileUri", Role: NoText},
 	}
 }
 

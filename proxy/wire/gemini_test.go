@@ -265,11 +265,11 @@ func TestGeminiAllocs(t *testing.T) {
 	l := NewLocator(Gemini{}.Paths(), Array)
 	f := NewFramer(Array, geminiPaths)
 	raw := []byte(`,{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"b"}]}}]},"logprobsResult":{"chosenCandidates":[{"token":"a"}]}}]}`)
-	if _, state := f.Scan([]byte("[{}")); state != Complete {
+	if _, state := f.Scan([]byte("[{}")); state != Ends {
 		t.Fatal("an element does not end")
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		if n, state := f.Scan(raw); n != len(raw) || state != Complete {
+		if n, state := f.Scan(raw); n != len(raw) || state != Ends {
 			t.Fatalf("read %d bytes, state %d", n, state)
 		}
 		if _, err := l.Locate(f.Parse(raw).Payload); err != nil {

@@ -21,7 +21,7 @@ var generatePaths = NewPaths(Table{
 	Marks:   []string{"token", "generated_text", "meta_info"},
 	Done:    openAIDone,
 	Rules: slices.Concat(tgiRules(), sglangRules(), []Rule{
-		{Path: "text[#]", Role: Sofar, Name: "text", Form: Reply},
+		{Path: "text[#]", Role: Cumulative, Name: "text", Form: Reply},
 	}),
 })
 

@@ -18,7 +18,7 @@ var genericPaths = NewPaths(genericTable())
 func genericTable() Table {
 	t := Table{Done: openAIDone, Rest: Text}
 	for _, list := range []string{"choices", "candidates", "outputs", "generations"} {
-		t.Rules = append(t.Rules, Rule{Path: list + "[#].index", Role: index})
+		t.Rules = append(t.Rules, Rule{Path: list + "[#].index", Role: ElementNumber})
 	}
 	// Short texts that every message has: decided at its end, so that they never
 	// hold it. A leak that is spread over them is found from its n-th word on.
@@ -27,7 +27,7 @@ func genericTable() Table {
 		"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "status", "state",
 		"created", "timestamp", "system_fingerprint", "service_tier", "obfuscation",
 	} {
-		t.Anywhere = append(t.Anywhere, Rule{Path: name, Role: Whole})
+		t.Anywhere = append(t.Anywhere, Rule{Path: name, Role: Complete})
 	}
 	for _, name := range []string{
 		"logprobs", "top_logprobs", "prompt_logprobs", "token_logprobs", "completion_probabilities", "logprobsResult", "meta_info",

@@ -21,7 +21,7 @@ func genericFields(t testing.TB, framing Framing, payload string) []string {
 		if f.Role == Begin {
 			continue
 		}
-		role := map[Role]string{Text: "text", Aside: "aside", Drop: "drop", Done: "done"}[f.Role]
+		role := map[Role]string{Text: "text", Metadata: "aside", Drop: "drop", Done: "done"}[f.Role]
 		if f.Apart == Separate {
 			role += "+"
 		}
@@ -134,7 +134,7 @@ func cutText(f Framer, body []byte, at ...int) [][]byte {
 		for p := body[from:to]; len(p) > 0; {
 			n, state := f.Scan(p)
 			message = append(message, p[:n]...)
-			if p = p[n:]; state == Complete {
+			if p = p[n:]; state == Ends {
 				out, message = append(out, message), nil
 			}
 		}

@@ -10,9 +10,9 @@ type lineFramer struct{}
 // Scan implements [Framer].
 func (*lineFramer) Scan(p []byte) (int, Progress) {
 	if lf := bytes.IndexByte(p, '\n'); lf >= 0 {
-		return lf + 1, Complete
+		return lf + 1, Ends
 	}
-	return len(p), Partial
+	return len(p), Continues
 }
 
 // Parse implements [Framer].

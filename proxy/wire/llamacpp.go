@@ -27,10 +27,10 @@ var llamaPaths = NewPaths(Table{
 // has changed over time.
 func llamaRules() []Rule {
 	rules := []Rule{
-		{When: "choices", Path: "index", Role: ignore},
-		{Path: "index", Role: choice},
-		{Path: "[#].index", Role: index},
-		{Path: "[#].model", Role: ignore},
+		{When: "choices", Path: "index", Role: NoText},
+		{Path: "index", Role: ChoiceNumber},
+		{Path: "[#].index", Role: ElementNumber},
+		{Path: "[#].model", Role: NoText},
 	}
 	for _, at := range []string{"", "[#]."} {
 		probs := at + "completion_probabilities"

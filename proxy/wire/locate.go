@@ -167,7 +167,7 @@ func (l *Locator) resolve() error {
 		if f.Part >= 0 {
 			f.Part = l.elements[f.Part].number
 		}
-		if f.turn >= 0 && l.turns[f.turn] >= 0 && (f.Role == Text || f.Role == Recap || f.Role == Sofar) {
+		if f.turn >= 0 && l.turns[f.turn] >= 0 && (f.Role == Text || f.Role == Final || f.Role == Cumulative) {
 			f.Name = l.paths.rules[l.turns[f.turn]].Name
 		}
 		if f.rank > 0 {

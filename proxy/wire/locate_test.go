@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-var roleNames = [...]string{Aside: "aside", Text: "text", Alias: "alias", Token: "token", Recap: "recap", Sofar: "sofar", Drop: "drop", Begin: "begin", End: "end", Done: "done"}
+var roleNames = [...]string{Metadata: "aside", Text: "text", Alias: "alias", Token: "token", Final: "recap", Cumulative: "sofar", Drop: "drop", Begin: "begin", End: "end", Done: "done"}
 
 // show writes fields one a line, as in `text 0.1 tool_calls.#.arguments {"a"`.
 func show(payload string, fields []Field) string {
@@ -22,7 +22,7 @@ func show(payload string, fields []Field) string {
 		}
 		text := payload[f.Lo:f.Hi]
 		switch f.Role {
-		case Aside, Text, Alias, Token, Recap, Sofar:
+		case Metadata, Text, Alias, Token, Final, Cumulative:
 			text = string(AppendForm(nil, []byte(text), f.Form))
 			fmt.Fprintf(&b, " %s", f.Name)
 		case Drop:

@@ -22,32 +22,32 @@ var mistralEvents = []string{"conversation.response.started", "conversation.resp
 // that are thoughts another.
 func mistralRules() []Rule {
 	rules := []Rule{
-		{Path: "object", Role: ignore},
-		{Path: "type", Role: ignore},
-		{Path: "conversation_id", Role: ignore},
-		{Path: "message", Role: Whole, Name: "message"},
+		{Path: "object", Role: NoText},
+		{Path: "type", Role: NoText},
+		{Path: "conversation_id", Role: NoText},
+		{Path: "message", Role: Complete, Name: "message"},
 		{When: mistralDone, Path: "type", Role: End},
 	}
 	for _, kind := range []string{"message.output.delta", "function.call.delta", "tool.execution.started", "tool.execution.delta", "tool.execution.done"} {
-		rules = append(rules, Rule{When: kind, Path: "output_index", Role: item})
+		rules = append(rules, Rule{When: kind, Path: "output_index", Role: ItemNumber})
 	}
 	for _, at := range []string{"", "outputs[#].", "entries[#].", "messages[#]."} {
 		for _, member := range []string{"object", "type", "id", "tool_call_id", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
 			if at != "" || member != "object" && member != "type" {
-				rules = append(rules, Rule{Path: at + member, Role: ignore})
+				rules = append(rules, Rule{Path: at + member, Role: NoText})
 			}
 		}
 		rules = append(rules,
-			Rule{Path: at + "name", Role: Whole, Name: "outputs.#.name"},
+			Rule{Path: at + "name", Role: Complete, Name: "outputs.#.name"},
 			Rule{Path: at + "arguments", Role: Text, Name: "outputs.#.arguments", Form: Nested},
 			Rule{Path: at + "content", Role: Text, Name: "outputs.#.content", Form: Reply},
 		)
 		for _, part := range []string{"content.", "content[]."} {
 			rules = append(rules,
-				Rule{Path: at + part + "type", Role: ignore},
+				Rule{Path: at + part + "type", Role: NoText},
 				Rule{Path: at + part + "text", Role: Text, Name: "outputs.#.content", Form: Reply},
 				Rule{Path: at + part + "thinking", Role: Text, Name: "outputs.#.thinking"},
-				Rule{Path: at + part + "thinking[].type", Role: ignore},
+				Rule{Path: at + part + "thinking[].type", Role: NoText},
 				Rule{Path: at + part + "thinking[].text", Role: Text, Name: "outputs.#.thinking"},
 			)
 		}

@@ -23,7 +23,7 @@ func ollamaRules() []Rule {
 	rules := []Rule{
 		{Path: "response", Role: Text, Name: "response", Form: Reply},
 		{Path: "context", Role: Drop, With: `[]`},
-		{Path: "image", Role: opaque},
+		{Path: "image", Role: Skip},
 		{Path: "done_reason", Role: End, With: `"content_filter"`},
 		{Path: "logprobs", Role: Drop},
 		{Path: "logprobs[].token", Role: Token, Name: "logprobs"},
@@ -31,19 +31,19 @@ func ollamaRules() []Rule {
 		{Path: "logprobs[].top_logprobs[@].token", Role: Token, Name: "logprobs.top.#"},
 		{Path: "logprobs[].top_logprobs[@].bytes", Role: Token, Name: "logprobs.top.#.bytes", Form: Bytes},
 		{Path: "_debug_info", Role: Drop},
-		{Path: "message.role", Role: ignore},
+		{Path: "message.role", Role: NoText},
 		{Path: "message.content", Role: Text, Name: "content", Form: Reply},
-		{Path: "message.images", Role: opaque},
+		{Path: "message.images", Role: Skip},
 	}
 	for _, name := range []string{"model", "created_at", "remote_model", "remote_host"} {
-		rules = append(rules, Rule{Path: name, Role: ignore})
+		rules = append(rules, Rule{Path: name, Role: NoText})
 	}
 	for _, at := range []string{"", "message."} {
 		rules = append(rules,
 			Rule{Path: at + "thinking", Role: Text, Name: "thinking"},
-			Rule{Path: at + "tool_calls[#].id", Role: ignore},
-			Rule{Path: at + "tool_calls[#].function.index", Role: index},
-			Rule{Path: at + "tool_calls[#].function.name", Role: Aside, Name: "tool_calls.#.name"},
+			Rule{Path: at + "tool_calls[#].id", Role: NoText},
+			Rule{Path: at + "tool_calls[#].function.index", Role: ElementNumber},
+			Rule{Path: at + "tool_calls[#].function.name", Role: Metadata, Name: "tool_calls.#.name"},
 			Rule{Path: at + "tool_calls[#].function.arguments", Role: Text, Name: "tool_calls.#.arguments", Form: Nested},
 		)
 	}

@@ -12,7 +12,7 @@ import (
 // have, the extras of vLLM, SGLang, llama.cpp, Ollama and Azure included.
 func envelopeRules() []Rule {
 	rules := []Rule{
-		{Path: "choices[#].index", Role: index},
+		{Path: "choices[#].index", Role: ElementNumber},
 		{Path: "choices[#].finish_reason", Role: End, With: `"content_filter"`},
 		{Path: "choices[#].token_ids", Role: Drop},
 		{Path: "choices[#].hidden_states", Role: Drop},
@@ -21,24 +21,24 @@ func envelopeRules() []Rule {
 		{Path: "choices[#].meta_info.output_top_logprobs[][@][]", Role: Token, Name: "meta_info.output_top_logprobs.#"},
 		{Path: "choices[#].meta_info.input_token_logprobs[][]", Role: Token, Name: "meta_info.input_token_logprobs"},
 		{Path: "choices[#].meta_info.input_top_logprobs[][@][]", Role: Token, Name: "meta_info.input_top_logprobs.#"},
-		{Path: "choices[#].content_filter_results.*.severity", Role: ignore},
+		{Path: "choices[#].content_filter_results.*.severity", Role: NoText},
 		{Path: "choices[#].content_filter_offsets", Role: Drop},
-		{Path: "prompt_filter_results[].content_filter_results.*.severity", Role: ignore},
+		{Path: "prompt_filter_results[].content_filter_results.*.severity", Role: NoText},
 		{Path: "__verbose", Role: Drop},
 		{Path: "_debug_info", Role: Drop},
 	}
 	for _, name := range []string{"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation"} {
-		rules = append(rules, Rule{Path: name, Role: ignore})
+		rules = append(rules, Rule{Path: name, Role: NoText})
 	}
 	for _, at := range []string{"", "choices[#]."} {
 		rules = append(rules,
 			Rule{Path: at + "prompt_token_ids", Role: Drop},
 			Rule{Path: at + "prompt_logprobs", Role: Drop},
 			Rule{Path: at + "prompt_logprobs[].@.decoded_token", Role: Token, Name: "prompt_logprobs.#"},
-			Rule{Path: at + "routed_experts", Role: opaque},
-			Rule{Path: at + "prompt_routed_experts", Role: opaque},
+			Rule{Path: at + "routed_experts", Role: Skip},
+			Rule{Path: at + "prompt_routed_experts", Role: Skip},
 			Rule{Path: at + "sglext", Role: Drop},
-			Rule{Path: at + "sglext.routed_experts", Role: opaque},
+			Rule{Path: at + "sglext.routed_experts", Role: Skip},
 		)
 	}
 	return rules

@@ -7,26 +7,26 @@ type Role uint8
 
 // The roles. Those before Drop carry text of a channel.
 const (
-	Aside  Role = iota // text beside the answer: short, repeated or not known to the family
-	Text               // the next piece of a text of the answer, or all of it
-	Alias              // the same text under a second name
-	Token              // the same text as the tokens of logprobs
-	Recap              // all of a text once more, when it is complete
-	Sofar              // all of a text as far as it has come
-	Whole              // text beside the answer, all of it at once: it goes on from none before it
-	Drop               // goes when something of its choice was withheld
-	Begin              // a choice; a rule for the empty path says that the message is one
-	End                // the reason why a choice ended
-	Done               // the last message
-	ignore             // known to hold no text
-	index              // the number of the enclosing element
-	choice             // the number of the choice that the message belongs to
-	item               // the number of the item that the message belongs to
-	piece              // the number of the part that the message belongs to
-	opaque             // dropped like Drop, and not looked into: audio
-	named              // a Token whose text is the member's name
-	turn               // if true, or the string With, the texts beside it belong to the channel it names
-	key                // names what the enclosing element is about, and so numbers it; text as well
+	Metadata      Role = iota // text beside the answer: short, repeated or not known to the family
+	Text                      // the next piece of a text of the answer, or all of it
+	Alias                     // the same text under a second name
+	Token                     // the same text as the tokens of logprobs
+	Final                     // all of a text once more, when it is complete
+	Cumulative                // all of a text as far as it has come
+	Complete                  // text beside the answer, all of it at once: it goes on from none before it
+	Drop                      // goes when something of its choice was withheld
+	Begin                     // a choice; a rule for the empty path says that the message is one
+	End                       // the reason why a choice ended
+	Done                      // the last message
+	NoText                    // known to hold no text
+	ElementNumber             // the number of the enclosing element
+	ChoiceNumber              // the number of the choice that the message belongs to
+	ItemNumber                // the number of the item that the message belongs to
+	PartNumber                // the number of the part that the message belongs to
+	Skip                      // dropped like Drop, and not looked into: audio
+	KeyIsText                 // a Token whose text is the member's name
+	Discriminator             // if true, or the string With, the texts beside it belong to the channel it names
+	KeyField                  // names what the enclosing element is about, and so numbers it; text as well
 )
 
 // Rule says what stands at one path of a family's messages. Paths are written
@@ -41,14 +41,14 @@ type Rule struct {
 	When string // the kind of message it is for; empty: every kind that has no rule of its own for the path
 	Path string
 	Role Role
-	Name string // of the channel, within its choice; each # stands for the next of item and part, none: all items share it; Drop: empty or inItem
+	Name string // of the channel, within its choice; each # stands for the next of item and part, none: all items share it; Drop: empty or InItem
 	Form Form
 	With string // Drop, End: what stands there instead, empty means null; Drop: or Gone; Text: what stands there if nothing is left
 }
 
-// inItem is the Name of a Drop that goes only when something of its item was
+// InItem is the Name of a Drop that goes only when something of its item was
 // withheld.
-const inItem = "#"
+const InItem = "#"
 
 // Gone is the With of a Drop that takes its whole message along.
 const Gone = "-"
@@ -60,7 +60,7 @@ type Table struct {
 	Marks    []string // members that say it by being there: the first of them is the kind
 	Done     string   // payload of a stream's last message; empty: there is none
 	Events   []string // names that events of a stream have, besides the kinds
-	Rest     Role     // of strings without a rule: Aside, or Text if the answer may be anywhere
+	Rest     Role     // of strings without a rule: Metadata, or Text if the answer may be anywhere
 	Rules    []Rule
 	Anywhere []Rule // for members that no path leads to, wherever they stand: Path is a name
 }
@@ -121,7 +121,7 @@ func NewPaths(t Table) *Paths {
 			p.roots[r.When] = int16(len(p.nodes))
 			p.nodes = append(p.nodes, node{rule: -1})
 		}
-		p.repeats = p.repeats || r.Role == Recap || r.Role == Sofar
+		p.repeats = p.repeats || r.Role == Final || r.Role == Cumulative
 	}
 	p.compile(0, "")
 	for when, root := range p.roots {
@@ -161,13 +161,13 @@ func (p *Paths) share(root int16, own map[string]bool) {
 // a number of the message itself.
 func (p *Paths) numbered(root int16, r Rule) {
 	switch r.Role {
-	case turn:
+	case Discriminator:
 		p.parent(root, r.Path).turns = true
-	case choice, Begin:
+	case ChoiceNumber, Begin:
 		p.nodes[root].has.choice = true
-	case item:
+	case ItemNumber:
 		p.nodes[root].has.item = true
-	case piece:
+	case PartNumber:
 		p.nodes[root].has.piece = true
 	}
 }
@@ -180,7 +180,7 @@ func (p *Paths) addRules(root int16, when string, members map[string]bool) {
 			continue
 		}
 		if all := steps(r.Path); members != nil && len(all) > 0 && !members[all[0]] && !strings.ContainsAny(all[0], "[*@") {
-			if len(all) == 1 || r.Role != turn {
+			if len(all) == 1 || r.Role != Discriminator {
 				p.numbered(root, r) // the rest is shared
 			}
 			continue

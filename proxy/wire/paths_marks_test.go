@@ -8,10 +8,10 @@ func TestMarks(t *testing.T) {
 	t.Parallel()
 	p := NewPaths(Table{Choices: "choices", Marks: []string{"token", "meta"}, Rules: []Rule{
 		{When: "token", Role: Begin},
-		{When: "meta", Path: "index", Role: choice},
+		{When: "meta", Path: "index", Role: ChoiceNumber},
 		{Path: "text", Role: Text, Name: "text"},
 		{Path: "token.id", Role: Drop, With: "0"},
-		{Path: "choices[#].calls[#].function.index", Role: index},
+		{Path: "choices[#].calls[#].function.index", Role: ElementNumber},
 		{Path: "choices[#].calls[#].function.name", Role: Text, Name: "calls.#.name"},
 	}})
 	for _, tt := range []struct{ name, payload, want string }{

@@ -17,9 +17,9 @@ func responsesRules() []Rule {
 		responsesObject(""), responsesObject("response."),
 		responsesItem("", "output[#].", "summary[#].", Text),
 		responsesItem("", "data[#].", "summary[#].", Text),
-		responsesItem("", "response.output[#].", "summary[#].", Sofar),
-		responsesItem("", "item.", "summary[##].", Sofar),
-		responsesItem("response.output_item.done", "item.", "summary[##].", Recap),
+		responsesItem("", "response.output[#].", "summary[#].", Cumulative),
+		responsesItem("", "item.", "summary[##].", Cumulative),
+		responsesItem("response.output_item.done", "item.", "summary[##].", Final),
 		responsesAlone(),
 		responsesParts(),
 		responsesDeltas(),
@@ -30,17 +30,17 @@ func responsesRules() []Rule {
 // responsesEnvelope are the members that events share.
 func responsesEnvelope() []Rule {
 	return append(ignored("", "", "type", "item_id", "response_id", "event_id", "obfuscation", "first_id", "last_id"),
-		Rule{Path: "output_index", Role: item},
-		Rule{Path: "summary_index", Role: piece},
+		Rule{Path: "output_index", Role: ItemNumber},
+		Rule{Path: "summary_index", Role: PartNumber},
 		// Events that nobody here knows: pieces are called delta.
 		Rule{Path: "delta", Role: Text, Name: "delta"},
-		Rule{When: "error", Path: "code", Role: ignore},
-		Rule{When: "error", Path: "param", Role: ignore},
+		Rule{When: "error", Path: "code", Role: NoText},
+		Rule{When: "error", Path: "param", Role: NoText},
 		Rule{When: "response.output_text.annotation.added", Path: "annotation", Role: Drop},
-		Rule{When: "response.output_text.annotation.added", Path: "annotation.type", Role: ignore},
-		Rule{When: "response.image_generation_call.partial_image", Path: "partial_image_b64", Role: opaque, With: `""`},
-		Rule{When: "response.audio.delta", Path: "delta", Role: opaque, With: `""`},
-		Rule{When: "response.output_audio.delta", Path: "delta", Role: opaque, With: `""`},
+		Rule{When: "response.output_text.annotation.added", Path: "annotation.type", Role: NoText},
+		Rule{When: "response.image_generation_call.partial_image", Path: "partial_image_b64", Role: Skip, With: `""`},
+		Rule{When: "response.audio.delta", Path: "delta", Role: Skip, With: `""`},
+		Rule{When: "response.output_audio.delta", Path: "delta", Role: Skip, With: `""`},
 	)
 }
 
@@ -51,16 +51,16 @@ func responsesObject(at string) []Rule {
 		"reasoning.effort", "reasoning.summary", "reasoning.generate_summary", "incomplete_details.reason",
 		"content_filters[].source_type", "content_filters[].content_filter_results.*.severity")
 	for _, name := range []string{"instructions", "tools", "tool_choice", "prompt", "text", "metadata", "error"} {
-		rules = append(rules, Rule{Path: at + name, Role: Whole, Name: name, Form: Nested})
+		rules = append(rules, Rule{Path: at + name, Role: Complete, Name: name, Form: Nested})
 	}
 	for _, name := range []string{"input_messages", "output_messages"} { // of vLLM, with token ids
 		rules = append(rules,
 			Rule{Path: at + name, Role: Drop, With: `[]`},
-			Rule{Path: at + name + "[]", Role: Whole, Name: name, Form: Nested})
+			Rule{Path: at + name + "[]", Role: Complete, Name: name, Form: Nested})
 	}
 	return append(rules,
 		Rule{Path: at + "content_filters[].content_filter_offsets", Role: Drop},
-		Rule{Path: at + "output_text", Role: Recap, Name: "output_text"},
+		Rule{Path: at + "output_text", Role: Final, Name: "output_text"},
 	)
 }
 
@@ -68,26 +68,26 @@ func responsesObject(at string) []Rule {
 // the texts that come in pieces; others are repeated whole.
 func responsesItem(when, at, summary string, role Role) []Rule {
 	again := role
-	if role == Sofar {
-		again = Recap
+	if role == Cumulative {
+		again = Final
 	}
 	rules := append(responsesContent(when, at+"content[].", role),
 		Rule{Path: at + "content", Role: role, Name: "output.#.content", Form: Reply},
-		Rule{Path: at + summary + "type", Role: ignore},
+		Rule{Path: at + summary + "type", Role: NoText},
 		Rule{Path: at + summary + "text", Role: role, Name: "output.#.summary.#"},
 		Rule{Path: at + "arguments", Role: role, Name: "output.#.arguments", Form: Nested},
 		Rule{Path: at + "input", Role: role, Name: "output.#.input"},
 		Rule{Path: at + "code", Role: role, Name: "output.#.code"},
-		Rule{Path: at + "encrypted_content", Role: opaque, With: `""`},
+		Rule{Path: at + "encrypted_content", Role: Skip, With: `""`},
 	)
 	for _, name := range []string{"action", "actions", "operation", "queries"} { // what the model asks a tool for
 		rules = append(rules, Rule{Path: at + name, Role: again, Name: "output.#." + name, Form: Nested})
 	}
 	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
-		rules = append(rules, Rule{Path: at + name, Role: Whole, Name: "output.#." + name, Form: Nested})
+		rules = append(rules, Rule{Path: at + name, Role: Complete, Name: "output.#." + name, Form: Nested})
 	}
 	for _, name := range []string{"name", "namespace", "server_label", "result", "revised_prompt"} {
-		rules = append(rules, Rule{Path: at + name, Role: Whole, Name: "output.#." + name})
+		rules = append(rules, Rule{Path: at + name, Role: Complete, Name: "output.#." + name})
 	}
 	for i := range rules {
 		rules[i].When = when
@@ -114,18 +114,18 @@ var responsesCited = []string{"title", "url", "filename", "quote", "text"}
 // responsesContent is a part of the content of an item.
 func responsesContent(when, at string, role Role) []Rule {
 	rules := append(responsesLogprobs(at),
-		Rule{Path: at + "type", Role: turn, With: `"reasoning_text"`, Name: "output.#.reasoning"},
+		Rule{Path: at + "type", Role: Discriminator, With: `"reasoning_text"`, Name: "output.#.reasoning"},
 		Rule{Path: at + "text", Role: role, Name: "output.#.content", Form: Reply},
 		Rule{Path: at + "refusal", Role: role, Name: "output.#.refusal"},
 		Rule{Path: at + "transcript", Role: role, Name: "output.#.transcript"},
-		Rule{Path: at + "data", Role: opaque, With: `""`},
+		Rule{Path: at + "data", Role: Skip, With: `""`},
 		Rule{Path: at + "annotations", Role: Drop, With: `[]`},
-		Rule{Path: at + "annotations[].type", Role: ignore},
-		Rule{Path: at + "annotations[].file_id", Role: ignore},
-		Rule{Path: at + "annotations[].container_id", Role: ignore},
+		Rule{Path: at + "annotations[].type", Role: NoText},
+		Rule{Path: at + "annotations[].file_id", Role: NoText},
+		Rule{Path: at + "annotations[].container_id", Role: NoText},
 	)
 	for _, name := range responsesCited {
-		rules = append(rules, Rule{Path: at + "annotations[]." + name, Role: Whole, Name: "output.#.annotations"})
+		rules = append(rules, Rule{Path: at + "annotations[]." + name, Role: Complete, Name: "output.#.annotations"})
 	}
 	for i := range rules {
 		rules[i].When = when
@@ -150,13 +150,13 @@ func responsesParts() []Rule {
 	for _, e := range []struct {
 		when string
 		role Role
-	}{{"added", Sofar}, {"done", Recap}} {
+	}{{"added", Cumulative}, {"done", Final}} {
 		for _, when := range []string{"response.content_part.", "response.reasoning_part."} { // the second is vLLM's
 			rules = append(rules, responsesContent(when+e.when, "part.", e.role)...)
 		}
 		when := "response.reasoning_summary_part." + e.when
 		rules = append(rules,
-			Rule{When: when, Path: "part.type", Role: ignore},
+			Rule{When: when, Path: "part.type", Role: NoText},
 			Rule{When: when, Path: "part.text", Role: e.role, Name: "output.#.summary.#"})
 	}
 	return rules
@@ -166,16 +166,16 @@ func responsesParts() []Rule {
 // say it once more when it is complete.
 func responsesDeltas() []Rule {
 	rules := slices.Concat(responsesLogprobs(""), []Rule{
-		{When: "response.function_call_arguments.done", Path: "name", Role: Whole, Name: "output.#.name"},
+		{When: "response.function_call_arguments.done", Path: "name", Role: Complete, Name: "output.#.name"},
 		{When: "response.shell_call_output_content.delta", Path: "delta.stdout", Role: Text, Name: "output.#.stdout.#"},
 		{When: "response.shell_call_output_content.delta", Path: "delta.stderr", Role: Text, Name: "output.#.stderr.#"},
-		{When: "response.shell_call_output_content.done", Path: "output[].stdout", Role: Recap, Name: "output.#.stdout.#"},
-		{When: "response.shell_call_output_content.done", Path: "output[].stderr", Role: Recap, Name: "output.#.stderr.#"},
-		{When: "response.shell_call_output_content.delta", Path: "command_index", Role: piece},
-		{When: "response.shell_call_output_content.done", Path: "command_index", Role: piece},
+		{When: "response.shell_call_output_content.done", Path: "output[].stdout", Role: Final, Name: "output.#.stdout.#"},
+		{When: "response.shell_call_output_content.done", Path: "output[].stderr", Role: Final, Name: "output.#.stderr.#"},
+		{When: "response.shell_call_output_content.delta", Path: "command_index", Role: PartNumber},
+		{When: "response.shell_call_output_content.done", Path: "command_index", Role: PartNumber},
 	})
 	for _, name := range responsesCited {
-		rules = append(rules, Rule{When: "response.output_text.annotation.added", Path: "annotation." + name, Role: Whole, Name: "output.#.annotations"})
+		rules = append(rules, Rule{When: "response.output_text.annotation.added", Path: "annotation." + name, Role: Complete, Name: "output.#.annotations"})
 	}
 	for _, e := range []struct {
 		kind, done, name string
@@ -196,13 +196,13 @@ func responsesDeltas() []Rule {
 		when, name := "response."+e.kind, "output.#."+e.name
 		rules = append(rules,
 			Rule{When: when + ".delta", Path: "delta", Role: Text, Name: name, Form: e.form},
-			Rule{When: when + ".done", Path: e.done, Role: Recap, Name: name, Form: e.form})
+			Rule{When: when + ".done", Path: e.done, Role: Final, Name: name, Form: e.form})
 		if e.kind == "shell_call_command" {
 			rules = append(rules,
-				Rule{When: when + ".added", Path: "command", Role: Sofar, Name: name},
-				Rule{When: when + ".added", Path: "command_index", Role: piece},
-				Rule{When: when + ".delta", Path: "command_index", Role: piece},
-				Rule{When: when + ".done", Path: "command_index", Role: piece})
+				Rule{When: when + ".added", Path: "command", Role: Cumulative, Name: name},
+				Rule{When: when + ".added", Path: "command_index", Role: PartNumber},
+				Rule{When: when + ".delta", Path: "command_index", Role: PartNumber},
+				Rule{When: when + ".done", Path: "command_index", Role: PartNumber})
 		}
 	}
 	return rules
@@ -226,7 +226,7 @@ func responsesEnds() []Rule {
 func ignored(when, at string, names ...string) []Rule {
 	rules := make([]Rule, len(names))
 	for i, name := range names {
-		rules[i] = Rule{When: when, Path: at + name, Role: ignore}
+		rules[i] = Rule{When: when, Path: at + name, Role: NoText}
 	}
 	return rules
 }

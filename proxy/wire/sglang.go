@@ -17,21 +17,21 @@ type SGLang struct{ Generate }
 // of a number, a token's id and its text.
 func sglangRules() []Rule {
 	rules := []Rule{
-		{When: "meta_info", Path: "index", Role: choice},
-		{Path: "[#].index", Role: index},
+		{When: "meta_info", Path: "index", Role: ChoiceNumber},
+		{Path: "[#].index", Role: ElementNumber},
 	}
 	for _, at := range []string{"", "[#]."} {
 		meta := at + "meta_info."
 		rules = append(rules,
-			Rule{Path: at + "text", Role: Sofar, Name: "text", Form: Reply},
+			Rule{Path: at + "text", Role: Cumulative, Name: "text", Form: Reply},
 			Rule{Path: at + "output_ids", Role: Drop, With: `[]`},
 			Rule{Path: at + "hidden_states", Role: Drop},
-			Rule{Path: meta + "id", Role: ignore},
-			Rule{Path: meta + "weight_version", Role: ignore},
+			Rule{Path: meta + "id", Role: NoText},
+			Rule{Path: meta + "weight_version", Role: NoText},
 			Rule{Path: meta + "finish_reason", Role: End, With: `"content_filter"`},
 			Rule{Path: meta + "finish_reason.type", Role: End, With: `"content_filter"`},
 			Rule{Path: meta + "hidden_states", Role: Drop},
-			Rule{Path: meta + "routed_experts", Role: opaque},
+			Rule{Path: meta + "routed_experts", Role: Skip},
 		)
 		for _, of := range []string{"input", "output"} {
 			rules = append(rules,

@@ -12,7 +12,7 @@ type sseFramer struct {
 	line  sseEnd // how the line before ended
 	paths *Paths // knows the names of events
 	join  []byte // payload of an event with several data lines
-	notes []Note
+	notes []Extra
 }
 
 // sseState is where Scan stands.
@@ -50,12 +50,12 @@ func (f *sseFramer) Scan(p []byte) (int, Progress) {
 			switch p[i] {
 			case '\n':
 				f.line = sseOther
-				return i + 1, Complete
+				return i + 1, Ends
 			case '\r':
 				i++
 				if f.line != sseCRLF {
 					f.state = sseCR
-					return i, Complete
+					return i, Ends
 				}
 				f.state = sseBlank
 			default:
@@ -64,7 +64,7 @@ func (f *sseFramer) Scan(p []byte) (int, Progress) {
 		case sseLine:
 			j := lineEnd(p[i:])
 			if j < 0 {
-				return len(p), Partial
+				return len(p), Continues
 			}
 			i += j + 1
 			f.state, f.line = sseStart, sseOther
@@ -82,10 +82,10 @@ func (f *sseFramer) Scan(p []byte) (int, Progress) {
 			if p[i] == '\n' {
 				i++
 			}
-			return i, Complete
+			return i, Ends
 		}
 	}
-	return len(p), Partial
+	return len(p), Continues
 }
 
 // lineEnd returns the index of the first CR or LF, or -1.
@@ -135,7 +135,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 			f.join = append(append(f.join, '\n'), value...)
 			m.Payload, m.At, lines = f.join, -1, 2
 		case field != sseBlankLine && !f.usual(field, value):
-			f.notes = append(f.notes, Note{Name: field.channel(), Role: Aside, Lo: at, Hi: at + len(value)})
+			f.notes = append(f.notes, Extra{Name: field.channel(), Role: Metadata, Lo: at, Hi: at + len(value)})
 		}
 		m.Foreign = m.Foreign || field == sseForeign
 		i = len(raw) - len(rest)
@@ -143,7 +143,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 	if cap(f.join) > keepJoin {
 		f.join = nil
 	}
-	m.Asides = f.notes
+	m.Extras = f.notes
 	if cap(f.notes) > keepNotes {
 		f.notes = nil
 	}

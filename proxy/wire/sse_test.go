@@ -25,7 +25,7 @@ func cut(body string, at ...int) []string {
 			n, state := f.Scan(p)
 			rest.Write(p[:n])
 			p = p[n:]
-			if state == Complete {
+			if state == Ends {
 				messages = append(messages, rest.String())
 				rest.Reset()
 			}
@@ -101,7 +101,7 @@ func TestSSELeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"data: a\n\n", "data: a\r\n\r\n", "data: a\r\r", ": ping\n\n"} {
 		f := NewFramer(SSE, chatPaths)
-		if n, state := f.Scan([]byte(body)); n != len(body) || state != Complete {
+		if n, state := f.Scan([]byte(body)); n != len(body) || state != Ends {
 			t.Errorf("%q: read %d bytes, state %d", body, n, state)
 		}
 	}

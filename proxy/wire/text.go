@@ -6,7 +6,7 @@ package wire
 type textFramer struct {
 	size int // of the piece being read
 	more int // bytes that its last character still has
-	note [1]Note
+	note [1]Extra
 }
 
 // maxPiece is the length of text that is one piece without a space in it.
@@ -32,16 +32,16 @@ func (f *textFramer) Scan(p []byte) (int, Progress) {
 		}
 		if done {
 			f.size, f.more = 0, 0
-			return i + 1, Complete
+			return i + 1, Ends
 		}
 	}
-	return len(p), Partial
+	return len(p), Continues
 }
 
 // Parse implements [Framer].
 func (f *textFramer) Parse(raw []byte) Message {
-	f.note[0] = Note{Name: "text", Role: Text, Hi: len(raw)}
-	return Message{Asides: f.note[:]}
+	f.note[0] = Extra{Name: "text", Role: Text, Hi: len(raw)}
+	return Message{Extras: f.note[:]}
 }
 
 // AppendMessage implements [Framer]: the payload stands on a line of its own.

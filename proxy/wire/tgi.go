@@ -22,17 +22,17 @@ func tgiRules() []Rule {
 		{When: "generated_text", Role: Begin},
 		{Path: "token.id", Role: Drop, With: "0"},
 		{Path: "token.text", Role: Text, Name: "text", Form: Reply},
-		{Path: "token.special", Role: turn, Name: "special"},
-		{Path: "error_type", Role: ignore},
+		{Path: "token.special", Role: Discriminator, Name: "special"},
+		{Path: "error_type", Role: NoText},
 	}
 	rules = append(rules, tgiTokens("", "")...)
 	for _, at := range []string{"", "[#]."} {
 		details := at + "details."
 		rules = append(rules,
-			Rule{Path: at + "generated_text", Role: Recap, Name: "text", Form: Reply},
+			Rule{Path: at + "generated_text", Role: Final, Name: "text", Form: Reply},
 			Rule{Path: details + "finish_reason", Role: End, With: `"stop_sequence"`},
 			Rule{Path: details + "best_of_sequences[@].generated_text", Role: Text, Name: "best_of_sequences.#.text", Form: Reply},
-			Rule{Path: details + "best_of_sequences[@].finish_reason", Role: ignore},
+			Rule{Path: details + "best_of_sequences[@].finish_reason", Role: NoText},
 		)
 		rules = append(rules, tgiTokens(details, "")...)
 		rules = append(rules, tgiTokens(details+"best_of_sequences[@].", "best_of_sequences.")...)

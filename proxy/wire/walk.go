@@ -56,7 +56,7 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	}
 	f.pos++
 	next.rank = f.pos
-	if n.rule < 0 || l.paths.rules[n.rule].Role != named {
+	if n.rule < 0 || l.paths.rules[n.rule].Role != KeyIsText {
 		return l.name(f, name, lit)
 	}
 	end := int(l.dec.InputOffset())
@@ -73,7 +73,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	}
 	end := int(l.dec.InputOffset())
 	return l.add(Field{
-		Role: Aside, Apart: Separate, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
+		Role: Metadata, Apart: Separate, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
 		Name: "keys", Lo: end - len(lit), Hi: end, turn: -1,
 	})
 }
@@ -149,7 +149,7 @@ func (l *Locator) enter(f *frame) {
 // value reads one value. at is the frame it would be if it is a container.
 func (l *Locator) value(at frame) error {
 	rule := int32(-1)
-	role := Aside
+	role := Metadata
 	if at.node >= 0 && l.paths.nodes[at.node].rule >= 0 {
 		rule = int32(l.paths.nodes[at.node].rule)
 		role = l.paths.rules[rule].Role
@@ -175,7 +175,7 @@ func (l *Locator) value(at frame) error {
 		}
 		return l.text(at, rule, role, lit)
 	}
-	if role == turn && kind == 't' {
+	if role == Discriminator && kind == 't' {
 		l.turns[at.turn] = rule
 	}
 	if _, err := l.dec.ReadToken(); err != nil {
@@ -197,13 +197,13 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 	if rule >= 0 {
 		form = l.paths.rules[rule].Form
 	}
-	if role == opaque || form == Nested || form == Bytes {
+	if role == Skip || form == Nested || form == Bytes {
 		lit, err := l.dec.ReadValue()
 		if err != nil {
 			return broken(err)
 		}
 		hi := int(l.dec.InputOffset())
-		if role == opaque {
+		if role == Skip {
 			return l.dropped(at, rule, hi-len(lit), hi)
 		}
 		if form == Nested {
@@ -244,7 +244,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 // message.
 func (l *Locator) number(lit []byte, role Role) error {
 	switch role {
-	case index, choice, item, piece:
+	case ElementNumber, ChoiceNumber, ItemNumber, PartNumber:
 	default:
 		l.small(lit)
 		return nil
@@ -259,13 +259,13 @@ func (l *Locator) number(lit []byte, role Role) error {
 	f := &l.frames[len(l.frames)-1]
 	at := f.choice
 	switch level := l.paths.nodes[f.node].level; {
-	case role == piece, role == index && level == 3:
+	case role == PartNumber, role == ElementNumber && level == 3:
 		at = f.part
-	case role == item, role == index && level == 2:
+	case role == ItemNumber, role == ElementNumber && level == 2:
 		at = f.item
-	case role == index && level == 0 && f.part >= 0: // in an object of the element
+	case role == ElementNumber && level == 0 && f.part >= 0: // in an object of the element
 		at = f.part
-	case role == index && level == 0 && f.item >= 0:
+	case role == ElementNumber && level == 0 && f.item >= 0:
 		at = f.item
 	}
 	if at >= 0 {
@@ -285,14 +285,14 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
 	}
 	switch {
-	case role >= index && role <= piece && l.paths.rest != Text:
+	case role >= ElementNumber && role <= PartNumber && l.paths.rest != Text:
 		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
-	case role == turn && string(lit) == l.paths.rules[rule].With:
+	case role == Discriminator && string(lit) == l.paths.rules[rule].With:
 		l.turns[at.turn] = rule
 		return nil
-	case (role == ignore || role == turn) && identifier(lit[1:len(lit)-1]):
+	case (role == NoText || role == Discriminator) && identifier(lit[1:len(lit)-1]):
 		return nil
-	case role == opaque:
+	case role == Skip:
 		return l.dropped(at, rule, f.Lo, f.Hi)
 	case rule >= 0 && (role < Drop || role == End) && l.paths.rules[rule].Form != Bytes:
 		f.Form, f.With = l.paths.rules[rule].Form, l.paths.rules[rule].With
@@ -308,7 +308,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			return err
 		}
 	}
-	if role == key {
+	if role == KeyField {
 		if err := l.keyed(lit); err != nil {
 			return err
 		}
@@ -342,8 +342,8 @@ func (l *Locator) add(f Field) error {
 	if len(l.fields) == l.limit {
 		return tooMany("strings")
 	}
-	if f.Role == Whole {
-		f.Role, f.Rule, f.Apart = Aside, -1, Separate
+	if f.Role == Complete {
+		f.Role, f.Rule, f.Apart = Metadata, -1, Separate
 	}
 	l.fields = append(l.fields, f)
 	return nil
