@@ -39,7 +39,7 @@ docs: ## Rewrite docs/commands.md from the help texts.
 	$(GO) test -count=1 -run TestDocsCommands . -update
 
 .PHONY: eval-docs
-eval-docs: build ## Rewrite the table of disguises in docs/detection.md and its plot.
+eval-docs: build ## Rewrite the table of disguises in docs/results.md and its plot.
 	tools/eval.sh write
 
 .PHONY: golden

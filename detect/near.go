@@ -8,7 +8,7 @@ import (
 
 // NearRule says which words count as a near match: words of one record with a
 // few others between them, or some of them missing. The zero value is the
-// default. See docs/detection.md for how it was chosen.
+// default. See docs/how-it-works.md for how it was chosen.
 type NearRule struct {
 	Off   bool // near matches are not looked for
 	Words int  // that stand in the seeds of a chain, weight counted; 0: DefaultNearWords; below the least run it means that

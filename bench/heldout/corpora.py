@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the corpora of docs/detection.md from documentation packages of Debian.
+"""Makes the corpora of docs/results.md from documentation packages of Debian.
 
     corpora.py FOLDER
 

@@ -35,7 +35,7 @@ func everyNth(s string, n int, put string) string {
 	return strings.Join(out, " ")
 }
 
-// TestLimits holds docs/detection.md to its words: what it lists as found is
+// TestLimits holds docs/limits.md to its words: what it lists as found is
 // found in full, what it lists as passing passes.
 func TestLimits(t *testing.T) {
 	t.Parallel()
@@ -95,7 +95,7 @@ func TestLimits(t *testing.T) {
 }
 
 // A capital is read as its small letter first, so these two imitate one letter
-// and are taken for another. Theirs is a hole that docs/detection.md names.
+// and are taken for another. Theirs is a hole that docs/limits.md names.
 func TestLookAlikeHoles(t *testing.T) {
 	t.Parallel()
 	ix := shortIndex(t, []string{long})

@@ -119,7 +119,7 @@ func (m identifiersMaker) sentence(about string) string {
 	}[m.r.IntN(7)], about)
 }
 
-// TestIdentifiersAreCaught is the promise of docs/detection.md: of 1,000
+// TestIdentifiersAreCaught is the promise of docs/results.md: of 1,000
 // identifiers in 10,000 tickets every one is found when it stands alone in a
 // sentence, in three formats, and of 1,000 of the same shapes that are in no
 // ticket none is.
