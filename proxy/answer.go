@@ -28,10 +28,9 @@ type source interface {
 // at once. It is the last owner of the exchange.
 type body struct {
 	ex    *exchange
-	src   source
+	src   source // nil: closed
 	piece []byte // made, not yet read
 	err   error  // sticky
-	shut  bool
 }
 
 // Read implements [io.Reader]. Zero bytes without an error are never returned.
@@ -102,54 +101,56 @@ func (b *body) CloseWithError(err error) error {
 }
 
 func (b *body) close() {
-	if b.shut {
+	src := b.src
+	if b.src = nil; src == nil {
 		return
 	}
-	b.shut = true
 	defer b.ex.finish()
 	defer func() {
 		if r := recover(); r != nil {
 			b.ex.srv.panicked(r, debug.Stack())
 		}
 	}()
-	b.src.close()
+	src.close()
 }
 
-// streamed is a streamed answer on its way through the relay.
-type streamed struct {
+// scanState is how far the scan of an answer has come.
+type scanState uint8
+
+const (
+	scanning   scanState = iota
+	scanDone             // the relay has seen the end
+	scanFailed           // the relay panicked and is not called again
+	overLimit            // the answer is longer than what may be kept for the scan
+)
+
+// scanned is an answer that leaves through the relay, as it is judged.
+type scanned struct {
 	ex    *exchange
 	body  *upstreamBody
 	in    *decoder
 	relay *relay
 	buf   []byte
 	out   []byte
-	over  bool // the relay has ended
-	deaf  bool // judging failed in observe mode: the rest is passed on
+	state scanState
 }
 
 // next implements [source].
-func (s *streamed) next() ([]byte, error) {
+func (s *scanned) next() ([]byte, error) {
 	n, err := s.in.Read(s.buf)
-	s.out = s.out[:0]
-	if n > 0 {
-		var ended error
-		if s.out, ended = s.relay.Append(s.out, s.buf[:n]); ended != nil {
-			return s.out, s.ended(ended)
-		}
+	var ended error
+	s.out, ended = s.relay.Append(s.out[:0], s.buf[:n])
+	if ended == nil && err == io.EOF {
+		s.out, ended = s.relay.Finish(s.out)
 	}
 	switch {
-	case err == nil:
-		return s.out, nil
-	case err == io.EOF:
-		var ended error
-		if s.out, ended = s.relay.Finish(s.out); ended != nil {
-			return s.out, s.ended(ended)
+	case ended != nil: // to the caller it is complete, to the upstream it is over
+		s.ex.ending = endingBlocked
+		if errors.Is(ended, errRefused) {
+			s.ex.ending = endingRefused
 		}
-		s.over = true
-		s.body.close() // its connection is ready for the next request
-		return s.out, io.EOF
-	default:
-		s.over = true
+		err = io.EOF
+	case err != nil && err != io.EOF:
 		why := failUpstream
 		if errors.Is(s.ex.why(err), errDraining) {
 			why = failStopping
@@ -158,205 +159,157 @@ func (s *streamed) next() ([]byte, error) {
 		s.ex.broken(err)
 		return s.out, errTruncated
 	}
-}
-
-// ended is called when noecho itself has ended the answer: to the caller it is
-// complete, to the upstream it is over.
-func (s *streamed) ended(why error) error {
-	s.over = true
-	if errors.Is(why, errRefused) {
-		s.ex.ending = endingRefused
-	} else {
-		s.ex.ending = endingBlocked
+	if err == io.EOF {
+		s.body.close() // its connection is ready for the next request
 	}
-	s.body.close()
-	return io.EOF
+	return s.out, err
 }
 
 // fail implements [source].
-func (s *streamed) fail() { s.over = true }
+func (s *scanned) fail() { s.state = scanFailed }
 
 // close implements [source].
-func (s *streamed) close() {
+func (s *scanned) close() {
 	defer s.body.close()
 	defer s.in.close()
-	if !s.over {
-		s.relay.Abort(nil) // the caller has gone: close the relay's books
+	if s.state != scanFailed {
+		s.relay.Abort(nil) // does nothing unless the caller has gone before the end
 	}
 	c := s.relay.Counts()
 	// What a panic or a bound of the decoder has left open.
-	if rest := max(0, s.in.received()-c.Scanned-c.Passed-c.Refused); s.deaf {
-		c.Passed += rest
-	} else {
-		c.Refused += rest
-	}
+	c.Refused += max(0, s.in.received()-c.Scanned-c.Passed-c.Refused)
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
 	s.ex.srv.reuse(s.buf)
 }
 
-// forwarded is an answer that nobody looks at.
+// forwarded is an answer that leaves as it comes.
 type forwarded struct {
 	ex    *exchange
 	first []byte // was read already
 	in    io.Reader
-	dec   *decoder // to be closed; nil: the body is passed on coded
+	dec   *decoder // in, if the body is decoded; else nil
 	body  *upstreamBody
+	tee   *tee // judges what has left; nil: nobody looks at it
 	buf   []byte
+	sent  int64 // bytes
+	err   error // of in, sticky
 }
 
-// next implements [source].
+// next implements [source]. With a tee the end comes by itself: the caller has
+// all of the answer before the last of it is judged.
 func (f *forwarded) next() ([]byte, error) {
-	if len(f.first) > 0 {
-		piece := f.first
-		f.first = nil
-		f.ex.counts.Passed += int64(len(piece))
-		return piece, nil
+	if f.tee != nil {
+		f.tee.judge(f.err)
 	}
-	n, err := f.in.Read(f.buf)
-	f.ex.counts.Passed += int64(n)
-	if err != nil && err != io.EOF {
-		f.ex.broken(err)
-		if f.dec != nil { // what came and cannot be read
-			f.ex.counts.Refused += max(0, f.dec.received()-f.ex.counts.Passed)
-		}
-		err = errTruncated
+	if f.err != nil {
+		return nil, f.last()
 	}
-	return f.buf[:n], err
+	piece := f.first
+	if f.first = nil; len(piece) == 0 {
+		var n int
+		n, f.err = f.in.Read(f.buf)
+		piece = f.buf[:n]
+	}
+	f.sent += int64(len(piece))
+	switch {
+	case f.tee != nil:
+		f.tee.keep(piece)
+	case f.err != nil:
+		return piece, f.last()
+	}
+	return piece, nil
 }
 
-// fail implements [source].
-func (f *forwarded) fail() {}
-
-// close implements [source].
-func (f *forwarded) close() {
-	if f.ex.route.family != nil { // it should have been scanned
-		f.ex.reportUnscanned(relayCounts{Passed: f.ex.counts.Passed})
-	}
-	f.body.close()
-	f.ex.srv.reuse(f.buf)
-}
-
-// overheard is an unstreamed answer in observe mode: it is passed on as it
-// comes and judged at its end, for the report only.
-type overheard struct {
-	forwarded
-	relay *relay
-	limit int
-	heard []byte
-	lost  bool // longer than the limit, or not complete
-	ended bool // the last piece has left
-}
-
-// next implements [source].
-func (o *overheard) next() ([]byte, error) {
-	if o.ended {
-		if !o.lost {
-			o.judge()
-		}
-		return nil, io.EOF
-	}
-	piece, err := o.forwarded.next()
-	if !o.lost {
-		if o.lost = len(o.heard)+len(piece) > o.limit; !o.lost {
-			o.heard = append(o.heard, piece...)
-		} else {
-			o.heard = nil
-		}
-	}
-	if err == io.EOF {
-		o.ended, err = true, nil // the caller has it all before it is judged
-	}
-	return piece, err
-}
-
-// judge scans what was heard. The caller has the answer already, so nothing
-// that goes wrong here may touch it.
-func (o *overheard) judge() {
-	defer func() {
-		if r := recover(); r != nil {
-			o.ex.srv.panicked(r, debug.Stack())
-		}
-	}()
-	_, _, _ = o.relay.Whole(nil, o.heard)
-	c := o.relay.Counts()
-	o.ex.counts.Passed -= int64(len(o.heard))
-	o.ex.settle(c)
-	o.heard = nil
-}
-
-// observedStream is a streamed answer in observe mode: a piece is judged when
-// it has left. If judging fails the answer goes on unjudged.
-type observedStream struct {
-	streamed
-	left []byte // not yet judged
-	err  error  // of the upstream, sticky
-}
-
-// next implements [source].
-func (o *observedStream) next() ([]byte, error) {
-	o.judge()
-	if o.err != nil {
-		return nil, o.last()
-	}
-	var n int
-	n, o.err = o.in.Read(o.buf)
-	o.left = o.buf[:n]
-	return o.left, nil
-}
-
-// judge gives the relay what has left.
-func (o *observedStream) judge() {
-	defer o.survive()
-	if !o.deaf && len(o.left) > 0 {
-		o.out, _ = o.relay.Append(o.out[:0], o.left)
-	}
-	o.left = nil
-}
-
-// survive contains a panic of the relay.
-func (o *observedStream) survive() {
-	if r := recover(); r != nil {
-		o.ex.srv.panicked(r, debug.Stack())
-		o.left, o.deaf, o.over = nil, true, true
-	}
-}
-
-// last closes the relay's books as the upstream ended and says how.
-func (o *observedStream) last() error {
-	o.conclude()
-	if o.err == io.EOF {
-		o.body.close() // its connection is ready for the next request
+// last says how the answer has ended.
+func (f *forwarded) last() error {
+	if f.err == io.EOF {
+		f.body.close() // its connection is ready for the next request
 		return io.EOF
 	}
-	o.ex.broken(o.err)
+	f.ex.broken(f.err)
 	return errTruncated
 }
 
-func (o *observedStream) conclude() {
-	defer o.survive()
-	if o.over {
-		return
-	}
-	o.over = true
-	if o.err == io.EOF {
-		o.out, _ = o.relay.Finish(o.out[:0])
-	} else {
-		o.relay.Abort(nil)
+// fail implements [source].
+func (f *forwarded) fail() {
+	if f.tee != nil {
+		f.tee.state = scanFailed
 	}
 }
 
 // close implements [source].
-func (o *observedStream) close() {
-	o.judge()
-	o.streamed.close()
+func (f *forwarded) close() {
+	defer f.body.close()
+	var c relayCounts
+	if f.tee != nil {
+		f.tee.judge(errClientGone)
+		c = f.tee.relay.Counts()
+	}
+	c.Passed += max(0, f.sent-c.Scanned-c.Passed-c.Refused)
+	if f.dec != nil {
+		if f.err != nil && f.err != io.EOF { // what came and cannot be read
+			c.Refused += max(0, f.dec.received()-f.sent)
+		}
+		f.dec.close()
+	}
+	f.ex.settle(c)
+	if f.ex.route.family != nil { // it should have been scanned
+		f.ex.reportUnscanned(c)
+	}
+	f.ex.srv.reuse(f.buf)
 }
 
-// newStreamed returns the source of a streamed answer.
-func newStreamed(ex *exchange, body *upstreamBody, in *decoder, r *relay) source {
-	s := streamed{ex: ex, body: body, in: in, relay: r, buf: ex.srv.buffer()}
-	if ex.observes() {
-		return &observedStream{streamed: s}
+// tee judges an answer that has left, for the report only: whatever goes wrong
+// here, the answer goes on.
+type tee struct {
+	srv   *Server
+	relay *relay
+	state scanState
+	limit int    // of an unstreamed answer, which is judged at its end; 0: each piece is judged by itself
+	kept  []byte // has left, not yet judged
+	out   []byte
+}
+
+// keep takes a piece that is about to leave.
+func (t *tee) keep(piece []byte) {
+	switch {
+	case t.limit == 0:
+		t.kept = piece
+	case len(t.kept)+len(piece) > t.limit:
+		t.kept, t.state = nil, overLimit
+	case t.state == scanning:
+		t.kept = append(t.kept, piece...)
 	}
-	return &s
+}
+
+// judge gives the relay what has left. err is how the answer has ended, or nil.
+// An unstreamed answer that is not complete is never judged.
+func (t *tee) judge(err error) {
+	if t.state != scanning || t.limit > 0 && err == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			t.srv.panicked(r, debug.Stack())
+			t.state = scanFailed
+		}
+		t.kept = nil
+	}()
+	if err != nil {
+		t.state = scanDone
+	}
+	if t.limit > 0 {
+		if err == io.EOF {
+			_, _, _ = t.relay.Whole(nil, t.kept)
+		}
+		return
+	}
+	t.out, _ = t.relay.Append(t.out[:0], t.kept)
+	switch {
+	case err == io.EOF:
+		t.out, _ = t.relay.Finish(t.out)
+	case err != nil:
+		t.relay.Abort(nil)
+	}
 }

@@ -41,22 +41,21 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 		return ex.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
 	}
 	ex.passHead(ctx, resp, staleHeaders)
-	if framing := ex.framing(resp, request); framing != wire.JSON {
-		ex.stream = true
-		in := newDecoder(up, names, limits.Stream, limits.Ratio)
-		return s.send(ctx, ex, newStreamed(ex, up, in, s.newRelay(ex, request, framing)))
+	framing := ex.framing(resp, request)
+	ex.stream = framing != wire.JSON
+	in, relay := newDecoder(up, names, limits.Stream, limits.Ratio), s.newRelay(ex, request, framing)
+	switch {
+	case ex.observes():
+		t := &tee{srv: s, relay: relay}
+		if !ex.stream {
+			t.limit = int(limits.Answer)
+			t.kept = make([]byte, 0, max(0, min(resp.Header.ContentLength(), t.limit)))
+		}
+		return s.send(ctx, ex, &forwarded{ex: ex, in: in, dec: in, body: up, tee: t, buf: s.buffer()})
+	case ex.stream:
+		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, relay: relay, buf: s.buffer()})
 	}
-	in := newDecoder(up, names, limits.Answer, limits.Ratio)
-	relay := s.newRelay(ex, request, wire.JSON)
-	if ex.observes() {
-		in.limit = limits.Stream
-		return s.send(ctx, ex, &overheard{
-			forwarded: forwarded{ex: ex, in: in, dec: in, body: up, buf: s.buffer()},
-			relay:     relay,
-			limit:     int(limits.Answer),
-			heard:     make([]byte, 0, max(0, min(int64(resp.Header.ContentLength()), limits.Answer))),
-		})
-	}
+	in.limit = limits.Answer
 	return s.whole(ctx, ex, relay, in, up)
 }
 
