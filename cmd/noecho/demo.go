@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,22 +21,12 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
-	"noecho/internal/fakellm"
 	"noecho/proxy"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
 
-// demoCorpus is what the demo's model has learnt by heart: old texts that are
-// in the public domain, and support tickets of people who do not exist.
-//
-//go:embed demo/corpus
-var demoCorpus embed.FS
-
-// demoFolder is where the corpus lies in the folder of the demo.
-const demoFolder = "corpus"
-
-// demoPatience is how long the demo waits for any one thing.
+// demoPatience is how long the demo waits for any one event.
 const demoPatience = 10 * time.Second
 
 func newDemoCommand(a *app) *cobra.Command {
@@ -72,95 +62,68 @@ func (a *app) demo(ctx context.Context) error {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	show := newDemoScreen(a)
-	stage, err := newDemoStage(ctx, dir, show)
+	screen := newDemoScreen(a)
+	stage, err := newDemoStage(ctx, dir, screen)
 	if err != nil {
 		return fmt.Errorf("set up the demo: %w", err)
 	}
-	results, err := stage.play(ctx, show)
+	results, err := stage.play(ctx, screen)
 	lines, closeErr := stage.close()
 	if err := errors.Join(err, closeErr); err != nil {
 		return fmt.Errorf("run the demo: %w", err)
 	}
 	broken := checkDemo(results, lines)
-	show.summary(results, bytes.Count(lines, []byte(`"type":"finding"`)), broken)
+	screen.summary(results, bytes.Count(lines, []byte(`"type":"finding"`)), broken)
 	if len(broken) > 0 {
 		return &exitError{Code: exitFailure}
 	}
 	return nil
 }
 
-// demoStage is everything that runs while the demo does.
+// demoStage is a model and noecho in front of it, both on loopback ports.
 type demoStage struct {
-	cases  []demoCase
-	model  *fakellm.Server
+	folder string // of the corpus: the names of its files are shown without it
+	model  *http.Server
 	proxy  *proxy.Server
 	addr   string // of the proxy
+	stop   context.CancelFunc
+	ended  chan error // the result of the proxy's Serve
 	alerts *alert.Log
 	events chan alert.Event // as they are written
 	file   string           // the alert file
-	folder string           // of the corpus: the names of its files are shown without it
-	stop   context.CancelFunc
-	ended  chan error // what Serve returned
 }
 
 // newDemoStage builds the index and starts model and proxy.
-func newDemoStage(ctx context.Context, dir string, show *demoScreen) (*demoStage, error) {
-	cases, err := demoCases()
+func newDemoStage(ctx context.Context, dir string, screen *demoScreen) (*demoStage, error) {
+	s := &demoStage{
+		folder: filepath.Join(dir, "corpus") + string(filepath.Separator),
+		events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), ended: make(chan error, 1),
+	}
+	// The corpus is written to a folder, as a user has it.
+	files, err := fs.Sub(demoCorpus, "demo/corpus")
+	if err == nil {
+		err = os.CopyFS(s.folder, files)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := &demoStage{cases: cases, events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), folder: filepath.Join(dir, demoFolder) + string(filepath.Separator), ended: make(chan error, 1)}
-	path := filepath.Join(dir, "demo.nidx")
-	begun := time.Now()
-	info, err := buildDemoIndex(ctx, dir, path)
+	path, begun := filepath.Join(dir, "demo.nidx"), time.Now()
+	built, err := index.Build(ctx, index.BuildOptions{
+		Out: path, Inputs: []string{filepath.Clean(s.folder)}, Corpus: corpus.Options{Format: corpus.Auto},
+		Dataset: "demo", Model: demoModel, Builder: readBuildInfo().Version,
+	})
 	if err != nil {
 		return nil, err
 	}
 	took := time.Since(begun)
-	if err := s.startModel(); err != nil {
+	if s.model, err = startLeakyModel(); err != nil {
 		return nil, err
 	}
 	if err := s.startProxy(path); err != nil {
 		return nil, errors.Join(err, s.model.Close())
 	}
-	show.opening(info, took, s.model.Addr(), s.addr)
+	screen.opening(built, took, s.model.Addr, s.addr)
 	return s, nil
-}
-
-// buildDemoIndex writes the corpus into a folder, as a user has it, and builds
-// its index.
-func buildDemoIndex(ctx context.Context, dir, path string) (*index.Result, error) {
-	files, err := fs.Sub(demoCorpus, "demo/corpus")
-	if err != nil {
-		return nil, err
-	}
-	folder := filepath.Join(dir, demoFolder)
-	if err := os.CopyFS(folder, files); err != nil {
-		return nil, err
-	}
-	return index.Build(ctx, index.BuildOptions{
-		Out: path, Inputs: []string{folder}, Corpus: corpus.Options{Format: corpus.Auto},
-		Dataset: "demo", Model: demoModel, Builder: readBuildInfo().Version,
-	})
-}
-
-// startModel starts the model that leaks.
-func (s *demoStage) startModel() error {
-	cfg := fakellm.Config{Models: map[string]fakellm.Script{}}
-	for i := range s.cases {
-		c := &s.cases[i]
-		cfg.Prompts = append(cfg.Prompts, fakellm.Prompt{Contains: c.question, Script: fakellm.Script{
-			Choices:  []fakellm.Choice{{Content: c.text()}},
-			Chunking: fakellm.Chunking{Unit: fakellm.Tokens},
-			Pace:     fakellm.Duration(time.Millisecond),
-		}})
-	}
-	var err error
-	if s.model, err = fakellm.New(cfg); err != nil {
-		return err
-	}
-	return s.model.Start("127.0.0.1:0")
 }
 
 // startProxy starts noecho in front of the model. One route serves three names
@@ -176,7 +139,7 @@ func (s *demoStage) startProxy(path string) error {
 	}
 	cfg := config.Default()
 	cfg.Index = []config.Index{{Path: path}}
-	cfg.Upstream.URL = &url.URL{Scheme: "http", Host: s.model.Addr()}
+	cfg.Upstream.URL = &url.URL{Scheme: "http", Host: s.model.Addr}
 	cfg.Limits.Drain = time.Second
 	cfg.Routes = []config.Route{{Path: "/"}}
 	for _, m := range []config.Mode{config.Observe, config.Redact, config.Block} {
@@ -188,15 +151,15 @@ func (s *demoStage) startProxy(path string) error {
 	if err != nil {
 		return errors.Join(err, s.closeAlerts())
 	}
-	data, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.proxy.Close()
 		return errors.Join(err, s.closeAlerts())
 	}
-	s.addr = data.Addr().String()
+	s.addr = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	go func() { s.ended <- s.proxy.Serve(ctx, data, nil) }()
+	go func() { s.ended <- s.proxy.Serve(ctx, listener, nil) }()
 	return nil
 }
 
@@ -206,7 +169,7 @@ func (s *demoStage) closeAlerts() error {
 	return s.alerts.Close(ctx)
 }
 
-// close ends everything and returns the lines of the alert file.
+// close ends both servers and returns the lines of the alert file.
 func (s *demoStage) close() ([]byte, error) {
 	s.stop()
 	err := <-s.ended
@@ -217,7 +180,7 @@ func (s *demoStage) close() ([]byte, error) {
 }
 
 // play asks every question, of the model and of noecho, and shows the answers.
-func (s *demoStage) play(ctx context.Context, show *demoScreen) ([]demoResult, error) {
+func (s *demoStage) play(ctx context.Context, screen *demoScreen) ([]demoResult, error) {
 	var results []demoResult
 	for i, turn := range demoTurns {
 		ctx, cancel := context.WithTimeout(ctx, demoPatience)
@@ -227,22 +190,22 @@ func (s *demoStage) play(ctx context.Context, show *demoScreen) ([]demoResult, e
 			return results, fmt.Errorf("question %d: %w", i+1, err)
 		}
 		results = append(results, r)
-		show.result(i+1, &r)
+		screen.result(i+1, &r)
 	}
 	return results, nil
 }
 
 // ask puts one question to the model and to noecho.
 func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) {
-	r := demoResult{demoTurn: turn, topic: s.cases[turn.topic]}
+	r := demoResult{demoTurn: turn}
 	var err error
-	if r.said, err = demoAsk(ctx, s.model.Addr(), turn, r.topic.question); err != nil {
+	if r.said, err = demoAsk(ctx, s.model.Addr, turn); err != nil {
 		return r, fmt.Errorf("ask the model: %w", err)
 	}
-	if r.got, err = demoAsk(ctx, s.addr, turn, r.topic.question); err != nil {
+	if r.got, err = demoAsk(ctx, s.addr, turn); err != nil {
 		return r, fmt.Errorf("ask noecho: %w", err)
 	}
-	if r.topic.leak == "" {
+	if r.leak == "" {
 		return r, nil
 	}
 	for {
@@ -251,12 +214,12 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 			for i := range ev.Records {
 				ev.Records[i].ID = strings.TrimPrefix(ev.Records[i].ID, s.folder)
 			}
-			if ev.Type == alert.TypeFinding && ev.Kind == r.topic.kind {
+			if ev.Type == alert.TypeFinding && ev.Kind == r.kind {
 				r.alert = ev
-				r.beside = slices.DeleteFunc(r.beside, func(o alert.Event) bool { return o.RequestID != ev.RequestID })
+				r.others = slices.DeleteFunc(r.others, func(o alert.Event) bool { return o.RequestID != ev.RequestID })
 				return r, nil
 			}
-			r.beside = append(r.beside, ev)
+			r.others = append(r.others, ev)
 		case <-ctx.Done():
 			return r, nil // no alert: checkDemo says so
 		}

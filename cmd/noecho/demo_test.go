@@ -13,18 +13,13 @@ import (
 )
 
 // promised are results as they should be, one a turn, and their alert file.
-func promised(t *testing.T) ([]demoResult, []byte) {
-	t.Helper()
-	cases, err := demoCases()
-	if err != nil {
-		t.Fatal(err)
-	}
+func promised() ([]demoResult, []byte) {
 	var results []demoResult
 	var lines []byte
 	actions := map[config.Mode]alert.Action{config.Observe: alert.Observed, config.Redact: alert.Redacted, config.Block: alert.Blocked}
 	for _, turn := range demoTurns {
-		c := cases[turn.topic]
-		r := demoResult{demoTurn: turn, topic: c, said: demoReply{status: 200, raw: c.text(), text: c.text(), finish: "stop"}}
+		c := turn.demoCase
+		r := demoResult{demoTurn: turn, said: demoReply{status: 200, raw: c.text(), text: c.text(), finish: "stop"}}
 		r.got = r.said
 		if c.leak != "" {
 			r.alert = alert.Event{Type: alert.TypeFinding, Action: actions[turn.mode]}
@@ -46,7 +41,7 @@ func promised(t *testing.T) ([]demoResult, []byte) {
 
 func TestDemoCheckAcceptsThePromise(t *testing.T) {
 	t.Parallel()
-	if broken := checkDemo(promised(t)); len(broken) > 0 {
+	if broken := checkDemo(promised()); len(broken) > 0 {
 		t.Error(broken)
 	}
 }
@@ -56,7 +51,7 @@ func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 	const observe, redact, block, blockWhole, address, clean = 0, 1, 2, 5, 6, 7
 	f := func(want string, spoil func(r []demoResult)) {
 		t.Helper()
-		results, lines := promised(t)
+		results, lines := promised()
 		spoil(results)
 		if broken := strings.Join(checkDemo(results, lines), "\n"); !strings.Contains(broken, want) {
 			t.Errorf("got %q, want %q", broken, want)
@@ -68,21 +63,43 @@ func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 	f("did not end before", func(r []demoResult) { r[block].got.finish = "stop" })
 	f("did not end before", func(r []demoResult) { r[block].got.text = "" })
 	f("was not refused", func(r []demoResult) { r[blockWhole].got.status = 200 })
-	f("words of the training data reached", func(r []demoResult) { r[blockWhole].got.raw = r[blockWhole].topic.leak })
+	f("words of the training data reached", func(r []demoResult) { r[blockWhole].got.raw = r[blockWhole].leak })
 	f("question 7, redact, streamed: words of the training data reached", func(r []demoResult) { r[address].got.text = "Try " + demoAddress })
 	f("question 8, redact, streamed: a clean answer was changed", func(r []demoResult) { r[clean].got.text += "." })
 	f("no alert with action redacted", func(r []demoResult) { r[redact].alert.Action = alert.Observed })
 	f("no alert with action blocked", func(r []demoResult) { r[block].alert = alert.Event{} })
 	f("the model did not say", func(r []demoResult) { r[clean].said.text = "" })
 
-	results, lines := promised(t)
+	results, lines := promised()
 	for want, file := range map[string]string{
 		"has 5 findings":                       strings.Replace(string(lines), `"finding"`, `"start"`, 1),
 		"is no alert":                          string(lines) + "torn",
-		"alert file holds words of the answer": string(lines) + `{"type":"start","reason":"` + results[redact].topic.leak + `"}`,
+		"alert file holds words of the answer": string(lines) + `{"type":"start","reason":"` + results[redact].leak + `"}`,
 	} {
 		if broken := strings.Join(checkDemo(results, []byte(file)), "\n"); !strings.Contains(broken, want) {
 			t.Errorf("got %q, want %q", broken, want)
+		}
+	}
+}
+
+// TestDemoLeaksAreInTheCorpus: the texts that the model repeats stand in one record
+// each.
+func TestDemoLeaksAreInTheCorpus(t *testing.T) {
+	t.Parallel()
+	for _, turn := range demoTurns {
+		files := 0
+		err := fs.WalkDir(demoCorpus, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := fs.ReadFile(demoCorpus, path)
+			if bytes.Contains(text, []byte(turn.leak)) {
+				files++
+			}
+			return err
+		})
+		if err != nil || turn.leak != "" && files != 1 {
+			t.Errorf("%q is in %d files, %v", turn.leak, files, err)
 		}
 	}
 }
@@ -117,8 +134,7 @@ func TestDemoSideBySide(t *testing.T) {
 	var out bytes.Buffer
 	s := &demoScreen{out: &out, width: 47}
 	r := demoResult{
-		demoTurn: demoTurn{config.Redact, streamed, 0},
-		topic:    demoCase{question: "Why?", lead: "Größe ", leak: "one two three four", tail: " end"},
+		demoTurn: demoTurn{config.Redact, streamed, demoCase{question: "Why?", lead: "Größe ", leak: "one two three four", tail: " end"}},
 		said:     demoReply{status: 200, text: "Größe one two three four end", finish: "stop"},
 		got:      demoReply{status: 200, text: "Größe [redacted] end", finish: "stop"},
 	}
@@ -135,7 +151,7 @@ func TestDemoSideBySide(t *testing.T) {
 	}
 	out.Reset()
 	s.colours = ansi()
-	s.columns(split(r.said.text, len(r.topic.lead), len(r.topic.lead)+len(r.topic.leak), "\x1b[31m"), nil)
+	s.columns(split(r.said.text, len(r.lead), len(r.lead)+len(r.leak), "\x1b[31m"), nil)
 	if got := out.String(); !strings.Contains(got, "Größe \x1b[31mone two three\x1b[0m  │") || !strings.Contains(got, "\x1b[31mfour\x1b[0m end ") {
 		t.Errorf("got %q", got)
 	}

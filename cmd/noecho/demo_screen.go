@@ -50,9 +50,9 @@ func (s *demoScreen) opening(built *index.Result, took time.Duration, model, pro
 // result prints one question with both answers and the alert.
 func (s *demoScreen) result(number int, r *demoResult) {
 	title := fmt.Sprintf("%d. %s, %s", number, r.mode, r.stream)
-	s.printf("\n%s: %s\n", s.colours.paint(s.colours.bold, title), r.topic.question)
+	s.printf("\n%s: %s\n", s.colours.paint(s.colours.bold, title), r.question)
 	red, green := s.colours.severity[alert.High], s.colours.severity[alert.Low]
-	said := split(r.said.text, len(r.topic.lead), len(r.topic.lead)+len(r.topic.leak), red)
+	said := split(r.said.text, len(r.lead), len(r.lead)+len(r.leak), red)
 	got := split(r.got.text, 0, 0, "")
 	switch r.mode {
 	case config.Redact:
@@ -60,7 +60,7 @@ func (s *demoScreen) result(number int, r *demoResult) {
 			got = split(r.got.text, at, at+len("[redacted]"), green)
 		}
 	case config.Observe:
-		got = split(r.got.text, len(r.topic.lead), len(r.topic.lead)+len(r.topic.leak), red)
+		got = split(r.got.text, len(r.lead), len(r.lead)+len(r.leak), red)
 	}
 	if note := r.got.note(); note != "" {
 		got = append(got, split(note, 0, len(note), green)...)
@@ -75,20 +75,8 @@ func (s *demoScreen) result(number int, r *demoResult) {
 		return
 	}
 	s.printf("   alert:       %s\n", s.colours.render(&r.alert))
-	for i := range r.beside {
-		s.printf("   also:        %s\n", s.colours.render(&r.beside[i]))
-	}
-}
-
-// note says how an answer ended if it did not end as usual.
-func (r *demoReply) note() string {
-	switch {
-	case r.status != 200:
-		return fmt.Sprintf("(HTTP %d, %s: %s)", r.status, r.code, r.message)
-	case r.finish != "stop":
-		return fmt.Sprintf("(finish_reason: %s)", r.finish)
-	default:
-		return ""
+	for i := range r.others {
+		s.printf("   also:        %s\n", s.colours.render(&r.others[i]))
 	}
 }
 
@@ -189,7 +177,7 @@ func (s *demoScreen) summary(results []demoResult, findings int, broken []string
 	}
 	leaks, stopped := 0, 0
 	for i := range results {
-		if results[i].topic.leak != "" {
+		if results[i].leak != "" {
 			leaks++
 			if results[i].mode != config.Observe {
 				stopped++
