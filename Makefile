@@ -38,6 +38,11 @@ tidy: ## Tidy every go.mod.
 docs: ## Rewrite docs/commands.md from the help texts.
 	$(GO) test -count=1 -run TestDocsCommands . -update
 
+.PHONY: net-update
+net-update: ## Record testdata/net.txt anew; say in the commit why a digest changed.
+	$(GO) test -count=1 -run 'TestNet$$' . -update
+	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/... -update-net
+
 .PHONY: eval-docs
 eval-docs: build ## Rewrite the table of disguises in docs/results.md and its plot.
 	tools/eval.sh write
@@ -83,6 +88,11 @@ fmt-check: ## Fail if a Go file is not formatted.
 .PHONY: arch
 arch: ## Check imports, sizes and habits of the house.
 	$(GO) test -count=1 -run 'TestArchitecture' .
+
+.PHONY: net
+net: ## Compare indexes, findings, evaluations and answers with recorded digests.
+	$(GO) test -count=1 -run 'TestNet$$|TestCompat' .
+	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/...
 
 .PHONY: docs-check
 docs-check: ## Check links, commands and flags named in the documents.

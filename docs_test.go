@@ -359,7 +359,7 @@ var (
 func build(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "noecho.exe")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/noecho").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", bin, "./cmd/noecho").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

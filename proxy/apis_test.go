@@ -108,9 +108,11 @@ func (c *apiCase) judge(t *testing.T, mode config.Mode, body []byte) outcome {
 // TestAPIs holds every cell of docs/apis.md.
 func TestAPIs(t *testing.T) {
 	t.Parallel()
+	net := openNet(t)
 	for _, c := range apiCases() {
 		t.Run(c.api+"/"+c.shape, func(t *testing.T) {
 			t.Parallel()
+			name := c.api + "/" + c.shape + " " + c.contentType
 			clean := c.body(apiPieces(apiBefore + apiAfter))
 			leak := c.body(apiPieces(apiBefore + " " + apiSecret + apiAfter))
 			mask := c.mask
@@ -121,6 +123,7 @@ func TestAPIs(t *testing.T) {
 				t.Parallel()
 				for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
 					got := c.judge(t, mode, clean)
+					net.compare(t, fmt.Sprintf("%s/clean %v", name, mode), got)
 					if got.out != string(clean) || got.err != nil || len(got.findings) > 0 || got.counts.Scanned != int64(len(clean)) {
 						t.Errorf("%v: got %s\n%v %q %+v\nof  %s", mode, got.out, got.err, got.findings, got.counts, clean)
 					}
@@ -132,6 +135,7 @@ func TestAPIs(t *testing.T) {
 			t.Run("observe", func(t *testing.T) {
 				t.Parallel()
 				got := c.judge(t, config.Observe, leak)
+				net.compare(t, name+"/observe", got)
 				if got.out != string(leak) || got.err != nil || len(got.findings) == 0 {
 					t.Errorf("got %s\n%v %q", got.out, got.err, got.findings)
 				}
@@ -139,6 +143,7 @@ func TestAPIs(t *testing.T) {
 			t.Run("redact", func(t *testing.T) {
 				t.Parallel()
 				got := c.judge(t, config.Redact, leak)
+				net.compare(t, name+"/redact", got)
 				if got.err != nil || len(got.findings) == 0 {
 					t.Errorf("%v %q", got.err, got.findings)
 				}
@@ -150,6 +155,7 @@ func TestAPIs(t *testing.T) {
 			t.Run("block", func(t *testing.T) {
 				t.Parallel()
 				got := c.judge(t, config.Block, leak)
+				net.compare(t, name+"/block", got)
 				if !errors.Is(got.err, errBlocked) || len(got.findings) == 0 {
 					t.Errorf("%v %q", got.err, got.findings)
 				}
