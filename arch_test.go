@@ -63,7 +63,7 @@ var house = []floor{
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm"}},
 	{pkg: "bench", ours: []string{"index", "index/corpus", "ngram", "detect"}}, // what measures detection
-	{pkg: "bench/recite"}, // judges noecho by means of its own
+	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:   "cmd/noecho",

@@ -211,11 +211,11 @@ func TestScanParquet(t *testing.T) {
 	}
 }
 
-// TestScanFixture scans the outputs that bench/recite judges: the findings that
+// TestScanFixture scans the outputs that bench/recallcheck judges: the findings that
 // it was given are those of this scanner.
 func TestScanFixture(t *testing.T) {
 	t.Parallel()
-	const dir = "../../bench/recite/testdata/"
+	const dir = "../../bench/recallcheck/testdata/"
 	want, err := os.ReadFile(dir + "findings.jsonl")
 	if err != nil {
 		t.Fatal(err)

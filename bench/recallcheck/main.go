@@ -1,4 +1,4 @@
-// Command recite judges a scan: which words of a model's outputs stand in the
+// Command recallcheck judges a scan: which words of a model's outputs stand in the
 // corpus, and which of them noecho scan found.
 //
 // It makes words and runs by means of its own, as plainly as it can, and knows
@@ -14,9 +14,9 @@ import (
 	"os"
 )
 
-const usageFormat = `usage: recite --corpus FOLDER --findings FILE [flags] --outputs FILE...
+const usageFormat = `usage: recallcheck --corpus FOLDER --findings FILE [flags] --outputs FILE...
 
-recite reads the texts of a corpus, the outputs of models and what noecho found
+recallcheck reads the texts of a corpus, the outputs of models and what noecho found
 in those, and counts:
 
   reference   words of the outputs in runs of at least --n words that stand in a
@@ -29,7 +29,7 @@ in those, and counts:
               what makes them quotations: the rule of reading without which the
               run is not seen. What no rule explains is a false alarm, unless a
               person sees why; letters of other alphabets that look alike are
-              the one thing that noecho reads as equal and recite does not.
+              the one thing that noecho reads as equal and recallcheck does not.
 
 Near matches are counted apart: how many of their words no verbatim finding covers,
 and how many of those stand in runs of %d words of the corpus. A near match is
@@ -43,7 +43,7 @@ the findings with the same files under the same names:
   noecho index build --format text --out corpus.nidx FOLDER
   noecho scan --json --index corpus.nidx --field text FILE... > findings.jsonl
 
-recite exits with 1 if a word was missed, an alarm was false, or more than one named
+recallcheck exits with 1 if a word was missed, an alarm was false, or more than one named
 record in a thousand is wrong. A doubted near match is for a person to look at. It
 prints no text.
 
@@ -81,14 +81,14 @@ func main() {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "recite:", err)
+		fmt.Fprintln(os.Stderr, "recallcheck:", err)
 		os.Exit(1)
 	}
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("recite", flag.ContinueOnError)
+	flags := flag.NewFlagSet("recallcheck", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, usageFormat, nearWindow, int(100*nearShare), nearAround)

@@ -1,4 +1,4 @@
-// Command heldout measures what the detector does to text that was not trained
+// Command falsealarms measures what the detector does to text that was not trained
 // on: how often it is wrong, and how much it holds back.
 //
 // It builds an index of one part of a corpus, reads the other part through a
@@ -25,10 +25,10 @@ import (
 	"noecho/index/corpus"
 )
 
-const usage = `usage: heldout -corpus FOLDER -work FOLDER [flags]
-       heldout -train FOLDER -heldout FOLDER -work FOLDER [flags]
+const usage = `usage: falsealarms -corpus FOLDER -work FOLDER [flags]
+       falsealarms -train FOLDER -heldout FOLDER -work FOLDER [flags]
 
-heldout indexes the documents of one folder and reads those of the other, or
+falsealarms indexes the documents of one folder and reads those of the other, or
 splits one folder by document, and says of every finding whether the words do
 stand in the training part. Each file is one document of plain text. It exits
 with 1 if a finding is a false alarm, a quotation was missed, or a result
@@ -73,14 +73,14 @@ func main() {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "heldout:", err)
+		fmt.Fprintln(os.Stderr, "falsealarms:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("heldout", flag.ContinueOnError)
+	flags := flag.NewFlagSet("falsealarms", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -128,11 +128,11 @@ func measure(ctx context.Context, o *options, show *progress) (*report, error) {
 		return nil, err
 	}
 	r := newReport(train)
-	path := filepath.Join(o.work, "heldout.nidx")
+	path := filepath.Join(o.work, "falsealarms.nidx")
 	start := time.Now()
 	show.phase("index", len(train))
 	if _, err := index.Build(ctx, index.BuildOptions{
-		Out: path, Inputs: paths(train), Dataset: "train", Builder: "heldout",
+		Out: path, Inputs: paths(train), Dataset: "train", Builder: "falsealarms",
 		Corpus: corpus.Options{Format: corpus.Text},
 	}); err != nil {
 		return nil, err
