@@ -8,13 +8,14 @@ import (
 	"noecho/detect"
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // responsesConfig judges an answer to a request of the Responses API.
 func responsesConfig(t *testing.T, mode config.Mode, ask string) relayConfig {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Mode, cfg.Set = wire.Responses{}, mode, newMemory(cfg.Spec, apiSecret)
+	cfg.Family, cfg.Mode, cfg.Set = api.Responses{}, mode, newMemory(cfg.Spec, apiSecret)
 	var err error
 	if cfg.Request, err = cfg.Family.Request("/v1/responses", []byte(ask)); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 var updateAPIs = flag.Bool("update-apis", false, "write docs/apis.md anew")
@@ -75,7 +76,7 @@ func apiPieces(text string) []string {
 // config is what the proxy would make of a case.
 func (c *apiCase) config(t *testing.T, mode config.Mode) relayConfig {
 	t.Helper()
-	family, ok := wire.ByName(c.api)
+	family, ok := api.ByName(c.api)
 	if !ok {
 		t.Fatalf("no family %s", c.api)
 	}

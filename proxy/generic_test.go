@@ -11,6 +11,7 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // genericBed is a server that scans /any as generic and /file as batch.
@@ -111,7 +112,7 @@ func TestGenericLive(t *testing.T) {
 func TestGenericRepeats(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family = wire.Generic{}
+	cfg.Family = api.Generic{}
 	var in strings.Builder
 	for _, w := range append([]string{"so ", "so ", "so "}, strings.SplitAfter(secret+" and on ", " ")...) {
 		fmt.Fprintf(&in, "data: {\"state\":\"busy\",\"out\":%s}\n\n", mustJSON(w))
@@ -146,7 +147,7 @@ func TestGenericNumbers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family = wire.Generic{}
+			cfg.Family = api.Generic{}
 			got, status := whole(cfg, c.in)
 			switch {
 			case c.want == "-":
@@ -188,7 +189,7 @@ func TestBatch(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family, cfg.Framing, cfg.Mode = wire.Batch{}, wire.Records, mode
+			cfg.Family, cfg.Framing, cfg.Mode = api.Batch{}, wire.Records, mode
 			got := everySplit(t, cfg, in)
 			if got.out != want || got.err != nil {
 				t.Errorf("%v\ngot  %s\nwant %s", got.err, got.out, want)
@@ -205,7 +206,7 @@ func TestBatch(t *testing.T) {
 func TestBatchUnscannable(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing = wire.Batch{}, wire.Records
+	cfg.Family, cfg.Framing = api.Batch{}, wire.Records
 	const good, bad = `{"custom_id":"a","response":{}}` + "\n", `{"custom_id":"b","custom_id":"c"}` + "\n"
 	got := everySplit(t, cfg, good+bad+good)
 	if strings.Count(got.out, good) != 2 || strings.Contains(got.out, bad) || !strings.Contains(got.out, "unscannable_content") || got.counts.Refused != int64(len(bad)) {
@@ -222,7 +223,7 @@ func TestBatchUnscannable(t *testing.T) {
 func TestBatchMemory(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing = wire.Batch{}, wire.Records
+	cfg.Family, cfg.Framing = api.Batch{}, wire.Records
 	r := newRelay(cfg)
 	var out []byte
 	const lines = 20_000

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"noecho/proxy/config"
-	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // TestManner: a text comes as a whole each time until it does not begin with
@@ -44,7 +44,7 @@ func TestManner(t *testing.T) {
 func againConfig(t *testing.T, mode config.Mode) relayConfig {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Mode = wire.Responses{}, mode
+	cfg.Family, cfg.Mode = api.Responses{}, mode
 	return cfg
 }
 

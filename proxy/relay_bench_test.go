@@ -6,6 +6,7 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // benchStream is the stream of a family in the middle of an answer: one message that
@@ -29,7 +30,7 @@ var benchStreams = []benchStream{
 
 func (s benchStream) relay(t testing.TB, mode config.Mode) *relay {
 	cfg := testConfig(t)
-	family, ok := wire.ByName(s.api)
+	family, ok := api.ByName(s.api)
 	if !ok {
 		t.Fatalf("no family %s", s.api)
 	}

@@ -7,13 +7,14 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // eventsConfig is a Converse stream.
 func eventsConfig(t *testing.T, mode config.Mode) relayConfig {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing, cfg.Mode = wire.Converse{}, wire.Events, mode
+	cfg.Family, cfg.Framing, cfg.Mode = api.Converse{}, wire.Events, mode
 	return cfg
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"noecho/detect"
 	"noecho/proxy/config"
-	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // TestKnownFailures are failures of other proxies and clients, each named after
@@ -100,7 +100,7 @@ func TestKnownFailures(t *testing.T) {
 		t.Parallel()
 		in := fmt.Sprintf(`{"choices":[{"text":%q,"logprobs":{"tokens":["so"],"token_logprobs":[0],"text_offset":[0]}}]}`, leak)
 		cfg := testConfig(t)
-		cfg.Family = wire.Completions{}
+		cfg.Family = api.Completions{}
 		if got, _ := whole(cfg, in); got.out != `{"choices":[{"text":"so [redacted] ok","logprobs":null}]}` {
 			t.Errorf("got %s", got.out)
 		}

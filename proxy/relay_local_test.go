@@ -7,6 +7,7 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // TestRelayTGI: the text that comes last is told even where it is not what its
@@ -35,8 +36,8 @@ func TestRelayTGI(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stays(t, wire.TGI{}, in)
-			stays(t, wire.Generate{}, in)
+			stays(t, api.TGI{}, in)
+			stays(t, api.Generate{}, in)
 		})
 	}
 }
@@ -76,14 +77,14 @@ func TestRelaySofar(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stays(t, wire.SGLang{}, in)
-			stays(t, wire.Generate{}, in)
+			stays(t, api.SGLang{}, in)
+			stays(t, api.Generate{}, in)
 		})
 	}
 	t.Run("one mask for a span", func(t *testing.T) {
 		t.Parallel()
 		cfg := testConfig(t)
-		cfg.Family = wire.SGLang{}
+		cfg.Family = api.SGLang{}
 		in := write("so "+secret[:20], secret[20:], " end")
 		if got := everySplit(t, cfg, in); strings.Count(got.out, "[redacted]") != 1 {
 			t.Errorf("got %s", got.out)
@@ -105,7 +106,7 @@ func TestRelayOllamaCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family, cfg.Framing = wire.OllamaChat{}, wire.Lines
+			cfg.Family, cfg.Framing = api.OllamaChat{}, wire.Lines
 			in := line(numbers[0], "so it is") + line(numbers[1], "and "+secret) + last
 			want := line(numbers[0], "so it is") + line(numbers[1], "and [redacted]") + last
 			if got := everySplit(t, cfg, in); got.out != want || len(got.findings) != 1 {
@@ -124,7 +125,7 @@ func TestRelayOllamaCalls(t *testing.T) {
 func TestRelaySamples(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family = wire.LlamaCPP{}
+	cfg.Family = api.LlamaCPP{}
 	piece := func(index int, text string) string {
 		return fmt.Sprintf(`{"index":%d,"content":%s,"tokens":[1],"stop":false}`, index, mustJSON(text))
 	}

@@ -9,6 +9,7 @@ import (
 	"noecho/detect"
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // stays fails unless the answer is told in every mode, however it arrives, and
@@ -64,7 +65,7 @@ func TestRelayPlaces(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, len(text)), func(t *testing.T) {
 				t.Parallel()
-				stays(t, wire.Chat{}, stream(append([]string{payload}, rest...)...))
+				stays(t, api.Chat{}, stream(append([]string{payload}, rest...)...))
 			})
 		}
 	}
@@ -118,9 +119,9 @@ func TestRelayAlternatives(t *testing.T) {
 			for _, s := range tokens {
 				payloads = append(payloads, write(s))
 			}
-			family := wire.Family(wire.Completions{})
+			family := wire.Family(api.Completions{})
 			if strings.Contains(payloads[0], "delta") {
-				family = wire.Chat{}
+				family = api.Chat{}
 			}
 			if name == "bytes" { // digits: nothing to look for in what leaves
 				cfg := testConfig(t)
@@ -199,7 +200,7 @@ func TestRelayFraming(t *testing.T) {
 			for _, w := range strings.Fields(secret) {
 				fmt.Fprintf(&in, line, w)
 			}
-			stays(t, wire.Chat{}, in.String()+stream(ends(0, "stop"), "[DONE]"))
+			stays(t, api.Chat{}, in.String()+stream(ends(0, "stop"), "[DONE]"))
 		})
 	}
 	for _, lines := range []string{

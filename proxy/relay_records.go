@@ -6,6 +6,7 @@ import (
 	"noecho/detect"
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // record judges a message that is an answer of its own, as Whole judges
@@ -57,7 +58,7 @@ func (r *relay) judged(dst, raw []byte, m wire.Message) []byte {
 // instead appends a record that says why the real one is withheld. It ends as
 // that one does.
 func (r *relay) instead(dst, raw []byte, m wire.Message, why wire.Failure) []byte {
-	family, ok := r.cfg.Family.(wire.Recorder)
+	family, ok := r.cfg.Family.(api.Recorder)
 	if !ok {
 		panic("proxy: internal error: " + r.cfg.Family.Name() + " has records and cannot write one")
 	}

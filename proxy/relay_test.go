@@ -12,6 +12,7 @@ import (
 	"noecho/ngram"
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // secret is what the model was trained on. Windows have five words.
@@ -55,7 +56,7 @@ func testConfig(t testing.TB) relayConfig {
 		t.Fatal(err)
 	}
 	return relayConfig{
-		Family: wire.Chat{}, Framing: wire.SSE, Mode: config.Redact, Mask: "[redacted]",
+		Family: api.Chat{}, Framing: wire.SSE, Mode: config.Redact, Mask: "[redacted]",
 		Set: newMemory(spec, secret), Spec: spec,
 	}
 }

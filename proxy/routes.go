@@ -9,6 +9,7 @@ import (
 
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
 )
 
 // passAPI is the api of a route that is forwarded without being scanned.
@@ -158,7 +159,7 @@ func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
 		return t.addExact(policy, up)
 	}
 	for _, row := range catalogue {
-		family, ok := wire.ByName(row.api)
+		family, ok := api.ByName(row.api)
 		if !ok {
 			return fmt.Errorf("proxy: internal error: no codec for %s", row.api)
 		}
@@ -187,7 +188,7 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 		if policy.API == passAPI {
 			r.methods = "GET HEAD POST"
 		}
-	} else if family, ok := wire.ByName(r.api); ok {
+	} else if family, ok := api.ByName(r.api); ok {
 		r.family = family
 		if policy.API == r.api && (r.api == genericAPI || r.api == batchAPI) {
 			r.methods = "GET POST"

@@ -53,9 +53,9 @@ const (
 	maxHeaders  = 32              // of a frame; servers send three
 )
 
-// exceptionEvent before the name of an event makes it that of an exception: a
+// ExceptionEvent before the name of an event makes it that of an exception: a
 // message that ends the stream with an error.
-const exceptionEvent = "exception:"
+const ExceptionEvent = "exception:"
 
 func newEventFramer(c cargo) *eventFramer {
 	return &eventFramer{carries: c}
@@ -127,7 +127,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 	f.names = f.names[:0]
 	for at := preludeSize; at < len(frame); {
 		h, next, ok := readHeader(frame, at)
-		if !ok || len(f.names) == maxHeaders || len(h.name) == 0 || !identifier(h.name) {
+		if !ok || len(f.names) == maxHeaders || len(h.name) == 0 || !Identifier(h.name) {
 			return false
 		}
 		for _, name := range f.names {
@@ -141,7 +141,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 			if len(value) > 0 {
 				f.notes = append(f.notes, Extra{Name: "framing.error", Role: Metadata, Lo: h.lo, Hi: h.hi})
 			}
-		case h.kind == headerString && !identifier(value), h.kind == headerBytes && len(value) > 0:
+		case h.kind == headerString && !Identifier(value), h.kind == headerBytes && len(value) > 0:
 			return false
 		}
 		at = next
@@ -204,7 +204,7 @@ func readHeader(frame []byte, at int) (h eventHeader, next int, ok bool) {
 // AppendMessage implements [Framer].
 func (f *eventFramer) AppendMessage(dst []byte, event string, payload []byte, _ Begun) []byte {
 	kind, name := "event", event
-	if exception, ok := strings.CutPrefix(event, exceptionEvent); ok {
+	if exception, ok := strings.CutPrefix(event, ExceptionEvent); ok {
 		kind, name = "exception", exception
 	} else if f.carries == chunks {
 		name = "chunk"

@@ -152,6 +152,14 @@ func (l *Locator) Release() {
 	l.peek.Reset(&l.head, l.opts...)
 }
 
+// Forget lets go of the names of an answer that is over, if there are many: the
+// next one begins.
+func (l *Locator) Forget() {
+	if len(l.names) > MaxChannels/2 {
+		clear(l.names)
+	}
+}
+
 // resolve puts the numbers of elements into the fields. In a whole body no two
 // choices may have one number.
 func (l *Locator) resolve() error {

@@ -312,3 +312,32 @@ func join(path, name string) string {
 	}
 	return path + "." + name
 }
+
+// anywhere compiles the rules for members that are known by their name.
+func (p *Paths) anywhere(rules []Rule) {
+	if len(rules) == 0 {
+		return
+	}
+	p.words = map[string]int16{}
+	p.rules = append(p.rules[:len(p.rules):len(p.rules)], rules...)
+	for i, r := range rules {
+		p.words[r.Path] = int16(len(p.rules) - len(rules) + i + 1)
+	}
+}
+
+// word returns the rule for a member that no path leads to, from 1 on, or 0. A
+// name that ends like the name of an id or of a time is one.
+func (p *Paths) word(name []byte) int16 {
+	if p.words == nil {
+		return 0
+	}
+	if rule := p.words[string(name)]; rule > 0 {
+		return rule
+	}
+	for _, end := range [...]string{"_id", "Id", "ID", "_at", "At"} {
+		if strings.HasSuffix(string(name), end) {
+			return p.words["id"]
+		}
+	}
+	return 0
+}

@@ -32,7 +32,7 @@ func (l *Locator) member(f, next *frame) error {
 	if len(l.path) > 0 {
 		l.path = append(l.path, '.')
 	}
-	if plainName(name) {
+	if PlainName(name) {
 		l.path = append(l.path, name...)
 	} else {
 		l.path = strconv.AppendUint(append(l.path, '~'), fingerprint(name), 16)
@@ -290,7 +290,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	case role == Discriminator && string(lit) == l.paths.rules[rule].With:
 		l.turns[at.turn] = rule
 		return nil
-	case (role == NoText || role == Discriminator) && identifier(lit[1:len(lit)-1]):
+	case (role == NoText || role == Discriminator) && Identifier(lit[1:len(lit)-1]):
 		return nil
 	case role == Skip:
 		return l.dropped(at, rule, f.Lo, f.Hi)
@@ -299,7 +299,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
-		if err := l.add(f); err != nil || role != End || identifier(lit[1:len(lit)-1]) {
+		if err := l.add(f); err != nil || role != End || Identifier(lit[1:len(lit)-1]) {
 			return err
 		}
 	}
@@ -360,4 +360,79 @@ func (l *Locator) intern() (string, error) {
 	name := string(l.path)
 	l.names[name] = name
 	return name, nil
+}
+
+// keyed numbers the element whose member is being read by the member's text:
+// equal texts, equal numbers, in all messages of an answer.
+func (l *Locator) keyed(lit []byte) error {
+	l.key = AppendText(l.key[:0], lit)
+	n, ok := l.keys[string(l.key)]
+	if !ok {
+		if len(l.keys) == MaxChannels {
+			return tooMany("names of elements")
+		}
+		n = int32(len(l.keys))
+		l.keys[string(l.key)] = n
+	}
+	f := &l.frames[len(l.frames)-1]
+	at := f.item
+	if l.paths.nodes[f.node].level == 3 {
+		at = f.part
+	}
+	if at >= 0 {
+		l.elements[at].number = n
+	}
+	return nil
+}
+
+// Where the answer may be anywhere, whole numbers may be the bytes of a text or
+// the ids of its tokens.
+const (
+	maxNumbers = 32 // of them in a row before a message is unscannable
+	maxDigits  = 7  // of a number that may be one of these
+)
+
+// called puts the names of its channel into a field with a rule. A rule that
+// holds anywhere has no name of its own: the path is.
+func (l *Locator) called(f *Field, at frame) error {
+	if at.node >= 0 {
+		f.Name, f.Path = l.paths.rules[f.Rule].Name, l.paths.nodes[at.node].path
+		return nil
+	}
+	var err error
+	f.Name, err = l.intern()
+	f.Path = f.Name
+	return err
+}
+
+// pieces reports whether the element about to be read is a piece of a text that
+// goes on in the next one: a string right in an array.
+func (l *Locator) pieces() bool { return l.paths.rest == Text && l.dec.PeekKind() == '"' }
+
+// small counts a number that may be a byte or the id of a token.
+func (l *Locator) small(lit []byte) {
+	if len(l.frames) == 0 || len(lit) > maxDigits {
+		return
+	}
+	for _, c := range lit {
+		if c < '0' || c > '9' {
+			return
+		}
+	}
+	l.frames[len(l.frames)-1].ints++
+}
+
+// numbers adds an array of numbers that may be a text: it goes when something
+// was withheld. A long one cannot be scanned.
+func (l *Locator) numbers(f *frame) error {
+	switch {
+	case l.paths.rest != Text, f.kind != '[', f.ints == 0, f.ints < f.pos, f.goes:
+		return nil
+	case f.ints > maxNumbers:
+		return fmt.Errorf("%w: a long row of whole numbers may be a text", ErrUnscannable)
+	}
+	return l.add(Field{
+		Role: Drop, Choice: f.choice, Item: f.item, Part: f.part, Rule: -1, With: "[]",
+		Lo: f.start, Hi: int(l.dec.InputOffset()), turn: -1,
+	})
 }

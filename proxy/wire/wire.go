@@ -86,18 +86,3 @@ type Ending interface {
 	// lists the choices that have begun and not ended, ascending.
 	Write(w *Writer, open []int32)
 }
-
-// families are all codecs, by name.
-var families = func() map[string]Family {
-	m := map[string]Family{}
-	for _, f := range []Family{Chat{}, Completions{}, Responses{}, Converse{}, Invoke{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}, MistralConversations{}, Invocations{}} {
-		m[f.Name()] = f
-	}
-	return m
-}()
-
-// ByName returns the family with the given name.
-func ByName(name string) (Family, bool) {
-	f, ok := families[name]
-	return f, ok
-}

@@ -1,0 +1,491 @@
+package api
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/proxy/wire"
+)
+
+// Anthropic is the Anthropic Messages API and the servers that speak it: Vertex
+// by paths of its own, vLLM, llama.cpp and Ollama by the same one. An answer is
+// a list of content blocks. A stream announces a block, adds deltas to it and
+// ends it before the next one: what is held of a block leaves before its end.
+//
+// Citations cut an answer's text into many blocks, in the middle of a sentence,
+// and the caller can ask for them. So all blocks of text are one channel. Tool
+// inputs and thoughts are channels of their own.
+type Anthropic struct{}
+
+var anthropicPaths = wire.NewPaths(wire.Table{
+	Events: []string{"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop", "ping"},
+	Rules:  anthropicRules(),
+})
+
+// anthropicRules is the table of messages: whole ones, as the start of a stream
+// holds one, and the events of a stream. A block stands in content of a message
+// or in content_block, and its deltas in delta; their names do not clash, so
+// what an event says of its own kind is believed in one place only. What stands
+// in every citation and result shares a channel: answers hold hundreds of them.
+func anthropicRules() []wire.Rule {
+	rules := []wire.Rule{
+		{When: "content_block_stop", Path: "type", Role: wire.End},
+		{Path: "type", Role: wire.NoText},
+		{Path: "index", Role: wire.ItemNumber},
+		{Path: "request_id", Role: wire.NoText},
+		{Path: "error.type", Role: wire.NoText},
+		{Path: "usage.service_tier", Role: wire.NoText},
+		{Path: "delta.type", Role: wire.NoText},
+		{Path: "delta.text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
+		{Path: "delta.thinking", Role: wire.Text, Name: "content.#.thinking"},
+		{Path: "delta.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
+		{Path: "delta.partial_json", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
+		{Path: "delta.content", Role: wire.Text, Name: "content.#.content"},
+		{Path: "delta.citation", Role: wire.Drop, Name: wire.InItem, With: wire.Gone},
+		{Path: "delta.citation.type", Role: wire.NoText},
+		{Path: "delta.citation.*", Role: wire.Metadata, Name: "content.citation"},
+		{Path: "delta.stop_reason", Role: wire.End, With: `"refusal"`},
+	}
+	for _, at := range []string{"", "message."} {
+		rules = append(rules,
+			wire.Rule{Path: at + "id", Role: wire.NoText},
+			wire.Rule{Path: at + "role", Role: wire.NoText},
+			wire.Rule{Path: at + "model", Role: wire.NoText},
+			wire.Rule{Path: at + "stop_reason", Role: wire.End, With: `"refusal"`},
+		)
+	}
+	rules = append(rules, wire.Rule{Path: "message.type", Role: wire.NoText}, wire.Rule{Path: "message.usage.service_tier", Role: wire.NoText})
+	for _, at := range []string{"content[#].", "message.content[#].", "content_block."} {
+		rules = append(rules,
+			wire.Rule{Path: at + "type", Role: wire.NoText},
+			wire.Rule{Path: at + "id", Role: wire.NoText},
+			wire.Rule{Path: at + "tool_use_id", Role: wire.NoText},
+			wire.Rule{Path: at + "name", Role: wire.Metadata, Name: "content.name"},
+			wire.Rule{Path: at + "text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
+			wire.Rule{Path: at + "citations", Role: wire.Drop, Name: wire.InItem},
+			wire.Rule{Path: at + "citations[].type", Role: wire.NoText},
+			wire.Rule{Path: at + "citations[].*", Role: wire.Metadata, Name: "content.citation"},
+			wire.Rule{Path: at + "thinking", Role: wire.Text, Name: "content.#.thinking"},
+			wire.Rule{Path: at + "signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
+			wire.Rule{Path: at + "content", Role: wire.Text, Name: "content.#.content"},
+			wire.Rule{Path: at + "content.type", Role: wire.NoText},
+			wire.Rule{Path: at + "content.*", Role: wire.Metadata, Name: "content.result"},
+			wire.Rule{Path: at + "content[].type", Role: wire.NoText},
+			wire.Rule{Path: at + "content[].*", Role: wire.Metadata, Name: "content.result"},
+		)
+	}
+	return append(rules,
+		wire.Rule{Path: "content[#].input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
+		wire.Rule{Path: "message.content[#].input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
+		// The input that a stream announces is empty, and its pieces do not go
+		// on with it: should it be there, it is whole.
+		wire.Rule{Path: "content_block.input", Role: wire.Metadata, Name: "content.start", Form: wire.Nested},
+	)
+}
+
+// Name implements [Family].
+func (Anthropic) Name() string { return "anthropic.messages" }
+
+// Paths implements [Family].
+func (Anthropic) Paths() *wire.Paths { return anthropicPaths }
+
+// Framing implements [Family].
+func (Anthropic) Framing(contentType string, _ wire.Request) wire.Framing {
+	return wire.ByContentType(contentType)
+}
+
+// AppendFailure implements [Family].
+func (Anthropic) AppendFailure(dst []byte, f wire.Failure) []byte {
+	return appendAnthropicFailure(dst, f)
+}
+
+// Fail implements [Family].
+func (Anthropic) Fail(w *wire.Writer, f wire.Failure) {
+	w.Message("error", appendAnthropicFailure(nil, f))
+}
+
+// NewEnding implements [Family].
+func (Anthropic) NewEnding() wire.Ending { return &anthropicEnding{} }
+
+// appendAnthropicFailure appends the error body of Anthropic's APIs, whose
+// clients go by its type.
+func appendAnthropicFailure(dst []byte, f wire.Failure) []byte {
+	kind := "invalid_request_error"
+	switch f.Status {
+	case 404:
+		kind = "not_found_error"
+	case 408:
+		kind = "timeout_error"
+	case 413, 431:
+		kind = "request_too_large"
+	case 429:
+		kind = "rate_limit_error"
+	case 503:
+		kind = "overloaded_error"
+	case 0:
+		if f.Code == "upstream_error" || f.Code == "proxy_stopping" {
+			kind = "api_error"
+		}
+	default:
+		if f.Status >= 500 {
+			kind = "api_error"
+		}
+	}
+	dst = append(append(dst, `{"type":"error","error":{"type":"`...), kind...)
+	dst = wire.AppendEscaped(append(dst, `","message":"`...), []byte(f.Message))
+	return append(dst, `"}}`...)
+}
+
+// anthropicEnding ends the open blocks, then the message with the stop_reason
+// of filtered answers, and the stream.
+type anthropicEnding struct {
+	state anthropicState
+	open  []int64 // blocks
+	usage []byte  // the members of the last usage that are numbers
+}
+
+// anthropicState is how far a stream has come.
+type anthropicState uint8
+
+const (
+	anthropicUnseen  anthropicState = iota
+	anthropicBegun                  // message_start has left
+	anthropicJudged                 // message_delta has left, with a stop_reason
+	anthropicStopped                // message_stop has left, or an error
+)
+
+// Sent implements [Ending].
+func (e *anthropicEnding) Sent(payload []byte) {
+	if bytes.HasPrefix(payload, []byte(`{"type":"content_block_delta"`)) {
+		return // most messages are that, and nothing is to be learnt from them
+	}
+	var kind string
+	var members struct{ index, message, delta, usage jsontext.Value }
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+		switch name {
+		case "type":
+			kind = plainString(v)
+		case "index":
+			members.index = slices.Clone(v)
+		case "message":
+			members.message = slices.Clone(v)
+		case "delta":
+			members.delta = slices.Clone(v)
+		case "usage":
+			members.usage = slices.Clone(v)
+		}
+		return nil
+	})
+	switch kind {
+	case "message_start":
+		e.state = max(e.state, anthropicBegun)
+		e.noteUsage(memberOf(members.message, "usage"))
+	case "content_block_start":
+		if at, err := strconv.ParseInt(string(bytes.TrimSpace(members.index)), 10, 64); err == nil && !slices.Contains(e.open, at) {
+			e.open = append(e.open, at)
+		}
+	case "content_block_stop":
+		at, _ := strconv.ParseInt(string(bytes.TrimSpace(members.index)), 10, 64)
+		e.open = slices.DeleteFunc(e.open, func(n int64) bool { return n == at })
+	case "message_delta":
+		e.noteUsage(members.usage)
+		if memberOf(members.delta, "stop_reason").Kind() == '"' {
+			e.state = max(e.state, anthropicJudged)
+		}
+	case "message_stop", "error":
+		e.state = anthropicStopped
+	}
+}
+
+// noteUsage keeps the figures of an answer's usage.
+func (e *anthropicEnding) noteUsage(usage jsontext.Value) {
+	if usage.Kind() != '{' {
+		return
+	}
+	e.usage = append(e.usage[:0], '{')
+	_ = eachMember(usage, func(name string, v jsontext.Value) error {
+		if v.Kind() == '0' && wire.Identifier([]byte(name)) {
+			e.usage = append(append(append(e.usage, '"'), name...), `":`...)
+			e.usage = append(append(e.usage, bytes.TrimSpace(v)...), ',')
+		}
+		return nil
+	})
+	e.usage = append(bytes.TrimSuffix(e.usage, []byte{','}), '}')
+}
+
+// Write implements [Ending]. A stream of this API has begun with message_start;
+// should noecho end one that has not, it writes that too.
+func (e *anthropicEnding) Write(w *wire.Writer, _ []int32) {
+	switch e.state {
+	case anthropicStopped:
+		return
+	case anthropicUnseen:
+		w.Message("message_start", []byte(`{"type":"message_start","message":{"id":"","type":"message","role":"assistant","model":"","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}}`))
+	}
+	slices.Sort(e.open)
+	for _, at := range e.open {
+		w.Message("content_block_stop", append(strconv.AppendInt([]byte(`{"type":"content_block_stop","index":`), at, 10), '}'))
+	}
+	if e.state < anthropicJudged {
+		usage := e.usage
+		if !bytes.Contains(usage, []byte(`"output_tokens":`)) {
+			usage = []byte(`{"output_tokens":0}`)
+		}
+		payload := append([]byte(`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_sequence":null},"usage":`), usage...)
+		w.Message("message_delta", append(payload, '}'))
+	}
+	w.Message("message_stop", []byte(`{"type":"message_stop"}`))
+}
+
+// plainString is the text of a string, and empty for anything else.
+func plainString(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return ""
+	}
+	return string(wire.AppendText(nil, bytes.TrimSpace(v)))
+}
+
+// memberOf is a copy of a member of an object, or nothing.
+func memberOf(object jsontext.Value, want string) jsontext.Value {
+	var found jsontext.Value
+	_ = eachMember(object, func(name string, v jsontext.Value) error {
+		if name == want {
+			found = slices.Clone(v)
+		}
+		return nil
+	})
+	return found
+}
+
+// modelInPath is the model that a path names before the colon of its last
+// segment, as Vertex does, and what follows the colon.
+func modelInPath(path string) (model, verb string) {
+	_, last, ok := strings.Cut(path, "/models/")
+	if i := strings.LastIndexByte(last, ':'); ok && i >= 0 {
+		return last[:i], last[i+1:]
+	}
+	return "", ""
+}
+
+var _ wire.Family = Anthropic{}
+
+// Request implements [Family]. The tail is the text of the last message: if it
+// is the assistant's, the answer goes on with it in the middle of a word.
+// Vertex names the model and asks for a stream in the path.
+func (Anthropic) Request(path string, body []byte) (wire.Request, error) {
+	r := request{wire.Request{N: 1}}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case r.common(name, v):
+		case name == "messages":
+			return r.turns(v)
+		case name == "system":
+			if text := appendBlocks(nil, v); len(text) > 0 {
+				r.Messages = append(r.Messages, text)
+			}
+		case name == "output_config":
+			format := memberOf(v, "format")
+			r.Schema = r.Schema || wantsJSON(format)
+			r.visible(v)
+		case name == "output_format":
+			r.Schema = r.Schema || wantsJSON(v)
+			r.visible(v)
+		case name == "metadata", name == "container":
+		default:
+			r.visible(v)
+		}
+		return nil
+	})
+	if model, verb := modelInPath(path); verb != "" {
+		r.Stream = r.Stream || verb == "streamRawPredict"
+		if r.Model == "" {
+			r.Model = model
+		}
+	}
+	return r.Request, err
+}
+
+// turns reads the messages of a conversation.
+func (r *request) turns(v jsontext.Value) error {
+	return eachElement(v, func(v jsontext.Value) error {
+		content := memberOf(v, "content")
+		if text := appendBlocks(nil, content); len(text) > 0 {
+			r.Messages = append(r.Messages, text)
+		}
+		r.Tail = appendTail(nil, content)
+		return nil
+	})
+}
+
+// appendTail appends the texts of a message one behind the other, as the model
+// reads them: text blocks, and those in the results of tools.
+func appendTail(dst []byte, content jsontext.Value) []byte {
+	if content.Kind() == '"' {
+		return wire.AppendText(dst, bytes.TrimSpace(content))
+	}
+	_ = eachElement(content, func(block jsontext.Value) error { // content is valid
+		return eachMember(block, func(name string, v jsontext.Value) error {
+			switch {
+			case name == "text" && v.Kind() == '"':
+				dst = wire.AppendText(dst, v)
+			case name == "content":
+				dst = appendTail(dst, v)
+			}
+			return nil
+		})
+	})
+	return dst
+}
+
+// appendBlocks appends the texts of content, one a line: of blocks of every
+// kind, with the inputs of tools as their JSON text, and without what names
+// something or is ciphered. The data of a source is text if it says so.
+func appendBlocks(dst []byte, v jsontext.Value) []byte {
+	switch v.Kind() {
+	case '"':
+		if len(dst) > 0 {
+			dst = append(dst, '\n')
+		}
+		return wire.AppendText(dst, bytes.TrimSpace(v))
+	case '[':
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			dst = appendBlocks(dst, v)
+			return nil
+		})
+	case '{':
+		kind := plainString(memberOf(v, "type"))
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			switch name {
+			case "type", "role", "id", "tool_use_id", "signature", "cache_control", "file_id", "media_type",
+				"encrypted_content", "encrypted_index", "encrypted_stdout":
+			case "data":
+				if kind == "text" {
+					dst = appendBlocks(dst, v)
+				}
+			case "input":
+				if v.Kind() != '"' { // matched as its JSON text
+					dst = append(append(dst, '\n'), bytes.TrimSpace(v)...)
+					return nil
+				}
+				dst = appendBlocks(dst, v)
+			default:
+				dst = appendBlocks(dst, v)
+			}
+			return nil
+		})
+	}
+	return dst
+}
+
+// AnthropicComplete is Anthropic's legacy Text Completions API. An answer is one text.
+// Its streams come in two kinds, and the version that a caller asks for in a
+// header decides: events of the type completion with what is new in each, or
+// bare messages with all of the text so far in each, ended by [DONE].
+//
+// A message of the type completion is a piece, as the newer version has it.
+// One without a type is all of the text so far if it begins with all that came
+// before, and a piece if it does not. What is called a piece and holds all so
+// far is still judged whole, but without holding back what it said before.
+type AnthropicComplete struct{}
+
+var completePaths = wire.NewPaths(wire.Table{
+	Done:   openAIDone,
+	Events: []string{"ping"},
+	Rules: []wire.Rule{
+		{When: "completion", Path: "completion", Role: wire.Text, Name: "text"},
+		{Path: "completion", Role: wire.Cumulative, Name: "text"},
+		{Path: "type", Role: wire.NoText},
+		{Path: "id", Role: wire.NoText},
+		{Path: "log_id", Role: wire.NoText},
+		{Path: "model", Role: wire.NoText},
+		{Path: "request_id", Role: wire.NoText},
+		{Path: "error.type", Role: wire.NoText},
+		{Path: "stop_reason", Role: wire.End, With: `"refusal"`},
+	},
+})
+
+// Name implements [Family].
+func (AnthropicComplete) Name() string { return "anthropic.complete" }
+
+// Paths implements [Family].
+func (AnthropicComplete) Paths() *wire.Paths { return completePaths }
+
+// Request implements [Family].
+func (AnthropicComplete) Request(_ string, body []byte) (wire.Request, error) {
+	r := request{wire.Request{N: 1}}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case r.common(name, v), name == "metadata":
+		case name == "prompt":
+			r.prompt(v)
+		default:
+			r.visible(v)
+		}
+		return nil
+	})
+	return r.Request, err
+}
+
+// Framing implements [Family].
+func (AnthropicComplete) Framing(contentType string, _ wire.Request) wire.Framing {
+	return wire.ByContentType(contentType)
+}
+
+// AppendFailure implements [Family].
+func (AnthropicComplete) AppendFailure(dst []byte, f wire.Failure) []byte {
+	return appendAnthropicFailure(dst, f)
+}
+
+// Fail implements [Family].
+func (AnthropicComplete) Fail(w *wire.Writer, f wire.Failure) {
+	w.Message("error", appendAnthropicFailure(nil, f))
+}
+
+// NewEnding implements [Family].
+func (AnthropicComplete) NewEnding() wire.Ending { return &completeEnding{} }
+
+// completeEnding ends a completion with a message of the kind that it came in.
+// The API has no stop_reason for filtered answers: it is that of messages.
+type completeEnding struct{ last []byte }
+
+// Sent implements [Ending].
+func (e *completeEnding) Sent(payload []byte) { e.last = append(e.last[:0], payload...) }
+
+// Write implements [Ending]. A reader that takes the last of cumulative texts
+// for the answer finds it there.
+func (e *completeEnding) Write(w *wire.Writer, _ []int32) {
+	kind, text := "", slices.Clone(jsontext.Value(`""`))
+	ended := false
+	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // what is broken is left out
+		switch name {
+		case "type":
+			kind = plainString(v)
+		case "completion":
+			if v.Kind() == '"' {
+				text = slices.Clone(v)
+			}
+		case "stop_reason":
+			ended = v.Kind() == '"'
+		}
+		return nil
+	})
+	switch {
+	case kind == "error":
+	case kind != "":
+		if !ended {
+			w.Message("completion", []byte(`{"type":"completion","completion":"","stop_reason":"refusal","stop":null}`))
+		}
+	default:
+		if !ended {
+			payload := append([]byte(`{"completion":`), text...)
+			w.Message("", append(payload, `,"stop_reason":"refusal","stop":null}`...))
+		}
+		w.Message("", []byte(openAIDone))
+	}
+}
+
+var _ wire.Family = AnthropicComplete{}

@@ -1,0 +1,474 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/proxy/wire"
+)
+
+// Converse is Amazon Bedrock's Converse API, which speaks to all models in one
+// way. An answer is a message of content blocks; a stream is a list of frames
+// whose headers name the event and whose payloads hold its members.
+type Converse struct{}
+
+var conversePaths = wire.NewPaths(wire.Table{Rules: slices.Concat(converseEventRules(""), converseMessageRules(), converseEndRules(""))})
+
+// converseEventRules are the places of a stream's events, whose members stand
+// below the path at. Citations cut a text into many blocks, in the middle of
+// a sentence, so all blocks of text are one channel.
+func converseEventRules(at string) []wire.Rule {
+	rules := []wire.Rule{
+		{Path: at + "p", Role: wire.NoText}, // hides how long the text is
+		{Path: at + "role", Role: wire.NoText},
+		{Path: at + "contentBlockIndex", Role: wire.ItemNumber},
+		{Path: at + "start.toolUse.toolUseId", Role: wire.NoText},
+		{Path: at + "start.toolUse.type", Role: wire.NoText},
+		{Path: at + "start.toolUse.name", Role: wire.Metadata, Name: "content.#.name"},
+		{Path: at + "start.toolResult.toolUseId", Role: wire.NoText},
+		{Path: at + "start.toolResult.type", Role: wire.NoText},
+		{Path: at + "start.toolResult.status", Role: wire.NoText},
+		{Path: at + "start.image.format", Role: wire.NoText},
+		{Path: at + "delta.toolResult[].text", Role: wire.Text, Name: "content.#.result"},
+		{Path: at + "delta.toolResult[].json", Role: wire.Text, Name: "content.#.result", Form: wire.Nested},
+		{Path: at + "delta.reasoningContent.text", Role: wire.Text, Name: "content.#.reasoning"},
+		{Path: at + "delta.reasoningContent.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
+		{Path: at + "delta.citation", Role: wire.Drop, Name: wire.InItem, With: wire.Gone},
+	}
+	return append(rules, converseContentRules(at+"delta.")...)
+}
+
+// converseMessageRules are the places of an answer in one piece.
+func converseMessageRules() []wire.Rule {
+	const at = "output.message.content[#]."
+	rules := []wire.Rule{
+		{Path: "output.message.role", Role: wire.NoText},
+		{Path: at + "toolUse.toolUseId", Role: wire.NoText},
+		{Path: at + "toolUse.type", Role: wire.NoText},
+		{Path: at + "toolUse.name", Role: wire.Metadata, Name: "content.#.name"},
+		{Path: at + "toolResult.toolUseId", Role: wire.NoText},
+		{Path: at + "toolResult.type", Role: wire.NoText},
+		{Path: at + "toolResult.status", Role: wire.NoText},
+		{Path: at + "toolResult.content[].text", Role: wire.Text, Name: "content.#.result"},
+		{Path: at + "toolResult.content[].json", Role: wire.Text, Name: "content.#.result", Form: wire.Nested},
+		{Path: at + "reasoningContent.reasoningText.text", Role: wire.Text, Name: "content.#.reasoning"},
+		{Path: at + "reasoningContent.reasoningText.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
+		{Path: at + "citationsContent.content[].text", Role: wire.Text, Name: "content.text"},
+		{Path: at + "citationsContent.citations", Role: wire.Drop, Name: wire.InItem, With: `[]`},
+		{Path: at + "image.format", Role: wire.NoText},
+		{Path: at + "video.format", Role: wire.NoText},
+		{Path: at + "video.source.bytes", Role: wire.Skip, With: `""`},
+		{Path: at + "audio.format", Role: wire.NoText},
+		{Path: at + "audio.source.bytes", Role: wire.Skip, With: `""`},
+	}
+	return append(rules, converseContentRules(at)...)
+}
+
+// converseContentRules are what a block and the pieces of one call alike.
+func converseContentRules(at string) []wire.Rule {
+	return []wire.Rule{
+		{Path: at + "text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
+		{Path: at + "toolUse.input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
+		{Path: at + "reasoningContent.redactedContent", Role: wire.Drop, Name: wire.InItem, With: `""`},
+		{Path: at + "image.source.bytes", Role: wire.Skip, With: `""`},
+	}
+}
+
+// converseEndRules are the places of what follows the content: why it ended,
+// and what guardrails saw, their copy of the answer included.
+func converseEndRules(at string) []wire.Rule {
+	return []wire.Rule{
+		{Path: at + "stopReason", Role: wire.End, With: `"guardrail_intervened"`},
+		{Path: at + "trace", Role: wire.Drop, With: `{}`},
+		{Path: at + "trace.promptRouter.invokedModelId", Role: wire.NoText},
+		{Path: at + "performanceConfig.latency", Role: wire.NoText},
+		{Path: at + "serviceTier.type", Role: wire.NoText},
+	}
+}
+
+// Name implements [Family].
+func (Converse) Name() string { return "bedrock.converse" }
+
+// Paths implements [Family].
+func (Converse) Paths() *wire.Paths { return conversePaths }
+
+// Request implements [Family]. Model and stream are asked for in the path.
+func (Converse) Request(path string, body []byte) (wire.Request, error) {
+	r := request{wire.Request{N: 1}}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch name {
+		case "messages":
+			return r.conversation(v)
+		case "outputConfig":
+			_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+				r.Schema = r.Schema || name == "textFormat" && wantsJSON(v)
+				return nil
+			})
+		}
+		r.visible(v)
+		return nil
+	})
+	r.Model, r.Stream = bedrockPath(path)
+	return r.Request, err
+}
+
+// bedrockPath reads the model and whether a stream is asked for from a path
+// that ends in /model/{id}/{operation}. The id may be an ARN, escaped.
+func bedrockPath(path string) (model string, stream bool) {
+	segments := strings.Split(path, "/")
+	if len(segments) < 2 {
+		return "", false
+	}
+	model, operation := segments[len(segments)-2], segments[len(segments)-1]
+	if plain, err := url.PathUnescape(model); err == nil {
+		model = plain
+	}
+	return model, operation == "converse-stream" || operation == "invoke-with-response-stream"
+}
+
+// AppendFailure implements [Family].
+func (Converse) AppendFailure(dst []byte, f wire.Failure) []byte { return appendBedrockFailure(dst, f) }
+
+// FailureHeader implements [FailureHeader].
+func (Converse) FailureHeader(f wire.Failure) (name, value string) { return bedrockErrorType(f) }
+
+// Framing implements [Family].
+func (Converse) Framing(contentType string, _ wire.Request) wire.Framing {
+	return wire.ByContentType(contentType)
+}
+
+// Fail implements [Family].
+func (Converse) Fail(w *wire.Writer, f wire.Failure) { failBedrock(w, f) }
+
+// NewEnding implements [Family].
+func (Converse) NewEnding() wire.Ending { return &converseEnding{} }
+
+// appendBedrockFailure appends the error body of Bedrock's APIs. What kind of
+// error it is stands in a header.
+func appendBedrockFailure(dst []byte, f wire.Failure) []byte {
+	dst = append(dst, `{"message":"`...)
+	dst = wire.AppendEscaped(dst, []byte(f.Message))
+	return append(dst, `"}`...)
+}
+
+// bedrockErrorType returns the header of an HTTP answer that names an exception.
+func bedrockErrorType(f wire.Failure) (name, value string) {
+	value = "ValidationException"
+	switch f.Status {
+	case 404:
+		value = "ResourceNotFoundException"
+	case 408:
+		value = "ModelTimeoutException"
+	case 429:
+		value = "ThrottlingException"
+	case 502, 503:
+		value = "ServiceUnavailableException"
+	}
+	return "x-amzn-errortype", value
+}
+
+// failBedrock writes the exception that ends a stream.
+func failBedrock(w *wire.Writer, f wire.Failure) {
+	w.Message(wire.ExceptionEvent+"validationException", appendBedrockFailure(nil, f))
+}
+
+// converseEnding closes the open content blocks, and then the message. It knows
+// events by their members, since their names stand outside of the payload.
+type converseEnding struct {
+	blocks []int64 // open
+	stage  converseStage
+	wrap   converseWrap
+}
+
+// converseStage is how far a stream has come.
+type converseStage uint8
+
+const (
+	converseNothing  converseStage = iota
+	converseBegun                  // messageStart, or a block
+	converseStopped                // messageStop
+	converseMeasured               // metadata
+)
+
+// converseWrap is how an event stands in a payload.
+type converseWrap uint8
+
+const (
+	converseBare  converseWrap = iota // its members are the payload's
+	converseNamed                     // it is a member of its own name
+)
+
+// Sent implements [Ending].
+func (e *converseEnding) Sent(payload []byte) {
+	block, ended := int64(-1), true
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+		switch name {
+		case "role":
+			e.stage = max(e.stage, converseBegun)
+		case "contentBlockIndex":
+			if n, err := strconv.ParseInt(string(v), 10, 32); err == nil {
+				block = n
+			}
+		case "start", "delta":
+			ended = false
+		case "stopReason":
+			e.stage = max(e.stage, converseStopped)
+		case "usage", "metrics":
+			e.stage = converseMeasured
+		}
+		return nil
+	})
+	if block < 0 {
+		return
+	}
+	e.stage = max(e.stage, converseBegun)
+	at := slices.Index(e.blocks, block)
+	switch {
+	case ended && at >= 0:
+		e.blocks = slices.Delete(e.blocks, at, at+1)
+	case !ended && at < 0 && len(e.blocks) < wire.MaxChannels:
+		e.blocks = append(e.blocks, block)
+	}
+}
+
+// Write implements [Ending].
+func (e *converseEnding) Write(w *wire.Writer, _ []int32) {
+	if e.stage == converseNothing {
+		e.message(w, "messageStart", []byte(`{"role":"assistant"}`))
+	}
+	if e.stage < converseStopped {
+		slices.Sort(e.blocks)
+		for _, n := range e.blocks {
+			e.message(w, "contentBlockStop", append(strconv.AppendInt([]byte(`{"contentBlockIndex":`), n, 10), '}'))
+		}
+		e.message(w, "messageStop", []byte(`{"stopReason":"guardrail_intervened"}`))
+	}
+	if e.stage < converseMeasured {
+		e.message(w, "metadata", []byte(`{"usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0},"metrics":{"latencyMs":0}}`))
+	}
+}
+
+// message writes one event.
+func (e *converseEnding) message(w *wire.Writer, event string, members []byte) {
+	if e.wrap == converseNamed {
+		members = slices.Concat([]byte(`{"`+event+`":`), members, []byte{'}'})
+	}
+	w.Message(event, members)
+}
+
+var (
+	_ wire.Family        = Converse{}
+	_ wire.FailureHeader = Converse{}
+)
+
+// Invoke is Amazon Bedrock's InvokeModel, which passes on what a model itself
+// speaks: each vendor's own JSON, in a stream as the documents of binary frames.
+// One table reads them all, because their members tell them apart. Of a vendor
+// nobody described every string is taken for text of the answer.
+type Invoke struct{}
+
+var invokePaths = wire.NewPaths(wire.Table{Rest: wire.Text, Rules: invokeRules(), Anywhere: genericTable().Anywhere})
+
+// invokeRules unites the tables of the vendors. A place that two of them know is
+// what the first says.
+func invokeRules() []wire.Rule {
+	all := slices.Concat(
+		[]wire.Rule{
+			{Path: "amazon-bedrock-guardrailAction", Role: wire.NoText},
+			{Path: "amazon-bedrock-trace", Role: wire.Drop, With: `{}`},
+		},
+		anthropicRules(), novaRules(), plainVendorRules(), cohereV1Rules(), cohereRules(), vendorChatRules(),
+	)
+	type place struct{ when, path string }
+	seen := map[place]bool{}
+	return slices.DeleteFunc(all, func(r wire.Rule) bool {
+		p := place{r.When, r.Path}
+		double := seen[p]
+		seen[p] = true
+		return double
+	})
+}
+
+// novaRules is the table of Amazon Nova: Converse, but that an event of a stream
+// is a member of its own name.
+func novaRules() []wire.Rule {
+	return slices.Concat(
+		[]wire.Rule{
+			{Path: "messageStart.role", Role: wire.NoText},
+			{Path: "contentBlockStop.contentBlockIndex", Role: wire.ItemNumber},
+		},
+		converseEventRules("contentBlockStart."), converseEventRules("contentBlockDelta."),
+		converseEndRules("messageStop."), converseEndRules("metadata."), converseEndRules(""),
+		converseMessageRules(),
+	)
+}
+
+// plainVendorRules are the tables of those whose answers are a text, or a list
+// of them: Titan, Llama, Mistral, AI21, Cohere's first models, DeepSeek; and what
+// models for other things than text answer.
+func plainVendorRules() []wire.Rule {
+	return []wire.Rule{
+		{Path: "outputText", Role: wire.Text, Name: "text", Form: wire.Reply},
+		{Path: "completionReason", Role: wire.End, With: `"CONTENT_FILTERED"`},
+		{Path: "results[#].outputText", Role: wire.Text, Name: "results.#.text", Form: wire.Reply},
+		{Path: "results[#].completionReason", Role: wire.NoText},
+		{Path: "generation", Role: wire.Text, Name: "text", Form: wire.Reply},
+		{Path: "outputs[#].text", Role: wire.Text, Name: "outputs.#.text", Form: wire.Reply},
+		{Path: "outputs[#].stop_reason", Role: wire.End, With: `"stop"`},
+		{Path: "completions[#].data.text", Role: wire.Text, Name: "completions.#.text", Form: wire.Reply},
+		{Path: "completions[#].data.tokens", Role: wire.Drop, With: `[]`},
+		{Path: "completions[#].data.tokens[].generatedToken.token", Role: wire.Token, Name: "completions.#.tokens"},
+		{Path: "completions[#].finishReason.reason", Role: wire.NoText},
+		{Path: "generations[#].text", Role: wire.Text, Name: "generations.#.text", Form: wire.Reply},
+		{Path: "choices[#].text", Role: wire.Text, Name: "choices.#.text", Form: wire.Reply},
+		{Path: "choices[#].stop_reason", Role: wire.End, With: `"stop"`},
+		{Path: "images[]", Role: wire.Skip, With: `""`},
+		{Path: "artifacts[].base64", Role: wire.Skip, With: `""`},
+		{Path: "embedding", Role: wire.Drop},
+		{Path: "embeddings", Role: wire.Drop},
+		{Path: "embeddingsByType", Role: wire.Drop},
+	}
+}
+
+// vendorChatRules is the table of those that speak as Chat Completions do. The
+// answer is one choice here, and its choices are items.
+func vendorChatRules() []wire.Rule {
+	rules := chatRules()
+	for i := range rules {
+		if r := &rules[i]; strings.HasPrefix(r.Path, "choices[#].") && r.Name != "" && r.Name != wire.InItem {
+			r.Name = "choices.#." + r.Name
+		}
+	}
+	return rules
+}
+
+// Name implements [Family].
+func (Invoke) Name() string { return "bedrock.invoke" }
+
+// Paths implements [Family].
+func (Invoke) Paths() *wire.Paths { return invokePaths }
+
+// Request implements [Family]. Model and stream are asked for in the path, the
+// rest in the vendor's words.
+func (Invoke) Request(path string, body []byte) (wire.Request, error) {
+	r := request{wire.Request{N: 1}}
+	anthropic := false
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch {
+		case name == "anthropic_version":
+			anthropic = true
+		case r.common(name, v):
+		case name == "messages":
+			return r.conversation(v)
+		case name == "prompt", name == "inputText", name == "message":
+			r.prompt(v)
+		default:
+			r.visible(v)
+		}
+		return nil
+	})
+	if anthropic {
+		r.Request, err = Anthropic{}.Request("", body)
+	}
+	r.Model, r.Stream = bedrockPath(path)
+	return r.Request, err
+}
+
+// Framing implements [Family].
+func (Invoke) Framing(contentType string, _ wire.Request) wire.Framing {
+	if f := wire.ByContentType(contentType); f != wire.Events {
+		return f
+	}
+	return wire.EventChunks
+}
+
+// AppendFailure implements [Family].
+func (Invoke) AppendFailure(dst []byte, f wire.Failure) []byte { return appendBedrockFailure(dst, f) }
+
+// FailureHeader implements [FailureHeader].
+func (Invoke) FailureHeader(f wire.Failure) (name, value string) { return bedrockErrorType(f) }
+
+// Fail implements [Family].
+func (Invoke) Fail(w *wire.Writer, f wire.Failure) { failBedrock(w, f) }
+
+// NewEnding implements [Family].
+func (Invoke) NewEnding() wire.Ending { return &invokeEnding{} }
+
+// vendorEndings tell a vendor by a member of its messages, and are the message
+// with which a stream of it ends that was filtered.
+var vendorEndings = []struct{ member, end string }{
+	{"outputText", `{"outputText":"","index":0,"totalOutputTextTokenCount":0,"completionReason":"CONTENT_FILTERED","inputTextTokenCount":null}`},
+	{"generation", `{"generation":"","prompt_token_count":null,"generation_token_count":0,"stop_reason":"stop"}`},
+	{"outputs", `{"outputs":[{"text":"","stop_reason":"stop"}]}`},
+	{"choices", `{"choices":[{"index":0,"delta":{},"finish_reason":"content_filter"}]}`},
+	{"is_finished", `{"text":"","is_finished":true,"finish_reason":"ERROR_TOXIC"}`},
+}
+
+// invokeEnding ends a stream as the vendor does that its messages are of, and
+// one of nobody's with an exception.
+type invokeEnding struct {
+	vendor wire.Ending // nil: not known, or one of the list
+	end    string      // empty: not known
+}
+
+// Sent implements [Ending].
+func (e *invokeEnding) Sent(payload []byte) {
+	if e.vendor == nil && e.end == "" {
+		_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+			e.note(name, v)
+			return nil
+		})
+	}
+	if e.vendor != nil {
+		e.vendor.Sent(payload)
+	}
+}
+
+// note tells the vendor by a member.
+func (e *invokeEnding) note(name string, v jsontext.Value) {
+	switch name {
+	case "type":
+		if strings.Contains(string(v), "_") { // message_start, content_block_delta, …
+			e.vendor = &anthropicEnding{}
+		}
+	case "messageStart", "contentBlockStart", "contentBlockDelta":
+		e.vendor = &novaEnding{converseEnding{wrap: converseNamed}}
+	}
+	for _, vendor := range vendorEndings {
+		if vendor.member == name {
+			e.end = vendor.end
+		}
+	}
+}
+
+// Write implements [Ending].
+func (e *invokeEnding) Write(w *wire.Writer, open []int32) {
+	switch {
+	case e.vendor != nil:
+		e.vendor.Write(w, open)
+	case e.end == "":
+		failBedrock(w, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})
+	case len(open) > 0:
+		w.Message("chunk", []byte(e.end))
+	}
+}
+
+// novaEnding is that of Converse, for events in members of their own names.
+type novaEnding struct{ converseEnding }
+
+// Sent implements [Ending].
+func (e *novaEnding) Sent(payload []byte) {
+	_ = eachMember(payload, func(_ string, v jsontext.Value) error { // what is broken is left out
+		e.converseEnding.Sent(v)
+		return nil
+	})
+}
+
+var (
+	_ wire.Family        = Invoke{}
+	_ wire.FailureHeader = Invoke{}
+)

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"noecho/proxy/wire"
+)
+
+// genericFields is what a locator finds, a field a line: role, channel and what
+// stands there.
+func genericFields(t testing.TB, framing wire.Framing, payload string) []string {
+	t.Helper()
+	fields, err := wire.NewLocator(genericPaths, framing).Locate([]byte(payload))
+	if err != nil {
+		t.Fatalf("%v in %s", err, payload)
+	}
+	var out []string
+	for _, f := range fields {
+		if f.Role == wire.Begin {
+			continue
+		}
+		role := map[wire.Role]string{wire.Text: "text", wire.Metadata: "aside", wire.Drop: "drop", wire.Done: "done"}[f.Role]
+		if f.Apart == wire.Separate {
+			role += "+"
+		}
+		if f.Form == wire.Nested || f.Form == wire.Document {
+			role += "{}"
+		}
+		if f.Item >= 0 {
+			role += fmt.Sprint(f.Item)
+		}
+		out = append(out, strings.TrimSpace(role+" "+f.Name)+" "+payload[f.Lo:f.Hi])
+	}
+	return out
+}
+
+// TestGenericLocate: what stands where in answers of APIs without a table.
+func TestGenericLocate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		framing wire.Framing
+		in      string
+		want    []string
+	}{
+		{"Triton", wire.SSE, `{"model_name":"m","text_output":" a","sequence_id":"4"}`, []string{`aside+ model_name "m"`, `text text_output " a"`, `aside+ sequence_id "4"`}},
+		{"Assistants", wire.SSE, `{"id":"m","delta":{"content":[{"type":"text","text":{"value":"a"}}]}}`, []string{`aside+ id "m"`, `aside+ delta.content.0.type "text"`, `text delta.content.0.text.value "a"`}},
+		{"choices", wire.SSE, `{"choices":[{"text":"a","index":3}]}`, []string{`text3 choices.#.text "a"`}},
+		{"an index that is none", wire.SSE, `{"choices":[{"index":"x y","text":"a"},{"index":-1.5,"text":"b"}]}`, []string{`text0 choices.#.index "x y"`, `text0 choices.#.text "a"`, `text1 choices.#.text "b"`}},
+		{"strings in a list of a stream", wire.SSE, `{"out":["a"," b"]}`, []string{`text out.[] "a"`, `text out.[] " b"`}},
+		{"strings in a list", wire.JSON, `{"out":["a","b"]}`, []string{`text+ out.[] "a"`, `text+ out.[] "b"`}},
+		{"arguments", wire.JSON, `{"call":{"arguments":{"a":"b"}},"x":{"arguments":"{}"}}`, []string{`text{} call.arguments {"a":"b"}`, `text{} x.arguments "{}"`}},
+		{"numbers", wire.JSON, `{"a":[1,2],"b":[1.5],"c":[],"d":7,"token_ids":[1]}`, []string{`drop [1,2]`, `drop [1]`}},
+		{"logprobs", wire.JSON, `{"logprobs":{"x":["t"]}}`, []string{`drop {"x":["t"]}`, `text+ logprobs.x.[] "t"`}},
+		{"a string", wire.JSON, `"a b"`, []string{`text "a b"`}},
+		{"names", wire.JSON, `{"what a name for it is":1}`, []string{`aside+ keys "what a name for it is"`}},
+		{"the end", wire.SSE, `[DONE]`, []string{`done`}},
+	} {
+		got := genericFields(t, c.framing, c.in)
+		for i := range got {
+			got[i] = strings.TrimSpace(got[i])
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got  %q\nwant %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestGenericRequest: what a request shows.
+func TestGenericRequest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, body, seen, tail string }{
+		{"prompt", `{"model":"m","prompt":"say it","n":2}`, "say it", "say it"},
+		{"text_input", `{"text_input":"say","parameters":{"stop":["x"]}}`, "say|x", "say"},
+		{"messages", `{"messages":[{"role":"user","content":"a b"},{"role":"user","content":"c"}]}`, "a b|c", "c"},
+		{"messages that are text", `{"message":"a","messages":"b"}`, "a|b", "a"},
+		{"a list", `["a",{"b":"c"}]`, "a|c", ""},
+		{"a form", "--x\r\nContent-Disposition: form-data\r\n", "", ""},
+		{"nothing", "", "", ""},
+	} {
+		r, err := Generic{}.Request("/", []byte(c.body))
+		if got := string(bytes.Join(r.Messages, []byte("|"))); err != nil || got != c.seen || string(r.Tail) != c.tail {
+			t.Errorf("%s: %q, tail %q, %v", c.name, got, r.Tail, err)
+		}
+	}
+	for _, body := range []string{`{"prompt":"a","prompt":"b"}`, `{"prompt":`, `{} {}`} {
+		if _, err := (Generic{}).Request("/", []byte(body)); err == nil {
+			t.Errorf("%s is no error", body)
+		}
+	}
+}
+
+// TestGenericFraming: content types of APIs without a table.
+func TestGenericFraming(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]wire.Framing{
+		"application/json": wire.JSON, "text/event-stream": wire.SSE, "application/x-ndjson": wire.Lines, "application/jsonl": wire.Lines,
+		"text/plain": wire.PlainText, "text/vtt": wire.PlainText, "": wire.Lines, "application/octet-stream": wire.JSON,
+	} {
+		if got := (Generic{}).Framing(kind, wire.Request{Stream: true}); got != want {
+			t.Errorf("%q is %v, want %v", kind, got, want)
+		}
+	}
+	if got := (Batch{}).Framing("application/octet-stream", wire.Request{}); got != wire.Records {
+		t.Errorf("a batch is %v", got)
+	}
+}
+
+// TestBatchRecord: the line of a request that failed names no more than an id.
+func TestBatchRecord(t *testing.T) {
+	t.Parallel()
+	const body = `"response":{"status_code":400,"body":{"error":{"message":"m","type":"invalid_request_error","code":"c"}}},"error":null}`
+	for in, want := range map[string]string{
+		`{"custom_id":"a-1","response":{}}`:       `{"custom_id":"a-1",` + body,
+		`{"custom_id":"dear Sarah","response":1}`: `{` + body,
+		`{"custom_id":7}`:                         `{` + body,
+		`no JSON`:                                 `{` + body,
+		`{"custom_id":"a","result":{}}`:           `{"custom_id":"a","result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"m"}}}}`,
+	} {
+		if got := string(Batch{}.AppendRecord(nil, []byte(in), wire.Failure{Message: "m", Code: "c"})); got != want {
+			t.Errorf("%s: got  %s\nwant %s", in, got, want)
+		}
+	}
+}
+
+// FuzzGeneric: places ascend and stand where they say, whatever comes.
+func FuzzGeneric(f *testing.F) {
+	f.Add([]byte(`{"a":[1,2,[3]],"arguments":{"b":"c"},"logprobs":["x"],"choices":[{"index":"x"}]}`))
+	f.Add([]byte(`[[[["a"]]],"b",{"id":"c"}]`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		for _, framing := range []wire.Framing{wire.JSON, wire.SSE, wire.Records} {
+			fields, err := wire.NewLocator(genericPaths, framing).Locate(payload)
+			if err != nil {
+				continue
+			}
+			at := 0
+			for _, p := range fields {
+				if p.Role == wire.Begin || p.Role == wire.Done {
+					continue
+				}
+				if p.Lo < at || p.Hi <= p.Lo || p.Hi > len(payload) {
+					t.Fatalf("%+v after %d in %q", p, at, payload)
+				}
+				at = p.Lo
+			}
+		}
+		_, _ = Generic{}.Request("/", payload)
+		_ = Batch{}.AppendRecord(nil, payload, wire.Failure{})
+	})
+}

@@ -1,0 +1,209 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/proxy/wire"
+)
+
+// request is a request that is being read.
+type request struct{ wire.Request }
+
+// readRequest calls f with every member of a request body. The body has to be
+// one JSON object in which no object has a name twice: servers differ in which
+// of the two they obey, and a policy chosen by the other would be no policy.
+func readRequest(body []byte, f func(name string, v jsontext.Value) error) error {
+	dec := newDecoder(body)
+	v, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
+	}
+	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
+		return fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
+	}
+	return eachMember(v, f)
+}
+
+func newDecoder(b []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true))
+}
+
+// eachMember calls f with every member of an object; of anything else there
+// are none.
+func eachMember(object []byte, f func(name string, v jsontext.Value) error) error {
+	return each(object, '{', f)
+}
+
+// eachElement calls f with every element of an array; of anything else there
+// are none.
+func eachElement(array []byte, f func(v jsontext.Value) error) error {
+	return each(array, '[', func(_ string, v jsontext.Value) error { return f(v) })
+}
+
+func each(container []byte, kind jsontext.Kind, f func(name string, v jsontext.Value) error) error {
+	dec := newDecoder(container)
+	if dec.PeekKind() != kind {
+		return nil
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrRequest, err)
+	}
+	for dec.PeekKind() != '}' && dec.PeekKind() != ']' {
+		name := ""
+		if kind == '{' {
+			lit, err := dec.ReadValue()
+			if err != nil {
+				return fmt.Errorf("%w: the body is no JSON", wire.ErrRequest)
+			}
+			name = string(wire.AppendText(nil, lit))
+		}
+		v, err := dec.ReadValue()
+		if err != nil {
+			return fmt.Errorf("%w: the body is no JSON", wire.ErrRequest)
+		}
+		if err := f(name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// common reads the members that requests of all families share and those that
+// hold no text. It reports whether the member is done with.
+func (r *request) common(name string, v jsontext.Value) bool {
+	switch name {
+	case "model":
+		if v.Kind() == '"' {
+			r.Model = string(wire.AppendText(nil, v))
+		}
+	case "stream":
+		r.Stream = set(v)
+	case "return_token_ids", "return_tokens_as_token_ids":
+		r.IDs = r.IDs || set(v)
+	case "n":
+		if n, err := strconv.Atoi(string(v)); err == nil && n > 0 {
+			r.N = n
+		}
+	case "response_format":
+		r.Schema = r.Schema || wantsJSON(v)
+		r.visible(v)
+	case "guided_json", "json_schema", "structured_outputs":
+		r.Schema = r.Schema || v.Kind() != 'n'
+		r.visible(v)
+	case "user", "service_tier", "store", "prompt_cache_key", "safety_identifier":
+	default:
+		return false
+	}
+	return true
+}
+
+// set reports whether a server that is not strict may read a value as true.
+func set(v jsontext.Value) bool { return v.Kind() != 'f' && v.Kind() != 'n' }
+
+// wantsJSON reports whether a response_format asks for JSON.
+func wantsJSON(v jsontext.Value) bool {
+	json := false
+	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		if name == "type" && v.Kind() == '"' {
+			json = string(wire.AppendText(nil, v)) != "text"
+		}
+		return nil
+	})
+	return json
+}
+
+// visible adds the text of a value as one message. The texts of an array of
+// objects, such as tools, are messages each.
+func (r *request) visible(v jsontext.Value) {
+	if v.Kind() == '[' {
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			r.visible(v)
+			return nil
+		})
+		return
+	}
+	if text := appendTexts(nil, v); len(text) > 0 {
+		r.Messages = append(r.Messages, text)
+	}
+}
+
+// appendTexts appends every string of a value, one a line, but for those that
+// name something or hold what is no text.
+func appendTexts(dst []byte, v jsontext.Value) []byte {
+	switch v.Kind() {
+	case '"':
+		if len(dst) > 0 {
+			dst = append(dst, '\n')
+		}
+		return wire.AppendText(dst, v)
+	case '[':
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			dst = appendTexts(dst, v)
+			return nil
+		})
+	case '{':
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			switch name {
+			case "role", "type", "id", "tool_call_id", "image_url", "images", "input_audio", "file_data", "file_id":
+			case "arguments":
+				if v.Kind() == '{' { // matched as its JSON text
+					dst = append(append(dst, '\n'), v...)
+					return nil
+				}
+				dst = appendTexts(dst, v)
+			default:
+				dst = appendTexts(dst, v)
+			}
+			return nil
+		})
+	}
+	return dst
+}
+
+// members reads the members of one object after the other, without allocating
+// once its storage has grown. The zero value is ready. Not safe for concurrent
+// use.
+//
+//	for m.open(payload); m.next(); {
+//		switch string(m.name) { … m.value … }
+//	}
+type members struct {
+	name  []byte         // unescaped; both are valid until the next call
+	value jsontext.Value // as it stands
+	dec   *jsontext.Decoder
+	in    bytes.Buffer
+	opts  []jsontext.Options
+}
+
+// open begins with an object; anything else has no members.
+func (m *members) open(object []byte) {
+	if m.dec == nil {
+		m.dec = new(jsontext.Decoder)
+		m.opts = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	}
+	m.in = *bytes.NewBuffer(object)
+	m.dec.Reset(&m.in, m.opts...)
+	if m.dec.PeekKind() != '{' {
+		return
+	}
+	_, _ = m.dec.ReadToken() // it is there
+}
+
+// next reads the next member and reports whether there is one. What is broken
+// has none.
+func (m *members) next() bool {
+	if m.dec.StackDepth() == 0 || m.dec.PeekKind() != '"' {
+		return false
+	}
+	lit, err := m.dec.ReadValue()
+	if err != nil {
+		return false
+	}
+	m.name = wire.AppendText(m.name[:0], lit)
+	m.value, err = m.dec.ReadValue()
+	return err == nil
+}

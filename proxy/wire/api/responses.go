@@ -1,0 +1,913 @@
+package api
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/proxy/wire"
+)
+
+// Responses is the OpenAI Responses API and the servers that speak it. An
+// answer is a list of items of many types; a stream is a list of events that
+// name their kind, ended by one that repeats the whole response.
+type Responses struct{}
+
+var responsesPaths = wire.NewPaths(wire.Table{Done: openAIDone, Events: responsesEvents, Rules: responsesRules()})
+
+// Name implements [Family].
+func (Responses) Name() string { return "openai.responses" }
+
+// Paths implements [Family].
+func (Responses) Paths() *wire.Paths { return responsesPaths }
+
+// Request implements [Family]. What the server adds from earlier responses,
+// conversations and stored prompts shows no text.
+func (Responses) Request(_ string, body []byte) (wire.Request, error) {
+	r := request{wire.Request{N: 1}}
+	if len(body) == 0 { // a GET, or a POST that names all it wants in its path
+		return r.Request, nil
+	}
+	err := readRequest(body, func(name string, v jsontext.Value) error {
+		switch name {
+		case "input", "items":
+			return r.items(v)
+		case "tools", "prompt", "text", "metadata":
+			r.Schema = r.Schema || name == "text" && responsesSchema(v)
+			r.visible(v)
+			// The answer repeats it, and is read there as JSON text.
+			r.Messages = append(r.Messages, bytes.Clone(v))
+		case "previous_response_id", "conversation", "include":
+		default:
+			if !r.common(name, v) {
+				r.visible(v)
+			}
+		}
+		return nil
+	})
+	return r.Request, err
+}
+
+// items reads the input: a text or items of any type, a message each. The last
+// one's text is the tail.
+func (r *request) items(v jsontext.Value) error {
+	if v.Kind() == '"' {
+		r.Tail = wire.AppendText(nil, v)
+	}
+	r.visible(v)
+	return eachElement(v, func(v jsontext.Value) error {
+		r.Tail = nil
+		return eachMember(v, func(name string, v jsontext.Value) error {
+			if name == "content" || name == "output" {
+				r.Tail = contentText(nil, v)
+			}
+			return nil
+		})
+	})
+}
+
+// responsesSchema reports whether the text of the answer is itself JSON.
+func responsesSchema(v jsontext.Value) bool {
+	schema := false
+	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		if name == "format" {
+			schema = wantsJSON(v)
+		}
+		return nil
+	})
+	return schema
+}
+
+// AppendFailure implements [Family].
+func (Responses) AppendFailure(dst []byte, f wire.Failure) []byte { return appendOpenAIFailure(dst, f) }
+
+// Framing implements [Family].
+func (Responses) Framing(contentType string, _ wire.Request) wire.Framing {
+	return wire.ByContentType(contentType)
+}
+
+// Fail implements [Family]. The events of a stream are counted from zero; one that
+// was resumed is not known to be.
+func (Responses) Fail(w *wire.Writer, f wire.Failure) {
+	payload := wire.AppendEscaped([]byte(`{"type":"error","code":"`), []byte(f.Code))
+	payload = wire.AppendEscaped(append(payload, `","message":"`...), []byte(f.Message))
+	payload = strconv.AppendInt(append(payload, `","param":null,"sequence_number":`...), w.Next, 10)
+	w.Message("error", append(payload, '}'))
+}
+
+// NewEnding implements [Family].
+func (Responses) NewEnding() wire.Ending { return &responsesEnding{} }
+
+var _ wire.Family = Responses{}
+
+// responsesRules is the table of the Responses API: of a response, of lists of
+// items and single items, and of the events of a stream. A text comes there in
+// pieces, then whole in the event that ends it, in the one that ends its part,
+// in the one that ends its item and in the one that ends the response.
+//
+// An item is told by output_index and by its place in a list. The part is not:
+// some vLLM count content_index up with every piece, so the contents of an item
+// are one text. Where several stand in one item, what repeats them is judged as
+// a text of its own.
+func responsesRules() []wire.Rule {
+	return slices.Concat(
+		responsesEnvelope(),
+		responsesObject(""), responsesObject("response."),
+		responsesItem("", "output[#].", "summary[#].", wire.Text),
+		responsesItem("", "data[#].", "summary[#].", wire.Text),
+		responsesItem("", "response.output[#].", "summary[#].", wire.Cumulative),
+		responsesItem("", "item.", "summary[##].", wire.Cumulative),
+		responsesItem("response.output_item.done", "item.", "summary[##].", wire.Final),
+		responsesAlone(),
+		responsesParts(),
+		responsesDeltas(),
+		responsesEnds(),
+	)
+}
+
+// responsesEnvelope are the members that events share.
+func responsesEnvelope() []wire.Rule {
+	return append(ignored("", "", "type", "item_id", "response_id", "event_id", "obfuscation", "first_id", "last_id"),
+		wire.Rule{Path: "output_index", Role: wire.ItemNumber},
+		wire.Rule{Path: "summary_index", Role: wire.PartNumber},
+		// Events that nobody here knows: pieces are called delta.
+		wire.Rule{Path: "delta", Role: wire.Text, Name: "delta"},
+		wire.Rule{When: "error", Path: "code", Role: wire.NoText},
+		wire.Rule{When: "error", Path: "param", Role: wire.NoText},
+		wire.Rule{When: "response.output_text.annotation.added", Path: "annotation", Role: wire.Drop},
+		wire.Rule{When: "response.output_text.annotation.added", Path: "annotation.type", Role: wire.NoText},
+		wire.Rule{When: "response.image_generation_call.partial_image", Path: "partial_image_b64", Role: wire.Skip, With: `""`},
+		wire.Rule{When: "response.audio.delta", Path: "delta", Role: wire.Skip, With: `""`},
+		wire.Rule{When: "response.output_audio.delta", Path: "delta", Role: wire.Skip, With: `""`},
+	)
+}
+
+// responsesObject is the response itself, which repeats much of the request.
+func responsesObject(at string) []wire.Rule {
+	rules := ignored("", at, "id", "object", "status", "model", "previous_response_id", "conversation.id", "service_tier",
+		"truncation", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+		"reasoning.effort", "reasoning.summary", "reasoning.generate_summary", "incomplete_details.reason",
+		"content_filters[].source_type", "content_filters[].content_filter_results.*.severity")
+	for _, name := range []string{"instructions", "tools", "tool_choice", "prompt", "text", "metadata", "error"} {
+		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: name, Form: wire.Nested})
+	}
+	for _, name := range []string{"input_messages", "output_messages"} { // of vLLM, with token ids
+		rules = append(rules,
+			wire.Rule{Path: at + name, Role: wire.Drop, With: `[]`},
+			wire.Rule{Path: at + name + "[]", Role: wire.Complete, Name: name, Form: wire.Nested})
+	}
+	return append(rules,
+		wire.Rule{Path: at + "content_filters[].content_filter_offsets", Role: wire.Drop},
+		wire.Rule{Path: at + "output_text", Role: wire.Final, Name: "output_text"},
+	)
+}
+
+// responsesItem is an item of whatever type. In a stream role is how it repeats
+// the texts that come in pieces; others are repeated whole.
+func responsesItem(when, at, summary string, role wire.Role) []wire.Rule {
+	again := role
+	if role == wire.Cumulative {
+		again = wire.Final
+	}
+	rules := append(responsesContent(when, at+"content[].", role),
+		wire.Rule{Path: at + "content", Role: role, Name: "output.#.content", Form: wire.Reply},
+		wire.Rule{Path: at + summary + "type", Role: wire.NoText},
+		wire.Rule{Path: at + summary + "text", Role: role, Name: "output.#.summary.#"},
+		wire.Rule{Path: at + "arguments", Role: role, Name: "output.#.arguments", Form: wire.Nested},
+		wire.Rule{Path: at + "input", Role: role, Name: "output.#.input"},
+		wire.Rule{Path: at + "code", Role: role, Name: "output.#.code"},
+		wire.Rule{Path: at + "encrypted_content", Role: wire.Skip, With: `""`},
+	)
+	for _, name := range []string{"action", "actions", "operation", "queries"} { // what the model asks a tool for
+		rules = append(rules, wire.Rule{Path: at + name, Role: again, Name: "output.#." + name, Form: wire.Nested})
+	}
+	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
+		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: "output.#." + name, Form: wire.Nested})
+	}
+	for _, name := range []string{"name", "namespace", "server_label", "result", "revised_prompt"} {
+		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: "output.#." + name})
+	}
+	for i := range rules {
+		rules[i].When = when
+	}
+	return append(rules, ignored(when, at, "id", "type", "status", "role", "phase", "call_id", "container_id", "created_by",
+		"approval_request_id", "execution", "background", "output_format", "quality", "size")...)
+}
+
+// responsesAlone is an item that is the whole answer, as far as its members do
+// not mean something else in a response.
+func responsesAlone() []wire.Rule {
+	return slices.DeleteFunc(responsesItem("", "", "summary[##].", wire.Text), func(r wire.Rule) bool {
+		switch r.Path {
+		case "id", "type", "status", "output", "tools", "error":
+			return true
+		}
+		return false
+	})
+}
+
+// responsesCited are the texts of an annotation.
+var responsesCited = []string{"title", "url", "filename", "quote", "text"}
+
+// responsesContent is a part of the content of an item.
+func responsesContent(when, at string, role wire.Role) []wire.Rule {
+	rules := append(responsesLogprobs(at),
+		wire.Rule{Path: at + "type", Role: wire.Discriminator, With: `"reasoning_text"`, Name: "output.#.reasoning"},
+		wire.Rule{Path: at + "text", Role: role, Name: "output.#.content", Form: wire.Reply},
+		wire.Rule{Path: at + "refusal", Role: role, Name: "output.#.refusal"},
+		wire.Rule{Path: at + "transcript", Role: role, Name: "output.#.transcript"},
+		wire.Rule{Path: at + "data", Role: wire.Skip, With: `""`},
+		wire.Rule{Path: at + "annotations", Role: wire.Drop, With: `[]`},
+		wire.Rule{Path: at + "annotations[].type", Role: wire.NoText},
+		wire.Rule{Path: at + "annotations[].file_id", Role: wire.NoText},
+		wire.Rule{Path: at + "annotations[].container_id", Role: wire.NoText},
+	)
+	for _, name := range responsesCited {
+		rules = append(rules, wire.Rule{Path: at + "annotations[]." + name, Role: wire.Complete, Name: "output.#.annotations"})
+	}
+	for i := range rules {
+		rules[i].When = when
+	}
+	return rules
+}
+
+// responsesLogprobs are the tokens of a text. They all go with their list.
+func responsesLogprobs(at string) []wire.Rule {
+	return []wire.Rule{
+		{Path: at + "logprobs", Role: wire.Drop, With: `[]`},
+		{Path: at + "logprobs[].token", Role: wire.Token, Name: "output.#.logprobs"},
+		{Path: at + "logprobs[].bytes", Role: wire.Token, Name: "output.#.logprobs.bytes", Form: wire.Bytes},
+		{Path: at + "logprobs[].top_logprobs[@].token", Role: wire.Token, Name: "logprobs.top.#"},
+		{Path: at + "logprobs[].top_logprobs[@].bytes", Role: wire.Token, Name: "logprobs.top.#.bytes", Form: wire.Bytes},
+	}
+}
+
+// responsesParts are the events that begin and end a part.
+func responsesParts() []wire.Rule {
+	var rules []wire.Rule
+	for _, e := range []struct {
+		when string
+		role wire.Role
+	}{{"added", wire.Cumulative}, {"done", wire.Final}} {
+		for _, when := range []string{"response.content_part.", "response.reasoning_part."} { // the second is vLLM's
+			rules = append(rules, responsesContent(when+e.when, "part.", e.role)...)
+		}
+		when := "response.reasoning_summary_part." + e.when
+		rules = append(rules,
+			wire.Rule{When: when, Path: "part.type", Role: wire.NoText},
+			wire.Rule{When: when, Path: "part.text", Role: e.role, Name: "output.#.summary.#"})
+	}
+	return rules
+}
+
+// responsesDeltas are the events that carry a piece of a text, and those that
+// say it once more when it is complete.
+func responsesDeltas() []wire.Rule {
+	rules := slices.Concat(responsesLogprobs(""), []wire.Rule{
+		{When: "response.function_call_arguments.done", Path: "name", Role: wire.Complete, Name: "output.#.name"},
+		{When: "response.shell_call_output_content.delta", Path: "delta.stdout", Role: wire.Text, Name: "output.#.stdout.#"},
+		{When: "response.shell_call_output_content.delta", Path: "delta.stderr", Role: wire.Text, Name: "output.#.stderr.#"},
+		{When: "response.shell_call_output_content.done", Path: "output[].stdout", Role: wire.Final, Name: "output.#.stdout.#"},
+		{When: "response.shell_call_output_content.done", Path: "output[].stderr", Role: wire.Final, Name: "output.#.stderr.#"},
+		{When: "response.shell_call_output_content.delta", Path: "command_index", Role: wire.PartNumber},
+		{When: "response.shell_call_output_content.done", Path: "command_index", Role: wire.PartNumber},
+	})
+	for _, name := range responsesCited {
+		rules = append(rules, wire.Rule{When: "response.output_text.annotation.added", Path: "annotation." + name, Role: wire.Complete, Name: "output.#.annotations"})
+	}
+	for _, e := range []struct {
+		kind, done, name string
+		form             wire.Form
+	}{
+		{"output_text", "text", "content", wire.Reply},
+		{"refusal", "refusal", "refusal", wire.Plain},
+		{"reasoning_text", "text", "reasoning", wire.Plain},
+		{"reasoning_summary_text", "text", "summary.#", wire.Plain},
+		{"function_call_arguments", "arguments", "arguments", wire.Nested},
+		{"custom_tool_call_input", "input", "input", wire.Plain},
+		{"mcp_call_arguments", "arguments", "arguments", wire.Nested},
+		{"code_interpreter_call_code", "code", "code", wire.Plain},
+		{"audio.transcript", "transcript", "transcript", wire.Plain},
+		{"output_audio_transcript", "transcript", "transcript", wire.Plain},
+		{"shell_call_command", "command", "command.#", wire.Plain},
+	} {
+		when, name := "response."+e.kind, "output.#."+e.name
+		rules = append(rules,
+			wire.Rule{When: when + ".delta", Path: "delta", Role: wire.Text, Name: name, Form: e.form},
+			wire.Rule{When: when + ".done", Path: e.done, Role: wire.Final, Name: name, Form: e.form})
+		if e.kind == "shell_call_command" {
+			rules = append(rules,
+				wire.Rule{When: when + ".added", Path: "command", Role: wire.Cumulative, Name: name},
+				wire.Rule{When: when + ".added", Path: "command_index", Role: wire.PartNumber},
+				wire.Rule{When: when + ".delta", Path: "command_index", Role: wire.PartNumber},
+				wire.Rule{When: when + ".done", Path: "command_index", Role: wire.PartNumber})
+		}
+	}
+	return rules
+}
+
+// responsesEnds are the events that end a response. One that is cut where it
+// repeats what has not left before is the filtered ending itself.
+func responsesEnds() []wire.Rule {
+	var rules []wire.Rule
+	for _, when := range []string{"response.completed", "response.incomplete", "response.done", "response.cancelled"} {
+		rules = append(rules,
+			wire.Rule{When: when, Path: "type", Role: wire.End, With: `"response.incomplete"`},
+			wire.Rule{When: when, Path: "response.status", Role: wire.End, With: `"incomplete"`},
+			wire.Rule{When: when, Path: "response.incomplete_details", Role: wire.End, Form: wire.Document, With: `{"reason":"content_filter"}`},
+			wire.Rule{When: when, Path: "response.incomplete_details.reason", Role: wire.End, With: `"content_filter"`})
+	}
+	return append(rules, wire.Rule{When: "response.failed", Path: "type", Role: wire.End})
+}
+
+// ignored are members that are known to hold no text.
+func ignored(when, at string, names ...string) []wire.Rule {
+	rules := make([]wire.Rule, len(names))
+	for i, name := range names {
+		rules[i] = wire.Rule{When: when, Path: at + name, Role: wire.NoText}
+	}
+	return rules
+}
+
+// responsesEvents are the events that no rule names.
+var responsesEvents = []string{
+	"response.created", "response.queued", "response.in_progress", "response.output_item.added",
+	"response.audio.done", "response.output_audio.done",
+	"response.file_search_call.in_progress", "response.file_search_call.searching", "response.file_search_call.completed",
+	"response.web_search_call.in_progress", "response.web_search_call.searching", "response.web_search_call.completed",
+	"response.image_generation_call.in_progress", "response.image_generation_call.generating", "response.image_generation_call.completed",
+	"response.code_interpreter_call.in_progress", "response.code_interpreter_call.interpreting", "response.code_interpreter_call.completed",
+	"response.mcp_call.in_progress", "response.mcp_call.completed", "response.mcp_call.failed",
+	"response.mcp_list_tools.in_progress", "response.mcp_list_tools.completed", "response.mcp_list_tools.failed",
+	"response.compaction.compacting", "response.reasoning_part.added", "response.reasoning_part.done",
+}
+
+// responsesEvent is what an ending reads of an event: JSON, parts of the
+// payload.
+type responsesEvent struct {
+	kind, sequence, output, content, summary, id, item, part, delta, text, response []byte
+
+	dec *jsontext.Decoder
+	in  bytes.Buffer
+}
+
+// read reads an event. Once it has a decoder it does not allocate.
+func (v *responsesEvent) read(payload []byte) bool {
+	if v.dec == nil {
+		v.dec = new(jsontext.Decoder)
+	}
+	*v = responsesEvent{dec: v.dec, in: *bytes.NewBuffer(payload)}
+	v.dec.Reset(&v.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // it was located
+	if v.dec.PeekKind() != '{' {
+		return false
+	}
+	if _, err := v.dec.ReadToken(); err != nil {
+		return false
+	}
+	for v.dec.PeekKind() == '"' {
+		name, err := v.dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		to := v.member(name[1 : len(name)-1])
+		value, err := v.dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		if hi := int(v.dec.InputOffset()); to != nil {
+			*to = payload[hi-len(value) : hi]
+		}
+	}
+	return true
+}
+
+// member returns where a member goes, or nil.
+func (v *responsesEvent) member(name []byte) *[]byte {
+	switch string(name) {
+	case "type":
+		return &v.kind
+	case "sequence_number":
+		return &v.sequence
+	case "output_index":
+		return &v.output
+	case "content_index":
+		return &v.content
+	case "summary_index":
+		return &v.summary
+	case "item_id":
+		return &v.id
+	case "item":
+		return &v.item
+	case "part":
+		return &v.part
+	case "delta":
+		return &v.delta
+	case "text", "refusal", "arguments", "input", "code":
+		return &v.text
+	case "response":
+		return &v.response
+	}
+	return nil
+}
+
+// place is the number of the part that a text is.
+func (v *responsesEvent) place(t *responsesText) []byte {
+	if t.list == "summary" {
+		return v.summary
+	}
+	return v.content
+}
+
+// number reads a whole number.
+func number(lit []byte) (int64, bool) {
+	if len(lit) == 0 || len(lit) > 18 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(lit), 10, 64)
+	return n, err == nil
+}
+
+// responsesMember returns the value of a member of an object, or nil.
+func responsesMember(object []byte, name string) []byte {
+	var found []byte
+	_ = eachMember(object, func(n string, v jsontext.Value) error { // it was located
+		if n == name {
+			found = bytes.Clone(v)
+		}
+		return nil
+	})
+	return found
+}
+
+// What the ending of one stream keeps at most: the response object, member by
+// member, and the items and texts that have left. Beyond the second limit only
+// the outline of the items that are open is kept, and the closing events say
+// no text: lists of parts are empty there, and the events that say a text or
+// a part are left out.
+const (
+	maxResponse = 256 << 10
+	maxEnding   = 1 << 20
+	maxOutline  = 64      // items
+	keepOutline = 4 << 10 // bytes of each
+	itemCost    = 256     // of an item or part, its texts apart
+)
+
+// responsesEnding ends a stream as the API ends one that its own filter cut:
+// what is open is closed, saying what really left, and the response is
+// incomplete.
+type responsesEnding struct {
+	event    responsesEvent
+	state    endingState
+	next     int64 // number of the next event
+	kept     int   // bytes of items and texts
+	response []byte
+	items    []responsesHeld
+}
+
+// endingState is what an ending knows of its stream.
+type endingState uint8
+
+const (
+	endingWhole   endingState = iota // all that left
+	endingOutline                    // it was too much
+	endingOver                       // the stream has ended by itself
+)
+
+// responsesHeld is an item that has left, or has begun to.
+type responsesHeld struct {
+	number int64
+	id     []byte // JSON
+	raw    []byte // the item, as it began or as it ended
+	closed bool
+	parts  []responsesPart
+}
+
+// responsesPart is a text of an open item.
+type responsesPart struct {
+	text   *responsesText
+	number int64
+	said   []byte // inside of a JSON string
+	end    partEnd
+	vllm   bool // its events are vLLM's
+}
+
+// partEnd says which of the events that end a text have left.
+type partEnd uint8
+
+const (
+	partOpen partEnd = iota
+	partSaid
+	partClosed
+)
+
+// responsesText is a kind of text that comes in pieces.
+type responsesText struct {
+	event  string // of the events, without .delta or .done
+	member string // that says it whole
+	part   string // type of its part, or of the item whose member it is
+	list   string // of parts in the item; empty: it is a member of the item
+	number string // of the part
+}
+
+var responsesTexts = []responsesText{
+	{"response.output_text", "text", "output_text", "content", "content_index"},
+	{"response.refusal", "refusal", "refusal", "content", "content_index"},
+	{"response.reasoning_text", "text", "reasoning_text", "content", "content_index"},
+	{"response.reasoning_summary_text", "text", "summary_text", "summary", "summary_index"},
+	{"response.function_call_arguments", "arguments", "function_call", "", ""},
+	{"response.mcp_call_arguments", "arguments", "mcp_call", "", ""},
+	{"response.custom_tool_call_input", "input", "custom_tool_call", "", ""},
+	{"response.code_interpreter_call_code", "code", "code_interpreter_call", "", ""},
+}
+
+// Sent implements [Ending].
+func (e *responsesEnding) Sent(payload []byte) {
+	v := &e.event
+	if e.state == endingOver || !v.read(payload) {
+		return
+	}
+	if n, ok := number(v.sequence); ok {
+		e.next = n
+	}
+	e.next++
+	switch kind := v.kind; {
+	case len(kind) < len(`""`):
+	case is(kind, "response.completed"), is(kind, "response.incomplete"), is(kind, "response.failed"),
+		is(kind, "response.done"), is(kind, "response.cancelled"), is(kind, "error"):
+		*e = responsesEnding{state: endingOver}
+	case len(v.response) > 0:
+		e.keepResponse(v.response)
+	case is(kind, "response.output_item.added"):
+		e.begin(v)
+	case is(kind, "response.output_item.done"):
+		e.done(v)
+	case len(v.part) > 0:
+		e.part(v)
+	default:
+		e.said(v)
+	}
+}
+
+// is reports whether a JSON string, in quotes and without escapes, is s.
+func is(literal []byte, s string) bool { return string(literal[1:len(literal)-1]) == s }
+
+// keepResponse keeps the response object, but for the output.
+func (e *responsesEnding) keepResponse(object []byte) {
+	e.response = e.response[:0]
+	_ = eachMember(object, func(name string, v jsontext.Value) error { // it was located
+		switch name {
+		case "status", "incomplete_details", "output", "output_text":
+			return nil
+		}
+		if len(e.response)+len(name)+len(v) < maxResponse {
+			e.response = append(appendName(e.response, name), v...)
+		}
+		return nil
+	})
+}
+
+// appendName appends the name of the next member of an object.
+func appendName(dst []byte, name string) []byte {
+	if len(dst) > 0 && dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	return append(wire.AppendEscaped(append(dst, '"'), []byte(name)), `":`...)
+}
+
+// begin takes note of an item that begins.
+func (e *responsesEnding) begin(v *responsesEvent) {
+	n, ok := number(v.output)
+	if !ok && len(e.items) > 0 {
+		n = e.items[len(e.items)-1].number + 1
+	}
+	it := e.add(n, bytes.Clone(v.item))
+	it.id = bytes.Clone(responsesMember(v.item, "id"))
+}
+
+// add adds an item.
+func (e *responsesEnding) add(n int64, raw []byte) *responsesHeld {
+	e.keep(len(raw) + itemCost)
+	if e.state == endingOutline {
+		if len(raw) > keepOutline {
+			raw = []byte(`{}`)
+		}
+		if len(e.items) == maxOutline {
+			e.items = slices.Delete(e.items, 0, 1)
+		}
+	}
+	e.items = append(e.items, responsesHeld{number: n, raw: raw})
+	return &e.items[len(e.items)-1]
+}
+
+// keep counts bytes that are about to be kept, and forgets all texts if they
+// are too many.
+func (e *responsesEnding) keep(n int) {
+	if e.kept += n; e.kept <= maxEnding || e.state != endingWhole {
+		return
+	}
+	e.state = endingOutline
+	e.items = slices.DeleteFunc(e.items, func(it responsesHeld) bool { return it.closed })
+	e.items = slices.Clone(e.items[max(0, len(e.items)-maxOutline):])
+	for i := range e.items {
+		it := &e.items[i]
+		it.parts = nil
+		if len(it.raw) > keepOutline {
+			it.raw = []byte(`{}`)
+		}
+	}
+}
+
+// item returns the item that an event is about. Some servers number events of
+// an item otherwise than its beginning, or not at all: then it is the last one.
+func (e *responsesEnding) item(v *responsesEvent, kind string) *responsesHeld {
+	n, ok := number(v.output)
+	for i := len(e.items) - 1; i >= 0; i-- {
+		if it := &e.items[i]; !it.closed && (!ok || it.number == n) {
+			return it
+		}
+	}
+	if i := len(e.items) - 1; i >= 0 && !e.items[i].closed && len(e.items[i].parts) == 0 && e.state == endingWhole {
+		e.items[i].number = n
+		return &e.items[i]
+	}
+	raw := `{"type":"` + kind + `"}`
+	switch kind {
+	case "output_text", "refusal":
+		raw = `{"type":"message","role":"assistant","content":[]}`
+	case "reasoning_text", "summary_text":
+		raw = `{"type":"reasoning","summary":[]}`
+	}
+	return e.add(n, []byte(raw))
+}
+
+// done takes note of an item that ended.
+func (e *responsesEnding) done(v *responsesEvent) {
+	it := e.item(v, "message")
+	if n := it.number; e.state == endingOutline {
+		e.items = slices.DeleteFunc(e.items, func(it responsesHeld) bool { return it.number == n })
+		return
+	}
+	it.closed, it.parts = true, nil
+	it.raw = append(it.raw[:0], v.item...)
+	e.keep(len(v.item))
+}
+
+// part takes note of an event that begins or ends a part.
+func (e *responsesEnding) part(v *responsesEvent) {
+	kind := responsesMember(v.part, "type")
+	if len(kind) < len(`""`) {
+		return
+	}
+	for i := range responsesTexts {
+		t := &responsesTexts[i]
+		if t.list == "" || !is(kind, t.part) {
+			continue
+		}
+		it := e.item(v, t.part)
+		it.remember(v)
+		p := it.find(t)
+		if bytes.HasSuffix(v.kind, []byte(`.done"`)) {
+			if p != nil {
+				p.end = partClosed
+			}
+			return
+		}
+		if e.keep(itemCost); e.state == endingOutline {
+			return
+		}
+		n, _ := number(v.place(t))
+		it.parts = append(it.parts, responsesPart{text: t, number: n, vllm: is(v.kind, "response.reasoning_part.added")})
+		e.append(&it.parts[len(it.parts)-1], responsesMember(v.part, t.member))
+		return
+	}
+}
+
+// said takes note of a piece of a text, or of all of it once more.
+func (e *responsesEnding) said(v *responsesEvent) {
+	kind := v.kind[1 : len(v.kind)-1]
+	name, delta := bytes.CutSuffix(kind, []byte(".delta"))
+	name, done := bytes.CutSuffix(name, []byte(".done"))
+	if !delta && !done {
+		return
+	}
+	for i := range responsesTexts {
+		t := &responsesTexts[i]
+		if string(name) != t.event {
+			continue
+		}
+		it := e.item(v, t.part)
+		it.remember(v)
+		if e.state == endingOutline {
+			return
+		}
+		p := it.open(t, v)
+		if delta {
+			e.append(p, v.delta)
+			return
+		}
+		p.said = p.said[:0]
+		p.end = partSaid
+		e.append(p, v.text)
+		return
+	}
+}
+
+// append adds a JSON string to what a part said.
+func (e *responsesEnding) append(p *responsesPart, literal []byte) {
+	if len(literal) <= len(`""`) || literal[0] != '"' {
+		return
+	}
+	inside := literal[1 : len(literal)-1]
+	p.said = append(p.said, inside...)
+	e.keep(len(inside))
+}
+
+// remember takes note of the id that events call an item by.
+func (it *responsesHeld) remember(v *responsesEvent) {
+	if len(v.id) > 0 && !bytes.Equal(it.id, v.id) {
+		it.id = bytes.Clone(v.id)
+	}
+}
+
+// find returns the last part of a kind that is not closed, or nil.
+func (it *responsesHeld) find(t *responsesText) *responsesPart {
+	for i := len(it.parts) - 1; i >= 0; i-- {
+		if p := &it.parts[i]; p.text == t && p.end != partClosed {
+			return p
+		}
+	}
+	return nil
+}
+
+// open returns the part that an event adds to. A part that has said nothing
+// may have been announced as one of another kind.
+func (it *responsesHeld) open(t *responsesText, v *responsesEvent) *responsesPart {
+	n, numbered := number(v.place(t))
+	for i := range it.parts {
+		if p := &it.parts[i]; numbered && p.text == t && p.number == n && p.end != partClosed {
+			return p
+		}
+	}
+	if p := it.find(t); p != nil {
+		return p
+	}
+	if i := len(it.parts) - 1; i >= 0 && it.parts[i].end == partOpen && len(it.parts[i].said) == 0 && t.list != "" {
+		it.parts[i].text = t
+		return &it.parts[i]
+	}
+	it.parts = append(it.parts, responsesPart{text: t, number: n})
+	return &it.parts[len(it.parts)-1]
+}
+
+var _ wire.Ending = (*responsesEnding)(nil)
+
+// Write implements [Ending].
+func (e *responsesEnding) Write(w *wire.Writer, _ []int32) {
+	if e.state == endingOver {
+		return
+	}
+	var output []byte
+	for i := range e.items {
+		it := &e.items[i]
+		if !it.closed {
+			e.close(w, it)
+		}
+		if len(output) > 0 {
+			output = append(output, ',')
+		}
+		output = append(output, it.raw...)
+	}
+	response := append([]byte(`"response":{`), e.response...)
+	if len(e.response) == 0 {
+		response = append(response, `"object":"response","error":null`...)
+	}
+	response = append(response, `,"status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[`...)
+	e.write(w, "response.incomplete", append(append(response, output...), "]}"...))
+	e.state = endingOver
+}
+
+// write writes one event that has the given members.
+func (e *responsesEnding) write(w *wire.Writer, kind string, members []byte) {
+	payload := append([]byte(`{"type":"`), kind...)
+	payload = strconv.AppendInt(append(payload, `","sequence_number":`...), e.next, 10)
+	e.next++
+	w.Message(kind, append(append(append(payload, ','), members...), '}'))
+}
+
+// close writes what ends an item and makes its raw form what was said of it.
+func (e *responsesEnding) close(w *wire.Writer, it *responsesHeld) {
+	for i := range it.parts {
+		p := &it.parts[i]
+		if p.end == partOpen {
+			members := append(append(it.place(p), ',', '"'), p.text.member...)
+			members = p.append(append(members, `":`...))
+			if p.text.part == "output_text" {
+				members = append(members, `,"logprobs":[]`...)
+			}
+			e.write(w, p.text.event+".done", members)
+		}
+		if p.end == partClosed || p.text.list == "" {
+			continue
+		}
+		kind := "response.content_part.done"
+		switch {
+		case p.text.list == "summary":
+			kind = "response.reasoning_summary_part.done"
+		case p.vllm:
+			kind = "response.reasoning_part.done"
+		}
+		e.write(w, kind, p.object(append(it.place(p), `,"part":`...)))
+	}
+	it.raw = e.incomplete(it)
+	members := strconv.AppendInt([]byte(`"output_index":`), it.number, 10)
+	e.write(w, "response.output_item.done", append(append(members, `,"item":`...), it.raw...))
+}
+
+// place appends the members that say where a part stands.
+func (it *responsesHeld) place(p *responsesPart) []byte {
+	dst := []byte(`"item_id":`)
+	if len(it.id) > 0 {
+		dst = append(dst, it.id...)
+	} else {
+		dst = append(dst, `""`...)
+	}
+	dst = strconv.AppendInt(append(dst, `,"output_index":`...), it.number, 10)
+	if p.text.number != "" {
+		dst = append(append(append(dst, `,"`...), p.text.number...), `":`...)
+		dst = strconv.AppendInt(dst, p.number, 10)
+	}
+	return dst
+}
+
+// append appends what a part said as a JSON string.
+func (p *responsesPart) append(dst []byte) []byte {
+	return append(append(append(dst, '"'), p.said...), '"')
+}
+
+// object appends a part.
+func (p *responsesPart) object(dst []byte) []byte {
+	dst = append(append(append(dst, `{"type":"`...), p.text.part...), `","`...)
+	dst = p.append(append(append(dst, p.text.member...), `":`...))
+	if p.text.part == "output_text" {
+		dst = append(dst, `,"annotations":[],"logprobs":[]`...)
+	}
+	return append(dst, '}')
+}
+
+// incomplete returns an item as it has left.
+func (e *responsesEnding) incomplete(it *responsesHeld) []byte {
+	dst := []byte{'{'}
+	_ = eachMember(it.raw, func(name string, v jsontext.Value) error { // it was located
+		switch name {
+		case "status":
+			return nil
+		case "content", "summary", "arguments", "input", "code":
+			if e.state == endingWhole && it.says(name) {
+				return nil
+			}
+			if e.state == endingOutline {
+				v = jsontext.Value(map[jsontext.Kind]string{'[': "[]", '"': `""`}[v.Kind()])
+			}
+		}
+		if len(v) > 0 {
+			dst = append(appendName(dst, name), v...)
+		}
+		return nil
+	})
+	if len(it.id) > 0 && responsesMember(it.raw, "id") == nil {
+		dst = append(appendName(dst, "id"), it.id...)
+	}
+	dst = append(appendName(dst, "status"), `"incomplete"`...)
+	for _, list := range [...]string{"content", "summary"} {
+		if it.says(list) {
+			dst = append(appendName(dst, list), '[')
+			for i := range it.parts {
+				if p := &it.parts[i]; p.text.list == list {
+					if dst[len(dst)-1] != '[' {
+						dst = append(dst, ',')
+					}
+					dst = p.object(dst)
+				}
+			}
+			dst = append(dst, ']')
+		}
+	}
+	for i := range it.parts {
+		if p := &it.parts[i]; p.text.list == "" {
+			dst = p.append(appendName(dst, p.text.member))
+		}
+	}
+	return append(dst, '}')
+}
+
+// says reports whether a member of an item is what its parts say.
+func (it *responsesHeld) says(member string) bool {
+	for i := range it.parts {
+		if t := it.parts[i].text; t.list == member || t.list == "" && t.member == member {
+			return true
+		}
+	}
+	return false
+}
