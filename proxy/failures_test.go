@@ -42,7 +42,7 @@ import (
 
 // leaking says the secret of the API tests through every case that want picks,
 // in redact mode, and fails if a word of it comes through or none was picked.
-func leaking(t *testing.T, want func(c *apiCase) bool) {
+func leaking(t *testing.T, split splitter, want func(c *apiCase) bool) {
 	t.Helper()
 	picked := 0
 	for _, c := range apiCases() {
@@ -50,7 +50,7 @@ func leaking(t *testing.T, want func(c *apiCase) bool) {
 			continue
 		}
 		picked++
-		got := c.judge(t, config.Redact, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
+		got := c.judge(t, config.Redact, split, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
 		if len(got.findings) == 0 || got.counts.Scanned == 0 {
 			t.Errorf("%s, %s: nothing found, %+v", c.api, c.shape, got.counts)
 		}
@@ -104,7 +104,7 @@ func TestGuardRunsStreamedAndNot(t *testing.T) {
 
 func TestStreamedMessagesAreScanned(t *testing.T) {
 	t.Parallel()
-	leaking(t, func(c *apiCase) bool { return c.api == "anthropic.messages" && c.streamed(t) })
+	leaking(t, tellingSplits, func(c *apiCase) bool { return c.api == "anthropic.messages" && c.streamed(t) })
 	up := newScripted(t, func(c *scene) {
 		c.say("%s", headSSE)
 		c.chunk("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"" + secret + "\"}}\n\n")
@@ -124,7 +124,7 @@ func TestStreamedMessagesAreScanned(t *testing.T) {
 
 func TestStreamedResponsesAreScanned(t *testing.T) {
 	t.Parallel()
-	leaking(t, func(c *apiCase) bool { return c.api == "openai.responses" && c.streamed(t) })
+	leaking(t, tellingSplits, func(c *apiCase) bool { return c.api == "openai.responses" && c.streamed(t) })
 	up := newScripted(t, func(c *scene) {
 		end := strings.TrimSpace(c.head[strings.Index(c.head, "X-Request-Id: ")+len("X-Request-Id: "):])
 		end, _, _ = strings.Cut(end, "\r\n")
@@ -149,7 +149,7 @@ func TestReasoningIsScanned(t *testing.T) {
 			t.Errorf("%s: %q in %s", name, got.findings, got.out)
 		}
 	}
-	leaking(t, func(c *apiCase) bool {
+	leaking(t, tellingSplits, func(c *apiCase) bool {
 		return strings.Contains(c.shape, "thinking") || strings.Contains(c.shape, "reasoning") || strings.Contains(c.shape, "thought")
 	})
 }
@@ -352,7 +352,7 @@ func TestDecodedBodyIsNotLabelled(t *testing.T) {
 func TestBinaryFramesAtEveryByte(t *testing.T) {
 	t.Parallel()
 	binary := func(c *apiCase) bool { return c.contentType == "application/vnd.amazon.eventstream" }
-	leaking(t, binary)
+	leaking(t, everySplit, binary)
 	for _, c := range apiCases() {
 		if !binary(&c) {
 			continue
@@ -392,7 +392,7 @@ func TestEndingsHaveRequiredMembers(t *testing.T) {
 	}
 	for _, c := range apiCases() {
 		if c.api == "anthropic.messages" && c.streamed(t) {
-			blocked := c.judge(t, config.Block, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
+			blocked := c.judge(t, config.Block, tellingSplits, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
 			c.text(t, []byte(blocked.out)) // fails on what the API does not allow
 		}
 	}
