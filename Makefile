@@ -41,7 +41,7 @@ docs: ## Rewrite docs/commands.md from the help texts.
 .PHONY: net-update
 net-update: ## Record testdata/net.txt anew; say in the commit why a digest changed.
 	$(GO) test -count=1 -run 'TestNet$$' . -update
-	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/... -update-net
+	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/relay -update-net
 
 .PHONY: eval-docs
 eval-docs: build ## Rewrite the table of disguises in docs/results.md and its plot.
@@ -92,7 +92,7 @@ arch: ## Check imports, sizes and habits of the house.
 .PHONY: net
 net: ## Compare indexes, findings, evaluations and answers with recorded digests.
 	$(GO) test -count=1 -run 'TestNet$$|TestCompat' .
-	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/...
+	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/relay
 
 .PHONY: docs-check
 docs-check: ## Check links, commands and flags named in the documents.

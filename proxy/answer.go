@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"noecho/proxy/relay"
 	"runtime/debug"
 	"time"
 )
@@ -129,7 +130,7 @@ type scanned struct {
 	ex    *exchange
 	body  *upstreamBody
 	in    *decoder
-	relay *relay
+	relay *relay.Relay
 	buf   []byte
 	out   []byte
 	state scanState
@@ -146,14 +147,14 @@ func (s *scanned) next() ([]byte, error) {
 	switch {
 	case ended != nil: // to the caller it is complete, to the upstream it is over
 		s.ex.ending = endingBlocked
-		if errors.Is(ended, errRefused) {
+		if errors.Is(ended, relay.ErrRefused) {
 			s.ex.ending = endingRefused
 		}
 		err = io.EOF
 	case err != nil && err != io.EOF:
-		why := failUpstream
+		why := relay.FailUpstream
 		if errors.Is(s.ex.why(err), errDraining) {
-			why = failStopping
+			why = relay.FailStopping
 		}
 		s.out = s.relay.AbortWith(s.out, why)
 		s.ex.broken(err)
@@ -241,7 +242,7 @@ func (f *forwarded) fail() {
 // close implements [source].
 func (f *forwarded) close() {
 	defer f.body.close()
-	var c relayCounts
+	var c relay.Counts
 	if f.tee != nil {
 		f.tee.judge(errClientGone)
 		c = f.tee.relay.Counts()
@@ -264,7 +265,7 @@ func (f *forwarded) close() {
 // here, the answer goes on.
 type tee struct {
 	srv   *Server
-	relay *relay
+	relay *relay.Relay
 	state scanState
 	limit int    // of an unstreamed answer, which is judged at its end; 0: each piece is judged by itself
 	kept  []byte // has left, not yet judged

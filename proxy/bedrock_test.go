@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -10,7 +12,28 @@ import (
 const (
 	signature = "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123"
 	bearer    = "Bearer bedrock-api-key-0123"
+
+	converseAsk = `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`
 )
+
+// awsFrame writes a frame as Bedrock does.
+func awsFrame(kind, name, payload string) string {
+	return awsHeaders([][2]string{{":" + kind + "-type", name}, {":content-type", "application/json"}, {":message-type", kind}}, payload)
+}
+
+// awsHeaders writes a frame with the given headers, all of them strings.
+func awsHeaders(headers [][2]string, payload string) string {
+	var h []byte
+	for _, pair := range headers {
+		h = append(append(h, byte(len(pair[0]))), pair[0]...)
+		h = append(binary.BigEndian.AppendUint16(append(h, 7), uint16(len(pair[1]))), pair[1]...)
+	}
+	out := binary.BigEndian.AppendUint32(nil, uint32(16+len(h)+len(payload)))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(h)))
+	out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out))
+	out = append(append(out, h...), payload...)
+	return string(binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out)))
+}
 
 // TestSigned: a signature over another host is of no use to the upstream, so
 // the request is refused before anything of it gets there.
@@ -86,7 +109,7 @@ func TestBedrockBlocked(t *testing.T) {
 	cfg.Mode = config.Block
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	for body, want := range map[string]string{
-		converseAsk:                `{"message":"` + failBlocked.Message + `"}`,
+		converseAsk:                `{"message":"withheld: the answer would repeat training data"}`,
 		`{"messages":[],"messages`: `{"message":"` + refuseRequest.message + `"}`,
 	} {
 		status, h, text, err := b.do("POST", "/model/m/converse", body)

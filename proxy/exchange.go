@@ -9,6 +9,7 @@ import (
 
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/relay"
 )
 
 // Why an upstream was closed before its answer had ended.
@@ -38,7 +39,7 @@ type exchange struct {
 	verdicts verdicts
 
 	alerts alert.Answer
-	counts relayCounts
+	counts relay.Counts
 	unread int64 // bytes received that are on no account yet
 	ending ending
 	status int
@@ -97,15 +98,15 @@ func (e *exchange) why(fallback error) error {
 }
 
 // report hands one finding to the alert log.
-func (e *exchange) report(f finding) {
+func (e *exchange) report(f relay.Finding) {
 	e.srv.metrics.finding(f)
 	switch {
-	case f.Action == blocked:
+	case f.Action == relay.Blocked:
 		e.ending = endingBlocked
 	case e.ending != endingClean:
-	case f.Action == redacted:
+	case f.Action == relay.Redacted:
 		e.ending = endingRedacted
-	case f.Action == observed:
+	case f.Action == relay.Observed:
 		e.ending = endingObserved
 	}
 	ev := e.event(alert.TypeFinding)
@@ -148,14 +149,14 @@ func (e *exchange) unscanned(action alert.Action, reason string, bytes int64) {
 }
 
 // settle adds what a relay counted to the books.
-func (e *exchange) settle(c relayCounts) {
+func (e *exchange) settle(c relay.Counts) {
 	e.counts.Scanned += c.Scanned
 	e.counts.Passed += c.Passed
 	e.counts.Refused += c.Refused
 }
 
 // reportUnscanned reports what a relay could not scan.
-func (e *exchange) reportUnscanned(c relayCounts) {
+func (e *exchange) reportUnscanned(c relay.Counts) {
 	if c.Passed > 0 {
 		if e.ending == endingClean {
 			e.ending = endingForwarded

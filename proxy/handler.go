@@ -15,6 +15,7 @@ import (
 
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/relay"
 	"noecho/proxy/wire"
 )
 
@@ -30,8 +31,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			ctx.SetConnectionClose()
 			if ex != nil {
 				ex.ending, ex.status = endingRefused, refuseInternal.status
-				ex.settle(relayCounts{Refused: ex.unread})
-				ex.reportUnscanned(relayCounts{Refused: ex.unread})
+				ex.settle(relay.Counts{Refused: ex.unread})
+				ex.reportUnscanned(relay.Counts{Refused: ex.unread})
 				ex.finish()
 			}
 		}
@@ -241,7 +242,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 }
 
 // newRelay returns the relay that judges the answer of ex.
-func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Framing) *relay {
+func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Framing) *relay.Relay {
 	mode, unscanned := ex.mode, ex.route.policy.Unscanned
 	if mode == config.Observe && !ex.observes() { // single findings are acted on
 		mode, unscanned = config.Redact, config.Pass
@@ -249,7 +250,7 @@ func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Frami
 	d := ex.snap.detection(&ex.route.policy)
 	d.Prompt = s.prompts.prompt(ex.snap, request)
 	d.Judge = ex.verdict
-	return newRelay(relayConfig{
+	return relay.New(relay.Config{
 		Family:    ex.route.family,
 		Request:   request,
 		Framing:   framing,

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/relay"
 )
 
 // maxModels bounds the values of the label model, which callers choose.
@@ -132,7 +133,7 @@ func (m *metrics) exchange(e *exchange) {
 
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
 
-func (m *metrics) finding(f finding) {
+func (m *metrics) finding(f relay.Finding) {
 	lane := f.Finding.Lane.String()
 	if strings.Contains(lane, "+") {
 		lane = nestedLane

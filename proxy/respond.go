@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/relay"
 	"noecho/proxy/wire"
 )
 
@@ -43,20 +44,20 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	ex.passHead(ctx, resp, staleHeaders)
 	framing := ex.framing(resp, request)
 	ex.stream = framing != wire.JSON
-	in, relay := newDecoder(up, names, limits.Stream, limits.Ratio), s.newRelay(ex, request, framing)
+	in, r := newDecoder(up, names, limits.Stream, limits.Ratio), s.newRelay(ex, request, framing)
 	switch {
 	case ex.observes():
-		t := &tee{srv: s, relay: relay}
+		t := &tee{srv: s, relay: r}
 		if !ex.stream {
 			t.limit = int(limits.Answer)
 			t.kept = make([]byte, 0, max(0, min(resp.Header.ContentLength(), t.limit)))
 		}
 		return s.send(ctx, ex, &forwarded{ex: ex, in: in, dec: in, body: up, tee: t, buf: s.buffer()})
 	case ex.stream:
-		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, relay: relay, buf: s.buffer()})
+		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, relay: r, buf: s.buffer()})
 	}
 	in.limit = limits.Answer
-	return s.whole(ctx, ex, relay, in, up)
+	return s.whole(ctx, ex, r, in, up)
 }
 
 // withheld refuses an answer of which bytes were received, counts it and
@@ -81,7 +82,7 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 }
 
 // whole reads an unstreamed answer to its end, judges it and answers.
-func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *decoder, up *upstreamBody) bool {
+func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay.Relay, in *decoder, up *upstreamBody) bool {
 	text, err := readWhole(in, up.resp.Header.ContentLength(), ex.snap.cfg.Limits.Answer)
 	if errors.Is(err, errSize) && ex.lenient() {
 		in.limit = ex.snap.cfg.Limits.Stream
@@ -112,7 +113,7 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay, in *dec
 	ex.unread = 0
 	ex.settle(c)
 	switch {
-	case errors.Is(err, errRefused):
+	case errors.Is(err, relay.ErrRefused):
 		ex.ending = endingRefused
 	case err != nil:
 		ex.ending = endingBlocked

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"noecho/proxy/config"
 )
+
+var updateAPIs = flag.Bool("update-apis", false, "write the tables of docs/configuration.md anew")
 
 // TestRouteTables compares docs/configuration.md with the tables.
 func TestRouteTables(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/policy"
+	"noecho/proxy/relay"
 )
 
 // standing is what a configuration says of findings, and what is counted over
@@ -98,8 +99,8 @@ func identifier(f *detect.Finding) string {
 
 // count adds a finding that has been reported to what is counted over several
 // requests. An echo is not counted: it tells its caller nothing.
-func (e *exchange) count(f finding) {
-	if f.Action == echoed {
+func (e *exchange) count(f relay.Finding) {
+	if f.Action == relay.Echoed {
 		return
 	}
 	st, cfg := &e.snap.standing, &e.snap.cfg
@@ -122,7 +123,7 @@ func (e *exchange) count(f finding) {
 }
 
 // cover notes what a finding shows of the record that it stands in most of all.
-func (e *exchange) cover(f finding, place ngram.Place) {
+func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 	r, ok := e.snap.indexes.Record(place)
 	if !ok {
 		return

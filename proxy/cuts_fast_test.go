@@ -1,6 +1,0 @@
-//go:build !slow
-
-package proxy
-
-// thorough says that every case is cut at every offset; with -tags slow it is.
-const thorough = false

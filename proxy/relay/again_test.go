@@ -1,0 +1,148 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire/api"
+)
+
+// TestManner: a text comes as a whole each time until it does not begin with
+// what came before, once at the start or twice in a row later.
+func TestManner(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		begins string // y: a message begins with all that came before, n: it does not
+		want   manner
+	}{
+		{"", unsettled},
+		{"y", wholes},
+		{"yyy", wholes},
+		{"n", pieces},
+		{"ny", pieces},
+		{"nyyy", pieces},
+		{"yn", doubted},
+		{"yny", wholes},
+		{"ynn", pieces},
+		{"yynynyn", doubted},
+		{"ynnyyy", pieces},
+	} {
+		got := unsettled
+		for _, c := range tt.begins {
+			got = got.settle(c == 'y')
+		}
+		if got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.begins, got, tt.want)
+		}
+	}
+}
+
+// againConfig is a stream of the Responses API, which repeats all its texts.
+func againConfig(t *testing.T, mode config.Mode) Config {
+	t.Helper()
+	cfg := testConfig(t)
+	cfg.Family, cfg.Mode = api.Responses{}, mode
+	return cfg
+}
+
+// TestRelayParts: two parts of an item are one text to the detector, and what
+// repeats the second one shows no more of it than its pieces did.
+func TestRelayParts(t *testing.T) {
+	t.Parallel()
+	const first, second = "so alpha bravo charlie delta", " echo foxtrot golf and on"
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, "data: "+format+"\n\n", args...) }
+	say(`{"type":"response.created","response":{"id":"r","output":[]}}`)
+	say(`{"type":"response.output_item.added","output_index":0,"item":{"id":"m","type":"message","content":[]}}`)
+	for i, text := range []string{first, second} {
+		say(`{"type":"response.content_part.added","output_index":0,"content_index":%d,"part":{"type":"output_text","text":""}}`, i)
+		for piece := range strings.SplitAfterSeq(text, "o") {
+			say(`{"type":"response.output_text.delta","output_index":0,"content_index":%d,"delta":%q}`, i, piece)
+		}
+		say(`{"type":"response.output_text.done","output_index":0,"content_index":%d,"text":%q}`, i, text)
+		say(`{"type":"response.content_part.done","output_index":0,"content_index":%d,"part":{"type":"output_text","text":%q}}`, i, text)
+	}
+	item := fmt.Sprintf(`{"id":"m","type":"message","content":[{"type":"output_text","text":%q},{"type":"output_text","text":%q}]}`, first, second)
+	say(`{"type":"response.output_item.done","output_index":0,"item":%s}`, item)
+	say(`{"type":"response.completed","response":{"id":"r","status":"completed","output":[%s]}}`, item)
+
+	o := everySplit(t, againConfig(t, config.Redact), b.String())
+	for _, word := range []string{"echo", "foxtrot", "golf"} {
+		if strings.Contains(o.out, word) {
+			t.Errorf("%s leaves: %s", word, o.out)
+		}
+	}
+	// A piece, its text, its part, its item and the response.
+	if n := strings.Count(o.out, "[redacted] and on"); n != 4 || strings.Count(o.out, first) != 4 {
+		t.Errorf("%d places: %s", n, o.out)
+	}
+	if want := []string{"redacted output.0.content 3-47 7 words resumed"}; !slices.Equal(o.findings, want) {
+		t.Errorf("findings = %q, want %q", o.findings, want)
+	}
+	clean := strings.NewReplacer("alpha", "one", "echo", "two").Replace(b.String())
+	if o := relayed(againConfig(t, config.Redact), clean); o.out != clean {
+		t.Errorf("clean answer changed: %s", o.out)
+	}
+	if o := everySplit(t, againConfig(t, config.Block), b.String()); strings.Contains(o.out, "echo") {
+		t.Errorf("blocked: %s", o.out)
+	}
+}
+
+// TestRelayRepeatsApart: what should repeat a text and does not, because it was
+// trimmed or comes too early, is no piece of it. The words at the seam stay
+// words, in both.
+func TestRelayRepeatsApart(t *testing.T) {
+	t.Parallel()
+	const said = " alpha bravo charlie delta echo" // as many words as a window has
+	piece := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":%q}`+"\n\n", text)
+	}
+	done := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.output_text.done","output_index":0,"content_index":0,"text":%q}`+"\n\n", text)
+	}
+	last := func(text string) string {
+		return fmt.Sprintf(`data: {"type":"response.completed","response":{"output":[{"type":"message","content":[{"type":"output_text","text":%q}]}]}}`+"\n\n", text)
+	}
+	for _, tt := range []struct{ name, body string }{
+		{"response trimmed", piece(said) + last(said[1:])},
+		{"text and response trimmed", piece(said) + done(said[1:]) + last(said[1:])},
+		{"text too early", piece(said[:1]) + done(said) + piece(said[1:]) + last(said)},
+		{"text too early and trimmed", done(said[1:]) + piece(said[1:9]) + piece(said[9:]) + last(said)},
+	} {
+		o := everySplit(t, againConfig(t, config.Redact), tt.body)
+		for _, word := range []string{"alpha", "bravo", "charlie", "echo"} {
+			if strings.Contains(o.out, word) {
+				t.Errorf("%s: %s leaves: %s", tt.name, word, o.out)
+			}
+		}
+		clean := strings.ReplaceAll(tt.body, "charlie", "charles")
+		if o := relayed(againConfig(t, config.Redact), clean); o.out != clean || len(o.findings) > 0 {
+			t.Errorf("%s: clean answer changed: %s", tt.name, o.out)
+		}
+	}
+}
+
+// TestRelayManyCuts: a text that comes once more is cut wherever its pieces were,
+// however many cuts there are: also if the last of them are decided by the
+// message that repeats it.
+func TestRelayManyCuts(t *testing.T) {
+	t.Parallel()
+	const span = "so alpha bravo charlie delta echo on "
+	const each = 1 << 6
+	const piece = "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":%q}\n\n"
+	// What comes last is held. Its cut is the first that is too many, or not.
+	tail := strings.TrimSuffix(span, " on ")
+	for _, more := range []int{0, each} {
+		all := strings.Repeat(span, maxKept+more) + tail
+		body := strings.Repeat(fmt.Sprintf(piece, strings.Repeat(span, each)), (maxKept+more)/each)
+		body += fmt.Sprintf(piece, tail)
+		body += fmt.Sprintf("data: {\"type\":\"response.output_text.done\",\"output_index\":0,\"text\":%q}\n\n", all)
+		o := relayed(againConfig(t, config.Redact), body)
+		if n := strings.Count(o.out, "bravo"); n > 0 {
+			t.Errorf("%d more cuts: %d spans leave", more, n)
+		}
+	}
+}

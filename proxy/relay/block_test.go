@@ -1,0 +1,73 @@
+package relay
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// TestBlockIsTheSameForEveryChunking (G3): in block mode the emitted text is the
+// clean text before the span and the finding is the same, however the upstream
+// cuts its answer into messages; unstreamed the finding is that one, too.
+func TestBlockIsTheSameForEveryChunking(t *testing.T) {
+	t.Parallel()
+	answer := "Before it stands this. " + secret + " and after it that."
+	cfg := testConfig(t)
+	cfg.Mode = config.Block
+	var want outcome
+	for size := 1; size <= len(answer); size++ {
+		var pieces []string
+		for rest := answer; rest != ""; {
+			n := min(size, len(rest))
+			pieces = append(pieces, strconv.Quote(rest[:n]))
+			rest = rest[n:]
+		}
+		got := relayed(cfg, contents(pieces...))
+		if !errors.Is(got.err, ErrBlocked) {
+			t.Fatalf("pieces of %d: error %v", size, got.err)
+		}
+		if size == 1 {
+			want = got
+		}
+		if text := deltasOf(t, got.out); text != "Before it stands this. " {
+			t.Errorf("pieces of %d: %q left", size, text)
+		}
+		if len(got.findings) != 1 || got.findings[0] != want.findings[0] {
+			t.Errorf("pieces of %d: findings %q, want %q", size, got.findings, want.findings)
+		}
+	}
+	cfg.Framing = wire.JSON
+	whole := outcome{}
+	r := whole.relay(cfg)
+	_, status, err := r.Whole(nil, []byte(`{"choices":[{"index":0,"message":{"role":"assistant","content":`+strconv.Quote(answer)+`}}]}`))
+	if status != 400 || !errors.Is(err, ErrBlocked) || len(whole.findings) != 1 || whole.findings[0] != want.findings[0] {
+		t.Errorf("unstreamed: status %d, error %v, findings %q, want %q", status, err, whole.findings, want.findings)
+	}
+}
+
+// deltasOf joins the content deltas of a stream.
+func deltasOf(t *testing.T, stream string) string {
+	t.Helper()
+	var b strings.Builder
+	for line := range strings.Lines(stream) {
+		data, ok := strings.CutPrefix(strings.TrimSpace(line), "data: ")
+		if !ok || data == "[DONE]" {
+			continue
+		}
+		var chunk struct {
+			Choices []struct{ Delta struct{ Content string } }
+		}
+		if err := json.Unmarshal([]byte(data), &chunk); err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		for _, c := range chunk.Choices {
+			b.WriteString(c.Delta.Content)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,125 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
+)
+
+// randomStream is a stream in which several choices speak in several channels
+// in turn, with tokens beside the text.
+func randomStream(rnd *rand.Rand) string {
+	all := append(strings.Fields(secret), strings.Fields(secret+" one two")...)
+	piece := func() string {
+		lo := rnd.IntN(len(all))
+		text := strings.Join(all[lo:lo+1+rnd.IntN(min(4, len(all)-lo))], " ")
+		if rnd.IntN(3) > 0 {
+			text = " " + text
+		}
+		return string(mustJSON(text))
+	}
+	second := func(string) string { return "" }
+	if rnd.IntN(2) > 0 { // a server sends both names of the reasoning, or one
+		second = func(p string) string { return `,"reasoning_content":` + p }
+	}
+	var b strings.Builder
+	for range 1 + rnd.IntN(40) {
+		p := piece()
+		q := piece()
+		choice := rnd.IntN(2)
+		member := [...]string{
+			`"content":` + p,
+			`"content":` + p,
+			`"reasoning":` + p + second(p),
+			`"reasoning":` + p + second(p),
+			`"content":` + p + `,"reasoning":` + q + second(q),
+			`"content":[{"type":"text","text":` + p + `},{"type":"text","text":` + piece() + `}]`,
+			`"tool_calls":[{"index":` + fmt.Sprint(rnd.IntN(2)) + `,"custom":{"name":"f","input":` + p + `}}]`,
+			`"content":""`,
+			`"refusal":null`,
+			`"thoughts":` + p,
+		}[rnd.IntN(10)]
+		switch rnd.IntN(8) {
+		case 0:
+			b.WriteString(": ping\r\n\r\n")
+		case 1:
+			b.WriteString(stream(`{"choices":[],"provider":` + p + `}`))
+		case 2:
+			b.WriteString(stream(fmt.Sprintf(`{"id":"c","choices":[{"index":%d,"delta":{%s},"logprobs":{"content":[{"token":%s,"bytes":null}]},"token_ids":[1]}]}`, choice, member, p)))
+		case 3:
+			b.WriteString(stream(fmt.Sprintf(`{"choices":[{"index":0,"delta":{%s}},{"delta":{"content":%s},"index":1}]}`, member, piece())))
+		default:
+			b.WriteString(stream(delta(choice, member)))
+		}
+	}
+	if rnd.IntN(4) > 0 {
+		b.WriteString(stream(ends(0, "stop"), ends(1, "length"), "[DONE]"))
+	}
+	return b.String()
+}
+
+// FuzzRelayChannels: with many channels in turn it does not matter either how
+// the stream arrives, the same is found in every mode, what leaves is valid
+// JSON, and what leaves in redact mode holds no window of the secret.
+func FuzzRelayChannels(f *testing.F) {
+	for i := range uint64(20) {
+		f.Add(i)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		rnd := rand.New(rand.NewPCG(seed, 6))
+		in := randomStream(rnd)
+		cfg := testConfig(t)
+		cfg.Mode = config.Observe
+		observed := relayed(cfg, in)
+		for _, mode := range []config.Mode{config.Redact, config.Block} {
+			cfg.Mode = mode
+			want := relayed(cfg, in)
+			for range 3 {
+				at := randomCuts(rnd, len(in))
+				check(t, relayed(cfg, in, at...), want, mode, "cut at", at)
+			}
+			if (want.err != nil) != (mode == config.Block && len(observed.findings) > 0) {
+				t.Fatalf("%v: error %v with findings %q", mode, want.err, observed.findings)
+			}
+			valid(t, want.out)
+			if len(observed.findings) == 0 && want.out != in {
+				t.Fatalf("%v: %q became %q", mode, in, want.out)
+			}
+			if mode == config.Redact {
+				for i := range want.findings {
+					want.findings[i] = strings.Replace(want.findings[i], "redacted", "observed", 1)
+				}
+				slices.Sort(want.findings)
+				slices.Sort(observed.findings)
+				if !slices.Equal(want.findings, observed.findings) {
+					t.Fatalf("redact finds %q, observe %q", want.findings, observed.findings)
+				}
+			}
+			again := cfg
+			again.Mode = config.Observe
+			if left := relayed(again, want.out); len(left.findings) > 0 {
+				t.Fatalf("%v: %q left in %s, made from %s", mode, left.findings, want.out, in)
+			}
+		}
+	})
+}
+
+// valid checks that every event of a stream carries JSON.
+func valid(t *testing.T, out string) {
+	t.Helper()
+	f := wire.NewFramer(wire.SSE, api.Chat{}.Paths())
+	for rest := []byte(out); len(rest) > 0; {
+		n, _ := f.Scan(rest)
+		if p := f.Parse(rest[:n]).Payload; len(p) > 0 && string(p) != "[DONE]" && !json.Valid(p) {
+			t.Fatalf("%s is no JSON", p)
+		}
+		rest = rest[n:]
+	}
+}

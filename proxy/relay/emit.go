@@ -1,0 +1,293 @@
+package relay
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// release appends the messages whose texts are all decided, in order.
+func (r *Relay) release(dst []byte) []byte {
+	if r.cfg.Mode == config.Observe {
+		return dst
+	}
+	for r.queue.held() > 0 {
+		it, raw, refs := r.queue.front()
+		for ; r.queue.clear < len(refs); r.queue.clear++ {
+			if p := &refs[r.queue.clear]; p.channel != nil && p.hi > p.channel.frontier {
+				return dst
+			}
+		}
+		dst = r.emit(dst, it, raw, refs)
+		if r.state == relayEnded {
+			return dst
+		}
+		r.book.past(refs)
+		r.queue.pop()
+	}
+	return dst
+}
+
+// emit appends one message: as it came, spliced, or as the last one.
+func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
+	fate := r.book.judge(refs)
+	if len(refs) > 0 {
+		r.left++
+	}
+	if fate == blockHere {
+		return r.block(dst, it, raw, refs)
+	}
+	r.book.note(refs)
+	switch {
+	case fate == untouched:
+		return r.sent(append(dst, raw...), len(dst))
+	case r.book.gone(refs):
+		return dst
+	}
+	return r.sent(r.splice(dst, it, raw, refs), len(dst))
+}
+
+// sent takes note of the message that dst ends with, from at on.
+func (r *Relay) sent(dst []byte, at int) []byte {
+	r.begun = wire.HasBegun
+	if r.ending != nil {
+		if m := r.framer.Parse(dst[at:]); len(m.Payload) > 0 {
+			r.ending.Sent(m.Payload)
+		}
+	}
+	return dst
+}
+
+// block appends what of a message is clean, ends every open choice as filtered,
+// and ends the stream.
+func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
+	for i := range refs {
+		p := &refs[i]
+		if p.channel == nil || !p.touched() {
+			continue
+		}
+		ch := p.channel
+		if ch.block == math.MaxInt64 {
+			continue
+		}
+		ch.end()
+		if p.form == wire.Nested {
+			p.form = wire.Plain // what was JSON ends where the span begins
+		}
+	}
+	if at := len(dst); !r.book.gone(refs) {
+		dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
+	}
+	r.book.note(refs)
+	var open []int32
+	for _, c := range r.book.choices {
+		if c.state == choiceOpen {
+			open = append(open, c.number)
+		}
+	}
+	slices.Sort(open)
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Out: dst}
+	r.ending.Write(&w, open)
+	w.Close()
+	dst = w.Out
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(ErrBlocked)
+	return dst
+}
+
+// end makes everything from the blocked span on one cut.
+func (ch *channel) end() {
+	n := 0
+	for n < len(ch.cuts) && ch.cuts[n].Hi <= ch.block {
+		n++
+	}
+	ch.cuts = append(ch.cuts[:n], wire.Cut{Lo: ch.block, Hi: math.MaxInt64, Seq: ch.spans + 1, Bare: true})
+}
+
+// splice appends a message without what must not leave.
+func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
+	if it.layout == inline {
+		return r.spliceInto(dst, raw, refs, inText)
+	}
+	payload := r.spliceInto(nil, r.framer.Parse(raw).Payload, refs, inPayload)
+	return r.framer.Rewrite(dst, r.spliceInto(nil, raw, refs, aroundPayload), payload)
+}
+
+// where says which places of a message a text has.
+type where uint8
+
+const (
+	inText        where = iota // all of them
+	inPayload                  // those of a payload that was joined
+	aroundPayload              // those outside of it
+)
+
+// has reports whether a place is among them.
+func (w where) has(p *ref) bool { return w == inText || (w == aroundPayload) == (p.form == wire.Raw) }
+
+// spliceInto appends src, in which those places of refs stand.
+func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
+	pos := 0
+	for i := range refs {
+		p := &refs[i]
+		if p.at < pos || !w.has(p) {
+			continue
+		}
+		switch {
+		case p.role == wire.Drop && r.book.drops(p),
+			p.role == wire.End && p.with != "" && p.choice.blocked:
+			dst = append(append(dst, src[pos:p.at]...), p.with...)
+		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
+			dst = append(dst, src[pos:p.at]...)
+			dst = p.channel.splice(dst, src[p.at:p.end], p)
+		default:
+			continue
+		}
+		pos = p.end
+	}
+	return append(dst, src[pos:]...)
+}
+
+// splice appends one text of a channel without what must not leave. The second
+// place of a text is cut from the same state as the first.
+func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
+	at := len(dst)
+	dst = ch.write(dst, literal, p)
+	if p.with != "" && string(dst[at:]) == `""` && len(literal) > len(`""`) {
+		return append(dst[:at], p.with...)
+	}
+	return dst
+}
+
+func (ch *channel) write(dst, literal []byte, p *ref) []byte {
+	if p.role == wire.Final || p.role == wire.Cumulative {
+		again := ch.fresh
+		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
+		if p.role == wire.Cumulative { // a piece may follow
+			ch.before, ch.cutter, ch.past, ch.inside = ch.fresh, again, p.hi, p.item
+		}
+		return dst
+	}
+	if p.lo < ch.past {
+		again := ch.before
+		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
+	}
+	if ch.item < 0 && ch.inside != p.item {
+		ch.inside = p.item
+		ch.cutter.Restart()
+	}
+	ch.before = ch.cutter
+	ch.past = p.hi
+	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
+}
+
+// fate is what becomes of a message.
+type fate uint8
+
+const (
+	untouched fate = iota
+	rewritten      // it is written anew: something goes, or its JSON text is followed
+	cutHere        // a span stands in it
+	blockHere      // one that ends the answer
+)
+
+// judge says what becomes of a message and marks what is withheld by it.
+func (b *book) judge(refs []ref) fate {
+	f := untouched
+	for i := range refs {
+		p := &refs[i]
+		switch {
+		case p.channel == nil:
+		case p.touched():
+			f = max(f, cutHere)
+			if p.hi > p.channel.block {
+				f, p.choice.blocked = blockHere, true
+			}
+			p.choice.withheld, b.withheld = true, true
+			p.choice.lost(p.item)
+		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):
+			f = rewritten
+		}
+	}
+	if f != untouched || !b.withheld {
+		return f
+	}
+	for i := range refs {
+		if refs[i].role == wire.Drop && b.drops(&refs[i]) {
+			return rewritten
+		}
+	}
+	return f
+}
+
+// lost notes that something of an item did not leave.
+func (c *choice) lost(item int32) {
+	if item >= 0 && len(c.parts) < wire.MaxChannels && !slices.Contains(c.parts, item) {
+		c.parts = append(c.parts, item)
+	}
+}
+
+// gone reports whether a message goes, because a value in it does.
+func (b *book) gone(refs []ref) bool {
+	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.Drop && p.with == wire.Gone && b.drops(&p) })
+}
+
+// drops reports whether a value goes because something it belongs to did.
+func (b *book) drops(p *ref) bool {
+	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !b.none.withheld {
+		return slices.Contains(p.choice.parts, p.item)
+	}
+	return p.choice.withheld || b.none.withheld || p.choice == b.none && b.withheld
+}
+
+// from returns the cuts that end behind an offset.
+func (ch *channel) from(lo int64) []wire.Cut {
+	if len(ch.cuts) == 0 || ch.cuts[0].Hi > lo {
+		return ch.cuts
+	}
+	i, _ := slices.BinarySearchFunc(ch.cuts, lo, func(c wire.Cut, lo int64) int { return cmp.Compare(c.Hi, lo+1) })
+	return ch.cuts[i:]
+}
+
+// touched reports whether a span stands in the text of p.
+func (p *ref) touched() bool {
+	cuts := p.channel.from(p.lo)
+	return len(cuts) > 0 && cuts[0].Lo < p.hi
+}
+
+// note keeps what the caller sees of the choices of a message.
+func (b *book) note(refs []ref) {
+	for i := range refs {
+		switch c := refs[i].choice; {
+		case refs[i].role == wire.Begin && c.state == choiceUnseen:
+			c.state = choiceOpen
+		case refs[i].role == wire.End:
+			c.state = choiceClosed
+		}
+	}
+}
+
+// past forgets the cuts that the texts of a message that left have used up.
+func (b *book) past(refs []ref) {
+	left(refs)
+	for i := range refs {
+		ch := refs[i].channel
+		if ch == nil || ch.keeps && (len(ch.cuts) <= maxKept || ch.repeats > 0) {
+			continue
+		}
+		ch.keeps = false
+		n := 0
+		for n < len(ch.cuts) && ch.cuts[n].Hi <= refs[i].hi {
+			n++
+		}
+		switch {
+		case n == len(ch.cuts) && n > minCompact:
+			ch.cuts = nil
+		case n > 0:
+			ch.cuts = append(ch.cuts[:0], ch.cuts[n:]...)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"noecho/detect"
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
+)
+
+// stays fails unless the answer is told in every mode, however it arrives, and
+// no five words of the secret leave.
+func stays(t *testing.T, family wire.Family, in string) {
+	t.Helper()
+	cfg := testConfig(t)
+	cfg.Family = family
+	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		cfg.Mode = mode
+		got := everySplit(t, cfg, in)
+		if len(got.findings) == 0 {
+			t.Errorf("%v: nothing found in %s", mode, in)
+		}
+		if mode == config.Observe {
+			if got.out != in {
+				t.Errorf("%v: got %s", mode, got.out)
+			}
+			continue
+		}
+		if strings.Contains(got.out, "golf") {
+			t.Errorf("%v: left in %s", mode, got.out)
+		}
+		if mode == config.Block && !errors.Is(got.err, ErrBlocked) {
+			t.Errorf("%v: error = %v", mode, got.err)
+		}
+		valid(t, got.out)
+	}
+}
+
+// TestRelayPlaces: places that ought to hold a word of the protocol are read as
+// soon as they hold anything else.
+func TestRelayPlaces(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat(secret+" ", 40)
+	rest := []string{ends(0, "stop"), "[DONE]"}
+	for _, text := range []string{secret, long} {
+		q := string(mustJSON(text))
+		for name, payload := range map[string]string{
+			"finish_reason":  `{"choices":[{"index":0,"delta":{"content":"ok"},"finish_reason":` + q + `}]}`,
+			"stop_reason":    `{"choices":[{"index":0,"delta":{"content":"ok"},"stop_reason":` + q + `,"native_finish_reason":` + q + `}]}`,
+			"id":             `{"id":` + q + `,"choices":[{"index":0,"delta":{"content":"ok"}}]}`,
+			"model":          `{"model":` + q + `,"choices":[{"index":0,"delta":{"content":"ok"}}]}`,
+			"obfuscation":    `{"choices":[{"index":0,"delta":{"content":"ok"}}],"obfuscation":` + q + `}`,
+			"role":           delta(0, `"role":`+q+`,"content":"ok"`),
+			"tool id":        delta(0, `"tool_calls":[{"index":0,"id":`+q+`,"function":{"name":"f"}}]`),
+			"tool type":      delta(0, `"tool_calls":[{"index":0,"type":`+q+`,"function":{"name":"f"}}]`),
+			"part type":      delta(0, `"content":[{"type":`+q+`,"text":"ok"}]`),
+			"format":         delta(0, `"reasoning_details":[{"format":`+q+`,"text":"ok"}]`),
+			"severity":       `{"choices":[{"index":0,"delta":{"content":"ok"},"content_filter_results":{"hate":{"severity":` + q + `}}}]}`,
+			"filter":         `{"choices":[{"index":0,"delta":{"content":"ok"},"content_filter_results":{` + q + `:{}}}]}`,
+			"prompt's token": `{"choices":[],"prompt_logprobs":[null,{` + q + `:{}}]}`,
+		} {
+			t.Run(fmt.Sprint(name, len(text)), func(t *testing.T) {
+				t.Parallel()
+				stays(t, api.Chat{}, stream(append([]string{payload}, rest...)...))
+			})
+		}
+	}
+	t.Run("as they are", func(t *testing.T) {
+		t.Parallel()
+		in := stream(`{"id":"chatcmpl-9f1c2b7e4d5a4c0f8e6b3a2d1c0f9e8d","model":"org/model-3.1:free@v1","choices":[{"index":0,"delta":{"role":"assistant","content":"ok"},"finish_reason":"tool_calls"}]}`)
+		if got := everySplit(t, testConfig(t), in); got.out != in || len(got.findings) > 0 {
+			t.Errorf("got %s, %q", got.out, got.findings)
+		}
+	})
+}
+
+// TestRelayAlternatives: the alternatives of one rank are a text like the
+// tokens that were chosen.
+func TestRelayAlternatives(t *testing.T) {
+	t.Parallel()
+	tokens := strings.Split(strings.ReplaceAll(secret, " ", "| "), "|")
+	chat := func(token string, at func(q string) string) string {
+		return fmt.Sprintf(`{"choices":[{"index":0,"delta":{"content":" x"},"logprobs":{"content":[{"token":" x",%s}]}}]}`, at(string(mustJSON(token))))
+	}
+	for name, write := range map[string]func(string) string{
+		"rank 1": func(s string) string {
+			return chat(s, func(q string) string { return `"top_logprobs":[{"token":` + q + `}]` })
+		},
+		"rank 2": func(s string) string {
+			return chat(s, func(q string) string { return `"top_logprobs":[{"token":"banana"},{"token":` + q + `}]` })
+		},
+		"rank 20": func(s string) string {
+			return chat(s, func(q string) string {
+				return `"top_logprobs":[` + strings.Repeat(`{"token":"a"},`, 19) + `{"token":` + q + `}]`
+			})
+		},
+		"bytes": func(s string) string {
+			return chat(s, func(string) string {
+				return `"top_logprobs":[{"token":"a"},{"token":"?","bytes":` + strings.ReplaceAll(fmt.Sprint([]byte(s)), " ", ",") + `}]`
+			})
+		},
+		"completion": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","logprobs":{"tokens":[" x"],"top_logprobs":[{" x":-1,%s:-2}]}}]}`, mustJSON(s))
+		},
+		"prompt": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","prompt_logprobs":[{"5":{"decoded_token":"a"},"6":{"decoded_token":%s}}]}]}`, mustJSON(s))
+		},
+		"sglang": func(s string) string {
+			return fmt.Sprintf(`{"choices":[{"index":0,"text":" x","meta_info":{"output_top_logprobs":[[[-1,5,"a"],[-2,6,%s]]]}}]}`, mustJSON(s))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var payloads []string
+			for _, s := range tokens {
+				payloads = append(payloads, write(s))
+			}
+			family := wire.Family(api.Completions{})
+			if strings.Contains(payloads[0], "delta") {
+				family = api.Chat{}
+			}
+			if name == "bytes" { // digits: nothing to look for in what leaves
+				cfg := testConfig(t)
+				if got := everySplit(t, cfg, stream(payloads...)); strings.Contains(got.out, "103,111,108,102") {
+					t.Errorf("left in %s", got.out)
+				}
+				return
+			}
+			stays(t, family, stream(append(payloads, ends(0, "stop"), "[DONE]")...))
+			stays(t, family, stream(`{"choices":[{"index":0,"text":"ok"}]}`, write(secret)))
+		})
+	}
+	t.Run("clean", func(t *testing.T) {
+		t.Parallel()
+		var payloads []string
+		for i := range 20 {
+			payloads = append(payloads, chat(fmt.Sprint(" w", i), func(q string) string {
+				return `"top_logprobs":[{"token":` + q + `},{"token":" alpha"},{"token":"bravo"}]`
+			}))
+		}
+		in := stream(append(payloads, ends(0, "stop"), "[DONE]")...)
+		if got := everySplit(t, testConfig(t), in); got.out != in || len(got.findings) > 0 {
+			t.Errorf("got %s, %q", got.out, got.findings)
+		}
+	})
+	t.Run("after the prompt", func(t *testing.T) {
+		t.Parallel()
+		cfg := testConfig(t)
+		cfg.Detect.Prompt = &detect.Prompt{Messages: []*detect.Message{detect.NewMessage(cfg.Set, cfg.Spec, []byte("alpha bravo charlie delta"))}}
+		in := stream(chat(" x", func(string) string { return `"top_logprobs":[{"token":" banana"},{"token":" echo"}]` }), ends(0, "stop"), "[DONE]")
+		if got := everySplit(t, cfg, in); strings.Contains(got.out, "echo") {
+			t.Errorf("left in %s", got.out)
+		}
+	})
+}
+
+// TestRelayAlternativesAllocs: a clean message with alternatives allocates
+// nothing.
+func TestRelayAlternativesAllocs(t *testing.T) {
+	r := New(testConfig(t))
+	var events [][]byte
+	for i := range 64 {
+		events = append(events, []byte(stream(fmt.Sprintf(`{"choices":[{"index":0,"delta":{"content":" w%d"},"logprobs":{"content":[{"token":" w%d","top_logprobs":[{"token":" w%d"},{"token":" alpha","bytes":[32,97]},{"token":" it"}]}]}}]}`, i, i, i))))
+	}
+	out := make([]byte, 0, 1<<20)
+	i := 0
+	next := func() {
+		var err error
+		if out, err = r.Append(out[:0], events[i%len(events)]); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}
+	for range 256 {
+		next()
+	}
+	if n := testing.AllocsPerRun(1000, next); n != 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+}
+
+// TestRelayFraming: what stands around the payloads is one text for each kind
+// of line, however short the lines are.
+func TestRelayFraming(t *testing.T) {
+	t.Parallel()
+	data := "data: " + delta(0, `"content":"ok"`) + "\n"
+	joined := "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"1\"}}]}}]}\n"
+	for name, line := range map[string]string{
+		"comments": ": %s\n\n", "comments, keep-alive": ": %s\n: ping\n\n:\n\n", "comments with data": ": %s\n" + data + "\n",
+		"events": "event: %s\nevent: message\n" + data + "\n", "ids": "id: %s\n\n", "retry": "retry: %s\n\n",
+		"events of joined data": "event: %s\n" + joined + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var in strings.Builder
+			for _, w := range strings.Fields(secret) {
+				fmt.Fprintf(&in, line, w)
+			}
+			stays(t, api.Chat{}, in.String()+stream(ends(0, "stop"), "[DONE]"))
+		})
+	}
+	for _, lines := range []string{
+		strings.ReplaceAll(secret, " ", "\n") + "\n", "{\"alpha\":1}\n{\"bravo\":2}\n", "dat: alpha\n\n", " data: alpha\n\n", "alpha", "data : {}\n\n", "DATA: {}\n\n",
+	} {
+		t.Run(lines, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t)
+			in := contents(`"so "`) + lines
+			if got := everySplit(t, cfg, in); !errors.Is(got.err, ErrRefused) || strings.Contains(got.out, "alpha") {
+				t.Errorf("refuse: %v, %s", got.err, got.out)
+			}
+			cfg.Unscanned = config.Pass
+			if got := everySplit(t, cfg, in); got.out != in || got.counts.Passed == 0 {
+				t.Errorf("pass: %+v, %s", got.counts, got.out)
+			}
+			cfg.Mode = config.Observe
+			if got := everySplit(t, cfg, in); got.out != in || len(got.findings) > 0 != strings.Contains(lines, "golf") {
+				t.Errorf("observe: %q, %s", got.findings, got.out)
+			}
+		})
+	}
+}
+
+// TestRelayKeepAlives: comments that servers send to keep a connection alive
+// leave at once.
+func TestRelayKeepAlives(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{": ping\n\n", ":\n\n", ": OPENROUTER PROCESSING\n\n", "event: x\nid: 7\n\n", ": some other comment\r\n\r\n"} {
+		r := New(testConfig(t))
+		for range 20 {
+			if out, err := r.Append(nil, []byte(in)); err != nil || string(out) != in {
+				t.Fatalf("%q became %q, %v", in, out, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"strconv"
+
+	"noecho/detect"
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
+)
+
+// record judges a message that is an answer of its own, as Whole judges
+// a body, and forgets it: texts of different records never join, and the memory
+// of a record is that of the next one. One that is withheld leaves as the
+// family's record of a request that failed.
+func (r *Relay) record(dst []byte, m wire.Message) []byte {
+	q := &r.queue
+	raw := q.rest()
+	err := r.read(m)
+	r.book.finish()
+	observed := r.cfg.Mode == config.Observe
+	switch {
+	case err != nil && r.passes():
+		r.counts.Passed += int64(len(raw))
+	case err != nil:
+		r.counts.Refused += int64(len(raw))
+	default:
+		r.counts.Scanned += int64(len(raw))
+	}
+	switch {
+	case observed:
+	case err != nil && r.passes():
+		dst = append(dst, raw...)
+	case err != nil:
+		dst = r.instead(dst, raw, m, failRefused)
+	default:
+		dst = r.judged(dst, raw, m)
+	}
+	r.begun = wire.HasBegun
+	q.reset()
+	r.book.next()
+	r.locator.Forget()
+	return dst
+}
+
+// judged appends a record as its texts allow.
+func (r *Relay) judged(dst, raw []byte, m wire.Message) []byte {
+	switch fate := r.book.judge(r.queue.refs); {
+	case fate == untouched:
+		return append(dst, raw...)
+	case fate == blockHere:
+		return r.instead(dst, raw, m, failBlocked)
+	default:
+		return r.spliceInto(dst, raw, r.queue.refs, inText)
+	}
+}
+
+// instead appends a record that says why the real one is withheld. It ends as
+// that one does.
+func (r *Relay) instead(dst, raw []byte, m wire.Message, why wire.Failure) []byte {
+	family, ok := r.cfg.Family.(api.Recorder)
+	if !ok {
+		panic("relay: internal error: " + r.cfg.Family.Name() + " has records and cannot write one")
+	}
+	dst = family.AppendRecord(dst, m.Payload, why)
+	return append(dst, raw[m.At+len(m.Payload):]...)
+}
+
+// next forgets what was read, so that a new answer can be. What is reported
+// then says which one it stands in.
+func (b *book) next() {
+	for _, ch := range b.channels {
+		b.spare = append(b.spare, ch.det)
+	}
+	clear(b.channels)
+	b.channels, b.choices, b.none = b.channels[:0], b.choices[:0], &choice{number: -1}
+	b.record, b.withheld, b.finished = b.record+1, false, false
+}
+
+// detector returns a detector for a new channel.
+func (b *book) detector(cfg detect.Config) *detect.Detector {
+	set, spec := b.relay.cfg.Set, b.relay.cfg.Spec
+	if n := len(b.spare) - 1; n >= 0 {
+		d := b.spare[n]
+		b.spare = b.spare[:n]
+		d.Reset(set, spec, cfg)
+		return d
+	}
+	return detect.New(set, spec, cfg)
+}
+
+// label is a channel's name in an alert.
+func (b *book) label(ch *channel) string {
+	if b.relay.cfg.Framing == wire.Records {
+		return "lines." + strconv.Itoa(b.record) + "." + ch.label()
+	}
+	return ch.label()
+}

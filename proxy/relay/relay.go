@@ -1,0 +1,329 @@
+// Package relay lets an answer out message by message, only as far as detection
+// has judged its texts, and cuts out of a message what must not leave.
+//
+// It knows messages, the channels that their texts belong to, and what is sent
+// when an answer ends early. Where a message keeps text it asks of package wire,
+// and what is a leak of package detect. It knows nothing of HTTP, of policies or
+// of alerts.
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"noecho/detect"
+	"noecho/ngram"
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// ErrEnded is matched by the errors that say that noecho itself ended the
+// answer. What was appended to dst ends the body legally: send it, close the
+// upstream with an error and end the client's body cleanly.
+var ErrEnded = errors.New("answer ended by noecho")
+
+// Why noecho ended an answer.
+var (
+	ErrBlocked = fmt.Errorf("%w: it would repeat training data", ErrEnded)
+	ErrRefused = fmt.Errorf("%w: it cannot be scanned", ErrEnded)
+)
+
+// The failures a relay puts into an answer.
+var (
+	failBlocked  = wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"}
+	failRefused  = wire.Failure{Message: "withheld: the answer cannot be scanned", Code: "unscannable_content"}
+	FailStopping = wire.Failure{Message: "noecho is stopping: the answer is not complete, ask again", Code: "proxy_stopping"}
+	FailUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
+)
+
+// Action is what was done about a finding.
+type Action uint8
+
+// The actions, named as in an alert.
+const (
+	Observed Action = iota
+	Redacted
+	Blocked
+	Echoed
+)
+
+// String returns the action's name in an alert.
+func (a Action) String() string {
+	return [...]string{"observed", "redacted", "blocked", "echo"}[a]
+}
+
+// Finding is one closed finding of an answer.
+type Finding struct {
+	Channel string // "choices.0.content"
+	Finding *detect.Finding
+	Action  Action
+}
+
+// Config is how one answer is judged. Family, Set and Spec are required.
+type Config struct {
+	Family    wire.Family
+	Request   wire.Request
+	Framing   wire.Framing // of the answer, from its content type
+	Status    int          // of the answer; 0 means 200
+	Mode      config.Mode  // Observe: nothing is held or withheld, whatever Detect.Judge says
+	Blocks    bool         // Detect.Judge may block; Block implies it
+	Unscanned config.Unscanned
+	Set       detect.Set
+	Spec      ngram.Spec
+	Detect    detect.Config
+	Mask      string        // empty means nothing is put in the place of a span
+	Report    func(Finding) // called once for each closed finding; may be nil
+}
+
+// Counts says what became of the bytes of an answer. Once the relay has
+// ended, Scanned + Passed + Refused is exactly what it was given.
+type Counts struct {
+	Scanned  int64 // bytes of messages whose text was judged
+	Passed   int64 // bytes forwarded unscanned, as the route allows
+	Refused  int64 // bytes neither scanned nor forwarded
+	Messages int64 // messages read
+	Held     int   // messages that wait for a decision now
+	Findings int64 // reported findings, echoes included
+	Unread   int64 // bytes that were judged as they stand and not in every lane
+}
+
+// relayState is where a relay stands.
+type relayState uint8
+
+const (
+	relayRuns  relayState = iota
+	relaySkips            // passes the rest of a message that is too large
+	relayEnded
+)
+
+// Relay reads an answer as it arrives and yields what may leave. A message
+// leaves whole, in order, when every text in it lies below the frontier of its
+// channel; where a span stands, the message is spliced. It is made for one
+// answer and is not safe for concurrent use.
+//
+// In observe mode nothing is held: bytes leave first and are read after.
+type Relay struct {
+	cfg     Config
+	counts  Counts
+	state   relayState
+	err     error // why it ended
+	framer  wire.Framer
+	ending  wire.Ending // what ends the stream if it is blocked; nil: it cannot be
+	begun   wire.Begun  // whether a message has left
+	left    int64       // documents that have left
+	locator *wire.Locator
+	queue   queue
+	book    book
+}
+
+// blockAll ends the answer at the first finding.
+func blockAll(*detect.Finding) detect.Action { return detect.Block }
+
+// New returns a relay for one answer.
+func New(cfg Config) *Relay {
+	r := &Relay{
+		cfg:     cfg,
+		framer:  wire.NewFramer(cfg.Framing, cfg.Family.Paths()),
+		locator: wire.NewLocator(cfg.Family.Paths(), cfg.Framing),
+	}
+	r.cfg.Mask = strings.Map(func(c rune) rune {
+		if c < ' ' { // a mask never ends a line
+			return ' '
+		}
+		return c
+	}, cfg.Mask)
+	if cfg.Mode == config.Block {
+		r.cfg.Blocks = true
+		if cfg.Detect.Judge == nil {
+			r.cfg.Detect.Judge = blockAll
+		}
+	}
+	if r.cfg.Blocks && cfg.Framing != wire.JSON {
+		r.ending = cfg.Family.NewEnding()
+	}
+	r.book.open(r)
+	return r
+}
+
+// Append reads p, the next bytes of a streamed body after content decoding,
+// and appends to dst what may leave. An error matches ErrEnded; afterwards
+// every byte counts as refused.
+func (r *Relay) Append(dst, p []byte) ([]byte, error) {
+	if r.state == relayEnded {
+		r.counts.Refused += int64(len(p))
+		return dst, r.err
+	}
+	if r.cfg.Mode == config.Observe {
+		dst = append(dst, p...)
+	}
+	for len(p) > 0 {
+		n, progress := r.framer.Scan(p)
+		dst = r.take(dst, p[:n], progress)
+		p = p[n:]
+		if r.state == relayEnded {
+			r.counts.Refused += int64(len(p))
+			return dst, r.err
+		}
+	}
+	return dst, nil
+}
+
+// take reads a piece of the current message.
+func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
+	q := &r.queue
+	switch {
+	case r.state == relaySkips:
+		r.counts.Passed += int64(len(p))
+		if r.cfg.Mode != config.Observe {
+			dst = append(dst, p...)
+		}
+		if progress == wire.Ends {
+			r.state = relayRuns
+		}
+	case q.partial()+len(p) > wire.MaxMessage:
+		q.add(p)
+		if !r.passes() {
+			return r.refuse(dst)
+		}
+		r.book.parkAll()
+		if dst = r.release(dst); r.state == relayEnded {
+			return dst
+		}
+		if r.cfg.Mode != config.Observe {
+			dst = append(dst, q.rest()...)
+			r.begun = wire.HasBegun
+		}
+		r.counts.Passed += int64(q.partial())
+		q.drop()
+		if progress != wire.Ends {
+			r.state = relaySkips
+		}
+	default:
+		q.add(p)
+		if progress == wire.Ends {
+			dst = r.message(dst)
+		}
+	}
+	return dst
+}
+
+// message reads the message that has just become whole.
+func (r *Relay) message(dst []byte) []byte {
+	q := &r.queue
+	raw := q.rest()
+	r.counts.Messages++
+	m := r.framer.Parse(raw)
+	if r.cfg.Framing == wire.Records {
+		return r.record(dst, m)
+	}
+	if err := r.read(m); err != nil {
+		if !r.passes() {
+			return r.refuse(dst)
+		}
+		left(q.refs[q.mark:])
+		q.forget()
+		r.counts.Passed += int64(len(raw))
+	} else {
+		r.counts.Scanned += int64(len(raw))
+	}
+	q.push(m.At < 0)
+	if r.cfg.Mode == config.Observe {
+		q.reset()
+		return dst
+	}
+	dst = r.release(dst)
+	if r.state == relayEnded || !q.full() {
+		return dst
+	}
+	if !r.passes() {
+		return r.refuse(dst)
+	}
+	r.book.parkAll()
+	return r.release(dst)
+}
+
+// read finds the texts of a message and gives them to their channels.
+func (r *Relay) read(m wire.Message) error {
+	var fields []wire.Field
+	if len(bytes.TrimSpace(m.Payload)) > 0 {
+		var err error
+		if fields, err = r.locator.Locate(m.Payload); err != nil {
+			r.locator.Release()
+			return err
+		}
+	}
+	err := r.book.read(m, fields)
+	r.locator.Release()
+	return err
+}
+
+// passes reports whether what cannot be scanned is passed on.
+func (r *Relay) passes() bool {
+	return r.cfg.Mode == config.Observe || r.cfg.Unscanned == config.Pass
+}
+
+// Finish ends a streamed body at a clean end of the upstream and appends what
+// was still held. An error matches ErrEnded.
+func (r *Relay) Finish(dst []byte) ([]byte, error) {
+	if r.state == relayEnded {
+		return dst, r.err
+	}
+	if r.queue.partial() > 0 {
+		if dst = r.message(dst); r.state == relayEnded {
+			return dst, r.err
+		}
+	}
+	r.book.finish()
+	if dst = r.release(dst); r.state != relayEnded {
+		r.end(nil)
+	}
+	return dst, r.err
+}
+
+// Abort ends a streamed body because the upstream broke: nothing undecided
+// leaves, and an error event is appended where the protocol has one. After the
+// end it does nothing.
+func (r *Relay) Abort(dst []byte) []byte { return r.AbortWith(dst, FailUpstream) }
+
+// AbortWith is Abort with another reason than the upstream's.
+func (r *Relay) AbortWith(dst []byte, why wire.Failure) []byte {
+	if r.state == relayEnded {
+		return dst
+	}
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(nil)
+	if r.cfg.Mode == config.Observe || r.cfg.Framing == wire.JSON {
+		return dst
+	}
+	return r.fail(dst, why)
+}
+
+// refuse ends the answer because the message being read cannot be scanned.
+func (r *Relay) refuse(dst []byte) []byte {
+	r.counts.Refused += int64(r.queue.partial())
+	r.end(ErrRefused)
+	return r.fail(dst, failRefused)
+}
+
+// fail appends the message that says why the answer ends here.
+func (r *Relay) fail(dst []byte, why wire.Failure) []byte {
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Next: r.left, Out: dst}
+	r.cfg.Family.Fail(&w, why)
+	w.Close()
+	return w.Out
+}
+
+// end closes the books.
+func (r *Relay) end(why error) {
+	r.book.finish()
+	r.queue.reset()
+	r.state, r.err = relayEnded, why
+}
+
+// Counts returns the figures so far.
+func (r *Relay) Counts() Counts {
+	r.counts.Held = r.queue.held()
+	return r.counts
+}

@@ -1,0 +1,57 @@
+package relay
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"noecho/proxy/config"
+)
+
+// TestRelayStorage: while a stream waits for its next message, nothing is kept
+// of a large one, whatever it was made of.
+func TestRelayStorage(t *testing.T) {
+	const large = 12 << 20
+	text := strings.Repeat("some other words of it ", large/23)
+	shapes := map[string]string{
+		"text":      stream(delta(0, `"content":"`+text+`"`)),
+		"escapes":   stream(delta(0, `"content":"`+strings.Repeat(`\u0041\n`, large/8)+`"`)),
+		"lines":     "data: {\"x\":[\n" + strings.Repeat("data: 1,\n", large/9) + "data: 1]}\n\n",
+		"comments":  strings.Repeat(": it\n", large/100) + "\n",
+		"elements":  stream(`{"x":[` + strings.Repeat(`"a",`, 60000) + `"a"]}`),
+		"names":     stream(`{"x":{` + manyNames(60000) + `"b":1}}`),
+		"long name": stream(`{"` + text + `\u0041":1}`),
+		"spans":     stream(delta(0, `"content":"`+strings.Repeat(secret+" ok ", 50000)+`"`)),
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for name, in := range shapes {
+		for _, mode := range []config.Mode{config.Redact, config.Observe} {
+			cfg := testConfig(t)
+			cfg.Mode = mode
+			r := New(cfg)
+			body := []byte(in + stream(ends(0, "stop")))
+			before := heap()
+			_, _ = r.Append(make([]byte, 0, len(body)+4096), body) // refusing is fine as well
+			if after := heap(); after > before+2<<20 {
+				t.Errorf("%s, %v: %d KiB kept, %v", name, mode, (after-before)>>10, r.err)
+			}
+			runtime.KeepAlive(r)
+			runtime.KeepAlive(body)
+		}
+	}
+}
+
+func manyNames(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"n%d":%d,`, i, i)
+	}
+	return b.String()
+}
