@@ -48,9 +48,25 @@ func newReader(o *Options) *reader {
 
 var errUntiled = errors.New("the detector did not decide every byte once; please report this")
 
+// start makes the detector ready for a text under a release policy.
+func (r *reader) start(release detect.Release) *detect.Detector {
+	cfg := r.cfg
+	cfg.Release = release
+	r.d.Reset(r.set, r.spec, cfg)
+	return r.d
+}
+
+// whole reads a text in one piece and returns the findings.
+func (r *reader) whole(text []byte, release detect.Release) []*detect.Finding {
+	d := r.start(release)
+	r.segs = d.Append(r.segs[:0], text)
+	r.segs = d.Finish(r.segs[:0])
+	return d.Closed(nil)
+}
+
 // read leaves in r.gone what of the text is withheld.
 func (r *reader) read(text []byte) error {
-	r.d.Reset(r.set, r.spec, r.cfg)
+	r.start(r.cfg.Release)
 	r.gone, r.likely, r.laned = r.gone[:0], r.likely[:0], r.laned[:0]
 	at := int64(0)
 	take := func() error {

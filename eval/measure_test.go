@@ -46,9 +46,9 @@ func counted(n int) []string {
 	return words
 }
 
-// oracle counts what a reader gets, from the released text alone: it undoes the
+// readerGets counts what a reader gets, from the released text alone: it undoes the
 // disguise, keeps what are words of the passage, and looks at their numbers.
-func oracle(n int, words []string, released string, kept []bool) (withheld, inRuns int) {
+func readerGets(n int, words []string, released string, kept []bool) (withheld, inRuns int) {
 	got := make([]bool, len(words))
 	for _, w := range plainWords(released) {
 		if i := slices.Index(words, w); i >= 0 {
@@ -108,7 +108,7 @@ func TestMeasure(t *testing.T) {
 				if err := r.passage(&row, s); err != nil {
 					t.Fatal(err)
 				}
-				withheld, inRuns := oracle(spec.N, words, back[d.Name](cutOut(s, r.gone)), kept)
+				withheld, inRuns := readerGets(spec.N, words, back[d.Name](cutOut(s, r.gone)), kept)
 				want := Row{Passages: 1, Withheld: withheld, Released: inRuns}
 				if withheld > 0 {
 					want.Found = 1

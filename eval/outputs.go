@@ -77,7 +77,7 @@ type wholeTexts struct {
 	scan  *ngram.Scanner
 	text  []byte
 	words []ngram.Word
-	f     func(text []byte, words []ngram.Word) error
+	f     func(text []byte, words []ngram.Word) error // may be nil
 	err   error
 }
 
@@ -93,7 +93,7 @@ func (v *wholeTexts) add(p []byte) {
 
 func (v *wholeTexts) end() {
 	v.words = v.scan.Finish(v.words)
-	if v.err == nil {
+	if v.err == nil && v.f != nil {
 		v.err = v.f(v.text, v.words)
 	}
 }
@@ -134,26 +134,14 @@ func (o *outputs) quoted(words []ngram.Word) []bool {
 		marked[first] = o.windows[h] && (!o.m.o.Excluded || o.m.o.Set.Window(h))
 	})
 	quoted := make([]bool, len(words))
-	for lo := 0; lo < len(words); lo++ {
-		if !marked[lo] {
-			continue
+	known := func(i int) bool { return marked[i] }
+	weight := func(i int) ngram.Weight { return words[i].Weight }
+	runsOfWindows(len(words), spec.N, known, weight, func(lo, hi int) {
+		o.figures.Longest = max(o.figures.Longest, hi-lo)
+		for i := lo; i < hi; i++ {
+			quoted[i] = true
 		}
-		hi := lo + spec.N
-		for hi-spec.N+1 < len(words) && marked[hi-spec.N+1] {
-			hi++
-		}
-		weight := ngram.Weight(0)
-		for _, w := range words[lo:hi] {
-			weight += w.Weight
-		}
-		if weight >= ngram.Words(spec.N) {
-			o.figures.Longest = max(o.figures.Longest, hi-lo)
-			for i := lo; i < hi; i++ {
-				quoted[i] = true
-			}
-		}
-		lo = hi - spec.N
-	}
+	})
 	for _, q := range quoted {
 		if q {
 			o.figures.Quoted++

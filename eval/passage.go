@@ -57,3 +57,26 @@ func windows(words []ngram.Word, n int, f func(first int, h ngram.Hash)) {
 		f(i-n, ngram.Gram(prefix[i-n], prefix[i], n))
 	}
 }
+
+// runsOfWindows calls f for every run of known windows of n words that weighs as
+// much as n words: the words lo to hi-1. There are count words; known says whether
+// the window that begins at a word is known.
+func runsOfWindows(count, n int, known func(i int) bool, weight func(i int) ngram.Weight, f func(lo, hi int)) {
+	for lo := 0; lo+n <= count; lo++ {
+		if !known(lo) {
+			continue
+		}
+		hi := lo + n
+		for hi < count && known(hi-n+1) {
+			hi++
+		}
+		sum := ngram.Weight(0)
+		for i := lo; i < hi; i++ {
+			sum += weight(i)
+		}
+		if sum >= ngram.Words(n) {
+			f(lo, hi)
+		}
+		lo = hi - n
+	}
+}

@@ -1,15 +1,14 @@
-// Command falsealarms measures what the detector does to text that was not trained
-// on: how often it is wrong, and how much it holds back.
+// Command falsealarms measures how often the detector is wrong about text that is
+// not in the index, and how much of it the detector holds back.
 //
-// It builds an index of one part of a corpus, reads the other part through a
-// detector as the proxy would, and then judges every finding by a second method
-// that shares nothing with the index: the words of each window, spelled out and
-// compared (oracle.go). It knows files, windows and detectors. It knows nothing
-// of HTTP, and uses the index only as anybody would.
+// It builds an index of one part of a corpus and lets package eval read the other
+// part. It knows folders, flags and how a report is printed.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,22 +20,24 @@ import (
 	"time"
 
 	"noecho/detect"
+	"noecho/eval"
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/ngram"
 )
 
 const usage = `usage: falsealarms -corpus FOLDER -work FOLDER [flags]
        falsealarms -train FOLDER -heldout FOLDER -work FOLDER [flags]
 
 falsealarms indexes the documents of one folder and reads those of the other, or
-splits one folder by document, and says of every finding whether the words do
-stand in the training part. Each file is one document of plain text. It exits
-with 1 if a finding is a false alarm, a quotation was missed, or a result
-depends on how the text was cut.
+splits one folder by document, and says of every finding whether its words are in
+the training part. Each file is one document of plain text. It exits with 1 if a
+finding is a false alarm, a quotation was missed, or a result depends on how the
+text was cut.
 
 `
 
-// options is what to measure.
+// options says what to measure.
 type options struct {
 	corpus, train, heldout string
 	work                   string
@@ -45,8 +46,7 @@ type options struct {
 	maxWords               int
 	quotations             string
 	asJSON, showText       bool
-	full                   bool
-	near                   bool
+	full, near             bool
 }
 
 // check looks for contradictions.
@@ -107,32 +107,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	r, err := measure(ctx, &o, newProgress(stderr))
+	r, err := measure(ctx, &o)
 	if err != nil {
 		return err
 	}
 	if err := r.print(stdout, &o); err != nil {
 		return err
 	}
-	if !r.clean() {
-		return errors.New("the detector and the spelled-out windows disagree")
+	if !r.Clean() {
+		return errors.New("the detector and the comparison of words disagree")
 	}
 	return nil
 }
 
-// measure does everything: build, spell out, replay, judge.
-func measure(ctx context.Context, o *options, show *progress) (*report, error) {
-	defer show.done()
+// measure builds the index of the training part and reads the held-out part.
+func measure(ctx context.Context, o *options) (*report, error) {
 	train, held, err := documents(o)
 	if err != nil {
 		return nil, err
 	}
-	r := newReport(train)
+	var inputs []string
+	for _, d := range train {
+		inputs = append(inputs, d.Input.Path)
+	}
+	r := newReport()
 	path := filepath.Join(o.work, "falsealarms.nidx")
 	start := time.Now()
-	show.phase("index", len(train))
 	if _, err := index.Build(ctx, index.BuildOptions{
-		Out: path, Inputs: paths(train), Dataset: "train", Builder: "falsealarms",
+		Out: path, Inputs: inputs, Dataset: "train", Builder: "falsealarms",
 		Corpus: corpus.Options{Format: corpus.Text},
 	}); err != nil {
 		return nil, err
@@ -145,23 +147,74 @@ func measure(ctx context.Context, o *options, show *progress) (*report, error) {
 	}
 	defer ix.Close()
 	r.Index.OpenSeconds = time.Since(start).Seconds()
-	r.Index.read(ix.Info())
-	exact := newOracle(ix.Spec())
-	if held, err = exact.learn(ctx, held, o.maxWords, show); err != nil {
-		return nil, err
-	}
-	if err := exact.look(ctx, train, show); err != nil {
-		return nil, err
-	}
+	r.Index.Bytes, r.Index.Distinct = ix.Info().Bytes, ix.Info().Distinct
 	cfg := detect.Config{}
 	switch {
 	case o.full:
-		cfg = everything(ix)
+		cfg = detect.Config{Ledger: ix, Phrases: ix, Vocabulary: ix, Lanes: detect.AllLanes}
 	case o.near:
 		cfg.Ledger = ix
 	}
-	if err := replay(ctx, ix, cfg, exact, held, r, show); err != nil {
+	r.FalseAlarmReport, err = eval.MeasureFalseAlarms(ctx, eval.FalseAlarmOptions{
+		Set: ix, Spec: ix.Spec(), Detect: cfg, Train: train, HeldOut: held, MaxWords: o.maxWords,
+		Record: func(p ngram.Place) string {
+			record, _ := ix.Record(p)
+			return record.ID
+		},
+	})
+	return r, err
+}
+
+// documents returns the documents to index and those to read, in the order of their
+// paths.
+func documents(o *options) (train, held []eval.Document, err error) {
+	if o.corpus == "" {
+		if train, err = files(o.train); err != nil {
+			return nil, nil, err
+		}
+		held, err = files(o.heldout)
+		return train, held, err
+	}
+	all, err := files(o.corpus)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range all {
+		if heldOut(d.Name, o.seed, o.percent) {
+			held = append(held, d)
+		} else {
+			train = append(train, d)
+		}
+	}
+	if len(train) == 0 || len(held) == 0 {
+		return nil, nil, fmt.Errorf("%d documents in %q are too few to split", len(all), o.corpus)
+	}
+	return train, held, nil
+}
+
+// files returns the text files of a folder and below.
+func files(folder string) ([]eval.Document, error) {
+	inputs, _, err := corpus.Find([]string{folder}, nil, corpus.Options{Format: corpus.Text})
+	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	var docs []eval.Document
+	for _, in := range inputs {
+		name, err := filepath.Rel(folder, in.Path)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, eval.Document{Name: filepath.ToSlash(name), Input: in})
+	}
+	if len(docs) == 0 {
+		return nil, fmt.Errorf("no files of text in %q", folder)
+	}
+	return docs, nil
+}
+
+// heldOut draws a document by the digest of its name, so that everybody gets the
+// same split.
+func heldOut(name, seed string, percent int) bool {
+	sum := sha256.Sum256([]byte(seed + "\x00" + name))
+	return binary.LittleEndian.Uint64(sum[:])%100 < uint64(percent)
 }

@@ -1,12 +1,6 @@
-package main
+package eval
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,11 +26,14 @@ func asked(t *testing.T, held, train string) (*oracle, []ngram.Word) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	words := func(text string) []ngram.Word {
+		s := ngram.NewScanner(spec.Suite)
+		return s.Finish(s.Append(nil, []byte(text)))
+	}
 	o := newOracle(spec)
-	o.add([]byte(held))
-	words := slices.Clone(o.words)
-	o.mark([]byte(train), 1)
-	return o, words
+	o.add([]byte(held), words(held))
+	o.mark(0, []byte(train), words(train))
+	return o, words(held)
 }
 
 func TestOracle(t *testing.T) {
@@ -61,7 +58,7 @@ func TestOracle(t *testing.T) {
 			t.Errorf("stretch %d is %q, want %q", i, text, w.text)
 		}
 		p, ok := o.known(s.first)
-		if !ok || p != (place{doc: 1, line: w.line}) {
+		if !ok || p != (trainingPlace{doc: 1, line: w.line}) {
 			t.Errorf("stretch %d stands at %v, want line %d", i, p, w.line)
 		}
 		if o.toTheLetter(s.first) != w.letter {
@@ -115,106 +112,30 @@ func TestJudgeSees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o, words := asked(t, quoted, train)
-			r := newReport([]document{{name: "train.txt"}})
-			r.judge(o, 0, document{name: "held.txt"}, []byte(quoted), words, tt.found)
+			r := &falseAlarmRun{oracle: o, doc: wholeTexts{text: []byte(quoted), words: words}}
+			r.o = FalseAlarmOptions{Spec: o.spec, Train: []Document{{Name: "train.txt"}}, HeldOut: []Document{{Name: "held.txt"}}}
+			r.judge(0, tt.found)
 			if r.Quoted != tt.real || len(r.FalseAlarms) != tt.wrong || len(r.Missed) != tt.wants {
 				t.Errorf("%d real, %d false, %d missed; want %d, %d, %d", r.Quoted, len(r.FalseAlarms), len(r.Missed), tt.real, tt.wrong, tt.wants)
 			}
-			if r.clean() != (tt.wrong+tt.wants == 0) {
-				t.Errorf("clean: %v", r.clean())
+			if r.Clean() != (tt.wrong+tt.wants == 0) {
+				t.Errorf("clean: %v", r.Clean())
 			}
 		})
 	}
 }
 
-// TestRun measures two folders from end to end. What it writes holds no text.
-func TestRun(t *testing.T) {
+func TestDistribution(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	write := func(name, text string) {
-		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("train/a.txt", train)
-	write("held/sub/b.txt", quoted)
-	write("work/.keep", "")
-	list := filepath.Join(folder, "quotations.tsv")
-	args := []string{
-		"-train", filepath.Join(folder, "train"), "-heldout", filepath.Join(folder, "held"),
-		"-work", filepath.Join(folder, "work"), "-quotations", list,
-	}
-	var out bytes.Buffer
-	if err := run(context.Background(), append(args, "-json"), &out, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		HeldOut    corpusSize `json:"held_out"`
-		Quotations int        `json:"quotations"`
-		Otherwise  int        `json:"spelled_otherwise"`
-	}
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.HeldOut.Words != 48 || got.Quotations != 3 || got.Otherwise != 1 {
-		t.Errorf("got %+v, want 48 words, 3 quotations, 1 spelled otherwise", got)
-	}
-	out.Reset()
-	if err := run(context.Background(), args, &out, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := os.ReadFile(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := bytes.Count(rows, []byte{'\n'}); n != 4 || !bytes.Contains(rows, []byte("sub/b.txt:1\ta.txt:2\t1\t10\t1\t")) {
-		t.Errorf("%d lines in the list: %s", n, rows)
-	}
-	for _, word := range []string{"quick", "liquor"} {
-		if bytes.Contains(rows, []byte(word)) || bytes.Contains(out.Bytes(), []byte(word)) {
-			t.Errorf("the report holds %q", word)
-		}
-	}
-}
-
-func TestSplitIsTheSameEverywhere(t *testing.T) {
-	t.Parallel()
-	// The first 8 bytes of the SHA-256 of "1\x00a.txt", little endian, are 52
-	// modulo 100 by Python's hashlib; of the others 43, 7 and 23.
-	for name, want := range map[string]bool{"a.txt": false, "b.txt": false, "f.txt": true, "g.txt": false} {
-		if got := heldOut(name, "1", 20); got != want {
-			t.Errorf("%s: held out %v, want %v", name, got, want)
-		}
-	}
-}
-
-func TestQuantity(t *testing.T) {
-	t.Parallel()
-	var q quantity
+	var q Distribution
 	for v := range 100 {
 		q.add(v % 10)
 	}
-	if q.total() != 100 || q.mean() != 4.5 || q.quantile(.5) != 4 || q.quantile(.99) != 9 || q.from(9) != .1 {
-		t.Errorf("total %d, mean %v, p50 %d, p99 %d, share %v", q.total(), q.mean(), q.quantile(.5), q.quantile(.99), q.from(9))
+	if q.Total() != 100 || q.Mean() != 4.5 || q.Quantile(.5) != 4 || q.Quantile(.99) != 9 || q.From(9) != .1 {
+		t.Errorf("total %d, mean %v, p50 %d, p99 %d, share %v", q.Total(), q.Mean(), q.Quantile(.5), q.Quantile(.99), q.From(9))
 	}
-	var none quantity
-	if none.mean() != 0 || none.quantile(.99) != 0 || none.from(9) != 0 {
-		t.Error("a quantity without values is not zero")
-	}
-}
-
-func TestOptions(t *testing.T) {
-	t.Parallel()
-	for _, args := range []string{
-		"", "-work w", "-corpus c", "-corpus c -train t -work w", "-train t -work w", "-heldout h -work w",
-		"-corpus c -work w -percent 0", "-corpus c -work w -max-words 0", "-corpus c -work w more",
-	} {
-		if err := run(context.Background(), strings.Fields(args), io.Discard, io.Discard); err == nil {
-			t.Errorf("%q is accepted", args)
-		}
+	var none Distribution
+	if none.Mean() != 0 || none.Quantile(.99) != 0 || none.From(9) != 0 {
+		t.Error("a distribution of nothing is not zero")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package eval
 
 import (
 	"encoding/base64"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"noecho/detect"
-	"noecho/index"
 	"noecho/ngram"
 )
 
@@ -100,19 +99,12 @@ func TestLookAlikeHoles(t *testing.T) {
 	t.Parallel()
 	ix := shortIndex(t, []string{long})
 	for _, tt := range []struct{ greek, read, seen string }{{"Ν", "v", "n"}, {"Υ", "u", "y"}} {
-		got := hashes(ix, tt.greek+" "+tt.read+" "+tt.seen)
+		sc := ngram.NewScanner(ix.Spec().Suite)
+		got := hashes(sc.Finish(sc.Append(nil, []byte(tt.greek+" "+tt.read+" "+tt.seen))))
 		if len(got) != 3 || got[0] != got[1] || got[0] == got[2] {
 			t.Errorf("%s is not read as %s alone", tt.greek, tt.read)
 		}
 	}
-}
-
-func hashes(ix *index.Index, text string) (out []uint64) {
-	s := ngram.NewScanner(ix.Spec().Suite)
-	for _, w := range s.Finish(s.Append(nil, []byte(text))) {
-		out = append(out, w.Hash)
-	}
-	return out
 }
 
 func reverse(words []string) string {
