@@ -90,7 +90,11 @@ func BenchmarkInsert(b *testing.B) {
 // BenchmarkLookup asks for windows of an index of 30 million.
 func BenchmarkLookup(b *testing.B) {
 	const n = 30_000_000
-	ix := fprIndex(n)
+	ix, err := Open(fprFile(b, n))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ix.Close()
 	present, absent := randomHashes(99, 1<<16), randomHashes(7, 1<<16)
 	for name, hashes := range map[string][]ngram.Hash{"hit": present, "miss": absent} {
 		b.Run("Window/n=3e7/"+name, func(b *testing.B) {

@@ -254,21 +254,14 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 		n: uint32(b.o.N), norm: ngram.NormVersion, unicode: ngram.UnicodeVersion, suite: b.spec.Suite.ID(),
 		capacity: sizes.windows, records: all.Records, segments: all.Segments, words: all.Words, windows: first.windows,
 	}
-	if err := p.finish(out, h, payload); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := out.commit(); err != nil {
-		return nil, err
-	}
 	passes := len(stripes)
 	if b.o.Capacity == 0 {
 		passes++
 	}
-	info := newInfo(h)
-	info.Ledger = p.ledger
+	info, err := p.finish(ctx, out, h, payload)
+	if err != nil {
+		return nil, err
+	}
 	return &Result{Info: info, Manifest: m, Passes: passes}, nil
 }
 

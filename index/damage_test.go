@@ -28,9 +28,9 @@ func mediumFile(t testing.TB) []byte {
 	return b
 }
 
-// load opens an index that is in memory.
-func load(b []byte) error {
-	ix, err := read(bytes.NewReader(b), int64(len(b)))
+// loadBytes opens an index that is in memory.
+func loadBytes(b []byte) error {
+	ix, err := Read(bytes.NewReader(b), int64(len(b)))
 	if err == nil {
 		ix.Close()
 	}
@@ -54,12 +54,12 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	for name, b := range map[string][]byte{"golden": goldenFile(t), "with all sections": smallFile(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := load(b); err != nil {
+			if err := loadBytes(b); err != nil {
 				t.Fatal(err)
 			}
 			for bit := range len(b) * 8 {
 				b[bit/8] ^= 1 << (bit % 8)
-				if err := load(b); !errors.Is(err, ErrDamaged) {
+				if err := loadBytes(b); !errors.Is(err, ErrDamaged) {
 					t.Fatalf("bit %d of byte %d flipped: %v", bit%8, bit/8, err)
 				}
 				b[bit/8] ^= 1 << (bit % 8)
@@ -94,7 +94,7 @@ func TestFlippedBodyBitsAreFound(t *testing.T) {
 			err = c.readChunk(piece{section: s, chunk: (uint64(at) - h.sections[s].offset) / chunkLen}, scratch)
 		} else {
 			whole++
-			err = load(b)
+			err = loadBytes(b)
 		}
 		if !errors.Is(err, ErrDamaged) {
 			t.Fatalf("byte %d changed: %v", at, err)
@@ -113,13 +113,13 @@ func TestFlippedBodyBitsAreFound(t *testing.T) {
 			}
 		}
 	}
-	if err := load(b); err != nil {
+	if err := loadBytes(b); err != nil {
 		t.Fatal(err)
 	}
 	for range 64 {
 		at := headerLen + r.IntN(len(b)-headerLen)
 		b[at] ^= 1
-		if err := load(b); !errors.Is(err, ErrDamaged) {
+		if err := loadBytes(b); !errors.Is(err, ErrDamaged) {
 			t.Fatalf("byte %d changed: %v", at, err)
 		}
 		b[at] ^= 1
@@ -140,11 +140,11 @@ func TestEveryTruncationIsFound(t *testing.T) {
 	t.Parallel()
 	for _, b := range [][]byte{goldenFile(t), smallFile(t)} {
 		for n := range len(b) {
-			if err := load(b[:n]); !errors.Is(err, ErrDamaged) {
+			if err := loadBytes(b[:n]); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("cut to %d bytes: %v", n, err)
 			}
 		}
-		if err := load(append(bytes.Clone(b), 0)); !errors.Is(err, ErrDamaged) {
+		if err := loadBytes(append(bytes.Clone(b), 0)); !errors.Is(err, ErrDamaged) {
 			t.Errorf("one byte longer: %v", err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestEveryTruncationIsFound(t *testing.T) {
 	}
 	for _, s := range h.sections {
 		for _, n := range []uint64{s.offset, s.offset + 1, s.offset + s.length - 1, s.offset + s.length, s.tableAt(), s.tableAt() + 1, s.end() - 1} {
-			if err := load(m[:n]); !errors.Is(err, ErrDamaged) {
+			if err := loadBytes(m[:n]); !errors.Is(err, ErrDamaged) {
 				t.Errorf("cut to %d bytes: %v", n, err)
 			}
 		}
@@ -181,7 +181,7 @@ func TestFileCutWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	b := goldenFile(t)
 	for after := range 8 {
-		if _, err := read(&shrinking{b: b, after: after}, int64(len(b))); err != nil && !errors.Is(err, ErrDamaged) {
+		if _, err := Read(&shrinking{b: b, after: after}, int64(len(b))); err != nil && !errors.Is(err, ErrDamaged) {
 			t.Errorf("after %d reads: %v", after, err)
 		}
 	}
@@ -296,7 +296,7 @@ func TestForeignAndMismatched(t *testing.T) {
 			b := goldenFile(t)
 			tt.change(b)
 			reseal(b)
-			err := load(b)
+			err := loadBytes(b)
 			var m *MismatchError
 			if tt.field == "" && !errors.Is(err, ErrDamaged) || tt.field != "" && (!errors.As(err, &m) || m.Field != tt.field) {
 				t.Errorf("got %v, want field %q", err, tt.field)
@@ -304,7 +304,7 @@ func TestForeignAndMismatched(t *testing.T) {
 		})
 	}
 	for name, b := range map[string][]byte{"text": []byte("not an index"), "long text": bytes.Repeat([]byte("no index\n"), 1000)} {
-		if err := load(b); !errors.Is(err, ErrForeign) {
+		if err := loadBytes(b); !errors.Is(err, ErrForeign) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -329,11 +329,11 @@ func TestUnknownOptionalSectionIsSkipped(t *testing.T) {
 		le.PutUint64(e[entLength:], 3)
 		le.PutUint32(b[offSections:], 7)
 		reseal(b)
-		if err := load(b); err != nil {
+		if err := loadBytes(b); err != nil {
 			t.Errorf("kind %d: %v", kind, err)
 		}
 		b[at] ^= 1
-		if err := load(b); !errors.Is(err, ErrDamaged) {
+		if err := loadBytes(b); !errors.Is(err, ErrDamaged) {
 			t.Errorf("kind %d, changed: %v", kind, err)
 		}
 	}
@@ -350,7 +350,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(Magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		reseal(b)
-		ix, err := read(bytes.NewReader(b), int64(len(b)))
+		ix, err := Read(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
 		}
@@ -360,9 +360,15 @@ func FuzzOpen(f *testing.F) {
 			ix.Gate4(h)
 			ix.Window(h)
 			ix.Word(h)
-			ix.confirm.has(h.Hi)
 		}
-		askTables(ix)
+		c, err := load(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.mem.free()
+		c.confirm.has(0)
+		c.confirm.has(^uint64(0))
+		askTables(&c.tables)
 	})
 }
 
@@ -381,7 +387,7 @@ func TestFullFilter(t *testing.T) {
 		le.PutUint64(e[entCapacity:], 1<<63)
 	}
 	reseal(b)
-	ix, err := read(bytes.NewReader(b), int64(len(b)))
+	ix, err := Read(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}

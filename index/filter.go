@@ -1,6 +1,9 @@
 package index
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // golden is the step of SplitMix64: 2^64 over the golden ratio, odd.
 const golden uint64 = 0x9E3779B97F4A7C15
@@ -103,4 +106,38 @@ func blockedLen(grams uint64, bitsEach uint64) uint64 {
 // spreadLen returns the bytes of a filter without blocks for that many grams.
 func spreadLen(grams uint64, bitsEach uint64) uint64 {
 	return max(1, (grams*bitsEach+63)/64) * 8
+}
+
+// distinct estimates how many distinct grams were added to a filter from the
+// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low. Of a
+// filter without a zero it is the fewest that are likely to fill it: m·ln(m)/k.
+func (s section) distinct() uint64 {
+	m := float64(8 * s.length)
+	switch {
+	case s.k == 0:
+		return s.capacity
+	case s.full():
+		return uint64(math.Round(m * math.Log(m) / float64(s.k)))
+	}
+	return uint64(math.Round(-m * math.Log1p(-float64(s.ones)/m) / float64(s.k)))
+}
+
+// full reports whether every bit is set.
+func (s section) full() bool { return s.ones >= 8*s.length }
+
+// fpr is the false positive rate to expect. Grams fall into blocks by chance, so
+// in a blocked filter it is the mean over blocks of a Poisson number of grams.
+func (s section) fpr() float64 {
+	m := float64(8 * s.length)
+	if s.block == 0 {
+		return math.Pow(float64(s.ones)/m, float64(s.k))
+	}
+	load := min(float64(s.distinct())*blockBits/m, blockBits) // more cannot be told
+	p, mean := math.Exp(-load), 0.0
+	for i := 0.0; i < 4*load+64; i++ {
+		fill := -math.Expm1(i * float64(s.k) * math.Log1p(-1.0/blockBits))
+		mean += p * math.Pow(fill, float64(s.k))
+		p *= load / (i + 1)
+	}
+	return mean
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"path/filepath"
@@ -73,21 +74,28 @@ func TestLocationsByHand(t *testing.T) {
 	}
 }
 
-// fprIndex returns an index of n random windows at exactly their number.
-func fprIndex(n int) *Index {
+// fprFile writes an index of n random windows, sized for exactly their number.
+func fprFile(tb testing.TB, n int) (path string) {
+	tb.Helper()
+	path = filepath.Join(tb.TempDir(), "x.nidx")
+	out, err := newPending(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer out.abort()
 	p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n), words: uint64(n)})
 	if err != nil {
-		panic(err)
+		tb.Fatal(err)
 	}
 	targets := p.stripes(math.MaxUint64)[0]
 	for _, t := range targets {
 		if err := t.begin(p.sections[t.section], t.size/8); err != nil {
-			panic(err)
+			tb.Fatal(err)
 		}
 	}
 	in, err := newInserter(targets)
 	if err != nil {
-		panic(err)
+		tb.Fatal(err)
 	}
 	defer in.close()
 	hashes := randomHashes(99, n)
@@ -98,19 +106,23 @@ func fprIndex(n int) *Index {
 		g.words = append(g.words, h.Lo)
 	}
 	if err := in.add(g); err != nil {
-		panic(err)
+		tb.Fatal(err)
 	}
 	in.flush()
 	for _, t := range targets {
 		t.flush(1)
 	}
-	return &Index{
-		gate4:   newBlocked(targets[planGate4].mem.words, p.sections[planGate4]),
-		gate2:   newBlocked(targets[planGate2].mem.words, p.sections[planGate2]),
-		words:   newBlocked(targets[planWords].mem.words, p.sections[planWords]),
-		windows: newBlocked(targets[planWindows].mem.words, p.sections[planWindows]),
-		confirm: newSpread(targets[planConfirm].mem.words, p.sections[planConfirm]),
+	for _, t := range targets {
+		if err := p.write(out, t, 1); err != nil {
+			tb.Fatal(err)
+		}
+		t.end()
 	}
+	h := &header{n: 10, norm: ngram.NormVersion, unicode: ngram.UnicodeVersion, suite: ngram.XXH64, capacity: uint64(n)}
+	if _, err := p.finish(tb.Context(), out, h, []byte("{}")); err != nil {
+		tb.Fatal(err)
+	}
+	return path
 }
 
 // TestFalsePositiveRates measures the filters at their capacity with hashes
@@ -123,7 +135,12 @@ func TestFalsePositiveRates(t *testing.T) {
 		keys, probes = 200_000, 2_000_000
 		confirmLow, confirmTop = 0, 5.1e-6 // up to 10 of 3
 	}
-	ix := fprIndex(keys)
+	b := readAll(t, fprFile(t, keys))
+	ix, err := load(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.mem.free()
 	var gate, word, window, confirm, both int
 	for i := range probes {
 		h := ngram.Hash{Hi: splitMix(123, uint64(2*i)), Lo: splitMix(123, uint64(2*i+1))}

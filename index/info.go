@@ -3,7 +3,7 @@ package index
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 
 	"noecho/ngram"
@@ -46,8 +46,18 @@ type Section struct {
 	Measured *Measured `json:"measured,omitempty"` // only of Index.Measure
 }
 
-// newInfo collects what the header says.
-func newInfo(h *header) Info {
+// LedgerInfo counts what LEDGER holds.
+type LedgerInfo struct {
+	Taken    uint64 `json:"taken"`    // seeds that stand in the corpus
+	Seeds    uint64 `json:"seeds"`    // of them in the ledger: of a common one the first 16
+	Distinct uint64 `json:"distinct"` // fingerprints
+	Capped   uint64 `json:"capped"`   // fingerprints that stand at 16 places or more, of which 16 are kept
+	Records  uint64 `json:"records"`  // that are named
+}
+
+// newInfo collects what the header and the trailers of LEDGER and RECORDS say, if
+// those are there.
+func newInfo(h *header, ledger bool, l *ledgerShape, r *recordsShape) Info {
 	in := Info{
 		BuildID:  hex.EncodeToString(h.buildID[:]),
 		Format:   FormatVersion,
@@ -64,6 +74,9 @@ func newInfo(h *header) Info {
 	}
 	if h.keyID != ([keyIDLen]byte{}) {
 		in.KeyID = hex.EncodeToString(h.keyID[:])
+	}
+	if ledger {
+		in.Ledger = &LedgerInfo{Taken: l.taken, Seeds: l.rows, Distinct: l.distinct, Capped: l.capped, Records: r.count}
 	}
 	for _, s := range h.sections {
 		out := Section{Name: kindNames[s.kind], Required: s.flags&flagRequired != 0, Bytes: s.length}
@@ -86,40 +99,6 @@ func newInfo(h *header) Info {
 		in.Sections = append(in.Sections, out)
 	}
 	return in
-}
-
-// distinct estimates how many distinct grams were added to a filter from the
-// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low. Of a
-// filter without a zero it is the fewest that are likely to fill it: m·ln(m)/k.
-func (s section) distinct() uint64 {
-	m := float64(8 * s.length)
-	switch {
-	case s.k == 0:
-		return s.capacity
-	case s.full():
-		return uint64(math.Round(m * math.Log(m) / float64(s.k)))
-	}
-	return uint64(math.Round(-m * math.Log1p(-float64(s.ones)/m) / float64(s.k)))
-}
-
-// full reports whether every bit is set.
-func (s section) full() bool { return s.ones >= 8*s.length }
-
-// fpr is the false positive rate to expect. Grams fall into blocks by chance, so
-// in a blocked filter it is the mean over blocks of a Poisson number of grams.
-func (s section) fpr() float64 {
-	m := float64(8 * s.length)
-	if s.block == 0 {
-		return math.Pow(float64(s.ones)/m, float64(s.k))
-	}
-	load := min(float64(s.distinct())*blockBits/m, blockBits) // more cannot be told
-	p, mean := math.Exp(-load), 0.0
-	for i := 0.0; i < 4*load+64; i++ {
-		fill := -math.Expm1(i * float64(s.k) * math.Log1p(-1.0/blockBits))
-		mean += p * math.Pow(fill, float64(s.k))
-		p *= load / (i + 1)
-	}
-	return mean
 }
 
 // Joined is several indexes that answer as one: a gram is absent only if it is
@@ -263,4 +242,72 @@ func (j *Joined) BuildIDs() []string {
 		ids[i] = m.info.BuildID
 	}
 	return ids
+}
+
+// Start is [Index.Start] of any member.
+func (j *Joined) Start(h ngram.Hash) bool {
+	for _, m := range j.members {
+		if m.Start(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Phrase is [Index.Phrase] of the first member that has it, with the records of
+// all. Subjects of different members have different numbers, whatever their ids.
+func (j *Joined) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
+	var all ngram.Phrase
+	found := false
+	for i, m := range j.members {
+		p, ok := m.Phrase(h)
+		if !ok {
+			continue
+		}
+		if p.Subject != 0 {
+			p.Subject |= uint64(i) << placeBitsMost
+		}
+		if p.Place != 0 {
+			p.Place |= ngram.Place(i) << placeBitsMost
+		}
+		switch {
+		case !found:
+			all, found = p, true
+		case all.Weak && !p.Weak || all.Subject == 0 && p.Subject != 0 && !p.Weak:
+			p.Records = addRecords(p.Records, all.Records)
+			all = p
+		default:
+			all.Records = addRecords(p.Records, all.Records)
+		}
+	}
+	return all, found
+}
+
+// addRecords adds counts that stop at the highest.
+func addRecords(a, b uint32) uint32 {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return ^uint32(0)
+}
+
+// HasPhrases reports whether any member holds a phrase.
+func (j *Joined) HasPhrases() bool { return slices.ContainsFunc(j.members, (*Index).HasPhrases) }
+
+// Subject is [Index.Subject] of the member that the number names.
+func (j *Joined) Subject(n uint64) (id string, labels []string, ok bool) {
+	i := n >> placeBitsMost
+	if i >= uint64(len(j.members)) {
+		return "", nil, false
+	}
+	return j.members[i].Subject(n & (1<<placeBitsMost - 1))
+}
+
+// RecordWords is [Index.RecordWords] of the member that a place belongs to.
+func (j *Joined) RecordWords(p ngram.Place) int {
+	i := int(p >> placeBitsMost)
+	if i >= len(j.members) {
+		return 0
+	}
+	return j.members[i].RecordWords(p & (1<<placeBitsMost - 1))
 }

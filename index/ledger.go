@@ -27,15 +27,6 @@ const (
 	ledgerEnd      = 32
 )
 
-// LedgerInfo counts what LEDGER holds.
-type LedgerInfo struct {
-	Taken    uint64 `json:"taken"`    // seeds that stand in the corpus
-	Seeds    uint64 `json:"seeds"`    // of them in the ledger: of a common one the first 16
-	Distinct uint64 `json:"distinct"` // fingerprints
-	Capped   uint64 `json:"capped"`   // fingerprints that stand at 16 places or more, of which 16 are kept
-	Records  uint64 `json:"records"`  // that are named
-}
-
 // ledgerShape is the trailer of LEDGER and what follows from it.
 type ledgerShape struct {
 	taken    uint64 // seeds in the corpus
@@ -222,3 +213,7 @@ func (l *ledger) seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	}
 	return dst
 }
+
+// placeBitsMost is how many bits a place has at most: those above name the
+// member of several indexes that answer as one.
+const placeBitsMost = 56

@@ -46,7 +46,10 @@ type memberSource struct {
 // loadTables checks the LEDGER and RECORDS of a member and reads its sources.
 // Without them it returns nil.
 func (c *checker) loadTables(m *Manifest) (*memberTables, error) {
-	t, err := c.checkTables(m)
+	t, err := c.checkTables()
+	if err == nil {
+		err = t.checkDatasets(len(m.Datasets))
+	}
 	if err != nil || !t.there {
 		return nil, err
 	}

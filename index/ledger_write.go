@@ -52,18 +52,14 @@ type sorting struct {
 
 // addTables writes LEDGER and RECORDS.
 func (p *plan) addTables(f file, shape ledgerShape, seeds seedSource, records *recordSet, with sorting) error {
-	err := p.addSection(f, KindLedger, func(w io.Writer) (err error) {
-		shape, err = writeLedger(w, shape, seeds, with)
+	err := p.addSection(f, KindLedger, func(w io.Writer) error {
+		_, err := writeLedger(w, shape, seeds, with)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	p.ledger = &LedgerInfo{Taken: shape.taken, Seeds: shape.rows, Distinct: shape.distinct, Capped: shape.capped}
-	return p.addSection(f, KindRecords, func(w io.Writer) (err error) {
-		p.ledger.Records, err = records.write(w)
-		return err
-	})
+	return p.addSection(f, KindRecords, records.write)
 }
 
 // writeLedger sorts seeds and writes the payload of LEDGER. The shape says how

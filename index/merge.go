@@ -182,17 +182,10 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 		h.words += m.h.words
 		h.windows += m.h.windows
 	}
-	if err := p.finish(out, h, payload); err != nil {
+	info, err := p.finish(ctx, out, h, payload)
+	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := out.commit(); err != nil {
-		return nil, err
-	}
-	info := newInfo(h)
-	info.Ledger = p.ledger
 	return &Result{Info: info, Manifest: manifest, Passes: 1}, nil
 }
 

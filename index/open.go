@@ -13,15 +13,7 @@ import (
 // Index is an open index: an immutable set of grams. Lookups never fail, never
 // allocate, and are safe for concurrent use.
 type Index struct {
-	gate2   blocked
-	gate4   blocked
-	windows blocked
-	confirm spread
-	words   blocked // without blocks if the index has none
-	tables  tables
-
-	phrases phrases
-
+	*contents
 	spec     ngram.Spec
 	info     Info
 	manifest *Manifest
@@ -41,7 +33,7 @@ func Open(path string) (*Index, error) {
 		return nil, err
 	}
 	defer f.Close()
-	ix, err := read(f, size)
+	ix, err := Read(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, err)
 	}
@@ -56,34 +48,25 @@ func Verify(path string) (*Info, *Manifest, error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	h, err := readHeader(f, size)
+	c, err := verify(f, size)
 	if err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
-	dst := make([][]byte, len(h.sections))
-	mi := h.find(KindManifest, 0)
-	dst[mi] = make([]byte, h.sections[mi].length)
-	c, err := checkBody(f, h, dst)
-	if err != nil {
+	ix := &Index{contents: c}
+	if err := ix.describe(); err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
-	m, err := parseManifest(dst[mi])
+	return &ix.info, ix.manifest, nil
+}
+
+// Stat returns what the header of an index of size bytes says, without a look at
+// most of what is behind it.
+func Stat(r io.ReaderAt, size int64) (Info, error) {
+	h, t, err := stat(r, size)
 	if err != nil {
-		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
+		return Info{}, err
 	}
-	tables, err := c.checkTables(m)
-	if err != nil {
-		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
-	}
-	if i := h.find(KindPhrases, 0); i >= 0 {
-		s := h.sections[i]
-		if _, _, err := checkPhrases(io.NewSectionReader(f, int64(s.offset), int64(s.length)), s.length, tables.end()); err != nil {
-			return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
-		}
-	}
-	info := newInfo(h)
-	info.Ledger = tables.info()
-	return &info, m, nil
+	return newInfo(h, t.there, &t.ledger.ledgerShape, &t.records.recordsShape), nil
 }
 
 // openFile opens a regular file and returns its length.
@@ -103,91 +86,36 @@ func openFile(path string) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
-// read loads and checks an index of size bytes.
-func read(r io.ReaderAt, size int64) (*Index, error) {
-	h, err := readHeader(r, size)
+// Read reads and checks an index of size bytes as [Open] does.
+func Read(r io.ReaderAt, size int64) (*Index, error) {
+	c, err := load(r, size)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := ngram.NewSpec(int(h.n), h.suite)
-	if err != nil {
+	ix := &Index{contents: c}
+	if err := ix.describe(); err != nil {
+		c.mem.free()
 		return nil, err
 	}
-	var total uint64
-	for _, s := range h.sections {
-		if s.asked() {
-			total += padded(s.length)
-		}
-	}
-	mem, err := newMemory(total)
-	if err != nil {
-		return nil, err
-	}
-	ix, err := readInto(r, h, mem)
-	if err == nil {
-		err = mem.seal()
-	}
-	if err != nil {
-		mem.free()
-		return nil, err
-	}
-	ix.spec = spec
-	cleanup := runtime.AddCleanup(ix, memory.free, mem)
+	cleanup := runtime.AddCleanup(ix, memory.free, c.mem)
 	ix.release = sync.OnceFunc(func() {
 		cleanup.Stop()
-		mem.free()
+		c.mem.free()
 	})
 	return ix, nil
 }
 
-// readInto loads and checks everything behind the header into mem.
-func readInto(r io.ReaderAt, h *header, mem memory) (*Index, error) {
-	dst := make([][]byte, len(h.sections))
-	words := make([][]uint64, len(h.sections))
-	var at uint64
-	for i, s := range h.sections {
-		if s.kind == KindManifest {
-			dst[i] = make([]byte, s.length)
-		} else if s.asked() {
-			dst[i] = mem.bytes[at : at+s.length : at+s.length]
-			words[i] = mem.words[at/8 : (at+s.length)/8 : (at+s.length)/8]
-			at += padded(s.length)
-		}
+// describe reads what the index says of itself.
+func (ix *Index) describe() (err error) {
+	c := ix.contents
+	if ix.spec, err = ngram.NewSpec(int(c.header.n), c.header.suite); err != nil {
+		return err
 	}
-	c, err := checkBody(r, h, dst)
-	if err != nil {
-		return nil, err
+	if ix.manifest, err = parseManifest(c.manifest); err != nil {
+		return err
 	}
-	m, err := parseManifest(dst[h.find(KindManifest, 0)])
-	if err != nil {
-		return nil, err
-	}
-	ix := &Index{info: newInfo(h), manifest: m}
-	if ix.tables, err = c.checkTables(m); err != nil {
-		return nil, err
-	}
-	ix.info.Ledger = ix.tables.info()
-	if i := h.find(KindPhrases, 0); i >= 0 {
-		start := h.find(KindStart, phraseStarts)
-		if ix.phrases, err = openPhrases(dst[i], newBlocked(words[start], h.sections[start]), ix.tables.end()); err != nil {
-			return nil, err
-		}
-	}
-	for i, s := range h.sections {
-		switch {
-		case s.kind == KindGates && s.gram == gateShort:
-			ix.gate2 = newBlocked(words[i], s)
-		case s.kind == KindGates:
-			ix.gate4 = newBlocked(words[i], s)
-		case s.kind == KindWindows:
-			ix.windows = newBlocked(words[i], s)
-		case s.kind == KindConfirm:
-			ix.confirm = newSpread(words[i], s)
-		case s.kind == KindWords:
-			ix.words = newBlocked(words[i], s)
-		}
-	}
-	return ix, nil
+	ix.info = newInfo(c.header, c.tables.there, &c.tables.ledger.ledgerShape, &c.tables.records.recordsShape)
+	return c.tables.checkDatasets(len(ix.manifest.Datasets))
 }
 
 // Gate2 reports whether the 2-gram may stand in an indexed window. False is
@@ -236,11 +164,26 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return dst
 }
 
+// Record names what stands at a place of the corpus.
+type Record struct {
+	ID      string   // of the row; without one the path and the line, or the path
+	Dataset string   // its name in the manifest
+	Labels  []string // of the dataset; must not be changed
+}
+
 // Record says which record stands at a place that Seeds returned.
 func (ix *Index) Record(p ngram.Place) (Record, bool) {
-	r, ok := ix.tables.records.at(p)
+	id, dataset, ok := ix.tables.records.at(p)
 	runtime.KeepAlive(ix)
-	return r, ok
+	if !ok {
+		return Record{}, false
+	}
+	d := &ix.manifest.Datasets[dataset]
+	r := Record{ID: id, Dataset: d.Name, Labels: d.Labels}
+	if r.Labels == nil {
+		r.Labels = []string{}
+	}
+	return r, true
 }
 
 // HasLedger reports whether the index knows places and records.
@@ -260,4 +203,44 @@ func (ix *Index) Manifest() *Manifest { return ix.manifest }
 func (ix *Index) Close() error {
 	ix.release()
 	return nil
+}
+
+// Start reports whether a phrase may begin with these words, at most 4. False is
+// certain.
+func (ix *Index) Start(h ngram.Hash) bool {
+	ok := ix.phrases.count > 0 && ix.phrases.start.has(startKey(h.Lo))
+	runtime.KeepAlive(ix)
+	return ok
+}
+
+// Phrase returns the phrase of exactly these words, at most
+// [ngram.MaxPhraseWords]. Which of two phrases it is has one chance in 2⁶⁴ to be
+// wrong.
+func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
+	p, ok := ix.phrases.find(h.Hi)
+	runtime.KeepAlive(ix)
+	return p, ok
+}
+
+// HasPhrases reports whether the index holds any phrase.
+func (ix *Index) HasPhrases() bool { return ix.phrases.count > 0 }
+
+// Subject returns the id of a data subject and the labels its list gives it, for
+// [ngram.Phrase.Subject]; ok is false if there is none. The labels must not be
+// changed.
+func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
+	if n == 0 || n > uint64(len(ix.phrases.subjects)) {
+		return "", nil, false
+	}
+	s := ix.phrases.subjects[n-1]
+	return s.ID, s.Labels, true
+}
+
+// RecordWords is the number of places that the record at a place takes: its words,
+// with [ngram.PlaceGap] between its segments, and what follows it of records that
+// are not indexed. 0 if it is not known. See [Index.Record].
+func (ix *Index) RecordWords(p ngram.Place) int {
+	n := ix.tables.records.words(p)
+	runtime.KeepAlive(ix)
+	return n
 }

@@ -1,14 +1,14 @@
 package index
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"io"
-	"math"
-	"slices"
+	"sort"
 
-	"noecho/index/corpus"
 	"noecho/ngram"
 )
 
@@ -35,15 +35,6 @@ const (
 	subjectKind ngram.PhraseKind = "subject"
 	plainKind   ngram.PhraseKind = "phrase"
 )
-
-// phraseRow is what is kept of one spelling.
-type phraseRow struct {
-	records uint32 // saturates
-	kind    ngram.PhraseKind
-	weak    bool
-	subject uint32 // number in the list at hand, 0: none
-	place   ngram.Place
-}
 
 // phraseNamesOf is the JSON at the end of PHRASES.
 type phraseNamesOf struct {
@@ -73,178 +64,122 @@ func compareKinds(a, b ngram.PhraseKind) int {
 	return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
 }
 
-// unite adds what another source says of the same words. It depends on no order:
-// the first kind and place count, records add up, and what is not weak makes the
-// row so. Words of several weak subjects belong to none of them.
-func (r *phraseRow) unite(o phraseRow) {
-	r.records = uint32(min(uint64(r.records)+uint64(o.records), math.MaxUint32))
-	if o.place != 0 && (r.place == 0 || o.place < r.place) {
-		r.place = o.place
-	}
-	if compareKinds(o.kind, r.kind) < 0 {
-		r.kind = o.kind
-	}
-	switch {
-	case r.weak && !o.weak:
-		r.weak, r.subject = false, o.subject
-	case o.weak && !r.weak:
-	case r.weak && r.subject != o.subject:
-		r.subject = 0
-	case r.subject == 0 || o.subject != 0 && o.subject < r.subject:
-		r.subject = o.subject
-	}
-}
-
-// phraseSet is phrases on their way to a file.
-type phraseSet struct {
-	rows     map[uint64]phraseRow // by fingerprint
-	starts   map[uint32]struct{}  // keys of their beginnings
-	subjects []subjectName        // in order of their ids; row.subject counts from 1
-}
-
-func newPhraseSet() *phraseSet {
-	return &phraseSet{rows: map[uint64]phraseRow{}, starts: map[uint32]struct{}{}}
-}
-
-// add adds a phrase of at most [ngram.MaxPhraseWords] words, given their hashes,
-// and reports whether it is new.
-func (s *phraseSet) add(words []uint64, row phraseRow) bool {
-	finger := s.begin(words)
-	old, ok := s.rows[finger]
-	if ok {
-		old.unite(row)
-		row = old
-	}
-	s.rows[finger] = row
-	return !ok
-}
-
-// begin adds the beginnings of a phrase and returns its fingerprint.
-func (s *phraseSet) begin(words []uint64) (finger uint64) {
-	prefix := uint64(0)
-	for i, w := range words {
-		prefix = ngram.Roll(prefix, w)
-		if i < phraseStarts {
-			s.starts[uint32(ngram.Gram(0, prefix, i+1).Lo>>(64-startKeyBits))] = struct{}{}
-		}
-	}
-	return ngram.Gram(0, prefix, len(words)).Hi
-}
-
 // startKey is the gram of START that stands for a beginning.
 func startKey(lo uint64) uint64 { return lo >> (64 - startKeyBits) << (64 - startKeyBits) }
 
-// write appends PHRASES and START to a file that is being built; an empty set
-// gives none. It returns how many rows there are of each kind.
-func (s *phraseSet) write(p *plan, f file) (map[ngram.PhraseKind]uint64, error) {
-	if len(s.rows) == 0 {
-		return nil, nil
-	}
-	count := map[ngram.PhraseKind]uint64{}
-	for _, r := range s.rows {
-		count[r.kind]++
-	}
-	names := phraseNamesOf{Subjects: s.subjects}
-	for k := range count {
-		names.Kinds = append(names.Kinds, k)
-	}
-	slices.SortFunc(names.Kinds, compareKinds)
-	text, err := json.Marshal(names)
-	if err != nil {
-		return nil, err
-	}
-	starts := make([]uint32, 0, len(s.starts))
-	for k := range s.starts {
-		starts = append(starts, k)
-	}
-	slices.Sort(starts)
-	if err := p.addSection(f, KindPhrases, func(w io.Writer) error { return s.writeRows(w, names.Kinds, starts, text) }); err != nil {
-		return nil, err
-	}
-	return count, writeStart(p, f, starts)
+// phrases answers what PHRASES and START hold. The zero value holds nothing.
+type phrases struct {
+	start    blocked
+	rows     []byte
+	count    int
+	kinds    []ngram.PhraseKind
+	subjects []subjectName
 }
 
-// writeRows writes the payload of PHRASES.
-func (s *phraseSet) writeRows(w io.Writer, kinds []ngram.PhraseKind, starts []uint32, text []byte) error {
+// phraseShape is what the head of PHRASES says.
+type phraseShape struct{ rows, starts, text uint64 }
+
+// parsePhraseHead reads the head of a payload of that many bytes.
+func parsePhraseHead(b []byte, length uint64) (phraseShape, error) {
+	if len(b) < phraseHead {
+		return phraseShape{}, damaged("PHRASES ends in its head")
+	}
 	le := binary.LittleEndian
+	s := phraseShape{le.Uint64(b[offPhraseRows:]), le.Uint64(b[offPhraseHeld:]), le.Uint64(b[offPhraseText:])}
+	if s.rows > length/phraseRowLen || s.starts > length/4 || s.text > min(length, phraseNames) ||
+		length != phraseHead+phraseRowLen*s.rows+4*s.starts+s.text || !allZero(b[offPhraseText+8:phraseHead]) {
+		return phraseShape{}, damaged("PHRASES is not as long as its head says")
+	}
+	if s.rows == 0 || s.starts == 0 {
+		return phraseShape{}, damaged("PHRASES holds nothing")
+	}
+	return s, nil
+}
+
+// checkPhrases reads a payload of that many bytes and checks all of it: after
+// that no look-up can fail. end is the place behind the last one, 0: there are no
+// places. It returns the shape and the names.
+func checkPhrases(r io.Reader, length, end uint64) (phraseShape, phraseNamesOf, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var names phraseNamesOf
 	var head [phraseHead]byte
-	le.PutUint64(head[offPhraseRows:], uint64(len(s.rows)))
-	le.PutUint64(head[offPhraseHeld:], uint64(len(starts)))
-	le.PutUint64(head[offPhraseText:], uint64(len(text)))
-	if _, err := w.Write(head[:]); err != nil {
-		return err
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return phraseShape{}, names, damaged("PHRASES ends in its head")
 	}
-	number := map[ngram.PhraseKind]uint32{}
-	for i, k := range kinds {
-		number[k] = uint32(i)
-	}
-	fingers := make([]uint64, 0, len(s.rows))
-	for finger := range s.rows {
-		fingers = append(fingers, finger)
-	}
-	slices.Sort(fingers)
-	var b [phraseRowLen]byte
-	for _, finger := range fingers {
-		r := s.rows[finger]
-		info := number[r.kind] | r.subject<<subjectShift
-		if r.weak {
-			info |= phraseWeak
-		}
-		le.PutUint64(b[0:], finger)
-		le.PutUint64(b[8:], uint64(r.place))
-		le.PutUint32(b[16:], r.records)
-		le.PutUint32(b[20:], info)
-		if _, err := w.Write(b[:]); err != nil {
-			return err
-		}
-	}
-	for _, k := range starts {
-		le.PutUint32(b[:], k)
-		if _, err := w.Write(b[:4]); err != nil {
-			return err
-		}
-	}
-	_, err := w.Write(text)
-	return err
-}
-
-// writeStart writes START.
-func writeStart(p *plan, f file, starts []uint32) error {
-	length := blockedLen(uint64(len(starts)), startBits)
-	words := make([]uint64, length/8)
-	blocks := length / (blockBits / 8)
-	for _, k := range starts {
-		lo := uint64(k) << (64 - startKeyBits)
-		for _, at := range appendBlocked(nil, lo, blocks, startK) {
-			words[at/64] |= 1 << (at % 64)
-		}
-	}
-	ones := uint64(0)
-	err := p.addSection(f, KindStart, func(w io.Writer) error {
-		var b [8]byte
-		for _, word := range words {
-			binary.LittleEndian.PutUint64(b[:], word)
-			ones += popCount(b[:])
-			if _, err := w.Write(b[:]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	shape, err := parsePhraseHead(head[:], length)
 	if err != nil {
-		return err
+		return shape, names, err
 	}
-	start := &p.extra[len(p.extra)-1].section
-	start.gram, start.k, start.block = phraseStarts, startK, blockBits
-	start.capacity, start.ones = uint64(len(starts)), ones
-	return nil
+	var kinds, subject uint32 // the highest ones
+	var row [phraseRowLen]byte
+	last := uint64(0)
+	for i := range shape.rows {
+		if _, err := io.ReadFull(in, row[:]); err != nil {
+			return shape, names, err
+		}
+		finger, info := binary.LittleEndian.Uint64(row[:]), binary.LittleEndian.Uint32(row[20:])
+		if place := binary.LittleEndian.Uint64(row[8:]); place != 0 && (place < ngram.PlaceGap || place >= end) {
+			return shape, names, damaged("row %d of PHRASES is at no place", i)
+		}
+		if i > 0 && finger <= last {
+			return shape, names, damaged("row %d of PHRASES is not in its order", i)
+		}
+		last, kinds, subject = finger, max(kinds, info&(phraseKinds-1)), max(subject, info>>subjectShift)
+	}
+	before := int64(-1)
+	for i := range shape.starts {
+		if _, err := io.ReadFull(in, row[:4]); err != nil {
+			return shape, names, err
+		}
+		key := int64(binary.LittleEndian.Uint32(row[:]))
+		if key <= before {
+			return shape, names, damaged("beginning %d of PHRASES is not in its order", i)
+		}
+		before = key
+	}
+	text := make([]byte, shape.text)
+	if _, err := io.ReadFull(in, text); err != nil {
+		return shape, names, err
+	}
+	if err := json.Unmarshal(text, &names); err != nil {
+		return shape, names, damaged("the names of PHRASES are not valid")
+	}
+	if int(kinds) >= len(names.Kinds) || len(names.Kinds) > phraseKinds || int(subject) > len(names.Subjects) || len(names.Subjects) > maxSubjects {
+		return shape, names, damaged("PHRASES has more kinds or subjects than names")
+	}
+	return shape, names, nil
 }
 
-// subjectNames returns the names of a list of subjects.
-func subjectNames(subjects []corpus.Subject) []subjectName {
-	all := make([]subjectName, 0, len(subjects))
-	for _, s := range subjects {
-		all = append(all, subjectName{ID: s.ID, Labels: names(s.Labels)})
+// openPhrases checks a payload and keeps it.
+func openPhrases(b []byte, start blocked, end uint64) (phrases, error) {
+	shape, names, err := checkPhrases(bytes.NewReader(b), uint64(len(b)), end)
+	if err != nil {
+		return phrases{}, err
 	}
-	return all
+	return phrases{
+		start: start, count: int(shape.rows), rows: b[phraseHead : phraseHead+phraseRowLen*shape.rows],
+		kinds: names.Kinds, subjects: names.Subjects,
+	}, nil
+}
+
+// finger is the fingerprint of a row.
+func (p *phrases) finger(row int) uint64 {
+	return binary.LittleEndian.Uint64(p.rows[row*phraseRowLen:])
+}
+
+// find returns the phrase of a fingerprint.
+func (p *phrases) find(finger uint64) (ngram.Phrase, bool) {
+	row := sort.Search(p.count, func(i int) bool { return p.finger(i) >= finger })
+	if row == p.count || p.finger(row) != finger {
+		return ngram.Phrase{}, false
+	}
+	b := p.rows[row*phraseRowLen:][:phraseRowLen]
+	info := binary.LittleEndian.Uint32(b[20:])
+	return ngram.Phrase{
+		Kind:    p.kinds[info&(phraseKinds-1)],
+		Subject: uint64(info >> subjectShift),
+		Weak:    info&phraseWeak != 0,
+		Records: binary.LittleEndian.Uint32(b[16:]),
+		Place:   ngram.Place(binary.LittleEndian.Uint64(b[8:])),
+	}, true
 }

@@ -297,7 +297,7 @@ func TestFlippedPhraseBits(t *testing.T) {
 		for i := h.sections[at].offset; i < h.sections[at].end(); i++ {
 			bit := byte(1) << (i % 8)
 			b[i] ^= bit
-			if err := load(b); !errors.Is(err, ErrDamaged) {
+			if err := loadBytes(b); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("byte %d: %v", i, err)
 			}
 			b[i] ^= bit
@@ -364,15 +364,14 @@ func FuzzPhrases(f *testing.F) {
 			}
 			return
 		}
-		ix := &Index{phrases: p}
 		for i := range p.count {
-			got, ok := ix.Phrase(ngram.Hash{Hi: p.finger(i)})
-			if _, _, known := ix.Subject(got.Subject); !ok || known != (got.Subject > 0) {
+			got, ok := p.find(p.finger(i))
+			if !ok || got.Subject > uint64(len(p.subjects)) {
 				t.Fatalf("row %d: %+v", i, got)
 			}
 		}
-		ix.Phrase(ngram.Hash{Hi: hi})
-		ix.Start(ngram.Hash{Lo: hi})
+		p.find(hi)
+		p.start.has(startKey(hi))
 	})
 }
 
@@ -417,7 +416,7 @@ func TestSealedDamageOfPhrases(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = Verify(path)
-	for _, err := range []error{err, load(b)} {
+	for _, err := range []error{err, loadBytes(b)} {
 		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "at no place") {
 			t.Errorf("%v", err)
 		}

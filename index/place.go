@@ -17,10 +17,6 @@ import (
 // the task begins. So places depend on the corpus alone, neither on who read what
 // nor on where long texts were cut.
 
-// placeBitsMost is how many bits a place has at most: those above name the
-// member of a [Joined].
-const placeBitsMost = 56
-
 // A placer says where the words stand that one worker reads, and takes down its
 // records. Not safe for concurrent use.
 type placer struct {
@@ -121,9 +117,6 @@ const (
 	noteWanted = 1 << iota
 	noteGoesOn // it is no record but a later block of one
 )
-
-// nameMost is how long an id or a path may be in an index, in bytes.
-const nameMost = 1 << 10
 
 // nameOf returns an id or a path as the index keeps it: valid UTF-8 and not
 // endless.

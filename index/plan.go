@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -30,7 +31,6 @@ type plan struct {
 	tables   [][]byte       // by filter: checksum tables, filled piece by piece
 	extra    []extraSection // behind the filters
 	manifest uint64         // offset of the MANIFEST section
-	ledger   *LedgerInfo    // what LEDGER holds; nil: there is none
 }
 
 // newPlan lays out the filters. With no capacity for words there is no WORDS.
@@ -126,8 +126,23 @@ func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones
 	return popCount(buf), nil
 }
 
-// finish writes everything but the filters: checksum tables, manifest, header.
-func (p *plan) finish(f file, h *header, manifest []byte) error {
+// finish writes what is still missing and puts the file in its place.
+func (p *plan) finish(ctx context.Context, out *pending, h *header, manifest []byte) (Info, error) {
+	if err := p.writeRest(out, h, manifest); err != nil {
+		return Info{}, err
+	}
+	info, err := Stat(out, int64(h.fileLen))
+	if err != nil {
+		return Info{}, fmt.Errorf("the new index does not read back: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return Info{}, err
+	}
+	return info, out.commit()
+}
+
+// writeRest writes everything but the filters: checksum tables, manifest, header.
+func (p *plan) writeRest(f file, h *header, manifest []byte) error {
 	m := section{kind: KindManifest, flags: flagRequired, offset: p.manifest, length: uint64(len(manifest))}
 	table := make([]byte, 4*chunks(m.length))
 	for i := uint64(0); i < m.length; i += chunkLen {

@@ -46,7 +46,7 @@ func TestRecordWords(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if ix.RecordWords(0) != 0 || ix.RecordWords(1<<40) != 0 || new(Index).RecordWords(100) != 0 {
+	if ix.RecordWords(0) != 0 || ix.RecordWords(1<<40) != 0 || new(records).words(100) != 0 {
 		t.Error("a place of no record has words")
 	}
 	j, err := Join(ix, build("b", [2]int{7, 7}))

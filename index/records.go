@@ -3,6 +3,7 @@ package index
 import (
 	"encoding/binary"
 	"math/bits"
+	"sort"
 	"strconv"
 	"unicode/utf8"
 
@@ -19,13 +20,6 @@ const (
 	recordsDatasets  = 40
 	recordsLineBits  = 44
 )
-
-// Record names what stands at a place of the corpus.
-type Record struct {
-	ID      string   // of the row; without one the path and the line, or the path
-	Dataset string   // its name in the manifest
-	Labels  []string // of the dataset; must not be changed
-}
 
 // recordsShape is the trailer of RECORDS and what follows from it.
 type recordsShape struct {
@@ -228,16 +222,15 @@ func checkName(p *payload, from, to uint64) error {
 // records answers which record stands at a place. The zero value knows none.
 type records struct {
 	recordsShape
-	b    []byte // the checked payload
-	sets []Dataset
+	b []byte // the checked payload
 }
 
-// at returns the record that begins at a place or is the last to begin before
-// it.
-func (r *records) at(place ngram.Place) (Record, bool) {
+// at returns the name of the record that begins at a place or is the last to begin
+// before it, and the number of its dataset in the MANIFEST.
+func (r *records) at(place ngram.Place) (id string, dataset uint64, ok bool) {
 	p := uint64(place)
 	if r.count == 0 || p >= r.end {
-		return Record{}, false
+		return "", 0, false
 	}
 	lo, hi := uint64(0), r.count // the first record that begins behind the place
 	for lo < hi {
@@ -249,7 +242,7 @@ func (r *records) at(place ngram.Place) (Record, bool) {
 		}
 	}
 	if lo == 0 {
-		return Record{}, false
+		return "", 0, false
 	}
 	all := inMemory(r.b)
 	row, from := r.row(all, lo-1), uint64(0)
@@ -257,20 +250,35 @@ func (r *records) at(place ngram.Place) (Record, bool) {
 		from = r.row(all, lo-2).idEnd
 	}
 	own := r.source(all, row.source)
-	d := &r.sets[own.dataset]
-	rec := Record{Dataset: d.Name, Labels: d.Labels}
-	if rec.Labels == nil {
-		rec.Labels = []string{}
-	}
 	if from < row.idEnd {
-		rec.ID = string(r.b[r.idsAt+from : r.idsAt+row.idEnd])
-		return rec, true
+		return string(r.b[r.idsAt+from : r.idsAt+row.idEnd]), own.dataset, true
 	}
 	if from = 0; row.source > 0 {
 		from = r.source(all, row.source-1).pathEnd
 	}
-	if rec.ID = string(r.b[r.pathsAt+from : r.pathsAt+own.pathEnd]); row.line > 0 {
-		rec.ID += ":" + strconv.FormatUint(row.line, 10)
+	if id = string(r.b[r.pathsAt+from : r.pathsAt+own.pathEnd]); row.line > 0 {
+		id += ":" + strconv.FormatUint(row.line, 10)
 	}
-	return rec, true
+	return id, own.dataset, true
+}
+
+// nameMost is how long an id or a path may be in an index, in bytes.
+const nameMost = 1 << 10
+
+// words returns how many places lie between the record at a place and the next
+// one.
+func (r *records) words(place ngram.Place) int {
+	if r.count == 0 || uint64(place) >= r.end {
+		return 0
+	}
+	begin := func(i int) uint64 { return packedAt(r.b, uint64(i)*uint64(r.width), r.placeBits) }
+	next := sort.Search(int(r.count), func(i int) bool { return begin(i) > uint64(place) })
+	if next == 0 {
+		return 0
+	}
+	end := r.end
+	if next < int(r.count) {
+		end = begin(next)
+	}
+	return int(max(end-begin(next-1), ngram.PlaceGap) - ngram.PlaceGap)
 }

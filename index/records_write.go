@@ -79,17 +79,17 @@ func (p *places) eachRecord(f func(namedRecord) error) error {
 	return flush()
 }
 
-// write writes the payload of RECORDS and returns the number of records.
-func (s *recordSet) write(w io.Writer) (count uint64, err error) {
+// write writes the payload of RECORDS.
+func (s *recordSet) write(w io.Writer) error {
 	r := recordsShape{end: s.end, datasets: s.datasets, sources: uint64(len(s.sources))}
-	err = s.each(func(n namedRecord) error {
+	err := s.each(func(n namedRecord) error {
 		r.count++
 		r.idBytes += uint64(len(n.id))
 		r.lineBits = max(r.lineBits, uint(bits.Len64(n.line)))
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, src := range s.sources {
 		r.pathBytes += uint64(len(src.path))
@@ -97,11 +97,11 @@ func (s *recordSet) write(w io.Writer) (count uint64, err error) {
 	r.setLayout()
 	for _, part := range []func(io.Writer, *recordsShape) error{s.writeRows, s.writeIDs, s.writeSources} {
 		if err := part(w, &r); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	_, err = w.Write(r.trailer())
-	return r.count, err
+	return err
 }
 
 func (s *recordSet) writeRows(w io.Writer, r *recordsShape) error {

@@ -10,7 +10,7 @@ type tables struct {
 
 // checkTables checks LEDGER and RECORDS, whose bytes were checked before, against
 // themselves and each other. Those that were read into memory can then be asked.
-func (c *checker) checkTables(m *Manifest) (tables, error) {
+func (c *checker) checkTables() (tables, error) {
 	var t tables
 	li, ri := c.h.find(KindLedger, 0), c.h.find(KindRecords, 0)
 	if li < 0 && ri < 0 {
@@ -30,24 +30,28 @@ func (c *checker) checkTables(m *Manifest) (tables, error) {
 	if t.ledger.end != t.records.end {
 		return t, damaged("LEDGER ends at place %d, RECORDS at %d", t.ledger.end, t.records.end)
 	}
-	if t.records.datasets != uint64(len(m.Datasets)) {
-		return t, damaged("RECORDS counts %d datasets, MANIFEST %d", t.records.datasets, len(m.Datasets))
-	}
 	if err := t.ledger.check(lp); err != nil {
 		return t, err
 	}
 	if err := t.records.check(rp); err != nil {
 		return t, err
 	}
-	t.there, t.ledger.b, t.records.b, t.records.sets = true, c.dst[li], c.dst[ri], m.Datasets
+	t.there, t.ledger.b, t.records.b = true, c.dst[li], c.dst[ri]
 	return t, nil
 }
 
-// info returns what the sections count.
-func (t *tables) info() *LedgerInfo {
+// end is the place behind the last one; 0 if there are none.
+func (t *tables) end() uint64 {
 	if !t.there {
-		return nil
+		return 0
 	}
-	l := &t.ledger
-	return &LedgerInfo{Taken: l.taken, Seeds: l.rows, Distinct: l.distinct, Capped: l.capped, Records: t.records.count}
+	return t.records.end
+}
+
+// checkDatasets checks that RECORDS counts as many datasets as the MANIFEST.
+func (t *tables) checkDatasets(n int) error {
+	if t.there && t.records.datasets != uint64(n) {
+		return damaged("RECORDS counts %d datasets, MANIFEST %d", t.records.datasets, n)
+	}
+	return nil
 }

@@ -95,18 +95,19 @@ func TestGoldenTables(t *testing.T) {
 }
 
 // askTables asks an index whatever it may be asked.
-func askTables(ix *Index) {
+func askTables(t *tables) {
 	var places []ngram.Place
 	for _, h := range append(randomHashes(3, 50), ngram.Hash{}, ngram.Hash{Hi: ^uint64(0), Lo: ^uint64(0)}) {
-		places = append(ix.Seeds(places[:0], h), ngram.Place(h.Hi), ngram.Place(h.Hi>>40), ngram.Place(h.Hi>>50))
+		places = append(t.ledger.seeds(places[:0], h), ngram.Place(h.Hi), ngram.Place(h.Hi>>40), ngram.Place(h.Hi>>50))
 		for _, p := range places {
-			ix.Record(p)
+			t.records.at(p)
+			t.records.words(p)
 		}
 	}
-	for i := range ix.tables.ledger.rows {
-		rest, place := ix.tables.ledger.row(inMemory(ix.tables.ledger.b), i)
-		ix.Seeds(places[:0], ngram.Hash{Hi: rest << 24})
-		ix.Record(ngram.Place(place))
+	for i := range t.ledger.rows {
+		rest, place := t.ledger.row(inMemory(t.ledger.b), i)
+		t.ledger.seeds(places[:0], ngram.Hash{Hi: rest << 24})
+		t.records.at(ngram.Place(place))
 	}
 }
 
@@ -118,16 +119,11 @@ func checkPayloads(seeds, names []byte) error {
 		{kind: KindRecords, length: uint64(len(names))},
 	}}
 	c := newChecker(nil, h, [][]byte{seeds, names})
-	ix := new(Index)
-	var err error
-	m := &Manifest{Datasets: []Dataset{{Name: "a"}, {Name: "b"}, {Name: "c"}}[:1]}
-	if r, err := parseRecords(inMemory(names)); err == nil && r.datasets <= 3 {
-		m.Datasets = m.Datasets[:r.datasets]
-	}
-	if ix.tables, err = c.checkTables(m); err != nil {
+	tables, err := c.checkTables()
+	if err != nil {
 		return err
 	}
-	askTables(ix)
+	askTables(&tables)
 	return nil
 }
 
@@ -255,7 +251,7 @@ func TestVerifyChecksTables(t *testing.T) {
 			changed := bytes.Clone(b)
 			changed[at] ^= 1 << r.IntN(8)
 			reseal(changed)
-			opened := load(changed)
+			opened := loadBytes(changed)
 			_, _, verified := Verify(writeInput(t, path, string(changed)))
 			if (opened == nil) != (verified == nil) {
 				t.Errorf("byte %d: Open says %v, Verify %v", at, opened, verified)
@@ -269,7 +265,7 @@ func TestOnlyOneTable(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindLedger, KindRecords} {
 		h := &header{sections: []section{{kind: kind, length: trailerLen}}}
-		if _, err := newChecker(nil, h, [][]byte{make([]byte, trailerLen)}).checkTables(new(Manifest)); !errors.Is(err, ErrDamaged) {
+		if _, err := newChecker(nil, h, [][]byte{make([]byte, trailerLen)}).checkTables(); !errors.Is(err, ErrDamaged) {
 			t.Errorf("only %v: %v", kindNames[kind], err)
 		}
 	}
