@@ -246,10 +246,6 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	}
 	all := first.sum()
 	b.describe(m, first, sizes)
-	payload, err := m.encode()
-	if err != nil {
-		return nil, fmt.Errorf("write manifest: %w", err)
-	}
 	h := &header{
 		n: uint32(b.o.N), norm: ngram.NormVersion, unicode: ngram.UnicodeVersion, suite: b.spec.Suite.ID(),
 		capacity: sizes.windows, records: all.Records, segments: all.Segments, words: all.Words, windows: first.windows,
@@ -258,7 +254,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *Manifest) (*Result
 	if b.o.Capacity == 0 {
 		passes++
 	}
-	info, err := p.finish(ctx, out, h, payload)
+	info, err := p.finish(ctx, out, h, m)
 	if err != nil {
 		return nil, err
 	}

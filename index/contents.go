@@ -1,7 +1,9 @@
 package index
 
 import (
+	"fmt"
 	"io"
+	"os"
 )
 
 // contents is a checked index: its filters and tables, ready to be asked.
@@ -139,4 +141,21 @@ func stat(r io.ReaderAt, size int64) (h *header, t tables, err error) {
 	t.records.recordsShape, err = parseRecords(c.payload(ri))
 	t.there = true
 	return h, t, err
+}
+
+// openFile opens a regular file and returns its length.
+func openFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open index: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%q is not a file: %w", path, ErrForeign)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("open index: %w", err)
+	}
+	return f, st.Size(), nil
 }

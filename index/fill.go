@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"noecho/index/corpus"
 	"noecho/ngram"
@@ -140,31 +139,4 @@ func (b *builder) describe(m *Manifest, t *tally, sizes capacities) {
 	if b.o.Capacity != 0 {
 		m.Parameters.Sizing = "given"
 	}
-}
-
-// String says in a few words what was not indexed; empty: everything was.
-func (n NotIndexed) String() string {
-	var parts []string
-	for _, p := range [...]struct {
-		count     uint64
-		one, many string
-	}{
-		{n.SystemMessages, "system message", "system messages"},
-		{n.DeveloperMessages, "developer message", "developer messages"},
-		{n.OtherMessages, "message of another role", "messages of other roles"},
-		{n.ShortSegments, "text shorter than a window", "texts shorter than a window"},
-		{n.ShortRecords, "record without a window", "records without a window"},
-		{n.BadRecords, "bad record", "bad records"},
-		{n.ExcludedWindows, "excluded window", "excluded windows"},
-		{n.SkippedFiles, "skipped file", "skipped files"},
-	} {
-		switch p.count {
-		case 0:
-		case 1:
-			parts = append(parts, "1 "+p.one)
-		default:
-			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.many))
-		}
-	}
-	return strings.Join(parts, ", ")
 }

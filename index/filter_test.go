@@ -119,7 +119,7 @@ func fprFile(tb testing.TB, n int) (path string) {
 		t.end()
 	}
 	h := &header{n: 10, norm: ngram.NormVersion, unicode: ngram.UnicodeVersion, suite: ngram.XXH64, capacity: uint64(n)}
-	if _, err := p.finish(tb.Context(), out, h, []byte("{}")); err != nil {
+	if _, err := p.finish(tb.Context(), out, h, new(Manifest)); err != nil {
 		tb.Fatal(err)
 	}
 	return path

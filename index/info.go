@@ -283,14 +283,6 @@ func (j *Joined) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	return all, found
 }
 
-// addRecords adds counts that stop at the highest.
-func addRecords(a, b uint32) uint32 {
-	if sum := a + b; sum >= a {
-		return sum
-	}
-	return ^uint32(0)
-}
-
 // HasPhrases reports whether any member holds a phrase.
 func (j *Joined) HasPhrases() bool { return slices.ContainsFunc(j.members, (*Index).HasPhrases) }
 

@@ -45,7 +45,7 @@ type memberSource struct {
 
 // loadTables checks the LEDGER and RECORDS of a member and reads its sources.
 // Without them it returns nil.
-func (c *checker) loadTables(m *Manifest) (*memberTables, error) {
+func loadTables(c *checker, m *Manifest) (*memberTables, error) {
 	t, err := c.checkTables()
 	if err == nil {
 		err = t.checkDatasets(len(m.Datasets))

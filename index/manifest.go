@@ -98,15 +98,6 @@ type NotIndexed struct {
 	SkippedFiles      uint64 `json:"skipped_files"`      // files in folders that hold no text
 }
 
-// encode returns the section's payload. The same manifest gives the same bytes.
-func (m *Manifest) encode() ([]byte, error) {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '\n'), nil
-}
-
 // parseManifest decodes the section's payload. Members it does not know are
 // left to newer builds.
 func parseManifest(b []byte) (*Manifest, error) {
@@ -115,4 +106,31 @@ func parseManifest(b []byte) (*Manifest, error) {
 		return nil, damaged("MANIFEST is not valid")
 	}
 	return m, nil
+}
+
+// String says in a few words what was not indexed; empty: everything was.
+func (n NotIndexed) String() string {
+	var parts []string
+	for _, p := range [...]struct {
+		count     uint64
+		one, many string
+	}{
+		{n.SystemMessages, "system message", "system messages"},
+		{n.DeveloperMessages, "developer message", "developer messages"},
+		{n.OtherMessages, "message of another role", "messages of other roles"},
+		{n.ShortSegments, "text shorter than a window", "texts shorter than a window"},
+		{n.ShortRecords, "record without a window", "records without a window"},
+		{n.BadRecords, "bad record", "bad records"},
+		{n.ExcludedWindows, "excluded window", "excluded windows"},
+		{n.SkippedFiles, "skipped file", "skipped files"},
+	} {
+		switch p.count {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+p.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.many))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

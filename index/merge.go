@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -171,10 +172,6 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if err := p.addUnion(ctx, out, members, manifest); err != nil {
 		return nil, err
 	}
-	payload, err := manifest.encode()
-	if err != nil {
-		return nil, fmt.Errorf("write manifest: %w", err)
-	}
 	h := &header{n: first.h.n, norm: first.h.norm, unicode: first.h.unicode, suite: first.h.suite, keyID: first.h.keyID, capacity: first.h.capacity}
 	for _, m := range members {
 		h.records += m.h.records
@@ -182,7 +179,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 		h.words += m.h.words
 		h.windows += m.h.windows
 	}
-	info, err := p.finish(ctx, out, h, payload)
+	info, err := p.finish(ctx, out, h, manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -240,10 +237,10 @@ func (m *member) load(size int64) (err error) {
 			return err
 		}
 	}
-	if m.manifest, err = parseManifest(payload); err != nil {
-		return err
+	if err := json.Unmarshal(payload, &m.manifest); err != nil || m.manifest == nil {
+		return damaged("MANIFEST is not valid")
 	}
-	if m.tables, err = c.loadTables(m.manifest); err != nil {
+	if m.tables, err = loadTables(c, m.manifest); err != nil {
 		return err
 	}
 	return m.loadPhrases(c)
@@ -281,7 +278,7 @@ func (m *member) accepts(o *member, windows uint64) error {
 			"capacity of " + want.String(), shape(have), shape(want), fmt.Sprintf("rebuild both with --capacity %d", m.h.capacity),
 		})
 	}
-	have, want := o.manifest.exclusionsDigest(), m.manifest.exclusionsDigest()
+	have, want := exclusionsDigest(o.manifest), exclusionsDigest(m.manifest)
 	fields = append(fields, struct{ field, have, want, rebuild string }{
 		"list of exclusions", have, want, "rebuild both with the same --exclude files and without --max-doc-freq: a report of one build can be the --exclude of all",
 	})

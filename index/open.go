@@ -3,7 +3,6 @@ package index
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"sync"
 
@@ -67,23 +66,6 @@ func Stat(r io.ReaderAt, size int64) (Info, error) {
 		return Info{}, err
 	}
 	return newInfo(h, t.there, &t.ledger.ledgerShape, &t.records.recordsShape), nil
-}
-
-// openFile opens a regular file and returns its length.
-func openFile(path string) (*os.File, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, fmt.Errorf("open index: %w", err)
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%q is not a file: %w", path, ErrForeign)
-	}
-	if err != nil {
-		f.Close()
-		return nil, 0, fmt.Errorf("open index: %w", err)
-	}
-	return f, st.Size(), nil
 }
 
 // Read reads and checks an index of size bytes as [Open] does.

@@ -183,3 +183,11 @@ func (p *phrases) find(finger uint64) (ngram.Phrase, bool) {
 		Place:   ngram.Place(binary.LittleEndian.Uint64(b[8:])),
 	}, true
 }
+
+// addRecords adds counts that stop at the highest.
+func addRecords(a, b uint32) uint32 {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return ^uint32(0)
+}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -127,8 +128,12 @@ func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones
 }
 
 // finish writes what is still missing and puts the file in its place.
-func (p *plan) finish(ctx context.Context, out *pending, h *header, manifest []byte) (Info, error) {
-	if err := p.writeRest(out, h, manifest); err != nil {
+func (p *plan) finish(ctx context.Context, out *pending, h *header, m *Manifest) (Info, error) {
+	manifest, err := json.Marshal(m)
+	if err != nil {
+		return Info{}, fmt.Errorf("write manifest: %w", err)
+	}
+	if err := p.writeRest(out, h, append(manifest, '\n')); err != nil {
 		return Info{}, err
 	}
 	info, err := Stat(out, int64(h.fileLen))

@@ -49,7 +49,7 @@ func (t *tally) merge(o *tally) {
 		sum.Segments += d.Segments
 		sum.Words += d.Words
 	}
-	t.not.add(o.not)
+	addNotIndexed(&t.not, o.not)
 	t.windows += o.windows
 }
 

@@ -30,7 +30,7 @@ func uniteManifests(members []*member, builder string) (*Manifest, error) {
 		formats = append(formats, strings.Split(in.Parameters.Format, ", ")...)
 		fields = append(fields, in.Parameters.Fields...)
 		roles = append(roles, in.Parameters.Roles...)
-		all.NotIndexed.add(in.NotIndexed)
+		addNotIndexed(&all.NotIndexed, in.NotIndexed)
 		all.Merged = append(all.Merged, m.leaves()...)
 		for _, d := range in.Datasets {
 			if err := uniteDataset(sets, d); err != nil {
@@ -123,7 +123,7 @@ func parseDigest(s string) (d [sha256.Size]byte, err error) {
 }
 
 // exclusionsDigest names the list of what was left out.
-func (m *Manifest) exclusionsDigest() string {
+func exclusionsDigest(m *Manifest) string {
 	if len(m.Exclusions) == 0 {
 		return "empty"
 	}
@@ -135,8 +135,8 @@ func (m *Manifest) exclusionsDigest() string {
 	return fmt.Sprintf("%d long, digest %x", len(m.Exclusions), sum[:6])
 }
 
-// add adds the counts of another build.
-func (n *NotIndexed) add(o NotIndexed) {
+// addNotIndexed adds the counts of another build.
+func addNotIndexed(n *NotIndexed, o NotIndexed) {
 	n.SystemMessages += o.SystemMessages
 	n.DeveloperMessages += o.DeveloperMessages
 	n.OtherMessages += o.OtherMessages
