@@ -46,10 +46,17 @@ var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index", ours: []string{"index/corpus", "index/identify", "ngram"}, tests: []string{"detect"}, never: slices.Concat(network, logging)},
+	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "ngram"}, never: slices.Concat(network, logging)},
+	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, never: slices.Concat(network, logging)},
+	{
+		pkg:   "index/build",
+		ours:  []string{"index", "index/corpus", "index/identify", "index/internal/format", "index/internal/memory", "ngram"},
+		tests: []string{"detect"}, never: slices.Concat(network, logging),
+	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode"}, tests: []string{"index", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index"}, never: slices.Concat(network, logging)},
+	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode"}, tests: []string{"index", "index/build", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
@@ -59,25 +66,25 @@ var house = []floor{
 	{
 		pkg:   "proxy",
 		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "index", "ngram"},
-		tests: []string{"index/corpus", "internal/fakellm"},
+		tests: []string{"index/build", "index/corpus", "internal/fakellm"},
 	},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm"}},
-	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/corpus", "ngram", "detect"}},
+	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "ngram", "detect"}},
 	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/corpus", "index/identify", "ngram", "eval"},
+		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }
 
 // reserved says who may use what the others do without.
 var reserved = map[string][]string{
-	"unsafe":  {"index"}, // a filter is read as words where it is mapped
-	"C":       nil,       // the program is static
+	"unsafe":  {"index/internal/memory", "index/build"}, // filters are read and written as words where they lie
+	"C":       nil,                                      // the program is static
 	"os/exec": {"bench/latency"},
 	"plugin":  nil,
 }
@@ -104,6 +111,49 @@ func TestArchitecture(t *testing.T) {
 	for _, f := range house {
 		if !slices.ContainsFunc(sources, func(s source) bool { g, ok := governing(s.pkg); return ok && g.pkg == f.pkg }) {
 			t.Errorf("%s: listed in the house but governs no Go file", f.pkg)
+		}
+	}
+}
+
+// lean lists the packages that other programs import to read an index, and what of
+// other people's code these may pull in, directly or through packages of ours.
+var lean = map[string][]string{
+	"ngram":  {"github.com/cespare/xxhash/v2"},
+	"index":  {"github.com/cespare/xxhash/v2", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"},
+	"detect": {"github.com/cespare/xxhash/v2"},
+}
+
+func TestArchitectureLeanLibrary(t *testing.T) {
+	t.Parallel()
+	sources, err := readSources(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := map[string][]string{}
+	for _, s := range sources {
+		for _, spec := range s.file.Imports {
+			if path, _ := strconv.Unquote(spec.Path.Value); !s.test() {
+				imports[s.pkg] = append(imports[s.pkg], path)
+			}
+		}
+	}
+	for root, allowed := range lean {
+		queue, seen := []string{root}, map[string]bool{}
+		for len(queue) > 0 {
+			pkg := queue[0]
+			queue = queue[1:]
+			for _, path := range imports[pkg] {
+				ours, isOurs := strings.CutPrefix(path, moduleName+"/")
+				first, _, _ := strings.Cut(path, "/")
+				switch {
+				case seen[path]:
+				case isOurs:
+					queue = append(queue, ours)
+				case strings.Contains(first, ".") && !slices.Contains(allowed, path):
+					t.Errorf("%s pulls in %s through %s", root, path, pkg)
+				}
+				seen[path] = true
+			}
 		}
 	}
 }

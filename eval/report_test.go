@@ -13,6 +13,7 @@ import (
 
 	"noecho/detect"
 	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 )
 
@@ -43,7 +44,7 @@ func realReport(t testing.TB) (*Report, string) {
 			strings.ToUpper(strings.Join(words[100:110], "\n")),
 	})
 	path := filepath.Join(dir, "a.nidx")
-	if _, err := index.Build(context.Background(), index.BuildOptions{
+	if _, err := build.Build(context.Background(), build.Options{
 		Out: path, Inputs: []string{filepath.Join(dir, "a.txt")}, Builder: "test", Corpus: corpus.Options{Format: corpus.Text},
 	}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"noecho/detect"
 	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/ngram"
 )
@@ -110,7 +111,7 @@ func shortIndex(t *testing.T, sentences []string) *index.Index {
 	if err := os.WriteFile(train, rows, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := index.Build(context.Background(), index.BuildOptions{
+	if _, err := build.Build(context.Background(), build.Options{
 		Out: out, Inputs: []string{train}, Corpus: corpus.Options{Format: corpus.OpenAI}, Workers: 1,
 	}); err != nil {
 		t.Fatal(err)

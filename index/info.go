@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"noecho/index/internal/format"
 	"noecho/ngram"
 )
 
@@ -57,43 +58,43 @@ type LedgerInfo struct {
 
 // newInfo collects what the header and the trailers of LEDGER and RECORDS say, if
 // those are there.
-func newInfo(h *header, ledger bool, l *ledgerShape, r *recordsShape) Info {
+func newInfo(h *format.Header, ledger bool, l *format.LedgerShape, r *format.RecordsShape) Info {
 	in := Info{
-		BuildID:  hex.EncodeToString(h.buildID[:]),
-		Format:   FormatVersion,
-		Bytes:    h.fileLen,
-		N:        int(h.n),
-		Norm:     int(h.norm),
-		Unicode:  h.unicode,
-		Suite:    h.suite.String(),
-		Capacity: h.capacity,
-		Records:  h.records,
-		Segments: h.segments,
-		Words:    h.words,
-		Windows:  h.windows,
+		BuildID:  hex.EncodeToString(h.BuildID[:]),
+		Format:   format.Version,
+		Bytes:    h.FileLen,
+		N:        int(h.N),
+		Norm:     int(h.Norm),
+		Unicode:  h.Unicode,
+		Suite:    h.Suite.String(),
+		Capacity: h.Capacity,
+		Records:  h.Records,
+		Segments: h.Segments,
+		Words:    h.Words,
+		Windows:  h.Windows,
 	}
-	if h.keyID != ([keyIDLen]byte{}) {
-		in.KeyID = hex.EncodeToString(h.keyID[:])
+	if h.KeyID != ([format.KeyIDLen]byte{}) {
+		in.KeyID = hex.EncodeToString(h.KeyID[:])
 	}
 	if ledger {
-		in.Ledger = &LedgerInfo{Taken: l.taken, Seeds: l.rows, Distinct: l.distinct, Capped: l.capped, Records: r.count}
+		in.Ledger = &LedgerInfo{Taken: l.Taken, Seeds: l.Rows, Distinct: l.Distinct, Capped: l.Capped, Records: r.Count}
 	}
-	for _, s := range h.sections {
-		out := Section{Name: kindNames[s.kind], Required: s.flags&flagRequired != 0, Bytes: s.length}
-		if h.words > 0 {
-			out.PerWord = float64(s.length) / float64(h.words)
+	for _, s := range h.Sections {
+		out := Section{Name: format.KindNames[s.Kind], Required: s.Flags&format.FlagRequired != 0, Bytes: s.Length}
+		if h.Words > 0 {
+			out.PerWord = float64(s.Length) / float64(h.Words)
 		}
 		if out.Name == "" {
 			out.Name = s.String()
 		}
-		if s.k != 0 && s.known() {
-			out.Gram = int(s.gram)
-			out.Capacity = s.capacity
-			out.Fill = float64(s.ones) / float64(8*s.length)
-			out.Distinct = s.distinct()
-			out.FPR = s.fpr()
+		if s.K != 0 && s.Known() {
+			out.Gram = int(s.Gram)
+			out.Capacity = s.Capacity
+			out.Fill = float64(s.Ones) / float64(8*s.Length)
+			out.Distinct = s.Distinct()
+			out.FPR = s.FPR()
 		}
-		if s.kind == KindConfirm {
+		if s.Kind == format.KindConfirm {
 			in.Distinct = out.Distinct
 		}
 		in.Sections = append(in.Sections, out)
@@ -114,11 +115,11 @@ type Joined struct {
 // as long as the Joined is used; closing them is the caller's part.
 func Join(members ...*Index) (*Joined, error) {
 	if len(members) == 0 {
-		return nil, &MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
+		return nil, &format.MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
 	}
 	first := &members[0].info
 	if len(members) > joinedMost {
-		return nil, &MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(members)), Want: fmt.Sprintf("at most %d", joinedMost)}
+		return nil, &format.MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(members)), Want: fmt.Sprintf("at most %d", joinedMost)}
 	}
 	for _, m := range members[1:] {
 		if err := first.comparable(&m.info); err != nil {
@@ -141,7 +142,7 @@ func (in *Info) comparable(other *Info) error {
 		{"key id", other.KeyID, in.KeyID},
 	} {
 		if p.have != p.want {
-			return mismatch(p.field+" of index "+other.BuildID[:12], p.have, p.want)
+			return format.Mismatch(p.field+" of index "+other.BuildID[:12], p.have, p.want)
 		}
 	}
 	return nil
@@ -188,7 +189,7 @@ func (j *Joined) Word(h ngram.Hash) bool {
 }
 
 // joinedMost is how many members a Place can tell apart.
-const joinedMost = 1 << (64 - placeBitsMost)
+const joinedMost = 1 << (64 - format.PlaceBitsMost)
 
 // Seeds is [Index.Seeds] of all members. The upper 8 bits of a place are the
 // number of the member.
@@ -197,7 +198,7 @@ func (j *Joined) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 		n := len(dst)
 		dst = m.Seeds(dst, h)
 		for k := n; k < len(dst); k++ {
-			dst[k] |= ngram.Place(i) << placeBitsMost
+			dst[k] |= ngram.Place(i) << format.PlaceBitsMost
 		}
 	}
 	return dst
@@ -205,11 +206,11 @@ func (j *Joined) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 
 // Record is [Index.Record] of the member that a place belongs to.
 func (j *Joined) Record(p ngram.Place) (Record, bool) {
-	i := int(p >> placeBitsMost)
+	i := int(p >> format.PlaceBitsMost)
 	if i >= len(j.members) {
 		return Record{}, false
 	}
-	return j.members[i].Record(p & (1<<placeBitsMost - 1))
+	return j.members[i].Record(p & (1<<format.PlaceBitsMost - 1))
 }
 
 // HasLedger reports whether any member knows places and records.
@@ -265,19 +266,19 @@ func (j *Joined) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 			continue
 		}
 		if p.Subject != 0 {
-			p.Subject |= uint64(i) << placeBitsMost
+			p.Subject |= uint64(i) << format.PlaceBitsMost
 		}
 		if p.Place != 0 {
-			p.Place |= ngram.Place(i) << placeBitsMost
+			p.Place |= ngram.Place(i) << format.PlaceBitsMost
 		}
 		switch {
 		case !found:
 			all, found = p, true
 		case all.Weak && !p.Weak || all.Subject == 0 && p.Subject != 0 && !p.Weak:
-			p.Records = addRecords(p.Records, all.Records)
+			p.Records = format.AddRecords(p.Records, all.Records)
 			all = p
 		default:
-			all.Records = addRecords(p.Records, all.Records)
+			all.Records = format.AddRecords(p.Records, all.Records)
 		}
 	}
 	return all, found
@@ -288,18 +289,18 @@ func (j *Joined) HasPhrases() bool { return slices.ContainsFunc(j.members, (*Ind
 
 // Subject is [Index.Subject] of the member that the number names.
 func (j *Joined) Subject(n uint64) (id string, labels []string, ok bool) {
-	i := n >> placeBitsMost
+	i := n >> format.PlaceBitsMost
 	if i >= uint64(len(j.members)) {
 		return "", nil, false
 	}
-	return j.members[i].Subject(n & (1<<placeBitsMost - 1))
+	return j.members[i].Subject(n & (1<<format.PlaceBitsMost - 1))
 }
 
 // RecordWords is [Index.RecordWords] of the member that a place belongs to.
 func (j *Joined) RecordWords(p ngram.Place) int {
-	i := int(p >> placeBitsMost)
+	i := int(p >> format.PlaceBitsMost)
 	if i >= len(j.members) {
 		return 0
 	}
-	return j.members[i].RecordWords(p & (1<<placeBitsMost - 1))
+	return j.members[i].RecordWords(p & (1<<format.PlaceBitsMost - 1))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"noecho/index/internal/format"
 	"noecho/ngram"
 )
 
@@ -68,7 +69,7 @@ type PhraseCounts struct {
 // String says what phrases there are, in the order of their kinds.
 func (p *PhraseCounts) String() string {
 	var parts []string
-	for _, kind := range slices.SortedFunc(maps.Keys(p.Rows), compareKinds) {
+	for _, kind := range slices.SortedFunc(maps.Keys(p.Rows), format.CompareKinds) {
 		parts = append(parts, fmt.Sprintf("%s %d", kind, p.Rows[kind]))
 	}
 	text := "spellings of " + strings.Join(parts, ", ")
@@ -103,7 +104,7 @@ type NotIndexed struct {
 func parseManifest(b []byte) (*Manifest, error) {
 	m := new(Manifest)
 	if err := json.Unmarshal(b, m); err != nil {
-		return nil, damaged("MANIFEST is not valid")
+		return nil, format.Damaged("MANIFEST is not valid")
 	}
 	return m, nil
 }

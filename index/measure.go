@@ -1,6 +1,9 @@
 package index
 
-import "runtime"
+import (
+	"noecho/index/internal/format"
+	"runtime"
+)
 
 // Measured is how often a filter said yes to hashes that no text has.
 type Measured struct {
@@ -17,20 +20,20 @@ const measureSeed = 0x6d656173757265
 func (ix *Index) Measure(probes uint64) Info {
 	var four, two, windows, confirm, words Measured
 	for i := range probes {
-		hi, lo := splitMix(measureSeed, 2*i), splitMix(measureSeed, 2*i+1)
-		if ix.gate4.has(lo) {
+		hi, lo := format.SplitMix(measureSeed, 2*i), format.SplitMix(measureSeed, 2*i+1)
+		if ix.contents.Gate4.Has(lo) {
 			four.Hits++
 		}
-		if ix.gate2.has(lo) {
+		if ix.contents.Gate2.Has(lo) {
 			two.Hits++
 		}
-		if ix.windows.has(lo) {
+		if ix.contents.Windows.Has(lo) {
 			windows.Hits++
 		}
-		if ix.confirm.has(hi) {
+		if ix.contents.Confirm.Has(hi) {
 			confirm.Hits++
 		}
-		if ix.HasWords() && ix.words.has(lo) {
+		if ix.HasWords() && ix.contents.Words.Has(lo) {
 			words.Hits++
 		}
 	}
@@ -41,15 +44,15 @@ func (ix *Index) Measure(probes uint64) Info {
 	for i := range in.Sections {
 		s := &in.Sections[i]
 		switch {
-		case s.Name == kindNames[KindWindows]:
+		case s.Name == format.KindNames[format.KindWindows]:
 			s.Measured = &windows
-		case s.Name == kindNames[KindConfirm]:
+		case s.Name == format.KindNames[format.KindConfirm]:
 			s.Measured = &confirm
-		case s.Name == kindNames[KindWords]:
+		case s.Name == format.KindNames[format.KindWords]:
 			s.Measured = &words
-		case s.Name == kindNames[KindGates] && s.Gram == gateShort:
+		case s.Name == format.KindNames[format.KindGates] && s.Gram == format.GateShort:
 			s.Measured = &two
-		case s.Name == kindNames[KindGates]:
+		case s.Name == format.KindNames[format.KindGates]:
 			s.Measured = &four
 		}
 	}

@@ -1,3 +1,11 @@
+// Package index opens indexes of training text and answers what is in them: whether
+// a window of words was indexed, where short grams occur, which phrases count on
+// their own, and which record a place belongs to. An index holds hashes and counts,
+// never text.
+//
+// It knows words and windows (package ngram) and the file format (package format). It
+// knows nothing of training files, of HTTP, of prompts, or of what is done with a
+// hit; package build writes what this one reads.
 package index
 
 import (
@@ -6,13 +14,31 @@ import (
 	"runtime"
 	"sync"
 
+	"noecho/index/internal/format"
 	"noecho/ngram"
 )
+
+// Magic begins every index file.
+const Magic = format.Magic
+
+// FormatVersion is the version of the file format that this package reads.
+const FormatVersion = format.Version
+
+// ErrDamaged matches every error about an index file that was changed or cut since
+// it was written. ErrForeign matches the error about a file that is no index.
+var (
+	ErrDamaged = format.ErrDamaged
+	ErrForeign = format.ErrForeign
+)
+
+// MismatchError says that an index cannot be used by this build, or not together
+// with another index, and which property differs.
+type MismatchError = format.MismatchError
 
 // Index is an open index: an immutable set of grams. Lookups never fail, never
 // allocate, and are safe for concurrent use.
 type Index struct {
-	*contents
+	contents *format.Contents
 	spec     ngram.Spec
 	info     Info
 	manifest *Manifest
@@ -27,7 +53,7 @@ type Index struct {
 // matches [ErrDamaged], one that this build cannot use a [*MismatchError].
 // The memory is given back by Close, or when the Index is garbage.
 func Open(path string) (*Index, error) {
-	f, size, err := openFile(path)
+	f, size, err := format.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +68,12 @@ func Open(path string) (*Index, error) {
 // Verify checks every byte of the index at path as Open does, in constant
 // memory, and says what it is.
 func Verify(path string) (*Info, *Manifest, error) {
-	f, size, err := openFile(path)
+	f, size, err := format.OpenFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
-	c, err := verify(f, size)
+	c, err := format.Verify(f, size)
 	if err != nil {
 		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
@@ -61,28 +87,28 @@ func Verify(path string) (*Info, *Manifest, error) {
 // Stat returns what the header of an index of size bytes says, without a look at
 // most of what is behind it.
 func Stat(r io.ReaderAt, size int64) (Info, error) {
-	h, t, err := stat(r, size)
+	h, t, err := format.Stat(r, size)
 	if err != nil {
 		return Info{}, err
 	}
-	return newInfo(h, t.there, &t.ledger.ledgerShape, &t.records.recordsShape), nil
+	return newInfo(h, t.There, &t.Ledger.LedgerShape, &t.Records.RecordsShape), nil
 }
 
 // Read reads and checks an index of size bytes as [Open] does.
 func Read(r io.ReaderAt, size int64) (*Index, error) {
-	c, err := load(r, size)
+	c, err := format.Load(r, size)
 	if err != nil {
 		return nil, err
 	}
 	ix := &Index{contents: c}
 	if err := ix.describe(); err != nil {
-		c.mem.free()
+		c.Free()
 		return nil, err
 	}
-	cleanup := runtime.AddCleanup(ix, memory.free, c.mem)
+	cleanup := runtime.AddCleanup(ix, (*format.Contents).Free, c)
 	ix.release = sync.OnceFunc(func() {
 		cleanup.Stop()
-		c.mem.free()
+		c.Free()
 	})
 	return ix, nil
 }
@@ -90,20 +116,20 @@ func Read(r io.ReaderAt, size int64) (*Index, error) {
 // describe reads what the index says of itself.
 func (ix *Index) describe() (err error) {
 	c := ix.contents
-	if ix.spec, err = ngram.NewSpec(int(c.header.n), c.header.suite); err != nil {
+	if ix.spec, err = ngram.NewSpec(int(c.Header.N), c.Header.Suite); err != nil {
 		return err
 	}
-	if ix.manifest, err = parseManifest(c.manifest); err != nil {
+	if ix.manifest, err = parseManifest(c.Manifest); err != nil {
 		return err
 	}
-	ix.info = newInfo(c.header, c.tables.there, &c.tables.ledger.ledgerShape, &c.tables.records.recordsShape)
-	return c.tables.checkDatasets(len(ix.manifest.Datasets))
+	ix.info = newInfo(c.Header, c.Tables.There, &c.Tables.Ledger.LedgerShape, &c.Tables.Records.RecordsShape)
+	return c.Tables.CheckDatasets(len(ix.manifest.Datasets))
 }
 
 // Gate2 reports whether the 2-gram may stand in an indexed window. False is
 // certain.
 func (ix *Index) Gate2(h ngram.Hash) bool {
-	ok := ix.gate2.has(h.Lo)
+	ok := ix.contents.Gate2.Has(h.Lo)
 	runtime.KeepAlive(ix)
 	return ok
 }
@@ -111,7 +137,7 @@ func (ix *Index) Gate2(h ngram.Hash) bool {
 // Gate4 reports whether the 4-gram may stand in an indexed window. False is
 // certain.
 func (ix *Index) Gate4(h ngram.Hash) bool {
-	ok := ix.gate4.has(h.Lo)
+	ok := ix.contents.Gate4.Has(h.Lo)
 	runtime.KeepAlive(ix)
 	return ok
 }
@@ -119,19 +145,19 @@ func (ix *Index) Gate4(h ngram.Hash) bool {
 // Word reports whether the word, a 1-gram, may stand in an indexed window. False
 // is certain if HasWords; without it every answer is false.
 func (ix *Index) Word(h ngram.Hash) bool {
-	ok := ix.HasWords() && ix.words.has(h.Lo)
+	ok := ix.HasWords() && ix.contents.Words.Has(h.Lo)
 	runtime.KeepAlive(ix)
 	return ok
 }
 
 // HasWords reports whether the index knows its words: one that was built before
 // there was WORDS does not.
-func (ix *Index) HasWords() bool { return ix.words.blocks > 0 }
+func (ix *Index) HasWords() bool { return ix.contents.Words.Blocks > 0 }
 
 // Window reports whether the window is indexed. False is certain; true is
 // wrong for about one window in 10⁹ that is not indexed.
 func (ix *Index) Window(h ngram.Hash) bool {
-	ok := ix.windows.has(h.Lo) && ix.confirm.has(h.Hi)
+	ok := ix.contents.Windows.Has(h.Lo) && ix.contents.Confirm.Has(h.Hi)
 	runtime.KeepAlive(ix)
 	return ok
 }
@@ -141,7 +167,7 @@ func (ix *Index) Window(h ngram.Hash) bool {
 // are kept. Rarely a place is that of another gram. Without a ledger there are
 // none.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
-	dst = ix.tables.ledger.seeds(dst, h)
+	dst = ix.contents.Tables.Ledger.Seeds(dst, h)
 	runtime.KeepAlive(ix)
 	return dst
 }
@@ -155,7 +181,7 @@ type Record struct {
 
 // Record says which record stands at a place that Seeds returned.
 func (ix *Index) Record(p ngram.Place) (Record, bool) {
-	id, dataset, ok := ix.tables.records.at(p)
+	id, dataset, ok := ix.contents.Tables.Records.At(p)
 	runtime.KeepAlive(ix)
 	if !ok {
 		return Record{}, false
@@ -169,7 +195,7 @@ func (ix *Index) Record(p ngram.Place) (Record, bool) {
 }
 
 // HasLedger reports whether the index knows places and records.
-func (ix *Index) HasLedger() bool { return ix.tables.there }
+func (ix *Index) HasLedger() bool { return ix.contents.Tables.There }
 
 // Spec is the recipe the index was built with.
 func (ix *Index) Spec() ngram.Spec { return ix.spec }
@@ -190,7 +216,7 @@ func (ix *Index) Close() error {
 // Start reports whether a phrase may begin with these words, at most 4. False is
 // certain.
 func (ix *Index) Start(h ngram.Hash) bool {
-	ok := ix.phrases.count > 0 && ix.phrases.start.has(startKey(h.Lo))
+	ok := ix.contents.Phrases.Count > 0 && ix.contents.Phrases.Start.Has(format.StartKey(h.Lo))
 	runtime.KeepAlive(ix)
 	return ok
 }
@@ -199,22 +225,22 @@ func (ix *Index) Start(h ngram.Hash) bool {
 // [ngram.MaxPhraseWords]. Which of two phrases it is has one chance in 2⁶⁴ to be
 // wrong.
 func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
-	p, ok := ix.phrases.find(h.Hi)
+	p, ok := ix.contents.Phrases.Find(h.Hi)
 	runtime.KeepAlive(ix)
 	return p, ok
 }
 
 // HasPhrases reports whether the index holds any phrase.
-func (ix *Index) HasPhrases() bool { return ix.phrases.count > 0 }
+func (ix *Index) HasPhrases() bool { return ix.contents.Phrases.Count > 0 }
 
 // Subject returns the id of a data subject and the labels its list gives it, for
 // [ngram.Phrase.Subject]; ok is false if there is none. The labels must not be
 // changed.
 func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
-	if n == 0 || n > uint64(len(ix.phrases.subjects)) {
+	if n == 0 || n > uint64(len(ix.contents.Phrases.Subjects)) {
 		return "", nil, false
 	}
-	s := ix.phrases.subjects[n-1]
+	s := ix.contents.Phrases.Subjects[n-1]
 	return s.ID, s.Labels, true
 }
 
@@ -222,7 +248,7 @@ func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
 // with [ngram.PlaceGap] between its segments, and what follows it of records that
 // are not indexed. 0 if it is not known. See [Index.Record].
 func (ix *Index) RecordWords(p ngram.Place) int {
-	n := ix.tables.records.words(p)
+	n := ix.contents.Tables.Records.Words(p)
 	runtime.KeepAlive(ix)
 	return n
 }

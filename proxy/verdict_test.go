@@ -11,6 +11,7 @@ import (
 
 	"noecho/detect"
 	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/internal/fakellm"
 	"noecho/ngram"
@@ -38,7 +39,7 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 		if err := os.WriteFile(in, fmt.Appendf(nil, `{"id":%q,"text":%q}`+"\n", id, text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := index.Build(context.Background(), index.BuildOptions{
+		_, err := build.Build(context.Background(), build.Options{
 			Out: out, Inputs: []string{in}, N: 10, Dataset: dataset, Labels: []string{label}, Workers: 1,
 			Corpus: corpus.Options{Fields: []string{"text"}},
 		})

@@ -22,6 +22,7 @@ import (
 	"noecho/detect"
 	"noecho/eval"
 	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/ngram"
 )
@@ -133,7 +134,7 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	r := newReport()
 	path := filepath.Join(o.work, "falsealarms.nidx")
 	start := time.Now()
-	if _, err := index.Build(ctx, index.BuildOptions{
+	if _, err := build.Build(ctx, build.Options{
 		Out: path, Inputs: inputs, Dataset: "train", Builder: "falsealarms",
 		Corpus: corpus.Options{Format: corpus.Text},
 	}); err != nil {

@@ -19,7 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/proxy"
 	"noecho/proxy/alert"
@@ -108,7 +108,7 @@ func newDemoStage(ctx context.Context, dir string, screen *demoScreen) (*demoSta
 		return nil, err
 	}
 	path, begun := filepath.Join(dir, "demo.nidx"), time.Now()
-	built, err := index.Build(ctx, index.BuildOptions{
+	built, err := build.Build(ctx, build.Options{
 		Out: path, Inputs: []string{filepath.Clean(s.folder)}, Corpus: corpus.Options{Format: corpus.Auto},
 		Dataset: "demo", Model: demoModel, Builder: readBuildInfo().Version,
 	})

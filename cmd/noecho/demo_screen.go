@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"noecho/index"
+	"noecho/index/build"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -41,7 +41,7 @@ func newDemoScreen(a *app) *demoScreen {
 
 func (s *demoScreen) printf(format string, args ...any) { fmt.Fprintf(s.out, format, args...) }
 
-func (s *demoScreen) opening(built *index.Result, took time.Duration, model, proxy string) {
+func (s *demoScreen) opening(built *build.Result, took time.Duration, model, proxy string) {
 	s.printf("Indexed %d records, old texts and support tickets with names, e-mails and order\n", built.Info.Records)
 	s.printf("numbers: %d windows of %d words in %d KiB, in %d ms.\n", built.Info.Distinct, built.Info.N, built.Info.Bytes>>10, took.Milliseconds())
 	s.printf("A model that knows them by heart serves on %s, noecho stands before it\non %s. No alert and no index holds a word of them.\n", model, proxy)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/index"
+	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/ngram"
@@ -73,7 +74,7 @@ const indexBuildExample = `  noecho index build --out support-v3.nidx train.json
 
 // indexBuild is the flags of one build.
 type indexBuild struct {
-	options index.BuildOptions
+	options build.Options
 	format  string
 	memory  byteSize
 	pattern []string
@@ -81,7 +82,7 @@ type indexBuild struct {
 }
 
 func newIndexBuildCommand(a *app) *cobra.Command {
-	b := &indexBuild{memory: index.DefaultMemory}
+	b := &indexBuild{memory: build.DefaultMemory}
 	cmd := &cobra.Command{
 		Use:     "build --out FILE INPUT...",
 		Short:   "Build an index from training files",
@@ -147,12 +148,12 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
 	notices := &noticePrinter{w: a.stderr, left: 20}
-	o.Progress, o.Notice = new(index.Progress), notices.print
+	o.Progress, o.Notice = new(build.Progress), notices.print
 	stop := showProgress(a.stderr, o.Progress)
-	res, err := index.Build(ctx, o)
+	res, err := build.Build(ctx, o)
 	stop()
 	notices.close()
-	var none *index.NoWindowsError
+	var none *build.NoWindowsError
 	if errors.As(err, &none) {
 		return fmt.Errorf("%w of %d words; not indexed: %v", err, o.N, none.NotIndexed)
 	}
@@ -200,7 +201,7 @@ func holdsSomethingElse(path, head string) bool {
 }
 
 // report prints the result.
-func (b *indexBuild) report(w io.Writer, out string, res *index.Result) error {
+func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if b.asJSON {
 		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
 	}
@@ -249,7 +250,7 @@ func (p *noticePrinter) close() {
 
 // showProgress draws a bar while a build runs, on a terminal only. The function
 // it returns takes it away.
-func showProgress(w io.Writer, p *index.Progress) (stop func()) {
+func showProgress(w io.Writer, p *build.Progress) (stop func()) {
 	return showGauge(w, gauge{step: p.Pass.Load, done: p.Bytes.Load, bar: func() stepBar {
 		b := stepBar{name: fmt.Sprintf("pass %d", p.Pass.Load()), total: p.Total.Load(), unit: progressbar.OptionShowBytes(true)}
 		if n := p.Passes.Load(); n > 0 {

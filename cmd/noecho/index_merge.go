@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/index"
+	"noecho/index/build"
 )
 
 const indexMergeHelp = `Unite indexes into one that holds the windows of all of them: shards that the
@@ -28,7 +29,7 @@ then what was there stays. FILE may be one of IN.`
 
 // indexMerge is the flags of one merge.
 type indexMerge struct {
-	options index.MergeOptions
+	options build.MergeOptions
 	asJSON  bool
 }
 
@@ -60,9 +61,9 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 // run merges and prints what came of it.
 func (m *indexMerge) run(ctx context.Context, a *app) error {
 	o := m.options
-	o.Progress = new(index.Progress)
+	o.Progress = new(build.Progress)
 	stop := showProgress(a.stderr, o.Progress)
-	res, err := index.Merge(ctx, o)
+	res, err := build.Merge(ctx, o)
 	stop()
 	if err != nil {
 		if ctx.Err() != nil {

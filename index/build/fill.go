@@ -1,0 +1,144 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/index/internal/format"
+	"noecho/ngram"
+)
+
+// insert fills the filters, a pass for each stripe, and writes them. first is
+// what the counting pass saw, nil if there was none. It returns what the first
+// of all passes saw.
+func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][]*target, first *tally) (*tally, error) {
+	done := int64(0)
+	if first != nil {
+		done = 1
+	} else if err := b.checkOnePass(stripes); err != nil {
+		return nil, err
+	}
+	b.o.Progress.Passes.Store(b.before + done + int64(len(stripes)))
+	for _, stripe := range stripes {
+		done++
+		b.startPass(done)
+		t, err := b.fillStripe(ctx, out, p, stripe, &pass{b: b, first: first == nil})
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case t.windows == 0 && first == nil && !b.phrases.any():
+			return nil, &NoWindowsError{NotIndexed: t.not}
+		case first == nil:
+			first = t
+		case first.windows != t.windows:
+			return nil, errors.New("the inputs changed while they were read: build again")
+		}
+	}
+	return first, p.checkFill()
+}
+
+// checkOnePass refuses a capacity whose filters need several passes if an
+// input can be read only once.
+func (b *builder) checkOnePass(stripes [][]*target) error {
+	for _, s := range b.sources {
+		if s.Path == corpus.Stdin && len(stripes) > 1 {
+			return fmt.Errorf("filters for %d windows do not fit into %d bytes of memory, and standard input can be read only once: allow more memory, or leave the capacity out",
+				b.o.Capacity, b.o.Memory)
+		}
+	}
+	return nil
+}
+
+// fillStripe builds the targets of one stripe with one pass over the corpus.
+func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe []*target, ps *pass) (*tally, error) {
+	defer func() {
+		for _, t := range stripe {
+			t.end()
+		}
+	}()
+	size := uint64(0)
+	for _, t := range stripe {
+		size += t.size / 8
+	}
+	// The longer a shelf, the less often its part is fetched, up to the length of
+	// the part.
+	spare := min(1, float64(b.budget())/float64(size)-1)
+	for _, t := range stripe {
+		if err := t.begin(p.sections[t.section], uint64(float64(t.size/8)*spare)); err != nil {
+			return nil, err
+		}
+	}
+	inserters := make([]*inserter, b.o.Workers)
+	for i := range inserters {
+		in, err := newInserter(stripe)
+		if err != nil {
+			return nil, err
+		}
+		defer in.close()
+		inserters[i] = in
+		ps.sinks = append(ps.sinks, in)
+	}
+	counted, err := ps.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range inserters {
+		in.flush()
+		in.close()
+	}
+	for _, t := range stripe {
+		t.flush(b.o.Workers)
+		if err := p.write(out, t, b.o.Workers); err != nil {
+			return nil, err
+		}
+		t.end()
+	}
+	return counted, ctx.Err()
+}
+
+// checkFill refuses filters that hold more windows than they were sized for:
+// they would raise more false alarms than promised.
+func (p *plan) checkFill() error {
+	s := p.sections[planConfirm]
+	// Two per cent and four standard deviations of what the fill tells.
+	most := float64(s.Capacity)*1.02 + 4*math.Sqrt(float64(s.Capacity)) + 8
+	got := s.Distinct()
+	if s.Full() {
+		return fmt.Errorf("the inputs have %d distinct windows or far more, more than the capacity of %d: build again with a capacity of their number of words, or without one", got, s.Capacity)
+	}
+	if float64(got) > most {
+		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.Capacity, headroom(got))
+	}
+	return nil
+}
+
+// describe completes the manifest.
+func (b *builder) describe(m *index.Manifest, t *tally, sizes capacities) {
+	skipped := m.NotIndexed.SkippedFiles
+	m.NotIndexed = t.not
+	m.NotIndexed.SkippedFiles = skipped
+	if len(b.counts.Rows) > 0 {
+		m.Phrases = &b.counts
+		m.NotIndexed.ShortRecords -= b.counts.Records
+	}
+	phrased := m.Parameters // as notePhrases has it
+	m.Datasets = describeDatasets(t, b.sources, b.o.Dataset, b.o.Labels)
+	m.CorpusDigest = corpusDigest(b.sources)
+	m.Time = newest(b.sources)
+	m.Parameters = index.Parameters{
+		N: b.o.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID().String(),
+		Format: string(b.o.Corpus.Format), Fields: b.o.Corpus.Fields, Roles: b.o.Corpus.Roles,
+		Capacity: sizes.windows, Sizing: "counted",
+		WindowBits: format.WindowBits, ConfirmBits: format.ConfirmBits, GateBits: format.GateBits, WordBits: format.WordBits,
+	}
+	m.Parameters.NoIdentifiers, m.Parameters.Patterns = phrased.NoIdentifiers, phrased.Patterns
+	m.Parameters.Subjects, m.Parameters.MinPhrase = phrased.Subjects, phrased.MinPhrase
+	if b.o.Capacity != 0 {
+		m.Parameters.Sizing = "given"
+	}
+}

@@ -1,0 +1,256 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/index/internal/memory"
+	"noecho/ngram"
+)
+
+// Common windows. What stands in many records is boilerplate and no leak. Two
+// passes find it. In the first one every window adds one to a cell of a table, by
+// its hash: a cell never counts less than its windows have, so only windows of
+// cells above a bound can be common. The second pass counts the records of those
+// exactly. Both results depend on the corpus alone: cells saturate, and sums do
+// not depend on the order.
+
+const (
+	cellMost    = math.MaxUint8
+	reportRows  = 1000    // windows in a report that are not excluded
+	nomineeMost = 1 << 20 // windows counted, and one more for each KiB of memory
+)
+
+// cells is the table of the first pass, four cells a word.
+type cells struct {
+	mem   memory.Region
+	words []uint32
+}
+
+// newCells returns a table of at most a quarter of the memory, and no larger
+// than the corpus.
+func (b *builder) newCells() (*cells, error) {
+	size := uint64(b.o.Memory) / 4
+	total := uint64(0)
+	for _, s := range b.sources {
+		if s.Size < 0 {
+			total = size
+		}
+		total += uint64(max(0, s.Size))
+	}
+	size = max(4096, min(size, 4*total)) &^ 7
+	mem, err := memory.New(size)
+	if err != nil {
+		return nil, err
+	}
+	return &cells{mem: mem, words: unsafe.Slice((*uint32)(unsafe.Pointer(&mem.Words[0])), size/4)}, nil
+}
+
+// place returns the word and the shift of a window's cell.
+func (c *cells) place(h ngram.Hash) (word *uint32, shift uint64) {
+	at := (h.Hi >> 32) * uint64(len(c.words)) >> 32
+	return &c.words[at], h.Hi & 3 * 8
+}
+
+// add counts the windows of a run.
+func (c *cells) add(g *grams) error {
+	for _, h := range g.windows {
+		word, shift := c.place(h)
+		for {
+			old := atomic.LoadUint32(word)
+			if old>>shift&cellMost == cellMost || atomic.CompareAndSwapUint32(word, old, old+1<<shift) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// bound returns the least value of at least 2 that at most nomineeMost cells
+// reach, or the one at which cells saturate.
+func (c *cells) bound() uint32 {
+	var reach [cellMost + 1]uint64
+	for _, w := range c.words {
+		for ; w != 0; w >>= 8 {
+			reach[w&cellMost]++
+		}
+	}
+	sum := uint64(0)
+	for v := uint32(cellMost); v > 2; v-- {
+		if sum += reach[v]; sum > nomineeMost {
+			return min(v+1, cellMost)
+		}
+	}
+	return 2
+}
+
+// common is a window that may be common.
+type common struct {
+	hash    ngram.Hash
+	records uint64 // that hold it, exactly
+	source  int    // of its first record
+	line    int    // of its first record; 0 in a text file
+	text    string // only if it is shown
+}
+
+// before orders by source and line.
+func (c *common) before(o *common) bool {
+	return c.source < o.source || c.source == o.source && c.line < o.line
+}
+
+// nominees are the windows that the second pass counts. Safe for concurrent use.
+type nominees struct {
+	cells *cells
+	bound uint32
+	most  int
+
+	mu  sync.Mutex
+	all map[uint64]*common // by Lo
+}
+
+// nominator counts for one worker, record by record.
+type nominator struct {
+	to  *nominees
+	hit []ngram.Hash // of the current record
+}
+
+func (n *nominator) add(g *grams) error {
+	for _, h := range g.windows {
+		word, shift := n.to.cells.place(h)
+		if *word>>shift&cellMost >= n.to.bound {
+			n.hit = append(n.hit, h)
+		}
+	}
+	if len(n.hit) > 1<<20 {
+		n.compact()
+	}
+	return nil
+}
+
+// compact leaves every window once.
+func (n *nominator) compact() {
+	slices.SortFunc(n.hit, func(a, b ngram.Hash) int { return cmp.Compare(a.Lo, b.Lo) })
+	n.hit = slices.CompactFunc(n.hit, func(a, b ngram.Hash) bool { return a.Lo == b.Lo })
+}
+
+// endRecord counts the windows of the record that ends.
+func (n *nominator) endRecord(source, line int) error {
+	n.compact()
+	n.to.mu.Lock()
+	defer n.to.mu.Unlock()
+	for _, h := range n.hit {
+		found := &common{hash: h, source: source, line: line}
+		c := n.to.all[h.Lo]
+		if c == nil {
+			if c = found; len(n.to.all) >= n.to.most {
+				return errors.New("too many windows may be common: allow more memory or a higher --max-doc-freq")
+			}
+			n.to.all[h.Lo] = c
+		}
+		if found.before(c) {
+			c.source, c.line = source, line
+		}
+		c.records++
+	}
+	n.hit = n.hit[:0]
+	return nil
+}
+
+// findCommon does the two passes, adds what is too common to the exclusions and
+// writes the report.
+func (b *builder) findCommon(ctx context.Context, m *index.Manifest) error {
+	if b.o.MaxDocFreq == 0 && b.o.Report == "" {
+		return nil
+	}
+	for _, s := range b.sources {
+		if s.Path == corpus.Stdin {
+			return errors.New("common windows are found by reading the inputs again, and standard input can be read only once: name a file")
+		}
+	}
+	table, err := b.newCells()
+	if err != nil {
+		return err
+	}
+	defer table.mem.Free()
+	counting := &pass{b: b}
+	for range b.o.Workers {
+		counting.sinks = append(counting.sinks, table)
+	}
+	b.startPass(1)
+	if _, err := counting.run(ctx); err != nil {
+		return err
+	}
+	n := &nominees{cells: table, bound: cellMost, all: map[uint64]*common{}, most: nomineeMost + int(b.o.Memory/1024)}
+	if b.o.Report != "" {
+		n.bound = table.bound()
+	}
+	if b.o.MaxDocFreq != 0 {
+		n.bound = uint32(min(uint64(n.bound), b.o.MaxDocFreq+1))
+	}
+	exact := &pass{b: b}
+	for range b.o.Workers {
+		exact.sinks = append(exact.sinks, &nominator{to: n})
+	}
+	b.startPass(2)
+	if _, err := exact.run(ctx); err != nil {
+		return err
+	}
+	b.before = 2
+	rows, excluded := b.pick(n.all)
+	b.excludeCommon(m, rows[:excluded])
+	if b.o.Report == "" {
+		return nil
+	}
+	return b.writeReport(rows)
+}
+
+// pick returns the windows of the report, the most frequent ones first, and how
+// many of them are too common to be indexed.
+func (b *builder) pick(all map[uint64]*common) (rows []*common, excluded int) {
+	for _, c := range all {
+		if c.records > 1 {
+			rows = append(rows, c)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *common) int {
+		return cmp.Or(cmp.Compare(b.records, a.records), cmp.Compare(a.hash.Hi, b.hash.Hi), cmp.Compare(a.hash.Lo, b.hash.Lo))
+	})
+	if b.o.MaxDocFreq != 0 {
+		for excluded < len(rows) && rows[excluded].records > b.o.MaxDocFreq {
+			excluded++
+		}
+	}
+	return rows[:min(len(rows), max(excluded, reportRows))], excluded
+}
+
+// excludeCommon leaves windows out of the index and says so in the manifest.
+func (b *builder) excludeCommon(m *index.Manifest, rows []*common) {
+	if b.o.MaxDocFreq == 0 {
+		return
+	}
+	los := make([]uint64, len(rows))
+	for i, c := range rows {
+		los[i] = c.hash.Lo
+		b.exclude[c.hash.Lo] = struct{}{}
+	}
+	slices.Sort(los)
+	sum := sha256.New()
+	for _, lo := range los {
+		sum.Write(binary.LittleEndian.AppendUint64(nil, lo))
+	}
+	m.Exclusions = append(m.Exclusions, index.Exclusion{
+		Kind: fmt.Sprintf("in more than %d records", b.o.MaxDocFreq), Digest: hex.EncodeToString(sum.Sum(nil)), Windows: uint64(len(rows)),
+	})
+}

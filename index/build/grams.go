@@ -1,0 +1,137 @@
+package build
+
+import (
+	"noecho/index/internal/format"
+	"noecho/ngram"
+)
+
+// runWords is how many words are handled at a time. A longer segment is cut
+// into runs that share n-1 words, so that every window stands in exactly one.
+const runWords = 4096
+
+// grams are the grams of one run: what the filters of an index hold of it.
+type grams struct {
+	windows  []ngram.Hash
+	fours    []uint64 // Lo
+	twos     []uint64 // Lo
+	words    []uint64 // Lo
+	excluded uint64   // windows left out
+
+	prefix []uint64
+}
+
+// fill computes the grams of a run of at least n word hashes. Windows whose Lo
+// is in exclude are left out, and so are grams that stand in no other window.
+func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
+	g.windows, g.fours, g.twos, g.words, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], g.words[:0], 0
+	g.prefix = append(g.prefix[:0], 0)
+	last := uint64(0)
+	for _, w := range words {
+		last = ngram.Roll(last, w)
+		g.prefix = append(g.prefix, last)
+	}
+	if len(exclude) > 0 {
+		g.fillBut(n, exclude)
+		return
+	}
+	g.windows = ngram.Grams(g.windows, g.prefix, n)
+	g.fours = ngram.GramsLo(g.fours, g.prefix, format.GateLong)
+	g.twos = ngram.GramsLo(g.twos, g.prefix, format.GateShort)
+	g.words = ngram.GramsLo(g.words, g.prefix, format.WordGram)
+}
+
+// fillBut computes the grams of the run of a prefix, but for excluded ones.
+func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
+	four, two, one := 0, 0, 0 // the next gram that was not added
+	for i := range len(g.prefix) - n {
+		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
+		if _, out := exclude[h.Lo]; out {
+			g.excluded++
+			continue
+		}
+		g.windows = append(g.windows, h)
+		four, two, one = max(four, i), max(two, i), max(one, i)
+		g.fours = ngram.GramsLo(g.fours, g.prefix[four:i+n+1], format.GateLong)
+		g.twos = ngram.GramsLo(g.twos, g.prefix[two:i+n+1], format.GateShort)
+		g.words = ngram.GramsLo(g.words, g.prefix[one:i+n+1], format.WordGram)
+		four, two, one = i+n+1-format.GateLong, i+n+1-format.GateShort, i+n+1-format.WordGram
+	}
+}
+
+// A cutter turns the text of segments into runs. Not safe for concurrent use.
+type cutter struct {
+	n     int
+	scan  *ngram.Scanner
+	words []ngram.Word
+	run   []uint64
+	head  []uint64 // the first n-1 words of the segment
+	total uint64   // words in the segment
+	notes []noter  // who is told of its text
+	at    *placer  // says where it stands; may be nil
+}
+
+func newCutter(spec ngram.Spec) *cutter {
+	return &cutter{n: spec.N, scan: ngram.NewScanner(spec.Suite)}
+}
+
+// begin starts a segment.
+func (c *cutter) begin() {
+	c.scan.Reset()
+	c.run, c.head, c.total = c.run[:0], c.head[:0], 0
+	for _, n := range c.notes {
+		n.beginSegment()
+	}
+}
+
+// add reads the next bytes of the segment and hands on runs that are full.
+func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
+	// The scanner yields a word for a byte at most, so pieces bound its output.
+	const piece = 32 << 10
+	for len(p) > 0 {
+		k := min(len(p), piece)
+		c.words = c.scan.Append(c.words[:0], p[:k])
+		if err := c.take(p[:k], emit); err != nil {
+			return err
+		}
+		p = p[k:]
+	}
+	return nil
+}
+
+// end ends the segment, hands on its last run and returns its words.
+func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
+	c.words = c.scan.Finish(c.words[:0])
+	if err := c.take(nil, emit); err != nil {
+		return 0, err
+	}
+	if len(c.run) >= c.n {
+		err = emit(c.run)
+	}
+	return c.total, err
+}
+
+// take moves the scanner's words, completed by a piece of text, to the run.
+func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
+	c.total += uint64(len(c.words))
+	for _, n := range c.notes {
+		if err := n.add(text, c.words); err != nil {
+			return err
+		}
+	}
+	if c.at != nil {
+		c.at.advance(len(c.words))
+	}
+	for _, w := range c.words[:min(len(c.words), c.n-1-len(c.head))] {
+		c.head = append(c.head, w.Hash)
+	}
+	for _, w := range c.words {
+		c.run = append(c.run, w.Hash)
+		if len(c.run) == runWords {
+			if err := emit(c.run); err != nil {
+				return err
+			}
+			c.run = append(c.run[:0], c.run[runWords-c.n+1:]...)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package build
+
+import (
+	"math/bits"
+
+	"noecho/index/internal/format"
+	"noecho/index/internal/memory"
+	"noecho/ngram"
+)
+
+// target is the piece of a filter that is being built in memory, shared by all
+// workers.
+type target struct {
+	section int    // in the plan
+	from    uint64 // its first bit in the filter
+	size    uint64 // bits, a multiple of 64
+	m       uint64 // bits of the whole filter
+	blocks  uint64 // of the whole filter, if it has blocks
+	k       int
+	mem     memory.Region
+	shift   uint // log2 of the bits in a part
+
+	grams *shelves[uint64] // of a blocked filter: all bits of a gram lie in one part
+	bits  *shelves[uint32] // of a filter without blocks
+}
+
+// begin allocates the target, and shelves of at most that many bytes.
+func (t *target) begin(s format.Section, shelfBytes uint64) (err error) {
+	t.m, t.k = 8*s.Length, int(s.K)
+	if t.mem, err = memory.New(t.size / 8); err != nil {
+		return err
+	}
+	for t.shift = uint(bits.Len64(8*partBytes)) - 1; (t.size-1)>>t.shift >= partsMax; {
+		t.shift++
+	}
+	parts := (t.size-1)>>t.shift + 1
+	if s.Block == 0 {
+		t.bits, err = newShelves(parts, shelfBytes, t.setBits)
+	} else {
+		t.blocks = t.m / format.BlockBits
+		t.grams, err = newShelves(parts, shelfBytes, t.addGrams)
+	}
+	return err
+}
+
+// flush writes what is still on the shelves. The workers share the work.
+func (t *target) flush(workers int) {
+	if t.bits != nil {
+		t.bits.flush(workers)
+	} else {
+		t.grams.flush(workers)
+	}
+}
+
+// end gives the target's memory back.
+func (t *target) end() {
+	t.mem.Free()
+	if t.bits != nil {
+		t.bits.mem.Free()
+	}
+	if t.grams != nil {
+		t.grams.mem.Free()
+	}
+	t.mem, t.bits, t.grams = memory.Region{}, nil, nil
+}
+
+// part returns the words of a part.
+func (t *target) part(part uint64) []uint64 {
+	base := part << t.shift / 64
+	return t.mem.Words[base:min(base+1<<t.shift/64, uint64(len(t.mem.Words)))]
+}
+
+// touch reads every cache line of a part in order, which brings it into the cache
+// at the rate of the memory; bits that are set here and there would wait for each
+// line.
+//
+//go:noinline
+func touch(words []uint64) (sum uint64) {
+	for ; len(words) >= 8; words = words[8:] {
+		sum |= words[0]
+	}
+	return sum
+}
+
+// setBits sets bits of a part.
+func (t *target) setBits(part uint64, at []uint32) {
+	words, mask := t.part(part), uint32(1<<t.shift-1)
+	touch(words)
+	for _, bit := range at {
+		bit &= mask
+		words[bit>>6] |= 1 << (bit & 63)
+	}
+}
+
+// addGrams sets the bits of grams that lie in a part.
+func (t *target) addGrams(part uint64, grams []uint64) {
+	words := t.part(part)
+	touch(words)
+	first := (t.from + part<<t.shift) / format.BlockBits
+	for _, lo := range grams {
+		block, _ := bits.Mul64(lo, t.blocks)
+		setBlock((*[format.BlockBits / 64]uint64)(words[(block-first)*(format.BlockBits/64):]), lo, t.k)
+	}
+}
+
+// setBlock sets the k bits of a gram in its block. Inlined into a loop it would
+// run out of registers.
+//
+//go:noinline
+func setBlock(w *[format.BlockBits / 64]uint64, lo uint64, k int) {
+	for {
+		lo += format.Golden
+		s := format.Mix(lo)
+		w[s>>6&7] |= 1 << (s & 63)
+		if k > 1 {
+			w[s>>22&7] |= 1 << (s >> 16 & 63)
+		}
+		if k > 2 {
+			w[s>>38&7] |= 1 << (s >> 32 & 63)
+		}
+		if k > 3 {
+			w[s>>54&7] |= 1 << (s >> 48 & 63)
+		}
+		if k -= 4; k <= 0 {
+			return
+		}
+	}
+}
+
+// gramLists are one worker's grams for a target of a blocked filter.
+type gramLists struct {
+	*lists[uint64]
+	t *target
+}
+
+// add lists grams. Those outside the target are another pass's.
+func (l *gramLists) add(grams []uint64) {
+	first, size, blocks, shift := l.t.from/format.BlockBits, l.t.size/format.BlockBits, l.t.blocks, l.t.shift-format.BlockLog
+	entries, next := l.entries, &l.next
+	for _, lo := range grams {
+		block, _ := bits.Mul64(lo, blocks)
+		block -= first
+		if block >= size {
+			continue
+		}
+		part := block >> (shift & 63) % partsMax
+		n := next[part]
+		entries[n%(partsMax*listLen)] = lo
+		next[part] = n + 1
+		if (n+1)%listLen == 0 {
+			l.empty(part)
+		}
+	}
+}
+
+// bitLists are one worker's bits for a target of a filter without blocks.
+type bitLists struct {
+	*lists[uint32]
+	t    *target
+	locs []uint64 // of some windows
+}
+
+// add lists the bits of windows.
+func (l *bitLists) add(windows []ngram.Hash) {
+	k := l.t.k
+	for len(windows) > 0 {
+		n := min(len(windows), len(l.locs)/k)
+		for i := range windows[:n] {
+			format.SpreadLocs(l.locs[i*k:i*k+k], windows[i].Hi, l.t.m)
+		}
+		l.put(l.locs[:n*k])
+		windows = windows[n:]
+	}
+}
+
+// put lists bits. Those outside the target are another pass's.
+func (l *bitLists) put(locs []uint64) {
+	from, size, shift := l.t.from, l.t.size, l.t.shift
+	entries, next := l.entries, &l.next
+	for _, loc := range locs {
+		loc -= from
+		if loc >= size {
+			continue
+		}
+		part := loc >> (shift & 63) % partsMax
+		n := next[part]
+		entries[n%(partsMax*listLen)] = uint32(loc) // setBits takes the low bits
+		next[part] = n + 1
+		if (n+1)%listLen == 0 {
+			l.empty(part)
+		}
+	}
+}
+
+// inserter adds grams to the targets of a stripe. One for each worker.
+type inserter struct {
+	grams   [planFilters][]gramLists // of the blocked filters
+	confirm []bitLists
+	los     []uint64 // of the windows of a run
+}
+
+// newInserter returns an inserter with empty lists.
+func newInserter(stripe []*target) (*inserter, error) {
+	in := new(inserter)
+	for _, t := range stripe {
+		if t.bits != nil {
+			l, err := newLists(t.bits)
+			if err != nil {
+				in.close()
+				return nil, err
+			}
+			in.confirm = append(in.confirm, bitLists{l, t, make([]uint64, 64*t.k)})
+			continue
+		}
+		l, err := newLists(t.grams)
+		if err != nil {
+			in.close()
+			return nil, err
+		}
+		in.grams[t.section] = append(in.grams[t.section], gramLists{l, t})
+	}
+	return in, nil
+}
+
+// add lists the grams of a run.
+func (in *inserter) add(g *grams) error {
+	for _, l := range in.grams[planGate4] {
+		l.add(g.fours)
+	}
+	for _, l := range in.grams[planGate2] {
+		l.add(g.twos)
+	}
+	for _, l := range in.grams[planWords] {
+		l.add(g.words)
+	}
+	if len(in.grams[planWindows]) > 0 {
+		in.los = in.los[:0]
+		for i := range g.windows {
+			in.los = append(in.los, g.windows[i].Lo)
+		}
+	}
+	for _, l := range in.grams[planWindows] {
+		l.add(in.los)
+	}
+	for _, l := range in.confirm {
+		l.add(g.windows)
+	}
+	return nil
+}
+
+// flush moves everything that is listed to the shelves.
+func (in *inserter) flush() {
+	for _, f := range in.grams {
+		for _, l := range f {
+			l.flush()
+		}
+	}
+	for _, l := range in.confirm {
+		l.flush()
+	}
+}
+
+// close gives the lists' memory back.
+func (in *inserter) close() {
+	for _, f := range in.grams {
+		for _, l := range f {
+			l.mem.Free()
+		}
+	}
+	for _, l := range in.confirm {
+		l.mem.Free()
+	}
+	in.grams, in.confirm = [planFilters][]gramLists{}, nil
+}

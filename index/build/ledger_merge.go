@@ -1,0 +1,237 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+
+	"noecho/index"
+	"noecho/index/internal/format"
+	"noecho/ngram"
+)
+
+// Merging places. The sources of all members are put in the order of their paths,
+// as one build of all of them would have read them, and every place moves with its
+// source. So neither the order of the members matters nor whether they are merged
+// step by step; only where two have a source of one path the first member's comes
+// first.
+
+// mergeMemory bounds the seeds that a merge sorts at a time, in bytes.
+const mergeMemory = 256 << 20
+
+// memberTables are the LEDGER and RECORDS of a member. Their contents were
+// checked.
+type memberTables struct {
+	ledger  format.LedgerShape
+	records format.RecordsShape
+	seeds   *format.Payload
+	names   *format.Payload
+	readers sync.Pool // of LEDGER
+
+	sources []memberSource
+}
+
+// memberSource is a source of a member.
+type memberSource struct {
+	place   uint64 // its first one
+	end     uint64 // the place behind it
+	dataset string
+	path    string
+	record  uint64 // its first record
+	records uint64 // how many it has
+	moved   uint64 // its first place in the union
+	number  uint64 // its number in the union
+}
+
+// loadTables checks the LEDGER and RECORDS of a member and reads its sources.
+// Without them it returns nil.
+func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
+	t, err := c.CheckTables()
+	if err == nil {
+		err = t.CheckDatasets(len(m.Datasets))
+	}
+	if err != nil || !t.There {
+		return nil, err
+	}
+	in := &memberTables{
+		ledger: t.Ledger.LedgerShape, records: t.Records.RecordsShape,
+		seeds: c.Payload(c.H.Find(format.KindLedger, 0)), names: c.Payload(c.H.Find(format.KindRecords, 0)),
+	}
+	in.readers.New = func() any { return in.seeds.Another() }
+	r, rows, names := &in.records, in.names.Another(), in.names.Another()
+	from := uint64(0)
+	for i := range r.Sources {
+		s := r.Source(rows, i)
+		path := make([]byte, min(s.PathEnd-from, format.NameMost))
+		names.Read(path, r.PathsAt+from)
+		from = s.PathEnd
+		if i > 0 {
+			in.sources[i-1].end = s.Place
+		}
+		in.sources = append(in.sources, memberSource{place: s.Place, end: r.End, dataset: m.Datasets[s.Dataset].Name, path: string(path)})
+	}
+	for i := range r.Count {
+		s := &in.sources[r.Row(rows, i).Source]
+		if s.records == 0 {
+			s.record = i
+		}
+		s.records++
+	}
+	return in, cmp.Or(rows.Err, names.Err)
+}
+
+// union is the LEDGER and RECORDS of several members. It is a [seedSource].
+type union struct {
+	members []*memberTables
+	order   []*memberSource // by number
+	of      []*memberTables // by number
+	taken   uint64
+	end     uint64
+}
+
+// uniteTables puts the sources of the members in order.
+func uniteTables(members []*memberTables) *union {
+	u := &union{members: members, end: ngram.PlaceGap}
+	type entry struct {
+		m *memberTables
+		s *memberSource
+	}
+	var all []entry
+	for _, m := range members {
+		u.taken += m.ledger.Taken
+		for i := range m.sources {
+			all = append(all, entry{m, &m.sources[i]})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.s.path, b.s.path) })
+	for i, e := range all {
+		e.s.number, e.s.moved = uint64(i), u.end
+		u.end += e.s.end - e.s.place
+		u.order, u.of = append(u.order, e.s), append(u.of, e.m)
+	}
+	return u
+}
+
+// move returns the place in the union of a place of the member. from is the
+// number of a source that may be it.
+func (m *memberTables) move(place uint64, from int) (moved uint64, source int) {
+	s := &m.sources[from]
+	if place < s.place || place >= s.end {
+		from, _ = slices.BinarySearchFunc(m.sources, place, func(s memberSource, place uint64) int {
+			if s.end <= place {
+				return -1
+			}
+			return 1
+		})
+		s = &m.sources[from]
+	}
+	return place - s.place + s.moved, from
+}
+
+// collect adds the seeds of a slice.
+func (u *union) collect(k *keys) error {
+	for _, m := range u.members {
+		p := m.readers.Get().(*format.Payload)
+		m.collect(k, p)
+		if p.Err != nil {
+			return p.Err
+		}
+		m.readers.Put(p)
+	}
+	return nil
+}
+
+// collect adds the seeds of a slice.
+func (m *memberTables) collect(k *keys, p *format.Payload) {
+	l := &m.ledger
+	low := k.slice << (format.FingerBits - k.sliceBits)
+	high := low + 1<<(format.FingerBits-k.sliceBits) - 1
+	first, last := low>>l.RestBits, high>>l.RestBits
+	starts := make([]uint64, 0, last-first+2) // all at once: the directory is far from the rows
+	for bucket := first; bucket <= last+1; bucket++ {
+		starts = append(starts, l.First(p, bucket))
+	}
+	source, moved := 0, uint64(0)
+	for i, at := range starts[:len(starts)-1] {
+		for ; at < starts[i+1] && p.Err == nil; at++ {
+			rest, place := l.Row(p, at)
+			moved, source = m.move(place, source)
+			k.add((first+uint64(i))<<l.RestBits|rest, moved)
+		}
+	}
+}
+
+// recordSet returns the records of the union. datasets are the sorted names of
+// the manifest.
+func (u *union) recordSet(datasets []string) *recordSet {
+	set := &recordSet{end: u.end, datasets: uint64(len(datasets))}
+	for _, s := range u.order {
+		number, _ := slices.BinarySearch(datasets, s.dataset)
+		set.sources = append(set.sources, namedSource{place: s.moved, dataset: uint64(number), path: s.path})
+	}
+	set.each = func(f func(namedRecord) error) error {
+		readers := map[*memberTables][2]*format.Payload{}
+		for _, m := range u.members {
+			readers[m] = [2]*format.Payload{m.names.Another(), m.names.Another()}
+		}
+		for i, s := range u.order {
+			m := u.of[i]
+			if err := m.eachRecord(s, readers[m][0], readers[m][1], f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return set
+}
+
+// eachRecord calls f for every record of a source.
+func (m *memberTables) eachRecord(s *memberSource, rows, names *format.Payload, f func(namedRecord) error) error {
+	var buf [format.NameMost]byte
+	r, from := &m.records, uint64(0)
+	if s.record > 0 {
+		from = r.Row(rows, s.record-1).IDEnd
+	}
+	for i := s.record; i < s.record+s.records; i++ {
+		row := r.Row(rows, i)
+		id := buf[:min(row.IDEnd-from, format.NameMost)]
+		names.Read(id, r.IDsAt+from)
+		from = row.IDEnd
+		if err := cmp.Or(rows.Err, names.Err); err != nil {
+			return err
+		}
+		if err := f(namedRecord{place: row.Place - s.place + s.moved, source: s.number, line: row.Line, id: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addUnion writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
+// they have them.
+func (p *plan) addUnion(ctx context.Context, out *pending, members []*member, m *index.Manifest) error {
+	if err := p.addPhrases(out, members, m); err != nil {
+		return err
+	}
+	if members[0].tables == nil {
+		return nil
+	}
+	var all []*memberTables
+	for _, m := range members {
+		all = append(all, m.tables)
+	}
+	u := uniteTables(all)
+	if err := checkPlaces(u.end); err != nil {
+		return err
+	}
+	var datasets []string
+	for _, d := range m.Datasets {
+		datasets = append(datasets, d.Name)
+	}
+	kept := newScratch(spoolDir(out.path))
+	defer kept.close()
+	shape := format.NewLedgerShape(u.taken, u.end)
+	return p.addTables(out, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})
+}

@@ -1,0 +1,325 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"slices"
+
+	"noecho/index/internal/format"
+	"noecho/ngram"
+)
+
+// The ledger's notebook. Seeds are listed by the upper bits of their fingerprints
+// while the corpus is read; full lists go to a file. Afterwards every list is
+// small enough to be sorted in memory.
+
+const (
+	listBits  = sliceBitsMin
+	listMost  = 2 << 10 // seeds in a list of a worker
+	listFirst = 64
+)
+
+// ledgerNotes makes LEDGER and RECORDS of what the first pass saw.
+type ledgerNotes struct {
+	b      *builder
+	kept   *scratch // lists of seeds
+	noters []*ledgerNoter
+	heads  [1 << listBits]int64 // by upper bits: where the last list is; 0: there is none
+}
+
+func newLedgerNotes(b *builder) *ledgerNotes {
+	l := &ledgerNotes{b: b, kept: newScratch(spoolDir(b.o.Out))}
+	l.kept.append(make([]byte, 8)) // so that no list is at 0
+	return l
+}
+
+func (l *ledgerNotes) noter(at *placer) noter { return l.add(at) }
+
+// add returns another noter. at may be nil: its positions are places.
+func (l *ledgerNotes) add(at *placer) *ledgerNoter {
+	n := &ledgerNoter{
+		to: l, at: at, number: len(l.noters),
+		seeder: seeder{n: l.b.spec.N, exclude: l.b.exclude},
+	}
+	n.before, n.from = seedReach(l.b.spec.N)
+	l.noters = append(l.noters, n)
+	return n
+}
+
+func (l *ledgerNotes) close() { l.kept.close() }
+
+// finish writes the sections. All places are settled.
+func (l *ledgerNotes) finish(ctx context.Context, p *plan, f file) error {
+	l.joinBlocks()
+	taken := uint64(0)
+	for _, n := range l.noters {
+		n.flush()
+		taken += n.taken
+	}
+	if err := l.kept.err(); err != nil {
+		return err
+	}
+	shape := format.NewLedgerShape(taken, l.b.places.end)
+	return p.addTables(f, shape, l, l.b.recordSet(), sorting{ctx: ctx, kept: l.kept, workers: l.b.o.Workers, memory: l.b.o.Memory})
+}
+
+// A ledgerNoter lists the seeds of what one worker reads.
+type ledgerNoter struct {
+	to     *ledgerNotes
+	at     *placer
+	number int
+	seeder
+	before, from int // seedReach
+
+	part   recordPart
+	words  []uint64 // of the segment, from pos on
+	pos    uint64   // of the first of them
+	next   int      // the first gram that is not decided
+	blocks []blockEdge
+	head   []uint64 // of a block: its first words
+	total  int      // words in the segment
+
+	lists  [1 << listBits][]uint64
+	origin uint64 // positions in the lists count from here
+	taken  uint64
+}
+
+func (n *ledgerNoter) beginRecord(r recordPart) { n.part = r }
+
+func (n *ledgerNoter) beginSegment() {
+	n.words, n.head, n.total, n.pos, n.next = n.words[:0], n.head[:0], 0, n.at.pos, 0
+	if n.part.block > 0 {
+		n.next = n.before
+	}
+}
+
+func (n *ledgerNoter) add(_ []byte, words []ngram.Word) error {
+	for _, w := range words {
+		n.words = append(n.words, w.Hash)
+	}
+	n.total += len(words)
+	if len(n.words) >= runWords {
+		n.keepHead()
+		n.read(len(n.words) - n.from + 1)
+		n.drop()
+	}
+	return nil
+}
+
+func (n *ledgerNoter) endSegment(bool) error {
+	n.keepHead()
+	if n.part.last {
+		n.read(len(n.words) - ngram.SeedWords + 1)
+	} else {
+		n.read(len(n.words) - n.from + 1)
+	}
+	if n.part.block > 0 || !n.part.last {
+		n.keepEdge()
+	}
+	return nil
+}
+
+func (n *ledgerNoter) endRecord() error { return nil }
+
+// read decides grams of the segment that is being read.
+func (n *ledgerNoter) read(to int) {
+	if n.decide(to) {
+		n.at.want()
+	}
+}
+
+// decide lists the seeds among the grams that are not decided yet, up to that
+// one, and reports whether any of them lies in an indexed window.
+func (n *ledgerNoter) decide(to int) (indexed bool) {
+	if end := n.pos + uint64(len(n.words)); end-n.origin >= 1<<32 {
+		n.flush()
+		n.origin = n.pos
+	}
+	indexed = n.look(n.words, n.next, to)
+	for _, s := range n.found {
+		n.list(s.finger, n.pos+uint64(s.at)-n.origin)
+	}
+	n.taken += uint64(len(n.found))
+	n.next = max(n.next, to)
+	return indexed
+}
+
+// drop forgets the words that no gram needs any more.
+func (n *ledgerNoter) drop() {
+	drop := min(n.next-n.before, len(n.words))
+	if drop <= 0 {
+		return
+	}
+	n.words = append(n.words[:0], n.words[drop:]...)
+	n.pos += uint64(drop)
+	n.next -= drop
+}
+
+// list lists a seed, given its position from the origin on.
+func (n *ledgerNoter) list(finger, at uint64) {
+	i := finger >> (format.FingerBits - listBits)
+	l := n.lists[i]
+	if len(l) == cap(l) {
+		if len(l) >= listMost {
+			n.file(i)
+			l = l[:0]
+		} else {
+			l = slices.Grow(l, max(listFirst, len(l)))
+		}
+	}
+	n.lists[i] = append(l, finger<<32|at)
+}
+
+// A list in the file is a sequence of numbers of 8 bytes: where the list before
+// it is, its length, the number of the noter, where its positions count from, and
+// then for each seed the lower 32 bits of the fingerprint and of the position.
+const listHead = 4
+
+// file moves a list to the file.
+func (n *ledgerNoter) file(i uint64) {
+	l := n.lists[i]
+	b := make([]byte, 0, 8*(listHead+len(l)))
+	b = binary.LittleEndian.AppendUint64(b, 0)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(l)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(n.number))
+	b = binary.LittleEndian.AppendUint64(b, n.origin)
+	for _, seed := range l {
+		b = binary.LittleEndian.AppendUint64(b, seed)
+	}
+	n.to.kept.chain(&n.to.heads[i], b)
+	n.lists[i] = l[:0]
+}
+
+// flush moves all lists to the file.
+func (n *ledgerNoter) flush() {
+	for i, l := range n.lists {
+		if len(l) > 0 {
+			n.file(uint64(i))
+		}
+	}
+}
+
+// collect adds the seeds of a slice.
+func (l *ledgerNotes) collect(k *keys) error {
+	head := make([]byte, 8*listHead)
+	var b []byte
+	for at := l.heads[k.slice>>(k.sliceBits-listBits)]; at != 0; {
+		if err := l.kept.readAt(head, at); err != nil {
+			return err
+		}
+		le := binary.LittleEndian
+		size := 8 * int(le.Uint64(head[8:]))
+		b = slices.Grow(b[:0], size)[:size]
+		if err := l.kept.readAt(b, at+int64(len(head))); err != nil {
+			return err
+		}
+		n, origin := l.noters[le.Uint64(head[16:])], le.Uint64(head[24:])
+		n.collect(k, b, origin)
+		at = int64(le.Uint64(head))
+	}
+	return nil
+}
+
+// collect adds the seeds of a list. Their positions ascend.
+func (n *ledgerNoter) collect(k *keys, b []byte, origin uint64) {
+	upper := k.slice >> (k.sliceBits - listBits) << (format.FingerBits - listBits)
+	task, end, shift := 0, uint64(0), uint64(0) // of the task at hand
+	for ; len(b) >= 8; b = b[8:] {
+		seed := binary.LittleEndian.Uint64(b)
+		pos := origin + seed&(1<<32-1)
+		if n.at != nil && pos >= end {
+			task = n.at.taskOf(task, pos)
+			t := &n.at.tasks[task]
+			end, shift = t.end, t.place-t.first
+		}
+		k.add(upper|seed>>32, pos+shift)
+	}
+}
+
+// blockEdge is what joining needs of a block of a text.
+type blockEdge struct {
+	part  recordPart
+	at    *placer
+	pos   uint64   // of its first word
+	words int      // in it
+	head  []uint64 // its first words, all of them if it has no tail
+	tail  []uint64 // its last words
+}
+
+// edge is how many words of the edge of a block may take part in grams that it
+// could not decide.
+func (n *ledgerNoter) edge() int { return n.before + n.from - 1 }
+
+// keepHead keeps the first words of a block before they are dropped.
+func (n *ledgerNoter) keepHead() {
+	if (n.part.block > 0 || !n.part.last) && len(n.head) == 0 {
+		n.head = append(n.head, n.words[:min(len(n.words), 2*n.edge())]...)
+	}
+}
+
+// keepEdge keeps what joining needs of the block that ends.
+func (n *ledgerNoter) keepEdge() {
+	e := blockEdge{part: n.part, at: n.at, pos: n.at.pos - uint64(n.total), words: n.total, head: slices.Clone(n.head)}
+	if n.total > len(n.head) {
+		e.tail = slices.Clone(n.words[len(n.words)-n.edge():])
+	}
+	n.blocks = append(n.blocks, e)
+}
+
+// decided returns the range of grams that the block itself decided.
+func (n *ledgerNoter) decided(e *blockEdge) (from, to int) {
+	if from = n.before; e.part.block == 0 {
+		from = 0
+	}
+	if to = e.words - n.from + 1; e.part.last {
+		to = e.words - ngram.SeedWords + 1
+	}
+	return from, to
+}
+
+// joinBlocks lists the seeds over the cuts of texts.
+func (l *ledgerNotes) joinBlocks() {
+	var edges []blockEdge
+	for _, n := range l.noters {
+		edges = append(edges, n.blocks...)
+		n.blocks = nil
+	}
+	if len(edges) == 0 {
+		return
+	}
+	slices.SortFunc(edges, func(a, b blockEdge) int { return cmp.Compare(a.part.task, b.part.task) })
+	n := l.add(nil)
+	for i := range edges {
+		if n.join(&edges[i]) {
+			l.b.places.wantText(edges[i].part.source)
+		}
+	}
+}
+
+// join goes on with the next block of a text and lists the seeds over the cut
+// before it. It reports whether they lie in an indexed window.
+func (n *ledgerNoter) join(e *blockEdge) (indexed bool) {
+	if e.part.block == 0 {
+		n.words, n.next, n.pos = n.words[:0], 0, 0
+	}
+	if len(n.words) == 0 && e.words > 0 {
+		n.pos = uint64(e.at.place(e.pos))
+	}
+	start := len(n.words)
+	n.words = append(n.words, e.head...)
+	from, to := n.decided(e)
+	if from < to {
+		indexed = n.decide(start + from)
+		n.next = start + to
+	} else {
+		indexed = n.decide(start + to)
+	}
+	if e.tail != nil {
+		n.pos += uint64(start + e.words - len(e.tail))
+		n.next -= start + e.words - len(e.tail)
+		n.words = append(n.words[:0], e.tail...)
+	}
+	n.drop()
+	return indexed
+}

@@ -1,0 +1,124 @@
+package build
+
+import (
+	"context"
+	"io"
+
+	"noecho/index/internal/format"
+)
+
+// ledgerWriter writes the payload of LEDGER from sorted slices. The directory is
+// kept aside until the rows are written.
+type ledgerWriter struct {
+	shape  format.LedgerShape
+	rows   *format.Packer
+	dir    *format.Packer
+	bucket uint64 // the next one of the directory
+	n      uint64 // rows
+	last   uint64 // fingerprint
+	same   int    // rows of it
+}
+
+// write writes a slice.
+func (w *ledgerWriter) write(k *keys) error {
+	s := &w.shape
+	for _, key := range k.all {
+		finger := k.slice<<(format.FingerBits-k.sliceBits) | key>>k.placeBits
+		for bucket := finger >> s.RestBits; w.bucket <= bucket; w.bucket++ {
+			w.dir.Put(w.n, s.DirBits)
+		}
+		if finger != w.last || w.same == 0 {
+			w.last, w.same = finger, 0
+			s.Distinct++
+		}
+		if w.same++; w.same == format.SeedPlaces {
+			s.Capped++
+		}
+		w.rows.Put(finger&(1<<s.RestBits-1), s.RestBits)
+		w.rows.Put(key&(1<<s.PlaceBits-1), s.PlaceBits)
+		w.n++
+	}
+	if w.rows.Err != nil {
+		return w.rows.Err
+	}
+	return w.dir.Err
+}
+
+// sorting is what sorting seeds may use.
+type sorting struct {
+	ctx     context.Context
+	kept    *scratch // for the directory
+	workers int
+	memory  int64
+}
+
+// addTables writes LEDGER and RECORDS.
+func (p *plan) addTables(f file, shape format.LedgerShape, seeds seedSource, records *recordSet, with sorting) error {
+	err := p.addSection(f, format.KindLedger, func(w io.Writer) error {
+		_, err := writeLedger(w, shape, seeds, with)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.addSection(f, format.KindRecords, records.write)
+}
+
+// writeLedger sorts seeds and writes the payload of LEDGER. The shape says how
+// many there are, and is returned complete.
+func writeLedger(to io.Writer, shape format.LedgerShape, from seedSource, with sorting) (format.LedgerShape, error) {
+	dir := &scratchWriter{to: with.kept}
+	w := &ledgerWriter{shape: shape, rows: format.NewPacker(to), dir: format.NewPacker(dir)}
+	if err := sortSeeds(from, newSortPlan(&shape, with.workers, with.memory), with, w.write); err != nil {
+		return shape, err
+	}
+	for ; w.bucket <= shape.Buckets; w.bucket++ {
+		w.dir.Put(w.n, shape.DirBits)
+	}
+	w.shape.SetRows(w.n)
+	if err := w.rows.End(w.n * uint64(shape.Width)); err != nil {
+		return shape, err
+	}
+	if err := w.dir.End((shape.Buckets + 1) * uint64(shape.DirBits)); err != nil {
+		return shape, err
+	}
+	if err := dir.copyTo(to); err != nil {
+		return shape, err
+	}
+	_, err := to.Write(w.shape.Trailer())
+	return w.shape, err
+}
+
+// scratchWriter writes to a scratch file that others append to as well.
+type scratchWriter struct {
+	to     *scratch
+	pieces [][2]int64 // offset and length
+}
+
+func (w *scratchWriter) Write(b []byte) (int, error) {
+	at, n := w.to.append(b), int64(len(b))
+	if k := len(w.pieces) - 1; k >= 0 && w.pieces[k][0]+w.pieces[k][1] == at {
+		w.pieces[k][1] += n
+	} else {
+		w.pieces = append(w.pieces, [2]int64{at, n})
+	}
+	return len(b), w.to.err()
+}
+
+// copyTo copies what was written.
+func (w *scratchWriter) copyTo(to io.Writer) error {
+	buf := make([]byte, 64<<10)
+	for _, p := range w.pieces {
+		for at, end := p[0], p[0]+p[1]; at < end; {
+			b := buf[:min(int64(len(buf)), end-at)]
+			if err := w.to.readAt(b, at); err != nil {
+				return err
+			}
+			if _, err := to.Write(b); err != nil {
+				return err
+			}
+			at += int64(len(b))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,372 @@
+package build
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"noecho/index"
+	"noecho/index/internal/format"
+)
+
+// Merging. Filters of equal size are united by OR, piece by piece: memory does
+// not grow with the filters, and shards that were built with one capacity give
+// the filters of one build over everything. Every byte that is read is held
+// against its checksum first.
+
+// MergeOptions says what to merge. Out and Inputs are required.
+type MergeOptions struct {
+	Out      string
+	Inputs   []string  // indexes; one that comes twice counts once
+	Builder  string    // the version of the program
+	Progress *Progress // may be nil
+}
+
+// A MergeError says why two indexes cannot be merged, and how to build them so
+// that they can.
+type MergeError struct {
+	Path, Other string // the files
+	Field       string // what differs
+	Have, Want  string // in Path, and in Other
+	Rebuild     string // what to do
+}
+
+func (e *MergeError) Error() string {
+	return fmt.Sprintf("cannot merge %s: its %s is %s, that of %s is %s: %s", e.Path, e.Field, e.Have, e.Other, e.Want, e.Rebuild)
+}
+
+// member is one index that is merged.
+type member struct {
+	path     string
+	f        *os.File
+	h        *format.Header
+	manifest *index.Manifest
+	phrases  *phraseMember // nil: it has none
+	filters  []int         // by filter of the plan: place in h.sections
+	sums     [][]byte      // by filter: checksums, already checked
+	tables   *memberTables // LEDGER and RECORDS; nil: there are none
+}
+
+// Merge writes the union of indexes to o.Out. The file appears there complete
+// and durable, or not at all. Indexes of different recipes give a [*MergeError],
+// a damaged one an error that matches [ErrDamaged].
+func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
+	if len(o.Inputs) == 0 {
+		return nil, errors.New("no index to merge")
+	}
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	out, err := newPending(o.Out)
+	if err != nil {
+		return nil, err
+	}
+	defer out.abort()
+	var members []*member
+	defer func() {
+		for _, m := range members {
+			m.f.Close()
+		}
+	}()
+	for _, path := range o.Inputs {
+		m, err := openMember(path)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	distinct, err := withoutRepeats(members)
+	if err != nil {
+		return nil, err
+	}
+	var windows uint64 // enough room for all of them
+	for _, m := range distinct {
+		windows += m.h.Capacity
+	}
+	for _, m := range distinct[1:] {
+		if err := distinct[0].accepts(m, windows); err != nil {
+			return nil, err
+		}
+	}
+	return merge(ctx, out, distinct, o)
+}
+
+// withoutRepeats leaves out members that are contained in others, whose records
+// would be counted twice. Those that were merged of the most come first.
+func withoutRepeats(members []*member) ([]*member, error) {
+	members = slices.Clone(members)
+	slices.SortStableFunc(members, func(a, b *member) int { return len(b.leaves()) - len(a.leaves()) })
+	seen := map[string]string{} // by build id: the file
+	var distinct []*member
+	for _, m := range members {
+		known, other := 0, ""
+		for _, id := range m.leaves() {
+			if in, ok := seen[id]; ok {
+				known++
+				other = in
+			} else {
+				seen[id] = m.path
+			}
+		}
+		switch known {
+		case 0:
+			distinct = append(distinct, m)
+		case len(m.leaves()):
+		default:
+			return nil, fmt.Errorf("cannot merge %s and %s: both were merged from one shard, which would count twice: merge the shards themselves", m.path, other)
+		}
+	}
+	return distinct, nil
+}
+
+// leaves returns the build ids of what the member was merged from, or its own.
+func (m *member) leaves() []string {
+	if len(m.manifest.Merged) > 0 {
+		return m.manifest.Merged
+	}
+	return []string{hex.EncodeToString(m.h.BuildID[:])}
+}
+
+// merge writes the union of members that accept each other.
+func merge(ctx context.Context, out *pending, members []*member, o MergeOptions) (*Result, error) {
+	first := members[0]
+	sizes := capacities{
+		windows: first.section(planWindows).Capacity, fours: first.section(planGate4).Capacity, twos: first.section(planGate2).Capacity,
+	}
+	if first.hasWords() {
+		sizes.words = first.section(planWords).Capacity
+	}
+	p, err := newPlan(int(first.h.N), sizes)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range p.sections {
+		if have := first.section(i); s.Length != have.Length || s.K != have.K || s.Block != have.Block {
+			return nil, fmt.Errorf("cannot merge %s: its %v is of another size than this noecho makes: rebuild it", first.path, s)
+		}
+	}
+	o.Progress.Passes.Store(1)
+	total := uint64(0)
+	for _, s := range p.sections {
+		total += s.Length
+	}
+	o.Progress.Total.Store(int64(total))
+	o.Progress.Pass.Store(1)
+	if err := p.unite(ctx, out, members, o.Progress); err != nil {
+		return nil, err
+	}
+	if err := p.checkFill(); err != nil {
+		return nil, err
+	}
+	manifest, err := uniteManifests(members, o.Builder)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.addUnion(ctx, out, members, manifest); err != nil {
+		return nil, err
+	}
+	h := &format.Header{N: first.h.N, Norm: first.h.Norm, Unicode: first.h.Unicode, Suite: first.h.Suite, KeyID: first.h.KeyID, Capacity: first.h.Capacity}
+	for _, m := range members {
+		h.Records += m.h.Records
+		h.Segments += m.h.Segments
+		h.Words += m.h.Words
+		h.Windows += m.h.Windows
+	}
+	info, err := p.finish(ctx, out, h, manifest)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Info: info, Manifest: manifest, Passes: 1}, nil
+}
+
+// openMember opens an index and checks everything but its filters.
+func openMember(path string) (*member, error) {
+	f, size, err := format.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &member{path: path, f: f}
+	if err := m.load(size); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("merge index %q: %w", path, err)
+	}
+	return m, nil
+}
+
+// load reads header, manifest and checksum tables.
+func (m *member) load(size int64) (err error) {
+	if m.h, err = format.ReadHeader(m.f, size); err != nil {
+		return err
+	}
+	c := format.NewChecker(m.f, m.h, make([][]byte, len(m.h.Sections)))
+	for i, s := range m.h.Sections {
+		if !s.Known() {
+			return format.Mismatch("a section", s.String(), "one that this noecho knows")
+		}
+		if err := c.ReadTail(i); err != nil {
+			return err
+		}
+	}
+	for _, want := range [planFilters]format.Section{
+		planGate4:   {Kind: format.KindGates, Gram: format.GateLong},
+		planGate2:   {Kind: format.KindGates, Gram: format.GateShort},
+		planWindows: {Kind: format.KindWindows, Gram: m.h.N},
+		planConfirm: {Kind: format.KindConfirm, Gram: m.h.N},
+		planWords:   {Kind: format.KindWords, Gram: format.WordGram},
+	} {
+		at := m.h.Find(want.Kind, want.Gram)
+		if at < 0 { // only WORDS may be missing
+			break
+		}
+		s := m.h.Sections[at]
+		m.filters, m.sums = append(m.filters, at), append(m.sums, c.Tails[at][s.TableAt()-s.Offset-s.Length:])
+	}
+	mi := m.h.Find(format.KindManifest, 0)
+	s := m.h.Sections[mi]
+	payload := make([]byte, s.Length)
+	c.Dst[mi] = payload
+	for k := range format.Chunks(s.Length) {
+		if err := c.ReadChunk(format.Piece{Section: mi, Chunk: k}, nil); err != nil {
+			return err
+		}
+	}
+	if err := json.Unmarshal(payload, &m.manifest); err != nil || m.manifest == nil {
+		return format.Damaged("MANIFEST is not valid")
+	}
+	if m.tables, err = loadTables(c, m.manifest); err != nil {
+		return err
+	}
+	return m.loadPhrases(c)
+}
+
+// hasWords reports whether the member knows its words.
+func (m *member) hasWords() bool { return len(m.filters) > planWords }
+
+// section returns the section of a filter of the plan.
+func (m *member) section(filter int) format.Section { return m.h.Sections[m.filters[filter]] }
+
+// accepts returns the first property in which another index differs. If it is the
+// capacity, both may be rebuilt with room for the given number of windows.
+func (m *member) accepts(o *member, windows uint64) error {
+	sameNoecho := "rebuild it with the noecho that built the other"
+	fields := []struct {
+		field, have, want, rebuild string
+	}{
+		{"n", fmt.Sprint(o.h.N), fmt.Sprint(m.h.N), fmt.Sprintf("rebuild it with --n %d", m.h.N)},
+		{"normalisation version", fmt.Sprint(o.h.Norm), fmt.Sprint(m.h.Norm), sameNoecho},
+		{"Unicode version", o.h.Unicode, m.h.Unicode, sameNoecho},
+		{"hash suite", o.h.Suite.String(), m.h.Suite.String(), sameNoecho},
+		{"key id", fmt.Sprintf("%x", o.h.KeyID), fmt.Sprintf("%x", m.h.KeyID), "rebuild it with the key of the other"},
+		{"capacity", fmt.Sprint(o.h.Capacity), fmt.Sprint(m.h.Capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
+	}
+	there := map[bool]string{true: "there", false: "missing"}
+	fields = append(fields, struct{ field, have, want, rebuild string }{
+		"section WORDS", there[o.hasWords()], there[m.hasWords()], "rebuild the one without it",
+	}, struct{ field, have, want, rebuild string }{
+		"section LEDGER", there[o.tables != nil], there[m.tables != nil], "rebuild the one without it, or the other with --no-ledger",
+	})
+	for i := range min(len(o.filters), len(m.filters)) {
+		have, want := o.section(i), m.section(i)
+		fields = append(fields, struct{ field, have, want, rebuild string }{
+			"capacity of " + want.String(), shape(have), shape(want), fmt.Sprintf("rebuild both with --capacity %d", m.h.Capacity),
+		})
+	}
+	have, want := exclusionsDigest(o.manifest), exclusionsDigest(m.manifest)
+	fields = append(fields, struct{ field, have, want, rebuild string }{
+		"list of exclusions", have, want, "rebuild both with the same --exclude files and without --max-doc-freq: a report of one build can be the --exclude of all",
+	})
+	for _, f := range fields {
+		if f.have != f.want {
+			return &MergeError{Path: o.path, Other: m.path, Field: f.field, Have: f.have, Want: f.want, Rebuild: f.rebuild}
+		}
+	}
+	return nil
+}
+
+// shape says what two filters must have in common.
+func shape(s format.Section) string {
+	return fmt.Sprintf("%d grams in %d bytes", s.Capacity, s.Length)
+}
+
+// unite writes the union of the members' filters.
+func (p *plan) unite(ctx context.Context, out *pending, members []*member, progress *Progress) error {
+	pieces := make(chan format.Piece, 64)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(pieces)
+		for i, s := range p.sections {
+			for k := range format.Chunks(s.Length) {
+				select {
+				case pieces <- format.Piece{Section: i, Chunk: k}:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}
+		return nil
+	})
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			all, one := make([]byte, format.ChunkLen), make([]byte, format.ChunkLen)
+			for c := range pieces {
+				n, err := p.uniteChunk(out, members, c, all, one)
+				if err != nil {
+					return err
+				}
+				progress.Bytes.Add(int64(n))
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// uniteChunk writes one piece of a filter; all and one are scratch.
+func (p *plan) uniteChunk(out *pending, members []*member, c format.Piece, all, one []byte) (int, error) {
+	s := &p.sections[c.Section]
+	lo := c.Chunk * format.ChunkLen
+	n := min(format.ChunkLen, s.Length-lo)
+	all, one = all[:n], one[:n]
+	for i, m := range members {
+		to := one
+		if i == 0 {
+			to = all
+		}
+		from := m.section(c.Section)
+		if err := format.ReadFull(m.f, to, int64(from.Offset+lo)); err != nil {
+			return 0, fmt.Errorf("merge index %q: %w", m.path, err)
+		}
+		if crc32.Checksum(to, format.Castagnoli) != binary.LittleEndian.Uint32(m.sums[c.Section][4*c.Chunk:]) {
+			return 0, fmt.Errorf("merge index %q: %w", m.path,
+				format.Damaged("%v, bytes %d to %d of the file: checksum does not match", from, from.Offset+lo, from.Offset+lo+n-1))
+		}
+		if i > 0 {
+			or(all, one)
+		}
+	}
+	atomic.AddUint64(&s.Ones, format.PopCount(all))
+	binary.LittleEndian.PutUint32(p.tables[c.Section][4*c.Chunk:], crc32.Checksum(all, format.Castagnoli))
+	if _, err := out.WriteAt(all, int64(s.Offset+lo)); err != nil {
+		return 0, fmt.Errorf("write index: %w", err)
+	}
+	return int(n), nil
+}
+
+// or sets in dst every bit that is set in src, of the same length, a multiple
+// of 8.
+func or(dst, src []byte) {
+	for len(dst) >= 8 && len(src) >= 8 {
+		binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(dst)|binary.LittleEndian.Uint64(src))
+		dst, src = dst[8:], src[8:]
+	}
+}

@@ -1,0 +1,400 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"noecho/index"
+	"noecho/index/corpus"
+)
+
+// sink takes the grams of a run. Every worker has its own.
+type sink interface {
+	add(g *grams) error
+}
+
+// recordSink is a sink that wants to know where records end. line is 0 if the
+// record is a whole file.
+type recordSink interface {
+	endRecord(source, line int) error
+}
+
+// pass reads the whole corpus once and hands the grams of it to sinks, one for
+// each worker.
+type pass struct {
+	b     *builder
+	sinks []sink
+	tasks chan task
+	first bool  // bad records are reported, digests and notes are taken by the first one
+	seq   int64 // tasks handed out
+}
+
+// task is a piece of work: a block of JSON lines, a whole text, or a block of
+// spooled runs.
+type task struct {
+	seq   int64 // in the order of the corpus
+	src   *source
+	block corpus.Block
+	text  io.ReadCloser
+	split *splitText // of which the block, or the text as its last one, is a part
+	at    int        // which one
+	runs  *[]byte
+}
+
+// worker works on the tasks of one pass.
+type worker struct {
+	p     *pass
+	sink  sink
+	tally *tally
+	cut   *cutter
+	g     grams
+	spool spoolBlock
+	run64 []uint64
+	rec   corpus.Record
+	parse map[corpus.Format]*corpus.Parser
+	notes []noter
+	at    *placer // nil but in the first pass
+
+	windows uint64 // of the current segment
+}
+
+// run reads everything and returns what was counted.
+func (p *pass) run(ctx context.Context) (*tally, error) {
+	p.tasks = make(chan task, len(p.sinks))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(p.tasks)
+		return p.feed(ctx)
+	})
+	workers := make([]*worker, len(p.sinks))
+	for i, s := range p.sinks {
+		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
+		if p.first {
+			w.spool.to = p.b.spool
+			w.at = p.b.places.placer()
+			for _, n := range p.b.notes {
+				w.notes = append(w.notes, n.noter(w.at))
+			}
+			w.cut.notes, w.cut.at = w.notes, w.at
+		}
+		workers[i] = w
+		g.Go(func() error {
+			for t := range p.tasks {
+				if err := w.do(ctx, t); err != nil {
+					return err
+				}
+			}
+			return w.spool.flush()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		for t := range p.tasks {
+			t.close()
+		}
+		return nil, err
+	}
+	all := newTally()
+	for _, w := range workers {
+		all.merge(w.tally)
+	}
+	return all, nil
+}
+
+// close releases what a task holds.
+func (t *task) close() {
+	if t.text != nil {
+		t.text.Close()
+	}
+}
+
+// feed reads the inputs one after the other and hands out tasks.
+func (p *pass) feed(ctx context.Context) error {
+	if p.b.spool.ready() {
+		return p.b.spool.replay(func(runs *[]byte) error {
+			p.b.o.Progress.Bytes.Add(int64(len(*runs)))
+			return p.hand(ctx, task{runs: runs})
+		})
+	}
+	for _, s := range p.b.sources {
+		r, err := s.Open()
+		if err != nil {
+			return err
+		}
+		sum := &summing{r: r, sum: sha256.New(), p: p, src: s, ctx: ctx}
+		if p.splits(s) {
+			err = p.feedText(ctx, s, sum)
+		} else if s.Format == corpus.Text {
+			err = p.hand(ctx, task{src: s, text: sum})
+		} else {
+			err = p.feedLines(ctx, s, sum)
+			sum.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedLines hands out the blocks of an input of JSON lines.
+func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
+	lines := corpus.NewLines(r, s.Path, p.b.o.Corpus)
+	for {
+		block, err := lines.Next()
+		var bad *corpus.BadRecord
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &bad):
+			// The worker counts it, so that the counts have one owner each.
+			block = corpus.Block{Line: bad.Line}
+			if err := p.b.bad(p, bad); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		}
+		if err := p.hand(ctx, task{src: s, block: block}); err != nil {
+			return err
+		}
+	}
+}
+
+// hand gives a task to a worker.
+func (p *pass) hand(ctx context.Context, t task) error {
+	t.seq = p.seq
+	p.seq++
+	select {
+	case p.tasks <- t:
+		return nil
+	case <-ctx.Done():
+		t.close()
+		return ctx.Err()
+	}
+}
+
+// do works on one task.
+func (w *worker) do(ctx context.Context, t task) error {
+	if err := ctx.Err(); err != nil {
+		t.close()
+		return err
+	}
+	switch {
+	case t.runs != nil:
+		defer w.p.b.spool.free(t.runs)
+		var err error
+		w.run64, err = eachRun(*t.runs, w.run64, w.run)
+		return err
+	case t.split != nil:
+		return w.split(t)
+	case t.text != nil:
+		return w.text(t)
+	case len(t.block.Data) == 0:
+		w.tally.not.BadRecords++
+		return nil
+	default:
+		return w.lines(t)
+	}
+}
+
+// text reads a text file: one record of one segment.
+func (w *worker) text(t task) error {
+	d := w.tally.dataset(t.src.Arg)
+	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
+	w.cut.begin()
+	if err := w.read(t, d); err != nil {
+		return err
+	}
+	words, err := w.cut.end(w.keep)
+	if err != nil {
+		return err
+	}
+	indexed := w.segment(d, words)
+	if err := w.endSegment(indexed > 0); err != nil {
+		return err
+	}
+	w.count(d, indexed)
+	return w.endRecord(t.src, 0)
+}
+
+// read reads a text to its end and closes it.
+func (w *worker) read(t task, d *index.Dataset) error {
+	defer t.text.Close()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := t.text.Read(buf)
+		d.Bytes += uint64(n)
+		if err := w.cut.add(buf[:n], w.keep); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", t.src.Path, err)
+		}
+	}
+}
+
+// beginRecord tells the noters that a record begins.
+func (w *worker) beginRecord(r recordPart) {
+	if w.at != nil {
+		w.at.beginRecord(r)
+	}
+	for _, n := range w.notes {
+		n.beginRecord(r)
+	}
+}
+
+// endSegment tells the noters that a segment ends.
+func (w *worker) endSegment(indexed bool) error {
+	for _, n := range w.notes {
+		if err := n.endSegment(indexed); err != nil {
+			return err
+		}
+	}
+	if w.at != nil {
+		w.at.endSegment()
+	}
+	return nil
+}
+
+// endNotes tells the noters that a record ends, or a part of one.
+func (w *worker) endNotes() error {
+	for _, n := range w.notes {
+		if err := n.endRecord(); err != nil {
+			return err
+		}
+	}
+	if w.at != nil {
+		w.at.endRecord()
+	}
+	return nil
+}
+
+// endRecord tells the noters that a record ends, and the sink, if it wants to
+// know.
+func (w *worker) endRecord(s *source, line int) error {
+	if err := w.endNotes(); err != nil {
+		return err
+	}
+	if r, ok := w.sink.(recordSink); ok {
+		return r.endRecord(s.at, line)
+	}
+	return nil
+}
+
+// lines reads a block of JSON lines: each is one record.
+func (w *worker) lines(t task) error {
+	parser := w.parse[t.src.Format]
+	if parser == nil {
+		parser = corpus.NewParser(t.src.Format, w.p.b.o.Corpus)
+		w.parse[t.src.Format] = parser
+	}
+	d := w.tally.dataset(t.src.Arg)
+	d.Bytes += uint64(len(t.block.Data))
+	return t.block.EachLine(func(line []byte, number int, _ int64) error {
+		if err := parser.Parse(line, &w.rec); err != nil {
+			w.tally.not.BadRecords++
+			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
+		}
+		w.tally.skip(w.rec.Skipped)
+		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})
+		indexed := 0
+		for _, s := range w.rec.Segments {
+			w.cut.begin()
+			if err := w.cut.add(w.rec.Text(s), w.keep); err != nil {
+				return err
+			}
+			words, err := w.cut.end(w.keep)
+			if err != nil {
+				return err
+			}
+			one := w.segment(d, words)
+			if err := w.endSegment(one > 0); err != nil {
+				return err
+			}
+			indexed += one
+		}
+		w.count(d, indexed)
+		return w.endRecord(t.src, number)
+	})
+}
+
+// segment counts a segment of that many words, and returns 1 if a window of it
+// is indexed.
+func (w *worker) segment(d *index.Dataset, words uint64) int {
+	if words < uint64(w.p.b.spec.N) {
+		w.tally.not.ShortSegments++
+		return 0
+	}
+	if w.windows == 0 {
+		return 0 // every window is excluded
+	}
+	w.windows = 0
+	d.Segments++
+	d.Words += words
+	return 1
+}
+
+// count counts a record of which that many segments have an indexed window.
+func (w *worker) count(d *index.Dataset, segments int) {
+	if segments > 0 {
+		d.Records++
+	} else {
+		w.tally.not.ShortRecords++
+	}
+}
+
+// keep spools a run and hands its grams to the sink.
+func (w *worker) keep(run []uint64) error {
+	if err := w.spool.add(run); err != nil {
+		return err
+	}
+	return w.run(run)
+}
+
+// run hands the grams of a run to the sink.
+func (w *worker) run(run []uint64) error {
+	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
+	w.windows += uint64(len(w.g.windows))
+	w.tally.windows += uint64(len(w.g.windows))
+	w.tally.not.ExcludedWindows += w.g.excluded
+	return w.sink.add(&w.g)
+}
+
+// summing reads an input, takes its digest and reports progress.
+type summing struct {
+	r     *corpus.File
+	sum   hash.Hash
+	p     *pass
+	src   *source
+	ctx   context.Context
+	taken int64 // of the file as it is on disk, which its text may be longer than
+}
+
+func (s *summing) Read(b []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := s.r.Read(b)
+	if taken := s.r.Taken(); taken != s.taken {
+		s.p.b.o.Progress.Bytes.Add(taken - s.taken)
+		s.taken = taken
+	}
+	if s.p.first {
+		s.sum.Write(b[:n])
+		if errors.Is(err, io.EOF) {
+			s.src.digest = s.sum.Sum(nil)
+		}
+	}
+	return n, err
+}
+
+func (s *summing) Close() error { return s.r.Close() }

@@ -1,0 +1,331 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"noecho/index"
+	"noecho/index/corpus"
+	"noecho/index/identify"
+	"noecho/index/internal/format"
+	"noecho/ngram"
+)
+
+// Phrases of a corpus are taken down in the first pass: identifiers, in all usual
+// spellings, and plain texts shorter than a window if they are asked for. Every
+// worker has its own set; they are united when the pass is over, so that the
+// result depends neither on their number nor on who read what.
+
+// phraseBytes is what a phrase takes in memory while an index is built: the row,
+// its beginnings, and the room that maps leave.
+const phraseBytes = 160
+
+// seenMost is how many phrases of a record may leave their room to the next one.
+const seenMost = 1 << 10
+
+// phraseNotes makes PHRASES and START of what the first pass saw.
+type phraseNotes struct {
+	b        *builder
+	subjects []corpus.Subject
+	noters   []*phraseNoter
+	held     atomic.Int64 // rows in all sets
+	limit    int64
+}
+
+func newPhraseNotes(b *builder, subjects []corpus.Subject) *phraseNotes {
+	return &phraseNotes{b: b, subjects: subjects, limit: b.o.Memory / 4 / phraseBytes}
+}
+
+func (p *phraseNotes) noter(at *placer) noter {
+	n := &phraseNoter{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
+	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
+	switch {
+	case !p.b.o.NoIdentifiers:
+		n.finder = identify.New(p.b.o.Patterns)
+	case len(p.b.o.Patterns) > 0:
+		n.finder = identify.NewPatterns(p.b.o.Patterns)
+	}
+	p.noters = append(p.noters, n)
+	return n
+}
+
+func (p *phraseNotes) close() {}
+
+// notePhrases begins the notes of phrases, reads the list of subjects, and says so
+// in the manifest.
+func (b *builder) notePhrases(m *index.Manifest) error {
+	p := &m.Parameters
+	p.NoIdentifiers, p.MinPhrase = b.o.NoIdentifiers, b.o.MinPhrase
+	for _, pattern := range b.o.Patterns {
+		p.Patterns = append(p.Patterns, pattern.String())
+	}
+	slices.Sort(p.Patterns)
+	var subjects []corpus.Subject
+	if b.o.Subjects != "" {
+		list, digest, err := corpus.ReadSubjects(b.o.Subjects)
+		if err != nil {
+			return err
+		}
+		if len(list) > format.MaxSubjects {
+			return fmt.Errorf("subjects %s: %d are too many, at most %d", b.o.Subjects, len(list), format.MaxSubjects)
+		}
+		subjects, p.Subjects = list, []string{digest}
+	}
+	b.phrases = newPhraseNotes(b, subjects)
+	return nil
+}
+
+// any reports whether there is any phrase.
+func (p *phraseNotes) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
+
+// finish writes the sections.
+func (p *phraseNotes) finish(_ context.Context, to *plan, f file) error {
+	all := newPhraseSet()
+	blocks := map[blockPhrase]struct{}{}
+	for _, n := range p.noters {
+		for finger, row := range n.set.rows {
+			row.place = n.settle(row.place)
+			if old, ok := all.rows[finger]; ok {
+				old.unite(row)
+				row = old
+			}
+			all.rows[finger] = row
+		}
+		for k := range n.set.starts {
+			all.starts[k] = struct{}{}
+		}
+		for k := range n.blocks {
+			blocks[k] = struct{}{}
+		}
+		n.set = newPhraseSet()
+	}
+	for k := range blocks {
+		row := all.rows[k.finger]
+		row.records = format.AddRecords(row.records, 1)
+		all.rows[k.finger] = row
+	}
+	all.subjects = subjectNames(p.subjects)
+	p.addSubjects(all)
+	var err error
+	p.b.counts.Rows, err = all.write(to, f)
+	for _, n := range p.noters {
+		p.b.counts.Records += n.only
+	}
+	return err
+}
+
+// settle turns what a row was noted with into its place: a position and 1. An
+// index without a ledger has no places.
+func (n *phraseNoter) settle(noted ngram.Place) ngram.Place {
+	if noted == 0 || n.to.b.o.NoLedger {
+		return 0
+	}
+	return n.at.place(uint64(noted - 1))
+}
+
+// blockPhrase is a phrase in a text that is read in blocks, which is one record.
+type blockPhrase struct {
+	finger uint64
+	source int
+}
+
+// A phraseNoter takes down the phrases of what one worker reads.
+type phraseNoter struct {
+	to     *phraseNotes
+	at     *placer
+	finder *identify.Finder // nil: none are looked for
+	spell  speller
+	set    *phraseSet
+	seen   map[uint64]struct{} // phrases of the record
+	blocks map[blockPhrase]struct{}
+	only   uint64 // records of which nothing but a phrase is indexed
+
+	part    recordPart
+	indexed bool // a window of the record
+	found   []identify.Match
+	start   uint64   // position of the segment
+	words   int      // of the segment
+	first   []uint64 // its first words
+	begins  []int64  // offsets of its newest words, as far as the finder may yet ask
+}
+
+func (n *phraseNoter) beginRecord(r recordPart) {
+	n.part, n.indexed = r, false
+	if len(n.seen) > seenMost {
+		n.seen = map[uint64]struct{}{} // clearing a large one costs as much each time
+	}
+	clear(n.seen)
+}
+
+func (n *phraseNoter) beginSegment() {
+	if n.finder != nil {
+		n.finder.Reset()
+	}
+	n.start, n.words = n.at.pos, 0
+	n.first, n.begins = n.first[:0], n.begins[:0]
+}
+
+func (n *phraseNoter) add(text []byte, words []ngram.Word) error {
+	n.words += len(words)
+	if n.to.b.o.MinPhrase > 0 && n.words <= ngram.MaxPhraseWords {
+		for _, w := range words {
+			n.first = append(n.first, w.Hash)
+		}
+	}
+	if n.finder == nil {
+		return nil
+	}
+	for _, w := range words {
+		n.begins = append(n.begins, w.Span.Lo)
+	}
+	n.found = n.finder.Append(n.found[:0], text)
+	err := n.enterFound()
+	if from := n.finder.Frontier(); len(n.begins) > 0 && n.begins[0] < from {
+		k, _ := slices.BinarySearch(n.begins, from)
+		n.begins = append(n.begins[:0], n.begins[k:]...)
+	}
+	return err
+}
+
+func (n *phraseNoter) endSegment(indexed bool) error {
+	n.indexed = n.indexed || indexed
+	if n.finder != nil {
+		n.found = n.finder.Finish(n.found[:0])
+		if err := n.enterFound(); err != nil {
+			return err
+		}
+	}
+	least := n.to.b.o.MinPhrase
+	if least == 0 || n.inBlocks() || n.words < least || n.words >= n.to.b.spec.N || n.words > ngram.MaxPhraseWords {
+		return nil
+	}
+	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.note(0)})
+}
+
+func (n *phraseNoter) endRecord() error {
+	if !n.indexed && len(n.seen) > 0 && !n.inBlocks() {
+		n.only++
+	}
+	return nil
+}
+
+// inBlocks reports whether the record is a text that is read in blocks.
+func (n *phraseNoter) inBlocks() bool { return n.part.block > 0 || !n.part.last }
+
+// enterFound enters all spellings of what was found.
+func (n *phraseNoter) enterFound() error {
+	for _, m := range n.found {
+		k, _ := slices.BinarySearch(n.begins, m.Lo)
+		row := phraseRow{kind: ngram.PhraseKind(m.Kind), place: n.note(n.words - len(n.begins) + k)}
+		err := n.spell.each(m.Kind, m.Text, func(words []uint64) error {
+			return n.enter(words, row)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note says where word i of the segment stands; settle reads it.
+func (n *phraseNoter) note(i int) ngram.Place { return ngram.Place(n.start+uint64(i)) + 1 }
+
+// enter enters a phrase, once for each record.
+func (n *phraseNoter) enter(words []uint64, row phraseRow) error {
+	finger := n.set.begin(words)
+	if _, again := n.seen[finger]; again {
+		return nil
+	}
+	n.seen[finger] = struct{}{}
+	n.at.want()
+	if n.inBlocks() {
+		n.blocks[blockPhrase{finger, n.part.source}] = struct{}{}
+	} else {
+		row.records = 1
+	}
+	if n.set.add(words, row) && n.to.held.Add(1) > n.to.limit {
+		return fmt.Errorf("the inputs have more than %d spellings of identifiers and short texts: allow more --memory, or index fewer of them with --no-identifiers or a higher --min-phrase", n.to.limit)
+	}
+	return nil
+}
+
+// A speller turns identifiers into the words of their spellings. Not safe for
+// concurrent use.
+type speller struct {
+	scan  *ngram.Scanner
+	words []ngram.Word
+	hash  []uint64
+}
+
+// scanned returns the hashes of a text's words as if it stood inside a line.
+// They are valid until the next call.
+func (s *speller) scanned(text string) []uint64 {
+	s.scan.Reset()
+	s.words = s.scan.Append(s.words[:0], []byte(":"))
+	s.words = s.scan.Finish(s.scan.Append(s.words, []byte(text)))
+	s.hash = s.hash[:0]
+	for _, w := range s.words {
+		s.hash = append(s.hash, w.Hash)
+	}
+	return s.hash
+}
+
+// each calls f with the words of each spelling. One of more words than a phrase
+// may have is several: its words sixteen at a time, the last ones up to its end.
+func (s *speller) each(kind, text string, f func(words []uint64) error) error {
+	for _, spelling := range identify.Spellings(kind, text) {
+		if err := eachPhrase(s.scanned(spelling), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPhrase calls f with the phrases that words make.
+func eachPhrase(words []uint64, f func(words []uint64) error) error {
+	for len(words) > ngram.MaxPhraseWords {
+		if err := f(words[:ngram.MaxPhraseWords]); err != nil {
+			return err
+		}
+		words = words[min(ngram.MaxPhraseWords, len(words)-ngram.MaxPhraseWords):]
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return f(words)
+}
+
+// addSubjects adds the attributes of the listed data subjects.
+func (p *phraseNotes) addSubjects(all *phraseSet) {
+	s := speller{scan: ngram.NewScanner(p.b.spec.Suite)}
+	for i, subject := range p.subjects {
+		for _, a := range subject.Attributes {
+			row := phraseRow{kind: format.SubjectKind, subject: uint32(i + 1)}
+			enter := func(words []uint64) error {
+				all.add(slices.Clone(words), row)
+				return nil
+			}
+			kind, text, ok := identify.Whole(a.Value)
+			if !ok && a.Phone() {
+				kind, text, ok = identify.Phone, a.Value, true
+			}
+			if ok {
+				row.kind = ngram.PhraseKind(kind)
+				_ = s.each(kind, text, enter) // enter has no error
+				continue
+			}
+			words := s.scanned(a.Value)
+			row.weak = a.Weak(len(words))
+			_ = eachPhrase(words, enter)
+			if a.Name() && len(words) > 1 && len(words) <= ngram.MaxPhraseWords {
+				last := len(words) - 1
+				_ = enter(append([]uint64{words[last]}, words[:last]...)) // Doe, Jo
+				if a.Inverted() {
+					_ = enter(append(slices.Clone(words[1:]), words[0])) // listed as Doe, Jo
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package build
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"noecho/index"
+	"noecho/index/internal/format"
+)
+
+// The filters of a plan, in the order of the file.
+const (
+	planGate4 = iota
+	planGate2
+	planWindows
+	planConfirm
+	planWords   // the last one: a union of indexes without it has none
+	planFilters // how many there are
+)
+
+// plan is where everything goes in the file that is being built: the filters
+// first, because their sizes are known before their contents, then what else is
+// said of the records, the manifest last.
+type plan struct {
+	sections []format.Section // by filter
+	tables   [][]byte         // by filter: checksum tables, filled piece by piece
+	extra    []extraSection   // behind the filters
+	manifest uint64           // offset of the MANIFEST section
+}
+
+// newPlan lays out the filters. With no capacity for words there is no WORDS.
+func newPlan(n int, c capacities) (*plan, error) {
+	if c.windows == 0 || c.windows > math.MaxInt64/(64*format.ConfirmBits) {
+		return nil, fmt.Errorf("capacity of %d windows is out of range", c.windows)
+	}
+	p := &plan{sections: []format.Section{
+		planGate4:   {Kind: format.KindGates, Gram: format.GateLong, Capacity: c.fours, K: format.GateK, Block: format.BlockBits, Length: format.BlockedLen(c.fours, format.GateBits)},
+		planGate2:   {Kind: format.KindGates, Gram: format.GateShort, Capacity: c.twos, K: format.GateK, Block: format.BlockBits, Length: format.BlockedLen(c.twos, format.GateBits)},
+		planWindows: {Kind: format.KindWindows, Gram: uint32(n), Capacity: c.windows, K: format.WindowK, Block: format.BlockBits, Length: format.BlockedLen(c.windows, format.WindowBits)},
+		planConfirm: {Kind: format.KindConfirm, Gram: uint32(n), Capacity: c.windows, K: format.ConfirmK, Length: format.SpreadLen(c.windows, format.ConfirmBits)},
+		planWords:   {Kind: format.KindWords, Gram: format.WordGram, Capacity: c.words, K: format.WordK, Block: format.BlockBits, Length: format.BlockedLen(c.words, format.WordBits)},
+	}}
+	if c.words == 0 {
+		p.sections = p.sections[:planWords]
+	}
+	at := uint64(format.HeaderLen)
+	for i := range p.sections {
+		s := &p.sections[i]
+		s.Offset = at
+		if i != planWords {
+			s.Flags = format.FlagRequired
+		}
+		at = s.End()
+		p.tables = append(p.tables, make([]byte, 4*format.Chunks(s.Length)))
+	}
+	p.manifest = at
+	return p, nil
+}
+
+// stripes divides the filters into stripes of at most budget bytes, each of
+// which is built by a pass over the corpus. Stripes end between checksummed
+// pieces.
+func (p *plan) stripes(budget uint64) [][]*target {
+	var all [][]*target
+	var stripe []*target
+	left := uint64(0)
+	for i, s := range p.sections {
+		for from := uint64(0); from < s.Length; {
+			if left < format.ChunkLen && left < s.Length-from {
+				if len(stripe) > 0 {
+					all = append(all, stripe)
+				}
+				stripe, left = nil, max(budget, format.ChunkLen)
+			}
+			size := min(s.Length-from, left)
+			if from+size < s.Length {
+				size = size / format.ChunkLen * format.ChunkLen
+			}
+			stripe = append(stripe, &target{section: i, from: 8 * from, size: 8 * size})
+			from += size
+			left -= size
+		}
+	}
+	return append(all, stripe)
+}
+
+// write writes a finished target to its place and keeps its checksums and its
+// count of set bits. The workers share the work.
+func (p *plan) write(w io.WriterAt, t *target, workers int) error {
+	var g errgroup.Group
+	var ones atomic.Uint64
+	for first := range uint64(workers) {
+		g.Go(func() error {
+			buf := make([]byte, format.ChunkLen)
+			for at := first * format.ChunkLen; at < t.size/8; at += uint64(workers) * format.ChunkLen {
+				n, err := p.writeChunk(w, t, at, buf[:min(t.size/8-at, format.ChunkLen)])
+				if err != nil {
+					return err
+				}
+				ones.Add(n)
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	p.sections[t.section].Ones += ones.Load()
+	return err
+}
+
+// writeChunk writes the bytes of a target from at on and returns how many bits
+// are set in them. buf is for them, at most a checksummed piece.
+func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones uint64, err error) {
+	for i, word := range t.mem.Words[at/8:][:len(buf)/8] {
+		binary.LittleEndian.PutUint64(buf[8*i:], word)
+	}
+	s, to := &p.sections[t.section], t.from/8+at
+	binary.LittleEndian.PutUint32(p.tables[t.section][4*(to/format.ChunkLen):], crc32.Checksum(buf, format.Castagnoli))
+	if _, err := w.WriteAt(buf, int64(s.Offset+to)); err != nil {
+		return 0, fmt.Errorf("write index: %w", err)
+	}
+	return format.PopCount(buf), nil
+}
+
+// finish writes what is still missing and puts the file in its place.
+func (p *plan) finish(ctx context.Context, out *pending, h *format.Header, m *index.Manifest) (index.Info, error) {
+	manifest, err := json.Marshal(m)
+	if err != nil {
+		return index.Info{}, fmt.Errorf("write manifest: %w", err)
+	}
+	if err := p.writeRest(out, h, append(manifest, '\n')); err != nil {
+		return index.Info{}, err
+	}
+	info, err := index.Stat(out, int64(h.FileLen))
+	if err != nil {
+		return index.Info{}, fmt.Errorf("the new index does not read back: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return index.Info{}, err
+	}
+	return info, out.commit()
+}
+
+// writeRest writes everything but the filters: checksum tables, manifest, header.
+func (p *plan) writeRest(f file, h *format.Header, manifest []byte) error {
+	m := format.Section{Kind: format.KindManifest, Flags: format.FlagRequired, Offset: p.manifest, Length: uint64(len(manifest))}
+	table := make([]byte, 4*format.Chunks(m.Length))
+	for i := uint64(0); i < m.Length; i += format.ChunkLen {
+		sum := crc32.Checksum(manifest[i:min(i+format.ChunkLen, m.Length)], format.Castagnoli)
+		binary.LittleEndian.PutUint32(table[4*(i/format.ChunkLen):], sum)
+	}
+	if _, err := f.WriteAt(manifest, int64(m.Offset)); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	h.Sections = slices.Clone(p.sections)
+	tables := slices.Clone(p.tables)
+	for _, e := range p.extra {
+		h.Sections, tables = append(h.Sections, e.Section), append(tables, e.table)
+	}
+	h.Sections, tables = append(h.Sections, m), append(tables, table)
+	for i, t := range tables {
+		s := &h.Sections[i]
+		s.TableCRC = crc32.Checksum(t, format.Castagnoli)
+		// The padding in front of and behind the table reads as zero: the file
+		// was empty and is set to its full length.
+		if _, err := f.WriteAt(t, int64(s.TableAt())); err != nil {
+			return fmt.Errorf("write index: %w", err)
+		}
+	}
+	h.FileLen = m.End()
+	if err := f.Truncate(int64(h.FileLen)); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	id, err := format.Digest(f, h)
+	if err != nil {
+		return err
+	}
+	h.BuildID = id
+	if _, err := f.WriteAt(h.Encode(), 0); err != nil {
+		return fmt.Errorf("write index: %w", err)
+	}
+	return nil
+}
+
+// file is what an index is written to.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+}

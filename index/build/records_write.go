@@ -1,0 +1,159 @@
+package build
+
+import (
+	"bytes"
+	"io"
+	"math/bits"
+	"slices"
+
+	"noecho/index/internal/format"
+)
+
+// recordSet is what RECORDS is made of.
+type recordSet struct {
+	end      uint64
+	datasets uint64
+	sources  []namedSource
+	// each calls f for every record in the order of their places, each time it is
+	// called. What f is given is valid until it returns.
+	each func(f func(namedRecord) error) error
+}
+
+// namedSource is a source.
+type namedSource struct {
+	place   uint64
+	dataset uint64
+	path    string
+}
+
+// namedRecord is a record.
+type namedRecord struct {
+	place, source, line uint64
+	id                  []byte
+}
+
+// recordSet returns the records of a build that are to be named.
+func (b *builder) recordSet() *recordSet {
+	var names []string
+	for _, s := range b.sources {
+		names = append(names, s.datasetName(b.o.Dataset))
+	}
+	datasets := slices.Compact(slices.Sorted(slices.Values(names)))
+	set := &recordSet{end: b.places.end, datasets: uint64(len(datasets))}
+	for i, s := range b.sources {
+		number, _ := slices.BinarySearch(datasets, names[i])
+		set.sources = append(set.sources, namedSource{place: b.places.bases[i], dataset: uint64(number), path: nameOf(s.Path)})
+	}
+	set.each = b.places.eachRecord
+	return set
+}
+
+// eachRecord calls f for every record that is to be named.
+func (p *places) eachRecord(f func(namedRecord) error) error {
+	var rec namedRecord
+	var id []byte
+	wanted := false
+	flush := func() error {
+		if !wanted {
+			return nil
+		}
+		wanted = false
+		return f(rec)
+	}
+	err := p.eachNote(func(source int, n note) error {
+		if n.flags&noteGoesOn == 0 {
+			if err := flush(); err != nil {
+				return err
+			}
+			id = append(id[:0], n.id...)
+			rec = namedRecord{place: n.place, source: uint64(source), line: n.line, id: id}
+			if len(id) > 0 {
+				rec.line = 0
+			}
+			wanted = p.wanted[source]
+		}
+		wanted = wanted || n.flags&noteWanted != 0
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// write writes the payload of RECORDS.
+func (s *recordSet) write(w io.Writer) error {
+	r := format.RecordsShape{End: s.end, Datasets: s.datasets, Sources: uint64(len(s.sources))}
+	err := s.each(func(n namedRecord) error {
+		r.Count++
+		r.IDBytes += uint64(len(n.id))
+		r.LineBits = max(r.LineBits, uint(bits.Len64(n.line)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, src := range s.sources {
+		r.PathBytes += uint64(len(src.path))
+	}
+	r.SetLayout()
+	for _, part := range []func(io.Writer, *format.RecordsShape) error{s.writeRows, s.writeIDs, s.writeSources} {
+		if err := part(w, &r); err != nil {
+			return err
+		}
+	}
+	_, err = w.Write(r.Trailer())
+	return err
+}
+
+func (s *recordSet) writeRows(w io.Writer, r *format.RecordsShape) error {
+	p, idEnd := format.NewPacker(w), uint64(0)
+	err := s.each(func(n namedRecord) error {
+		idEnd += uint64(len(n.id))
+		p.Put(n.place, r.PlaceBits)
+		p.Put(n.source, r.SourceBits)
+		p.Put(n.line, r.LineBits)
+		p.Put(idEnd, r.IDBits)
+		return p.Err
+	})
+	if err != nil {
+		return err
+	}
+	return p.End(r.Count * uint64(r.Width))
+}
+
+func (s *recordSet) writeIDs(w io.Writer, r *format.RecordsShape) error {
+	err := s.each(func(n namedRecord) error {
+		_, err := w.Write(n.id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return pad(w, r.IDBytes)
+}
+
+func (s *recordSet) writeSources(w io.Writer, r *format.RecordsShape) error {
+	p, pathEnd := format.NewPacker(w), uint64(0)
+	var paths bytes.Buffer
+	for _, src := range s.sources {
+		paths.WriteString(src.path)
+		pathEnd += uint64(len(src.path))
+		p.Put(src.place, r.PlaceBits)
+		p.Put(src.dataset, r.DatasetBits)
+		p.Put(pathEnd, r.PathBits)
+	}
+	if err := p.End(r.Sources * uint64(r.SourceWidth)); err != nil {
+		return err
+	}
+	if _, err := w.Write(paths.Bytes()); err != nil {
+		return err
+	}
+	return pad(w, r.PathBytes)
+}
+
+// pad writes zeros behind n bytes, up to a multiple of 8.
+func pad(w io.Writer, n uint64) error {
+	_, err := w.Write(make([]byte, -n&7))
+	return err
+}

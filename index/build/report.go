@@ -1,0 +1,250 @@
+package build
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"noecho/index/corpus"
+	"noecho/ngram"
+)
+
+// A report of common windows is JSON lines: first the recipe, then a row for each
+// window, the most frequent ones first. A person reads it, takes out what is no
+// boilerplate, and excludes the rest; reports can be put one after the other.
+
+// reportHead is the first line of a report.
+type reportHead struct {
+	Report  string `json:"report"` // reportName
+	Version int    `json:"v"`
+	N       int    `json:"n"`
+	Norm    int    `json:"norm"`
+	Unicode string `json:"unicode"`
+	Suite   string `json:"suite"`
+}
+
+// reportRow is a window of a report.
+type reportRow struct {
+	Hash  string `json:"hash"`  // hex of Hi and Lo
+	Count uint64 `json:"count"` // records that hold it
+	First string `json:"first"` // file and line of the first one
+	Text  string `json:"text,omitempty"`
+}
+
+const (
+	reportName   = "noecho common windows"
+	reportPrefix = `{"report":"` + reportName + `"`
+)
+
+func headOf(spec ngram.Spec) reportHead {
+	return reportHead{Report: reportName, Version: 1, N: spec.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: spec.Suite.ID().String()}
+}
+
+// writeReport writes the windows, with their text if that was asked for.
+func (b *builder) writeReport(rows []*common) error {
+	if err := b.locate(rows); err != nil {
+		return err
+	}
+	f, err := newPending(b.o.Report)
+	if err != nil {
+		return err
+	}
+	defer f.abort()
+	if b.o.ShowText {
+		if err := f.Chmod(0o600); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+	}
+	w := bufio.NewWriter(f)
+	enc := json.NewEncoder(w)
+	err = enc.Encode(headOf(b.spec))
+	for _, c := range rows {
+		first := b.sources[c.source].Path
+		if c.line > 0 {
+			first = fmt.Sprintf("%s:%d", first, c.line)
+		}
+		err = errors.Join(err, enc.Encode(reportRow{Hash: fmt.Sprintf("%016x%016x", c.hash.Hi, c.hash.Lo), Count: c.records, First: first, Text: c.text}))
+	}
+	if err = errors.Join(err, w.Flush()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return f.commit()
+}
+
+// locate finds the lines of windows in text files, and their text if it is
+// shown.
+func (b *builder) locate(rows []*common) error {
+	wanted := make([]map[uint64]*common, len(b.sources))
+	for _, c := range rows {
+		if !b.o.ShowText && c.line > 0 {
+			continue
+		}
+		if wanted[c.source] == nil {
+			wanted[c.source] = map[uint64]*common{}
+		}
+		wanted[c.source][c.hash.Lo] = c
+	}
+	for i, s := range b.sources {
+		if len(wanted[i]) == 0 {
+			continue
+		}
+		if err := b.locateIn(s, wanted[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locateIn does so in one input. Of a text file it reads what a quarter of the
+// memory holds.
+func (b *builder) locateIn(s *source, wanted map[uint64]*common) error {
+	r, err := s.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	l := &locator{b: b, wanted: wanted, scan: ngram.NewScanner(b.spec.Suite)}
+	if s.Format == corpus.Text {
+		text, err := io.ReadAll(io.LimitReader(r, b.o.Memory/4))
+		if err != nil {
+			return fmt.Errorf("read %s: %w", s.Path, err)
+		}
+		l.segment(text, 0)
+		return nil
+	}
+	lines, parser := corpus.NewLines(r, s.Path, b.o.Corpus), corpus.NewParser(s.Format, b.o.Corpus)
+	var rec corpus.Record
+	for len(wanted) > 0 {
+		block, err := lines.Next()
+		var bad *corpus.BadRecord
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &bad):
+			continue
+		case err != nil:
+			return err
+		}
+		err = block.EachLine(func(line []byte, number int, _ int64) error {
+			if parser.Parse(line, &rec) != nil {
+				return nil // reported by the passes
+			}
+			for _, seg := range rec.Segments {
+				l.segment(rec.Text(seg), number)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locator looks for windows in texts.
+type locator struct {
+	b      *builder
+	wanted map[uint64]*common
+	scan   *ngram.Scanner
+	words  []ngram.Word
+}
+
+// segment looks in a text, which stands in that line of its file; 0: it is the
+// file.
+func (l *locator) segment(text []byte, line int) {
+	l.scan.Reset()
+	l.words = l.scan.Finish(l.scan.Append(l.words[:0], text))
+	n := l.b.spec.N
+	prefix := make([]uint64, len(l.words)+1)
+	counted, lines := int64(0), 1
+	for i, w := range l.words {
+		prefix[i+1] = ngram.Roll(prefix[i], w.Hash)
+		first := i + 1 - n
+		if first < 0 {
+			continue
+		}
+		lo := ngram.Gram(prefix[first], prefix[i+1], n).Lo
+		c := l.wanted[lo]
+		if c == nil || line != 0 && c.line != line {
+			continue
+		}
+		delete(l.wanted, lo)
+		at := l.words[first].Span.Lo
+		if line == 0 {
+			lines += bytes.Count(text[counted:at], []byte("\n"))
+			counted, c.line = at, lines
+		}
+		if l.b.o.ShowText {
+			c.text = string(text[at:w.Span.Hi])
+		}
+	}
+}
+
+// isReport reports whether a file is a report of common windows.
+func isReport(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false // whoever reads it says why
+	}
+	defer f.Close()
+	head := make([]byte, len(reportPrefix))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == reportPrefix
+}
+
+// excludeReport adds the windows of a report to the set and returns the digest
+// of the file.
+func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("exclude report: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	lines := bufio.NewScanner(io.TeeReader(f, sum))
+	lines.Buffer(nil, 1<<20)
+	for number := 1; lines.Scan(); number++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := excludeRow(lines.Bytes(), spec, set); err != nil {
+			return nil, fmt.Errorf("exclude %s:%d: %w", path, number, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("exclude %s: %w", path, err)
+	}
+	return sum.Sum(nil), nil
+}
+
+// excludeRow reads one line of a report.
+func excludeRow(line []byte, spec ngram.Spec, set map[uint64]struct{}) error {
+	if bytes.HasPrefix(line, []byte(reportPrefix)) {
+		var head reportHead
+		if err := json.Unmarshal(line, &head); err != nil {
+			return errors.New("not the first line of a report")
+		}
+		if want := headOf(spec); head != want {
+			return fmt.Errorf("the report is of windows of %d words (normalisation %d, Unicode %s, %s), and not of %d (%d, %s, %s): make it again",
+				head.N, head.Norm, head.Unicode, head.Suite, want.N, want.Norm, want.Unicode, want.Suite)
+		}
+		return nil
+	}
+	var row reportRow
+	var hash [16]byte
+	if json.Unmarshal(line, &row) != nil || len(row.Hash) != 2*len(hash) {
+		return errors.New("not a row of a report")
+	}
+	if _, err := hex.Decode(hash[:], []byte(row.Hash)); err != nil {
+		return errors.New("not a row of a report")
+	}
+	set[binary.BigEndian.Uint64(hash[8:])] = struct{}{}
+	return nil
+}

@@ -1,0 +1,183 @@
+package build
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+// A spool keeps the runs of a corpus between two passes, in a file of mode 0600
+// that has no name: word hashes in their order, never text. Standard input can be
+// read only once and needs it; for other inputs it takes a third of the time
+// that reading them again takes.
+//
+// The file is a sequence of blocks: the length in bytes (4), then runs: the
+// number of words (4), the hash of each (8), all little endian.
+type spool struct {
+	f      *os.File
+	mu     sync.Mutex
+	size   int64       // written
+	full   bool        // everything is in it
+	needed bool        // an input cannot be read again
+	broken atomic.Bool // it cannot be written, and need not be
+	blocks sync.Pool   // of *[]byte
+}
+
+// spoolFor decides whether the build keeps its runs, and returns nil if not.
+func (b *builder) spoolFor(dir string) (*spool, error) {
+	if b.o.Capacity != 0 {
+		return nil, nil
+	}
+	size, needed := int64(0), false
+	for _, s := range b.sources {
+		needed = needed || s.Size < 0
+		size += max(0, s.Size)
+	}
+	// Eight bytes a word are at most twice the text, but for text of very short
+	// words. Half of what is free stays free.
+	if free, ok := freeSpace(dir); !needed && (!ok || uint64(size) > free/4) {
+		return nil, nil
+	}
+	f, err := newSpoolFile(dir)
+	if err != nil {
+		if needed {
+			return nil, fmt.Errorf("spool standard input: %w", err)
+		}
+		return nil, nil
+	}
+	return &spool{f: f, needed: needed}, nil
+}
+
+// newSpoolFile creates a file without a name.
+func newSpoolFile(dir string) (*os.File, error) {
+	const mode = 0o600
+	f, err := openUnnamed(dir, mode)
+	if err == nil {
+		return f, nil
+	}
+	if f, err = os.CreateTemp(dir, ".noecho-spool-*"); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// spoolBlockLen is the size of a block in bytes, at which it is written.
+const spoolBlockLen = 512 << 10
+
+// spoolBlock collects the runs of one worker.
+type spoolBlock struct {
+	to  *spool
+	buf []byte
+}
+
+// add appends a run.
+func (b *spoolBlock) add(run []uint64) error {
+	if b.to == nil || b.to.broken.Load() {
+		return nil
+	}
+	if len(b.buf) == 0 {
+		b.buf = append(b.buf, 0, 0, 0, 0)
+	}
+	b.buf = binary.LittleEndian.AppendUint32(b.buf, uint32(len(run)))
+	for _, w := range run {
+		b.buf = binary.LittleEndian.AppendUint64(b.buf, w)
+	}
+	if len(b.buf) < spoolBlockLen {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush writes the block.
+func (b *spoolBlock) flush() error {
+	if len(b.buf) == 0 {
+		return nil
+	}
+	binary.LittleEndian.PutUint32(b.buf, uint32(len(b.buf)-4))
+	b.to.mu.Lock()
+	n, err := b.to.f.Write(b.buf)
+	b.to.size += int64(n)
+	b.to.mu.Unlock()
+	b.buf = b.buf[:0]
+	if err == nil {
+		return nil
+	}
+	if b.to.needed {
+		return fmt.Errorf("spool standard input: %w", err)
+	}
+	b.to.broken.Store(true)
+	return nil
+}
+
+// ready reports whether the next pass can replay the spool.
+func (s *spool) ready() bool { return s != nil && s.full && !s.broken.Load() }
+
+// replay hands on every block of runs. The receiver gives it back with
+// [spool.free].
+func (s *spool) replay(hand func(runs *[]byte) error) error {
+	r := io.NewSectionReader(s.f, 0, s.size)
+	for {
+		var n [4]byte
+		if _, err := io.ReadFull(r, n[:]); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the spool: %w", err)
+		}
+		b, ok := s.blocks.Get().(*[]byte)
+		if !ok {
+			b = new([]byte)
+		}
+		size := int(binary.LittleEndian.Uint32(n[:]))
+		if cap(*b) < size {
+			*b = make([]byte, max(size, spoolBlockLen+8*runWords+8))
+		}
+		*b = (*b)[:size]
+		if _, err := io.ReadFull(r, *b); err != nil {
+			return fmt.Errorf("read the spool: %w", err)
+		}
+		if err := hand(b); err != nil {
+			return err
+		}
+	}
+}
+
+// free takes a block back.
+func (s *spool) free(runs *[]byte) { s.blocks.Put(runs) }
+
+// eachRun calls f for each run of a block. buf holds the run and is returned as
+// it grew.
+func eachRun(b []byte, buf []uint64, f func(run []uint64) error) ([]uint64, error) {
+	for len(b) > 0 {
+		n := binary.LittleEndian.Uint32(b)
+		b = b[4:]
+		buf = buf[:0]
+		for range n {
+			buf = append(buf, binary.LittleEndian.Uint64(b))
+			b = b[8:]
+		}
+		if err := f(buf); err != nil {
+			return buf, err
+		}
+	}
+	return buf, nil
+}
+
+// close drops the spool.
+func (s *spool) close() {
+	if s != nil {
+		s.f.Close()
+	}
+}
+
+// spoolDir is the folder of the spool: where the index goes there is a disk, and
+// room on it, while the folder for temporary files may be memory.
+func spoolDir(out string) string { return filepath.Dir(out) }

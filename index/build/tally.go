@@ -1,0 +1,155 @@
+package build
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"noecho/index"
+	"noecho/index/corpus"
+)
+
+// Progress says how far a build is. It may be read while the build runs.
+type Progress struct {
+	Passes atomic.Int64 // over the corpus; 0: not yet known
+	Pass   atomic.Int64 // the current one, counted from 1
+	Bytes  atomic.Int64 // read in this pass, as they are on disk
+	Total  atomic.Int64 // to be read in this pass; 0: not known
+}
+
+// tally counts what one worker saw in one pass.
+type tally struct {
+	datasets map[string]*index.Dataset // by argument
+	not      index.NotIndexed
+	windows  uint64
+}
+
+func newTally() *tally { return &tally{datasets: map[string]*index.Dataset{}} }
+
+// dataset returns the counts of an argument.
+func (t *tally) dataset(arg string) *index.Dataset {
+	d := t.datasets[arg]
+	if d == nil {
+		d = new(index.Dataset)
+		t.datasets[arg] = d
+	}
+	return d
+}
+
+// merge adds another worker's counts.
+func (t *tally) merge(o *tally) {
+	for arg, d := range o.datasets {
+		sum := t.dataset(arg)
+		sum.Bytes += d.Bytes
+		sum.Records += d.Records
+		sum.Segments += d.Segments
+		sum.Words += d.Words
+	}
+	addNotIndexed(&t.not, o.not)
+	t.windows += o.windows
+}
+
+// sum adds up the datasets.
+func (t *tally) sum() (all index.Dataset) {
+	for _, d := range t.datasets {
+		all.Records += d.Records
+		all.Segments += d.Segments
+		all.Words += d.Words
+	}
+	return all
+}
+
+// skip counts the messages of a record that were not read.
+func (t *tally) skip(s corpus.Skips) {
+	t.not.SystemMessages += uint64(s.System)
+	t.not.DeveloperMessages += uint64(s.Developer)
+	t.not.OtherMessages += uint64(s.Other)
+}
+
+// source is one input of a build.
+type source struct {
+	corpus.Input
+	at     int    // in builder.sources
+	digest []byte // SHA-256 of its text, set by the first pass
+}
+
+// datasetName returns the dataset of the source: its argument's own, or the one
+// that the build names for all.
+func (s *source) datasetName(name string) string {
+	switch {
+	case name != "":
+		return name
+	case s.Arg == corpus.Stdin:
+		return "stdin"
+	default:
+		return filepath.Base(s.Arg)
+	}
+}
+
+// describeDatasets returns the manifest's datasets: one for each argument, or
+// all in one if the build names it.
+func describeDatasets(t *tally, sources []*source, name string, labels []string) []index.Dataset {
+	paths := map[string][]string{} // by dataset
+	sets := map[string]*index.Dataset{}
+	for _, s := range sources {
+		key := s.datasetName(name)
+		d := sets[key]
+		if d == nil {
+			d = &index.Dataset{Name: key, Labels: slices.Sorted(slices.Values(labels))}
+			d.Labels = slices.Compact(append([]string{}, d.Labels...))
+			sets[key] = d
+		}
+		d.Files++
+		paths[key] = append(paths[key], filepath.ToSlash(s.Path))
+		if counts, ok := t.datasets[s.Arg]; ok {
+			d.Bytes += counts.Bytes
+			d.Records += counts.Records
+			d.Segments += counts.Segments
+			d.Words += counts.Words
+			delete(t.datasets, s.Arg)
+		}
+	}
+	for key, d := range sets {
+		d.PathDigest = digestLines(paths[key])
+	}
+	all := make([]index.Dataset, 0, len(sets))
+	for _, key := range slices.Sorted(maps.Keys(sets)) {
+		all = append(all, *sets[key])
+	}
+	return all
+}
+
+// digestLines returns the hex SHA-256 of the sorted lines.
+func digestLines(lines []string) string {
+	slices.Sort(lines)
+	d := sha256.New()
+	for _, l := range lines {
+		d.Write([]byte(l))
+		d.Write([]byte{'\n'})
+	}
+	return hex.EncodeToString(d.Sum(nil))
+}
+
+// corpusDigest returns the hex SHA-256 over the inputs' digests in ascending
+// order, so that the order of the inputs does not matter.
+func corpusDigest(sources []*source) string {
+	sums := make([][]byte, 0, len(sources))
+	for _, s := range sources {
+		sums = append(sums, s.digest)
+	}
+	slices.SortFunc(sums, bytes.Compare)
+	d := sha256.Sum256(bytes.Join(sums, nil))
+	return hex.EncodeToString(d[:])
+}
+
+// newest returns the modification time of the newest input that has one.
+func newest(sources []*source) time.Time {
+	return slices.MaxFunc(sources, func(a, b *source) int {
+		return a.ModTime.Compare(b.ModTime)
+	}).ModTime.UTC()
+}

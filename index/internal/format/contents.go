@@ -1,0 +1,166 @@
+package format
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"noecho/index/internal/memory"
+)
+
+// Contents is a checked index: its filters and tables, ready to be asked.
+type Contents struct {
+	Header   *Header
+	Manifest []byte
+
+	Gate2   Blocked
+	Gate4   Blocked
+	Windows Blocked
+	Confirm spread
+	Words   Blocked // without blocks if the index has none
+	Tables  Tables
+	Phrases phrases
+
+	mem memory.Region // of the filters and tables
+}
+
+// Load reads an index of size bytes into memory and checks every byte of it.
+func Load(r io.ReaderAt, size int64) (*Contents, error) {
+	h, err := ReadHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	var total uint64
+	for _, s := range h.Sections {
+		if s.asked() {
+			total += padded(s.Length)
+		}
+	}
+	mem, err := memory.New(total)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readInto(r, h, mem)
+	if err == nil {
+		err = mem.Seal()
+	}
+	if err != nil {
+		mem.Free()
+		return nil, err
+	}
+	return c, nil
+}
+
+// readInto loads and checks everything behind the header into mem.
+func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
+	dst := make([][]byte, len(h.Sections))
+	words := make([][]uint64, len(h.Sections))
+	var at uint64
+	for i, s := range h.Sections {
+		if s.Kind == KindManifest {
+			dst[i] = make([]byte, s.Length)
+		} else if s.asked() {
+			dst[i] = mem.Bytes[at : at+s.Length : at+s.Length]
+			words[i] = mem.Words[at/8 : (at+s.Length)/8 : (at+s.Length)/8]
+			at += padded(s.Length)
+		}
+	}
+	check, err := checkBody(r, h, dst)
+	if err != nil {
+		return nil, err
+	}
+	c := &Contents{Header: h, Manifest: dst[h.Find(KindManifest, 0)], mem: mem}
+	if c.Tables, err = check.CheckTables(); err != nil {
+		return nil, err
+	}
+	for i, s := range h.Sections {
+		switch {
+		case s.Kind == KindGates && s.Gram == GateShort:
+			c.Gate2 = newBlocked(words[i], s)
+		case s.Kind == KindGates:
+			c.Gate4 = newBlocked(words[i], s)
+		case s.Kind == KindWindows:
+			c.Windows = newBlocked(words[i], s)
+		case s.Kind == KindConfirm:
+			c.Confirm = newSpread(words[i], s)
+		case s.Kind == KindWords:
+			c.Words = newBlocked(words[i], s)
+		case s.Kind == KindPhrases:
+			start := h.Find(KindStart, PhraseStarts)
+			if c.Phrases, err = OpenPhrases(dst[i], newBlocked(words[start], h.Sections[start]), c.Tables.end()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// Free returns the memory. Nothing may be asked afterwards.
+func (c *Contents) Free() { c.mem.Free() }
+
+// Verify checks every byte of an index of size bytes in constant memory. The
+// contents can be described, but not asked.
+func Verify(r io.ReaderAt, size int64) (*Contents, error) {
+	h, err := ReadHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([][]byte, len(h.Sections))
+	mi := h.Find(KindManifest, 0)
+	dst[mi] = make([]byte, h.Sections[mi].Length)
+	check, err := checkBody(r, h, dst)
+	if err != nil {
+		return nil, err
+	}
+	c := &Contents{Header: h, Manifest: dst[mi]}
+	if c.Tables, err = check.CheckTables(); err != nil {
+		return nil, err
+	}
+	if i := h.Find(KindPhrases, 0); i >= 0 {
+		s := h.Sections[i]
+		if _, _, err := CheckPhrases(io.NewSectionReader(r, int64(s.Offset), int64(s.Length)), s.Length, c.Tables.end()); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Stat reads the header of an index and the trailers of LEDGER and RECORDS.
+func Stat(r io.ReaderAt, size int64) (h *Header, t Tables, err error) {
+	if h, err = ReadHeader(r, size); err != nil {
+		return nil, t, err
+	}
+	c := NewChecker(r, h, make([][]byte, len(h.Sections)))
+	li, ri := h.Find(KindLedger, 0), h.Find(KindRecords, 0)
+	if li < 0 || ri < 0 {
+		return h, t, nil
+	}
+	for _, i := range []int{li, ri} {
+		if err := c.ReadTail(i); err != nil {
+			return nil, t, err
+		}
+	}
+	if t.Ledger.LedgerShape, err = ParseLedger(c.Payload(li)); err != nil {
+		return nil, t, err
+	}
+	t.Records.RecordsShape, err = parseRecords(c.Payload(ri))
+	t.There = true
+	return h, t, err
+}
+
+// OpenFile opens a regular file and returns its length.
+func OpenFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open index: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%q is not a file: %w", path, ErrForeign)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("open index: %w", err)
+	}
+	return f, st.Size(), nil
+}

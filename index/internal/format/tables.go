@@ -1,0 +1,57 @@
+package format
+
+// Tables are the sections that lead from a 5-gram to a record. An index has both
+// or neither; the zero value answers nothing.
+type Tables struct {
+	There   bool
+	Ledger  Ledger
+	Records Records
+}
+
+// CheckTables checks LEDGER and RECORDS, whose bytes were checked before, against
+// themselves and each other. Those that were read into memory can then be asked.
+func (c *Checker) CheckTables() (Tables, error) {
+	var t Tables
+	li, ri := c.H.Find(KindLedger, 0), c.H.Find(KindRecords, 0)
+	if li < 0 && ri < 0 {
+		return t, nil
+	}
+	if li < 0 || ri < 0 {
+		return t, Damaged("of LEDGER and RECORDS only one is there")
+	}
+	lp, rp := c.Payload(li), c.Payload(ri)
+	var err error
+	if t.Ledger.LedgerShape, err = ParseLedger(lp); err != nil {
+		return t, err
+	}
+	if t.Records.RecordsShape, err = parseRecords(rp); err != nil {
+		return t, err
+	}
+	if t.Ledger.End != t.Records.End {
+		return t, Damaged("LEDGER ends at place %d, RECORDS at %d", t.Ledger.End, t.Records.End)
+	}
+	if err := t.Ledger.Check(lp); err != nil {
+		return t, err
+	}
+	if err := t.Records.check(rp); err != nil {
+		return t, err
+	}
+	t.There, t.Ledger.B, t.Records.b = true, c.Dst[li], c.Dst[ri]
+	return t, nil
+}
+
+// end is the place behind the last one; 0 if there are none.
+func (t *Tables) end() uint64 {
+	if !t.There {
+		return 0
+	}
+	return t.Records.End
+}
+
+// CheckDatasets checks that RECORDS counts as many datasets as the MANIFEST.
+func (t *Tables) CheckDatasets(n int) error {
+	if t.There && t.Records.Datasets != uint64(n) {
+		return Damaged("RECORDS counts %d datasets, MANIFEST %d", t.Records.Datasets, n)
+	}
+	return nil
+}
