@@ -117,6 +117,8 @@ bench: build ## Run every benchmark once, so that none rots.
 cross: ## Compile for the other platforms.
 	GOOS=linux GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/noecho
 	GOOS=darwin GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/noecho
+	GOOS=windows GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/noecho
+	GOOS=windows GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/noecho
 
 .PHONY: size
 size: build ## Fail if the program grew past SIZE_MAX.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sys/unix"
 )
 
 // writePiece is how much is written under one deadline: a caller may be slow,
@@ -212,16 +211,8 @@ func watch(c *callerConn, gone func()) *watcher {
 	}
 	go func() {
 		defer close(w.done)
-		closed := false
-		err := raw.Read(func(fd uintptr) bool {
-			n, err := peek(int(fd))
-			if errors.Is(err, unix.EAGAIN) {
-				return false // wait until there is something to see
-			}
-			closed = n == 0 || err != nil
-			return true
-		})
-		if closed || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		ended, err := awaitEnd(raw)
+		if ended || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			gone()
 		}
 	}()
@@ -238,17 +229,6 @@ func (w *watcher) stop() {
 	<-w.done
 	_ = w.tcp.SetReadDeadline(time.Time{})
 	w.tcp = nil
-}
-
-// peek looks at the next byte of a socket without taking it.
-func peek(fd int) (int, error) {
-	var b [1]byte
-	for {
-		n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		if !errors.Is(err, unix.EINTR) {
-			return n, err
-		}
-	}
 }
 
 var (

@@ -157,14 +157,14 @@ func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
 		CloseOnShutdown:              true,
-		Logger:                       silent{},
+		Logger:                       muted{},
 	}
 }
 
-// silent swallows fasthttp's own log lines: they quote requests.
-type silent struct{}
+// muted swallows fasthttp's own log lines: they quote requests.
+type muted struct{}
 
-func (silent) Printf(string, ...any) {}
+func (muted) Printf(string, ...any) {}
 
 // drain ends the service in order. See [Server.Serve].
 func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience time.Duration) {

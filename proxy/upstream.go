@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sys/unix"
 
 	"noecho/proxy/config"
 )
@@ -162,16 +161,7 @@ func (c *upstreamConn) stale() bool {
 	if c.tcp == nil {
 		return false
 	}
-	raw, err := c.tcp.SyscallConn()
-	if err != nil {
-		return true
-	}
-	stale := false
-	err = raw.Control(func(fd uintptr) {
-		_, err := peek(int(fd))
-		stale = !errors.Is(err, unix.EAGAIN)
-	})
-	if stale || err != nil {
+	if !silent(c.tcp) {
 		return true
 	}
 	session, ok := c.Conn.(*tls.Conn)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 )
 
@@ -90,8 +91,12 @@ func endLine(file *os.File) (int64, error) {
 	return size + int64(n), err
 }
 
-// syncDir makes the file's name durable.
+// syncDir makes the file's name durable. Windows keeps names by itself and cannot
+// sync a folder.
 func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
