@@ -12,20 +12,32 @@ import (
 // maxCells bounds the columns of a table.
 const maxCells = 1 << 16
 
-// csvRows cuts a CSV into rows. A cell that begins with a quote ends at the next
-// one that is not doubled, and may hold anything; any other cell ends at the
-// next comma or line end, and a quote in it is a character like any other.
-type csvRows struct {
-	r     io.Reader
-	path  string
-	comma byte
-	max   int // bytes of a row
-	buf   []byte
-	lo    int // of what was read and not handed out
-	hi    int
-	err   error
-	line  int   // of the next row
-	at    int64 // its offset
+// csvReader reads the rows of a CSV below its line of column names. A cell that
+// begins with a quote ends at the next quote that is not doubled, and may contain
+// commas and line ends. Any other cell ends at the next comma or line end, and a
+// quote in it is a character like any other; so is every quote of a cell that goes
+// on behind its closing quote.
+//
+// For example `a,"b, ""c""",5" nail,"x" y` has the cells a · b, "c" · 5" nail ·
+// "x" y.
+//
+// Package encoding/csv would not do: docs/adr/0017-csv.md.
+type csvReader struct {
+	r       io.Reader
+	path    string
+	comma   byte
+	max     int      // bytes of a row
+	columns []string // names; nil: not read yet
+	names   int      // the line on which they begin
+	cells   []csvCell
+
+	buf    []byte
+	lo, hi int // the bytes in buf that are not handed out yet; a row begins at lo
+	err    error
+	line   int   // of the next row
+	at     int64 // its offset
+	scan   csvScan
+	text   []byte // of a cell with doubled quotes
 }
 
 // csvRow is one row with its line end. It is valid until the next one is read.
@@ -35,77 +47,117 @@ type csvRow struct {
 	offset int64 // in the text behind a byte order mark
 }
 
-func newCSVRows(r io.Reader, in *Input) *csvRows {
-	return &csvRows{r: r, path: in.Path, comma: in.comma, max: in.o.maxLine(), line: 1, buf: make([]byte, 256<<10)}
+// csvCell is one cell of a row.
+type csvCell struct {
+	lo, hi int  // in the row, without the quotes around it
+	quoted bool // doubled quotes in it mean one
 }
 
-// next returns the next row, io.EOF behind the last. A [*BadRecord] says that a
-// row was passed over.
-func (c *csvRows) next() (csvRow, error) {
-	var scan csvScan
-	done := c.lo // up to here the row was looked at
+// Reasons for passing over a row of a CSV.
+const (
+	csvManyCells = "the row has more cells than there are columns"
+	csvUnclosed  = "a cell in quotes does not end: from here on the file is not read"
+	csvLong      = "the row is too long, or a cell in quotes does not end"
+)
+
+func newCSVReader(r io.Reader, in *Input) *csvReader {
+	return &csvReader{r: r, path: in.Path, comma: in.comma, max: in.o.maxLine(), line: 1, buf: make([]byte, 256<<10)}
+}
+
+// next returns the next row that is not blank, below the column names, and leaves
+// its cells in cells. It returns io.EOF behind the last row. A [*BadRecord] says
+// that a row was passed over.
+func (c *csvReader) next() (csvRow, error) {
 	for {
-		if n := scan.end(c.buf[done:c.hi], c.comma); n > 0 {
-			return c.take(done + n), nil
+		row, err := c.row()
+		switch {
+		case err != nil:
+			return row, err
+		case len(c.cells) == 0:
+		case c.columns == nil:
+			c.names = row.line
+			for _, cell := range c.cells {
+				c.columns = append(c.columns, string(bytes.TrimSpace(c.value(row, cell))))
+			}
+		default:
+			return row, nil
 		}
-		done = c.hi
-		if c.err == io.EOF {
-			return c.last(scan)
-		}
-		if c.err != nil {
-			return csvRow{}, readError(c.path, c.err)
-		}
-		if c.hi-c.lo > c.max {
-			return csvRow{}, c.skip()
-		}
-		done -= c.fill()
 	}
 }
 
-// fill reads on, and returns how far what was read before has moved to the left.
-func (c *csvRows) fill() (moved int) {
+// row returns the next row, whatever it is; a blank one has no cells.
+func (c *csvReader) row() (csvRow, error) {
+	c.cells, c.scan = c.cells[:0], csvScan{quote: -1}
+	for {
+		if n := c.scanRow(c.buf[c.lo:c.hi]); n > 0 {
+			return c.check(c.take(n))
+		}
+		switch {
+		case c.err == io.EOF && c.lo == c.hi:
+			return csvRow{}, io.EOF
+		case c.err == io.EOF:
+			c.endRow(c.buf[c.lo:c.hi])
+			return c.check(c.take(c.hi - c.lo))
+		case c.err != nil:
+			return csvRow{}, readError(c.path, c.err)
+		case c.hi-c.lo > c.max:
+			return csvRow{}, c.skip()
+		}
+		c.fill()
+	}
+}
+
+// check refuses a row that cannot be read.
+func (c *csvReader) check(row csvRow) (csvRow, error) {
+	most := maxCells
+	if c.columns != nil {
+		most = len(c.columns)
+	}
+	reason := ""
+	switch {
+	case c.scan.state == csvQuoted:
+		reason = csvUnclosed
+	case len(bytes.TrimSpace(row.data)) == 0:
+		c.cells = c.cells[:0]
+	case len(c.cells) > most:
+		reason = csvManyCells
+	}
+	if reason != "" {
+		return row, &BadRecord{Path: c.path, Line: row.line, Reason: reason}
+	}
+	return row, nil
+}
+
+// fill reads on.
+func (c *csvReader) fill() {
 	switch {
 	case c.hi < len(c.buf):
 	case c.lo > 0:
-		moved = c.lo
-		copy(c.buf, c.buf[c.lo:c.hi])
-		c.lo, c.hi = 0, c.hi-moved
+		c.hi = copy(c.buf, c.buf[c.lo:c.hi])
+		c.lo = 0
 	default:
 		c.buf = append(c.buf, make([]byte, min(len(c.buf), c.max+1))...)
 	}
 	var n int
 	n, c.err = c.r.Read(c.buf[c.hi:])
 	c.hi += n
-	return moved
 }
 
-// take hands out the bytes before end.
-func (c *csvRows) take(end int) csvRow {
-	row := csvRow{data: c.buf[c.lo:end:end], line: c.line, offset: c.at}
+// take hands out the next n bytes.
+func (c *csvReader) take(n int) csvRow {
+	row := csvRow{data: c.buf[c.lo : c.lo+n : c.lo+n], line: c.line, offset: c.at}
 	c.line += bytes.Count(row.data, []byte("\n"))
-	c.at += int64(end - c.lo)
-	c.lo = end
+	c.at += int64(n)
+	c.lo += n
 	return row
 }
 
-// last hands out what stands behind the last line end.
-func (c *csvRows) last(scan csvScan) (csvRow, error) {
-	if c.lo == c.hi {
-		return csvRow{}, io.EOF
-	}
-	row := c.take(c.hi)
-	if scan.state == csvQuoted {
-		return csvRow{}, &BadRecord{Path: c.path, Line: row.line, Reason: csvUnclosed}
-	}
-	return row, nil
-}
-
-// skip passes over a row that is too long, of which all that was read so far is
-// a part, up to the next line end.
-func (c *csvRows) skip() error {
+// skip passes over a row that is too long, up to the next line end behind the bytes
+// that were read.
+func (c *csvReader) skip() error {
 	bad := &BadRecord{Path: c.path, Line: c.line, Reason: csvLong}
 	for c.err == nil {
-		c.take(c.hi)
+		c.take(c.hi - c.lo)
 		c.lo, c.hi = 0, 0
 		c.fill()
 		if end := bytes.IndexByte(c.buf[:c.hi], '\n') + 1; end > 0 {
@@ -113,12 +165,17 @@ func (c *csvRows) skip() error {
 			return bad
 		}
 	}
-	c.take(c.hi)
+	c.take(c.hi - c.lo)
 	return bad
 }
 
-// csvScan looks for the end of a row.
-type csvScan struct{ state csvState }
+// csvScan is how far a row was looked at.
+type csvScan struct {
+	state csvState
+	at    int // in the row
+	cell  int // where the cell begins
+	quote int // where the quote is that closes it, -1: none yet
+}
 
 type csvState uint8
 
@@ -129,151 +186,90 @@ const (
 	csvClosed                 // behind its second one
 )
 
-// end returns the length of the row's rest with its line end, 0 if it does not
-// end here.
-func (s *csvScan) end(p []byte, comma byte) int {
-	for i := 0; i < len(p); i++ {
+// scanRow looks at the bytes of a row that are new and returns its length with its
+// line end, 0 if it goes on behind them.
+func (c *csvReader) scanRow(row []byte) int {
+	s := &c.scan
+	for ; s.at < len(row); s.at++ {
+		b := row[s.at]
 		switch s.state {
 		case csvQuoted:
-			n := bytes.IndexByte(p[i:], '"')
+			n := bytes.IndexByte(row[s.at:], '"')
 			if n < 0 {
+				s.at = len(row)
 				return 0
 			}
-			i += n
-			s.state = csvClosed
+			s.at += n
+			s.state, s.quote = csvClosed, s.at
 			continue
 		case csvClosed:
-			if p[i] == '"' {
+			if b == '"' {
 				s.state = csvQuoted
 				continue
 			}
 			s.state = csvBare
 		case csvStart:
 			s.state = csvBare
-			if p[i] == '"' {
+			if b == '"' {
 				s.state = csvQuoted
 				continue
 			}
 		}
-		switch p[i] {
+		switch b {
 		case '\n':
-			return i + 1
-		case comma:
-			s.state = csvStart
+			c.endRow(row[:s.at])
+			return s.at + 1
+		case c.comma:
+			c.endCell(row[:s.at])
+			s.cell, s.quote, s.state = s.at+1, -1, csvStart
 		}
 	}
 	return 0
 }
 
-// csvCell is one cell of a row.
-type csvCell struct {
-	lo, hi int  // in the row, without the quotes around it
-	quoted bool // doubled quotes in it stand for one
-}
+// endRow ends the last cell of a row; a carriage return before the line end is not
+// part of it.
+func (c *csvReader) endRow(row []byte) { c.endCell(bytes.TrimSuffix(row, []byte("\r"))) }
 
-// Reasons for passing over a row of a CSV.
-const (
-	csvManyCells = "the row has more cells than there are columns"
-	csvUnclosed  = "a cell in quotes does not end: from here on the file is not read"
-	csvLong      = "the row is too long, or a cell in quotes does not end"
-)
-
-// cells cuts a row into cells. A blank row has none.
-func (r csvRow) cells(dst []csvCell, comma byte, most int) ([]csvCell, error) {
-	data := bytes.TrimSuffix(bytes.TrimSuffix(r.data, []byte("\n")), []byte("\r"))
-	if len(bytes.TrimSpace(data)) == 0 {
-		return dst, nil
+// endCell ends the cell that these bytes of the row end with.
+func (c *csvReader) endCell(row []byte) {
+	cell := csvCell{lo: c.scan.cell, hi: len(row)}
+	if c.scan.quote == cell.hi-1 && c.scan.quote > cell.lo {
+		cell = csvCell{lo: cell.lo + 1, hi: cell.hi - 1, quoted: true}
 	}
-	for at := 0; ; {
-		if len(dst) == most {
-			return dst, errors.New(csvManyCells)
-		}
-		cell := csvCell{lo: at, quoted: at < len(data) && data[at] == '"'}
-		if cell.quoted {
-			end := closing(data, at+1)
-			at = min(end+1, len(data))
-			if at == len(data) || data[at] == comma {
-				cell.lo, cell.hi = cell.lo+1, end
-			} else {
-				cell.quoted = false // text stands behind the quotes: they belong to it
-			}
-		}
-		if !cell.quoted {
-			cell.hi = len(data)
-			if n := bytes.IndexByte(data[at:], comma); n >= 0 {
-				cell.hi = at + n
-			}
-			at = cell.hi
-		}
-		dst = append(dst, cell)
-		if at >= len(data) {
-			return dst, nil
-		}
-		at++ // the comma
+	if len(c.cells) <= maxCells {
+		c.cells = append(c.cells, cell)
 	}
 }
 
-// closing returns where the quote stands that ends a cell which begins at at.
-func closing(data []byte, at int) int {
-	for {
-		n := bytes.IndexByte(data[at:], '"')
-		if n < 0 {
-			return len(data)
-		}
-		at += n
-		if at+1 == len(data) || data[at+1] != '"' {
-			return at
-		}
-		at += 2
+// value returns the text of a cell, valid until the next call.
+func (c *csvReader) value(row csvRow, cell csvCell) []byte {
+	raw := row.data[cell.lo:cell.hi]
+	if !cell.quoted || bytes.IndexByte(raw, '"') < 0 {
+		return raw
 	}
-}
-
-// text returns what a cell stands for, without a copy unless quotes in it are
-// doubled: then it is built in buf, which is returned too.
-func (c csvCell) text(row, buf []byte) (text, kept []byte) {
-	raw := row[c.lo:c.hi]
-	if !c.quoted || bytes.IndexByte(raw, '"') < 0 {
-		return raw, buf
-	}
-	buf = buf[:0]
+	c.text = c.text[:0]
 	for {
 		n := bytes.IndexByte(raw, '"')
 		if n < 0 {
-			buf = append(buf, raw...)
-			return buf, buf
+			c.text = append(c.text, raw...)
+			return c.text
 		}
-		buf = append(buf, raw[:n+1]...)
+		c.text = append(c.text, raw[:n+1]...)
 		raw = raw[min(n+2, len(raw)):]
 	}
 }
 
-// csvColumns returns the names in the first line of a table.
+// csvColumns returns the column names that the beginning of a table has, nil if it
+// has none.
 func csvColumns(head []byte, comma byte) []string {
-	in := &Input{comma: comma}
-	rows := newCSVRows(bytes.NewReader(head), in)
-	for {
-		row, err := rows.next()
-		if err != nil {
-			return nil
-		}
-		cells, err := row.cells(nil, comma, maxCells)
-		if err != nil || len(cells) == 0 {
-			if err != nil {
-				return nil
-			}
-			continue
-		}
-		names := make([]string, len(cells))
-		for i, c := range cells {
-			name, _ := c.text(row.data, nil)
-			names[i] = string(bytes.TrimSpace(name))
-		}
-		return names
-	}
+	r := newCSVReader(bytes.NewReader(head), &Input{comma: comma})
+	_, _ = r.next() // the first row is of no use here
+	return r.columns
 }
 
-// sniffComma decides what stands between cells: in a file named .tsv a tab,
-// else what the first line has most of.
+// sniffComma decides which byte is between cells: in a file named .tsv a tab, else
+// the one that the first line has most of.
 func sniffComma(ext string, head []byte) byte {
 	if ext == ".tsv" {
 		return '\t'
@@ -288,75 +284,102 @@ func sniffComma(ext string, head []byte) byte {
 	return best
 }
 
-// csvTable reads the rows of a table below its line of column names.
+// csvTable is a CSV of which some columns are read.
 type csvTable struct {
-	*csvRows
-	columns []string
-	read    []int // columns that hold text or name the row
-	cells   []csvCell
-	buf     []byte
+	*csvReader
+	in   *Input
+	read []int // the columns that contain text or name the row
 }
 
 func newCSVTable(r io.Reader, in *Input) *csvTable {
-	return &csvTable{csvRows: newCSVRows(r, in)}
+	return &csvTable{csvReader: newCSVReader(r, in), in: in}
 }
 
-// next returns the next row that is not blank, with its cells.
-func (t *csvTable) next(in *Input) (csvRow, error) {
-	for {
-		row, err := t.csvRows.next()
-		if err != nil {
-			return row, err
+// next returns the next row that is not blank.
+func (t *csvTable) next() (csvRow, error) {
+	row, err := t.csvReader.next()
+	if t.read == nil {
+		for i, column := range t.columns {
+			if isID([]byte(column)) || slices.Contains(textColumns(t.in.Format), column) || t.in.Format == JSONL && slices.Contains(t.in.o.Fields, column) {
+				t.read = append(t.read, i)
+			}
 		}
-		most := maxCells
-		if t.columns != nil {
-			most = len(t.columns)
-		}
-		if t.cells, err = row.cells(t.cells[:0], t.comma, most); err != nil {
-			return row, &BadRecord{Path: t.path, Line: row.line, Reason: err.Error()}
-		}
-		switch {
-		case len(t.cells) == 0:
-		case t.columns == nil:
-			t.header(row, in)
-		default:
-			return row, nil
-		}
+	}
+	return row, err
+}
+
+// csvLines reads a CSV as JSON lines: each row is an object of the columns that are
+// read, on the line on which the row begins, and the other lines of the file are
+// blank. A row that cannot be read is a line that says so to the parser.
+type csvLines struct {
+	pieces
+	t    *csvTable
+	line int // the line that comes next
+}
+
+func newCSVLines(r io.Reader, in *Input) *csvLines { return &csvLines{t: newCSVTable(r, in), line: 1} }
+
+func (c *csvLines) Read(p []byte) (int, error) { return c.pieces.read(p, c.next) }
+
+// next writes the line of the next row.
+func (c *csvLines) next() error {
+	row, err := c.t.next()
+	if err == nil {
+		c.skipTo(row.line)
+		c.writeObject(row)
+		return nil
+	}
+	var bad *BadRecord
+	if !errors.As(err, &bad) {
+		return err
+	}
+	c.skipTo(bad.Line)
+	c.out = append(append(c.out, spoilt), bad.Reason...)
+	return nil
+}
+
+// skipTo writes line ends up to a line.
+func (c *csvLines) skipTo(line int) {
+	for ; c.line < line; c.line++ {
+		c.out = append(c.out, '\n')
 	}
 }
 
-// header takes the column names.
-func (t *csvTable) header(row csvRow, in *Input) {
-	for i, c := range t.cells {
-		name, _ := c.text(row.data, nil)
-		column := string(bytes.TrimSpace(name))
-		t.columns = append(t.columns, column)
-		if isID([]byte(column)) || slices.Contains(textColumns(in.Format), column) || in.Format == JSONL && slices.Contains(in.o.Fields, column) {
-			t.read = append(t.read, i)
-		}
-	}
-}
-
-// appendJSON appends a row as a JSON object of the columns that are read. An
-// empty cell is null.
-func (t *csvTable) appendJSON(dst []byte, row csvRow) []byte {
-	dst = append(dst, '{')
-	for n, i := range t.read {
-		if i >= len(t.cells) {
+// writeObject writes a row as a JSON object. An empty cell is null.
+func (c *csvLines) writeObject(row csvRow) {
+	c.out = append(c.out, '{')
+	for n, i := range c.t.read {
+		if i >= len(c.t.cells) {
 			break
 		}
 		if n > 0 {
-			dst = append(dst, ',')
+			c.out = append(c.out, ',')
 		}
 		// Broken UTF-8 comes out as U+FFFD and as an error that says so.
-		dst, _ = jsontext.AppendQuote(dst, t.columns[i])
-		dst = append(dst, ':')
-		var text []byte
-		if text, t.buf = t.cells[i].text(row.data, t.buf); len(text) == 0 {
-			dst = append(dst, "null"...)
-			continue
+		c.out, _ = jsontext.AppendQuote(c.out, c.t.columns[i])
+		c.out = append(c.out, ':')
+		if text := c.t.value(row, c.t.cells[i]); len(text) > 0 {
+			c.out, _ = jsontext.AppendQuote(c.out, text)
+		} else {
+			c.out = append(c.out, "null"...)
 		}
-		dst, _ = jsontext.AppendQuote(dst, text)
 	}
-	return append(dst, '}')
+	c.out = append(c.out, '}')
+}
+
+// spoilt begins a line in place of a row that could not be read; the reason follows.
+const spoilt = 0
+
+// spoiltReason returns the reason if a line is in place of a row that could not be
+// read. Only our own reasons count: text of the file is not to be repeated.
+func spoiltReason(line []byte) (reason string, ok bool) {
+	if len(line) == 0 || line[0] != spoilt {
+		return "", false
+	}
+	switch reason = string(bytes.TrimSpace(line[1:])); reason {
+	case csvManyCells, csvUnclosed, csvLong:
+		return reason, true
+	default:
+		return "", false
+	}
 }

@@ -112,3 +112,25 @@ type sourceError struct{ err error }
 func (e *sourceError) Error() string { return e.err.Error() }
 
 func (e *sourceError) Unwrap() error { return e.err }
+
+// pieces is the buffer of a reader that makes its text piece by piece.
+type pieces struct {
+	out  []byte // the piece
+	left []byte // of out
+	err  error
+}
+
+// read reads from the pieces that next writes into out.
+func (b *pieces) read(p []byte, next func() error) (int, error) {
+	for len(b.left) == 0 {
+		if b.err != nil {
+			return 0, b.err
+		}
+		b.out = b.out[:0]
+		b.err = next()
+		b.left = b.out
+	}
+	n := copy(p, b.left)
+	b.left = b.left[n:]
+	return n, nil
+}

@@ -107,6 +107,7 @@ func (in *Input) openParquet() (*File, error) {
 
 // parquetLines reads the rows of a Parquet file as JSON lines.
 type parquetLines struct {
+	pieces
 	path   string
 	f      *File
 	size   int64
@@ -119,9 +120,6 @@ type parquetLines struct {
 	want   int64 // rows left in the group
 	batch  []parquet.Row
 	values [][]parquet.Value // of a row, by leaf
-	out    []byte
-	left   []byte // of out
-	err    error
 }
 
 func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines, err error) {
@@ -172,19 +170,7 @@ func parquetPaths(in *Input) []string {
 	return append(paths, textColumns(in.Format)...)
 }
 
-func (p *parquetLines) Read(b []byte) (int, error) {
-	for len(p.left) == 0 {
-		if p.err != nil {
-			return 0, p.err
-		}
-		p.out = p.out[:0]
-		p.err = p.next()
-		p.left = p.out
-	}
-	n := copy(b, p.left)
-	p.left = p.left[n:]
-	return n, nil
-}
+func (p *parquetLines) Read(b []byte) (int, error) { return p.pieces.read(b, p.next) }
 
 // next writes the lines of the next rows.
 func (p *parquetLines) next() (err error) {

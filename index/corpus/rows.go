@@ -93,7 +93,7 @@ func (r *Rows) take() {
 
 // nextCells reads the next row of a table.
 func (r *Rows) nextCells(rec *Record) error {
-	row, err := r.table.next(r.in)
+	row, err := r.table.next()
 	if err != nil {
 		return err
 	}
@@ -105,8 +105,7 @@ func (r *Rows) nextCells(rec *Record) error {
 			break
 		}
 		cell := r.table.cells[i]
-		var text []byte
-		text, r.table.buf = cell.text(row.data, r.table.buf)
+		text := r.table.value(row, cell)
 		column := r.table.columns[i]
 		if rec.ID == "" && isID([]byte(column)) && !slices.Contains(r.in.o.Fields, column) {
 			rec.ID = string(text)

@@ -223,41 +223,21 @@ func subjectValue(d *jsontext.Decoder) (string, error) {
 
 // readTable reads a CSV.
 func (l *subjectList) readTable(b []byte) error {
-	rows := newCSVRows(bytes.NewReader(b), &Input{Path: l.path, comma: sniffComma(extension(l.path), b)})
-	var columns []string
+	table := newCSVReader(bytes.NewReader(b), &Input{Path: l.path, comma: sniffComma(extension(l.path), b)})
 	for {
-		row, err := rows.next()
-		if errors.Is(err, io.EOF) {
-			return nil
+		row, err := table.next()
+		if table.columns != nil && !slices.ContainsFunc(table.columns, func(c string) bool { return strings.EqualFold(c, "id") }) {
+			return &BadRecord{Path: l.path, Line: table.names, Reason: "no column is called id"}
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
-		most := maxCells
-		if columns != nil {
-			most = len(columns)
-		}
-		cells, err := row.cells(nil, rows.comma, most)
-		if err != nil {
-			return &BadRecord{Path: l.path, Line: row.line, Reason: err.Error()}
-		}
-		if len(cells) == 0 {
-			continue
-		}
-		if columns == nil {
-			for _, c := range cells {
-				name, _ := c.text(row.data, nil)
-				columns = append(columns, strings.ToLower(strings.TrimSpace(string(name))))
-			}
-			if !slices.Contains(columns, "id") {
-				return &BadRecord{Path: l.path, Line: row.line, Reason: "no column is called id"}
-			}
-			continue
-		}
 		var values []cell
-		for i, c := range cells {
-			text, _ := c.text(row.data, nil)
-			values = append(values, cell{columns[i], strings.TrimSpace(string(text))})
+		for i, c := range table.cells {
+			values = append(values, cell{strings.ToLower(table.columns[i]), strings.TrimSpace(string(table.value(row, c)))})
 		}
 		if err := l.add(row.line, values); err != nil {
 			return err
