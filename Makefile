@@ -44,7 +44,7 @@ net-update: ## Record testdata/net.txt anew; say in the commit why a digest chan
 	$(GO) test -count=1 -run 'TestAPIs$$' ./proxy/relay -update-net
 
 .PHONY: eval-docs
-eval-docs: build ## Rewrite the table of disguises in docs/results.md and its plot.
+eval-docs: build ## Rewrite the table of disguises in docs/disguises.md and its plot.
 	tools/eval.sh write
 
 .PHONY: golden

@@ -12,12 +12,12 @@ import (
 	"noecho/proxy/config"
 )
 
-var updateAPIs = flag.Bool("update-apis", false, "write the tables of docs/configuration.md anew")
+var updateAPIs = flag.Bool("update-apis", false, "write the tables of docs/routes.md anew")
 
-// TestRouteTables compares docs/configuration.md with the tables.
+// TestRouteTables compares docs/routes.md with the tables.
 func TestRouteTables(t *testing.T) {
 	t.Parallel()
-	const file = "../docs/configuration.md"
+	const file = "../docs/routes.md"
 	const begin, end = "<!-- begin routes -->\n", "<!-- end routes -->\n"
 	page, err := os.ReadFile(file)
 	if err != nil {

@@ -3,7 +3,7 @@
 # check fails if something does not hold that should, or if the table and the plot
 # in docs/ are not what came out; write puts them there.
 set -euo pipefail
-page=docs/results.md plot=docs/eval.svg
+page=docs/disguises.md plot=docs/eval.svg
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

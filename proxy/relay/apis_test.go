@@ -18,10 +18,10 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-var updateAPIs = flag.Bool("update-apis", false, "write docs/apis.md anew")
+var updateAPIs = flag.Bool("update-apis", false, "write docs/routes.md anew")
 
 // apiCase is one shape of one API's answers. Each is judged in all modes, in
-// every split; together they are the table of docs/apis.md.
+// every split; together they are the table of docs/routes.md.
 type apiCase struct {
 	api   string // name of the family
 	shape string // what is special: "text", "tool arguments", "logprobs", …
@@ -110,7 +110,7 @@ func (c *apiCase) judge(t *testing.T, mode config.Mode, split splitter, body []b
 // differ, and returns the outcome.
 type splitter = func(t *testing.T, cfg Config, body string) outcome
 
-// TestAPIs holds every cell of docs/apis.md.
+// TestAPIs holds every cell of docs/routes.md.
 func TestAPIs(t *testing.T) {
 	t.Parallel()
 	net := openNet(t)
@@ -231,10 +231,10 @@ func unescaped(body string) string {
 	})
 }
 
-// TestAPITable compares docs/apis.md with the cases.
+// TestAPITable compares docs/routes.md with the cases.
 func TestAPITable(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/apis.md"
+	const file = "../../docs/routes.md"
 	const begin, end = "<!-- begin table -->\n", "<!-- end table -->\n"
 	page, err := os.ReadFile(file)
 	if err != nil {
@@ -258,7 +258,7 @@ func TestAPITable(t *testing.T) {
 	}
 }
 
-// apiTable is the table of docs/apis.md: a row for each family, with the shapes
+// apiTable is the table of docs/routes.md: a row for each family, with the shapes
 // of answers that its cases send.
 func apiTable(t *testing.T) string {
 	t.Helper()
