@@ -19,8 +19,8 @@ type Disguise struct {
 	// words at the beginning of one may have left before it is found.
 	Partly bool
 
-	spell func(w *pen)
-	again func(w *pen) // spells the spelling; may be nil
+	spell func(w *encoder)
+	again func(w *encoder) // spells the spelling; may be nil
 }
 
 // The floors: of what the words themselves and the lanes see through, and of near
@@ -51,8 +51,8 @@ func (d *Disguise) withheld() float64 {
 }
 
 // apply spells a passage.
-func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *spelling {
-	w := newPen(p, rng, fill)
+func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *disguised {
+	w := newEncoder(p, rng, fill)
 	d.spell(w)
 	s := &w.out
 	if d.again != nil {
@@ -65,7 +65,7 @@ func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *spelling
 func asItIs(words int) *Disguise {
 	return &Disguise{
 		Name: fmt.Sprintf("runs of %d words", words), Group: "verbatim", Floor: 1,
-		spell: func(w *pen) { w.keep(0, len(w.p.text)) },
+		spell: func(w *encoder) { w.keep(0, len(w.p.text)) },
 	}
 }
 
@@ -140,8 +140,8 @@ var disguises = []Disguise{
 }
 
 // between writes the tokens with something else than white space between them.
-func between(sep string) func(w *pen) {
-	return func(w *pen) {
+func between(sep string) func(w *encoder) {
+	return func(w *encoder) {
 		for i, t := range w.tokens() {
 			if i > 0 {
 				w.put(sep)
@@ -152,8 +152,8 @@ func between(sep string) func(w *pen) {
 }
 
 // lines writes so many tokens a line.
-func lines(tokens int, begin, sep, end string) func(w *pen) {
-	return func(w *pen) {
+func lines(tokens int, begin, sep, end string) func(w *encoder) {
+	return func(w *encoder) {
 		all := w.tokens()
 		for i, t := range all {
 			if i%tokens == 0 {
@@ -170,7 +170,7 @@ func lines(tokens int, begin, sep, end string) func(w *pen) {
 }
 
 // numbered writes a list.
-func numbered(w *pen) {
+func numbered(w *encoder) {
 	for i, t := range w.tokens() {
 		w.put(fmt.Sprintf("\n%d. ", i+1))
 		w.keep(t.lo, t.hi)
@@ -178,15 +178,15 @@ func numbered(w *pen) {
 }
 
 // eachRune writes something for each character.
-func eachRune(f func(r rune) string) func(w *pen) {
-	return func(w *pen) {
+func eachRune(f func(r rune) string) func(w *encoder) {
+	return func(w *encoder) {
 		w.runes(0, len(w.p.text), func(r rune, lo, hi int) { w.as(lo, hi, f(r)) })
 	}
 }
 
 // eachByte writes each byte in a format of package fmt.
-func eachByte(format string) func(w *pen) {
-	return func(w *pen) {
+func eachByte(format string) func(w *encoder) {
+	return func(w *encoder) {
 		for i, c := range w.p.text {
 			code := fmt.Sprintf(format, c)
 			body := strings.TrimRight(code, " ")

@@ -51,7 +51,7 @@ func sample(t testing.TB, text string) (*passage, *filler) {
 }
 
 // spelled returns a passage in a disguise, the same one for the same seed.
-func spelled(d *Disguise, p *passage, f *filler, seed uint64) *spelling {
+func spelled(d *Disguise, p *passage, f *filler, seed uint64) *disguised {
 	rng := newRand(seed, d.Name)
 	return d.apply(p, rng, f.stream(rng))
 }

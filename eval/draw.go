@@ -121,8 +121,8 @@ func (m *measurement) known() error {
 }
 
 // counter returns the first pass, which counts the passages of each length.
-func (m *measurement) counter(counts []int) *sweep {
-	s := newSweep(m.o.Spec, m.lengths)
+func (m *measurement) counter(counts []int) *passageScanner {
+	s := newPassageScanner(m.o.Spec, m.lengths)
 	s.onWords = m.filler.strike
 	s.onPassage = func(length int) { counts[length]++ }
 	if m.outputs != nil {
@@ -134,8 +134,8 @@ func (m *measurement) counter(counts []int) *sweep {
 // cutter returns the second pass, which cuts out the passages at chosen positions,
 // and where they will be: for each length, in the order they were chosen, nil
 // where one is of no use.
-func (m *measurement) cutter(counts []int) (*sweep, [][]*passage) {
-	s := newSweep(m.o.Spec, m.lengths)
+func (m *measurement) cutter(counts []int) (*passageScanner, [][]*passage) {
+	s := newPassageScanner(m.o.Spec, m.lengths)
 	picks := make([][]pick, len(counts))
 	found := make([][]*passage, len(counts))
 	next := make([]int, len(counts))

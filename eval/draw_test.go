@@ -48,7 +48,7 @@ func TestSweep(t *testing.T) {
 		for split := range len(text) + 1 {
 			got := make([][]string, len(lengths))
 			var hashed []ngram.Hash
-			s := newSweep(spec, lengths)
+			s := newPassageScanner(spec, lengths)
 			s.onPassage = func(i int) {
 				words := s.queue[s.heads[i]:]
 				got[i] = append(got[i], string(s.raw[words[0].Span.Lo-s.rawLo:words[len(words)-1].Span.Hi-s.rawLo]))
@@ -80,7 +80,7 @@ func TestSweep(t *testing.T) {
 // between them is not kept.
 func TestSweepGap(t *testing.T) {
 	t.Parallel()
-	s := newSweep(testSpec(t), []int{5})
+	s := newPassageScanner(testSpec(t), []int{5})
 	var got []string
 	s.onPassage = func(i int) { got = append(got, string(s.cut(i).text)) }
 	s.begin()
@@ -103,7 +103,7 @@ func TestSweepGap(t *testing.T) {
 // TestSweepCut begins passages in a word that is so long that it counts as three.
 func TestSweepCut(t *testing.T) {
 	t.Parallel()
-	s := newSweep(testSpec(t), []int{5})
+	s := newPassageScanner(testSpec(t), []int{5})
 	var got []string
 	s.onPassage = func(i int) { got = append(got, string(s.cut(i).text)) }
 	s.begin()
@@ -274,4 +274,4 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
-var _ visitor = (*sweep)(nil)
+var _ visitor = (*passageScanner)(nil)

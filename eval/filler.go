@@ -112,7 +112,7 @@ func (t *fillerText) text(n int) string {
 }
 
 // embed stands a disguised passage between filler.
-func (t *fillerText) embed(s *spelling) *spelling {
+func (t *fillerText) embed(s *disguised) *disguised {
 	before := t.text(8+t.rng.IntN(8)) + " " + t.word() + ": "
 	after := "\n" + t.text(8+t.rng.IntN(8)) + "\n"
 	s.begin, s.end = len(before), len(before)+len(s.text)

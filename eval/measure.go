@@ -135,7 +135,7 @@ func inside(all []extent, e extent) bool {
 // in a row: words that are kept and not withheld, counted without what the
 // disguise put between them. A word that was swapped or dropped ends a run, as a
 // withheld one does.
-func (r *reader) passage(row *Row, s *spelling) error {
+func (r *reader) passage(row *Row, s *disguised) error {
 	if err := r.read(s.text); err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (r *reader) passage(row *Row, s *spelling) error {
 
 // control reads a disguised text of filler: whatever is withheld of it is a false
 // alarm. Its words are counted as the detector reads them.
-func (r *reader) control(row *Row, s *spelling) error {
+func (r *reader) control(row *Row, s *disguised) error {
 	if err := r.read(s.text); err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestMeasure(t *testing.T) {
 
 // cutOut returns the disguised passage without what is withheld, in place of which
 // stands what the disguise puts between words.
-func cutOut(s *spelling, gone []extent) string {
+func cutOut(s *disguised, gone []extent) string {
 	var b strings.Builder
 	at := s.begin
 	for _, g := range gone {
@@ -149,7 +149,7 @@ func TestControl(t *testing.T) {
 	p, f := sample(t, strings.Join(counted(20), " "))
 	rng := newRand(1, "control")
 	text := f.stream(rng).text(30)
-	s := &spelling{of: p, text: []byte(text)}
+	s := &disguised{of: p, text: []byte(text)}
 	for _, tt := range []struct {
 		indexed string
 		alarms  int

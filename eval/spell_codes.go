@@ -9,8 +9,8 @@ import (
 )
 
 // packed writes so many bytes at a time in a code, and breaks lines.
-func packed(unit int, code func([]byte) string, line int) func(w *pen) {
-	return func(w *pen) {
+func packed(unit int, code func([]byte) string, line int) func(w *encoder) {
+	return func(w *encoder) {
 		column := 0
 		for lo := 0; lo < len(w.p.text); lo += unit {
 			if line > 0 && column == line {
@@ -25,10 +25,10 @@ func packed(unit int, code func([]byte) string, line int) func(w *pen) {
 	}
 }
 
-func base64Text(w *pen)  { packed(3, base64.StdEncoding.EncodeToString, 0)(w) }
-func base64Lines(w *pen) { packed(3, base64.StdEncoding.EncodeToString, 76)(w) }
-func base64URL(w *pen)   { packed(3, base64.RawURLEncoding.EncodeToString, 0)(w) }
-func base32Text(w *pen)  { packed(5, base32.StdEncoding.EncodeToString, 0)(w) }
+func base64Text(w *encoder)  { packed(3, base64.StdEncoding.EncodeToString, 0)(w) }
+func base64Lines(w *encoder) { packed(3, base64.StdEncoding.EncodeToString, 76)(w) }
+func base64URL(w *encoder)   { packed(3, base64.RawURLEncoding.EncodeToString, 0)(w) }
+func base32Text(w *encoder)  { packed(5, base32.StdEncoding.EncodeToString, 0)(w) }
 
 // rot13 moves the letters of ASCII by half the alphabet.
 func rot13(r rune) string {
@@ -47,10 +47,10 @@ var leetDigits = pairs("a4A4e3E3i1I1o0O0s5S5t7T7")
 func leet(r rune) string { return imitate(leetDigits)(r) }
 
 // reversedText writes the characters from the last to the first.
-func reversedText(w *pen) { w.backwards(0, len(w.p.text)) }
+func reversedText(w *encoder) { w.backwards(0, len(w.p.text)) }
 
 // backwards writes a range from its last character to its first.
-func (w *pen) backwards(lo, hi int) {
+func (w *encoder) backwards(lo, hi int) {
 	var all []extent
 	w.runes(lo, hi, func(_ rune, lo, hi int) { all = append(all, extent{lo, hi}) })
 	for _, e := range slices.Backward(all) {
@@ -59,7 +59,7 @@ func (w *pen) backwards(lo, hi int) {
 }
 
 // reversedWords writes the tokens from the last to the first.
-func reversedWords(w *pen) {
+func reversedWords(w *encoder) {
 	all := w.tokens()
 	for i, t := range slices.Backward(all) {
 		w.keep(t.lo, t.hi)
@@ -70,7 +70,7 @@ func reversedWords(w *pen) {
 }
 
 // reversedInPlace writes each token from its end.
-func reversedInPlace(w *pen) {
+func reversedInPlace(w *encoder) {
 	for i, t := range w.tokens() {
 		if i > 0 {
 			w.put(" ")
@@ -81,8 +81,8 @@ func reversedInPlace(w *pen) {
 
 // spread puts something between the characters of each token, and something else
 // between tokens.
-func spread(in, out string) func(w *pen) {
-	return func(w *pen) {
+func spread(in, out string) func(w *encoder) {
+	return func(w *encoder) {
 		for i, t := range w.tokens() {
 			if i > 0 {
 				w.put(out)
@@ -101,7 +101,7 @@ func spread(in, out string) func(w *pen) {
 const hyphenLine = 60
 
 // hyphenated fills lines and breaks the word at their end.
-func hyphenated(w *pen) {
+func hyphenated(w *encoder) {
 	column := 0
 	for i, t := range w.tokens() {
 		n := t.hi - t.lo
@@ -122,7 +122,7 @@ func hyphenated(w *pen) {
 }
 
 // lettered reports whether letters stand on both sides of a place.
-func (w *pen) lettered(at int) bool {
+func (w *encoder) lettered(at int) bool {
 	before, after := false, false
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 		before = before || hi == at && unicode.IsLetter(r)
@@ -132,7 +132,7 @@ func (w *pen) lettered(at int) bool {
 }
 
 // camelCase writes letters and digits alone, words with a large letter first.
-func camelCase(w *pen) {
+func camelCase(w *encoder) {
 	begun := false
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 		switch {
@@ -152,7 +152,7 @@ func camelCase(w *pen) {
 
 // pigLatin moves the consonants that a word begins with to its end, and "ay"
 // behind them.
-func pigLatin(w *pen) {
+func pigLatin(w *encoder) {
 	at := 0
 	for _, word := range w.p.words {
 		lo, hi := int(word.Span.Lo), int(word.Span.Hi)

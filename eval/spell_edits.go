@@ -1,8 +1,8 @@
 package eval
 
 // edit does something to one word in so many, from a random one on.
-func edit(every int, change func(w *pen, lo, hi int) (next int)) func(w *pen) {
-	return func(w *pen) {
+func edit(every int, change func(w *encoder, lo, hi int) (next int)) func(w *encoder) {
+	return func(w *encoder) {
 		phase := w.rng.IntN(every)
 		at := 0
 		for i, word := range w.p.words {
@@ -18,13 +18,13 @@ func edit(every int, change func(w *pen, lo, hi int) (next int)) func(w *pen) {
 }
 
 // swap writes a word of filler instead of the word.
-func swap(w *pen, _, hi int) int {
+func swap(w *encoder, _, hi int) int {
 	w.put(w.fill.word())
 	return hi
 }
 
 // drop leaves the word out, and white space behind it.
-func drop(w *pen, _, hi int) int {
+func drop(w *encoder, _, hi int) int {
 	for hi < len(w.p.text) && w.p.text[hi] == ' ' {
 		hi++
 	}
@@ -32,13 +32,13 @@ func drop(w *pen, _, hi int) int {
 }
 
 // insert writes a word of filler before the word.
-func insert(w *pen, lo, _ int) int {
+func insert(w *encoder, lo, _ int) int {
 	w.put(w.fill.word() + " ")
 	return lo
 }
 
 // fillerAfter writes one and the same word behind each.
-func fillerAfter(w *pen) {
+func fillerAfter(w *encoder) {
 	same := w.fill.word()
 	for _, t := range w.tokens() {
 		w.keep(t.lo, t.hi)
@@ -47,7 +47,7 @@ func fillerAfter(w *pen) {
 }
 
 // interleaved writes another text in turn with the passage, word by word.
-func interleaved(w *pen) {
+func interleaved(w *encoder) {
 	for _, t := range w.tokens() {
 		w.keep(t.lo, t.hi)
 		w.put(" " + w.fill.word() + " ")

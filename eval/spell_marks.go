@@ -11,7 +11,7 @@ func upper(r rune) string { return strings.ToUpper(string(r)) }
 func lower(r rune) string { return strings.ToLower(string(r)) }
 
 // titleCase writes the first letter of each token large and the others small.
-func titleCase(w *pen) {
+func titleCase(w *encoder) {
 	begun := false
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 		switch {
@@ -29,7 +29,7 @@ func titleCase(w *pen) {
 
 // entities writes every character as a numeric entity, decimal and hexadecimal
 // in turn.
-func entities(w *pen) {
+func entities(w *encoder) {
 	n := 0
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 		format := "&#%d;"
@@ -41,7 +41,7 @@ func entities(w *pen) {
 }
 
 // backslashU writes every character as an escape of JSON.
-func backslashU(w *pen) {
+func backslashU(w *encoder) {
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 		s := ""
 		for _, u := range utf16.Encode([]rune{r}) {
@@ -52,7 +52,7 @@ func backslashU(w *pen) {
 }
 
 // boldInside puts the second half of each word in bold.
-func boldInside(w *pen) {
+func boldInside(w *encoder) {
 	at := 0
 	for _, word := range w.p.words {
 		lo, hi := int(word.Span.Lo), int(word.Span.Hi)
@@ -72,15 +72,15 @@ func boldInside(w *pen) {
 
 // middle returns where the second half of a range begins, lo if it has one
 // character.
-func (w *pen) middle(lo, hi int) int {
+func (w *encoder) middle(lo, hi int) int {
 	var starts []int
 	w.runes(lo, hi, func(_ rune, at, _ int) { starts = append(starts, at) })
 	return starts[len(starts)/2]
 }
 
 // sprinkle puts marks behind all letters and digits, in turn.
-func sprinkle(marks ...string) func(w *pen) {
-	return func(w *pen) {
+func sprinkle(marks ...string) func(w *encoder) {
+	return func(w *encoder) {
 		n := 0
 		w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
 			w.as(lo, hi, string(r))
@@ -156,7 +156,7 @@ func tagged(r rune) string {
 }
 
 // curly puts each token into quotation marks and bends apostrophes.
-func curly(w *pen) {
+func curly(w *encoder) {
 	for i, t := range w.tokens() {
 		if i > 0 {
 			w.put(" ")

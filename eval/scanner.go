@@ -6,9 +6,9 @@ import (
 	"noecho/ngram"
 )
 
-// sweep passes over texts and tells of every passage in them. Its memory does not
+// passageScanner passes over texts and tells of every passage in them. Its memory does not
 // grow with the text, only with the lengths of passages.
-type sweep struct {
+type passageScanner struct {
 	spec    ngram.Spec
 	lengths []int
 
@@ -27,33 +27,33 @@ type sweep struct {
 	rawLo  int64
 }
 
-func newSweep(spec ngram.Spec, lengths []int) *sweep {
-	s := &sweep{spec: spec, lengths: lengths, scan: ngram.NewScanner(spec.Suite), heads: make([]int, len(lengths))}
+func newPassageScanner(spec ngram.Spec, lengths []int) *passageScanner {
+	s := &passageScanner{spec: spec, lengths: lengths, scan: ngram.NewScanner(spec.Suite), heads: make([]int, len(lengths))}
 	s.onWords = func([]ngram.Word) {}
 	return s
 }
 
-func (s *sweep) begin() {
+func (s *passageScanner) begin() {
 	s.scan.Reset()
 	s.queue, s.prefix, s.weight = s.queue[:0], append(s.prefix[:0], 0), append(s.weight[:0], 0)
 	clear(s.heads)
 	s.raw, s.rawLo = s.raw[:0], 0
 }
 
-func (s *sweep) add(p []byte) {
+func (s *passageScanner) add(p []byte) {
 	s.raw = append(s.raw, p...)
 	s.batch = s.scan.Append(s.batch[:0], p)
 	s.take()
 	s.trim()
 }
 
-func (s *sweep) end() {
+func (s *passageScanner) end() {
 	s.batch = s.scan.Finish(s.batch[:0])
 	s.take()
 }
 
 // take takes the words of a batch.
-func (s *sweep) take() {
+func (s *passageScanner) take() {
 	s.seen += len(s.batch)
 	s.onWords(s.batch)
 	for _, w := range s.batch {
@@ -76,7 +76,7 @@ func (s *sweep) take() {
 
 // cut returns the passage that onPassage was just told of; nil if it gives other
 // words where it stands alone.
-func (s *sweep) cut(length int) *passage {
+func (s *passageScanner) cut(length int) *passage {
 	words := s.queue[s.heads[length]:]
 	lo, hi := words[0].Span.Lo, words[len(words)-1].Span.Hi
 	p, err := newPassage(s.spec, slices.Clone(s.raw[lo-s.rawLo:hi-s.rawLo]))
@@ -87,7 +87,7 @@ func (s *sweep) cut(length int) *passage {
 }
 
 // trim forgets what no passage can begin with any more.
-func (s *sweep) trim() {
+func (s *passageScanner) trim() {
 	gone := slices.Min(s.heads)
 	s.queue = slices.Delete(s.queue, 0, gone)
 	s.prefix = slices.Delete(s.prefix, 0, gone)

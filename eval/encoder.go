@@ -26,10 +26,10 @@ func (e extent) join(o extent) extent {
 	}
 }
 
-// spelling is a passage in a disguise, and where in it each byte of the passage
+// disguised is a passage in a disguise, and where in it each byte of the passage
 // went. Of a code that packs several bytes into several characters, each of those
 // bytes went into all of those characters.
-type spelling struct {
+type disguised struct {
 	of         *passage
 	text       []byte
 	at         []extent // for each byte of the passage
@@ -37,7 +37,7 @@ type spelling struct {
 }
 
 // word returns where a word of the passage stands.
-func (s *spelling) word(w ngram.Word) extent {
+func (s *disguised) word(w ngram.Word) extent {
 	var e extent
 	for _, at := range s.at[w.Span.Lo:w.Span.Hi] {
 		e = e.join(at)
@@ -45,23 +45,23 @@ func (s *spelling) word(w ngram.Word) extent {
 	return e
 }
 
-// pen writes a spelling of a passage.
-type pen struct {
+// encoder writes a spelling of a passage.
+type encoder struct {
 	p    *passage
 	rng  *rand.Rand
 	fill *fillerText
-	out  spelling
+	out  disguised
 }
 
-func newPen(p *passage, rng *rand.Rand, fill *fillerText) *pen {
-	return &pen{p: p, rng: rng, fill: fill, out: spelling{of: p, at: make([]extent, len(p.text))}}
+func newEncoder(p *passage, rng *rand.Rand, fill *fillerText) *encoder {
+	return &encoder{p: p, rng: rng, fill: fill, out: disguised{of: p, at: make([]extent, len(p.text))}}
 }
 
 // put writes what stands for nothing in the passage.
-func (w *pen) put(s string) { w.out.text = append(w.out.text, s...) }
+func (w *encoder) put(s string) { w.out.text = append(w.out.text, s...) }
 
 // as writes s for the bytes lo to hi of the passage.
-func (w *pen) as(lo, hi int, s string) {
+func (w *encoder) as(lo, hi int, s string) {
 	e := extent{len(w.out.text), len(w.out.text) + len(s)}
 	w.put(s)
 	for i := lo; i < hi; i++ {
@@ -70,7 +70,7 @@ func (w *pen) as(lo, hi int, s string) {
 }
 
 // keep writes the bytes lo to hi of the passage as they are.
-func (w *pen) keep(lo, hi int) {
+func (w *encoder) keep(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		w.as(i, i+1, string(w.p.text[i:i+1]))
 	}
@@ -78,7 +78,7 @@ func (w *pen) keep(lo, hi int) {
 
 // runes calls f for each character between lo and hi; what is no UTF-8 is a
 // character a byte.
-func (w *pen) runes(lo, hi int, f func(r rune, lo, hi int)) {
+func (w *encoder) runes(lo, hi int, f func(r rune, lo, hi int)) {
 	for lo < hi {
 		r, n := utf8.DecodeRune(w.p.text[lo:hi])
 		if r == utf8.RuneError && n == 1 {
@@ -90,7 +90,7 @@ func (w *pen) runes(lo, hi int, f func(r rune, lo, hi int)) {
 }
 
 // tokens returns what stands between white space.
-func (w *pen) tokens() []extent {
+func (w *encoder) tokens() []extent {
 	var all []extent
 	open := -1
 	w.runes(0, len(w.p.text), func(r rune, lo, _ int) {
@@ -109,8 +109,8 @@ func (w *pen) tokens() []extent {
 }
 
 // then spells a spelling once more.
-func (s *spelling) then(spell func(w *pen), rng *rand.Rand, fill *fillerText) *spelling {
-	w := newPen(&passage{text: s.text}, rng, fill)
+func (s *disguised) then(spell func(w *encoder), rng *rand.Rand, fill *fillerText) *disguised {
+	w := newEncoder(&passage{text: s.text}, rng, fill)
 	spell(w)
 	for i, at := range s.at {
 		var e extent
