@@ -35,8 +35,8 @@ tidy: ## Tidy every go.mod.
 	cd bench/sdk && $(GO) mod tidy
 
 .PHONY: docs
-docs: ## Rewrite docs/commands.md from the help texts.
-	$(GO) test -count=1 -run TestDocsCommands . -update
+docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports.
+	$(GO) test -count=1 -run 'TestDocsCommands|TestPicture$$' . -update
 
 .PHONY: net-update
 net-update: ## Record testdata/net.txt anew; say in the commit why a digest changed.
@@ -96,7 +96,7 @@ net: ## Compare indexes, findings, evaluations and answers with recorded digests
 
 .PHONY: docs-check
 docs-check: ## Check links, commands and flags named in the documents.
-	$(GO) test -count=1 -run 'TestDocs|TestImage' .
+	$(GO) test -count=1 -run 'TestDocs|TestPicture|TestImage' .
 
 .PHONY: mod-check
 mod-check: ## Fail if a go.mod is not tidy or a module was altered.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"go/ast"
 	"io/fs"
+	"iter"
 	"os"
 	"os/exec"
 	"path"
@@ -13,9 +15,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/commands.md")
+var update = flag.Bool("update", false, "rewrite docs/commands.md and docs/architecture.svg")
 
 // TestDocsLinks follows every relative link, and wants every page to be
 // reachable from the README.
@@ -146,6 +149,86 @@ func TestDocsCommandsSees(t *testing.T) {
 		}
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%q: %q, want %q", tt.line, got, tt.want)
+		}
+	}
+}
+
+// TestDocsLength keeps the documents short enough to be read. A word is what stands
+// between white space and has a letter or a digit: the bars of a table are none.
+func TestDocsLength(t *testing.T) {
+	t.Parallel()
+	const limit = 25_200
+	uncounted := regexp.MustCompile(`^docs/(commands|routes|disguises)\.md$` + // written by programs
+		`|^(CONTRIBUTING|docs/architecture|docs/library)\.md$|^docs/adr/001[3-9]`) // joined after the budget was set
+	total := 0
+	for name, p := range readPages(t) {
+		if uncounted.MatchString(name) {
+			continue
+		}
+		for word := range strings.FieldsSeq(string(p)) {
+			if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+				total++
+			}
+		}
+	}
+	if total > limit {
+		t.Errorf("the documents have %d words, at most %d: replace before you add", total, limit)
+	}
+	t.Logf("%d words of at most %d", total, limit)
+}
+
+// TestDocsWalk looks for every name of the walk through the code in
+// docs/architecture.md in the package that the page names.
+func TestDocsWalk(t *testing.T) {
+	t.Parallel()
+	sources, err := readSources(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]bool{}
+	for _, s := range sources {
+		for name := range s.names() {
+			declared[s.pkg+" "+name] = !s.test() || declared[s.pkg+" "+name]
+		}
+	}
+	_, walk, _ := strings.Cut(string(readPages(t)["docs/architecture.md"]), "## A completion's walk")
+	rows := regexp.MustCompile("(?m)^\\| \\d+ \\| `([^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(walk, -1)
+	if len(rows) != 10 {
+		t.Errorf("the walk has %d steps, want 10", len(rows))
+	}
+	for _, row := range rows {
+		for _, name := range codeSpan.FindAllStringSubmatch(row[2], -1) {
+			if !declared[row[1]+" "+name[1]] {
+				t.Errorf("docs/architecture.md: package %s has no %s", row[1], name[1])
+			}
+		}
+	}
+}
+
+// names yields what a file declares: functions, types, and methods as Type.Method.
+func (s source) names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, decl := range s.file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				name := decl.Name.Name
+				if decl.Recv != nil {
+					of := decl.Recv.List[0].Type
+					if star, ok := of.(*ast.StarExpr); ok {
+						of = star.X
+					}
+					name = fmt.Sprint(of) + "." + name
+				}
+				if !yield(name) {
+					return
+				}
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					if typ, ok := spec.(*ast.TypeSpec); ok && !yield(typ.Name.Name) {
+						return
+					}
+				}
+			}
 		}
 	}
 }
