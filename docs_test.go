@@ -205,6 +205,29 @@ func TestDocsWalk(t *testing.T) {
 	}
 }
 
+// TestDocsTests looks for every test, fuzz target and benchmark that the documents
+// name; one may stand for all whose names begin with it, as for `go test -run`.
+func TestDocsTests(t *testing.T) {
+	t.Parallel()
+	sources, err := readSources(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []string
+	for _, s := range sources {
+		if s.test() {
+			tests = slices.AppendSeq(tests, s.names())
+		}
+	}
+	for name, p := range readPages(t) {
+		for _, want := range regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`).FindAllString(string(p), -1) {
+			if !slices.ContainsFunc(tests, func(test string) bool { return strings.HasPrefix(test, want) }) {
+				t.Errorf("%s names %s, which is no test", name, want)
+			}
+		}
+	}
+}
+
 // names yields what a file declares: functions, types, and methods as Type.Method.
 func (s source) names() iter.Seq[string] {
 	return func(yield func(string) bool) {
