@@ -21,10 +21,10 @@ type box struct {
 	x, w    int    // left edge and width
 	open    bool   // other Go programs may import it
 
-	within   []string // names of the internal packages below it
-	out, in  []*arrow
-	imports  map[string]bool
-	top, mid int
+	within  []string // names of the internal packages below it
+	out, in []*arrow
+	imports map[string]bool
+	top     int
 }
 
 // An arrow is an import: from the bottom of one box to the top of a lower one.

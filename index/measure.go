@@ -1,8 +1,9 @@
 package index
 
 import (
-	"noecho/index/internal/format"
 	"runtime"
+
+	"noecho/index/internal/format"
 )
 
 // Measured is how often a filter said yes to hashes that no text has.

@@ -3,9 +3,10 @@ package proxy
 import (
 	"errors"
 	"io"
-	"noecho/proxy/relay"
 	"runtime/debug"
 	"time"
+
+	"noecho/proxy/relay"
 )
 
 // answerBuffer is how much of an answer is read at a time.

@@ -3,8 +3,9 @@ package proxy
 import (
 	"encoding/json"
 	"fmt"
-	"noecho/ngram"
 	"strings"
+
+	"noecho/ngram"
 )
 
 // What the tests of the connector need of chat streams and indexes. The relay's

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"slices"
+
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
 	"noecho/ngram"
-	"slices"
 )
 
 // phraseRow is what is kept of one spelling.

@@ -3,11 +3,12 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"testing"
+
 	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
-	"strings"
-	"testing"
 )
 
 // TestGenericRepeats: what every message repeats is scanned all the same, and
