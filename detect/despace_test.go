@@ -313,12 +313,12 @@ func TestDespaceIsBounded(t *testing.T) {
 		var segments []Segment
 		for p := range slices.Chunk([]byte(s+" x "+passage), 100) {
 			segments = d.Append(segments, p)
-			l := &d.letters.lattice
-			if at := l.slot(max(0, l.count-1)); at.last-at.first > mostPaths {
-				t.Fatalf("%s: %d paths end at a letter", name, at.last-at.first)
+			load := d.lanes.Load()
+			if load.Paths > 64 {
+				t.Fatalf("%s: %d paths end at a letter", name, load.Paths)
 			}
-			if len(d.letters.queue) > 2*ngram.MaxWordBytes {
-				t.Fatalf("%s: %d letters are queued", name, len(d.letters.queue))
+			if load.Letters > 2*ngram.MaxWordBytes {
+				t.Fatalf("%s: %d letters are queued", name, load.Letters)
 			}
 		}
 		d.Finish(segments)
@@ -339,8 +339,8 @@ func TestDespaceDoesNotAllocate(t *testing.T) {
 	clean := []byte("Nobody wrote any of these sentences down before today, so there is nothing to be found in them. ")
 	segments := make([]Segment, 0, 1000)
 	segments = d.Append(segments[:0], clean)
-	if n := testing.AllocsPerRun(100, func() { segments = d.Append(segments[:0], clean) }); n != 0 || d.letters.awake {
-		t.Errorf("%v allocations, awake %v", n, d.letters.awake)
+	if n := testing.AllocsPerRun(100, func() { segments = d.Append(segments[:0], clean) }); n != 0 || d.lanes.Load().Awake != 0 {
+		t.Errorf("%v allocations, awake %v", n, d.lanes.Load().Awake)
 	}
 }
 

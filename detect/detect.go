@@ -7,7 +7,10 @@
 // how an index is stored: the index is a [Set].
 package detect
 
-import "noecho/ngram"
+import (
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
 
 // Set answers what the indexes in force hold. Lookups never fail, never
 // allocate and are safe for concurrent use. Every method may answer true for
@@ -70,7 +73,7 @@ const (
 	Verbatim Kind = iota + 1 // a run of indexed windows
 	Phrase                   // an indexed phrase
 	Near                     // words of one record with others between them
-	Stuffing                 // more bytes between two words than may be held
+	Overflow                 // more bytes between two words than may be held
 )
 
 // String returns the kind's name in an alert.
@@ -82,10 +85,10 @@ func (k Kind) String() string {
 const DefaultMaxHeld = 64 << 10
 
 // MaxPlaces bounds the places that a finding names.
-const MaxPlaces = 8
+const MaxPlaces = track.MaxPlaces
 
 // MaxDigests bounds the window digests that a finding carries.
-const MaxDigests = 8
+const MaxDigests = track.MaxDigests
 
 // Config is how one channel is judged. The zero value is the default.
 type Config struct {
@@ -108,6 +111,8 @@ type Config struct {
 
 	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means DefaultPhraseRecords
 	Near          NearRule // which words of one record with others between them count; asks Ledger
+
+	decoded Lane // the lane that the text came out of; Plain: none
 }
 
 // Finding is one span of a channel that stands in the training data.

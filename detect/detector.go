@@ -1,60 +1,58 @@
 package detect
 
 import (
-	"cmp"
-	"slices"
-
+	"noecho/detect/internal/lane"
 	"noecho/ngram"
 )
 
-// pieceBytes is how much text is read before the frontier is looked at again.
-// It bounds scratch memory and decides nothing.
+// pieceBytes is how much text is read before the frontier is looked at again. It
+// bounds scratch memory and decides nothing.
 const pieceBytes = 512
 
-// Detector judges one channel. Not safe for concurrent use; Reset makes it
-// ready for another channel. Nothing is allocated until something is found.
+// openBytes is how much text behind the newest word is read in pieces. Finders that
+// keep the newest bytes keep twice a piece: if no word comes the channel is read byte
+// by byte, so that they have the same bytes however it was cut.
+const openBytes = 128
+
+// seamBytes is how much of the prompt's end is read together with the channel, so
+// that a word cut at the seam is one word. It has more words than a run below the
+// usual thresholds.
+const seamBytes = 8 << 10
+
+// Detector judges one channel. Not safe for concurrent use; Reset makes it ready for
+// another channel. Nothing is allocated until something is found.
 //
 // A word leaves when no run through it can be completed any more:
 //
 //   - every window over it that is complete has been looked up, and
-//   - every window over it that is not would hold a 2- or 4-gram that is known
-//     to be absent from the index (adaptive), or the weight of the words behind
-//     it rules such windows out (strict), and
+//   - every window over it that is not would have a 2- or 4-gram that is known to be
+//     absent from the index (adaptive), or the weight of the words behind it rules
+//     such windows out (strict), and
 //   - no run of indexed windows that is still too light goes through it.
 //
-// Worked example, n = 10, nothing indexed but "a b c d e f g h i j": of the
-// text "x a b c d e f g h i k", x leaves when "x a" is found absent, a to i are
-// held while each newer gram is present, and leave when "i k" is absent.
+// Worked example, n = 10, nothing indexed but "a b c d e f g h i j": of the text
+// "x a b c d e f g h i k", x leaves when "x a" is found absent, a to i stay while each
+// newer gram is present, and leave when "i k" is absent.
 type Detector struct {
 	cfg   Config
+	set   Set
 	spec  ngram.Spec
 	least ngram.Weight
 
-	main track // the channel's text
-	seam track // the end of the prompt and the beginning of the channel as one text
-	join joins // prompt messages whose words the channel may continue
-	edge edge  // what the tracks were before the end of the text was tried
-	back track // scratch: the channel and the text behind it
+	host  host
+	runs  verbatim
+	main  reader        // the channel
+	seam  *reader       // the end of the prompt and the channel as one text; nil: it says no more than main
+	forks []lane.Finder // of the finders, while a parked channel is tried
+	lanes *lane.Reader  // nil: no lane is read
 
-	finders   []finder
-	near      *near         // nil until one was asked for
-	names     *namer        // nil while there was no ledger
-	lanes     *lanes        // among the finders if the config asks for any; kept for the next channel
-	reverse   *reverse      // likewise
-	phrases   *phraseFinder // likewise
-	sentences sentences     // if the extent asks for them
-	letters   *despace      // likewise
-
-	seaming bool     // the seam track still says more than the main one
-	laning  bool     // there are lanes that may wake
-	trying  bool     // the end of the text is only tried
-	blocked *Finding // the finding that ends the channel
-	emitted int64    // every byte below has been appended to a segment
-	parked  int64    // every byte below left when the channel was parked
-	stuffed int64    // every byte below was withheld as stuffing at the latest
-	claims  []claim  // that reach beyond emitted, or are open
-	cur     *Finding
-	closed  []*Finding
+	// Kept for later use.
+	seamReader reader
+	back       reader // the channel and the text behind it
+	fork       reader // the channel as if it ended here
+	laneReader *lane.Reader
+	near       *near
+	phrases    *phraseFinder
 }
 
 // New returns a detector for one channel.
@@ -69,329 +67,240 @@ func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
 	if cfg.MaxHeld <= 0 {
 		cfg.MaxHeld = DefaultMaxHeld
 	}
-	d.cfg, d.spec = cfg, spec
+	d.cfg, d.set, d.spec = cfg, set, spec
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
-	d.main.init(set, spec, d.least)
-	d.emitted, d.parked, d.stuffed, d.cur = 0, 0, 0, nil
-	d.trying, d.blocked = false, nil
-	clear(d.claims)
-	d.claims = d.claims[:0]
-	d.sentences.reset()
-	clear(d.closed)
-	d.closed = d.closed[:0]
-	d.join.reset(cfg.Prompt)
+	d.main.init(d)
+	d.main.Backward = cfg.decoded == Reversed
+	d.main.joins.reset(cfg.Prompt)
+	d.host.reset(d)
+	d.runs = verbatim{h: &d.host, places: d.runs.places}
 	d.startFinders()
 	d.startSeam()
 }
 
-// Append reads p, the next bytes of the channel's unescaped text, and appends
-// the segments that became final. Clean neighbours may be merged. Nothing is
-// read and nothing appended once a blocked finding has been.
+// startFinders sets up the finders that the config asks for.
+func (d *Detector) startFinders() {
+	if d.cfg.Phrases != nil {
+		if d.phrases == nil {
+			d.phrases = &phraseFinder{h: &d.host, openPhrase: &openPhrase{}}
+		}
+		d.phrases.reset()
+		d.main.finders = append(d.main.finders, d.phrases)
+	}
+	if d.cfg.Ledger != nil && !d.cfg.Near.Off {
+		if d.near == nil {
+			d.near = &near{h: &d.host}
+		}
+		d.near.reset()
+		d.main.finders = append(d.main.finders, d.near)
+	}
+	d.lanes = nil
+	if d.cfg.Lanes == 0 && d.cfg.decoded == Plain {
+		return
+	}
+	if d.laneReader == nil {
+		d.laneReader = lane.NewReader()
+	}
+	d.lanes = d.laneReader
+	d.main.finders = d.lanes.Start(d.main.finders, lane.Config{
+		Host: &d.host, Lanes: d.cfg.Lanes, Budget: d.cfg.LaneBudget, Set: d.set, Words: d.cfg.Vocabulary, Ledger: d.cfg.Ledger,
+		Spec: d.spec, Least: d.least, Strict: d.main.Strict, Backward: d.main.Backward, MaxHeld: d.cfg.MaxHeld,
+	})
+}
+
+// startSeam reads the end of the prompt, if the channel continues one.
+func (d *Detector) startSeam() {
+	d.seam = nil
+	p := d.cfg.Prompt
+	if p == nil || len(p.Tail) == 0 || p.excuseOnly {
+		return
+	}
+	tail := p.Tail[max(0, len(p.Tail)-d.seamLength()):]
+	d.seam = &d.seamReader
+	d.seam.init(d)
+	d.seam.Base = -int64(len(tail))
+	d.seam.readText(tail)
+}
+
+// seamLength is how much text of the prompt is read byte by byte at either end.
+func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
+
+// Append reads p, the next bytes of the channel's unescaped text, and appends the
+// segments that became final. Clean neighbours may be merged. Nothing is read and
+// nothing appended once a blocked finding has been.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
-	for len(p) > 0 && d.blocked == nil {
-		room := d.cfg.MaxHeld - int(d.main.scanner.Offset()-d.emitted)
-		n := min(len(p), pieceBytes, room)
-		if d.seaming {
-			// Both tracks go byte by byte, so that their findings come in order.
+	for len(p) > 0 && d.host.blocked == nil {
+		n := min(len(p), pieceBytes, d.cfg.MaxHeld-d.held())
+		if d.seam != nil {
+			// Both readers go byte by byte, so that their findings come in order.
 			n = 1
-			d.seam.words = d.seam.scanner.Append(d.seam.words[:0], p[:n])
-			d.read(&d.seam, d.seam.words)
+			d.seam.readText(p[:n])
 		}
-		if len(d.finders) > 0 && d.main.open() > openBytes {
+		if len(d.main.finders) > 0 && d.main.Open() > openBytes {
 			n = 1
 		}
-		if d.laning {
-			n = d.lanes.cut(p[:n])
+		if d.lanes != nil {
+			n = d.lanes.Cut(p[:n])
 		}
-		d.text(p[:n])
-		d.main.words = d.main.scanner.Append(d.main.words[:0], p[:n])
-		d.read(&d.main, d.main.words)
-		if d.seaming {
-			d.endSeam()
+		if d.cfg.Extent == ExtentSentence {
+			d.host.sentences.read(p[:n])
+		}
+		for _, f := range d.main.finders {
+			f.Text(p[:n])
+		}
+		d.main.readText(p[:n])
+		if d.seam != nil && !d.seam.says(&d.main) {
+			d.seam = nil
 		}
 		p = p[n:]
 		dst = d.release(dst)
-		if d.blocked == nil && d.full() {
-			d.let()
-			if dst = d.release(dst); d.full() {
-				dst = d.stuff(dst)
+		if d.host.blocked == nil && d.held() >= d.cfg.MaxHeld {
+			d.host.let()
+			if dst = d.release(dst); d.held() >= d.cfg.MaxHeld {
+				dst = d.overflow(dst)
 			}
 		}
 	}
 	return dst
 }
 
-// full reports whether as much is held as may be.
-func (d *Detector) full() bool { return d.main.scanner.Offset()-d.emitted >= int64(d.cfg.MaxHeld) }
+// held is the number of bytes that have been read and not yet left.
+func (d *Detector) held() int { return int(d.main.Scanner.Offset() - d.host.emitted) }
 
-// Park decides everything read so far as if the text ended here, so that
-// Frontier reaches the end; but the channel may go on with Append. Windows
-// across the gap still count: what follows is then redacted and the finding is
-// marked Resumed.
+// Park decides everything read so far as if the text ended here, so that Frontier
+// reaches the end; but the channel may go on with Append. Windows across the gap
+// still count: what follows is then redacted and the finding is marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
-	if d.blocked != nil || d.emitted == d.main.scanner.Offset() {
+	if d.host.blocked != nil || d.held() == 0 {
 		return dst
 	}
-	d.trying = true
-	for _, f := range d.finders {
-		f.save()
+	d.forks = d.forks[:0]
+	for _, f := range d.main.finders {
+		if fork := f.Fork(); fork != nil {
+			d.forks = append(d.forks, fork)
+		}
 	}
-	if d.seaming {
-		d.try(&d.seam)
+	if d.seam != nil {
+		d.try(d.seam, nil)
 	}
-	d.edge.saveJoins(&d.join)
-	d.try(&d.main)
-	d.edge.restoreJoins(&d.join)
-	for _, f := range d.finders {
-		f.restore()
-	}
-	d.trying = false
-	if d.blocked != nil {
+	d.host.words = &d.fork.Track
+	d.try(&d.main, d.forks)
+	d.host.words = &d.main.Track
+	if d.host.blocked != nil {
 		return d.release(dst)
 	}
-	dst = d.emit(dst, d.main.scanner.Offset())
-	d.parked = d.emitted
+	dst = d.host.emit(dst, d.main.Scanner.Offset())
+	d.host.parked = d.host.emitted
 	return dst
 }
 
-// try reads a track to the end as if the text ended here, and takes that back.
-func (d *Detector) try(t *track) {
-	d.readSuffix(t)
-	d.edge.save(t)
-	t.words = t.scanner.Peek(t.words[:0])
-	d.read(t, t.words)
-	if t == &d.main {
-		d.joinEnd()
+// try reads to the end as if the text ended here, on a fork.
+func (d *Detector) try(r *reader, finders []lane.Finder) {
+	d.readSuffix(r)
+	f := &d.fork
+	f.fork(r, finders)
+	f.Words = r.Scanner.Peek(f.Words[:0])
+	f.read(f.Words)
+	f.joinEnd()
+	for _, t := range finders {
+		t.End()
 	}
-	d.edge.restore(t)
+}
+
+// readSuffix reads the text behind the completion as if it went on there, in a copy
+// of a reader.
+func (d *Detector) readSuffix(r *reader) {
+	if d.cfg.Prompt == nil || len(d.cfg.Prompt.Suffix) == 0 {
+		return
+	}
+	suffix := d.cfg.Prompt.Suffix
+	b := &d.back
+	b.d, b.origin = d, b
+	b.Track.CopyFrom(&r.Track)
+	b.readText(suffix[:min(len(suffix), d.seamLength())])
+	b.finish()
 }
 
 // Finish decides everything. Only Closed, Frontier and Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
-	if d.blocked != nil {
+	if d.host.blocked != nil {
 		return dst
 	}
-	if d.seaming {
-		d.readSuffix(&d.seam)
-		d.seam.words = d.seam.scanner.Finish(d.seam.words[:0])
-		d.read(&d.seam, d.seam.words)
-		d.endRun(&d.seam)
-		d.seaming = false
+	if d.seam != nil {
+		d.readSuffix(d.seam)
+		d.seam.finish()
+		d.runs.endRun(d.seam)
+		d.seam = nil
 	}
 	d.readSuffix(&d.main)
-	d.main.words = d.main.scanner.Finish(d.main.words[:0])
-	d.read(&d.main, d.main.words)
-	d.joinEnd()
-	d.endRun(&d.main)
-	for _, f := range d.finders {
-		f.end()
+	d.main.finish()
+	d.main.joinEnd()
+	d.runs.endRun(&d.main)
+	for _, f := range d.main.finders {
+		f.End()
 	}
-	d.close()
-	if d.blocked != nil {
+	d.runs.close()
+	if d.host.blocked != nil {
 		return d.release(dst)
 	}
-	return d.emit(dst, d.main.scanner.Offset())
+	return d.host.emit(dst, d.main.Scanner.Offset())
 }
 
 // Frontier is the offset below which every byte's fate has been appended.
-func (d *Detector) Frontier() int64 { return d.emitted }
+func (d *Detector) Frontier() int64 { return d.host.emitted }
 
-// Closed appends the findings, echoes included, that are complete since the
-// last call, in order of their start.
-func (d *Detector) Closed(dst []*Finding) []*Finding {
-	slices.SortStableFunc(d.closed, func(a, b *Finding) int {
-		return cmp.Or(cmp.Compare(a.Span.Lo, b.Span.Lo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Span.Hi, b.Span.Hi))
-	})
-	dst = append(dst, d.closed...)
-	clear(d.closed)
-	d.closed = d.closed[:0]
-	return dst
+// Closed appends the findings, echoes included, that are complete since the last
+// call, in order of their start.
+func (d *Detector) Closed(dst []*Finding) []*Finding { return d.host.take(dst) }
+
+// Unscanned is the number of bytes of the channel that no lane read because the
+// budget was spent or because they lay too deep, and of letters that could not be
+// read in every way.
+func (d *Detector) Unscanned() int64 {
+	if d.lanes == nil {
+		return 0
+	}
+	return d.lanes.Load().Unscanned
 }
 
-// read enters words into a track.
-func (d *Detector) read(t *track, words []ngram.Word) {
-	for _, w := range words {
-		if d.blocked != nil {
-			return
-		}
-		hit := t.push(w)
-		last := t.count - 1
-		switch {
-		case hit:
-			h := t.window(last)
-			d.hit(t, last-int64(t.n)+1, last, 0, h)
-		case t == &d.main && last < int64(t.n)-1 && d.join.alive():
-			d.joinStart(last)
-		}
-		if t.run.active && t.run.last < last {
-			d.endRun(t)
-		}
-		if t == &d.main {
-			for _, f := range d.finders {
-				f.word(last)
-			}
-		}
-	}
-}
-
-// hit enters an indexed window whose words in this track are first to last.
-// weight is what the run weighs if the window begins before the channel, else 0.
-func (d *Detector) hit(t *track, first, last int64, weight ngram.Weight, h ngram.Hash) {
-	r := &t.run
-	if !r.active {
-		r.active = true
-		for i := first; i < last; i++ {
-			r.weight += t.at(i).weight
-		}
-	}
-	r.weight += t.at(last).weight
-	if weight > 0 {
-		r.weight = weight
-	}
-	r.last = last
-	r.hot = r.hot || r.weight >= d.least
-	before := len(r.parts)
-	r.add(first, last, max(0, t.span(first).Lo), d.cfg.Prompt.sent(h), h.Lo)
-	if !r.hot {
-		return
-	}
-	if len(r.parts) == before && before == 1 {
-		d.apply(t, &r.parts[0]) // the common case: the newest part goes on
-		return
-	}
-	for i := range r.parts {
-		d.apply(t, &r.parts[i])
-		if i < len(r.parts)-1 {
-			d.echo(t, &r.parts[i])
-		}
-	}
-	r.parts[0] = r.parts[len(r.parts)-1]
-	r.parts = r.parts[:1]
-}
-
-// endRun closes a track's run.
-func (d *Detector) endRun(t *track) {
-	if t.run.active && t.run.hot {
-		d.echo(t, &t.run.parts[len(t.run.parts)-1])
-	}
-	t.run.reset()
-}
-
-// echo reports a part of a run that only repeats what the client sent.
-func (d *Detector) echo(t *track, p *part) {
-	hi := t.span(p.last).Hi
-	if !p.echo || hi <= 0 || t != &d.main || d.trying {
-		return
-	}
-	d.closed = append(d.closed, &Finding{
-		Kind: Verbatim, Echo: true, Span: ngram.Span{Lo: p.lo, Hi: hi},
-		Words: int(p.last - p.first + 1), Windows: p.windows, Digests: p.digests,
-	})
-}
-
-// apply makes a part of a run that weighs enough an acted span, or extends the
-// one it overlaps.
-func (d *Detector) apply(t *track, p *part) {
-	end := d.main.scanner.Offset()
-	hi := min(end, t.span(p.last).Hi)
-	lo := max(p.lo, d.stuffed)
-	if d.blocked != nil || p.echo || hi <= 0 || lo >= end {
-		return
-	}
-	t.acted = p.last
-	if d.cur == nil || lo >= d.cur.Span.Hi {
-		d.close()
-		d.cur = &Finding{Kind: Verbatim, Span: ngram.Span{Lo: lo, Hi: lo}}
-	}
-	c := d.cur
-	oldest := max(p.first, t.count-int64(len(t.ring)))
-	for i := p.last; i >= oldest && t.span(i).Hi > c.Span.Hi; i-- {
-		w := t.span(i)
-		if w.Lo >= end {
-			continue // the text behind the completion
-		}
-		c.Words++
-		if i > p.last-int64(p.windows) {
-			c.Windows++
-		}
-		c.Resumed = c.Resumed || w.Lo < d.parked
-	}
-	if lo < c.Span.Lo {
-		// The seam reads the channel's first word otherwise.
-		for i := p.first; i <= p.last && t.span(i).Hi <= c.Span.Lo; i++ {
-			c.Words++
-		}
-	}
-	if room := MaxDigests - len(c.Digests); room > 0 {
-		c.Digests = appendNew(c.Digests, p.digests, room)
-	}
-	d.name(c, t, p.first, p.last)
-	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
-}
-
-// close completes the newest finding.
-func (d *Detector) close() {
-	if d.cur != nil {
-		d.settle(d.cur)
-		d.cur = nil
-	}
-}
-
-// release appends what has become final.
+// release appends the segments that have become final.
 func (d *Detector) release(dst []Segment) []Segment {
-	if f := d.blocked; f != nil {
-		d.settleAll()
-		if c := d.claimOf(f); c != nil {
-			dst = d.emit(dst, c.span.Hi)
+	if f := d.host.blocked; f != nil {
+		d.runs.cur = nil
+		d.host.settleAll()
+		if c := d.host.of(f); c != nil {
+			dst = d.host.emit(dst, c.span.Hi)
 		}
 		return dst
 	}
-	free, last := d.main.held(d.cfg.Release)
-	if d.seaming {
-		f, _ := d.seam.held(d.cfg.Release)
+	free, last := d.main.open()
+	if d.seam != nil {
+		f, _ := d.seam.open()
 		free = min(free, f)
 	}
-	if d.cur != nil {
-		if hi := d.cur.Span.Hi; last >= hi && last < free {
-			d.close() // a clean word stands behind it
+	if cur := d.runs.cur; cur != nil {
+		if hi := cur.Span.Hi; last >= hi && last < free {
+			d.runs.close() // a clean word lies behind it
 		} else {
 			free = min(free, hi)
 		}
 	}
-	for _, f := range d.finders {
-		free = min(free, d.beyond(f.waits()))
+	for _, f := range d.main.finders {
+		free = min(free, d.host.beyond(f.Waits()))
 	}
-	if d.cfg.Extent == ExtentSentence {
-		free = d.sentences.begin(free)
-	}
-	return d.emit(dst, d.pending(free))
+	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
 }
 
-// emit appends segments up to offset free.
-func (d *Detector) emit(dst []Segment, free int64) []Segment {
-	for d.emitted < free {
-		f, end := d.cover(d.emitted, free)
-		dst = append(dst, Segment{Span: ngram.Span{Lo: d.emitted, Hi: end}, Finding: f})
-		d.emitted = end
-	}
-	if len(d.claims) > 0 {
-		d.drop()
-	}
-	if d.cfg.Extent == ExtentSentence {
-		d.sentences.forget(d.emitted)
-	}
-	return dst
-}
-
-// stuff withholds everything held: there is more of it than may be.
-func (d *Detector) stuff(dst []Segment) []Segment {
-	d.close()
-	f := &Finding{Kind: Stuffing, Span: ngram.Span{Lo: d.emitted, Hi: d.main.scanner.Offset()}}
-	for i := d.main.count - 1; i >= 0 && i >= d.main.count-int64(len(d.main.ring)) && d.main.span(i).Hi > f.Span.Lo; i-- {
+// overflow withholds everything that is held back: there is no room for more.
+func (d *Detector) overflow(dst []Segment) []Segment {
+	d.runs.close()
+	h := &d.host
+	f := &Finding{Kind: Overflow, Span: ngram.Span{Lo: h.emitted, Hi: d.main.Scanner.Offset()}}
+	for i := d.main.Count - 1; i >= d.main.Oldest() && d.main.Span(i).Hi > f.Span.Lo; i-- {
 		f.Words++
 	}
-	d.judge(f)
-	d.closed = append(d.closed, f)
-	d.emitted, d.stuffed = f.Span.Hi, f.Span.Hi
+	h.decide(f)
+	h.closed = append(h.closed, f)
+	h.emitted, h.overflow = f.Span.Hi, f.Span.Hi
 	return append(dst, Segment{Span: f.Span, Finding: f})
 }

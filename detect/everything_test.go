@@ -251,7 +251,7 @@ func checkJudgedMixture(t testing.TB, m mixture) {
 			t.Fatalf("seed %d, judge %d: %q\nin bytes %q\nin pieces %q\nof %q\n%v", m.seed, k, whole, bytes, some, m.text, told(found))
 		}
 		left := strings.TrimRight(whole, "¤") // findings that one word completes are told apart
-		if k == 0 && d.blocked != nil && (left == whole || !strings.HasPrefix(m.text, left)) {
+		if k == 0 && d.host.blocked != nil && (left == whole || !strings.HasPrefix(m.text, left)) {
 			t.Fatalf("seed %d: %q leaves before a block in %q", m.seed, whole, m.text)
 		}
 	}

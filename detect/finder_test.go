@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect/internal/lane"
 	"noecho/ngram"
 )
 
@@ -117,33 +118,29 @@ type marks struct {
 	ended int
 }
 
-func (m *marks) reset()      { m.wait = math.MaxInt64 }
-func (m *marks) text([]byte) {}
-func (m *marks) save()       {}
-func (m *marks) restore()    {}
-func (m *marks) waits() int64 {
+func (m *marks) reset()            { m.wait = math.MaxInt64 }
+func (m *marks) Text([]byte)       {}
+func (m *marks) Fork() lane.Finder { return nil }
+func (m *marks) Waits() int64 {
 	return m.wait
 }
 
-func (m *marks) word(i int64) {
-	if m.d.trying {
-		return
-	}
+func (m *marks) Word(i int64) {
 	m.wait = math.MaxInt64
 	if m.held[i] {
-		m.wait = m.d.main.span(i).Lo
+		m.wait = m.d.main.Span(i).Lo
 	}
 	if k, ok := m.kinds[i]; ok {
 		f := &Finding{Kind: k, Words: 1}
-		m.d.claim(f, m.d.main.span(i))
+		m.d.host.claim(f, m.d.main.Span(i))
 		m.open = append(m.open, f)
 	}
 }
 
-func (m *marks) end() {
+func (m *marks) End() {
 	m.ended++
 	for _, f := range m.open {
-		m.d.settle(f)
+		m.d.host.settle(f)
 	}
 }
 
@@ -155,7 +152,7 @@ func TestClaims(t *testing.T) {
 	for cut := range len(text) + 1 {
 		d := New(newPlainSet(10, record), spec(10), Config{})
 		m := &marks{d: d, kinds: map[int64]Kind{1: Near, 4: Phrase, 12: Near, 18: Near, 19: Near}, held: map[int64]bool{1: true}}
-		d.finders = append(d.finders, m)
+		d.main.finders = append(d.main.finders, m)
 		m.reset()
 		var segments []Segment
 		for _, p := range []string{text[:cut], text[cut:]} {
@@ -190,9 +187,9 @@ func TestClaimOfWhatLeft(t *testing.T) {
 	d := New(newPlainSet(10, record), spec(10), Config{})
 	segments := d.Append(nil, []byte("one two three "))
 	f := &Finding{Kind: Near}
-	d.claim(f, ngram.Span{Lo: 4, Hi: 18})
+	d.host.claim(f, ngram.Span{Lo: 4, Hi: 18})
 	segments = d.Finish(d.Append(segments, []byte("four five")))
-	d.settle(f)
+	d.host.settle(f)
 	var cuts []ngram.Span
 	for _, s := range segments {
 		if s.Finding != nil {
@@ -240,8 +237,8 @@ func TestRestIsBounded(t *testing.T) {
 	for range 200 {
 		segments = d.Append(segments[:0], []byte("ask jo@example.org or "+record+", zebra zebra zebra zebra "))
 		findings = d.Closed(findings)
-		if len(d.claims) > 4 {
-			t.Fatalf("%d claims are kept behind %d findings", len(d.claims), len(findings))
+		if len(d.host.list) > 4 {
+			t.Fatalf("%d claims are kept behind %d findings", len(d.host.list), len(findings))
 		}
 	}
 	if d.Finish(segments[:0]); len(d.Closed(findings)) != 400 {

@@ -1,6 +1,9 @@
 package detect
 
-import "noecho/ngram"
+import (
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
 
 // A caller who sends nine words of a record and lets the model add one at a
 // time must find out no more than one who asks for all ten. So the channel's
@@ -45,6 +48,12 @@ func (j *joins) reset(p *Prompt) {
 	}
 }
 
+// copyFrom makes j the joins that o is.
+func (j *joins) copyFrom(o *joins) {
+	j.messages, j.started = o.messages, o.started
+	j.at, j.late = append(j.at[:0], o.at...), append(j.late[:0], o.late...)
+}
+
 // alive reports whether any position can still matter.
 func (j *joins) alive() bool {
 	return len(j.messages) > 0 && (!j.started || len(j.at) > 0 || len(j.late) > 0)
@@ -52,35 +61,35 @@ func (j *joins) alive() bool {
 
 // joinStart looks up the windows that begin in a message and end with word i of
 // the channel, i < n-1.
-func (d *Detector) joinStart(i int64) {
-	t, j := &d.main, &d.join
+func (r *reader) joinStart(i int64) {
+	j := &r.joins
 	if !j.started {
 		j.started = true
-		d.findJoints()
+		r.findJoints()
 	}
 	// An absent gram inside the channel rules out every window that spans it.
-	t.firstLive()
-	if t.absent >= 0 {
+	r.FirstLive()
+	if r.Absent >= 0 {
 		j.at, j.late = j.at[:0], j.late[:0]
 		return
 	}
 	if i == 2 {
-		d.findLateJoints()
+		r.findLateJoints()
 	}
-	first := t.n - 1 - int(i) // words of the window that stand in the message
+	first := r.N - 1 - int(i) // words of the window that stand in the message
 	var fresh, echo struct {
 		weight ngram.Weight
 		h      ngram.Hash
 	}
 	for k := range j.at {
 		c := &j.at[k]
-		h, ok := d.startsIn(c, first, i)
+		h, ok := r.startsIn(c, first, i)
 		if !ok {
 			continue
 		}
-		d.weigh(c, first, i)
+		r.weigh(c, first, i)
 		best := &fresh
-		if d.cfg.Prompt.sent(h) {
+		if r.d.cfg.Prompt.sent(h) {
 			best = &echo
 		}
 		if c.weight > best.weight {
@@ -91,15 +100,15 @@ func (d *Detector) joinStart(i int64) {
 		echo = fresh
 	}
 	if echo.weight > 0 {
-		d.hit(t, 0, i, echo.weight, echo.h)
+		r.d.runs.hit(r, 0, i, echo.weight, echo.h)
 	}
 }
 
 // findJoints lists the positions behind which the channel's first word may be
 // indexed.
-func (d *Detector) findJoints() {
-	set, word := d.main.set, d.main.prefix(1)
-	for _, m := range d.join.messages {
+func (r *reader) findJoints() {
+	set, word := r.Set, r.Prefix(1)
+	for _, m := range r.joins.messages {
 		for g := range m.groups() {
 			at := m.positions(g)
 			if !set.Gate2(ngram.Gram(0, ngram.Join(m.word(int(at[0])), word, 1), 2)) {
@@ -107,14 +116,14 @@ func (d *Detector) findJoints() {
 			}
 			late := false
 			for _, pos := range at {
-				if d.behind(m, int(pos)) {
-					d.join.at = append(d.join.at, joint{m: m, pos: int(pos) + 1, last: -1})
+				if r.behind(m, int(pos)) {
+					r.joins.at = append(r.joins.at, joint{m: m, pos: int(pos) + 1, last: -1})
 				} else {
 					late = true
 				}
 			}
 			if late {
-				d.join.late = append(d.join.late, lateJoint{m, g})
+				r.joins.late = append(r.joins.late, lateJoint{m, g})
 			}
 		}
 	}
@@ -122,31 +131,30 @@ func (d *Detector) findJoints() {
 
 // behind reports whether the three words of a message that end at pos may be
 // followed by the channel's first word.
-func (d *Detector) behind(m *Message, pos int) bool {
-	return pos >= 2 && d.main.set.Gate4(ngram.Gram(m.prefix[pos-2], ngram.Join(m.prefix[pos+1], d.main.prefix(1), 1), 4))
+func (r *reader) behind(m *Message, pos int) bool {
+	return pos >= 2 && r.Set.Gate4(ngram.Gram(m.prefix[pos-2], ngram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4))
 }
 
 // findLateJoints adds the positions that the channel's first three words allow.
-func (d *Detector) findLateJoints() {
-	words := d.main.prefix(3)
-	for _, l := range d.join.late {
+func (r *reader) findLateJoints() {
+	words := r.Prefix(3)
+	for _, l := range r.joins.late {
 		at := l.m.positions(l.group)
-		if !d.main.set.Gate4(ngram.Gram(0, ngram.Join(l.m.word(int(at[0])), words, 3), 4)) {
+		if !r.Set.Gate4(ngram.Gram(0, ngram.Join(l.m.word(int(at[0])), words, 3), 4)) {
 			continue
 		}
 		for _, pos := range at {
-			if !d.behind(l.m, int(pos)) {
-				d.join.at = append(d.join.at, joint{m: l.m, pos: int(pos) + 1, last: -1})
+			if !r.behind(l.m, int(pos)) {
+				r.joins.at = append(r.joins.at, joint{m: l.m, pos: int(pos) + 1, last: -1})
 			}
 		}
 	}
-	d.join.late = d.join.late[:0]
+	r.joins.late = r.joins.late[:0]
 }
 
 // startsIn looks up the window of the last words of a joint and channel words 0
 // to i.
-func (d *Detector) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
-	t := &d.main
+func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
 	if c.pos < words {
 		return ngram.Hash{}, false
 	}
@@ -154,14 +162,14 @@ func (d *Detector) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
 	var p [ngram.MaxN + 1]uint64 // prefix hashes of the window's words
 	copy(p[:], c.m.prefix[from:c.pos+1])
 	for k := 1; k <= int(i)+1; k++ {
-		p[words+k] = ngram.Join(p[words], t.prefix(int64(k)), k)
+		p[words+k] = ngram.Join(p[words], r.Prefix(int64(k)), k)
 	}
-	return d.lookup(&p)
+	return r.lookup(&p)
 }
 
 // lookup asks for the window with the given prefix hashes, short grams first.
-func (d *Detector) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
-	set, n := d.main.set, d.main.n
+func (r *reader) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
+	set, n := r.Set, r.N
 	h := ngram.Gram(p[0], p[n], n)
 	for i := 4; i <= n; i += 3 {
 		if !set.Gate4(ngram.Gram(p[i-4], p[i], 4)) {
@@ -181,20 +189,19 @@ func (d *Detector) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
 
 // weigh adds channel word i to a joint's run. A run that begins with the first
 // straddling window goes back through the message as far as that is indexed.
-func (d *Detector) weigh(c *joint, words int, i int64) {
-	t := &d.main
+func (r *reader) weigh(c *joint, words int, i int64) {
 	if i > 0 && c.last == i-1 {
-		c.weight += t.at(i).weight
+		c.weight += r.Weight(i)
 	} else {
 		c.weight = 0
 		for k := int64(0); k <= i; k++ {
-			c.weight += t.at(k).weight
+			c.weight += r.Weight(k)
 		}
 		for _, w := range c.m.weights[c.pos-words : c.pos] {
 			c.weight += w
 		}
 		if i == 0 {
-			c.weight += d.weightBefore(c.m, c.pos-words)
+			c.weight += r.weightBefore(c.m, c.pos-words)
 		}
 	}
 	c.last = i
@@ -202,9 +209,9 @@ func (d *Detector) weigh(c *joint, words int, i int64) {
 
 // weightBefore is the weight of the words before pos that belong to indexed
 // windows in a row up to the one that begins at pos-1; no more than least.
-func (d *Detector) weightBefore(m *Message, pos int) (w ngram.Weight) {
-	for pos--; pos >= 0 && w < d.least; pos-- {
-		if !d.indexed(m, pos) {
+func (r *reader) weightBefore(m *Message, pos int) (w ngram.Weight) {
+	for pos--; pos >= 0 && w < r.d.least; pos-- {
+		if !r.indexed(m, pos) {
 			break
 		}
 		w += m.weights[pos]
@@ -214,8 +221,8 @@ func (d *Detector) weightBefore(m *Message, pos int) (w ngram.Weight) {
 
 // indexed reports whether the window of a message that begins at word pos is in
 // the index.
-func (d *Detector) indexed(m *Message, pos int) bool {
-	n := d.main.n
+func (r *reader) indexed(m *Message, pos int) bool {
+	n := r.N
 	if pos+n >= len(m.prefix) {
 		return false
 	}
@@ -225,29 +232,28 @@ func (d *Detector) indexed(m *Message, pos int) bool {
 
 // joinEnd looks up the windows that begin with the channel's last words and end
 // in a message.
-func (d *Detector) joinEnd() {
-	t := &d.main
-	if d.cfg.Prompt == nil || d.cfg.Prompt.excuseOnly || t.count == 0 {
+func (r *reader) joinEnd() {
+	if r.d.cfg.Prompt == nil || r.d.cfg.Prompt.excuseOnly || r.Count == 0 {
 		return
 	}
-	live := t.firstLive() // no window over earlier words can go on
-	before, end := t.prefix(t.count-1), t.prefix(t.count)
-	for _, m := range d.join.messages {
+	live := r.FirstLive() // no window over earlier words can go on
+	before, end := r.Prefix(r.Count-1), r.Prefix(r.Count)
+	for _, m := range r.joins.messages {
 		for g := range m.groups() {
 			at := m.positions(g)
 			word := m.word(int(at[0]))
-			if !t.set.Gate2(ngram.Gram(before, ngram.Join(end, word, 1), 2)) {
+			if !r.Set.Gate2(ngram.Gram(before, ngram.Join(end, word, 1), 2)) {
 				continue
 			}
 			// With fewer than three words of the message a window holds the
 			// channel's last three words and this one, with more it holds the
 			// channel's last word and three of the message.
-			short := t.count >= 3 && t.set.Gate4(ngram.Gram(t.prefix(t.count-3), ngram.Join(end, word, 1), 4))
+			short := r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), ngram.Join(end, word, 1), 4))
 			for _, p := range at {
 				pos := int(p)
 				if short || pos+3 < len(m.prefix) &&
-					t.set.Gate4(ngram.Gram(before, ngram.Join(end, ngram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
-					d.endIn(m, pos, live)
+					r.Set.Gate4(ngram.Gram(before, ngram.Join(end, ngram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
+					r.endIn(m, pos, live)
 				}
 			}
 		}
@@ -256,56 +262,55 @@ func (d *Detector) joinEnd() {
 
 // endIn looks up the windows that begin at channel word live or later and go on
 // at word pos of a message.
-func (d *Detector) endIn(m *Message, pos int, live int64) {
-	t := &d.main
-	newest := t.count - 1
+func (r *reader) endIn(m *Message, pos int, live int64) {
+	newest := r.Count - 1
 	var weight ngram.Weight
 	fresh := int64(-1)                          // first word of the run's first window that was not sent
-	own := t.run.active && t.run.last == newest // the run began in the channel's own windows
+	own := r.Run.Active && r.Run.Last == newest // the run began in the channel's own windows
 	hit := own
 	if own {
-		weight = t.run.weight
+		weight = r.Run.Weight
 	}
-	for first := max(live, t.count-int64(t.n)+1); first <= newest; first++ {
-		need := t.n - int(t.count-first)
+	for first := max(live, r.Count-int64(r.N)+1); first <= newest; first++ {
+		need := r.N - int(r.Count-first)
 		if pos+need >= len(m.prefix) {
 			return // nor do the longer ones fit
 		}
-		h, ok := d.endsIn(m, pos, first, need)
+		h, ok := r.endsIn(m, pos, first, need)
 		if !ok {
 			hit, own, fresh = false, false, -1
 			continue
 		}
 		if !hit {
-			hit, weight = true, d.windowWeight(m, pos, first, need)
+			hit, weight = true, r.windowWeight(m, pos, first, need)
 		} else {
 			weight += m.weights[pos+need-1]
 		}
 		if first == newest {
-			weight += d.weightAfter(m, pos)
+			weight += r.weightAfter(m, pos)
 		}
-		if fresh < 0 && !d.cfg.Prompt.sent(h) {
+		if fresh < 0 && !r.d.cfg.Prompt.sent(h) {
 			fresh = first
 		}
-		if weight < d.least {
+		if weight < r.d.least {
 			continue
 		}
-		for i := range t.run.parts {
+		for i := range r.Run.Parts {
 			if own {
-				d.apply(t, &t.run.parts[i])
+				r.d.runs.apply(r, &r.Run.Parts[i])
 			}
 		}
 		if fresh >= 0 {
-			d.apply(t, &part{first: fresh, last: newest, lo: t.span(fresh).Lo, windows: 1, digests: []uint64{h.Lo}})
+			r.d.runs.apply(r, &track.Part{First: fresh, Last: newest, Lo: r.Span(fresh).Lo, Windows: 1, Digests: []uint64{h.Lo}})
 		}
 	}
 }
 
 // windowWeight is the weight of channel words from first on and need words of a
 // message.
-func (d *Detector) windowWeight(m *Message, pos int, first int64, need int) (w ngram.Weight) {
-	for i := first; i < d.main.count; i++ {
-		w += d.main.at(i).weight
+func (r *reader) windowWeight(m *Message, pos int, first int64, need int) (w ngram.Weight) {
+	for i := first; i < r.Count; i++ {
+		w += r.Weight(i)
 	}
 	for _, x := range m.weights[pos : pos+need] {
 		w += x
@@ -315,24 +320,23 @@ func (d *Detector) windowWeight(m *Message, pos int, first int64, need int) (w n
 
 // weightAfter is the weight of the words behind the window that begins one word
 // before pos, as far as windows in a row are indexed; no more than least.
-func (d *Detector) weightAfter(m *Message, pos int) (w ngram.Weight) {
-	for ; w < d.least && d.indexed(m, pos); pos++ {
-		w += m.weights[pos+d.main.n-1]
+func (r *reader) weightAfter(m *Message, pos int) (w ngram.Weight) {
+	for ; w < r.d.least && r.indexed(m, pos); pos++ {
+		w += m.weights[pos+r.N-1]
 	}
 	return w
 }
 
 // endsIn looks up the window of channel words from first on and the need words
 // of a message from pos on.
-func (d *Detector) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash, bool) {
-	t := &d.main
+func (r *reader) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash, bool) {
 	var p [ngram.MaxN + 1]uint64
-	have := int(t.count - first)
+	have := int(r.Count - first)
 	for k := 0; k <= have; k++ {
-		p[k] = t.prefix(first + int64(k))
+		p[k] = r.Prefix(first + int64(k))
 	}
 	for k := 1; k <= need; k++ {
 		p[have+k] = ngram.Join(p[have], ngram.Between(m.prefix[pos], m.prefix[pos+k], k), k)
 	}
-	return d.lookup(&p)
+	return r.lookup(&p)
 }

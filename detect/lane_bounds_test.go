@@ -13,14 +13,14 @@ import (
 func TestLaneNames(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for l := range laneCount {
+	for l := range Hyphenated + 1 {
 		names = append(names, l.String())
 	}
 	want := "plain despaced base64 base32 hex percent decimal binary rot13 reversed reversed-words mirrored leet hyphenated"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("%q", got)
 	}
-	if got := Base64.within(Rot13).String(); got != "base64+rot13" {
+	if got := Base64.Within(Rot13).String(); got != "base64+rot13" {
 		t.Errorf("%q", got)
 	}
 	if AllLanes.Has(Plain) || !AllLanes.Has(Hyphenated) || !LanesOf(Hex).Has(Hex) || LanesOf(Hex).Has(Leet) {
@@ -136,12 +136,12 @@ func TestLaneWork(t *testing.T) {
 			segs = d.Append(segs[:0], p)
 		}
 		d.Finish(segs[:0])
-		if work, most := d.lanes.work.read, int64(40*len(text)); work > most {
+		if work, most := d.lanes.Load().Read, int64(40*len(text)); work > most {
 			t.Errorf("%s: %d bytes read in lanes for %d", name, work, len(text))
 		}
-		for i := range d.lanes.all {
-			if c, ok := d.lanes.all[i].reading.(*decoded); ok && cap(c.marks) > 4*maxLaneHeld {
-				t.Errorf("%s: lane %s keeps %d marks", name, laneKinds[i].lane, cap(c.marks))
+		for _, n := range d.host.nested {
+			if cap(n.marks) > 4*maxNestedHeld {
+				t.Errorf("%s: lane %s keeps %d marks", name, n.lane, cap(n.marks))
 			}
 		}
 	}
@@ -165,8 +165,8 @@ func TestLanesQuiet(t *testing.T) {
 	if n := testing.AllocsPerRun(5, read); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if d.lanes.work.read > int64(len(text)) {
-		t.Errorf("%d bytes read in lanes of %d that are clean", d.lanes.work.read, len(text))
+	if d.lanes.Load().Read > int64(len(text)) {
+		t.Errorf("%d bytes read in lanes of %d that are clean", d.lanes.Load().Read, len(text))
 	}
 }
 

@@ -3,6 +3,8 @@ package detect
 import (
 	"math"
 
+	"noecho/detect/internal/lane"
+	"noecho/detect/internal/track"
 	"noecho/ngram"
 )
 
@@ -44,73 +46,57 @@ const nearSlack = 3
 // Seeds whose five words stand in order in one client message do not count: who
 // edits what the caller sent repeats the caller.
 type near struct {
-	d     *Detector
-	chain chains
+	h     *host
+	chain track.Chains
 	least ngram.Weight // of the words in a chain's seeds
 	found []ngram.Place
 
 	cur    *Finding
-	until  int64 // last word up to which a chain that is held may go on
+	until  int64 // last word up to which a chain whose words wait may go on
 	from   int64 // first word that a finding may still begin with
 	fromLo int64 // its offset, once it is there
 	newest int64 // last word of cur
 }
 
-// startNear sets up what the ledger is asked for.
-func (d *Detector) startNear() {
-	if d.cfg.Ledger == nil {
-		return
-	}
-	if d.names == nil {
-		d.names, d.near = new(namer), &near{d: d}
-	}
-	d.names.of = nil
-	if !d.cfg.Near.Off {
-		d.finders = append(d.finders, d.near)
-	}
-}
-
 func (n *near) reset() {
-	rule := n.d.cfg.Near
-	words, gap := rule.Words, rule.Gap
+	d := n.h.d
+	words, gap := d.cfg.Near.Words, d.cfg.Near.Gap
 	if words <= 0 {
 		words = DefaultNearWords
 	}
 	if gap <= 0 {
 		gap = DefaultNearGap
 	}
-	n.least = max(ngram.Words(words), n.d.least)
-	n.chain.reset(int64(min(gap, MaxNearGap)), nearSlack)
-	n.chain.ahead = nearAhead
-	if n.d.spec.N < nearAhead+ngram.SeedWords {
-		n.chain.ahead = 1
+	n.least = max(ngram.Words(words), d.least)
+	n.chain.Reset(int64(min(gap, MaxNearGap)), nearSlack)
+	n.chain.Ahead, n.chain.Backward = nearAhead, d.main.Backward
+	if d.spec.N < nearAhead+ngram.SeedWords {
+		n.chain.Ahead = 1
 	}
 	n.cur, n.until, n.from, n.fromLo, n.newest = nil, -1, 0, 0, -1
 }
 
-func (n *near) text([]byte) {}
-func (n *near) save()       {}
-func (n *near) restore()    {}
+// Text implements lane.Finder.
+func (n *near) Text([]byte) {}
 
-// word follows the seed that ends with word i, if there is one.
-func (n *near) word(i int64) {
-	d := n.d
-	if d.trying || d.blocked != nil {
-		return // a word that is tried may turn out to be longer
-	}
-	t := &d.main
-	if i == n.from {
-		n.fromLo = t.span(i).Lo
-	}
-	if n.cur != nil && !n.goesOn(i, t.span(i).Lo) {
-		n.settle()
-	}
-	if t.seedless(i) {
+// Word follows the seed that ends with word i, if there is one.
+func (n *near) Word(i int64) {
+	if n.h.blocked != nil {
 		return
 	}
-	s, h := t.seedEnding(i)
-	n.found = d.cfg.Ledger.Seeds(n.found[:0], h)
-	if len(n.found) > 0 && !d.cfg.Prompt.said(h) {
+	t := n.h.words
+	if i == n.from {
+		n.fromLo = t.Span(i).Lo
+	}
+	if n.cur != nil && !n.goesOn(i, t.Span(i).Lo) {
+		n.settle()
+	}
+	if t.Seedless(i) {
+		return
+	}
+	s := t.Seed(i)
+	n.found = n.h.d.cfg.Ledger.Seeds(n.found[:0], s.Hash)
+	if len(n.found) > 0 && !n.h.d.cfg.Prompt.said(s.Hash) {
 		n.follow(i, &s)
 	}
 }
@@ -118,8 +104,9 @@ func (n *near) word(i int64) {
 // goesOn reports whether a near match may go on with a seed that ends with word i
 // or a later one.
 func (n *near) goesOn(i, offset int64) bool {
-	for k := range n.chain.at[:n.chain.n] {
-		if ch := &n.chain.at[k]; ch.hot && n.chain.alive(ch, i, offset) {
+	chains := n.chain.All()
+	for k := range chains {
+		if ch := &chains[k]; ch.Hot && n.chain.Alive(ch, i, offset) {
 			return true
 		}
 	}
@@ -127,65 +114,63 @@ func (n *near) goesOn(i, offset int64) bool {
 }
 
 // follow enters the places of a seed that ends with word i.
-func (n *near) follow(i int64, s *seed) {
+func (n *near) follow(i int64, s *track.Seed) {
 	first, lo := int64(math.MaxInt64), int64(0)
-	s.rare = rarity(len(n.found))
 	for _, p := range n.found {
-		s.place = n.d.main.forward(p)
-		ch := n.chain.add(s)
-		if !ch.held {
+		ch := n.chain.Add(s, p, len(n.found))
+		if !ch.Waits {
 			continue
 		}
-		n.until = max(n.until, n.chain.reach(ch))
-		if ch.weight < n.least || !ch.broken {
+		n.until = max(n.until, n.chain.Reach(ch))
+		if ch.Weight < n.least || !ch.Broken {
 			continue
 		}
-		if ch.from < first {
-			first, lo = ch.from, n.offset(ch)
+		if ch.From < first {
+			first, lo = ch.From, n.offset(ch)
 		}
-		ch.hot, ch.from = true, i+1
+		ch.Hot, ch.From = true, i+1
 	}
 	if first > i {
 		return
 	}
-	t := &n.d.main
-	if t.acted < i || !t.run.active {
+	t := n.h.words
+	if t.Acted < i || !t.Run.Active {
 		n.extend(first, lo, i, s)
 		return
 	}
 	// The newest words belong to a run of windows: what lies before it is left.
-	p := &t.run.parts[len(t.run.parts)-1]
-	if first < p.first {
-		n.extend(first, lo, p.first-1, s)
+	p := &t.Run.Parts[len(t.Run.Parts)-1]
+	if first < p.First {
+		n.extend(first, lo, p.First-1, s)
 	}
 	n.settle()
 	n.from = i + 1
 }
 
 // offset is where the words begin that a chain would add to a finding.
-func (n *near) offset(ch *chain) int64 {
-	if ch.hot {
-		return n.d.main.span(ch.from).Lo // no further back than a gap
+func (n *near) offset(ch *track.Chain) int64 {
+	if ch.Hot {
+		return n.h.words.Span(ch.From).Lo // no further back than a gap
 	}
-	return ch.lo
+	return ch.Lo
 }
 
 // extend makes words first to last a near match, or adds them to the one they
 // follow. Offset lo is that of word first.
-func (n *near) extend(first, lo, last int64, s *seed) {
-	d, t := n.d, &n.d.main
+func (n *near) extend(first, lo, last int64, s *track.Seed) {
+	t := n.h.words
 	if first < n.from {
 		first, lo = n.from, n.fromLo
 	}
-	if t.acted >= first && t.acted < last {
-		first, lo = t.acted+1, t.span(t.acted+1).Lo
+	if t.Acted >= first && t.Acted < last {
+		first, lo = t.Acted+1, t.Span(t.Acted+1).Lo
 	}
-	lo = max(lo, d.stuffed)
-	hi := s.span.Hi
-	if last < t.count-1 {
-		hi = t.run.parts[len(t.run.parts)-1].lo
-		if last >= t.count-int64(len(t.ring)) {
-			hi = t.span(last).Hi
+	lo = max(lo, n.h.overflow)
+	hi := s.Span.Hi
+	if last < t.Count-1 {
+		hi = t.Run.Parts[len(t.Run.Parts)-1].Lo
+		if last >= t.Oldest() {
+			hi = t.Span(last).Hi
 		}
 	}
 	if first > last || lo >= hi {
@@ -195,54 +180,60 @@ func (n *near) extend(first, lo, last int64, s *seed) {
 		n.settle()
 		n.cur = &Finding{Kind: Near}
 	}
-	c := n.cur
-	c.Words += int(last - first + 1)
-	c.Windows++
-	c.Resumed = c.Resumed || lo < d.parked
-	if len(c.Digests) < MaxDigests {
-		c.Digests = append(c.Digests, s.hash)
+	f := n.cur
+	f.Words += int(last - first + 1)
+	f.Windows++
+	f.Resumed = f.Resumed || lo < n.h.parked
+	if len(f.Digests) < MaxDigests {
+		f.Digests = append(f.Digests, s.Hash.Lo)
 	}
-	c.Places = n.chain.best(c.Places[:0], t, func(ch *chain) bool { return ch.hot && n.chain.alive(ch, t.count-1, s.newest) })
-	n.newest, n.from = last, t.count
-	d.claim(c, ngram.Span{Lo: lo, Hi: hi})
+	f.Places = n.chain.Best(f.Places[:0], func(ch *track.Chain) bool { return ch.Hot && n.chain.Alive(ch, t.Count-1, s.Newest) })
+	n.newest, n.from = last, t.Count
+	n.h.claim(f, ngram.Span{Lo: lo, Hi: hi})
 }
 
 // settle closes the finding: no chain goes on behind it.
 func (n *near) settle() {
 	if n.cur != nil {
-		n.d.settle(n.cur)
+		n.h.settle(n.cur)
 		n.cur = nil
 	}
 }
 
-// waits holds what may yet belong to a near match: behind one that is found, and
-// from the second seed of each chain that may well become one.
-func (n *near) waits() int64 {
-	t := &n.d.main
-	hold := int64(math.MaxInt64)
-	if t.count > n.until {
-		return hold
+// Waits keeps back bytes that may yet belong to a near match: behind one that is
+// found, and from the second seed of each chain that may well become one.
+func (n *near) Waits() int64 {
+	t := n.h.words
+	first := int64(math.MaxInt64)
+	if t.Count > n.until {
+		return first
 	}
-	next := t.scanner.Frontier()
-	for k := range n.chain.at[:n.chain.n] {
-		ch := &n.chain.at[k]
-		if !ch.held || !n.chain.alive(ch, t.count, next) {
+	next := t.Scanner.Frontier()
+	chains := n.chain.All()
+	for k := range chains {
+		ch := &chains[k]
+		if !ch.Waits || !n.chain.Alive(ch, t.Count, next) {
 			continue
 		}
-		if n.cur != nil && ch.hot {
-			hold = min(hold, n.cur.Span.Hi)
+		if n.cur != nil && ch.Hot {
+			first = min(first, n.cur.Span.Hi)
 		}
-		switch first := max(ch.from, n.from); {
-		case first >= t.count:
-		case first > ch.from:
-			hold = min(hold, n.fromLo)
+		switch from := max(ch.From, n.from); {
+		case from >= t.Count:
+		case from > ch.From:
+			first = min(first, n.fromLo)
 		default:
-			hold = min(hold, n.offset(ch))
+			first = min(first, n.offset(ch))
 		}
 	}
-	return hold
+	return first
 }
 
-func (n *near) end() { n.settle() }
+// Fork implements lane.Finder: a word that is only tried may turn out to be longer,
+// so it makes no near match.
+func (n *near) Fork() lane.Finder { return nil }
 
-var _ finder = (*near)(nil)
+// End implements lane.Finder.
+func (n *near) End() { n.settle() }
+
+var _ lane.Finder = (*near)(nil)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect/internal/track"
 	"noecho/ngram"
 )
 
@@ -244,7 +245,7 @@ func TestNearLongGap(t *testing.T) {
 	r := longRecord(0, 60)
 	set := newPlainSet(10, strings.Join(r, " "))
 	cfg := Config{Ledger: newPlainLedger(10, strings.Join(r, " "))}
-	text := "so " + strings.Join(r[10:19], " ") + " xx " + strings.Repeat(".", 2*seedBytes) + " " + strings.Join(r[20:29], " ") + " it ends"
+	text := "so " + strings.Join(r[10:19], " ") + " xx " + strings.Repeat(".", 2*track.SeedBytes) + " " + strings.Join(r[20:29], " ") + " it ends"
 	d := New(set, spec(10), cfg)
 	whole := runPieces(t, d, []string{text})
 	if whole.text != text || len(whole.findings) != 0 {

@@ -166,7 +166,7 @@ func TestStuffing(t *testing.T) {
 		for _, f := range out.findings {
 			kinds[f.Kind]++
 		}
-		if kinds[Stuffing] == 0 || kinds[Verbatim] != 1 || !strings.HasSuffix(out.text, " end of it") {
+		if kinds[Overflow] == 0 || kinds[Verbatim] != 1 || !strings.HasSuffix(out.text, " end of it") {
 			t.Fatalf("cut %d: %v", cut, out)
 		}
 	}

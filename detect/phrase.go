@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"noecho/detect/internal/lane"
 	"noecho/ngram"
 )
 
@@ -32,27 +33,24 @@ const DefaultPhraseRecords = 100
 // startWords is the number of words in the longest beginning that is asked for.
 const startWords = 4
 
-// phraseFinder finds phrases in the main track.
+// phraseFinder finds phrases in the channel's words.
 type phraseFinder struct {
-	d    *Detector
-	live []int64 // first words of what may be a phrase, in order
-
-	cur   *Finding // overlapping phrases; nil: none is open
-	first int64    // words of it
-	last  int64
-	best  int // words of the longest phrase in it
-
-	near []attribute         // of data subjects, that may make others count or be made to
-	kept phraseState         // while words are only tried
-	echo map[ngram.Hash]bool // whether the client sent a phrase, as far as that was asked
-	told int64               // last word of the newest echo
+	h           *host
+	live        []int64       // first words of what may be a phrase, in order
+	near        []attribute   // of data subjects, that may make others count or be made to
+	told        int64         // last word of the newest echo
+	*openPhrase               // shared with forks
+	fork        *phraseFinder // scratch of Fork
+	origin      *phraseFinder // that this one was forked from; nil: it is no fork
 }
 
-// phraseState is what save keeps.
-type phraseState struct {
-	live []int64
-	near []attribute
-	told int64
+// openPhrase is overlapping phrases that are one finding.
+type openPhrase struct {
+	cur   *Finding // nil: none is open
+	first int64    // words of it
+	last  int64
+	best  int                 // words of the longest phrase in it
+	echo  map[ngram.Hash]bool // whether the client sent a phrase, as far as that was asked
 }
 
 // attribute is a phrase of a data subject.
@@ -64,33 +62,23 @@ type attribute struct {
 	counts      bool // it was claimed
 }
 
-// startPhrases adds the finder if the config has phrases.
-func (d *Detector) startPhrases() {
-	if d.cfg.Phrases == nil {
-		return
-	}
-	if d.phrases == nil {
-		d.phrases = &phraseFinder{d: d}
-	}
-	d.finders = append(d.finders, d.phrases)
-}
-
 func (f *phraseFinder) reset() {
 	f.live, f.near = f.live[:0], f.near[:0]
 	f.cur, f.told = nil, -1
 	clear(f.echo)
 }
 
-func (f *phraseFinder) text([]byte) {}
+// Text implements lane.Finder.
+func (f *phraseFinder) Text([]byte) {}
 
-// word looks at word i.
-func (f *phraseFinder) word(i int64) {
-	t, set := &f.d.main, f.d.cfg.Phrases
-	end := t.prefix(i + 1)
+// Word looks at word i.
+func (f *phraseFinder) Word(i int64) {
+	t, set := f.h.words, f.h.d.cfg.Phrases
+	end := t.Prefix(i + 1)
 	n := 0
 	for _, first := range f.live {
 		k := int(i-first) + 1
-		h := ngram.Gram(t.prefix(first), end, k)
+		h := ngram.Gram(t.Prefix(first), end, k)
 		if k <= startWords && !set.Start(h) {
 			continue
 		}
@@ -103,13 +91,13 @@ func (f *phraseFinder) word(i int64) {
 		}
 	}
 	f.live = f.live[:n]
-	if h := ngram.Gram(t.prefix(i), end, 1); set.Start(h) {
+	if h := ngram.Gram(t.Prefix(i), end, 1); set.Start(h) {
 		if p, ok := set.Phrase(h); ok {
 			f.match(i, i, h, p)
 		}
 		f.live = append(f.live, i)
 	}
-	if f.cur != nil && !f.d.trying && (len(f.live) == 0 || f.live[0] > f.last) {
+	if f.cur != nil && f.origin == nil && (len(f.live) == 0 || f.live[0] > f.last) {
 		f.settle()
 	}
 	if len(f.near) > 0 {
@@ -119,10 +107,10 @@ func (f *phraseFinder) word(i int64) {
 
 // match enters an indexed phrase of words first to last.
 func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
-	if f.d.blocked != nil || f.common(&p) {
+	if f.h.blocked != nil || f.common(&p) {
 		return
 	}
-	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: f.d.main.span(first).Lo, Hi: f.d.main.span(last).Hi}}
+	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: f.h.words.Span(first).Lo, Hi: f.h.words.Span(last).Hi}}
 	if f.sent(&a) {
 		f.excuse(&a)
 		return
@@ -142,7 +130,7 @@ func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
 // common reports whether a phrase stands in so many records that it tells none of
 // them. What was listed counts however often it stands.
 func (f *phraseFinder) common(p *ngram.Phrase) bool {
-	return p.Subject == 0 && !p.Weak && p.Records > f.d.cfg.phraseRecords()
+	return p.Subject == 0 && !p.Weak && p.Records > f.h.d.cfg.phraseRecords()
 }
 
 // phraseRecords returns the bound with its default.
@@ -213,10 +201,9 @@ func (f *phraseFinder) forget(i int64) {
 
 // claim claims a phrase, together with the finding it overlaps.
 func (f *phraseFinder) claim(a *attribute) {
-	d := f.d
 	a.counts = true
-	span := ngram.Span{Lo: max(a.span.Lo, d.stuffed), Hi: a.span.Hi}
-	if span.Lo >= span.Hi || d.blocked != nil {
+	span := ngram.Span{Lo: max(a.span.Lo, f.h.overflow), Hi: a.span.Hi}
+	if span.Lo >= span.Hi || f.h.blocked != nil {
 		return
 	}
 	words := int(a.last-a.first) + 1
@@ -236,16 +223,16 @@ func (f *phraseFinder) claim(a *attribute) {
 		f.name(f.cur, a)
 	}
 	f.cur.Words = int(f.last-f.first) + 1
-	f.cur.Resumed = f.cur.Resumed || span.Lo < d.parked
-	d.claim(f.cur, span)
+	f.cur.Resumed = f.cur.Resumed || span.Lo < f.h.parked
+	f.h.claim(f.cur, span)
 }
 
 // open claims a phrase on its own.
 func (f *phraseFinder) open(a *attribute, span ngram.Span, words int) {
-	one := &Finding{Kind: Phrase, Words: words, Resumed: span.Lo < f.d.parked}
+	one := &Finding{Kind: Phrase, Words: words, Resumed: span.Lo < f.h.parked}
 	f.name(one, a)
-	f.d.claim(one, span)
-	f.d.settle(one)
+	f.h.claim(one, span)
+	f.h.settle(one)
 }
 
 // name says which phrase a finding is.
@@ -260,7 +247,7 @@ func (f *phraseFinder) name(to *Finding, a *attribute) {
 // settle completes the open finding.
 func (f *phraseFinder) settle() {
 	if f.cur != nil {
-		f.d.settle(f.cur)
+		f.h.settle(f.cur)
 		f.cur = nil
 	}
 }
@@ -268,19 +255,19 @@ func (f *phraseFinder) settle() {
 // excuse reports a phrase that only repeats what the client sent, once for
 // overlapping ones.
 func (f *phraseFinder) excuse(a *attribute) {
-	if f.d.trying || a.phrase.Weak || a.first <= f.told {
+	if f.origin != nil || a.phrase.Weak || a.first <= f.told {
 		return
 	}
 	f.told = a.last
 	one := &Finding{Kind: Phrase, Echo: true, Span: a.span, Words: int(a.last-a.first) + 1}
 	f.name(one, a)
-	f.d.closed = append(f.d.closed, one)
+	f.h.closed = append(f.h.closed, one)
 }
 
 // sent reports whether the words of a phrase stand in order in one message of the
 // client.
 func (f *phraseFinder) sent(a *attribute) bool {
-	prompt := f.d.cfg.Prompt
+	prompt := f.h.d.cfg.Prompt
 	if prompt == nil {
 		return false
 	}
@@ -288,7 +275,7 @@ func (f *phraseFinder) sent(a *attribute) bool {
 		return sent
 	}
 	sent := slices.ContainsFunc(prompt.Messages, func(m *Message) bool {
-		return m.holds(f.d.main.prefix(a.first), f.d.main.prefix(a.last+1), int(a.last-a.first)+1)
+		return m.holds(f.h.words.Prefix(a.first), f.h.words.Prefix(a.last+1), int(a.last-a.first)+1)
 	})
 	if f.echo == nil || len(f.echo) >= maxAsked {
 		f.echo = map[ngram.Hash]bool{}
@@ -313,17 +300,17 @@ func (m *Message) holds(before, after uint64, k int) bool {
 	return false
 }
 
-// waits returns the first byte of what may be a phrase, or of a weak one that may
+// Waits returns the first byte of what may be a phrase, or of a weak one that may
 // yet count. In strict release it tells nothing: as much is held as the longest
 // phrase has words.
-func (f *phraseFinder) waits() int64 {
-	t := &f.d.main
+func (f *phraseFinder) Waits() int64 {
+	t := f.h.words
 	free := int64(math.MaxInt64)
 	if len(f.live) > 0 {
-		free = t.span(f.live[0]).Lo
+		free = t.Span(f.live[0]).Lo
 	}
-	if f.d.cfg.Release == Strict && t.count > 0 {
-		free = min(free, t.span(max(0, t.count-ngram.MaxPhraseWords)).Lo)
+	if f.h.d.cfg.Release == Strict && t.Count > 0 {
+		free = min(free, t.Span(max(0, t.Count-ngram.MaxPhraseWords)).Lo)
 	}
 	for i := range f.near {
 		if a := &f.near[i]; a.phrase.Weak && !a.counts {
@@ -333,29 +320,30 @@ func (f *phraseFinder) waits() int64 {
 	return free
 }
 
-func (f *phraseFinder) save() {
-	f.kept.live = append(f.kept.live[:0], f.live...)
-	f.kept.near = append(f.kept.near[:0], f.near...)
-	f.kept.told = f.told
+// Fork implements lane.Finder.
+func (f *phraseFinder) Fork() lane.Finder {
+	if f.fork == nil {
+		f.fork = &phraseFinder{h: f.h, openPhrase: f.openPhrase, origin: f}
+	}
+	k := f.fork
+	k.live, k.near, k.told = append(k.live[:0], f.live...), append(k.near[:0], f.near...), f.told
+	return k
 }
 
-// restore forgets what was tried. What was found stays found: the open finding
-// goes on if its words come again.
-func (f *phraseFinder) restore() {
-	f.live = append(f.live[:0], f.kept.live...)
-	for i := range f.kept.near {
-		a := &f.kept.near[i]
+// End implements lane.Finder. The open finding of a fork goes on if its words come
+// again, and a weak phrase that counted counts.
+func (f *phraseFinder) End() {
+	if f.origin == nil {
+		f.settle()
+		f.live, f.near = f.live[:0], f.near[:0]
+		return
+	}
+	for i := range f.origin.near {
+		a := &f.origin.near[i]
 		for _, tried := range f.near {
 			a.counts = a.counts || tried.counts && tried.first == a.first && tried.hash == a.hash
 		}
 	}
-	f.near = append(f.near[:0], f.kept.near...)
-	f.told = f.kept.told
 }
 
-func (f *phraseFinder) end() {
-	f.settle()
-	f.live, f.near = f.live[:0], f.near[:0]
-}
-
-var _ finder = (*phraseFinder)(nil)
+var _ lane.Finder = (*phraseFinder)(nil)

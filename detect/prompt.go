@@ -1,6 +1,9 @@
 package detect
 
-import "noecho/ngram"
+import (
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
 
 // Message is one client message (or prompt), scanned once. Immutable and safe
 // for concurrent use.
@@ -21,34 +24,33 @@ type Message struct {
 // that the set does not hold need no excuse and are not kept.
 func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
-	var t track
-	t.init(set, spec, ngram.Words(spec.N))
+	var t track.Track
+	t.Init(set, spec, ngram.Words(spec.N))
 	read := func() {
-		for _, w := range t.words {
+		for _, w := range t.Words {
 			m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
 			m.weights = append(m.weights, w.Weight)
-			if t.push(w) {
+			if t.Push(w) {
 				if m.sent == nil {
 					m.sent = map[uint64]struct{}{}
 				}
-				m.sent[t.window(t.count-1).Lo] = struct{}{}
+				m.sent[t.Window(t.Count-1).Lo] = struct{}{}
 			}
-			if !t.seedless(t.count - 1) {
+			if !t.Seedless(t.Count - 1) {
 				if m.seeds == nil {
 					m.seeds = map[uint64]struct{}{}
 				}
-				s, _ := t.seedEnding(t.count - 1)
-				m.seeds[s.hash] = struct{}{}
+				m.seeds[t.Seed(t.Count-1).Hash.Lo] = struct{}{}
 			}
 		}
 	}
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
-		t.words = t.scanner.Append(t.words[:0], text[:n])
+		t.Words = t.Scanner.Append(t.Words[:0], text[:n])
 		read()
 		text = text[n:]
 	}
-	t.words = t.scanner.Finish(t.words[:0])
+	t.Words = t.Scanner.Finish(t.Words[:0])
 	read()
 	m.group()
 	return m

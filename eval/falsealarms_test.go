@@ -106,7 +106,7 @@ func TestJudgeSees(t *testing.T) {
 		{"one invented", append(slices.Clone(right), &detect.Finding{Kind: detect.Verbatim, Span: at("the quick brown fox jumps over the lazy cat and")}), 3, 1, 0},
 		{"a word too long", with(0, &detect.Finding{Kind: detect.Verbatim, Span: at("The quick brown fox jumps over the lazy dog, and nothing")}), 2, 1, 1},
 		{"a word too short", with(0, &detect.Finding{Kind: detect.Verbatim, Span: at("quick brown fox jumps over the lazy dog, and")}), 2, 1, 1},
-		{"another kind", with(0, &detect.Finding{Kind: detect.Stuffing, Span: right[0].Span}), 2, 1, 1},
+		{"another kind", with(0, &detect.Finding{Kind: detect.Overflow, Span: right[0].Span}), 2, 1, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package detect
+package lane
 
 import (
 	"math"
@@ -21,21 +21,16 @@ import (
 // left out then has the shorter words and the shorter paths behind it. In text
 // neither bound is reached.
 type lattice struct {
-	s     *despace
-	n     int
-	paths []path // a ring, length a power of two
-	words [maxLetters]latticeWord
-}
-
-// latticeState is what is taken back when letters were only tried.
-type latticeState struct {
-	begun  int64 // letters before the first one
-	count  int64 // letters read
+	n      int
+	paths  []path // a ring, length a power of two; a fork writes where the next paths go
+	begun  int64  // letters before the first one
+	count  int64  // letters read
 	made   uint64
 	slots  [latticeSlots]slot // the newest letters
 	tail   [tailBytes + 16]byte
 	credit int   // probes that may be made
 	unread int64 // letters at which a bound was reached
+	words  [maxLetters]latticeWord
 }
 
 // slot is one letter.
@@ -83,20 +78,20 @@ const (
 )
 
 // begin makes the lattice ready for letters that do not follow on others.
-func (m *lattice) begin(st *latticeState, s *despace) {
-	m.s, m.n = s, s.d.spec.N
+func (m *lattice) begin(n int, paths *[]path) {
 	size := 1
-	for size < pathsPerWord*m.n {
+	for size < pathsPerWord*n {
 		size *= 2
 	}
-	if len(m.paths) < size {
-		m.paths = make([]path, size)
+	if len(*paths) < size {
+		*paths = make([]path, size)
 	}
-	st.begun, st.credit = st.count, mostProbes
-	st.made = max(st.made, 1) // 0 is no path
+	m.n, m.paths = n, *paths
+	m.begun, m.credit = m.count, mostProbes
+	m.made = max(m.made, 1) // 0 is no path
 }
 
-func (st *latticeState) slot(i int64) *slot { return &st.slots[i%latticeSlots] }
+func (m *lattice) slot(i int64) *slot { return &m.slots[i%latticeSlots] }
 
 // path returns a path, nil if it is gone.
 func (m *lattice) path(number uint64) *path {
@@ -109,42 +104,42 @@ func (m *lattice) path(number uint64) *path {
 
 // push reads the next letter and reports whether what ends there looks like indexed
 // text that the main track does not read.
-func (m *lattice) push(st *latticeState, l ngram.Letter) (likely bool) {
-	at := st.slot(st.count)
-	*at = slot{span: l.Span, first: st.made, last: st.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
-	st.count++
+func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
+	at := m.slot(m.count)
+	*at = slot{span: l.Span, first: m.made, last: m.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
+	m.count++
 	n := utf8.RuneLen(l.Rune)
 	at.bytes = uint8(n)
-	copy(st.tail[:tailBytes-n], st.tail[n:tailBytes])
-	utf8.EncodeRune(st.tail[tailBytes-n:tailBytes], l.Rune)
-	st.credit = min(st.credit+meanProbes, mostProbes)
-	words := m.candidates(st)
+	copy(m.tail[:tailBytes-n], m.tail[n:tailBytes])
+	utf8.EncodeRune(m.tail[tailBytes-n:tailBytes], l.Rune)
+	m.credit = min(m.credit+meanProbes, mostProbes)
+	words := m.candidates(s)
 	for i := len(words) - 1; i >= 0; i-- {
 		w := &words[i]
 		own := at.last
-		likely = m.extend(st, w, l) || likely
+		likely = m.extend(s, w, l) || likely
 		if at.last == own {
-			m.fresh(st, w, l)
+			m.fresh(w, l)
 		}
 	}
-	if st.credit <= 0 || at.last-at.first >= mostPaths {
-		st.unread++
+	if m.credit <= 0 || at.last-at.first >= mostPaths {
+		m.unread++
 	}
 	return likely
 }
 
 // candidates returns the words that end at the newest letter, the shortest first.
-func (m *lattice) candidates(st *latticeState) []latticeWord {
-	suite, known := m.s.d.spec.Suite, m.s.d.cfg.Vocabulary
+func (m *lattice) candidates(s *respace) []latticeWord {
+	suite, known := s.r.cfg.Spec.Suite, s.r.cfg.Words
 	words := m.words[:0]
 	from := tailBytes
-	for k := int32(1); k <= maxLetters && st.count-int64(k) >= st.begun; k++ {
-		at := st.slot(st.count - int64(k))
+	for k := int32(1); k <= maxLetters && m.count-int64(k) >= m.begun; k++ {
+		at := m.slot(m.count - int64(k))
 		if at.alone && k > 1 {
 			break
 		}
 		from -= int(at.bytes)
-		hash := suite.Sum(st.tail[from:tailBytes])
+		hash := suite.Sum(m.tail[from:tailBytes])
 		if known.Word(ngram.Gram(0, hash, 1)) {
 			words = append(words, latticeWord{hash, k})
 		}
@@ -157,12 +152,12 @@ func (m *lattice) candidates(st *latticeState) []latticeWord {
 
 // extend adds a word to the paths that end where it begins: first to those that
 // have a 4-gram behind them.
-func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter) (likely bool) {
-	begin := st.count - int64(w.letters)
-	if begin <= st.begun {
+func (m *lattice) extend(s *respace, w *latticeWord, l ngram.Letter) (likely bool) {
+	begin := m.count - int64(w.letters)
+	if begin <= m.begun {
 		return false
 	}
-	ends := st.slot(begin - 1)
+	ends := m.slot(begin - 1)
 	for _, long := range [...]bool{true, false} {
 		pair, asked := false, int32(0) // whether the word may follow on the one that begins there
 		for number := ends.first; number < ends.last; number++ {
@@ -171,15 +166,15 @@ func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter) (like
 				continue
 			}
 			if p.letters != asked {
-				if st.credit <= 0 {
+				if m.credit <= 0 {
 					return likely
 				}
-				st.credit--
+				m.credit--
 				asked = p.letters
-				pair = m.s.d.main.set.Gate2(ngram.Gram(p.before[0], ngram.Roll(p.prefix, w.hash), 2))
+				pair = s.r.cfg.Set.Gate2(ngram.Gram(p.before[0], ngram.Roll(p.prefix, w.hash), 2))
 			}
 			if pair {
-				likely = m.follow(st, p, w, l) || likely
+				likely = m.follow(s, p, w, l) || likely
 			}
 		}
 	}
@@ -187,20 +182,20 @@ func (m *lattice) extend(st *latticeState, w *latticeWord, l ngram.Letter) (like
 }
 
 // follow adds a word to a path and reports whether it looks like indexed text.
-func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Letter) bool {
+func (m *lattice) follow(s *respace, p *path, w *latticeWord, l ngram.Letter) bool {
 	prefix := ngram.Roll(p.prefix, w.hash)
 	depth := p.depth + 1
 	if depth > 3 {
-		st.credit--
-		if !m.s.d.main.set.Gate4(ngram.Gram(p.before[2], prefix, 4)) {
+		m.credit--
+		if !s.r.cfg.Set.Gate4(ngram.Gram(p.before[2], prefix, 4)) {
 			depth = 3
 		}
 	}
-	at := st.slot(st.count - 1)
+	at := m.slot(m.count - 1)
 	if depth == 3 && m.known(at, w, ngram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
 		return false
 	}
-	q := m.add(st, at, w, l)
+	q := m.add(at, w, l)
 	q.prev, q.prefix, q.depth = p.made, prefix, depth
 	q.before = [3]uint64{p.prefix, p.before[0], p.before[1]}
 	if q.plain > 0 {
@@ -208,11 +203,11 @@ func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Lett
 	}
 	q.odd |= p.odd << 1
 	if int(depth) >= m.n {
-		m.window(q, p, l)
+		m.window(s, q, p, l)
 	}
 	odd := q.odd
 	if int(depth) >= m.n-1 {
-		m.merge(st, at, q)
+		m.merge(at, q)
 	}
 	return depth >= deep && bits.OnesCount8(odd&(1<<deep-1)) >= deep/2
 }
@@ -220,7 +215,7 @@ func (m *lattice) follow(st *latticeState, p *path, w *latticeWord, l ngram.Lett
 // merge drops the newest path if one with the same last n-1 words ends there too:
 // whatever comes, both are one. The one whose run is claimed from further back
 // stays.
-func (m *lattice) merge(st *latticeState, at *slot, q *path) {
+func (m *lattice) merge(at *slot, q *path) {
 	first := q
 	for range m.n - 2 {
 		if first = m.path(first.prev); first == nil {
@@ -238,8 +233,8 @@ func (m *lattice) merge(st *latticeState, at *slot, q *path) {
 			*p = *q
 			p.made = made
 		}
-		st.made--
-		at.last = st.made
+		m.made--
+		at.last = m.made
 		return
 	}
 }
@@ -256,32 +251,32 @@ func (m *lattice) known(at *slot, w *latticeWord, three uint64) bool {
 }
 
 // fresh begins a path.
-func (m *lattice) fresh(st *latticeState, w *latticeWord, l ngram.Letter) {
-	at := st.slot(st.count - 1)
+func (m *lattice) fresh(w *latticeWord, l ngram.Letter) {
+	at := m.slot(m.count - 1)
 	if at.last-at.first >= mostPaths {
 		return
 	}
-	q := m.add(st, at, w, l)
+	q := m.add(at, w, l)
 	q.prefix, q.depth = w.hash, 1
 }
 
 // add makes a path that ends at the newest letter.
-func (m *lattice) add(st *latticeState, at *slot, w *latticeWord, l ngram.Letter) *path {
-	begins := st.slot(st.count - int64(w.letters))
-	q := &m.paths[st.made&uint64(len(m.paths)-1)]
-	*q = path{made: st.made, lo: begins.span.Lo, letters: w.letters, weight: l.Weight, claim: -1, odd: 1}
-	if begins.begins && l.Last && m.whole(st, w) {
+func (m *lattice) add(at *slot, w *latticeWord, l ngram.Letter) *path {
+	begins := m.slot(m.count - int64(w.letters))
+	q := &m.paths[m.made&uint64(len(m.paths)-1)]
+	*q = path{made: m.made, lo: begins.span.Lo, letters: w.letters, weight: l.Weight, claim: -1, odd: 1}
+	if begins.begins && l.Last && m.whole(w) {
 		q.plain, q.odd = 1, 0
 	}
-	st.made++
-	at.last = st.made
+	m.made++
+	at.last = m.made
 	return q
 }
 
 // whole reports whether no word of the main track begins inside of a word.
-func (m *lattice) whole(st *latticeState, w *latticeWord) bool {
+func (m *lattice) whole(w *latticeWord) bool {
 	for k := int64(1); k < int64(w.letters); k++ {
-		if st.slot(st.count - k).begins {
+		if m.slot(m.count - k).begins {
 			return false
 		}
 	}
@@ -290,7 +285,7 @@ func (m *lattice) whole(st *latticeState, w *latticeWord) bool {
 
 // window looks up the window that a path ends, p being the path without its last
 // word.
-func (m *lattice) window(q, p *path, l ngram.Letter) {
+func (m *lattice) window(s *respace, q, p *path, l ngram.Letter) {
 	first, weight := q, q.weight
 	for range m.n - 1 {
 		if first = m.path(first.prev); first == nil {
@@ -299,32 +294,31 @@ func (m *lattice) window(q, p *path, l ngram.Letter) {
 		weight += first.weight
 	}
 	h := ngram.Gram(first.before[0], q.prefix, m.n)
-	d := m.s.d
-	if !d.main.set.Window(h) {
+	if !s.r.cfg.Set.Window(h) {
 		return
 	}
 	q.run, q.claim = weight, -1
 	if p.run > 0 {
 		q.run = min(p.run+q.weight, math.MaxInt32/2)
 	}
-	if int(q.plain) >= m.n || d.cfg.Prompt.sent(h) {
+	if int(q.plain) >= m.n || s.r.cfg.Host.Sent(h) {
 		return // the main track's, or the client's own words
 	}
 	q.claim, q.claimed, q.windows = first.lo, int32(m.n), 1
 	if p.claim >= 0 {
 		q.claim, q.claimed, q.windows = p.claim, p.claimed+1, p.windows+1
 	}
-	if q.run >= d.least {
-		m.s.hit(ngram.Span{Lo: q.claim, Hi: l.Span.Hi}, q, h.Lo)
+	if q.run >= s.r.cfg.Least {
+		s.hit(ngram.Span{Lo: q.claim, Hi: l.Span.Hi}, q, h.Lo)
 	}
 }
 
 // waits returns the first byte that may belong to a window yet to come.
-func (m *lattice) waits(st *latticeState) int64 {
+func (m *lattice) waits() int64 {
 	lo := int64(math.MaxInt64)
-	for i := max(st.begun, st.count-maxLetters); i < st.count; i++ {
-		at := st.slot(i)
-		if i > st.count-maxLetters {
+	for i := max(m.begun, m.count-maxLetters); i < m.count; i++ {
+		at := m.slot(i)
+		if i > m.count-maxLetters {
 			lo = min(lo, at.span.Lo) // a word may have begun
 		}
 		for number := at.first; number < at.last; number++ {

@@ -1,4 +1,4 @@
-package detect
+package lane
 
 import (
 	"math"
@@ -7,7 +7,7 @@ import (
 	"noecho/ngram"
 )
 
-// seams watches the words of the main track for signs that the gaps between them
+// wordGapDetector watches the words of the main track for signs that the gaps between them
 // are not those of the text:
 //
 //   - singleRun words of one letter in a row
@@ -19,7 +19,7 @@ import (
 //     longLetters letters or more
 //
 // A false sign costs time and nothing else.
-type seams struct {
+type wordGapDetector struct {
 	singles  int   // one-letter words in a row
 	singleLo int64 // the first of them
 
@@ -46,11 +46,12 @@ const (
 
 // odd enters word i of the main track and reports whether it looks odd, and from
 // which byte on waits has held the channel for it.
-func (w *seams) odd(s *despace, i int64, span ngram.Span, weight ngram.Weight) (held int64, ok bool) {
+func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int64, ok bool) {
+	span := word.Span
 	joined := i > 0 && w.joins(s, span.Lo)
 	w.hi = span.Hi
-	if weight == ngram.CharWeight {
-		*w = seams{hi: span.Hi, tokenLo: span.Hi} // no gaps are needed there
+	if word.Weight == ngram.CharWeight {
+		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi} // no gaps are needed there
 		return 0, false
 	}
 	if !joined {
@@ -87,11 +88,11 @@ func (w *seams) odd(s *despace, i int64, span ngram.Span, weight ngram.Weight) (
 		return w.shortLo, true
 	}
 	return span.Lo, w.letters <= shortLetters && w.sizes[(i+1)%shortWords] > 0 ||
-		size >= longWord && four >= longLetters && !s.knows(i)
+		size >= longWord && four >= longLetters && !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1))
 }
 
 // sum enters the size of word i and returns the letters of the newest four words.
-func (w *seams) sum(i, size int64) (four int) {
+func (w *wordGapDetector) sum(i, size int64) (four int) {
 	at := &w.sizes[i%shortWords]
 	w.letters -= int(*at)
 	*at = uint8(min(size, math.MaxUint8))
@@ -104,7 +105,7 @@ func (w *seams) sum(i, size int64) (four int) {
 
 // joins reports whether no white space stands between the newest word and the
 // next one, which begins at lo.
-func (w *seams) joins(s *despace, lo int64) bool {
+func (w *wordGapDetector) joins(s *respace, lo int64) bool {
 	gap := s.past.from(w.hi)
 	if gap == nil || lo < w.hi {
 		return lo == w.hi
@@ -123,12 +124,6 @@ func spaced(gap []byte) bool {
 	return false
 }
 
-// knows reports whether word i of the main track stands in the index.
-func (s *despace) knows(i int64) bool {
-	t := &s.d.main
-	return s.d.cfg.Vocabulary.Word(ngram.Gram(t.prefix(i), t.prefix(i+1), 1))
-}
-
 // capitals counts the capital letters behind small ones.
 func capitals(raw []byte) (n int) {
 	small := false
@@ -144,7 +139,7 @@ func capitals(raw []byte) (n int) {
 // waits returns the first byte that may turn out to belong to something odd: two
 // single letters in a row may become four, short words eight, and a token of several
 // words long. Once they are, the lattice holds what it needs.
-func (w *seams) waits(s *despace) int64 {
+func (w *wordGapDetector) waits(s *respace) int64 {
 	lo := int64(math.MaxInt64)
 	if w.singles > 1 && w.singles < singleRun {
 		lo = w.singleLo

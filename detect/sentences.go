@@ -105,22 +105,3 @@ func (s *sentences) forget(at int64) {
 		s.starts = slices.Delete(s.starts, 0, i)
 	}
 }
-
-// extended returns where what is withheld begins for a span that begins at lo.
-func (d *Detector) extended(lo int64) int64 {
-	if d.cfg.Extent == ExtentSentence {
-		return d.sentences.begin(lo)
-	}
-	return lo
-}
-
-// reach returns where what is withheld ends for a span that ends at hi.
-func (d *Detector) reach(hi int64) int64 {
-	switch d.cfg.Extent {
-	case ExtentSentence:
-		return d.sentences.end(hi)
-	case ExtentRest:
-		return math.MaxInt64
-	}
-	return hi
-}

@@ -1,0 +1,249 @@
+package detect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"noecho/ngram"
+)
+
+// claims is the findings of one channel and the bytes that they withhold.
+type claims struct {
+	judge     func(*Finding) Action
+	extent    Extent
+	sentences sentences // if the extent asks for them
+
+	list     []claim // that reach beyond emitted, or are open
+	closed   []*Finding
+	blocked  *Finding // the finding that ends the channel
+	emitted  int64    // every byte below has been appended to a segment
+	parked   int64    // every byte below left when the channel was parked
+	overflow int64    // every byte below was withheld at the latest when there was no room for more
+}
+
+// claim is a span of the channel that a finding covers.
+type claim struct {
+	span    ngram.Span // grows while open
+	finding *Finding
+	open    bool
+	let     bool // only observed, and no longer kept back until it closes
+}
+
+// withheld reports whether the bytes of a claim must not leave.
+func (c *claim) withheld() bool { return c.finding.Action > Observe }
+
+func (c *claims) reset(cfg *Config) {
+	c.judge, c.extent = cfg.Judge, cfg.Extent
+	c.sentences.reset()
+	clear(c.list)
+	clear(c.closed)
+	c.list, c.closed, c.blocked = c.list[:0], c.closed[:0], nil
+	c.emitted, c.parked, c.overflow = 0, 0, 0
+}
+
+// claim makes span the span of a finding, or extends it, and decides what is done
+// about it. Bytes that left before can not be claimed any more, but count as part of
+// the finding. The finding is open until it is settled.
+func (c *claims) claim(f *Finding, span ngram.Span) {
+	x := c.of(f)
+	if x == nil {
+		c.list = append(c.list, claim{span: span, finding: f, open: true})
+		x = &c.list[len(c.list)-1]
+	}
+	x.span.Lo = min(x.span.Lo, span.Lo)
+	x.span.Hi = max(x.span.Hi, span.Hi)
+	f.Span = x.span
+	c.decide(f)
+}
+
+// of returns the claim of a finding, nil if it has none any more.
+func (c *claims) of(f *Finding) *claim {
+	for i := len(c.list) - 1; i >= 0; i-- {
+		if c.list[i].finding == f {
+			return &c.list[i]
+		}
+	}
+	return nil
+}
+
+// decide decides what is done about a finding that is new or has grown. The action
+// can only rise: bytes that were withheld stay withheld.
+func (c *claims) decide(f *Finding) {
+	action := Redact
+	if c.judge != nil {
+		action = c.judge(f)
+	}
+	if f.Kind == Overflow {
+		action = max(action, Redact) // there is no room to keep it back
+	}
+	f.Action = max(f.Action, action)
+	if f.Action == Block && c.blocked == nil {
+		c.blocked = f
+	}
+}
+
+// settle closes a finding: it is complete.
+func (c *claims) settle(f *Finding) {
+	if x := c.of(f); x != nil {
+		x.open = false
+	}
+	c.closed = append(c.closed, f)
+}
+
+// settleAll closes every open finding: nothing more is read.
+func (c *claims) settleAll() {
+	for i := range c.list {
+		if x := &c.list[i]; x.open {
+			x.open = false
+			c.closed = append(c.closed, x.finding)
+		}
+	}
+}
+
+// take appends the findings that are complete, in order of their start, and
+// forgets them.
+func (c *claims) take(dst []*Finding) []*Finding {
+	slices.SortStableFunc(c.closed, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(a.Span.Lo, b.Span.Lo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Span.Hi, b.Span.Hi))
+	})
+	dst = append(dst, c.closed...)
+	clear(c.closed)
+	c.closed = c.closed[:0]
+	return dst
+}
+
+// plain reports whether the words of the channel as they are have a finding that
+// covers a span: other words for its letters say nothing new.
+func (c *claims) plain(span ngram.Span) bool {
+	for i := range c.list {
+		x := &c.list[i]
+		if x.finding.Kind == Verbatim && x.finding.Lane == Plain && x.span.Lo <= span.Lo && span.Hi <= x.span.Hi {
+			return true
+		}
+	}
+	return false
+}
+
+// pending returns the first byte of findings that are only observed so far and may
+// yet have to be withheld, free if there is none.
+func (c *claims) pending(free int64) int64 {
+	for i := range c.list {
+		if x := &c.list[i]; x.open && !x.let && !x.withheld() {
+			free = min(free, c.begin(x.span.Lo))
+		}
+	}
+	return free
+}
+
+// beyond returns the first byte at or behind an offset that is not withheld yet:
+// bytes that are withheld need no finder to keep them back.
+func (c *claims) beyond(at int64) int64 {
+	for i := 0; i < len(c.list); i++ {
+		if x := &c.list[i]; x.withheld() && x.span.Lo <= at && at < x.span.Hi {
+			at, i = x.span.Hi, -1
+		}
+	}
+	return at
+}
+
+// let stops keeping back bytes that are only observed so far.
+func (c *claims) let() {
+	for i := range c.list {
+		c.list[i].let = true
+	}
+}
+
+// begin returns where the text begins that is withheld for a span that begins at lo.
+func (c *claims) begin(lo int64) int64 {
+	if c.extent == ExtentSentence {
+		return c.sentences.begin(lo)
+	}
+	return lo
+}
+
+// end returns where the text ends that is withheld for a span that ends at hi.
+func (c *claims) end(hi int64) int64 {
+	switch c.extent {
+	case ExtentSentence:
+		return c.sentences.end(hi)
+	case ExtentRest:
+		return math.MaxInt64
+	}
+	return hi
+}
+
+// emit appends segments up to offset free.
+func (c *claims) emit(dst []Segment, free int64) []Segment {
+	for c.emitted < free {
+		f, end := c.cover(c.emitted, free)
+		dst = append(dst, Segment{Span: ngram.Span{Lo: c.emitted, Hi: end}, Finding: f})
+		c.emitted = end
+	}
+	if len(c.list) > 0 {
+		c.drop()
+	}
+	if c.extent == ExtentSentence {
+		c.sentences.forget(c.emitted)
+	}
+	return dst
+}
+
+// cover returns the finding that withholds byte at, nil if the byte may leave, and
+// the next offset, at most free, at which the answer may differ.
+func (c *claims) cover(at, free int64) (f *Finding, end int64) {
+	end = free
+	var best *claim
+	for i := range c.list {
+		x := &c.list[i]
+		if !x.withheld() {
+			continue
+		}
+		lo, hi := c.begin(x.span.Lo), c.end(x.span.Hi)
+		switch {
+		case hi <= at:
+		case lo > at:
+			end = min(end, lo)
+		case best == nil || x.finding.before(best.finding):
+			best = x
+		}
+	}
+	if best == nil {
+		return nil, end
+	}
+	return best.finding, min(end, c.end(best.span.Hi))
+}
+
+// before reports whether f is named for bytes that both withhold: a certain finding
+// goes before a likely one, the first before the next.
+func (f *Finding) before(o *Finding) bool {
+	if f.Action != o.Action {
+		return f.Action > o.Action
+	}
+	return f.Kind < o.Kind
+}
+
+// drop forgets the claims that lie below emitted. Of those that withhold the rest of
+// the channel all the same, only the one that is named for it stays.
+func (c *claims) drop() {
+	n, rest := 0, -1
+	for i := range c.list {
+		x := c.list[i]
+		if !x.open && (!x.withheld() || c.end(x.span.Hi) <= c.emitted) {
+			continue
+		}
+		if !x.open && x.span.Hi <= c.emitted && c.extent == ExtentRest {
+			if rest >= 0 {
+				if !x.finding.before(c.list[rest].finding) {
+					continue
+				}
+				n = rest + copy(c.list[rest:], c.list[rest+1:n])
+			}
+			rest = n
+		}
+		c.list[n] = x
+		n++
+	}
+	clear(c.list[n:])
+	c.list = c.list[:n]
+}

@@ -1,0 +1,84 @@
+package detect
+
+import (
+	"noecho/detect/internal/lane"
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
+
+// host is all that finders may know of the detector they work for: the channel's
+// words, the prompt and what was claimed. For lanes it is a [lane.Host].
+type host struct {
+	claims
+	d      *Detector
+	words  *track.Track // the channel's words: those of the fork while a parked channel is tried
+	lanes  []laneClaim  // open ones of lanes
+	nested []*nested    // of the lanes that were ever awake
+}
+
+// laneClaim is an open claim of a lane and the finding that it became.
+type laneClaim struct {
+	claim   *lane.Claim
+	finding *Finding
+}
+
+func (h *host) reset(d *Detector) {
+	h.claims.reset(&d.cfg)
+	h.d, h.words = d, &d.main.Track
+	clear(h.lanes)
+	h.lanes = h.lanes[:0]
+}
+
+// Word implements lane.Host.
+func (h *host) Word(i int64) ngram.Word { return h.words.Word(i) }
+
+// Sent implements lane.Host.
+func (h *host) Sent(window ngram.Hash) bool { return h.d.cfg.Prompt.sent(window) }
+
+// Plain implements lane.Host.
+func (h *host) Plain(span ngram.Span) bool { return h.plain(span) }
+
+// Now implements lane.Host.
+func (h *host) Now() lane.Now {
+	return lane.Now{Tried: h.tried(), Blocked: h.blocked != nil, Parked: h.parked, Overflow: h.overflow}
+}
+
+// tried reports whether the words are those of a parked channel, which may go on
+// otherwise: then nothing is settled.
+func (h *host) tried() bool { return h.words != &h.d.main.Track }
+
+// Claim implements lane.Host.
+func (h *host) Claim(c *lane.Claim, span ngram.Span) {
+	i := 0
+	for i < len(h.lanes) && h.lanes[i].claim != c {
+		i++
+	}
+	if i == len(h.lanes) {
+		h.lanes = append(h.lanes, laneClaim{c, &Finding{Kind: Verbatim, Lane: c.Lane}})
+	}
+	f := h.lanes[i].finding
+	f.Words, f.Windows, f.Resumed, f.Digests, f.Places = c.Words, c.Windows, c.Resumed, c.Digests, c.Places
+	h.claim(f, span)
+	c.Span = f.Span
+}
+
+// Settle implements lane.Host.
+func (h *host) Settle(c *lane.Claim) {
+	for i := range h.lanes {
+		if h.lanes[i].claim == c {
+			h.settle(h.lanes[i].finding)
+			h.lanes = append(h.lanes[:i], h.lanes[i+1:]...)
+			return
+		}
+	}
+}
+
+// Nest implements lane.Host.
+func (h *host) Nest(l lane.Lane, within *lane.Reader) lane.Nested {
+	n := &nested{outer: h, lane: l}
+	n.inner.laneReader = within
+	h.nested = append(h.nested, n)
+	return n
+}
+
+var _ lane.Host = (*host)(nil)

@@ -1,0 +1,384 @@
+package lane
+
+import (
+	"noecho/detect/internal/decode"
+	"noecho/ngram"
+)
+
+// laneKind says how a lane is woken and when it sleeps again.
+type laneKind struct {
+	lane    Lane
+	decoder func() decode.Decoder
+	wakes   alarm
+	past    int   // bytes before the alarm that it reads
+	quiet   int64 // bytes without a decoded one after which it sleeps; 0: when the alarm's sum is gone
+	inner   Lanes // lanes that are looked for in the text that it decodes
+}
+
+// codeLanes are the lanes that stand for bytes. The others change or move letters,
+// and looking for one of these under another finds nothing.
+const codeLanes Lanes = 1<<Base64 | 1<<Base32 | 1<<Hex | 1<<Percent | 1<<Decimal | 1<<Binary
+
+// laneKinds are the lanes that sleep until an alarm wakes them.
+var laneKinds = [...]laneKind{
+	{Base64, decode.NewBase64, alarmRun, 64, 96, AllLanes},
+	{Base32, decode.NewBase32, alarmRun, 64, 96, AllLanes},
+	{Hex, decode.NewHex, alarmRun | alarmCodes, 96, 64, AllLanes},
+	{Binary, decode.NewBinary, alarmRun | alarmCodes, 96, 64, AllLanes},
+	{Decimal, decode.NewDecimal, alarmCodes, 96, 48, AllLanes},
+	{Percent, decode.NewPercent, alarmPercent, pastBytes, 128, AllLanes &^ (1 << Percent)},
+	{Rot13, decode.NewRot13, alarmRot13, pastBytes, 0, codeLanes},
+	{Mirrored, decode.NewMirrored, alarmMirrored, pastBytes, 0, codeLanes},
+	{Reversed, decode.NewTurned, alarmMirrored, pastBytes, 0, codeLanes},
+	{Leet, newLeet, alarmMixed, pastBytes, 128, codeLanes},
+	{Hyphenated, decode.NewHyphenated, alarmHyphen, pastBytes, 256, codeLanes},
+}
+
+func newLeet() decode.Decoder { return decode.NewLeet() }
+
+// codes is the finder of text that a decoder reads. Most of the time its lanes sleep
+// and cost nothing: one watch looks at every byte of the channel for signs that wake
+// them, and only the newest bytes are kept. A lane that wakes is first given those,
+// so that it knows the words before; bytes that have left by then it cannot call
+// back. While any lane is awake the channel is read byte by byte, so that nothing
+// depends on how it was cut.
+type codes struct {
+	r      *Reader
+	watch  watch
+	alarm  alarm // raised by the last byte
+	wanted alarm // alarms that would wake a sleeping lane
+	awake  int   // lanes awake
+	slots  [len(laneKinds)]laneSlot
+
+	past [pastBytes]byte // a ring: byte i of the channel is at i modulo its length
+	at   int64           // bytes of the channel
+	line [pastBytes]byte // scratch: the newest bytes in a row
+}
+
+// laneSlot is a lane of a channel.
+type laneSlot struct {
+	state  laneState
+	slept  int64 // offset to which it has read
+	reader *laneReader
+}
+
+type laneState uint8
+
+const (
+	laneOff laneState = iota
+	laneAsleep
+	laneAwake
+)
+
+// maxDepth is how many lanes may lie within each other.
+const maxDepth = 2
+
+// pastBytes is how many of the newest bytes are kept for a lane that wakes.
+const pastBytes = 1 << 10
+
+// alarm is a sign that wakes lanes. A lane wakes at one or several of them.
+type alarm uint16
+
+const (
+	alarmRun      alarm = 1 << iota // runBytes letters, digits and signs of base64 in a row
+	alarmCodes                      // groups of digits, one after another
+	alarmPercent                    // percent codes
+	alarmRot13                      // letters that are frequent only moved by half the alphabet
+	alarmMirrored                   // pairs of letters that are frequent only the other way round
+	alarmMixed                      // digits and signs among letters
+	alarmHyphen                     // a hyphen at the end of a line
+)
+
+func (c *codes) reset() {
+	c.watch, c.alarm, c.awake, c.at = watch{}, 0, 0, 0
+	for i := range c.slots {
+		o := &c.slots[i]
+		o.state, o.slept = laneOff, 0
+		if c.r.cfg.Lanes.Has(laneKinds[i].lane) && c.r.depth < maxDepth {
+			o.state = laneAsleep
+		}
+	}
+	c.want()
+	if c.r.depth == maxDepth && c.r.inBytes {
+		c.wanted = alarmRun | alarmCodes | alarmPercent // text that lies too deep is counted
+	}
+}
+
+// cut returns how many of the next bytes may be read at once, at least one.
+func (c *codes) cut(p []byte) int {
+	if c.awake > 0 {
+		p = p[:1]
+	}
+	n, a := c.watch.read(p, c.wanted)
+	c.alarm = a
+	return n
+}
+
+// Text implements Finder.
+func (c *codes) Text(p []byte) {
+	for rest, at := p, c.at; len(rest) > 0; {
+		n := copy(c.past[at%pastBytes:], rest)
+		rest, at = rest[n:], at+int64(n)
+	}
+	c.at += int64(len(p))
+	if c.r.work.spent() {
+		c.stop(int64(len(p)))
+		return
+	}
+	if c.awake > 0 {
+		c.read(p)
+	}
+	if c.alarm&c.wanted != 0 {
+		c.wake()
+	}
+}
+
+// read gives bytes to the lanes that are awake.
+func (c *codes) read(p []byte) {
+	for i := range c.slots {
+		o := &c.slots[i]
+		if o.state != laneAwake {
+			continue
+		}
+		o.reader.read(p)
+		c.r.work.read += int64(len(p))
+		if o.reader.idle() {
+			c.sleep(o)
+		}
+	}
+}
+
+// sleep ends a lane; it may wake again.
+func (c *codes) sleep(o *laneSlot) {
+	o.reader.end()
+	o.state, o.slept = laneAsleep, c.at
+	c.awake--
+	c.want()
+}
+
+// want sets the alarms that would wake a lane.
+func (c *codes) want() {
+	c.wanted = 0
+	for i := range c.slots {
+		if c.slots[i].state == laneAsleep {
+			c.wanted |= laneKinds[i].wakes
+		}
+	}
+}
+
+// wake wakes the lanes that the last byte's alarms are for.
+func (c *codes) wake() {
+	if c.r.depth == maxDepth {
+		c.r.work.unscanned++
+		return
+	}
+	for i := range c.slots {
+		o, k := &c.slots[i], &laneKinds[i]
+		if o.state != laneAsleep || c.alarm&k.wakes == 0 {
+			continue
+		}
+		if o.reader == nil {
+			o.reader = newLaneReader(c, k)
+		}
+		o.state = laneAwake
+		c.awake++
+		from := max(o.slept, c.at-int64(k.past), 0)
+		c.r.work.read += c.at - from
+		o.reader.wake(c.newest(from), from)
+	}
+	c.want()
+}
+
+// newest returns the bytes from an offset on, which are kept.
+func (c *codes) newest(from int64) []byte {
+	line := c.line[:0]
+	for from < c.at {
+		i := from % pastBytes
+		n := min(c.at-from, pastBytes-i)
+		line = append(line, c.past[i:i+n]...)
+		from += n
+	}
+	return line
+}
+
+// parted reports whether there is white space between two offsets, as far as the
+// bytes are kept and have been read; bytes that are not kept count as some.
+func (c *codes) parted(from, to int64) bool {
+	if from < c.at-pastBytes {
+		return true
+	}
+	for ; from < min(to, c.at); from++ {
+		switch c.past[from%pastBytes] {
+		case ' ', '\n', '\t', '\r':
+			return true
+		}
+	}
+	return false
+}
+
+// stop puts every lane to sleep for good: their budget is spent.
+func (c *codes) stop(unread int64) {
+	for i := range c.slots {
+		if o := &c.slots[i]; o.state == laneAwake {
+			c.sleep(o)
+		}
+		c.slots[i].state = laneOff
+	}
+	c.wanted = 0
+	c.r.work.unscanned += unread
+}
+
+// Word implements Finder.
+func (c *codes) Word(int64) {}
+
+// Waits implements Finder.
+func (c *codes) Waits() int64 {
+	free := c.watch.waits(c.wanted)
+	if c.awake == 0 {
+		return free
+	}
+	for i := range c.slots {
+		if o := &c.slots[i]; o.state == laneAwake {
+			free = min(free, o.reader.waits())
+		}
+	}
+	return free
+}
+
+// Fork implements Finder. The lanes decide what they have read, and read on.
+func (c *codes) Fork() Finder {
+	for i := range c.slots {
+		if o := &c.slots[i]; o.state == laneAwake {
+			o.reader.nested.Park()
+		}
+	}
+	return nil
+}
+
+// End implements Finder.
+func (c *codes) End() {
+	for i := range c.slots {
+		if o := &c.slots[i]; o.state == laneAwake {
+			o.reader.end()
+			o.state = laneAsleep
+		}
+	}
+	c.awake = 0
+}
+
+// gapBytes is the number of bytes without a decoded one behind which the text so far
+// is decided as if its code had ended. If it goes on after all, windows over the gap
+// still count.
+const gapBytes = 40
+
+// laneReader reads one lane: a decoder, and a nested reader of the text that comes
+// out of it.
+type laneReader struct {
+	c      *codes
+	kind   *laneKind
+	dec    decode.Decoder
+	nested Nested
+	at     int64 // offset of the channel behind the last byte read
+	last   int64 // offset behind the last byte that was decoded and is no plain one
+	bytes  []decode.Byte
+}
+
+func newLaneReader(c *codes, kind *laneKind) *laneReader {
+	l := &laneReader{c: c, kind: kind, dec: kind.decoder(), nested: c.r.cfg.Host.Nest(kind.lane, c.r.within(kind.lane))}
+	if leet, ok := l.dec.(*decode.Leet); ok {
+		leet.Choose = l.choose
+	}
+	return l
+}
+
+// wake begins to read. past is the newest bytes of the channel; its first byte is at
+// offset at, its last one woke the lane.
+func (l *laneReader) wake(past []byte, at int64) {
+	l.nested.Begin(l.kind.inner)
+	l.dec.Reset(at)
+	l.at, l.last = at, at
+	l.read(past)
+	l.last = l.at
+}
+
+// read reads the next bytes one by one: which reading a decoder chooses depends on
+// the words before.
+func (l *laneReader) read(p []byte) {
+	for i := range p {
+		l.bytes = l.dec.Append(l.bytes[:0], p[i:i+1])
+		l.at++
+		l.take()
+		if l.at-l.last == gapBytes && codeLanes.Has(l.kind.lane) {
+			l.nested.Park() // the code has ended, it seems
+		}
+	}
+}
+
+// take passes decoded bytes on.
+func (l *laneReader) take() {
+	if len(l.bytes) == 0 {
+		return
+	}
+	for _, b := range l.bytes {
+		if b.Coded {
+			l.last = b.Hi
+		}
+	}
+	l.c.r.work.read += int64(len(l.bytes))
+	l.nested.Read(l.bytes)
+}
+
+// idle reports that there is nothing left to read.
+func (l *laneReader) idle() bool {
+	if l.kind.quiet > 0 {
+		return l.at-l.last > l.kind.quiet
+	}
+	if l.kind.lane == Rot13 {
+		return l.c.watch.moved == 0
+	}
+	return l.c.watch.turned == 0
+}
+
+func (l *laneReader) waits() int64 { return min(l.dec.Frontier(), l.nested.Waits()) }
+
+// end decides everything read so far: the channel ends, or the lane goes to sleep.
+func (l *laneReader) end() {
+	l.bytes = l.dec.Finish(l.bytes[:0])
+	l.take()
+	l.nested.End()
+}
+
+// choose returns which reading of a word follows the word before, the first one if
+// none does.
+func (l *laneReader) choose(readings [][]byte) int {
+	for i, r := range readings {
+		var word [ngram.MaxWordBytes]byte
+		if n := firstWord(word[:], r); n > 0 && l.nested.Follows(word[:n]) {
+			return i
+		}
+	}
+	return 0
+}
+
+// firstWord writes the first word of a reading as it is hashed and returns its
+// length, 0 if there is none.
+func firstWord(word, reading []byte) (n int) {
+	for _, b := range reading {
+		switch {
+		case b == '\'':
+			continue
+		case b == '@' || b == '$' || b == '!':
+			if n > 0 {
+				return n
+			}
+			continue
+		case b >= 'A' && b <= 'Z':
+			b |= 0x20
+		}
+		word[n] = b
+		n++
+	}
+	return n
+}
+
+var _ Finder = (*codes)(nil)

@@ -1,0 +1,72 @@
+// Package lane reads a channel in other ways than as it is: encoded, with letters
+// moved or turned, with words from the last to the first, with gaps that are none.
+//
+// It knows letters, encodings and the filters of an index. Of the detector it knows
+// what a [Host] tells it. It decides nothing about what it finds: it claims spans.
+package lane
+
+import "strings"
+
+// Lane is a way of reading a channel: how a finding was spelled. The low byte is
+// the lane of the channel itself, the high byte that of the text that came out of it.
+type Lane uint16
+
+// The lanes.
+const (
+	Plain         Lane = iota // as it is
+	Despaced                  // letters spaced out, words run together
+	Base64                    // standard and URL-safe, padded or not, lines broken or not
+	Base32                    //
+	Hex                       // plain, spaced, 0x, \x
+	Percent                   // as in a URL
+	Decimal                   // codes of bytes or characters: 72, 101
+	Binary                    // groups of eight bits
+	Rot13                     //
+	Reversed                  // the text from its last character to its first
+	ReversedWords             // the words from the last to the first
+	Mirrored                  // each word from its last character to its first
+	Leet                      // digits and signs for letters
+	Hyphenated                // words broken at the ends of lines
+	laneCount
+)
+
+// Within returns the lane of a finding in lane inner of the text that lane l decoded.
+// No lane lies deeper than two.
+func (l Lane) Within(inner Lane) Lane { return l | inner<<8 }
+
+// Outer returns the lane of the channel itself.
+func (l Lane) Outer() Lane { return l & 0xff }
+
+// String returns the lane's name in an alert, such as "plain" or "base64+rot13".
+func (l Lane) String() string {
+	var b strings.Builder
+	b.WriteString(laneName(l & 0xff))
+	if inner := l >> 8; inner != Plain {
+		b.WriteString("+" + laneName(inner))
+	}
+	return b.String()
+}
+
+func laneName(l Lane) string {
+	return [laneCount]string{
+		"plain", "despaced", "base64", "base32", "hex", "percent", "decimal", "binary",
+		"rot13", "reversed", "reversed-words", "mirrored", "leet", "hyphenated",
+	}[l]
+}
+
+// Lanes is a set of lanes; the zero value is none. The plain lane is always read.
+type Lanes uint16
+
+// AllLanes is every lane there is.
+const AllLanes Lanes = 1<<laneCount - 2
+
+// LanesOf returns the set of the given lanes.
+func LanesOf(lanes ...Lane) (s Lanes) {
+	for _, l := range lanes {
+		s |= 1 << l
+	}
+	return s &^ 1
+}
+
+// Has reports whether a lane is in the set.
+func (s Lanes) Has(l Lane) bool { return s>>l&1 != 0 }

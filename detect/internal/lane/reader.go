@@ -1,0 +1,132 @@
+package lane
+
+import (
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
+
+// DefaultBudget is the number of bytes that the lanes of a channel may read.
+const DefaultBudget = 4 << 20
+
+// Config says which lanes of a channel are read, and how.
+type Config struct {
+	Host    Host
+	Lanes   Lanes
+	Budget  int64        // bytes that they may read; 0 means DefaultBudget
+	Set     track.Set    // the index
+	Words   Vocabulary   // nil: joined and spaced letters are not read
+	Ledger  track.Ledger // nil: findings have no places
+	Spec    ngram.Spec
+	Least   ngram.Weight // of a run
+	Strict  bool         // words wait until those behind them weigh as much as a run must
+	MaxHeld int          // bytes that the channel may hold back
+
+	Backward bool // the words of the channel itself come from the last to the first
+}
+
+// Reader reads the lanes of one channel. It is the one place that switches lanes on:
+// what Start does not return costs nothing.
+type Reader struct {
+	cfg     Config
+	depth   int  // lanes that this channel lies in
+	inBytes bool // all of them stand for bytes
+	work    *work
+
+	codes   *codes   // nil: no lane of these is read
+	respace *respace // nil: not read
+	spare   struct { // of an earlier channel
+		codes   *codes
+		reverse *reverse
+		respace *respace
+	}
+}
+
+// work is what the lanes of a channel did, those within lanes included.
+type work struct {
+	read      int64 // bytes
+	budget    int64
+	unscanned int64
+}
+
+// spent reports whether no lane may read on.
+func (w *work) spent() bool { return w.read >= w.budget }
+
+// NewReader returns a reader.
+func NewReader() *Reader { return &Reader{inBytes: true, work: &work{}} }
+
+// within returns a reader for text that a lane decoded. It shares the budget.
+func (r *Reader) within(l Lane) *Reader {
+	return &Reader{depth: r.depth + 1, inBytes: r.inBytes && codeLanes.Has(l), work: r.work}
+}
+
+// Start prepares for a new channel and appends the finders that cfg asks for.
+func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
+	r.cfg, r.codes, r.respace = cfg, nil, nil
+	if r.depth == 0 {
+		*r.work = work{budget: cfg.Budget}
+		if cfg.Budget <= 0 {
+			r.work.budget = DefaultBudget
+		}
+	}
+	if cfg.Lanes&^LanesOf(Despaced) != 0 || r.depth > 0 {
+		if r.spare.codes == nil {
+			r.spare.codes = &codes{r: r}
+		}
+		r.codes = r.spare.codes
+		r.codes.reset()
+		dst = append(dst, r.codes)
+	}
+	if cfg.Lanes.Has(ReversedWords) {
+		if r.spare.reverse == nil {
+			r.spare.reverse = &reverse{r: r}
+		}
+		r.spare.reverse.reset()
+		dst = append(dst, r.spare.reverse)
+	}
+	if cfg.Words != nil && cfg.Lanes.Has(Despaced) {
+		if r.spare.respace == nil {
+			r.spare.respace = &respace{r: r}
+		}
+		r.respace = r.spare.respace
+		r.respace.reset()
+		dst = append(dst, r.respace)
+	}
+	return dst
+}
+
+// Cut returns how many of the next bytes may be read at once, at least one.
+func (r *Reader) Cut(p []byte) int {
+	if r.codes == nil {
+		return len(p)
+	}
+	return r.codes.cut(p)
+}
+
+// Load is what reading the lanes of a channel took.
+type Load struct {
+	Read      int64 // bytes, those within lanes included
+	Unscanned int64 // bytes and letters that were not read in every way: too many, or too deep
+	Awake     int   // lanes that are reading
+	Letters   int   // that wait for the end of their word
+	Paths     int   // ways to read the letters up to the newest one
+}
+
+// Load returns what reading the channel took so far.
+func (r *Reader) Load() Load {
+	var l Load
+	if r.codes != nil {
+		l = Load{Read: r.work.read, Unscanned: r.work.unscanned, Awake: r.codes.awake}
+	}
+	if s := r.respace; s != nil {
+		l.Unscanned += s.lattice.unread
+		l.Letters = len(s.queue)
+		if s.awake {
+			l.Awake++
+		}
+		if n := s.lattice.count; n > 0 {
+			at := s.lattice.slot(n - 1)
+			l.Paths = int(at.last - at.first)
+		}
+	}
+	return l
+}

@@ -1,0 +1,170 @@
+package lane
+
+import (
+	"math"
+
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
+
+// reverse is the finder of words that come in the text from the last to the first.
+// Nothing in the words themselves tells of it, so it reads all of them: a second
+// track of the same words whose grams are those of the backward order. It asks the
+// index as seldom as the main track does. Words without white space between them are
+// turned round as one: "now well-known is this" is read as "this is well known now".
+type reverse struct {
+	r     *Reader
+	t     track.Track
+	token []ngram.Word // words without white space between them so far
+	found *reverseFinding
+	fork  *reverse // scratch of Fork
+}
+
+// reverseFinding is the newest finding, which forks share.
+type reverseFinding struct {
+	claim  *Claim // nil: none is open
+	at     int64  // the words of the finding end before this one of the track
+	places track.Locator
+}
+
+// maxToken is how many words without white space between them are turned as one.
+const maxToken = 16
+
+func (v *reverse) reset() {
+	cfg := &v.r.cfg
+	v.t.Init(cfg.Set, cfg.Spec, cfg.Least)
+	v.t.Strict, v.t.Backward = cfg.Strict, !cfg.Backward
+	v.token = v.token[:0]
+	if v.found == nil {
+		v.found = &reverseFinding{}
+	}
+	v.found.claim, v.found.at = nil, 0
+}
+
+// Text implements Finder.
+func (v *reverse) Text([]byte) {}
+
+// Word implements Finder.
+func (v *reverse) Word(i int64) {
+	w := v.r.cfg.Host.Word(i)
+	alone := w.Weight == ngram.CharWeight // of a script without spaces
+	if n := len(v.token); n == maxToken || n > 0 && (alone || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
+		v.turn()
+	}
+	v.token = append(v.token, w)
+	if alone || v.r.codes.parted(w.Span.Hi, w.Span.Hi+1) {
+		v.turn()
+	}
+}
+
+// turn reads the words of a token.
+func (v *reverse) turn() {
+	t := &v.t
+	for i := len(v.token) - 1; i >= 0; i-- {
+		if t.Push(v.token[i]) {
+			v.hit(t.Count - 1)
+		}
+		if t.Run.Active && t.Run.Last < t.Count-1 {
+			t.Run.Reset()
+			v.close()
+		}
+	}
+	v.token = v.token[:0]
+}
+
+// hit enters the indexed window that ends with word i.
+func (v *reverse) hit(i int64) {
+	t := &v.t
+	first := i - int64(t.N) + 1
+	h := t.Window(i)
+	t.Enter(first, i, min(t.Span(first).Lo, t.Span(i).Lo), 0, track.Echo(v.r.cfg.Host.Sent(h)), h.Lo)
+	if !t.Run.Hot {
+		return
+	}
+	for k := range t.Run.Parts {
+		if p := &t.Run.Parts[k]; !p.Echo {
+			v.claim(p)
+		}
+	}
+	t.Run.Newest()
+}
+
+// claim claims a part of a run.
+func (v *reverse) claim(p *track.Part) {
+	t, f := &v.t, v.found
+	from := max(p.First, t.Oldest())
+	if f.claim != nil {
+		from = max(from, p.Last-int64(t.N)+1)
+	}
+	span := t.Span(from)
+	for i := from; i <= p.Last; i++ {
+		span.Lo, span.Hi = min(span.Lo, t.Span(i).Lo), max(span.Hi, t.Span(i).Hi)
+	}
+	if v.r.cfg.Host.Plain(span) {
+		return // one long token, whose words come in their own order
+	}
+	if f.claim == nil || span.Lo >= f.claim.Span.Hi {
+		v.close()
+		f.claim, f.at = &Claim{Lane: ReversedWords, Span: span}, p.First
+		if v.r.cfg.Ledger != nil {
+			f.places.Backward = t.Backward
+			f.places.Start(v.r.cfg.Ledger)
+		}
+	}
+	t.Acted = p.Last
+	c := f.claim
+	c.Words += int(max(0, p.Last+1-max(p.First, f.at)))
+	f.at = max(f.at, p.Last+1)
+	c.Windows = p.Windows
+	c.Digests = track.AddDigests(c.Digests, p.Digests...)
+	if v.r.cfg.Ledger != nil {
+		f.places.Follow(t, p.First, p.Last)
+		c.Places = f.places.Places(c.Places[:0])
+	}
+	v.r.cfg.Host.Claim(c, span)
+}
+
+// close settles the finding.
+func (v *reverse) close() {
+	if v.found.claim != nil {
+		v.r.cfg.Host.Settle(v.found.claim)
+		v.found.claim = nil
+	}
+}
+
+// Waits implements Finder.
+func (v *reverse) Waits() int64 {
+	t := &v.t
+	free := int64(math.MaxInt64)
+	if len(v.token) > 0 {
+		free = v.token[0].Span.Lo
+	}
+	for i := t.FirstOpen(); i < t.Count; i++ {
+		free = min(free, t.Span(i).Lo)
+	}
+	if c := v.found.claim; c != nil {
+		free = min(free, c.Span.Hi)
+	}
+	return free
+}
+
+// Fork implements Finder.
+func (v *reverse) Fork() Finder {
+	if v.fork == nil {
+		v.fork = &reverse{r: v.r}
+	}
+	f := v.fork
+	f.t.Fork(&v.t)
+	f.token, f.found = append(f.token[:0], v.token...), v.found
+	return f
+}
+
+// End implements Finder. The finding of a fork goes on if its words come again.
+func (v *reverse) End() {
+	v.turn()
+	if !v.r.cfg.Host.Now().Tried {
+		v.close()
+	}
+}
+
+var _ Finder = (*reverse)(nil)

@@ -1,0 +1,253 @@
+// Package track follows the words of one text as they are read: which windows of
+// them are indexed, which short grams are known to be absent, which run of indexed
+// windows the newest words belong to, and which places of the corpus they lead to.
+//
+// It knows words, grams and the filters of an index. It knows nothing of findings,
+// prompts or channels: package detect and its lanes build those on top of it.
+package track
+
+import "noecho/ngram"
+
+// Set answers which grams are indexed. Every method may answer true for something
+// absent and never answers false for something present.
+type Set interface {
+	Gate2(h ngram.Hash) bool
+	Gate4(h ngram.Hash) bool
+	Window(h ngram.Hash) bool
+}
+
+// Ledger leads from short grams of [ngram.SeedWords] words to their places in the
+// corpus.
+type Ledger interface {
+	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
+}
+
+// Track finds the words of a text, keeps the newest of them and asks the index
+// about the windows that end with each.
+//
+// Most windows are ruled out without a look-up of their own: seven windows of ten
+// words share a 4-gram. So while no gram is missing the newest 4-gram is asked for
+// first, and once one is missing nothing needs asking until the windows have moved
+// past it.
+type Track struct {
+	Set     Set
+	N       int // words in a window
+	Scanner *ngram.Scanner
+	Words   []ngram.Word // scratch of the scanner
+	Base    int64        // added to the scanner's offsets
+
+	Count  int64 // words read; the newest is word Count-1
+	Absent int64 // first word of the newest gram known to be absent; -1: none
+	Acted  int64 // newest word inside a span that is withheld; -1: none
+	Run    Run
+
+	Strict   bool // words are open until those behind them weigh as much as a run must
+	Backward bool // the words come from the last to the first
+
+	ring   []entry      // the newest words; its length is a power of two
+	least  ngram.Weight // of a run
+	light  int64        // first of the newest words that together weigh less than that
+	weight ngram.Weight // of the words from light on
+}
+
+// entry is one word in the ring.
+type entry struct {
+	prefix uint64 // prefix hash behind the word
+	span   ngram.Span
+	weight ngram.Weight
+	known  uint8 // the answers of the gates about the grams that end here
+}
+
+// Bits of entry.known.
+const (
+	asked2 uint8 = 1 << iota
+	absent2
+	asked4
+	absent4
+)
+
+// Provisional is the most words that Scanner.Peek can yield: each code point that
+// the scanner still buffers may be one. The ring has room for them.
+const Provisional = 64
+
+// Init prepares a track for a new text, in which a run must weigh least. A lighter
+// run never has more words than the ring.
+func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
+	size := 1
+	for size < int(least)+spec.N+Provisional {
+		size *= 2
+	}
+	if len(t.ring) < size {
+		t.ring = make([]entry, size)
+	}
+	if t.Scanner == nil || t.N != spec.N {
+		t.Scanner = ngram.NewScanner(spec.Suite)
+	}
+	t.Set, t.N, t.least = set, spec.N, least
+	t.Scanner.Reset()
+	t.Base, t.Count, t.Absent, t.Acted, t.light, t.weight = 0, 0, -1, -1, 0, 0
+	t.Strict, t.Backward = false, false
+	t.Run.Reset()
+}
+
+// Fork makes t the track that o is, for words that are only tried. It shares the
+// ring, in whose free places those words land, and the scanner, which may only Peek.
+func (t *Track) Fork(o *Track) {
+	words, parts := t.Words, t.Run.Parts[:0]
+	*t = *o
+	t.Words, t.Run.Parts = words, append(parts, o.Run.Parts...)
+}
+
+// CopyFrom makes t the track that o is, with a ring and a scanner of its own.
+func (t *Track) CopyFrom(o *Track) {
+	scanner, ring := t.Scanner, t.ring
+	if scanner == nil {
+		scanner = new(ngram.Scanner)
+	}
+	t.Fork(o)
+	*scanner = *o.Scanner
+	t.Scanner, t.ring = scanner, append(ring[:0], o.ring...)
+}
+
+func (t *Track) at(i int64) *entry { return &t.ring[i&int64(len(t.ring)-1)] }
+
+// Oldest is the oldest word that the ring still has.
+func (t *Track) Oldest() int64 { return max(0, t.Count-int64(len(t.ring))) }
+
+// Weight is the weight of word i.
+func (t *Track) Weight(i int64) ngram.Weight { return t.at(i).weight }
+
+// Prefix is the prefix hash before word i.
+func (t *Track) Prefix(i int64) uint64 {
+	if i == 0 {
+		return 0
+	}
+	return t.at(i - 1).prefix
+}
+
+// Span is the place of word i in the text.
+func (t *Track) Span(i int64) ngram.Span {
+	s := t.at(i).span
+	return ngram.Span{Lo: s.Lo + t.Base, Hi: s.Hi + t.Base}
+}
+
+// Word is word i as the scanner found it, but for its place.
+func (t *Track) Word(i int64) ngram.Word {
+	return ngram.Word{Span: t.Span(i), Weight: t.Weight(i), Hash: t.Prefix(i+1) - t.roll(t.Prefix(i), 0)}
+}
+
+// Open is the number of bytes read behind the newest word.
+func (t *Track) Open() int64 {
+	if t.Count == 0 {
+		return t.Scanner.Offset()
+	}
+	return t.Scanner.Offset() - t.at(t.Count-1).span.Hi
+}
+
+// Push adds a word and reports whether the window that ends with it is indexed.
+func (t *Track) Push(w ngram.Word) (hit bool) {
+	i := t.Count
+	*t.at(i) = entry{prefix: t.roll(t.Prefix(i), w.Hash), span: w.Span, weight: w.Weight}
+	t.Count++
+	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
+		t.weight -= t.at(t.light).weight
+	}
+	first := i - int64(t.N) + 1
+	if first < 0 || t.Absent >= first {
+		return false
+	}
+	if t.missing4(i) {
+		t.Absent = i - 3
+		return false
+	}
+	return t.Set.Window(t.Window(i)) && t.complete(first, i)
+}
+
+// Window is the hash of the window that ends with word i.
+func (t *Track) Window(i int64) ngram.Hash {
+	return t.gram(t.Prefix(i+1-int64(t.N)), t.Prefix(i+1), t.N)
+}
+
+// roll extends a prefix hash by one word.
+func (t *Track) roll(prefix, word uint64) uint64 {
+	if t.Backward {
+		return ngram.RollBack(prefix, word)
+	}
+	return ngram.Roll(prefix, word)
+}
+
+// gram is the hash of the k words between two prefix hashes, in the order of the
+// corpus.
+func (t *Track) gram(before, after uint64, k int) ngram.Hash {
+	if t.Backward {
+		return ngram.GramBack(before, after, k)
+	}
+	return ngram.Gram(before, after, k)
+}
+
+// complete reports whether every short gram of words first to last may be
+// indexed.
+func (t *Track) complete(first, last int64) bool {
+	for i := last; i > first; i-- {
+		if t.missing2(i) {
+			t.Absent = max(t.Absent, i-1)
+			return false
+		}
+		if i-3 >= first && t.missing4(i) {
+			t.Absent = max(t.Absent, i-3)
+			return false
+		}
+	}
+	return true
+}
+
+// missing2 reports whether the 2-gram that ends with word i is absent; i >= 1.
+func (t *Track) missing2(i int64) bool {
+	e := t.at(i)
+	if e.known&asked2 == 0 {
+		e.known |= asked2
+		if !t.Set.Gate2(t.gram(t.Prefix(i-1), e.prefix, 2)) {
+			e.known |= absent2
+		}
+	}
+	return e.known&absent2 != 0
+}
+
+// missing4 reports whether the 4-gram that ends with word i is absent; i >= 3.
+func (t *Track) missing4(i int64) bool {
+	e := t.at(i)
+	if e.known&asked4 == 0 {
+		e.known |= asked4
+		if !t.Set.Gate4(t.gram(t.Prefix(i-3), e.prefix, 4)) {
+			e.known |= absent4
+		}
+	}
+	return e.known&absent4 != 0
+}
+
+// FirstLive returns the first word that a window yet to come may contain: no gram
+// behind that word is known to be absent. It is Count if there is none.
+func (t *Track) FirstLive() int64 {
+	newest := t.Count - 1
+	oldest := max(0, newest-int64(t.N)+2)
+	for a := newest - 1; a >= oldest && a > t.Absent; a-- {
+		if t.missing2(a+1) || a+3 <= newest && t.missing4(a+3) {
+			t.Absent = a
+			break
+		}
+	}
+	return max(oldest, t.Absent+1)
+}
+
+// FirstOpen returns the first word that a run may yet make a finding of, Count if
+// there is none.
+func (t *Track) FirstOpen() int64 {
+	first := t.FirstLive()
+	if t.Strict {
+		first = min(first, t.light)
+	}
+	if p, ok := t.Run.waits(t.Count - 1); ok {
+		first = min(first, p)
+	}
+	return max(first, t.Acted+1)
+}

@@ -1,0 +1,188 @@
+package detect
+
+import (
+	"math"
+	"slices"
+
+	"noecho/detect/internal/decode"
+	"noecho/detect/internal/lane"
+	"noecho/ngram"
+)
+
+// maxNestedHeld is the number of decoded bytes that a lane may hold back.
+const maxNestedHeld = 8 << 10
+
+// nested is a detector for the text that a lane decoded. It claims what that one
+// finds where it was decoded from.
+type nested struct {
+	outer *host
+	lane  Lane
+	inner Detector
+
+	marks []mark // of the decoded bytes from base on
+	base  int64
+	pairs []pair
+
+	text  []byte // scratch
+	segs  []Segment
+	found []*Finding
+}
+
+// mark is the place in the channel that a decoded byte was made from.
+type mark struct {
+	lo    int64
+	size  int32
+	coded bool
+}
+
+// pair is a finding of the inner detector and the one that it is in the channel.
+type pair struct {
+	in, out *Finding
+	done    bool // settled; pieces of it may still come
+}
+
+// Begin implements lane.Nested.
+func (n *nested) Begin(lanes lane.Lanes) {
+	n.forget()
+	n.base = 0
+	cfg := n.outer.d.cfg
+	cfg.MaxHeld, cfg.Lanes = min(cfg.MaxHeld, maxNestedHeld), cfg.Lanes&lanes
+	cfg.Prompt = cfg.Prompt.ExcuseOnly()
+	cfg.Judge, cfg.Extent = nil, ExtentSpan // the outer detector decides
+	cfg.decoded = n.lane
+	n.inner.Reset(n.outer.d.set, n.outer.d.spec, cfg)
+}
+
+func (n *nested) forget() {
+	clear(n.pairs)
+	n.pairs, n.marks = n.pairs[:0], n.marks[:0]
+}
+
+// Read implements lane.Nested.
+func (n *nested) Read(bytes []decode.Byte) {
+	n.text = n.text[:0]
+	for _, b := range bytes {
+		n.text = append(n.text, b.Value)
+		n.marks = append(n.marks, mark{lo: b.Lo, size: int32(b.Hi - b.Lo), coded: b.Coded})
+	}
+	n.segs = n.inner.Append(n.segs[:0], n.text)
+	n.settle()
+}
+
+// settle claims what the inner detector found.
+func (n *nested) settle() {
+	for _, s := range n.segs {
+		if s.Finding != nil {
+			n.claim(s.Finding, s.Span)
+		}
+	}
+	n.found = n.inner.Closed(n.found[:0])
+	for _, f := range n.found {
+		n.close(f)
+	}
+	decided := n.inner.Frontier() - n.base
+	if decided == 0 {
+		return
+	}
+	n.marks = n.marks[:copy(n.marks, n.marks[decided:])]
+	n.base += decided
+	n.pairs = slices.DeleteFunc(n.pairs, func(p pair) bool { return p.done && p.in.Span.Hi <= n.base })
+}
+
+// claim claims decoded bytes for a finding. Text that is not coded has been found
+// already by whoever reads the channel as it is.
+func (n *nested) claim(in *Finding, span ngram.Span) {
+	marks := n.marks[span.Lo-n.base : span.Hi-n.base]
+	p := n.of(in)
+	if p == nil {
+		if !slices.ContainsFunc(marks, func(m mark) bool { return m.coded }) {
+			return
+		}
+		n.pairs = append(n.pairs, pair{in: in, out: &Finding{}})
+		p = &n.pairs[len(n.pairs)-1]
+	}
+	if p.done {
+		return
+	}
+	last := marks[len(marks)-1]
+	n.describe(p)
+	n.outer.claim(p.out, ngram.Span{Lo: marks[0].lo, Hi: last.lo + int64(last.size)})
+}
+
+// of returns the pair of a finding of the inner detector, nil if it has none.
+func (n *nested) of(in *Finding) *pair {
+	for i := range n.pairs {
+		if n.pairs[i].in == in {
+			return &n.pairs[i]
+		}
+	}
+	return nil
+}
+
+// describe copies what is known of a finding.
+func (n *nested) describe(p *pair) {
+	in, out := p.in, p.out
+	out.Kind, out.Lane = in.Kind, n.lane.Within(in.Lane.Outer())
+	out.Words, out.Windows, out.Digests = in.Words, in.Windows, in.Digests
+	out.Places, out.Phrase = in.Places, in.Phrase
+}
+
+// close settles a finding, of which pieces may still be held. Echoes are not
+// reported: the client's own text is no finding, and is logged where it is plain.
+func (n *nested) close(in *Finding) {
+	if in.Echo {
+		return
+	}
+	if in.Span.Hi > n.base {
+		n.claim(in, ngram.Span{Lo: max(in.Span.Lo, n.base), Hi: in.Span.Hi})
+	}
+	if p := n.of(in); p != nil && !p.done {
+		n.describe(p)
+		n.outer.settle(p.out)
+		p.done = true
+	}
+}
+
+// Follows implements lane.Nested.
+func (n *nested) Follows(word []byte) bool {
+	t := &n.inner.main
+	if t.Count == 0 {
+		return false
+	}
+	end := ngram.Roll(t.Prefix(t.Count), n.inner.spec.Suite.Sum(word))
+	return t.Set.Gate2(ngram.Gram(t.Prefix(t.Count-1), end, 2))
+}
+
+// Waits implements lane.Nested.
+func (n *nested) Waits() int64 {
+	free := int64(math.MaxInt64)
+	if i := n.inner.Frontier() - n.base; i < int64(len(n.marks)) {
+		free = n.marks[i].lo
+	}
+	for i := range n.pairs {
+		if p := &n.pairs[i]; !p.done {
+			free = min(free, p.out.Span.Hi) // it may go on
+		}
+	}
+	return free
+}
+
+// Park implements lane.Nested.
+func (n *nested) Park() {
+	n.segs = n.inner.Park(n.segs[:0])
+	n.settle()
+}
+
+// End implements lane.Nested.
+func (n *nested) End() {
+	n.segs = n.inner.Finish(n.segs[:0])
+	n.settle()
+	for i := range n.pairs {
+		if p := &n.pairs[i]; !p.done {
+			n.outer.settle(p.out)
+		}
+	}
+	n.forget()
+}
+
+var _ lane.Nested = (*nested)(nil)

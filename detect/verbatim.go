@@ -1,0 +1,121 @@
+package detect
+
+import (
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
+
+// verbatim makes findings of runs of indexed windows.
+type verbatim struct {
+	h   *host
+	cur *Finding // the newest one, nil if it is complete
+
+	places  track.Locator // of cur, or of the finding before
+	located *Finding      // whose places those are
+	locator *reader       // whose words they were told by
+}
+
+// hit enters an indexed window whose words in a reader's track are first to last.
+// weight is that of the run if the window begins before the channel, else 0.
+func (v *verbatim) hit(r *reader, first, last int64, weight ngram.Weight, h ngram.Hash) {
+	fresh := r.Enter(first, last, max(0, r.Span(first).Lo), weight, track.Echo(v.h.Sent(h)), h.Lo)
+	run := &r.Run
+	if !run.Hot {
+		return
+	}
+	if !fresh && len(run.Parts) == 1 {
+		v.apply(r, &run.Parts[0]) // the common case: the newest part goes on
+		return
+	}
+	for i := range run.Parts {
+		v.apply(r, &run.Parts[i])
+		if i < len(run.Parts)-1 {
+			v.echo(r, &run.Parts[i])
+		}
+	}
+	run.Newest()
+}
+
+// endRun closes the run of a reader.
+func (v *verbatim) endRun(r *reader) {
+	if r.Run.Active && r.Run.Hot {
+		v.echo(r, &r.Run.Parts[len(r.Run.Parts)-1])
+	}
+	r.Run.Reset()
+}
+
+// echo reports a part of a run that only repeats text of the client.
+func (v *verbatim) echo(r *reader, p *track.Part) {
+	hi := r.Span(p.Last).Hi
+	if !p.Echo || hi <= 0 || r != &v.h.d.main {
+		return
+	}
+	v.h.closed = append(v.h.closed, &Finding{
+		Kind: Verbatim, Echo: true, Span: ngram.Span{Lo: p.Lo, Hi: hi},
+		Words: int(p.Last - p.First + 1), Windows: p.Windows, Digests: p.Digests,
+	})
+}
+
+// apply makes a part of a run that weighs enough a finding, or extends the one it
+// overlaps.
+func (v *verbatim) apply(r *reader, p *track.Part) {
+	end := v.h.d.main.Scanner.Offset()
+	hi := min(end, r.Span(p.Last).Hi)
+	lo := max(p.Lo, v.h.overflow)
+	if v.h.blocked != nil || p.Echo || hi <= 0 || lo >= end {
+		return
+	}
+	r.Acted = p.Last
+	if v.cur == nil || lo >= v.cur.Span.Hi {
+		v.close()
+		v.cur = &Finding{Kind: Verbatim, Span: ngram.Span{Lo: lo, Hi: lo}}
+	}
+	f := v.cur
+	oldest := max(p.First, r.Oldest())
+	for i := p.Last; i >= oldest && r.Span(i).Hi > f.Span.Hi; i-- {
+		w := r.Span(i)
+		if w.Lo >= end {
+			continue // the text behind the completion
+		}
+		f.Words++
+		if i > p.Last-int64(p.Windows) {
+			f.Windows++
+		}
+		f.Resumed = f.Resumed || w.Lo < v.h.parked
+	}
+	if lo < f.Span.Lo {
+		// The seam reads the channel's first word otherwise.
+		for i := p.First; i <= p.Last && r.Span(i).Hi <= f.Span.Lo; i++ {
+			f.Words++
+		}
+	}
+	f.Digests = track.AddDigests(f.Digests, p.Digests...)
+	v.locate(r, p)
+	v.h.claim(f, ngram.Span{Lo: lo, Hi: hi})
+}
+
+// locate adds the words of a part to the places of the newest finding.
+func (v *verbatim) locate(r *reader, p *track.Part) {
+	ledger := v.h.d.cfg.Ledger
+	if ledger == nil {
+		return
+	}
+	f, origin := v.cur, r.origin
+	if v.located != f || v.locator != origin && len(f.Places) == 0 {
+		v.located, v.locator, v.places.Backward = f, origin, r.Backward
+		v.places.Start(ledger)
+	}
+	if v.locator != origin {
+		return // the words of the other reader have told them
+	}
+	v.places.Follow(&r.Track, p.First, p.Last)
+	f.Places = v.places.Places(f.Places[:0])
+}
+
+// close completes the newest finding.
+func (v *verbatim) close() {
+	if v.cur != nil {
+		v.h.settle(v.cur)
+		v.cur = nil
+	}
+}
