@@ -15,51 +15,51 @@ const maxKept = 1 << 14
 // cut as the pieces were, and only what is new is judged. Anything else is
 // a text of its own, and is judged from its beginning, unless it shows that the
 // text comes in pieces after all: then it is the next one.
-func (b *book) again(c *choice, f *wire.Field, p ref, text []byte) error {
-	ch, err := b.channel(c, place{f.Item, f.Part, f.Name}, wire.Text)
+func (s *channelSet) again(c *choice, f *wire.Field, p ref, text []byte) error {
+	ch, err := s.channel(c, place{f.Item, f.Part, f.Name}, wire.Text)
 	if err != nil {
 		return err
 	}
 	sofar := f.Role == wire.Cumulative
-	from, begins := ch.begins(text, b)
+	from, begins := ch.begins(text, s)
 	if sofar && ch.length > 0 && !ch.pieced {
-		ch.manner = ch.manner.settle(begins)
+		ch.cumulation = ch.cumulation.after(begins)
 	}
 	if f.Role == wire.Final { // what follows is the next text
-		ch.ended, ch.latest.whole = b.message, true
+		ch.ended, ch.latest.complete = s.message, true
 	}
 	more := text
 	switch {
-	case sofar && ch.manner == pieces && !ch.pieced:
+	case sofar && ch.cumulation == incremental && !ch.pieced:
 		p.role, p.lo = wire.Text, ch.length
 	case !begins:
-		return b.apart(c, f, p, text)
+		return s.apart(c, f, p, text)
 	default:
 		more, p.lo = text[ch.length-from:], from
 		ch.repeats++
 	}
 	if len(more) > 0 {
-		if ch.fed != b.message {
+		if ch.fed != s.message {
 			ch.start, ch.rule = ch.length, f.Rule
 		}
-		b.feed(ch, more)
-		c.spoke = b.message
+		s.feed(ch, more)
+		c.spoke = s.message
 	}
-	b.add(ch, p)
+	s.add(ch, p)
 	return nil
 }
 
-// stretch is what a channel has read since its text came once more as a whole:
+// segmentSoFar is what a channel has read since its text came once more as a whole:
 // the parts of an item share a channel, and each comes once more when it ends.
-type stretch struct {
-	start int64
-	sum   maphash.Hash
-	whole bool // it has come once more: what follows is the next one
+type segmentSoFar struct {
+	start    int64
+	sum      maphash.Hash
+	complete bool // it has come once more: what follows is the next one
 }
 
 // begins reports whether text begins with all that the channel has read, or
-// with all of its latest stretch, and where in the channel that starts.
-func (ch *channel) begins(text []byte, b *book) (from int64, ok bool) {
+// with all of its latest segmentSoFar, and where in the channel that starts.
+func (ch *channel) begins(text []byte, s *channelSet) (from int64, ok bool) {
 	if ch.length == 0 {
 		return 0, true
 	}
@@ -68,7 +68,7 @@ func (ch *channel) begins(text []byte, b *book) (from int64, ok bool) {
 	}
 	holds := func(from int64, sum uint64) bool {
 		n := ch.length - from
-		return int64(len(text)) >= n && maphash.Bytes(b.seed, text[:n]) == sum
+		return int64(len(text)) >= n && maphash.Bytes(s.seed, text[:n]) == sum
 	}
 	switch {
 	case holds(0, ch.sum.Sum64()):
@@ -80,14 +80,14 @@ func (ch *channel) begins(text []byte, b *book) (from int64, ok bool) {
 }
 
 // next begins a text of its own in a channel whose last one is over.
-func (ch *channel) next(b *book) {
-	b.separate(ch)
-	ch.latest = stretch{start: ch.length}
-	ch.latest.sum.SetSeed(b.seed)
+func (ch *channel) next(s *channelSet) {
+	s.addSeparator(ch)
+	ch.latest = segmentSoFar{start: ch.length}
+	ch.latest.sum.SetSeed(s.seed)
 }
 
-// left notes that places of a message wait no longer.
-func left(refs []ref) {
+// releaseRepeats notes that places of a message wait no longer.
+func releaseRepeats(refs []ref) {
 	for i := range refs {
 		if r := &refs[i]; r.role == wire.Final || r.role == wire.Cumulative {
 			r.channel.repeats--
@@ -96,15 +96,15 @@ func left(refs []ref) {
 }
 
 // apart reads a text that should have been a channel's and is not.
-func (b *book) apart(c *choice, f *wire.Field, p ref, text []byte) error {
-	ch, err := b.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
+func (s *channelSet) apart(c *choice, f *wire.Field, p ref, text []byte) error {
+	ch, err := s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 	if err != nil {
 		return err
 	}
-	b.separate(ch)
+	s.addSeparator(ch)
 	p.role, p.lo = wire.Text, ch.length
-	ch.ended = b.message
-	b.feed(ch, text)
-	b.add(ch, p)
+	ch.ended = s.message
+	s.feed(ch, text)
+	s.add(ch, p)
 	return nil
 }

@@ -10,29 +10,29 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// TestManner: a text comes as a whole each time until it does not begin with
+// TestCumulation: a text comes as a whole each time until it does not begin with
 // what came before, once at the start or twice in a row later.
-func TestManner(t *testing.T) {
+func TestCumulation(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		begins string // y: a message begins with all that came before, n: it does not
-		want   manner
+		want   cumulation
 	}{
-		{"", unsettled},
-		{"y", wholes},
-		{"yyy", wholes},
-		{"n", pieces},
-		{"ny", pieces},
-		{"nyyy", pieces},
-		{"yn", doubted},
-		{"yny", wholes},
-		{"ynn", pieces},
-		{"yynynyn", doubted},
-		{"ynnyyy", pieces},
+		{"", unknown},
+		{"y", cumulative},
+		{"yyy", cumulative},
+		{"n", incremental},
+		{"ny", incremental},
+		{"nyyy", incremental},
+		{"yn", uncertain},
+		{"yny", cumulative},
+		{"ynn", incremental},
+		{"yynynyn", uncertain},
+		{"ynnyyy", incremental},
 	} {
-		got := unsettled
+		got := unknown
 		for _, c := range tt.begins {
-			got = got.settle(c == 'y')
+			got = got.after(c == 'y')
 		}
 		if got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.begins, got, tt.want)

@@ -17,35 +17,35 @@ type alias struct {
 	end  int64 // of what the name has held, in the channel's text
 }
 
-// channelOf returns the channel of a field whose text begins at lo in b.text.
+// channelOf returns the channel of a field whose text begins at lo in s.text.
 //
 // The names of a text share a channel, because a caller may read whichever is
 // there. A caller may as well read one name only, so what a name holds has to
 // be one run of the channel's text: a name that comes back after others went on
 // without it, and one that differs after it was the same, are ambiguous. A name
 // that differs from the start is a channel of its own.
-func (b *book) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
+func (s *channelSet) channelOf(c *choice, f *wire.Field, lo int) (*channel, error) {
 	role := f.Role
 	if role == wire.Alias {
 		role = wire.Text
 	}
-	ch, err := b.channel(c, place{f.Item, f.Part, f.Name}, role)
+	ch, err := s.channel(c, place{f.Item, f.Part, f.Name}, role)
 	if err != nil || f.Role != wire.Alias {
 		return ch, err
 	}
 	if slices.Contains(ch.apart, f.Rule) {
-		return b.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
+		return s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 	}
 	known := ch.alias(f.Rule)
 	at := ch.length
-	if ch.fed == b.message && ch.rule != f.Rule {
-		same := int64(ch.hi-ch.lo) == ch.length-ch.start && bytes.Equal(b.text[lo:], b.text[ch.lo:ch.hi])
+	if ch.fed == s.message && ch.rule != f.Rule {
+		same := int64(ch.hi-ch.lo) == ch.length-ch.start && bytes.Equal(s.text[lo:], s.text[ch.lo:ch.hi])
 		switch {
 		case !same && known != nil:
 			return nil, errAmbiguous
 		case !same:
 			ch.apart = append(ch.apart, f.Rule)
-			return b.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
+			return s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 		}
 		at = ch.start
 	}
@@ -65,8 +65,8 @@ func (ch *channel) alias(rule int32) *alias {
 	return nil
 }
 
-// held notes that a name has held the channel's text up to its end.
-func (ch *channel) held(rule int32) {
+// hold notes that a name has held the channel's text up to its end.
+func (ch *channel) hold(rule int32) {
 	if a := ch.alias(rule); a != nil {
 		a.end = ch.length
 		return

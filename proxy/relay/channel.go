@@ -33,66 +33,66 @@ const (
 
 // channel is one text stream of an answer.
 type channel struct {
-	choice   *choice
-	item     int32
-	part     int32
-	name     string
-	role     wire.Role // Text, Aside or Token
-	det      *detect.Detector
-	length   int64           // bytes of text read
-	frontier int64           // bytes of text decided
-	cuts     []wire.Cut      // decided, not yet past, must not leave
-	last     *detect.Finding // of the last cut
-	spans    uint64          // cut so far
-	block    int64           // where the span begins that ends the answer; math.MaxInt64: none
-	cutter   wire.Cutter
-	before   wire.Cutter     // cutter before the piece that ends at past
-	fresh    wire.Cutter     // cutter before the first piece
-	past     int64           // end of the text that went through cutter
-	inside   int32           // the item that cutter is in, if items share the channel
-	origin   int32           // the item that carried text last
-	fed      uint64          // message that carried text last
-	rule     int32           // rule of the place that carried it first
-	start    int64           // where that message's text begins
-	lo, hi   int             // the same in book.text
-	names    []alias         // places that have held the text
-	apart    []int32         // rules whose places hold a text of their own
-	keeps    bool            // cuts are kept: the text may come once more
-	sum      maphash.Hash    // of the text read, if the text may come once more
-	latest   stretch         // of the text, if it comes in several
-	pieced   bool            // pieces of it have come
-	repeats  int             // places that wait and hold all of a text once more
-	ended    uint64          // message that held all of the text once more, or the same as ever
-	variety  variety         // of the pieces, if the family has no rule for them
-	first    uint64          // sum of the first piece
-	ref      int             // token: its place in the message
-	secret   *detect.Finding // token: the first finding
-	manner   manner          // how a text comes that may come as a whole each time
+	choice     *choice
+	item       int32
+	part       int32
+	name       string
+	role       wire.Role // Text, Aside or Token
+	det        *detect.Detector
+	length     int64           // bytes of text read
+	frontier   int64           // bytes of text decided
+	cuts       []wire.Cut      // decided, not yet past, must not leave
+	last       *detect.Finding // of the last cut
+	spans      uint64          // cut so far
+	block      int64           // where the span begins that ends the answer; math.MaxInt64: none
+	cutter     wire.Cutter
+	beforeLast wire.Cutter     // cutter before the piece that ends at cutTo
+	fresh      wire.Cutter     // cutter before the first piece
+	cutTo      int64           // end of the text that went through cutter
+	cutItem    int32           // the item that cutter is in, if items share the channel
+	origin     int32           // the item that carried text last
+	fed        uint64          // message that carried text last
+	rule       int32           // rule of the place that carried it first
+	start      int64           // where that message's text begins
+	lo, hi     int             // the same in channelSet.text
+	names      []alias         // places that have held the text
+	apart      []int32         // rules whose places hold a text of their own
+	keeps      bool            // cuts are kept: the text may come once more
+	sum        maphash.Hash    // of the text read, if the text may come once more
+	latest     segmentSoFar    // of the text, if it comes in several
+	pieced     bool            // pieces of it have come
+	repeats    int             // places that wait and hold all of a text once more
+	ended      uint64          // message that held all of the text once more, or the same as ever
+	constancy  constancy       // of the pieces, if the family has no rule for them
+	first      uint64          // sum of the first piece
+	ref        int             // token: its place in the message
+	secret     *detect.Finding // token: the first finding
+	cumulation cumulation      // how a text comes that may come as a whole each time
 }
 
-// manner is how a text comes whose messages may each hold all of it so far, or
+// cumulation is how a text comes whose messages may each hold all of it so far, or
 // only what is new: with some servers that is an option of theirs.
-type manner uint8
+type cumulation uint8
 
 const (
-	unsettled manner = iota // nothing has come, or once
-	wholes                  // all of it each time
-	doubted                 // the same, but for the message before
-	pieces                  // what is new
+	unknown     cumulation = iota // nothing has come, or once
+	cumulative                    // all of it each time
+	uncertain                     // the same, but for the message before
+	incremental                   // what is new
 )
 
-// settle returns the manner after a message that does, or does not, begin with
+// after returns the cumulation after a message that does, or does not, begin with
 // all that came before.
-func (m manner) settle(begins bool) manner {
+func (c cumulation) after(begins bool) cumulation {
 	switch {
-	case m == pieces:
-		return pieces
+	case c == incremental:
+		return incremental
 	case begins:
-		return wholes
-	case m == wholes: // a server may cut the last one short
-		return doubted
+		return cumulative
+	case c == cumulative: // a server may cut the last one short
+		return uncertain
 	}
-	return pieces
+	return incremental
 }
 
 // place is where a channel stands within its choice.

@@ -25,7 +25,7 @@ func (r *Relay) release(dst []byte) []byte {
 		if r.state == relayEnded {
 			return dst
 		}
-		r.book.past(refs)
+		r.channels.forgetCuts(refs)
 		r.queue.pop()
 	}
 	return dst
@@ -33,18 +33,18 @@ func (r *Relay) release(dst []byte) []byte {
 
 // emit appends one message: as it came, spliced, or as the last one.
 func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
-	fate := r.book.judge(refs)
+	fate := r.channels.judge(refs)
 	if len(refs) > 0 {
-		r.left++
+		r.documents++
 	}
 	if fate == blockHere {
 		return r.block(dst, it, raw, refs)
 	}
-	r.book.note(refs)
+	r.channels.trackChoices(refs)
 	switch {
 	case fate == untouched:
 		return r.sent(append(dst, raw...), len(dst))
-	case r.book.gone(refs):
+	case r.channels.gone(refs):
 		return dst
 	}
 	return r.sent(r.splice(dst, it, raw, refs), len(dst))
@@ -78,12 +78,12 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
 	}
-	if at := len(dst); !r.book.gone(refs) {
+	if at := len(dst); !r.channels.gone(refs) {
 		dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
 	}
-	r.book.note(refs)
+	r.channels.trackChoices(refs)
 	var open []int32
-	for _, c := range r.book.choices {
+	for _, c := range r.channels.choices {
 		if c.state == choiceOpen {
 			open = append(open, c.number)
 		}
@@ -137,7 +137,7 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 			continue
 		}
 		switch {
-		case p.role == wire.Drop && r.book.drops(p),
+		case p.role == wire.Drop && r.channels.drops(p),
 			p.role == wire.End && p.with != "" && p.choice.blocked:
 			dst = append(append(dst, src[pos:p.at]...), p.with...)
 		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
@@ -167,20 +167,20 @@ func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 		again := ch.fresh
 		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 		if p.role == wire.Cumulative { // a piece may follow
-			ch.before, ch.cutter, ch.past, ch.inside = ch.fresh, again, p.hi, p.item
+			ch.beforeLast, ch.cutter, ch.cutTo, ch.cutItem = ch.fresh, again, p.hi, p.item
 		}
 		return dst
 	}
-	if p.lo < ch.past {
-		again := ch.before
+	if p.lo < ch.cutTo {
+		again := ch.beforeLast
 		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 	}
-	if ch.item < 0 && ch.inside != p.item {
-		ch.inside = p.item
+	if ch.item < 0 && ch.cutItem != p.item {
+		ch.cutItem = p.item
 		ch.cutter.Restart()
 	}
-	ch.before = ch.cutter
-	ch.past = p.hi
+	ch.beforeLast = ch.cutter
+	ch.cutTo = p.hi
 	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 }
 
@@ -195,7 +195,7 @@ const (
 )
 
 // judge says what becomes of a message and marks what is withheld by it.
-func (b *book) judge(refs []ref) fate {
+func (s *channelSet) judge(refs []ref) fate {
 	f := untouched
 	for i := range refs {
 		p := &refs[i]
@@ -206,17 +206,17 @@ func (b *book) judge(refs []ref) fate {
 			if p.hi > p.channel.block {
 				f, p.choice.blocked = blockHere, true
 			}
-			p.choice.withheld, b.withheld = true, true
+			p.choice.withheld, s.withheld = true, true
 			p.choice.lost(p.item)
 		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):
 			f = rewritten
 		}
 	}
-	if f != untouched || !b.withheld {
+	if f != untouched || !s.withheld {
 		return f
 	}
 	for i := range refs {
-		if refs[i].role == wire.Drop && b.drops(&refs[i]) {
+		if refs[i].role == wire.Drop && s.drops(&refs[i]) {
 			return rewritten
 		}
 	}
@@ -231,16 +231,16 @@ func (c *choice) lost(item int32) {
 }
 
 // gone reports whether a message goes, because a value in it does.
-func (b *book) gone(refs []ref) bool {
-	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.Drop && p.with == wire.Gone && b.drops(&p) })
+func (s *channelSet) gone(refs []ref) bool {
+	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.Drop && p.with == wire.Gone && s.drops(&p) })
 }
 
 // drops reports whether a value goes because something it belongs to did.
-func (b *book) drops(p *ref) bool {
-	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !b.none.withheld {
+func (s *channelSet) drops(p *ref) bool {
+	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !s.none.withheld {
 		return slices.Contains(p.choice.parts, p.item)
 	}
-	return p.choice.withheld || b.none.withheld || p.choice == b.none && b.withheld
+	return p.choice.withheld || s.none.withheld || p.choice == s.none && s.withheld
 }
 
 // from returns the cuts that end behind an offset.
@@ -258,8 +258,8 @@ func (p *ref) touched() bool {
 	return len(cuts) > 0 && cuts[0].Lo < p.hi
 }
 
-// note keeps what the caller sees of the choices of a message.
-func (b *book) note(refs []ref) {
+// trackChoices keeps what the caller sees of the choices of a message.
+func (s *channelSet) trackChoices(refs []ref) {
 	for i := range refs {
 		switch c := refs[i].choice; {
 		case refs[i].role == wire.Begin && c.state == choiceUnseen:
@@ -270,9 +270,9 @@ func (b *book) note(refs []ref) {
 	}
 }
 
-// past forgets the cuts that the texts of a message that left have used up.
-func (b *book) past(refs []ref) {
-	left(refs)
+// forgetCuts forgets the cuts that the texts of a message that left have used up.
+func (s *channelSet) forgetCuts(refs []ref) {
+	releaseRepeats(refs)
 	for i := range refs {
 		ch := refs[i].channel
 		if ch == nil || ch.keeps && (len(ch.cuts) <= maxKept || ch.repeats > 0) {

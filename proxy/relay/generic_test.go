@@ -138,7 +138,7 @@ func TestBatchMemory(t *testing.T) {
 			t.Fatalf("%v, %s", err, out)
 		}
 	}
-	if len(r.book.channels) > 0 || len(r.book.spare) > 16 || cap(r.queue.buf) > keepStorage {
-		t.Errorf("%d channels, %d spare detectors and %d bytes after %d lines", len(r.book.channels), len(r.book.spare), cap(r.queue.buf), lines)
+	if len(r.channels.list) > 0 || len(r.channels.spare) > 16 || cap(r.queue.buf) > keepStorage {
+		t.Errorf("%d channels, %d spare detectors and %d bytes after %d lines", len(r.channels.list), len(r.channels.spare), cap(r.queue.buf), lines)
 	}
 }

@@ -17,7 +17,7 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
 	err := r.read(m)
-	r.book.finish()
+	r.channels.finish()
 	observed := r.cfg.Mode == config.Observe
 	switch {
 	case err != nil && r.passes():
@@ -38,14 +38,14 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	}
 	r.begun = wire.HasBegun
 	q.reset()
-	r.book.next()
+	r.channels.next()
 	r.locator.Forget()
 	return dst
 }
 
 // judged appends a record as its texts allow.
 func (r *Relay) judged(dst, raw []byte, m wire.Message) []byte {
-	switch fate := r.book.judge(r.queue.refs); {
+	switch fate := r.channels.judge(r.queue.refs); {
 	case fate == untouched:
 		return append(dst, raw...)
 	case fate == blockHere:
@@ -68,21 +68,21 @@ func (r *Relay) instead(dst, raw []byte, m wire.Message, why wire.Failure) []byt
 
 // next forgets what was read, so that a new answer can be. What is reported
 // then says which one it stands in.
-func (b *book) next() {
-	for _, ch := range b.channels {
-		b.spare = append(b.spare, ch.det)
+func (s *channelSet) next() {
+	for _, ch := range s.list {
+		s.spare = append(s.spare, ch.det)
 	}
-	clear(b.channels)
-	b.channels, b.choices, b.none = b.channels[:0], b.choices[:0], &choice{number: -1}
-	b.record, b.withheld, b.finished = b.record+1, false, false
+	clear(s.list)
+	s.list, s.choices, s.none = s.list[:0], s.choices[:0], &choice{number: -1}
+	s.record, s.withheld, s.finished = s.record+1, false, false
 }
 
 // detector returns a detector for a new channel.
-func (b *book) detector(cfg detect.Config) *detect.Detector {
-	set, spec := b.relay.cfg.Set, b.relay.cfg.Spec
-	if n := len(b.spare) - 1; n >= 0 {
-		d := b.spare[n]
-		b.spare = b.spare[:n]
+func (s *channelSet) detector(cfg detect.Config) *detect.Detector {
+	set, spec := s.relay.cfg.Set, s.relay.cfg.Spec
+	if n := len(s.spare) - 1; n >= 0 {
+		d := s.spare[n]
+		s.spare = s.spare[:n]
 		d.Reset(set, spec, cfg)
 		return d
 	}
@@ -90,9 +90,9 @@ func (b *book) detector(cfg detect.Config) *detect.Detector {
 }
 
 // label is a channel's name in an alert.
-func (b *book) label(ch *channel) string {
-	if b.relay.cfg.Framing == wire.Records {
-		return "lines." + strconv.Itoa(b.record) + "." + ch.label()
+func (s *channelSet) label(ch *channel) string {
+	if s.relay.cfg.Framing == wire.Records {
+		return "lines." + strconv.Itoa(s.record) + "." + ch.label()
 	}
 	return ch.label()
 }

@@ -105,17 +105,17 @@ const (
 //
 // In observe mode nothing is held: bytes leave first and are read after.
 type Relay struct {
-	cfg     Config
-	counts  Counts
-	state   relayState
-	err     error // why it ended
-	framer  wire.Framer
-	ending  wire.Ending // what ends the stream if it is blocked; nil: it cannot be
-	begun   wire.Begun  // whether a message has left
-	left    int64       // documents that have left
-	locator *wire.Locator
-	queue   queue
-	book    book
+	cfg       Config
+	counts    Counts
+	state     relayState
+	err       error // why it ended
+	framer    wire.Framer
+	ending    wire.Ending // what ends the stream if it is blocked; nil: it cannot be
+	begun     wire.Begun  // whether a message has left
+	documents int64       // documents that have left
+	locator   *wire.Locator
+	queue     queue
+	channels  channelSet
 }
 
 // blockAll ends the answer at the first finding.
@@ -143,7 +143,7 @@ func New(cfg Config) *Relay {
 	if r.cfg.Blocks && cfg.Framing != wire.JSON {
 		r.ending = cfg.Family.NewEnding()
 	}
-	r.book.open(r)
+	r.channels.open(r)
 	return r
 }
 
@@ -187,7 +187,7 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
-		r.book.parkAll()
+		r.channels.parkAll()
 		if dst = r.release(dst); r.state == relayEnded {
 			return dst
 		}
@@ -222,7 +222,7 @@ func (r *Relay) message(dst []byte) []byte {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
-		left(q.refs[q.mark:])
+		releaseRepeats(q.refs[q.mark:])
 		q.forget()
 		r.counts.Passed += int64(len(raw))
 	} else {
@@ -240,7 +240,7 @@ func (r *Relay) message(dst []byte) []byte {
 	if !r.passes() {
 		return r.refuse(dst)
 	}
-	r.book.parkAll()
+	r.channels.parkAll()
 	return r.release(dst)
 }
 
@@ -254,7 +254,7 @@ func (r *Relay) read(m wire.Message) error {
 			return err
 		}
 	}
-	err := r.book.read(m, fields)
+	err := r.channels.read(m, fields)
 	r.locator.Release()
 	return err
 }
@@ -275,7 +275,7 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 			return dst, r.err
 		}
 	}
-	r.book.finish()
+	r.channels.finish()
 	if dst = r.release(dst); r.state != relayEnded {
 		r.end(nil)
 	}
@@ -309,7 +309,7 @@ func (r *Relay) refuse(dst []byte) []byte {
 
 // fail appends the message that says why the answer ends here.
 func (r *Relay) fail(dst []byte, why wire.Failure) []byte {
-	w := wire.Writer{Framer: r.framer, Begun: r.begun, Next: r.left, Out: dst}
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Next: r.documents, Out: dst}
 	r.cfg.Family.Fail(&w, why)
 	w.Close()
 	return w.Out
@@ -317,7 +317,7 @@ func (r *Relay) fail(dst []byte, why wire.Failure) []byte {
 
 // end closes the books.
 func (r *Relay) end(why error) {
-	r.book.finish()
+	r.channels.finish()
 	r.queue.reset()
 	r.state, r.err = relayEnded, why
 }

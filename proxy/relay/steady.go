@@ -6,12 +6,12 @@ import (
 	"noecho/proxy/wire"
 )
 
-// variety says whether a text without a name has ever said anything.
-type variety uint8
+// constancy says whether a text without a name has ever said anything.
+type constancy uint8
 
 const (
-	unread variety = iota
-	steady         // all pieces were the same, or codes
+	noPiece  constancy = iota
+	constant           // all pieces were the same, or codes
 	varied
 )
 
@@ -22,14 +22,14 @@ const (
 // message until the next one, or longer: ids put together are one endless word.
 // It is decided at once instead, and goes on to be scanned: should it turn out to
 // be a leak, it is found from its n-th word on.
-func (b *book) repeated(ch *channel, text []byte) bool {
-	sum, code := maphash.Bytes(b.seed, text), wire.Code(text)
+func (s *channelSet) repeated(ch *channel, text []byte) bool {
+	sum, code := maphash.Bytes(s.seed, text), wire.Code(text)
 	switch {
-	case ch.variety == unread:
-		ch.variety, ch.first = steady, sum
+	case ch.constancy == noPiece:
+		ch.constancy, ch.first = constant, sum
 		return code
-	case ch.variety == steady && ch.first != sum && !code:
-		ch.variety = varied
+	case ch.constancy == constant && ch.first != sum && !code:
+		ch.constancy = varied
 	}
-	return ch.variety == steady
+	return ch.constancy == constant
 }

@@ -19,12 +19,12 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 		return r.unscannable(dst, body)
 	}
 	r.counts.Scanned += int64(len(body))
-	r.book.finish()
+	r.channels.finish()
 	if r.cfg.Mode == config.Observe {
 		r.leave()
 		return append(dst, body...), 0, nil
 	}
-	fate := r.book.judge(q.refs)
+	fate := r.channels.judge(q.refs)
 	switch {
 	case fate == blockHere:
 		r.leave()
@@ -46,7 +46,7 @@ func (r *Relay) readText(body []byte) bool {
 		return false
 	}
 	r.queue.refs = r.queue.refs[:0]
-	return r.book.aside(body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)}) == nil
+	return r.channels.extra(body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)}) == nil
 }
 
 // inPieces reports whether a text looks like a stream with another label: events,
@@ -68,7 +68,7 @@ func inPieces(body []byte) bool {
 
 // unscannable answers a body that cannot be scanned.
 func (r *Relay) unscannable(dst, body []byte) ([]byte, int, error) {
-	r.book.finish()
+	r.channels.finish()
 	r.leave()
 	if r.passes() {
 		r.counts.Passed += int64(len(body))

@@ -1,0 +1,360 @@
+package relay
+
+import (
+	"errors"
+	"hash/maphash"
+	"math"
+	"strings"
+
+	"noecho/detect"
+	"noecho/proxy/config"
+	"noecho/proxy/wire"
+)
+
+// errForeign says that a line of a stream is none.
+var errForeign = errors.New("a line of the stream is no line of an event stream")
+
+// errChannels says that an answer has more channels than an honest one.
+var errChannels = errors.New("too many text channels")
+
+// channelSet keeps the channels and choices of an answer.
+type channelSet struct {
+	relay          *Relay
+	message        uint64
+	none           *choice
+	choices        []*choice
+	list           []*channel
+	text           []byte // of the message being read
+	segments       []detect.Segment
+	closed         []*detect.Finding
+	cutter         wire.Cutter
+	newline        [1]byte
+	metadataPrompt *detect.Prompt // for channels beside the answer
+	repeats        bool           // texts may come more than once
+	seed           maphash.Seed   // of the channels' sums
+	withheld       bool           // something of the answer did not leave
+	finished       bool
+	record         int                // answer being read, where there are many in a body
+	spare          []*detect.Detector // of channels that are done with
+}
+
+func (s *channelSet) open(r *Relay) {
+	s.relay = r
+	s.none = &choice{number: -1}
+	s.repeats = r.cfg.Family.Paths().Repeats()
+	s.seed = maphash.MakeSeed()
+	s.cutter = wire.NewCutter([]byte(r.cfg.Mask))
+	s.newline[0] = '\n'
+	s.metadataPrompt = r.cfg.Detect.Prompt.ExcuseOnly()
+}
+
+// read gives the texts of a message to their channels, parks the channels that
+// fell silent, and adds the message's places to the queue.
+func (s *channelSet) read(m wire.Message, fields []wire.Field) error {
+	s.message++
+	s.text = s.text[:0]
+	defer s.trim()
+	q := &s.relay.queue
+	raw := q.rest()
+	extras, at := m.Extras, max(m.At, 0)
+	for i := range fields {
+		for len(extras) > 0 && m.At >= 0 && extras[0].Lo < at {
+			if err := s.extra(raw, extras[0]); err != nil {
+				return err
+			}
+			extras = extras[1:]
+		}
+		if err := s.field(m.Payload, &fields[i], at); err != nil {
+			return err
+		}
+	}
+	for _, a := range extras {
+		if err := s.extra(raw, a); err != nil {
+			return err
+		}
+	}
+	s.park(fields)
+	if m.Foreign {
+		return errForeign
+	}
+	return nil
+}
+
+// trim gives back storage that a large message made.
+func (s *channelSet) trim() {
+	if cap(s.text) > keepStorage {
+		s.text = nil
+	}
+	if cap(s.segments) > minCompact {
+		s.segments = nil
+	}
+	if cap(s.closed) > minCompact {
+		s.closed = nil
+	}
+}
+
+// extra reads text outside the payload: a comment, the name of an event.
+func (s *channelSet) extra(raw []byte, n wire.Extra) error {
+	ch, err := s.channel(s.none, place{-1, -1, n.Name}, n.Role)
+	if err != nil {
+		return err
+	}
+	if n.Role == wire.Metadata {
+		s.addSeparator(ch)
+	}
+	s.feed(ch, raw[n.Lo:n.Hi])
+	s.add(ch, ref{role: n.Role, form: wire.Raw, item: -1, choice: s.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
+	return nil
+}
+
+// field reads one place of a message. shift is added to its position.
+func (s *channelSet) field(payload []byte, f *wire.Field, shift int) error {
+	c, err := s.choice(f.Choice)
+	if err != nil {
+		return err
+	}
+	p := ref{role: f.Role, form: s.form(f.Form), item: f.Item, choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
+	switch f.Role {
+	case wire.Done:
+		return nil
+	case wire.End:
+		c.ended = s.message
+		fallthrough
+	case wire.Begin, wire.Drop:
+		if f.Name == "" {
+			p.item = -1
+		}
+		s.relay.queue.refs = append(s.relay.queue.refs, p)
+		return nil
+	}
+	lo := len(s.text)
+	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
+	if f.Role == wire.Final || f.Role == wire.Cumulative {
+		return s.again(c, f, p, s.text[lo:])
+	}
+	ch, err := s.channelOf(c, f, lo)
+	if err != nil || ch == nil {
+		return err
+	}
+	p.lo = ch.length
+	switch {
+	case f.Role == wire.Alias && ch.fed == s.message && ch.rule != f.Rule:
+		p.lo = ch.start // the same text once more
+		ch.hold(f.Rule)
+		s.add(ch, p)
+		return nil
+	case ch.fed != s.message:
+		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
+	}
+	s.startPiece(ch, f)
+	p.lo = ch.length
+	ch.origin = f.Item
+	ch.hi = len(s.text)
+	same := f.Rule < 0 && f.Role == wire.Text && s.repeated(ch, s.text[lo:])
+	s.feed(ch, s.text[lo:])
+	if f.Role == wire.Alias {
+		ch.hold(f.Rule)
+	}
+	if same {
+		ch.ended = s.message
+	} else if ch.role == wire.Text || ch.role == wire.Metadata && f.Rule >= 0 {
+		c.spoke = s.message // a tool's name speaks, a string nobody knows does not
+	}
+	s.add(ch, p)
+	return nil
+}
+
+// startPiece ends the text of a channel where a piece belongs to another one.
+func (s *channelSet) startPiece(ch *channel, f *wire.Field) {
+	ch.pieced = true
+	switch {
+	case ch.latest.complete:
+		ch.next(s)
+	case f.Apart == wire.Separate || ch.another(f, s.message):
+		s.addSeparator(ch)
+	}
+}
+
+// form settles whether a reply is JSON text.
+func (s *channelSet) form(f wire.Form) wire.Form {
+	switch {
+	case f != wire.Reply:
+		return f
+	case s.relay.cfg.Request.Schema:
+		return wire.Nested
+	}
+	return wire.Plain
+}
+
+// add adds a place that holds text of ch up to its end.
+func (s *channelSet) add(ch *channel, p ref) {
+	q := &s.relay.queue
+	p.channel, p.hi = ch, ch.length
+	if ch.role == wire.Token {
+		if ch.ref >= q.mark && ch.ref < len(q.refs) && q.refs[ch.ref].channel == ch {
+			q.refs[ch.ref].hi = p.hi // tokens go or stay together
+			return
+		}
+		ch.ref = len(q.refs)
+	}
+	q.refs = append(q.refs, p)
+}
+
+// addSeparator begins a text of its own in a channel.
+func (s *channelSet) addSeparator(ch *channel) { s.feed(ch, s.newline[:]) }
+
+// feed gives text to a channel.
+func (s *channelSet) feed(ch *channel, text []byte) {
+	ch.fed = s.message
+	ch.length += int64(len(text))
+	if ch.keeps {
+		_, _ = ch.sum.Write(text) // never fails
+	}
+	if ch.keeps && ch.latest.start > 0 {
+		_, _ = ch.latest.sum.Write(text)
+	}
+	s.segments = ch.det.Append(s.segments[:0], text)
+	s.settle(ch)
+}
+
+// settle takes in what the detector decided.
+func (s *channelSet) settle(ch *channel) {
+	ch.frontier = ch.det.Frontier()
+	if s.relay.cfg.Mode != config.Observe {
+		for i := range s.segments {
+			if s.segments[i].Finding != nil {
+				ch.cut(&s.segments[i])
+			}
+		}
+		if ch.block < math.MaxInt64 {
+			ch.frontier = math.MaxInt64 // nothing behind a block is judged, or leaves
+		}
+	}
+	s.closed = ch.det.Closed(s.closed[:0])
+	for _, f := range s.closed {
+		s.report(ch, f)
+	}
+}
+
+// report reports a closed finding. Tokens repeat the text they stand beside:
+// what they show is reported at the end, if nothing else of the choice was.
+func (s *channelSet) report(ch *channel, f *detect.Finding) {
+	if ch.role == wire.Token && !s.finished {
+		if ch.secret == nil && !f.Echo {
+			ch.secret = f
+		}
+		return
+	}
+	s.relay.counts.Findings++
+	act := Echoed
+	if !f.Echo {
+		ch.choice.reported = true
+		act = s.action(f)
+	}
+	if s.relay.cfg.Report != nil {
+		s.relay.cfg.Report(Finding{Channel: s.label(ch), Finding: f, Action: act})
+	}
+}
+
+// action says what is done about a finding that is no echo.
+func (s *channelSet) action(f *detect.Finding) Action {
+	switch {
+	case s.relay.cfg.Mode == config.Observe:
+		return Observed
+	case f.Action == detect.Block:
+		return Blocked
+	case f.Action == detect.Redact:
+		return Redacted
+	}
+	return Observed
+}
+
+// choice returns the choice with the given number.
+func (s *channelSet) choice(number int32) (*choice, error) {
+	if number < 0 {
+		return s.none, nil
+	}
+	for _, c := range s.choices {
+		if c.number == number {
+			return c, nil
+		}
+	}
+	if len(s.choices) == wire.MaxChoices {
+		return nil, errChannels
+	}
+	c := &choice{number: number, list: s.relay.cfg.Family.Paths().Choices()}
+	s.choices = append(s.choices, c)
+	return c, nil
+}
+
+// channel returns the channel at the given place.
+func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, error) {
+	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
+		at.item, at.part = -1, -1
+	}
+	for _, ch := range s.list {
+		if ch.choice == c && ch.item == at.item && ch.part == at.part && ch.name == at.name {
+			return ch, nil
+		}
+	}
+	if len(s.list) == wire.MaxChannels {
+		return nil, errChannels
+	}
+	cfg := s.relay.cfg.Detect
+	if role == wire.Metadata {
+		cfg.Prompt = s.metadataPrompt // it goes on from nothing the caller said
+	}
+	ch := &channel{
+		choice: c, item: at.item, part: at.part, name: at.name, role: role,
+		det: s.detector(cfg), cutter: s.cutter, fresh: s.cutter, ref: -1, block: math.MaxInt64,
+	}
+	if s.repeats && role == wire.Text {
+		ch.keeps = true
+		ch.sum.SetSeed(s.seed)
+	}
+	s.list = append(s.list, ch)
+	return ch, nil
+}
+
+// park decides the channels that would stall the stream: those that stand
+// beside the answer, those of a choice that ended, and those that fell silent
+// while their choice spoke in another.
+func (s *channelSet) park(fields []wire.Field) {
+	done := len(fields) == 1 && fields[0].Role == wire.Done
+	for _, ch := range s.list {
+		silent := ch.fed != s.message
+		beside := ch.role == wire.Metadata || ch.role == wire.Token && ch.choice == s.none
+		switch {
+		case ch.frontier == ch.length:
+		case done, beside, ch.ended == s.message, ch.choice.ended == s.message, silent && ch.choice.spoke == s.message:
+			s.segments = ch.det.Park(s.segments[:0])
+			s.settle(ch)
+		}
+	}
+}
+
+// parkAll decides everything read so far.
+func (s *channelSet) parkAll() {
+	for _, ch := range s.list {
+		s.segments = ch.det.Park(s.segments[:0])
+		s.settle(ch)
+	}
+}
+
+// finish decides everything and reports what is left to report.
+func (s *channelSet) finish() {
+	if s.finished {
+		return
+	}
+	for _, ch := range s.list {
+		s.segments = ch.det.Finish(s.segments[:0])
+		s.settle(ch)
+		s.relay.counts.Unread += ch.det.Unscanned()
+	}
+	s.finished = true
+	for _, ch := range s.list {
+		if ch.secret != nil && !ch.choice.reported {
+			s.report(ch, ch.secret)
+		}
+	}
+}
