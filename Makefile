@@ -143,7 +143,7 @@ eval: build ## Fail if a disguise gets through that should not, or the table in 
 .PHONY: sdk
 sdk: ## Drive noecho with the official clients: Go, JavaScript and Python.
 	cd bench/sdk/js && npm ci --ignore-scripts --no-progress
-	cd bench/sdk/py && python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	cd bench/sdk/py && python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt && venv/bin/pip check
 	cd bench/sdk && $(GO) test -count=1 ./...
 
 # What CI runs, one word a stage.

@@ -359,6 +359,7 @@ func FuzzDespace(f *testing.F) {
 	f.Add("aManHadToGoIn to t<b>he Inn\\nand", 3)
 	f.Add("漢字 aman hadtogo i\u0301 n tothe", 1)
 	f.Fuzz(func(t *testing.T, s string, cut int) {
+		s = strings.ReplaceAll(s, "|", "/") // drive parks at a piece "|"
 		cut = max(0, min(cut, len(s)))
 		want, findings := drive(despacing(set, Config{}), s)
 		got, also := drive(despacing(set, Config{}), s[:cut], s[cut:])
