@@ -80,17 +80,15 @@ func (c *Chains) Alive(ch *Chain, word, offset int64) bool {
 }
 
 // follows reports how far a seed at a place is off the place that a chain leads to.
+// Nearly every chain leads to another passage, so the distances are compared first.
 func (c *Chains) follows(ch *Chain, s *Seed, place ngram.Place) (off int64, ok bool) {
 	words := s.Word - ch.last
 	places := int64(place - ch.place)
-	if words <= 0 || places <= 0 || !c.Alive(ch, s.Word+ngram.SeedWords-1, s.Newest) {
+	off = max(words-places, places-words)
+	if off > c.slack || words <= 0 || places <= 0 || !c.Alive(ch, s.Word+ngram.SeedWords-1, s.Newest) {
 		return 0, false
 	}
-	if s.Hash.Lo == ch.head || s.Hash.Lo == ch.tail {
-		return 0, false // the same words once more say nothing new
-	}
-	off = max(words-places, places-words)
-	return off, off <= c.slack
+	return off, s.Hash.Lo != ch.head && s.Hash.Lo != ch.tail // the same words once more say nothing new
 }
 
 // Add enters one of the places of a seed, of which there are so many, and returns
