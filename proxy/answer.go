@@ -131,7 +131,6 @@ type scanned struct {
 	ex    *exchange
 	body  *upstreamBody
 	in    *decoder
-	relay *relay.Relay
 	buf   []byte
 	out   []byte
 	state scanState
@@ -140,11 +139,7 @@ type scanned struct {
 // next implements [source].
 func (s *scanned) next() ([]byte, error) {
 	n, err := s.in.Read(s.buf)
-	var ended error
-	s.out, ended = s.relay.Append(s.out[:0], s.buf[:n])
-	if ended == nil && err == io.EOF {
-		s.out, ended = s.relay.Finish(s.out)
-	}
+	ended := s.judge(s.buf[:n], err)
 	switch {
 	case ended != nil: // to the caller it is complete, to the upstream it is over
 		s.ex.ending = endingBlocked
@@ -157,7 +152,8 @@ func (s *scanned) next() ([]byte, error) {
 		if errors.Is(s.ex.why(err), errDraining) {
 			why = relay.FailStopping
 		}
-		s.out = s.relay.AbortWith(s.out, why)
+		s.out = s.ex.relay.AbortWith(s.out, why)
+		s.ex.reportFindings()
 		s.ex.broken(err)
 		return s.out, errTruncated
 	}
@@ -165,6 +161,17 @@ func (s *scanned) next() ([]byte, error) {
 		s.body.close() // its connection is ready for the next request
 	}
 	return s.out, err
+}
+
+// judge gives the relay the next piece of the answer, which came with err, and reports
+// its findings, also those made before a panic. The error is that of the relay.
+func (s *scanned) judge(p []byte, err error) (ended error) {
+	defer s.ex.reportFindings()
+	s.out, ended = s.ex.relay.Append(s.out[:0], p)
+	if ended == nil && err == io.EOF {
+		s.out, ended = s.ex.relay.Finish(s.out)
+	}
+	return ended
 }
 
 // fail implements [source].
@@ -175,9 +182,10 @@ func (s *scanned) close() {
 	defer s.body.close()
 	defer s.in.close()
 	if s.state != scanFailed {
-		s.relay.Abort(nil) // does nothing unless the caller has gone before the end
+		s.ex.relay.Abort(nil) // does nothing unless the caller has gone before the end
+		s.ex.reportFindings()
 	}
-	c := s.relay.Counts()
+	c := s.ex.relay.Counts()
 	// What a panic or a bound of the decoder has left open.
 	c.Refused += max(0, s.in.received()-c.Scanned-c.Passed-c.Refused)
 	s.ex.settle(c)
@@ -246,7 +254,7 @@ func (f *forwarded) close() {
 	var c relay.Counts
 	if f.tee != nil {
 		f.tee.judge(errClientGone)
-		c = f.tee.relay.Counts()
+		c = f.ex.relay.Counts()
 	}
 	c.Passed += max(0, f.sent-c.Scanned-c.Passed-c.Refused)
 	if f.dec != nil {
@@ -265,8 +273,7 @@ func (f *forwarded) close() {
 // tee judges an answer that has left, for the report only: whatever goes wrong
 // here, the answer goes on.
 type tee struct {
-	srv   *Server
-	relay *relay.Relay
+	ex    *exchange
 	state scanState
 	limit int    // of an unstreamed answer, which is judged at its end; 0: each piece is judged by itself
 	kept  []byte // has left, not yet judged
@@ -293,25 +300,26 @@ func (t *tee) judge(err error) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			t.srv.panicked(r, debug.Stack())
+			t.ex.srv.panicked(r, debug.Stack())
 			t.state = scanFailed
 		}
 		t.kept = nil
 	}()
+	defer t.ex.reportFindings() // also those made before a panic
 	if err != nil {
 		t.state = scanDone
 	}
 	if t.limit > 0 {
 		if err == io.EOF {
-			_, _, _ = t.relay.Whole(nil, t.kept)
+			_, _, _ = t.ex.relay.Whole(nil, t.kept)
 		}
 		return
 	}
-	t.out, _ = t.relay.Append(t.out[:0], t.kept)
+	t.out, _ = t.ex.relay.Append(t.out[:0], t.kept)
 	switch {
 	case err == io.EOF:
-		t.out, _ = t.relay.Finish(t.out)
+		t.out, _ = t.ex.relay.Finish(t.out)
 	case err != nil:
-		t.relay.Abort(nil)
+		t.ex.relay.Abort(nil)
 	}
 }

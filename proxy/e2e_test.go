@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"noecho/detect"
@@ -659,6 +660,47 @@ func TestPanics(t *testing.T) {
 		}
 		if logs := b.logs.String(); strings.Contains(logs, "canary") || !strings.Contains(logs, "caught a panic") {
 			t.Errorf("%s: %s", mode, logs)
+		}
+	}
+}
+
+// latePanicSet panics once it has found some windows.
+type latePanicSet struct {
+	detect.Set
+	left *atomic.Int32
+}
+
+func (s latePanicSet) Window(h ngram.Hash) bool {
+	found := s.Set.Window(h)
+	if found && s.left.Add(-1) < 0 {
+		panic("window")
+	}
+	return found
+}
+
+// TestPanicsReportFindings: the findings made before a panic are reported.
+func TestPanicsReportFindings(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Redact, config.Observe} {
+		cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what? It was: "+secret+".")).URL())
+		cfg.Mode = mode
+		open, left := secretOpen(t), &atomic.Int32{}
+		b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
+			x, err := open(files)
+			x.Set = latePanicSet{x.Set, left}
+			return x, err
+		}})
+		left.Store(3) // those of secret
+		_, _, _, err := b.do("POST", chatPath, askStream)
+		if (err != nil) != (mode == config.Redact) {
+			t.Errorf("%s: %v", mode, err)
+		}
+		if n := b.metric("noecho_panics_total", ""); n != 1 {
+			t.Errorf("%s: %d panics counted", mode, n)
+		}
+		b.stop()
+		if lines := b.alertLines("finding"); len(lines) != 1 {
+			t.Errorf("%s: alerts %v", mode, lines)
 		}
 	}
 }

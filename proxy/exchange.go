@@ -37,6 +37,8 @@ type exchange struct {
 	stream                                    bool
 
 	verdicts verdicts
+	relay    *relay.Relay    // judges the answer; nil before there is one
+	found    []relay.Finding // storage for those taken from relay
 
 	alerts alert.Answer
 	counts relay.Counts
@@ -95,6 +97,19 @@ func (e *exchange) why(fallback error) error {
 		return e.cause
 	}
 	return fallback
+}
+
+// reportFindings reports the findings that the relay has closed. Findings
+// change the ending of the exchange: what overrides them is set afterwards.
+func (e *exchange) reportFindings() {
+	if e.relay == nil {
+		return
+	}
+	e.found = e.relay.Take(e.found[:0])
+	for _, f := range e.found {
+		e.report(f)
+	}
+	clear(e.found)
 }
 
 // report hands one finding to the alert log.

@@ -241,8 +241,8 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	return request, refusal{}, true
 }
 
-// newRelay returns the relay that judges the answer of ex.
-func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Framing) *relay.Relay {
+// startRelay gives ex the relay that judges its answer.
+func (s *Server) startRelay(ex *exchange, request wire.Request, framing wire.Framing) {
 	mode, unscanned := ex.mode, ex.route.policy.Unscanned
 	if mode == config.Observe && !ex.observes() { // single findings are acted on
 		mode, unscanned = config.Redact, config.Pass
@@ -250,7 +250,7 @@ func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Frami
 	d := ex.snap.detection(&ex.route.policy)
 	d.Prompt = s.prompts.prompt(ex.snap, request)
 	d.Judge = ex.verdict
-	return relay.New(relay.Config{
+	ex.relay = relay.New(relay.Config{
 		Family:    ex.route.family,
 		Request:   request,
 		Framing:   framing,
@@ -262,7 +262,6 @@ func (s *Server) newRelay(ex *exchange, request wire.Request, framing wire.Frami
 		Spec:      ex.snap.indexes.Spec,
 		Detect:    d,
 		Mask:      ex.snap.cfg.Mask,
-		Report:    ex.report,
 	})
 }
 

@@ -44,20 +44,21 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	ex.passHead(ctx, resp, staleHeaders)
 	framing := ex.framing(resp, request)
 	ex.stream = framing != wire.JSON
-	in, r := newDecoder(up, names, limits.Stream, limits.Ratio), s.newRelay(ex, request, framing)
+	in := newDecoder(up, names, limits.Stream, limits.Ratio)
+	s.startRelay(ex, request, framing)
 	switch {
 	case ex.observes():
-		t := &tee{srv: s, relay: r}
+		t := &tee{ex: ex}
 		if !ex.stream {
 			t.limit = int(limits.Answer)
 			t.kept = make([]byte, 0, max(0, min(resp.Header.ContentLength(), t.limit)))
 		}
 		return s.send(ctx, ex, &forwarded{ex: ex, in: in, dec: in, body: up, tee: t, buf: s.buffer()})
 	case ex.stream:
-		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, relay: r, buf: s.buffer()})
+		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, buf: s.buffer()})
 	}
 	in.limit = limits.Answer
-	return s.whole(ctx, ex, r, in, up)
+	return s.whole(ctx, ex, in, up)
 }
 
 // withheld refuses an answer of which bytes were received, counts it and
@@ -82,7 +83,7 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 }
 
 // whole reads an unstreamed answer to its end, judges it and answers.
-func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay.Relay, in *decoder, up *upstreamBody) bool {
+func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, in *decoder, up *upstreamBody) bool {
 	text, err := readWhole(in, up.resp.Header.ContentLength(), ex.snap.cfg.Limits.Answer)
 	if errors.Is(err, errSize) && ex.lenient() {
 		in.limit = ex.snap.cfg.Limits.Stream
@@ -108,8 +109,8 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay.Relay, i
 		return false
 	}
 	ex.unread = int64(len(text))
-	out, status, err := r.Whole(nil, text)
-	c := r.Counts()
+	out, status, err := ex.judgeWhole(text)
+	c := ex.relay.Counts()
 	ex.unread = 0
 	ex.settle(c)
 	switch {
@@ -125,6 +126,13 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, r *relay.Relay, i
 	ex.answered = time.Now()
 	ctx.Response.SetBodyRaw(out)
 	return false
+}
+
+// judgeWhole judges an unstreamed answer and reports its findings, also those made
+// before a panic.
+func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
+	defer e.reportFindings()
+	return e.relay.Whole(nil, text)
 }
 
 // withhold prepares the head of an error body that stands for an answer. What

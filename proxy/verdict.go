@@ -75,8 +75,10 @@ func (e *exchange) decide() {
 // gets.
 func (e *exchange) observes() bool { return e.mode == config.Observe && !e.verdicts.judge.Acts() }
 
-// verdict says what is to be done about a finding of this exchange.
+// verdict says what is to be done about a finding of this exchange. The findings
+// before it are counted first: the caller's budget may be used up by them.
 func (e *exchange) verdict(f *detect.Finding) detect.Action {
+	e.reportFindings()
 	facts := policy.Facts{
 		Kind: alert.Kind(f.Kind.String()), Identifier: identifier(f), Words: f.Words,
 		Records: e.verdicts.names.records(f),

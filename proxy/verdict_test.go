@@ -252,6 +252,16 @@ func TestBudgetTurnsToBlocking(t *testing.T) {
 	}
 }
 
+// TestBudgetWithinAnAnswer: the findings of an answer count for those behind them.
+func TestBudgetWithinAnAnswer(t *testing.T) {
+	t.Parallel()
+	said := "So: " + storyWords("ticket", 0, 12) + ". And: " + storyWords("ticket", 20, 32) + ". Or: " + storyWords("ticket", 40, 52) + ". End."
+	b := storyBed(t, "coverage: off\nbudget: {findings: 1, per: 1h, then: block}", map[string]string{"m": said})
+	if _, text := b.story("m", "thief", true); text != "So: [redacted]. And: [redacted]. Or: [content_filter][DONE]" {
+		t.Errorf("%q", text)
+	}
+}
+
 // TestBudgetOverReload: a reload that leaves the budget alone forgets nothing.
 func TestBudgetOverReload(t *testing.T) {
 	t.Parallel()

@@ -15,10 +15,10 @@ const maxKept = 1 << 14
 // cut as the pieces were, and only what is new is judged. Anything else is
 // a text of its own, and is judged from its beginning, unless it shows that the
 // text comes in pieces after all: then it is the next one.
-func (s *channelSet) again(c *choice, f *wire.Field, p ref, text []byte) error {
+func (s *channelSet) again(dst []ref, c *choice, f *wire.Field, p ref, text []byte) ([]ref, error) {
 	ch, err := s.channel(c, place{f.Item, f.Part, f.Name}, wire.Text)
 	if err != nil {
-		return err
+		return dst, err
 	}
 	sofar := f.Role == wire.Cumulative
 	from, begins := ch.begins(text, s)
@@ -33,7 +33,7 @@ func (s *channelSet) again(c *choice, f *wire.Field, p ref, text []byte) error {
 	case sofar && ch.cumulation == incremental && !ch.pieced:
 		p.role, p.lo = wire.Text, ch.length
 	case !begins:
-		return s.apart(c, f, p, text)
+		return s.apart(dst, c, f, p, text)
 	default:
 		more, p.lo = text[ch.length-from:], from
 		ch.repeats++
@@ -45,8 +45,7 @@ func (s *channelSet) again(c *choice, f *wire.Field, p ref, text []byte) error {
 		s.feed(ch, more)
 		c.spoke = s.message
 	}
-	s.add(ch, p)
-	return nil
+	return s.add(dst, ch, p), nil
 }
 
 // segmentSoFar is what a channel has read since its text came once more as a whole:
@@ -96,15 +95,14 @@ func releaseRepeats(refs []ref) {
 }
 
 // apart reads a text that should have been a channel's and is not.
-func (s *channelSet) apart(c *choice, f *wire.Field, p ref, text []byte) error {
+func (s *channelSet) apart(dst []ref, c *choice, f *wire.Field, p ref, text []byte) ([]ref, error) {
 	ch, err := s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text)
 	if err != nil {
-		return err
+		return dst, err
 	}
 	s.addSeparator(ch)
 	p.role, p.lo = wire.Text, ch.length
 	ch.ended = s.message
 	s.feed(ch, text)
-	s.add(ch, p)
-	return nil
+	return s.add(dst, ch, p), nil
 }

@@ -128,8 +128,7 @@ func TestResponsesBrokenOff(t *testing.T) {
 	s := &responsesScript{}
 	s.event("response.created", `"response":`+responsesObject("in_progress", "null", ""))
 	s.event("response.output_item.added", `"output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}`)
-	var o outcome
-	r := o.relay(cfg)
+	r := New(cfg)
 	out, err := r.Append(nil, []byte(s.out.String()))
 	if err != nil {
 		t.Fatal(err)

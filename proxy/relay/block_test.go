@@ -43,9 +43,9 @@ func TestBlockIsTheSameForEveryChunking(t *testing.T) {
 	}
 	cfg.Framing = wire.JSON
 	whole := outcome{}
-	r := whole.relay(cfg)
+	r := New(cfg)
 	_, status, err := r.Whole(nil, []byte(`{"choices":[{"index":0,"message":{"role":"assistant","content":`+strconv.Quote(answer)+`}}]}`))
-	if status != 400 || !errors.Is(err, ErrBlocked) || len(whole.findings) != 1 || whole.findings[0] != want.findings[0] {
+	if whole.take(r); status != 400 || !errors.Is(err, ErrBlocked) || len(whole.findings) != 1 || whole.findings[0] != want.findings[0] {
 		t.Errorf("unstreamed: status %d, error %v, findings %q, want %q", status, err, whole.findings, want.findings)
 	}
 }

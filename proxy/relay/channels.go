@@ -17,9 +17,10 @@ var errForeign = errors.New("a line of the stream is no line of an event stream"
 // errChannels says that an answer has more channels than an honest one.
 var errChannels = errors.New("too many text channels")
 
-// channelSet keeps the channels and choices of an answer.
+// channelSet keeps the channels and choices of an answer, and the findings in them
+// until somebody takes them.
 type channelSet struct {
-	relay          *Relay
+	cfg            *Config
 	message        uint64
 	none           *choice
 	choices        []*choice
@@ -36,48 +37,54 @@ type channelSet struct {
 	finished       bool
 	record         int                // answer being read, where there are many in a body
 	spare          []*detect.Detector // of channels that are done with
+	first          int                // place of the message being read
+	found          []Finding          // closed and not taken
+	unread         int64              // bytes that were judged as they stand and not in every lane
 }
 
-func (s *channelSet) open(r *Relay) {
-	s.relay = r
-	s.none = &choice{number: -1}
-	s.repeats = r.cfg.Family.Paths().Repeats()
-	s.seed = maphash.MakeSeed()
-	s.cutter = wire.NewCutter([]byte(r.cfg.Mask))
-	s.newline[0] = '\n'
-	s.metadataPrompt = r.cfg.Detect.Prompt.ExcuseOnly()
+func newChannelSet(cfg *Config) channelSet {
+	return channelSet{
+		cfg:            cfg,
+		none:           &choice{number: -1},
+		repeats:        cfg.Family.Paths().Repeats(),
+		seed:           maphash.MakeSeed(),
+		cutter:         wire.NewCutter([]byte(cfg.Mask)),
+		newline:        [1]byte{'\n'},
+		metadataPrompt: cfg.Detect.Prompt.ExcuseOnly(),
+	}
 }
 
-// read gives the texts of a message to their channels, parks the channels that
-// fell silent, and adds the message's places to the queue.
-func (s *channelSet) read(m wire.Message, fields []wire.Field) error {
+// read gives the texts of the message raw to their channels, parks the channels
+// that fell silent, and appends the message's places to dst: before an error, those
+// that it came to.
+func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.Field) ([]ref, error) {
 	s.message++
+	s.first = len(dst)
 	s.text = s.text[:0]
 	defer s.trim()
-	q := &s.relay.queue
-	raw := q.rest()
 	extras, at := m.Extras, max(m.At, 0)
+	var err error
 	for i := range fields {
 		for len(extras) > 0 && m.At >= 0 && extras[0].Lo < at {
-			if err := s.extra(raw, extras[0]); err != nil {
-				return err
+			if dst, err = s.extra(dst, raw, extras[0]); err != nil {
+				return dst, err
 			}
 			extras = extras[1:]
 		}
-		if err := s.field(m.Payload, &fields[i], at); err != nil {
-			return err
+		if dst, err = s.field(dst, m.Payload, &fields[i], at); err != nil {
+			return dst, err
 		}
 	}
 	for _, a := range extras {
-		if err := s.extra(raw, a); err != nil {
-			return err
+		if dst, err = s.extra(dst, raw, a); err != nil {
+			return dst, err
 		}
 	}
 	s.park(fields)
 	if m.Foreign {
-		return errForeign
+		return dst, errForeign
 	}
-	return nil
+	return dst, nil
 }
 
 // trim gives back storage that a large message made.
@@ -94,29 +101,28 @@ func (s *channelSet) trim() {
 }
 
 // extra reads text outside the payload: a comment, the name of an event.
-func (s *channelSet) extra(raw []byte, n wire.Extra) error {
+func (s *channelSet) extra(dst []ref, raw []byte, n wire.Extra) ([]ref, error) {
 	ch, err := s.channel(s.none, place{-1, -1, n.Name}, n.Role)
 	if err != nil {
-		return err
+		return dst, err
 	}
 	if n.Role == wire.Metadata {
 		s.addSeparator(ch)
 	}
 	s.feed(ch, raw[n.Lo:n.Hi])
-	s.add(ch, ref{role: n.Role, form: wire.Raw, item: -1, choice: s.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi})
-	return nil
+	return s.add(dst, ch, ref{role: n.Role, form: wire.Raw, item: -1, choice: s.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi}), nil
 }
 
 // field reads one place of a message. shift is added to its position.
-func (s *channelSet) field(payload []byte, f *wire.Field, shift int) error {
+func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) ([]ref, error) {
 	c, err := s.choice(f.Choice)
 	if err != nil {
-		return err
+		return dst, err
 	}
 	p := ref{role: f.Role, form: s.form(f.Form), item: f.Item, choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
 	switch f.Role {
 	case wire.Done:
-		return nil
+		return dst, nil
 	case wire.End:
 		c.ended = s.message
 		fallthrough
@@ -124,25 +130,23 @@ func (s *channelSet) field(payload []byte, f *wire.Field, shift int) error {
 		if f.Name == "" {
 			p.item = -1
 		}
-		s.relay.queue.refs = append(s.relay.queue.refs, p)
-		return nil
+		return append(dst, p), nil
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
 	if f.Role == wire.Final || f.Role == wire.Cumulative {
-		return s.again(c, f, p, s.text[lo:])
+		return s.again(dst, c, f, p, s.text[lo:])
 	}
 	ch, err := s.channelOf(c, f, lo)
-	if err != nil || ch == nil {
-		return err
+	if err != nil {
+		return dst, err
 	}
 	p.lo = ch.length
 	switch {
 	case f.Role == wire.Alias && ch.fed == s.message && ch.rule != f.Rule:
 		p.lo = ch.start // the same text once more
 		ch.hold(f.Rule)
-		s.add(ch, p)
-		return nil
+		return s.add(dst, ch, p), nil
 	case ch.fed != s.message:
 		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
 	}
@@ -160,8 +164,7 @@ func (s *channelSet) field(payload []byte, f *wire.Field, shift int) error {
 	} else if ch.role == wire.Text || ch.role == wire.Metadata && f.Rule >= 0 {
 		c.spoke = s.message // a tool's name speaks, a string nobody knows does not
 	}
-	s.add(ch, p)
-	return nil
+	return s.add(dst, ch, p), nil
 }
 
 // startPiece ends the text of a channel where a piece belongs to another one.
@@ -180,24 +183,23 @@ func (s *channelSet) form(f wire.Form) wire.Form {
 	switch {
 	case f != wire.Reply:
 		return f
-	case s.relay.cfg.Request.Schema:
+	case s.cfg.Request.Schema:
 		return wire.Nested
 	}
 	return wire.Plain
 }
 
-// add adds a place that holds text of ch up to its end.
-func (s *channelSet) add(ch *channel, p ref) {
-	q := &s.relay.queue
+// add appends a place that holds text of ch up to its end.
+func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	p.channel, p.hi = ch, ch.length
 	if ch.role == wire.Token {
-		if ch.ref >= q.mark && ch.ref < len(q.refs) && q.refs[ch.ref].channel == ch {
-			q.refs[ch.ref].hi = p.hi // tokens go or stay together
-			return
+		if ch.ref >= s.first && ch.ref < len(dst) && dst[ch.ref].channel == ch {
+			dst[ch.ref].hi = p.hi // tokens go or stay together
+			return dst
 		}
-		ch.ref = len(q.refs)
+		ch.ref = len(dst)
 	}
-	q.refs = append(q.refs, p)
+	return append(dst, p)
 }
 
 // addSeparator begins a text of its own in a channel.
@@ -220,7 +222,7 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 // settle takes in what the detector decided.
 func (s *channelSet) settle(ch *channel) {
 	ch.frontier = ch.det.Frontier()
-	if s.relay.cfg.Mode != config.Observe {
+	if s.cfg.Mode != config.Observe {
 		for i := range s.segments {
 			if s.segments[i].Finding != nil {
 				ch.cut(&s.segments[i])
@@ -245,21 +247,28 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 		}
 		return
 	}
-	s.relay.counts.Findings++
 	act := Echoed
 	if !f.Echo {
 		ch.choice.reported = true
 		act = s.action(f)
 	}
-	if s.relay.cfg.Report != nil {
-		s.relay.cfg.Report(Finding{Channel: s.label(ch), Finding: f, Action: act})
+	s.found = append(s.found, Finding{Channel: s.label(ch), Finding: f, Action: act})
+}
+
+// take appends the findings that are closed and lets go of them.
+func (s *channelSet) take(dst []Finding) []Finding {
+	dst = append(dst, s.found...)
+	if clear(s.found); cap(s.found) > minCompact {
+		s.found = nil
 	}
+	s.found = s.found[:0]
+	return dst
 }
 
 // action says what is done about a finding that is no echo.
 func (s *channelSet) action(f *detect.Finding) Action {
 	switch {
-	case s.relay.cfg.Mode == config.Observe:
+	case s.cfg.Mode == config.Observe:
 		return Observed
 	case f.Action == detect.Block:
 		return Blocked
@@ -282,7 +291,7 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 	if len(s.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
-	c := &choice{number: number, list: s.relay.cfg.Family.Paths().Choices()}
+	c := &choice{number: number, list: s.cfg.Family.Paths().Choices()}
 	s.choices = append(s.choices, c)
 	return c, nil
 }
@@ -300,7 +309,7 @@ func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, err
 	if len(s.list) == wire.MaxChannels {
 		return nil, errChannels
 	}
-	cfg := s.relay.cfg.Detect
+	cfg := s.cfg.Detect
 	if role == wire.Metadata {
 		cfg.Prompt = s.metadataPrompt // it goes on from nothing the caller said
 	}
@@ -349,7 +358,7 @@ func (s *channelSet) finish() {
 	for _, ch := range s.list {
 		s.segments = ch.det.Finish(s.segments[:0])
 		s.settle(ch)
-		s.relay.counts.Unread += ch.det.Unscanned()
+		s.unread += ch.det.Unscanned()
 	}
 	s.finished = true
 	for _, ch := range s.list {

@@ -247,7 +247,7 @@ func TestRelayAbort(t *testing.T) {
 	body := stream(delta(0, `"content":"one two three four five six alpha bravo charlie delta echo"`)) + `data: {"cho`
 	cfg := testConfig(t)
 	var o outcome
-	r := o.relay(cfg)
+	r := New(cfg)
 	out, err := r.Append(nil, []byte(body))
 	if err != nil || strings.Contains(string(out), "alpha") {
 		t.Fatalf("%q, %v", out, err)
@@ -265,7 +265,7 @@ func TestRelayAbort(t *testing.T) {
 	if c := r.Counts(); c.Scanned+c.Refused != int64(len(body)) || c.Refused != int64(len(`data: {"cho`)) || c.Held != 0 {
 		t.Errorf("counts = %+v", c)
 	}
-	if len(o.findings) != 1 {
+	if o.take(r); len(o.findings) != 1 {
 		t.Errorf("findings = %q", o.findings)
 	}
 	cfg.Mode = config.Observe

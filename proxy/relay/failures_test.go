@@ -187,6 +187,7 @@ func TestRelayMemory(t *testing.T) {
 					if out, err = r.Append(out[:0], []byte(stream(shape(i)))); err != nil {
 						t.Fatalf("%s: %v", name, err)
 					}
+					r.Take(nil)
 				}
 			}
 			heap := func() uint64 {

@@ -16,7 +16,7 @@ import (
 func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
-	err := r.read(m)
+	err := r.read(raw, m)
 	r.channels.finish()
 	observed := r.cfg.Mode == config.Observe
 	switch {
@@ -79,19 +79,18 @@ func (s *channelSet) next() {
 
 // detector returns a detector for a new channel.
 func (s *channelSet) detector(cfg detect.Config) *detect.Detector {
-	set, spec := s.relay.cfg.Set, s.relay.cfg.Spec
 	if n := len(s.spare) - 1; n >= 0 {
 		d := s.spare[n]
 		s.spare = s.spare[:n]
-		d.Reset(set, spec, cfg)
+		d.Reset(s.cfg.Set, s.cfg.Spec, cfg)
 		return d
 	}
-	return detect.New(set, spec, cfg)
+	return detect.New(s.cfg.Set, s.cfg.Spec, cfg)
 }
 
 // label is a channel's name in an alert.
 func (s *channelSet) label(ch *channel) string {
-	if s.relay.cfg.Framing == wire.Records {
+	if s.cfg.Framing == wire.Records {
 		return "lines." + strconv.Itoa(s.record) + "." + ch.label()
 	}
 	return ch.label()

@@ -73,20 +73,17 @@ type Config struct {
 	Set       detect.Set
 	Spec      ngram.Spec
 	Detect    detect.Config
-	Mask      string        // empty means nothing is put in the place of a span
-	Report    func(Finding) // called once for each closed finding; may be nil
+	Mask      string // empty means nothing is put in the place of a span
 }
 
 // Counts says what became of the bytes of an answer. Once the relay has
 // ended, Scanned + Passed + Refused is exactly what it was given.
 type Counts struct {
-	Scanned  int64 // bytes of messages whose text was judged
-	Passed   int64 // bytes forwarded unscanned, as the route allows
-	Refused  int64 // bytes neither scanned nor forwarded
-	Messages int64 // messages read
-	Held     int   // messages that wait for a decision now
-	Findings int64 // reported findings, echoes included
-	Unread   int64 // bytes that were judged as they stand and not in every lane
+	Scanned int64 // bytes of messages whose text was judged
+	Passed  int64 // bytes forwarded unscanned, as the route allows
+	Refused int64 // bytes neither scanned nor forwarded
+	Held    int   // messages that wait for a decision now
+	Unread  int64 // bytes that were judged as they stand and not in every lane
 }
 
 // relayState is where a relay stands.
@@ -143,7 +140,7 @@ func New(cfg Config) *Relay {
 	if r.cfg.Blocks && cfg.Framing != wire.JSON {
 		r.ending = cfg.Family.NewEnding()
 	}
-	r.channels.open(r)
+	r.channels = newChannelSet(&r.cfg)
 	return r
 }
 
@@ -213,12 +210,11 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 func (r *Relay) message(dst []byte) []byte {
 	q := &r.queue
 	raw := q.rest()
-	r.counts.Messages++
 	m := r.framer.Parse(raw)
 	if r.cfg.Framing == wire.Records {
 		return r.record(dst, m)
 	}
-	if err := r.read(m); err != nil {
+	if err := r.read(raw, m); err != nil {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
@@ -244,8 +240,8 @@ func (r *Relay) message(dst []byte) []byte {
 	return r.release(dst)
 }
 
-// read finds the texts of a message and gives them to their channels.
-func (r *Relay) read(m wire.Message) error {
+// read finds the texts of the message raw and gives them to their channels.
+func (r *Relay) read(raw []byte, m wire.Message) error {
 	var fields []wire.Field
 	if len(bytes.TrimSpace(m.Payload)) > 0 {
 		var err error
@@ -254,7 +250,8 @@ func (r *Relay) read(m wire.Message) error {
 			return err
 		}
 	}
-	err := r.channels.read(m, fields)
+	var err error
+	r.queue.refs, err = r.channels.read(r.queue.refs, raw, m, fields)
 	r.locator.Release()
 	return err
 }
@@ -322,8 +319,15 @@ func (r *Relay) end(why error) {
 	r.state, r.err = relayEnded, why
 }
 
+// Take appends the findings that were closed since the last call, each once, in the
+// order in which they were. Call it after every other call, also after one that
+// panicked, and from Detect.Judge if that counts findings. Until then the relay keeps
+// them: as each covers a word of its own at least, no more than the words of the
+// texts that were read since.
+func (r *Relay) Take(dst []Finding) []Finding { return r.channels.take(dst) }
+
 // Counts returns the figures so far.
 func (r *Relay) Counts() Counts {
-	r.counts.Held = r.queue.held()
+	r.counts.Held, r.counts.Unread = r.queue.held(), r.channels.unread
 	return r.counts
 }

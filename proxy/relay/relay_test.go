@@ -73,11 +73,13 @@ type outcome struct {
 // given offsets.
 func relayed(cfg Config, body string, at ...int) outcome {
 	var o outcome
-	r := o.relay(cfg)
+	r := New(cfg)
 	var out []byte
 	from := 0
 	for _, to := range append(at, len(body)) {
-		if out, o.err = r.Append(out, []byte(body[from:to])); o.err != nil {
+		out, o.err = r.Append(out, []byte(body[from:to]))
+		o.take(r)
+		if o.err != nil {
 			out, _ = r.Append(out, []byte(body[to:])) // what comes after the end counts too
 			break
 		}
@@ -86,6 +88,7 @@ func relayed(cfg Config, body string, at ...int) outcome {
 	if o.err == nil {
 		out, o.err = r.Finish(out)
 	}
+	o.take(r)
 	o.out, o.counts = string(out), r.Counts()
 	return o
 }
@@ -94,21 +97,22 @@ func relayed(cfg Config, body string, at ...int) outcome {
 func whole(cfg Config, body string) (outcome, int) {
 	var o outcome
 	cfg.Framing = wire.JSON
-	r := o.relay(cfg)
+	r := New(cfg)
 	out, status, err := r.Whole(nil, []byte(body))
+	o.take(r)
 	o.out, o.err, o.counts = string(out), err, r.Counts()
 	return o, status
 }
 
-func (o *outcome) relay(cfg Config) *Relay {
-	cfg.Report = func(f Finding) {
+// take notes the findings that a relay has closed.
+func (o *outcome) take(r *Relay) {
+	for _, f := range r.Take(nil) {
 		line := fmt.Sprintf("%s %s %d-%d %d words", f.Action, f.Channel, f.Finding.Span.Lo, f.Finding.Span.Hi, f.Finding.Words)
 		if f.Finding.Resumed {
 			line += " resumed"
 		}
 		o.findings = append(o.findings, line)
 	}
-	return New(cfg)
 }
 
 // check fails if two ways to send one body differ.

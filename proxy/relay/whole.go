@@ -14,8 +14,7 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	q := &r.queue
 	q.buf = body
 	m := r.framer.Parse(body)
-	r.counts.Messages++
-	if err := r.read(m); err != nil && !r.readText(body) {
+	if err := r.read(body, m); err != nil && !r.readText(body) {
 		return r.unscannable(dst, body)
 	}
 	r.counts.Scanned += int64(len(body))
@@ -45,8 +44,9 @@ func (r *Relay) readText(body []byte) bool {
 	if r.cfg.Status < 400 || inPieces(body) {
 		return false
 	}
-	r.queue.refs = r.queue.refs[:0]
-	return r.channels.extra(body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)}) == nil
+	var err error
+	r.queue.refs, err = r.channels.extra(r.queue.refs[:0], body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)})
+	return err == nil
 }
 
 // inPieces reports whether a text looks like a stream with another label: events,
