@@ -115,17 +115,18 @@ func (e *exchange) reportFindings() {
 // report hands one finding to the alert log.
 func (e *exchange) report(f relay.Finding) {
 	e.srv.metrics.finding(f)
+	action := actionOf(f)
 	switch {
-	case f.Action == relay.Blocked:
+	case action == alert.Blocked:
 		e.ending = endingBlocked
 	case e.ending != endingClean:
-	case f.Action == relay.Redacted:
+	case action == alert.Redacted:
 		e.ending = endingRedacted
-	case f.Action == relay.Observed:
+	case action == alert.Observed:
 		e.ending = endingObserved
 	}
 	ev := e.event(alert.TypeFinding)
-	ev.Action = alert.Action(f.Action.String())
+	ev.Action = action
 	ev.Channel = f.Channel
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()

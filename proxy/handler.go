@@ -243,25 +243,19 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 
 // startRelay gives ex the relay that judges its answer.
 func (s *Server) startRelay(ex *exchange, request wire.Request, framing wire.Framing) {
-	mode, unscanned := ex.mode, ex.route.policy.Unscanned
-	if mode == config.Observe && !ex.observes() { // single findings are acted on
-		mode, unscanned = config.Redact, config.Pass
-	}
 	d := ex.snap.detection(&ex.route.policy)
 	d.Prompt = s.prompts.prompt(ex.snap, request)
 	d.Judge = ex.verdict
 	ex.relay = relay.New(relay.Config{
-		Family:    ex.route.family,
-		Request:   request,
-		Framing:   framing,
-		Status:    ex.status,
-		Mode:      mode,
-		Blocks:    ex.verdicts.judge.Blocks(),
-		Unscanned: unscanned,
-		Set:       ex.snap.indexes.Set,
-		Spec:      ex.snap.indexes.Spec,
-		Detect:    d,
-		Mask:      ex.snap.cfg.Mask,
+		Family:   ex.route.family,
+		Request:  request,
+		Framing:  framing,
+		Status:   ex.status,
+		Decision: relay.Decision{Hold: !ex.observes(), Block: ex.verdicts.judge.Blocks(), Pass: ex.lenient()},
+		Set:      ex.snap.indexes.Set,
+		Spec:     ex.snap.indexes.Spec,
+		Detect:   d,
+		Mask:     ex.snap.cfg.Mask,
 	})
 }
 

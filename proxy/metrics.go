@@ -138,7 +138,7 @@ func (m *metrics) finding(f relay.Finding) {
 	if strings.Contains(lane, "+") {
 		lane = nestedLane
 	}
-	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, f.Action.String()).Inc()
+	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, string(actionOf(f))).Inc()
 }
 
 // forgotten publishes how often what was found of a record had to be forgotten.

@@ -99,10 +99,20 @@ func identifier(f *detect.Finding) string {
 	return string(f.Phrase.Kind)
 }
 
+// actionOf is what was done about a finding, in the words of alerts.
+func actionOf(f relay.Finding) alert.Action {
+	if f.Finding.Echo {
+		return alert.Echo
+	}
+	return [...]alert.Action{
+		detect.Observe: alert.Observed, detect.Redact: alert.Redacted, detect.Block: alert.Blocked,
+	}[f.Action]
+}
+
 // count adds a finding that has been reported to what is counted over several
 // requests. An echo is not counted: it tells its caller nothing.
 func (e *exchange) count(f relay.Finding) {
-	if f.Action == relay.Echoed {
+	if f.Finding.Echo {
 		return
 	}
 	st, cfg := &e.snap.standing, &e.snap.cfg
@@ -145,7 +155,7 @@ func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 		return
 	}
 	ev := e.event(alert.TypeDrip)
-	ev.Action, ev.Channel = alert.Action(f.Action.String()), f.Channel
+	ev.Action, ev.Channel = actionOf(f), f.Channel
 	ev.Words, ev.RecordWords, ev.Requests, ev.Several = d.Words, d.Length, d.Requests, d.Several
 	ev.Period = int64(e.snap.cfg.Coverage.Over.Seconds())
 	ev.Records = []alert.Record{r}

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 )
 
 // byLength blocks findings of seven words, redacts those of six and observes the
@@ -32,7 +31,7 @@ func TestActions(t *testing.T) {
 	text := "a: " + five + ". b: " + six + ". c: " + secret + ". d"
 	want := "a: " + five + ". b: [redacted]. c: "
 	cfg := testConfig(t)
-	cfg.Blocks, cfg.Detect.Judge = true, byLength
+	cfg.Block, cfg.Detect.Judge = true, byLength
 	quoted := func(s string) string { return string(mustJSON(s)) }
 	for _, pieces := range [][]string{{quoted(text)}, words(text), {quoted(text[:60]), quoted(text[60:])}, {quoted(text[:90]), quoted(text[90:])}} {
 		got := everySplit(t, cfg, contents(pieces...))
@@ -53,7 +52,7 @@ func TestActionsOfOneAnswer(t *testing.T) {
 	all := strings.Fields(secret)
 	six := strings.Join(all[1:], " ")
 	cfg := testConfig(t)
-	cfg.Framing, cfg.Blocks, cfg.Detect.Judge = 0, true, byLength
+	cfg.Framing, cfg.Block, cfg.Detect.Judge = 0, true, byLength
 	body := func(text string) string {
 		return `{"choices":[{"index":0,"message":{"role":"assistant","content":"` + text + `"},"finish_reason":"stop"}]}`
 	}
@@ -63,7 +62,7 @@ func TestActionsOfOneAnswer(t *testing.T) {
 	if got, status := whole(cfg, body("b: "+six+". "+secret)); status != 400 || strings.Contains(got.out, "bravo") {
 		t.Errorf("status %d: %s", status, got.out)
 	}
-	cfg.Mode = config.Observe
+	cfg.Decision = observing
 	got, _ := whole(cfg, body(secret))
 	if got.out != body(secret) || !slices.ContainsFunc(got.findings, func(f string) bool { return strings.HasPrefix(f, "observed ") }) {
 		t.Errorf("observe: %q %s", got.findings, got.out)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire/api"
 )
 
@@ -41,10 +40,10 @@ func TestCumulation(t *testing.T) {
 }
 
 // againConfig is a stream of the Responses API, which repeats all its texts.
-func againConfig(t *testing.T, mode config.Mode) Config {
+func againConfig(t *testing.T, mode Decision) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Mode = api.Responses{}, mode
+	cfg.Family, cfg.Decision = api.Responses{}, mode
 	return cfg
 }
 
@@ -69,7 +68,7 @@ func TestRelayParts(t *testing.T) {
 	say(`{"type":"response.output_item.done","output_index":0,"item":%s}`, item)
 	say(`{"type":"response.completed","response":{"id":"r","status":"completed","output":[%s]}}`, item)
 
-	o := everySplit(t, againConfig(t, config.Redact), b.String())
+	o := everySplit(t, againConfig(t, redacting), b.String())
 	for _, word := range []string{"echo", "foxtrot", "golf"} {
 		if strings.Contains(o.out, word) {
 			t.Errorf("%s leaves: %s", word, o.out)
@@ -83,10 +82,10 @@ func TestRelayParts(t *testing.T) {
 		t.Errorf("findings = %q, want %q", o.findings, want)
 	}
 	clean := strings.NewReplacer("alpha", "one", "echo", "two").Replace(b.String())
-	if o := relayed(againConfig(t, config.Redact), clean); o.out != clean {
+	if o := relayed(againConfig(t, redacting), clean); o.out != clean {
 		t.Errorf("clean answer changed: %s", o.out)
 	}
-	if o := everySplit(t, againConfig(t, config.Block), b.String()); strings.Contains(o.out, "echo") {
+	if o := everySplit(t, againConfig(t, blocking), b.String()); strings.Contains(o.out, "echo") {
 		t.Errorf("blocked: %s", o.out)
 	}
 }
@@ -112,14 +111,14 @@ func TestRelayRepeatsApart(t *testing.T) {
 		{"text too early", piece(said[:1]) + done(said) + piece(said[1:]) + last(said)},
 		{"text too early and trimmed", done(said[1:]) + piece(said[1:9]) + piece(said[9:]) + last(said)},
 	} {
-		o := everySplit(t, againConfig(t, config.Redact), tt.body)
+		o := everySplit(t, againConfig(t, redacting), tt.body)
 		for _, word := range []string{"alpha", "bravo", "charlie", "echo"} {
 			if strings.Contains(o.out, word) {
 				t.Errorf("%s: %s leaves: %s", tt.name, word, o.out)
 			}
 		}
 		clean := strings.ReplaceAll(tt.body, "charlie", "charles")
-		if o := relayed(againConfig(t, config.Redact), clean); o.out != clean || len(o.findings) > 0 {
+		if o := relayed(againConfig(t, redacting), clean); o.out != clean || len(o.findings) > 0 {
 			t.Errorf("%s: clean answer changed: %s", tt.name, o.out)
 		}
 	}
@@ -140,7 +139,7 @@ func TestRelayManyCuts(t *testing.T) {
 		body := strings.Repeat(fmt.Sprintf(piece, strings.Repeat(span, each)), (maxKept+more)/each)
 		body += fmt.Sprintf(piece, tail)
 		body += fmt.Sprintf("data: {\"type\":\"response.output_text.done\",\"output_index\":0,\"text\":%q}\n\n", all)
-		o := relayed(againConfig(t, config.Redact), body)
+		o := relayed(againConfig(t, redacting), body)
 		if n := strings.Count(o.out, "bravo"); n > 0 {
 			t.Errorf("%d more cuts: %d spans leave", more, n)
 		}

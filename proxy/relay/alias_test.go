@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"noecho/proxy/config"
 )
 
 // TestRelayAlias: whichever of a text's names a caller reads, no leak comes
@@ -27,16 +25,16 @@ func TestRelayAlias(t *testing.T) {
 	for name, in := range ambiguous {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, mode := range []config.Mode{config.Redact, config.Block} {
+			for _, mode := range []Decision{redacting, blocking} {
 				cfg := testConfig(t)
-				cfg.Mode = mode
+				cfg.Decision = mode
 				got := everySplit(t, cfg, in+stream(ends(0, "stop"), "[DONE]"))
 				if !errors.Is(got.err, ErrRefused) || strings.Contains(got.out, "echo") {
 					t.Errorf("%v: %v, %s", mode, got.err, got.out)
 				}
 			}
 			cfg := testConfig(t)
-			cfg.Mode = config.Observe
+			cfg.Decision = observing
 			if got := everySplit(t, cfg, in); got.out != in || got.counts.Passed == 0 {
 				t.Errorf("observe: %+v, %s", got.counts, got.out)
 			}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -371,7 +370,7 @@ func anthropicCases() []apiCase {
 }
 
 // anthropicConfig is the configuration for one stream of messages.
-func anthropicConfig(t *testing.T, mode config.Mode) Config {
+func anthropicConfig(t *testing.T, mode Decision) Config {
 	t.Helper()
 	c := anthropicStreams()[0]
 	return c.config(t, mode)
@@ -395,7 +394,7 @@ func textBlocks(texts ...string) string {
 func TestAnthropicBlocks(t *testing.T) {
 	t.Parallel()
 	body := messageStart + textBlocks("he said quartz vio", "let sphinx umpire walnut ", "lagoon cobalt then", " and no more") + messageEnd
-	got := everySplit(t, anthropicConfig(t, config.Redact), body)
+	got := everySplit(t, anthropicConfig(t, redacting), body)
 	s := anthropicStream(t, []byte(got.out))
 	var texts, cited []string
 	for i := range s.Content {
@@ -410,12 +409,12 @@ func TestAnthropicBlocks(t *testing.T) {
 		t.Errorf("citations of the blocks: %s", got)
 	}
 
-	got = everySplit(t, anthropicConfig(t, config.Block), body)
+	got = everySplit(t, anthropicConfig(t, blocking), body)
 	if !errors.Is(got.err, ErrBlocked) || !strings.HasSuffix(got.out, anthropicEvent(`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":""}}`)+refused(1)) {
 		t.Errorf("%v %s", got.err, got.out)
 	}
 
-	cfg := anthropicConfig(t, config.Redact)
+	cfg := anthropicConfig(t, redacting)
 	cfg.Framing = wire.JSON
 	answer := `{"type":"message","content":[{"type":"text","text":"he said quartz vio","citations":[{"cited_text":"a"}]},{"type":"thinking","thinking":"","signature":"AAAA"},{"type":"text","text":"let sphinx umpire walnut "},{"type":"text","text":"lagoon cobalt then","citations":[{"cited_text":"b"}]},{"type":"text","text":"end","citations":[{"cited_text":"c"}]}]}`
 	want := `{"type":"message","content":[{"type":"text","text":"he said [redacted]","citations":null},{"type":"thinking","thinking":"","signature":"AAAA"},{"type":"text","text":"[redacted]"},{"type":"text","text":"[redacted] then","citations":null},{"type":"text","text":"end","citations":[{"cited_text":"c"}]}]}`
@@ -428,7 +427,7 @@ func TestAnthropicBlocks(t *testing.T) {
 // a block before the block's end.
 func TestAnthropicOrder(t *testing.T) {
 	t.Parallel()
-	r := New(anthropicConfig(t, config.Redact))
+	r := New(anthropicConfig(t, redacting))
 	send := func(in, want string) {
 		t.Helper()
 		out, err := r.Append(nil, []byte(in))
@@ -485,7 +484,7 @@ func TestAnthropicMany(t *testing.T) {
 			t.Errorf("%v %+v, %d masks", o.err, o.counts, strings.Count(o.out, "[redacted]"))
 		}
 	}
-	cfg := anthropicConfig(t, config.Redact)
+	cfg := anthropicConfig(t, redacting)
 	check(relayed(cfg, messageStart+events.String()+messageEnd))
 	cfg.Framing = wire.JSON
 	o, _ := whole(cfg, `{"type":"message","content":[`+strings.Join(content, ",")+`]}`)
@@ -503,7 +502,7 @@ func TestAnthropicInterleaved(t *testing.T) {
 		anthropicEvent(`{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"b","name":"f","input":{}}}`)
 	tail := anthropicEvent(`{"type":"content_block_stop","index":0}`) + anthropicEvent(`{"type":"content_block_stop","index":1}`) + messageEnd
 	body := head + piece(0, `["quartz violet `) + piece(1, `["hm `) + piece(0, `sphinx umpire walnut lagoon cobalt x"]`) + piece(1, `ho"]`) + tail
-	got := everySplit(t, anthropicConfig(t, config.Redact), body)
+	got := everySplit(t, anthropicConfig(t, redacting), body)
 	want := head + piece(0, `["quartz violet `) + piece(1, `["hm `) + piece(0, `[redacted] x"]`) + piece(1, `ho"]`) + tail
 	if got.out != want {
 		t.Errorf("got %s", got.out)
@@ -605,7 +604,7 @@ func TestCompletePieces(t *testing.T) {
 	for _, p := range apiPieces(apiBefore + " " + apiSecret + apiAfter) {
 		payloads = append(payloads, fmt.Sprintf(`{"completion":%s}`, anthropicLiteral(p)))
 	}
-	got := everySplit(t, cases[0].config(t, config.Redact), stream(payloads...))
+	got := everySplit(t, cases[0].config(t, redacting), stream(payloads...))
 	hidden(t, got.out)
 	if strings.Count(got.out, "[redacted]") != 1 || len(got.findings) != 1 {
 		t.Errorf("%q in %s", got.findings, got.out)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -331,7 +330,7 @@ func TestGeminiArrayEnds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := New(c.config(t, config.Redact))
+			r := New(c.config(t, redacting))
 			out, err := r.Append(nil, []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
@@ -350,14 +349,14 @@ func TestGeminiArrayEnds(t *testing.T) {
 		})
 	}
 	for _, body := range []string{`[` + element + element + `]`, `[` + element + `,"x"]`, `[` + element + `,{"a":1,"a":2}]`, `[` + element + `] [1]`} {
-		got := everySplit(t, c.config(t, config.Redact), body)
+		got := everySplit(t, c.config(t, redacting), body)
 		var list []json.RawMessage
 		if err := json.Unmarshal([]byte(got.out), &list); err != nil || len(list) != 2 || !errors.Is(got.err, ErrRefused) || !strings.Contains(got.out, failRefused.Message) {
 			t.Errorf("%s: %v %v in %s", body, err, got.err, got.out)
 		}
 	}
-	cfg := c.config(t, config.Redact)
-	cfg.Unscanned = config.Pass
+	cfg := c.config(t, redacting)
+	cfg.Pass = true
 	large := `[{"a":"` + strings.Repeat("x", wire.MaxMessage) + `"}`
 	r := New(cfg)
 	out, err := r.Append(nil, []byte(large))

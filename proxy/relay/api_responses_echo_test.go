@@ -6,16 +6,15 @@ import (
 	"testing"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
 
 // responsesConfig judges an answer to a request of the Responses API.
-func responsesConfig(t *testing.T, mode config.Mode, ask string) Config {
+func responsesConfig(t *testing.T, mode Decision, ask string) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Mode, cfg.Set = api.Responses{}, mode, newMemory(cfg.Spec, apiSecret)
+	cfg.Family, cfg.Decision, cfg.Set = api.Responses{}, mode, newMemory(cfg.Spec, apiSecret)
 	var err error
 	if cfg.Request, err = cfg.Family.Request("/v1/responses", []byte(ask)); err != nil {
 		t.Fatal(err)
@@ -47,7 +46,7 @@ func TestResponsesEcho(t *testing.T) {
 			s.event("response.in_progress", `"response":`+body)
 			s.event("response.completed", `"response":`+body)
 			stream := s.out.String()
-			asked := responsesConfig(t, config.Block, `{"model":"m","input":"hi",`+tt.member+`}`)
+			asked := responsesConfig(t, blocking, `{"model":"m","input":"hi",`+tt.member+`}`)
 			got := everySplit(t, asked, stream)
 			if got.out != stream || got.err != nil {
 				t.Errorf("streamed: %v\n%s", got.err, got.out)
@@ -60,7 +59,7 @@ func TestResponsesEcho(t *testing.T) {
 			if got, _ := whole(asked, body); got.out != body || got.err != nil {
 				t.Errorf("whole: %v\n%s", got.err, got.out)
 			}
-			other := responsesConfig(t, config.Redact, `{"model":"m","input":"hi"}`)
+			other := responsesConfig(t, redacting, `{"model":"m","input":"hi"}`)
 			other.Framing = wire.SSE
 			got = everySplit(t, other, stream)
 			hidden(t, got.out)
@@ -69,7 +68,7 @@ func TestResponsesEcho(t *testing.T) {
 			}
 			got, _ = whole(other, body)
 			hidden(t, got.out)
-			other.Mode = config.Block
+			other.Decision = blocking
 			if got := relayed(other, stream); !errors.Is(got.err, ErrBlocked) {
 				t.Errorf("blocked: %v", got.err)
 			} else {
@@ -84,7 +83,7 @@ func TestResponsesContinues(t *testing.T) {
 	t.Parallel()
 	words := strings.Fields(apiSecret)
 	ask := `{"model":"m","input":[{"role":"user","content":"go on"},{"role":"assistant","content":[{"type":"output_text","text":"` + strings.Join(words[:3], " ") + `"}]}]}`
-	cfg := responsesConfig(t, config.Redact, ask)
+	cfg := responsesConfig(t, redacting, ask)
 	rest := strings.Join(words[3:], " ")
 	body := responsesStreamed(func(s *responsesScript, n int) string {
 		return responsesMessage("output_text", "text", "")(s, n, apiPieces(" "+rest+" and more"))
@@ -100,7 +99,7 @@ func TestResponsesContinues(t *testing.T) {
 // one text all the same.
 func TestResponsesContentIndex(t *testing.T) {
 	t.Parallel()
-	cfg := responsesConfig(t, config.Redact, responsesAskStream)
+	cfg := responsesConfig(t, redacting, responsesAskStream)
 	got := everySplit(t, cfg, string(responsesVLLM(apiPieces(apiBefore+" "+apiSecret+apiAfter))))
 	if len(got.findings) != 1 || !strings.Contains(got.findings[0], " output.1.content ") {
 		t.Errorf("findings = %q", got.findings)
@@ -110,7 +109,7 @@ func TestResponsesContentIndex(t *testing.T) {
 // In JSON mode the text stays JSON in each of its places.
 func TestResponsesSchema(t *testing.T) {
 	t.Parallel()
-	cfg := responsesConfig(t, config.Redact, `{"model":"m","input":"hi","text":{"format":{"type":"json_object"}}}`)
+	cfg := responsesConfig(t, redacting, `{"model":"m","input":"hi","text":{"format":{"type":"json_object"}}}`)
 	body := responsesStreamed(func(s *responsesScript, n int) string {
 		return responsesMessage("output_text", "text", "")(s, n, []string{`{"a":"quartz violet`, ` sphinx umpire walnut","b":[`, `"lagoon",7]}`})
 	})
@@ -124,7 +123,7 @@ func TestResponsesSchema(t *testing.T) {
 // A stream that breaks off ends with an error event that goes on counting.
 func TestResponsesBrokenOff(t *testing.T) {
 	t.Parallel()
-	cfg := responsesConfig(t, config.Redact, responsesAskStream)
+	cfg := responsesConfig(t, redacting, responsesAskStream)
 	s := &responsesScript{}
 	s.event("response.created", `"response":`+responsesObject("in_progress", "null", ""))
 	s.event("response.output_item.added", `"output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}`)

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -74,14 +73,14 @@ func apiPieces(text string) []string {
 }
 
 // config is what the proxy would make of a case.
-func (c *apiCase) config(t *testing.T, mode config.Mode) Config {
+func (c *apiCase) config(t *testing.T, mode Decision) Config {
 	t.Helper()
 	family, ok := api.ByName(c.api)
 	if !ok {
 		t.Fatalf("no family %s", c.api)
 	}
 	cfg := testConfig(t)
-	cfg.Family, cfg.Mode, cfg.Set = family, mode, newMemory(cfg.Spec, apiSecret)
+	cfg.Family, cfg.Decision, cfg.Set = family, mode, newMemory(cfg.Spec, apiSecret)
 	cfg.Request = wire.Request{N: 1}
 	if c.ask != "" {
 		var err error
@@ -93,10 +92,10 @@ func (c *apiCase) config(t *testing.T, mode config.Mode) Config {
 	return cfg
 }
 
-func (c *apiCase) streamed(t *testing.T) bool { return c.config(t, config.Redact).Framing != wire.JSON }
+func (c *apiCase) streamed(t *testing.T) bool { return c.config(t, redacting).Framing != wire.JSON }
 
 // judge sends an answer through a relay, a stream in all the splits of split.
-func (c *apiCase) judge(t *testing.T, mode config.Mode, split splitter, body []byte) outcome {
+func (c *apiCase) judge(t *testing.T, mode Decision, split splitter, body []byte) outcome {
 	t.Helper()
 	cfg := c.config(t, mode)
 	if cfg.Framing == wire.JSON {
@@ -121,7 +120,7 @@ func TestAPIs(t *testing.T) {
 	seen := map[kind]bool{}
 	for _, c := range apiCases() {
 		split := tellingSplits
-		if k := (kind{c.api, c.config(t, config.Redact).Framing}); thorough || !seen[k] {
+		if k := (kind{c.api, c.config(t, redacting).Framing}); thorough || !seen[k] {
 			seen[k], split = true, everySplit
 		}
 		t.Run(c.api+"/"+c.shape, func(t *testing.T) {
@@ -135,7 +134,7 @@ func TestAPIs(t *testing.T) {
 			}
 			t.Run("clean", func(t *testing.T) {
 				t.Parallel()
-				for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+				for _, mode := range []Decision{redacting, blocking, observing} {
 					got := c.judge(t, mode, split, clean)
 					net.compare(t, fmt.Sprintf("%s/clean %v", name, mode), got)
 					if got.out != string(clean) || got.err != nil || len(got.findings) > 0 || got.counts.Scanned != int64(len(clean)) {
@@ -148,7 +147,7 @@ func TestAPIs(t *testing.T) {
 			})
 			t.Run("observe", func(t *testing.T) {
 				t.Parallel()
-				got := c.judge(t, config.Observe, split, leak)
+				got := c.judge(t, observing, split, leak)
 				net.compare(t, name+"/observe", got)
 				if got.out != string(leak) || got.err != nil || len(got.findings) == 0 {
 					t.Errorf("got %s\n%v %q", got.out, got.err, got.findings)
@@ -156,7 +155,7 @@ func TestAPIs(t *testing.T) {
 			})
 			t.Run("redact", func(t *testing.T) {
 				t.Parallel()
-				got := c.judge(t, config.Redact, split, leak)
+				got := c.judge(t, redacting, split, leak)
 				net.compare(t, name+"/redact", got)
 				if got.err != nil || len(got.findings) == 0 {
 					t.Errorf("%v %q", got.err, got.findings)
@@ -168,7 +167,7 @@ func TestAPIs(t *testing.T) {
 			})
 			t.Run("block", func(t *testing.T) {
 				t.Parallel()
-				got := c.judge(t, config.Block, split, leak)
+				got := c.judge(t, blocking, split, leak)
 				net.compare(t, name+"/block", got)
 				if !errors.Is(got.err, ErrBlocked) || len(got.findings) == 0 {
 					t.Errorf("%v %q", got.err, got.findings)

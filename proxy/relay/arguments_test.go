@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-
-	"noecho/proxy/config"
 )
 
 // randomValue is a JSON value of words of the secret and others, at most depth
@@ -111,11 +109,11 @@ func FuzzRelayArguments(f *testing.F) {
 				t.Fatalf("%s: %s in pieces, %s at once", text.Bytes(), got, b)
 			}
 		}
-		cfg.Mode = config.Observe
+		cfg.Decision = observing
 		if again := relayed(cfg, want.out); len(again.findings) > 0 {
 			t.Fatalf("%s became %s, which still holds %q", text.Bytes(), got, again.findings)
 		}
-		cfg.Mode = config.Redact
+		cfg.Decision = redacting
 		check(t, relayed(cfg, in, randomCuts(rnd, len(in))...), want, "in pieces")
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -28,13 +27,13 @@ var benchStreams = []benchStream{
 	{"ollama.chat", "application/x-ndjson", "", `{"model":"m","created_at":"2026-01-02T03:04:05.123456Z","message":{"role":"assistant","content":" word%d"},"done":false}` + "\n"},
 }
 
-func (s benchStream) relay(t testing.TB, mode config.Mode) *Relay {
+func (s benchStream) relay(t testing.TB, mode Decision) *Relay {
 	cfg := testConfig(t)
 	family, ok := api.ByName(s.api)
 	if !ok {
 		t.Fatalf("no family %s", s.api)
 	}
-	cfg.Mode, cfg.Family = mode, family
+	cfg.Decision, cfg.Family = mode, family
 	cfg.Framing = family.Framing(s.contentType, wire.Request{Stream: true})
 	return New(cfg)
 }
@@ -42,7 +41,7 @@ func (s benchStream) relay(t testing.TB, mode config.Mode) *Relay {
 // TestRelayAllocs: a clean message of a stream allocates nothing.
 func TestRelayAllocs(t *testing.T) {
 	for _, s := range benchStreams {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []Decision{redacting, blocking, observing} {
 			t.Run(s.api+"/"+mode.String(), func(t *testing.T) { testAllocs(t, s, s.relay(t, mode)) })
 		}
 	}
@@ -73,7 +72,7 @@ func testAllocs(t *testing.T, s benchStream, r *Relay) {
 
 func BenchmarkRelay(b *testing.B) {
 	for _, s := range benchStreams {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []Decision{redacting, blocking, observing} {
 			b.Run("api="+s.api+"/mode="+mode.String(), func(b *testing.B) {
 				r := s.relay(b, mode)
 				p := fmt.Appendf(nil, s.message, 1234)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -18,7 +17,7 @@ func TestBlockIsTheSameForEveryChunking(t *testing.T) {
 	t.Parallel()
 	answer := "Before it stands this. " + secret + " and after it that."
 	cfg := testConfig(t)
-	cfg.Mode = config.Block
+	cfg.Decision = blocking
 	var want outcome
 	for size := 1; size <= len(answer); size++ {
 		var pieces []string

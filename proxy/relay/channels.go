@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -222,7 +221,7 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 // settle takes in what the detector decided.
 func (s *channelSet) settle(ch *channel) {
 	ch.frontier = ch.det.Frontier()
-	if s.cfg.Mode != config.Observe {
+	if s.cfg.Hold {
 		for i := range s.segments {
 			if s.segments[i].Finding != nil {
 				ch.cut(&s.segments[i])
@@ -247,12 +246,12 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 		}
 		return
 	}
-	act := Echoed
-	if !f.Echo {
-		ch.choice.reported = true
-		act = s.action(f)
+	found := Finding{Channel: s.label(ch), Finding: f}
+	if s.cfg.Hold {
+		found.Action = f.Action
 	}
-	s.found = append(s.found, Finding{Channel: s.label(ch), Finding: f, Action: act})
+	s.found = append(s.found, found)
+	ch.choice.reported = ch.choice.reported || !f.Echo
 }
 
 // take appends the findings that are closed and lets go of them.
@@ -263,19 +262,6 @@ func (s *channelSet) take(dst []Finding) []Finding {
 	}
 	s.found = s.found[:0]
 	return dst
-}
-
-// action says what is done about a finding that is no echo.
-func (s *channelSet) action(f *detect.Finding) Action {
-	switch {
-	case s.cfg.Mode == config.Observe:
-		return Observed
-	case f.Action == detect.Block:
-		return Blocked
-	case f.Action == detect.Redact:
-		return Redacted
-	}
-	return Observed
 }
 
 // choice returns the choice with the given number.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -76,23 +75,23 @@ func FuzzRelayChannels(f *testing.F) {
 		rnd := rand.New(rand.NewPCG(seed, 6))
 		in := randomStream(rnd)
 		cfg := testConfig(t)
-		cfg.Mode = config.Observe
+		cfg.Decision = observing
 		observed := relayed(cfg, in)
-		for _, mode := range []config.Mode{config.Redact, config.Block} {
-			cfg.Mode = mode
+		for _, mode := range []Decision{redacting, blocking} {
+			cfg.Decision = mode
 			want := relayed(cfg, in)
 			for range 3 {
 				at := randomCuts(rnd, len(in))
 				check(t, relayed(cfg, in, at...), want, mode, "cut at", at)
 			}
-			if (want.err != nil) != (mode == config.Block && len(observed.findings) > 0) {
+			if (want.err != nil) != (mode == blocking && len(observed.findings) > 0) {
 				t.Fatalf("%v: error %v with findings %q", mode, want.err, observed.findings)
 			}
 			valid(t, want.out)
 			if len(observed.findings) == 0 && want.out != in {
 				t.Fatalf("%v: %q became %q", mode, in, want.out)
 			}
-			if mode == config.Redact {
+			if mode == redacting {
 				for i := range want.findings {
 					want.findings[i] = strings.Replace(want.findings[i], "redacted", "observed", 1)
 				}
@@ -103,7 +102,7 @@ func FuzzRelayChannels(f *testing.F) {
 				}
 			}
 			again := cfg
-			again.Mode = config.Observe
+			again.Decision = observing
 			if left := relayed(again, want.out); len(left.findings) > 0 {
 				t.Fatalf("%v: %q left in %s, made from %s", mode, left.findings, want.out, in)
 			}

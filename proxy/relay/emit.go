@@ -5,13 +5,12 @@ import (
 	"math"
 	"slices"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
 // release appends the messages whose texts are all decided, in order.
 func (r *Relay) release(dst []byte) []byte {
-	if r.cfg.Mode == config.Observe {
+	if !r.cfg.Hold {
 		return dst
 	}
 	for r.queue.held() > 0 {

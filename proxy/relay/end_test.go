@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -69,7 +68,7 @@ func TestRelayBlock(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Mode = config.Block
+			cfg.Decision = blocking
 			got := everySplit(t, cfg, tt.in)
 			if !errors.Is(got.err, ErrBlocked) || !errors.Is(got.err, ErrEnded) || got.out != tt.want {
 				t.Errorf("error %v\ngot\n%swant\n%s", got.err, got.out, tt.want)
@@ -99,11 +98,11 @@ func TestRelayClean(t *testing.T) {
 		"nothing":            "",
 	}
 	for name, body := range bodies {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []Decision{redacting, blocking, observing} {
 			t.Run(name+"/"+mode.String(), func(t *testing.T) {
 				t.Parallel()
 				cfg := testConfig(t)
-				cfg.Mode = mode
+				cfg.Decision = mode
 				got := everySplit(t, cfg, body)
 				if got.out != body || got.err != nil || len(got.findings) > 0 {
 					t.Errorf("error %v, findings %q\ngot  %q\nwant %q", got.err, got.findings, got.out, body)
@@ -142,12 +141,12 @@ func TestRelayUnscannable(t *testing.T) {
 			if refused.counts.Passed != 0 || refused.counts.Refused < int64(len(last)) {
 				t.Errorf("refuse: counts = %+v", refused.counts)
 			}
-			cfg.Unscanned = config.Pass
+			cfg.Pass = true
 			passed := everySplit(t, cfg, body)
 			if passed.err != nil || passed.out != body || passed.counts.Passed == 0 || passed.counts.Refused != 0 {
 				t.Errorf("pass: %v, %+v, %q", passed.err, passed.counts, passed.out)
 			}
-			cfg.Unscanned, cfg.Mode = config.Refuse, config.Observe
+			cfg.Decision = observing
 			seen := everySplit(t, cfg, body)
 			if seen.err != nil || seen.out != body || seen.counts != passed.counts {
 				t.Errorf("observe: %v, %+v, %q", seen.err, seen.counts, seen.out)
@@ -183,9 +182,9 @@ func TestRelayUnscannable(t *testing.T) {
 func TestRelayTooLarge(t *testing.T) {
 	t.Parallel()
 	chunk := strings.Repeat("x", 1<<20)
-	for _, policy := range []config.Unscanned{config.Refuse, config.Pass} {
+	for _, pass := range []bool{false, true} {
 		cfg := testConfig(t)
-		cfg.Unscanned = policy
+		cfg.Pass = pass
 		r := New(cfg)
 		out, err := r.Append(nil, []byte(stream(delta(0, `"content":"a"`))+`data: {"x":"`))
 		sent, received := 0, len(stream(delta(0, `"content":"a"`))+`data: {"x":"`)
@@ -194,7 +193,7 @@ func TestRelayTooLarge(t *testing.T) {
 			sent++
 			received += len(chunk)
 		}
-		if policy == config.Refuse {
+		if !pass {
 			if !errors.Is(err, ErrRefused) || sent != wire.MaxMessage>>20 || !strings.HasSuffix(string(out), refusedEvent) {
 				t.Errorf("refuse: %v after %d MiB", err, sent)
 			}
@@ -212,7 +211,7 @@ func TestRelayTooLarge(t *testing.T) {
 			}
 		}
 		if c := r.Counts(); c.Scanned+c.Passed+c.Refused != int64(received) {
-			t.Errorf("%v: %d bytes received, %+v", policy, received, c)
+			t.Errorf("%v: %d bytes received, %+v", pass, received, c)
 		}
 	}
 }
@@ -221,9 +220,9 @@ func TestRelayTooLarge(t *testing.T) {
 func TestRelayQueueFull(t *testing.T) {
 	t.Parallel()
 	ping := ": " + strings.Repeat(" ", 1<<20) + "\n\n"
-	for _, policy := range []config.Unscanned{config.Refuse, config.Pass} {
+	for _, pass := range []bool{false, true} {
 		cfg := testConfig(t)
-		cfg.Unscanned = policy
+		cfg.Pass = pass
 		r := New(cfg)
 		out, err := r.Append(nil, []byte(stream(delta(0, `"content":"alpha"`))))
 		if len(out) > 0 || err != nil {
@@ -234,8 +233,8 @@ func TestRelayQueueFull(t *testing.T) {
 			out, err = r.Append(out[:0], []byte(ping))
 			n++
 		}
-		if n > 17 || policy == config.Refuse && !errors.Is(err, ErrRefused) || policy == config.Pass && (err != nil || len(out) < 1<<24) {
-			t.Errorf("%v: %v, %d bytes out after %d MiB", policy, err, len(out), n)
+		if n > 17 || !pass && !errors.Is(err, ErrRefused) || pass && (err != nil || len(out) < 1<<24) {
+			t.Errorf("%v: %v, %d bytes out after %d MiB", pass, err, len(out), n)
 		}
 	}
 }
@@ -268,7 +267,7 @@ func TestRelayAbort(t *testing.T) {
 	if o.take(r); len(o.findings) != 1 {
 		t.Errorf("findings = %q", o.findings)
 	}
-	cfg.Mode = config.Observe
+	cfg.Decision = observing
 	r = New(cfg)
 	out, _ = r.Append(nil, []byte(body))
 	if got := string(r.Abort(out)); got != body {

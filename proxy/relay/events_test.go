@@ -5,16 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
 
 // eventsConfig is a Converse stream.
-func eventsConfig(t *testing.T, mode config.Mode) Config {
+func eventsConfig(t *testing.T, mode Decision) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing, cfg.Mode = api.Converse{}, wire.Events, mode
+	cfg.Family, cfg.Framing, cfg.Decision = api.Converse{}, wire.Events, mode
 	return cfg
 }
 
@@ -40,13 +39,13 @@ func TestEventsBroken(t *testing.T) {
 		"words outside":  awsFrame("event", "some more words", `{}`),
 		"not framed":     "data: {}\n\n" + said,
 	} {
-		for _, mode := range []config.Mode{config.Redact, config.Block} {
+		for _, mode := range []Decision{redacting, blocking} {
 			cfg := eventsConfig(t, mode)
 			got := everySplit(t, cfg, start+tail)
 			if got.out != start+refusal || !errors.Is(got.err, ErrRefused) || got.counts.Refused != int64(len(tail)) {
 				t.Errorf("%s, %v: %q, %v, %+v", name, mode, got.out, got.err, got.counts)
 			}
-			cfg.Unscanned = config.Pass
+			cfg.Pass = true
 			got = everySplit(t, cfg, start+tail)
 			if got.out != start+tail || got.err != nil || got.counts.Passed != int64(len(tail)) {
 				t.Errorf("%s, %v, pass: %q, %v, %+v", name, mode, got.out, got.err, got.counts)
@@ -61,13 +60,13 @@ func TestEventsErrorText(t *testing.T) {
 	frame := func(text string) string { // one header of an event, changed into that of an error
 		return awsHeaders([][2]string{{":message-type", "error"}, {":error-code", "internal"}, {":error-message", text}}, "")
 	}
-	if got := everySplit(t, eventsConfig(t, config.Redact), frame("it broke: "+secret+", sorry")); got.out != frame("it broke: [redacted], sorry") || len(got.findings) != 1 {
+	if got := everySplit(t, eventsConfig(t, redacting), frame("it broke: "+secret+", sorry")); got.out != frame("it broke: [redacted], sorry") || len(got.findings) != 1 {
 		t.Errorf("%q, %q", got.out, got.findings)
 	}
-	if got := everySplit(t, eventsConfig(t, config.Redact), frame("it broke, sorry")); got.out != frame("it broke, sorry") {
+	if got := everySplit(t, eventsConfig(t, redacting), frame("it broke, sorry")); got.out != frame("it broke, sorry") {
 		t.Errorf("%q", got.out)
 	}
-	if got := everySplit(t, eventsConfig(t, config.Block), frame("it broke: "+secret)); strings.Contains(got.out, "golf") || !errors.Is(got.err, ErrBlocked) {
+	if got := everySplit(t, eventsConfig(t, blocking), frame("it broke: "+secret)); strings.Contains(got.out, "golf") || !errors.Is(got.err, ErrBlocked) {
 		t.Errorf("%q, %v", got.out, got.err)
 	} else {
 		awsEvents(t, []byte(got.out))
@@ -86,7 +85,7 @@ func TestEventsSignature(t *testing.T) {
 	end := awsFrame("event", "messageStop", `{"stopReason":"end_turn"}`)
 	in := block("0", "hm", "c2ln", "") + block("1", secret, "c2lo", cited) + block("2", "ah", "c2lp", "") + end
 	want := block("0", "hm", "c2ln", "") + block("1", "[redacted]", "", "") + block("2", "ah", "c2lp", "") + end
-	if got := everySplit(t, eventsConfig(t, config.Redact), in); got.out != want {
+	if got := everySplit(t, eventsConfig(t, redacting), in); got.out != want {
 		t.Errorf("got  %q\nwant %q", got.out, want)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 	"noecho/proxy/wire/api"
 )
 
@@ -138,9 +137,9 @@ func TestKnownFailures(t *testing.T) {
 // TestRelayEcho: what the caller said himself is reported and left alone.
 func TestRelayEcho(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+	for _, mode := range []Decision{redacting, blocking, observing} {
 		cfg := testConfig(t)
-		cfg.Mode = mode
+		cfg.Decision = mode
 		cfg.Detect.Prompt = &detect.Prompt{Messages: []*detect.Message{detect.NewMessage(cfg.Set, cfg.Spec, []byte("you said: "+secret))}}
 		in := contents(words("you said " + secret + " and more")...)
 		got := everySplit(t, cfg, in)
@@ -176,9 +175,9 @@ func TestRelayMemory(t *testing.T) {
 		"comments":     func(i int) string { return "" },
 	}
 	for name, shape := range shapes {
-		for _, mode := range []config.Mode{config.Redact, config.Observe} {
+		for _, mode := range []Decision{redacting, observing} {
 			cfg := testConfig(t)
-			cfg.Mode = mode
+			cfg.Decision = mode
 			r := New(cfg)
 			var out []byte
 			grow := func(n int) {

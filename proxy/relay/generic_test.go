@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -58,7 +57,7 @@ func TestGenericNumbers(t *testing.T) {
 				if !errors.Is(got.err, ErrRefused) || status != 400 {
 					t.Errorf("%v, %d, %s", got.err, status, got.out)
 				}
-				cfg.Unscanned = config.Pass
+				cfg.Pass = true
 				if got, _ := whole(cfg, c.in); got.out != c.in || got.counts.Passed != int64(len(c.in)) {
 					t.Errorf("passed: %s %+v", got.out, got.counts)
 				}
@@ -81,11 +80,11 @@ func TestBatch(t *testing.T) {
 	}
 	in := openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) + openai("d", "so "+secret+" it was") + "\n" + anthropic("e", secret) + anthropic("f", "fine too")
 	const none = `"logprobs":null`
-	tests := map[config.Mode]string{
-		config.Observe: in,
-		config.Redact: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
+	tests := map[Decision]string{
+		observing: in,
+		redacting: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
 			strings.Replace(openai("d", "so [redacted] it was"), `"logprobs":{"content":[{"token":"x","bytes":[120]}]}`, none, 1) + "\n" + anthropic("e", "[redacted]") + anthropic("f", "fine too"),
-		config.Block: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
+		blocking: openai("a", "fine") + openai("b", first) + openai("c", "delta"+second) +
 			`{"custom_id":"d","response":{"status_code":400,"body":{"error":{"message":"withheld: the answer would repeat training data","type":"invalid_request_error","code":"content_filter"}}},"error":null}` + "\n\n" +
 			`{"custom_id":"e","result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"withheld: the answer would repeat training data"}}}}` + "\r\n" + anthropic("f", "fine too"),
 	}
@@ -93,7 +92,7 @@ func TestBatch(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family, cfg.Framing, cfg.Mode = api.Batch{}, wire.Records, mode
+			cfg.Family, cfg.Framing, cfg.Decision = api.Batch{}, wire.Records, mode
 			got := everySplit(t, cfg, in)
 			if got.out != want || got.err != nil {
 				t.Errorf("%v\ngot  %s\nwant %s", got.err, got.out, want)
@@ -116,7 +115,7 @@ func TestBatchUnscannable(t *testing.T) {
 	if strings.Count(got.out, good) != 2 || strings.Contains(got.out, bad) || !strings.Contains(got.out, "unscannable_content") || got.counts.Refused != int64(len(bad)) {
 		t.Errorf("%s %+v", got.out, got.counts)
 	}
-	cfg.Unscanned = config.Pass
+	cfg.Pass = true
 	if got := everySplit(t, cfg, good+bad+good); got.out != good+bad+good || got.counts.Passed != int64(len(bad)) {
 		t.Errorf("%s %+v", got.out, got.counts)
 	}

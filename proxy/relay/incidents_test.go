@@ -29,8 +29,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"noecho/proxy/config"
 )
 
 // leaking says the secret of the API tests through every case that want picks,
@@ -43,7 +41,7 @@ func leaking(t *testing.T, split splitter, want func(c *apiCase) bool) {
 			continue
 		}
 		picked++
-		got := c.judge(t, config.Redact, split, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
+		got := c.judge(t, redacting, split, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
 		if len(got.findings) == 0 || got.counts.Scanned == 0 {
 			t.Errorf("%s, %s: nothing found, %+v", c.api, c.shape, got.counts)
 		}
@@ -223,9 +221,9 @@ func TestCommentsStayComments(t *testing.T) {
 func TestBlocksWithoutData(t *testing.T) {
 	t.Parallel()
 	const blocks = "retry: 3000\n\nid: 7\n\n: x\n\nevent: ping\n\n"
-	for _, mode := range []config.Mode{config.Redact, config.Block} {
+	for _, mode := range []Decision{redacting, blocking} {
 		cfg := testConfig(t)
-		cfg.Mode = mode
+		cfg.Decision = mode
 		in := blocks + contents(`"a"`)
 		if got := everySplit(t, cfg, in); got.out != in {
 			t.Errorf("%v: %s", mode, got.out)
@@ -257,7 +255,7 @@ func TestChunksWithoutChoices(t *testing.T) {
 		t.Errorf("%s", got.out)
 	}
 	cfg := testConfig(t)
-	cfg.Mode = config.Block
+	cfg.Decision = blocking
 	got := everySplit(t, cfg, stream(first, odd, delta(0, `"content":"`+secret+`"`), usage, "[DONE]"))
 	if !errors.Is(got.err, ErrBlocked) || !strings.Contains(got.out, `"finish_reason":"content_filter"`) || !strings.HasSuffix(got.out, "data: [DONE]\n\n") {
 		t.Errorf("%v %s", got.err, got.out)
@@ -276,7 +274,7 @@ func TestBinaryFramesAtEveryByte(t *testing.T) {
 		for _, at := range []int{0, 9, len(clean) / 2} { // a length, a checksum, somewhere
 			broken := bytes.Clone(clean)
 			broken[at] ^= 0x40
-			if got := relayed(c.config(t, config.Redact), string(broken)); got.err == nil && got.counts.Scanned == int64(len(broken)) {
+			if got := relayed(c.config(t, redacting), string(broken)); got.err == nil && got.counts.Scanned == int64(len(broken)) {
 				t.Errorf("%s: a flipped bit at %d was not noticed", c.shape, at)
 			}
 		}
@@ -287,7 +285,7 @@ func TestBinaryFramesAtEveryByte(t *testing.T) {
 func TestEndingsHaveRequiredMembers(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Mode = config.Block
+	cfg.Decision = blocking
 	got := everySplit(t, cfg, stream(delta(0, `"content":"a"`), delta(1, `"content":"`+secret+`"`), "[DONE]"))
 	for event := range strings.SplitSeq(strings.TrimSuffix(got.out, "\n\ndata: [DONE]\n\n"), "\n\n") {
 		var m map[string]any
@@ -307,7 +305,7 @@ func TestEndingsHaveRequiredMembers(t *testing.T) {
 	}
 	for _, c := range apiCases() {
 		if c.api == "anthropic.messages" && c.streamed(t) {
-			blocked := c.judge(t, config.Block, tellingSplits, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
+			blocked := c.judge(t, blocking, tellingSplits, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
 			c.text(t, []byte(blocked.out)) // fails on what the API does not allow
 		}
 	}

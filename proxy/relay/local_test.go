@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -112,7 +111,7 @@ func TestRelayOllamaCalls(t *testing.T) {
 			if got := everySplit(t, cfg, in); got.out != want || len(got.findings) != 1 {
 				t.Errorf("got %s, %q", got.out, got.findings)
 			}
-			cfg.Mode = config.Observe
+			cfg.Decision = observing
 			if got := everySplit(t, cfg, in); got.out != in || len(got.findings) != 1 {
 				t.Errorf("observe: %s, %q", got.out, got.findings)
 			}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -18,13 +17,13 @@ func stays(t *testing.T, family wire.Family, in string) {
 	t.Helper()
 	cfg := testConfig(t)
 	cfg.Family = family
-	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
-		cfg.Mode = mode
+	for _, mode := range []Decision{redacting, blocking, observing} {
+		cfg.Decision = mode
 		got := everySplit(t, cfg, in)
 		if len(got.findings) == 0 {
 			t.Errorf("%v: nothing found in %s", mode, in)
 		}
-		if mode == config.Observe {
+		if mode == observing {
 			if got.out != in {
 				t.Errorf("%v: got %s", mode, got.out)
 			}
@@ -33,7 +32,7 @@ func stays(t *testing.T, family wire.Family, in string) {
 		if strings.Contains(got.out, "golf") {
 			t.Errorf("%v: left in %s", mode, got.out)
 		}
-		if mode == config.Block && !errors.Is(got.err, ErrBlocked) {
+		if mode == blocking && !errors.Is(got.err, ErrBlocked) {
 			t.Errorf("%v: error = %v", mode, got.err)
 		}
 		valid(t, got.out)
@@ -213,11 +212,11 @@ func TestRelayFraming(t *testing.T) {
 			if got := everySplit(t, cfg, in); !errors.Is(got.err, ErrRefused) || strings.Contains(got.out, "alpha") {
 				t.Errorf("refuse: %v, %s", got.err, got.out)
 			}
-			cfg.Unscanned = config.Pass
+			cfg.Pass = true
 			if got := everySplit(t, cfg, in); got.out != in || got.counts.Passed == 0 {
 				t.Errorf("pass: %+v, %s", got.counts, got.out)
 			}
-			cfg.Mode = config.Observe
+			cfg.Decision = observing
 			if got := everySplit(t, cfg, in); got.out != in || len(got.findings) > 0 != strings.Contains(lines, "golf") {
 				t.Errorf("observe: %q, %s", got.findings, got.out)
 			}

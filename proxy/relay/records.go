@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"noecho/detect"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -18,7 +17,6 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	raw := q.rest()
 	err := r.read(raw, m)
 	r.channels.finish()
-	observed := r.cfg.Mode == config.Observe
 	switch {
 	case err != nil && r.passes():
 		r.counts.Passed += int64(len(raw))
@@ -28,7 +26,7 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 		r.counts.Scanned += int64(len(raw))
 	}
 	switch {
-	case observed:
+	case !r.cfg.Hold:
 	case err != nil && r.passes():
 		dst = append(dst, raw...)
 	case err != nil:

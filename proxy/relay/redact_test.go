@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -307,7 +306,7 @@ func TestRelayRedact(t *testing.T) {
 			if strings.Join(got.findings, "\n") != strings.Join(tt.findings, "\n") {
 				t.Errorf("findings = %q, want %q", got.findings, tt.findings)
 			}
-			cfg.Mode = config.Observe
+			cfg.Decision = observing
 			seen := everySplit(t, cfg, tt.in)
 			if seen.err != nil || seen.out != tt.in {
 				t.Errorf("observe: error %v, out %q", seen.err, seen.out)
@@ -336,7 +335,7 @@ func TestRelayCompletions(t *testing.T) {
 	if got := everySplit(t, cfg, in); got.out != want || len(got.findings) != 1 {
 		t.Errorf("got\n%swant\n%sfindings %q", got.out, want, got.findings)
 	}
-	cfg.Mode = config.Block
+	cfg.Decision = blocking
 	want = stream(
 		`{"id":"c","object":"text_completion","choices":[{"text":"so ","index":0,"logprobs":null,"finish_reason":null}]}`,
 		`{"id":"c","object":"text_completion","choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"content_filter"}]}`,
@@ -379,9 +378,9 @@ func TestRelayWordsGone(t *testing.T) {
 func TestRelayResult(t *testing.T) {
 	t.Parallel()
 	for _, tt := range streamCases {
-		for _, mode := range []config.Mode{config.Redact, config.Block} {
+		for _, mode := range []Decision{redacting, blocking} {
 			cfg := testConfig(t)
-			cfg.Mode = mode
+			cfg.Decision = mode
 			out := []byte(relayed(cfg, tt.in).out)
 			f := wire.NewFramer(wire.SSE, api.Chat{}.Paths())
 			for len(out) > 0 {

@@ -15,7 +15,6 @@ import (
 
 	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -38,42 +37,33 @@ var (
 	FailUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
 )
 
-// Action is what was done about a finding.
-type Action uint8
-
-// The actions, named as in an alert.
-const (
-	Observed Action = iota
-	Redacted
-	Blocked
-	Echoed
-)
-
-// String returns the action's name in an alert.
-func (a Action) String() string {
-	return [...]string{"observed", "redacted", "blocked", "echo"}[a]
+// Decision is what may be done about an answer. The zero value does nothing: the
+// answer leaves as it comes, and its findings are only reported.
+type Decision struct {
+	Act   detect.Action // about each finding, where Detect.Judge is nil
+	Hold  bool          // a message waits until its texts are decided; else it leaves first and is read after
+	Block bool          // a finding may be blocked; Act may be enough to say so
+	Pass  bool          // a message that cannot be scanned leaves; else it ends the answer. Without Hold it has left
 }
 
 // Finding is one closed finding of an answer.
 type Finding struct {
 	Channel string // "choices.0.content"
 	Finding *detect.Finding
-	Action  Action
+	Action  detect.Action // what was done about it: Observe for an echo, and without Hold
 }
 
 // Config is how one answer is judged. Family, Set and Spec are required.
 type Config struct {
-	Family    wire.Family
-	Request   wire.Request
-	Framing   wire.Framing // of the answer, from its content type
-	Status    int          // of the answer; 0 means 200
-	Mode      config.Mode  // Observe: nothing is held or withheld, whatever Detect.Judge says
-	Blocks    bool         // Detect.Judge may block; Block implies it
-	Unscanned config.Unscanned
-	Set       detect.Set
-	Spec      ngram.Spec
-	Detect    detect.Config
-	Mask      string // empty means nothing is put in the place of a span
+	Family  wire.Family
+	Request wire.Request
+	Framing wire.Framing // of the answer, from its content type
+	Status  int          // of the answer; 0 means 200
+	Decision
+	Set    detect.Set
+	Spec   ngram.Spec
+	Detect detect.Config
+	Mask   string // empty means nothing is put in the place of a span
 }
 
 // Counts says what became of the bytes of an answer. Once the relay has
@@ -100,7 +90,7 @@ const (
 // channel; where a span stands, the message is spliced. It is made for one
 // answer and is not safe for concurrent use.
 //
-// In observe mode nothing is held: bytes leave first and are read after.
+// Without Hold, bytes leave first and are read after.
 type Relay struct {
 	cfg       Config
 	counts    Counts
@@ -115,9 +105,6 @@ type Relay struct {
 	channels  channelSet
 }
 
-// blockAll ends the answer at the first finding.
-func blockAll(*detect.Finding) detect.Action { return detect.Block }
-
 // New returns a relay for one answer.
 func New(cfg Config) *Relay {
 	r := &Relay{
@@ -131,13 +118,11 @@ func New(cfg Config) *Relay {
 		}
 		return c
 	}, cfg.Mask)
-	if cfg.Mode == config.Block {
-		r.cfg.Blocks = true
-		if cfg.Detect.Judge == nil {
-			r.cfg.Detect.Judge = blockAll
-		}
+	if cfg.Detect.Judge == nil && cfg.Act != detect.Redact {
+		r.cfg.Block = cfg.Block || cfg.Act == detect.Block
+		r.cfg.Detect.Judge = func(*detect.Finding) detect.Action { return cfg.Act }
 	}
-	if r.cfg.Blocks && cfg.Framing != wire.JSON {
+	if r.cfg.Block && cfg.Framing != wire.JSON {
 		r.ending = cfg.Family.NewEnding()
 	}
 	r.channels = newChannelSet(&r.cfg)
@@ -152,7 +137,7 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 		r.counts.Refused += int64(len(p))
 		return dst, r.err
 	}
-	if r.cfg.Mode == config.Observe {
+	if !r.cfg.Hold {
 		dst = append(dst, p...)
 	}
 	for len(p) > 0 {
@@ -173,7 +158,7 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 	switch {
 	case r.state == relaySkips:
 		r.counts.Passed += int64(len(p))
-		if r.cfg.Mode != config.Observe {
+		if r.cfg.Hold {
 			dst = append(dst, p...)
 		}
 		if progress == wire.Ends {
@@ -188,7 +173,7 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 		if dst = r.release(dst); r.state == relayEnded {
 			return dst
 		}
-		if r.cfg.Mode != config.Observe {
+		if r.cfg.Hold {
 			dst = append(dst, q.rest()...)
 			r.begun = wire.HasBegun
 		}
@@ -225,7 +210,7 @@ func (r *Relay) message(dst []byte) []byte {
 		r.counts.Scanned += int64(len(raw))
 	}
 	q.push(m.At < 0)
-	if r.cfg.Mode == config.Observe {
+	if !r.cfg.Hold {
 		q.reset()
 		return dst
 	}
@@ -258,7 +243,7 @@ func (r *Relay) read(raw []byte, m wire.Message) error {
 
 // passes reports whether what cannot be scanned is passed on.
 func (r *Relay) passes() bool {
-	return r.cfg.Mode == config.Observe || r.cfg.Unscanned == config.Pass
+	return !r.cfg.Hold || r.cfg.Pass
 }
 
 // Finish ends a streamed body at a clean end of the upstream and appends what
@@ -291,7 +276,7 @@ func (r *Relay) AbortWith(dst []byte, why wire.Failure) []byte {
 	}
 	r.counts.Refused += int64(r.queue.partial())
 	r.end(nil)
-	if r.cfg.Mode == config.Observe || r.cfg.Framing == wire.JSON {
+	if !r.cfg.Hold || r.cfg.Framing == wire.JSON {
 		return dst
 	}
 	return r.fail(dst, why)

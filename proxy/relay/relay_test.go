@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -48,6 +48,21 @@ func newMemory(spec ngram.Spec, texts ...string) memory {
 	return m
 }
 
+// What may be done about an answer, named as the modes of a configuration.
+var (
+	observing = Decision{}
+	redacting = Decision{Act: detect.Redact, Hold: true}
+	blocking  = Decision{Act: detect.Block, Hold: true}
+)
+
+// String returns the mode that a decision is made of.
+func (d Decision) String() string {
+	if !d.Hold {
+		return "observe"
+	}
+	return [...]string{"observe", "redact", "block"}[d.Act]
+}
+
 // testConfig is a chat stream in redact mode against an index of secret.
 func testConfig(t testing.TB) Config {
 	t.Helper()
@@ -56,7 +71,7 @@ func testConfig(t testing.TB) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Family: api.Chat{}, Framing: wire.SSE, Mode: config.Redact, Mask: "[redacted]",
+		Family: api.Chat{}, Framing: wire.SSE, Decision: redacting, Mask: "[redacted]",
 		Set: newMemory(spec, secret), Spec: spec,
 	}
 }
@@ -107,7 +122,11 @@ func whole(cfg Config, body string) (outcome, int) {
 // take notes the findings that a relay has closed.
 func (o *outcome) take(r *Relay) {
 	for _, f := range r.Take(nil) {
-		line := fmt.Sprintf("%s %s %d-%d %d words", f.Action, f.Channel, f.Finding.Span.Lo, f.Finding.Span.Hi, f.Finding.Words)
+		action := [...]string{"observed", "redacted", "blocked"}[f.Action]
+		if f.Finding.Echo {
+			action = "echo"
+		}
+		line := fmt.Sprintf("%s %s %d-%d %d words", action, f.Channel, f.Finding.Span.Lo, f.Finding.Span.Hi, f.Finding.Words)
 		if f.Finding.Resumed {
 			line += " resumed"
 		}

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"noecho/proxy/config"
 )
 
 // TestRelayStorage: while a stream waits for its next message, nothing is kept
@@ -32,9 +30,9 @@ func TestRelayStorage(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	for name, in := range shapes {
-		for _, mode := range []config.Mode{config.Redact, config.Observe} {
+		for _, mode := range []Decision{redacting, observing} {
 			cfg := testConfig(t)
-			cfg.Mode = mode
+			cfg.Decision = mode
 			r := New(cfg)
 			body := []byte(in + stream(ends(0, "stop")))
 			before := heap()

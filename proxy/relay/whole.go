@@ -3,7 +3,6 @@ package relay
 import (
 	"bytes"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -19,7 +18,7 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	}
 	r.counts.Scanned += int64(len(body))
 	r.channels.finish()
-	if r.cfg.Mode == config.Observe {
+	if !r.cfg.Hold {
 		r.leave()
 		return append(dst, body...), 0, nil
 	}

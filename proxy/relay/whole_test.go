@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -64,12 +63,12 @@ func TestWhole(t *testing.T) {
 			if !json.Valid([]byte(got.out)) {
 				t.Errorf("%s is no JSON", got.out)
 			}
-			cfg.Mode = config.Block
+			cfg.Decision = blocking
 			got, status = whole(cfg, tt.in)
 			if got.out != blockedBody || status != 400 || !errors.Is(got.err, ErrBlocked) || !strings.HasPrefix(got.findings[0], "blocked ") {
 				t.Errorf("block: status %d, error %v, findings %q\n%s", status, got.err, got.findings, got.out)
 			}
-			cfg.Mode = config.Observe
+			cfg.Decision = observing
 			got, status = whole(cfg, tt.in)
 			if got.out != tt.in || status != 0 || got.err != nil || !strings.HasPrefix(got.findings[0], "observed ") {
 				t.Errorf("observe: status %d, error %v, findings %q\n%s", status, got.err, got.findings, got.out)
@@ -93,7 +92,7 @@ func TestWholeUnscannable(t *testing.T) {
 		if got.out != want || status != 400 || !errors.Is(got.err, ErrRefused) || got.counts.Refused != int64(len(body)) || got.counts.Scanned+got.counts.Passed != 0 {
 			t.Errorf("%.20q refused: %d, %v, %+v, %s", body, status, got.err, got.counts, got.out)
 		}
-		cfg.Unscanned = config.Pass
+		cfg.Pass = true
 		got, status = whole(cfg, body)
 		if got.out != body || status != 0 || got.err != nil || got.counts.Passed != int64(len(body)) || got.counts.Scanned+got.counts.Refused != 0 {
 			t.Errorf("%.20q passed: %d, %v, %+v, %.20s", body, status, got.err, got.counts, got.out)
@@ -199,9 +198,9 @@ func FuzzRelaySplit(f *testing.F) {
 		if len(want.findings) == 0 && want.out != a.stream || len(want.findings) != len(unstreamed.findings) {
 			t.Fatalf("%q: %q, findings %q and %q", a.text, want.out, want.findings, unstreamed.findings)
 		}
-		cfg.Mode = config.Mode(mode % 3)
+		cfg.Decision = []Decision{redacting, blocking, observing}[mode%3]
 		want = relayed(cfg, a.stream)
-		if cfg.Mode == config.Block {
+		if cfg.Decision == blocking {
 			clean, _, _ := strings.Cut(redactedText, "[redacted]")
 			if got := contentOf(t, want.out); got != clean {
 				t.Fatalf("%q: blocked after %q, clean is %q", a.text, got, clean)
@@ -223,10 +222,11 @@ func FuzzRelayBytes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, seed uint64) {
 		rnd := rand.New(rand.NewPCG(seed, 4))
 		at := randomCuts(rnd, len(body))
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
-			for _, policy := range []config.Unscanned{config.Refuse, config.Pass} {
+		for _, mode := range []Decision{redacting, blocking, observing} {
+			for _, pass := range []bool{false, true} {
 				cfg := testConfig(t)
-				cfg.Mode, cfg.Unscanned = mode, policy
+				cfg.Decision = mode
+				cfg.Pass = pass
 				want := relayed(cfg, string(body))
 				check(t, relayed(cfg, string(body), at...), want, "cut at", at)
 				c := want.counts
@@ -234,7 +234,7 @@ func FuzzRelayBytes(f *testing.F) {
 					t.Fatalf("%q: %+v", body, c)
 				}
 				clean := len(want.findings) == 0 && want.err == nil
-				if (mode == config.Observe || clean) && want.out != string(body) {
+				if (mode == observing || clean) && want.out != string(body) {
 					t.Fatalf("%q became %q", body, want.out)
 				}
 				got, _ := whole(cfg, string(body))
