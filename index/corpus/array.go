@@ -5,26 +5,26 @@ import (
 	"io"
 )
 
-// arrayLines turns a JSON array of objects into JSON lines of the same length:
-// the brackets of the array become blanks, its commas become line feeds, and
-// its line feeds become carriage returns, which are blanks to JSON too. So every
-// byte of an element keeps its offset, and the lines of the file can be counted
-// still. What is no array comes out as lines that are no JSON.
+// arrayLines turns a JSON array of objects into JSON lines of the same length: the
+// brackets of the array become blanks, its commas become line feeds, and its line feeds
+// become carriage returns, which are blanks to JSON too. So every byte of an element
+// keeps its offset, and the lines of the file can still be counted. A file that is not
+// an array gives lines that are not JSON.
 type arrayLines struct {
 	r     io.Reader
 	state arrayState
 	depth int
 }
 
-// arrayState says where in the array a reader is.
+// arrayState is the position of the reader in the array.
 type arrayState uint8
 
 const (
-	arrayBefore  arrayState = iota // the first bracket
-	arrayBetween                   // tokens
+	arrayBefore  arrayState = iota // before the first bracket
+	arrayBetween                   // between tokens
 	arrayString                    // within quotes
 	arrayEscape                    // behind a backslash within quotes
-	arrayBehind                    // the last bracket
+	arrayBehind                    // behind the last bracket
 )
 
 func (a *arrayLines) Read(p []byte) (int, error) {
@@ -37,7 +37,7 @@ func (a *arrayLines) Read(p []byte) (int, error) {
 func (a *arrayLines) rewrite(p []byte) {
 	for i := 0; i < len(p); i++ {
 		if a.state == arrayString {
-			// Most of a file stands within quotes.
+			// Most bytes of a file are within quotes.
 			next := bytes.IndexAny(p[i:], "\"\\\n")
 			if next < 0 {
 				return
@@ -48,7 +48,7 @@ func (a *arrayLines) rewrite(p []byte) {
 	}
 }
 
-// step takes one byte and returns what stands for it.
+// step takes one byte and returns the byte that replaces it.
 func (a *arrayLines) step(c byte) byte {
 	switch a.state {
 	case arrayBefore:

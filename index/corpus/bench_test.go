@@ -45,9 +45,9 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkRead opens files of every kind and cuts them into blocks of rows, as
-// the one goroutine of a build does that feeds the others. Bytes are those of
-// the rows as JSON lines, so that the kinds compare.
+// BenchmarkRead opens files of every kind and cuts them into blocks of rows, like the
+// goroutine of a build that feeds the others. It counts the bytes of the rows as JSON
+// lines, so that the kinds can be compared.
 func BenchmarkRead(b *testing.B) {
 	const rows = 4000
 	text := strings.Repeat("The harbour office opens at eight, and \"closes\" when the last ferry has left. ", 24)

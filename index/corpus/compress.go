@@ -39,8 +39,8 @@ func codecOf(head []byte) Codec {
 	}
 }
 
-// inflater reads what a compressed file holds. It takes no more memory than the
-// window of its format, however much comes out of it.
+// inflater reads the decompressed content of a file. It takes no more memory than the
+// window of its format, however large the content is.
 type inflater struct {
 	io.Reader
 	codec Codec
@@ -70,8 +70,8 @@ func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
 	return f, nil
 }
 
-// Read reads the next bytes. A stream that is cut short is an error that does
-// not look like the end of a text.
+// Read reads the next bytes. If the stream is cut short, the error differs from the end
+// of a text.
 func (f *inflater) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
 	if err != nil && err != io.EOF {
@@ -80,7 +80,8 @@ func (f *inflater) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// damage says what is wrong with the compressed bytes.
+// damage turns an error of the decompressor into a DamagedError, and passes an error of
+// the file system on.
 func (f *inflater) damage(err error) error {
 	var read *sourceError
 	switch {
@@ -99,13 +100,13 @@ func (f *inflater) damage(err error) error {
 // cannot be read to its end.
 type DamagedError struct {
 	Path   string
-	Reason string // holds no text of the file
+	Reason string // contains no text of the file
 }
 
 func (e *DamagedError) Error() string { return e.Path + ": " + e.Reason }
 
-// inflateHead returns up to headLen of what the first bytes of a compressed
-// file stand for. That they end somewhere is no error, that they give nothing is.
+// inflateHead decompresses the first bytes of a file and returns up to headLen bytes.
+// The input may end anywhere; only an input that gives no byte at all is an error.
 func inflateHead(head []byte, c Codec, path string) ([]byte, error) {
 	f, err := inflate(bytes.NewReader(head), c, path)
 	if err != nil {
@@ -120,7 +121,7 @@ func inflateHead(head []byte, c Codec, path string) ([]byte, error) {
 	return out[:n], nil
 }
 
-// readError names the file of an error of reading, unless the error does.
+// readError adds the file's name to an error of reading, unless the error has it.
 func readError(path string, err error) error {
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {

@@ -108,8 +108,8 @@ func TestCompressedText(t *testing.T) {
 	}
 }
 
-// TestCutShort cuts compressed files at every byte: none of them looks like a
-// shorter whole one.
+// TestCutShort cuts compressed files at every byte: no cut file is read as a shorter
+// whole one.
 func TestCutShort(t *testing.T) {
 	t.Parallel()
 	row := `{"messages":[{"role":"user","content":"x"}]}` + "\n"
@@ -143,7 +143,8 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestBombs checks that what a compressed file grows to takes no memory.
+// TestBombs checks that decompressing a file takes no memory in proportion to its
+// content.
 func TestBombs(t *testing.T) {
 	t.Parallel()
 	zeros := strings.Repeat(" ", 64<<20)

@@ -1,11 +1,10 @@
-// Package corpus turns training files into records: text and Markdown files,
-// rows of chat, completion, ShareGPT and Alpaca fine-tuning, and the named
-// columns of any JSON lines, CSV or Parquet, compressed or not.
+// Package corpus turns training files into records: text and Markdown files, rows of
+// chat, completion, ShareGPT and Alpaca fine-tuning, and the named columns of any JSON
+// lines, CSV or Parquet, compressed or not.
 //
-// It knows file formats and where they keep text. It knows nothing of words,
-// hashes or indexes, and keeps nothing: a record lives until the next one is
-// read. Its errors name files, lines, byte offsets and column names, never
-// text.
+// It knows file formats and where they keep text. It knows nothing of words, hashes or
+// indexes, and keeps nothing: a record lives until the next one is read. Its errors
+// name files, lines, byte offsets and column names, never text.
 package corpus
 
 import (
@@ -18,7 +17,7 @@ import (
 // Format says how a file keeps its text.
 type Format string
 
-// The formats. Auto decides by file, and [Input] says why.
+// The formats. Auto chooses one for each file, and [Input] gives the reason.
 const (
 	Auto       Format = "auto"
 	OpenAI     Format = "openai"     // messages[] of chat fine-tuning, one object a line
@@ -32,7 +31,7 @@ const (
 )
 
 // Array is the container of rows that are the elements of one JSON array. It is
-// found, not asked for.
+// detected in the file; nobody asks for it.
 const Array Format = "array"
 
 // Formats lists the formats in the order that help texts name them.
@@ -63,23 +62,23 @@ func ParseFormat(name string) (Format, error) {
 // DefaultRoles are the roles whose messages are read unless others are named.
 func DefaultRoles() []string { return []string{"user", "assistant", "tool"} }
 
-// AnyRole among the roles stands for all of them.
+// AnyRole in a list of roles means every role.
 const AnyRole = "*"
 
-// Options is how a corpus is read.
+// Options says how to read a corpus.
 type Options struct {
 	Format  Format   // empty: Auto
 	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
 	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all
 	MaxLine int      // bytes in one JSON line or row of a CSV; 0: DefaultMaxLine
-	Whole   Whole    // what Auto takes for one text
+	Whole   Whole    // which files Auto reads as one text
 }
 
-// Whole says which files Auto takes for one text.
+// Whole says which files Auto reads as one text, without rows.
 type Whole uint8
 
 const (
-	WholeText  Whole = iota // those that hold no rows
+	WholeText  Whole = iota // those without rows
 	WholeFiles              // all but Parquet, unless fields are named
 )
 
@@ -94,24 +93,24 @@ func (o Options) maxLine() int {
 	return o.MaxLine
 }
 
-// A BadRecord is the error of one record that could not be read; the next one
-// can.
+// A BadRecord is the error of one record that could not be read. The records behind it
+// can still be read.
 type BadRecord struct {
 	Path   string
 	Line   int    // counted from 1
-	Reason string // holds no text of the record
+	Reason string // contains no text of the record
 }
 
 func (e *BadRecord) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason)
 }
 
-// A ColumnsError is returned for rows of which no format says where the text
-// is, or that lack the columns that were named.
+// A ColumnsError is returned if no format says which column of the rows has the text,
+// or if the rows lack the columns that were named.
 type ColumnsError struct {
 	Path    string
 	Columns []string // of the first row, in order
-	Wanted  []string // none of these is there; empty: nothing was named
+	Wanted  []string // none of these exists; empty: none was named
 
 	phrase string // introduces the columns
 }
@@ -120,11 +119,11 @@ func (e *ColumnsError) Error() string {
 	seen := e.phrase + " " + strings.Join(e.Columns, ", ")
 	switch len(e.Wanted) {
 	case 0:
-		return fmt.Sprintf("%s: which columns hold the text? name them with --field; %s", e.Path, seen)
+		return fmt.Sprintf("%s: which columns have the text? name them with --field; %s", e.Path, seen)
 	case 1:
 		return fmt.Sprintf("%s: there is no column %s: name another --format or --field; %s", e.Path, e.Wanted[0], seen)
 	default:
-		return fmt.Sprintf("%s: there is none of the columns %s: name another --format or --field; %s", e.Path, strings.Join(e.Wanted, ", "), seen)
+		return fmt.Sprintf("%s: none of the columns %s exists: name another --format or --field; %s", e.Path, strings.Join(e.Wanted, ", "), seen)
 	}
 }
 

@@ -101,7 +101,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestRawRanges checks that a segment says where its text stands in the line.
+// TestRawRanges checks that a segment has the right byte range of its line.
 func TestRawRanges(t *testing.T) {
 	t.Parallel()
 	line := `  {"messages":[{"role":"user","content": "a\u0062c" },{"role":"tool","content":[{"text":"d\"e"}],"tool_calls":[{"function":{"arguments":{"x": 1}}}]}]}`
@@ -141,7 +141,7 @@ func TestSniff(t *testing.T) {
 		{"field in a later row", "a.jsonl", "{\"a\":1}\n{\"x\":1}\n", Options{Fields: []string{"x"}}, JSONL, ""},
 		{"field within a column", "a.jsonl", `{"x":{"y":1}}`, Options{Fields: []string{"x.y"}}, JSONL, ""},
 		{"field that is missing", "a.jsonl", `{"messages":1}`, Options{Fields: []string{"x"}}, "", "there is no column x: name another --format or --field; the first row has messages"},
-		{"wrong format", "a.jsonl", `{"text":1}`, Options{Format: Completion}, "", "there is none of the columns prompt, completion: name another --format or --field; the first row has text"},
+		{"wrong format", "a.jsonl", `{"text":1}`, Options{Format: Completion}, "", "none of the columns prompt, completion exists: name another --format or --field; the first row has text"},
 		{"JSON lines that are text", "a.txt", "text", Options{Format: OpenAI}, "", "not JSON lines"},
 		{"no CSV", "a.csv", "\n\n", Options{}, Text, ""},
 		{"other columns", "a.jsonl", `{"question":1,"answer":2}`, Options{}, "", "the first row has question, answer"},
@@ -204,8 +204,8 @@ func readLines(t *testing.T, r io.Reader, o Options) (lines []string, bad []int)
 	}
 }
 
-// TestLinesDoNotDependOnReads cuts the reads of a text in every way that the
-// readers of package iotest know.
+// TestLinesDoNotDependOnReads cuts the reads of a text with every reader of package
+// iotest.
 func TestLinesDoNotDependOnReads(t *testing.T) {
 	t.Parallel()
 	text := "a\n\nbb\r\n" + strings.Repeat("c", 3<<20) + "\n" + strings.Repeat("dd\n", 500_000) + "last"

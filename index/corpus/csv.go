@@ -12,16 +12,15 @@ import (
 // maxCells bounds the columns of a table.
 const maxCells = 1 << 16
 
-// csvReader reads the rows of a CSV below its line of column names. A cell that
-// begins with a quote ends at the next quote that is not doubled, and may contain
-// commas and line ends. Any other cell ends at the next comma or line end, and a
-// quote in it is a character like any other; so is every quote of a cell that goes
-// on behind its closing quote.
+// csvReader reads the rows of a CSV below its line of column names. A cell that begins
+// with a quote ends at the next quote that is not doubled, and may contain commas and
+// line ends. Any other cell ends at the next comma or line end, and a quote in it is a
+// character like any other; so is every quote of a cell that goes on behind its closing
+// quote.
 //
-// For example `a,"b, ""c""",5" nail,"x" y` has the cells a · b, "c" · 5" nail ·
-// "x" y.
+// For example `a,"b, ""c""",5" nail,"x" y` has the cells a · b, "c" · 5" nail · "x" y.
 //
-// Package encoding/csv would not do: docs/adr/0017-csv.md.
+// Package encoding/csv does not fit: docs/adr/0017-csv.md gives the reasons.
 type csvReader struct {
 	r       io.Reader
 	path    string
@@ -85,7 +84,7 @@ func (c *csvReader) next() (csvRow, error) {
 	}
 }
 
-// row returns the next row, whatever it is; a blank one has no cells.
+// row returns the next row, a blank one without cells included.
 func (c *csvReader) row() (csvRow, error) {
 	c.cells, c.scan = c.cells[:0], csvScan{quote: -1}
 	for {
@@ -169,25 +168,25 @@ func (c *csvReader) skip() error {
 	return bad
 }
 
-// csvScan is how far a row was looked at.
+// csvScan is the state of the scan of one row.
 type csvScan struct {
 	state csvState
 	at    int // in the row
 	cell  int // where the cell begins
-	quote int // where the quote is that closes it, -1: none yet
+	quote int // the offset of the quote that closes it, -1: none yet
 }
 
 type csvState uint8
 
 const (
-	csvStart  csvState = iota // of a cell
+	csvStart  csvState = iota // at the start of a cell
 	csvBare                   // in a cell without quotes
 	csvQuoted                 // behind its first quote
 	csvClosed                 // behind its second one
 )
 
-// scanRow looks at the bytes of a row that are new and returns its length with its
-// line end, 0 if it goes on behind them.
+// scanRow scans the new bytes of a row. It returns the row's length with its line end,
+// or 0 if the row goes on behind them.
 func (c *csvReader) scanRow(row []byte) int {
 	s := &c.scan
 	for ; s.at < len(row); s.at++ {
@@ -231,7 +230,7 @@ func (c *csvReader) scanRow(row []byte) int {
 // part of it.
 func (c *csvReader) endRow(row []byte) { c.endCell(bytes.TrimSuffix(row, []byte("\r"))) }
 
-// endCell ends the cell that these bytes of the row end with.
+// endCell ends the cell that is at the end of these bytes of the row.
 func (c *csvReader) endCell(row []byte) {
 	cell := csvCell{lo: c.scan.cell, hi: len(row)}
 	if c.scan.quote == cell.hi-1 && c.scan.quote > cell.lo {
@@ -268,8 +267,8 @@ func csvColumns(head []byte, comma byte) []string {
 	return r.columns
 }
 
-// sniffComma decides which byte is between cells: in a file named .tsv a tab, else
-// the one that the first line has most of.
+// sniffComma decides which byte separates cells: a tab in a file named .tsv, else the
+// candidate that occurs most in the first line.
 func sniffComma(ext string, head []byte) byte {
 	if ext == ".tsv" {
 		return '\t'
@@ -309,8 +308,9 @@ func (t *csvTable) next() (csvRow, error) {
 }
 
 // csvLines reads a CSV as JSON lines: each row is an object of the columns that are
-// read, on the line on which the row begins, and the other lines of the file are
-// blank. A row that cannot be read is a line that says so to the parser.
+// read, on the line on which the row begins, and the other lines of the file are blank.
+// In place of a row that cannot be read it writes a line with the reason, which the
+// parser understands.
 type csvLines struct {
 	pieces
 	t    *csvTable
@@ -355,7 +355,7 @@ func (c *csvLines) writeObject(row csvRow) {
 		if n > 0 {
 			c.out = append(c.out, ',')
 		}
-		// Broken UTF-8 comes out as U+FFFD and as an error that says so.
+		// AppendQuote writes broken UTF-8 as U+FFFD and reports it, which is fine here.
 		c.out, _ = jsontext.AppendQuote(c.out, c.t.columns[i])
 		c.out = append(c.out, ':')
 		if text := c.t.value(row, c.t.cells[i]); len(text) > 0 {
@@ -371,7 +371,7 @@ func (c *csvLines) writeObject(row csvRow) {
 const spoilt = 0
 
 // spoiltReason returns the reason if a line is in place of a row that could not be
-// read. Only our own reasons count: text of the file is not to be repeated.
+// read. Only our own reasons count: an error must not repeat text of the file.
 func spoiltReason(line []byte) (reason string, ok bool) {
 	if len(line) == 0 || line[0] != spoilt {
 		return "", false

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Stdin is the path that stands for standard input.
+// Stdin is the path that means standard input.
 const Stdin = "-"
 
-// Input is one file that holds text, and how it is read.
+// Input is one file of text, and how to read it.
 type Input struct {
 	Path      string // as given, or as found below a folder that was given
 	Arg       string // the argument it came from
@@ -24,8 +24,8 @@ type Input struct {
 	Container Format // of the rows: CSV, Parquet, Array; empty: lines
 	Codec     Codec
 	Decided   bool   // Auto chose the format
-	Why       string // Auto chose it; empty: it was named
-	Size      int64  // bytes of the file as it is; -1: not known
+	Why       string // why Auto chose it; empty: the caller named it
+	Size      int64  // bytes of the file, compressed if it is; -1: not known
 	ModTime   time.Time
 
 	comma byte
@@ -39,13 +39,13 @@ type Skipped struct {
 	Reason string
 }
 
-// Hidden is the reason for skipping what has a name that begins with a dot.
+// Hidden is the reason for skipping a file or folder whose name begins with a dot.
 const Hidden = "hidden"
 
-// Find turns arguments into inputs, in the order of their paths: files,
-// folders with all below them, patterns that the shell did not expand, and
-// [Stdin]. A file named twice is read once. What lies in a folder and holds no
-// text is skipped; a file that was named has to be readable.
+// Find turns arguments into inputs, in the order of their paths: files, folders with
+// all below them, patterns that the shell did not expand, and [Stdin]. A file named
+// twice is read once. Files in a folder that contain no text are skipped; a file that
+// was named has to be readable.
 func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error) {
 	f := finder{o: o, seen: map[string]bool{}}
 	for _, arg := range args {
@@ -177,13 +177,13 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	return nil
 }
 
-// decide says how the input is read after a look at its first bytes.
+// decide decides from the first bytes how to read the input.
 func (in *Input) decide(head []byte, o Options) error {
 	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
 	if in.Codec != Plain {
 		var err error
 		if head, err = inflateHead(head, in.Codec, in.Path); err != nil {
-			// Open will say it: a damaged file is not one that holds no text.
+			// Open will return the error: a damaged file is not a file without text.
 			in.Format, in.Decided = Text, false
 			return nil
 		}
@@ -196,8 +196,8 @@ func (in *Input) decide(head []byte, o Options) error {
 	return nil
 }
 
-// addStdin adds standard input after a look at its beginning, which waits for
-// its first megabyte or its end.
+// addStdin adds standard input. It waits for the first megabyte, or the end, to decide
+// the format.
 func (f *finder) addStdin(stdin io.Reader) error {
 	if f.seen[Stdin] {
 		return nil
@@ -216,5 +216,5 @@ func (f *finder) addStdin(stdin io.Reader) error {
 	return nil
 }
 
-// auto reports whether formats are to be decided.
+// auto reports whether Auto chooses the format.
 func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// glob returns the paths that match a pattern, in order: that of
-// [filepath.Glob], and ** for any number of folders that are not hidden.
+// glob returns the paths that match a pattern, in order. A pattern is one of
+// [filepath.Glob], and ** matches any number of folders that are not hidden.
 func glob(pattern string) ([]string, error) {
 	parts := strings.Split(filepath.ToSlash(pattern), "/")
 	first := slices.Index(parts, "**")
@@ -21,7 +21,7 @@ func glob(pattern string) ([]string, error) {
 			return nil, err
 		}
 	}
-	// What stands before ** may be a pattern of its own.
+	// The part before ** may be a pattern itself.
 	roots := []string{"."}
 	if first > 0 {
 		var err error
@@ -57,7 +57,7 @@ func matchParts(pattern, names []string) bool {
 	for ; len(pattern) > 0; pattern, names = pattern[1:], names[1:] {
 		if pattern[0] == "**" {
 			for ; len(pattern) > 1 && pattern[1] == "**"; pattern = pattern[1:] {
-				// Several in a row say no more than one.
+				// Several in a row mean the same as one.
 			}
 			for i := 0; ; i++ {
 				if matchParts(pattern[1:], names[i:]) {

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// blockLen is the size of a block of lines that is handed on.
+// blockLen is the size of a block of lines in bytes.
 const blockLen = 1 << 20
 
 // Lines cuts a file of JSON lines into blocks of whole lines, so that several
@@ -29,7 +29,7 @@ type Block struct {
 	Offset int64 // of the first byte in the text after a byte order mark
 }
 
-// NewLines returns a reader of blocks. path is for errors.
+// NewLines returns a reader of blocks. path is used in errors only.
 func NewLines(r io.Reader, path string, o Options) *Lines {
 	return &Lines{r: r, path: path, max: o.maxLine(), line: 1}
 }
@@ -75,7 +75,7 @@ func (l *Lines) block(data []byte) Block {
 	return b
 }
 
-// skipLine reads on to the end of a line that is too long.
+// skipLine reads to the end of a line that is too long.
 func (l *Lines) skipLine(buf []byte) error {
 	bad := &BadRecord{Path: l.path, Line: l.line, Reason: fmt.Sprintf("line is longer than %d MiB", l.max>>20)}
 	l.at += int64(len(buf))

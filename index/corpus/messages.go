@@ -2,9 +2,9 @@ package corpus
 
 import "slices"
 
-// turns reads a list of messages, or plain text where a prompt or a completion
-// is a string. An object is one text as its JSON, so that nothing is lost of
-// exports that turn a list of messages into one of lists.
+// turns reads a list of messages, or plain text where a prompt or a completion is a
+// string. An object in place of the list becomes one text, its JSON. So no text is lost
+// in exports that turn a list of messages into an object of lists.
 func (p *Parser) turns() error {
 	if p.d.PeekKind() != '[' {
 		return p.text()
@@ -17,15 +17,15 @@ func (p *Parser) turns() error {
 	})
 }
 
-// hearing is what a message's roles decide. A role may come after the text, and
-// may come twice: then either counts.
+// hearing collects the roles of one message. A role may come after the text, and may
+// come twice; then one that was asked for is enough.
 type hearing struct {
 	asked  bool // one of the roles was asked for
 	unread Skips
 }
 
-// message reads one message: its texts are kept if its role was asked for, or
-// if it has none.
+// message reads one message. Its texts are kept if its role was asked for, or if it has
+// no role.
 func (p *Parser) message() error {
 	segments, text := len(p.rec.Segments), len(p.rec.text)
 	var h hearing
@@ -86,15 +86,15 @@ func (p *Parser) role(h *hearing) error {
 	return nil
 }
 
-// wanted reports whether messages of that role are read. "function" is what
-// tools were called before.
+// wanted reports whether messages of that role are read. "function" is the old name of
+// the role "tool".
 func (p *Parser) wanted(role []byte) bool {
 	return slices.Contains(p.roles, string(role)) || slices.Contains(p.roles, AnyRole) ||
 		string(role) == "function" && slices.Contains(p.roles, "tool")
 }
 
-// speaker returns the role of a speaker in ShareGPT's words. Whoever is not
-// known is the model, which goes by many names there.
+// speaker returns the role of a speaker in ShareGPT. An unknown speaker is the model,
+// which has many names there.
 func speaker(from []byte) []byte {
 	switch string(from) {
 	case "human", "user":
@@ -108,8 +108,8 @@ func speaker(from []byte) []byte {
 	}
 }
 
-// content reads a message's content: text, or parts of which those with a text
-// are read.
+// content reads a message's content: text, or a list of parts, of which those with a
+// text are read.
 func (p *Parser) content() error {
 	if p.d.PeekKind() != '[' {
 		return p.text()
@@ -145,8 +145,8 @@ func (p *Parser) calls() error {
 	})
 }
 
-// call reads the arguments of one call: JSON text in a string, or an object,
-// of which its JSON text is read.
+// call reads the arguments of one call: JSON text in a string, or an object, whose JSON
+// text is read.
 func (p *Parser) call() error {
 	if p.d.PeekKind() != '{' {
 		return p.d.SkipValue()

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonOffset returns where in the raw inside of a JSON string the byte stands
-// that is at at in what the string stands for.
+// jsonOffset returns the offset in raw, the escaped inside of a JSON string, of the
+// byte that has offset at in the unescaped string.
 func jsonOffset(raw []byte, at int64) int64 {
 	i, n := 0, int64(0)
 	for i < len(raw) && n < at {
@@ -19,7 +19,7 @@ func jsonOffset(raw []byte, at int64) int64 {
 		case c < utf8.RuneSelf:
 			i, n = i+1, n+1
 		default:
-			// A broken byte has become U+FFFD.
+			// A broken byte is read as U+FFFD.
 			r, size := utf8.DecodeRune(raw[i:])
 			i, n = i+size, n+int64(utf8.RuneLen(r))
 		}
@@ -27,8 +27,8 @@ func jsonOffset(raw []byte, at int64) int64 {
 	return int64(min(i, len(raw)))
 }
 
-// escapeSize returns the length of the escape that the bytes begin with, and
-// that of what it stands for. Half a pair stands for U+FFFD.
+// escapeSize returns the length of the escape that the bytes begin with, and the length
+// of the unescaped text. Half a surrogate pair is read as U+FFFD.
 func escapeSize(raw []byte) (size int, length int64) {
 	r, ok := escapedUnit(raw)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 // bom is the byte order mark of UTF-8.
 const bom = "\xef\xbb\xbf"
 
-// File is an open input. What it reads are the bytes of a text or lines of
-// JSON: tables and JSON arrays come out as an object a line.
+// File is an open input. It reads as the bytes of a text or as lines of JSON: tables
+// and JSON arrays are converted to one object a line.
 type File struct {
 	io.Reader       // the text, without a byte order mark
 	BOM       int64 // bytes of the byte order mark that was left out
@@ -38,10 +38,10 @@ func (f *File) Close() error {
 	return first
 }
 
-// Open opens the input. Standard input can be opened once. Rows of a table come
-// out with the columns that are read, each on the line where it begins in the
-// file, or on the line of its number if the file has no lines; elements of a
-// JSON array come out on the line of their number, at their offset.
+// Open opens the input. Standard input can be opened once. Rows of a table come out
+// with the columns that are read, each on the line where it begins in the file, or on
+// the line of its number if the file has no lines; elements of a JSON array come out on
+// the line of their number, at their offset.
 func (in *Input) Open() (*File, error) {
 	if in.Container == Parquet {
 		return in.openParquet()
@@ -59,7 +59,7 @@ func (in *Input) Open() (*File, error) {
 	return f, nil
 }
 
-// openBytes opens the input as it is but for its compression and its mark.
+// openBytes opens the input decompressed and without its byte order mark.
 func (in *Input) openBytes() (*File, error) {
 	f := new(File)
 	var source io.Reader = in.stdin
@@ -81,7 +81,7 @@ func (in *Input) openBytes() (*File, error) {
 		f.close = append(f.close, func() error { z.close(); return nil })
 		r = bufio.NewReaderSize(z, 64<<10)
 	}
-	// An error of the reader comes up at the next read.
+	// The next read returns an error of this one.
 	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
 		n, _ := r.Discard(len(bom))
 		f.BOM = int64(n)
@@ -90,8 +90,8 @@ func (in *Input) openBytes() (*File, error) {
 	return f, nil
 }
 
-// sourceReader counts what is read of a file and marks its errors, so that they
-// are not taken for damage of what it holds.
+// sourceReader counts the bytes that are read of a file. It marks the errors of the
+// file system, so that they are not taken for damage of the content.
 type sourceReader struct {
 	r io.Reader
 	f *File
@@ -116,11 +116,12 @@ func (e *sourceError) Unwrap() error { return e.err }
 // pieces is the buffer of a reader that makes its text piece by piece.
 type pieces struct {
 	out  []byte // the piece
-	left []byte // of out
+	left []byte // the part of out that is not read yet
 	err  error
 }
 
-// read reads from the pieces that next writes into out.
+// read copies from the current piece and calls next for a new one, which next writes
+// into out.
 func (b *pieces) read(p []byte, next func() error) (int, error) {
 	for len(b.left) == 0 {
 		if b.err != nil {

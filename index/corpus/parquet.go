@@ -22,7 +22,7 @@ const parquetRows = 64
 // isParquet tells by the first bytes of a file whether it is Parquet.
 func isParquet(head []byte) bool { return bytes.HasPrefix(head, []byte(parquetMagic)) }
 
-// decideParquet says how the rows of a Parquet file are read.
+// decideParquet decides how to read the rows of a Parquet file.
 func (in *Input) decideParquet(file *os.File, o Options) error {
 	in.Container, in.Decided, in.o = Parquet, o.auto(), o
 	if o.Format == Text || o.Format == CSV {
@@ -31,7 +31,7 @@ func (in *Input) decideParquet(file *os.File, o Options) error {
 	f, err := openColumns(file, in.Size, in.Path)
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
-		// Open will say it: a damaged file is not one that holds no text.
+		// Open will return the error: a damaged file is not a file without text.
 		in.Format, in.Decided = JSONL, false
 		return nil
 	}
@@ -43,14 +43,14 @@ func (in *Input) decideParquet(file *os.File, o Options) error {
 		names = append(names, c.Name())
 	}
 	if o.Format == JSONL {
-		o.Format = Parquet // named columns either way
+		o.Format = Parquet // both read named columns
 	}
 	in.Format, in.Why, err = shape(in.Path, "the columns are", names, names, o)
 	return err
 }
 
-// openColumns reads the footer of a Parquet file. The library takes lengths
-// from it on trust, so the one that bounds the others is checked first.
+// openColumns reads the footer of a Parquet file. The library trusts the lengths in it,
+// so the length that bounds the others is checked first.
 func openColumns(r io.ReaderAt, size int64, path string) (f *parquet.File, err error) {
 	defer recovered(path, &err)
 	var tail [8]byte
@@ -144,9 +144,9 @@ func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines
 	return p, nil
 }
 
-// checkCodecs refuses codecs that the library does not read. It takes LZ4_RAW,
-// but hands out an old buffer instead of a page that was compressed to more than
-// a third of its size, and never ends on a damaged one.
+// checkCodecs refuses codecs that the library does not read. The library accepts
+// LZ4_RAW, but it returns an old buffer instead of a page that was compressed to more
+// than a third of its size, and never ends on a damaged page.
 func (p *parquetLines) checkCodecs(columns *parquet.File) error {
 	for _, g := range columns.Metadata().RowGroups {
 		for _, leaf := range p.leaves {

@@ -28,7 +28,7 @@ func parquetOf[T any](t testing.TB, rows []T, options ...parquet.WriterOption) s
 	return buf.String()
 }
 
-// Rows as exports have them. Lists are annotated groups of three levels.
+// The rows of typical exports. Lists are annotated groups of three levels.
 type (
 	parquetMessage struct {
 		Role    string  `parquet:"role"`
@@ -102,9 +102,9 @@ func TestParquet(t *testing.T) {
 		{name: "no row", file: parquetOf(t, []parquetPair{}), why: "parquet, its rows as completion: the columns are prompt and completion"},
 		{name: "asked for", file: parquetOf(t, []parquetPair{{"p", "c"}}), o: Options{Format: Parquet, Fields: []string{"prompt"}}, rows: []string{`1  ["p"]`}},
 		{name: "as JSON lines", file: parquetOf(t, []parquetPair{{"p", "c"}}), o: Options{Format: JSONL, Fields: []string{"prompt"}}, rows: []string{`1  ["p"]`}},
-		{name: "other columns", file: parquetOf(t, mixed), err: "which columns hold the text? name them with --field; the columns are text, tags, deep"},
+		{name: "other columns", file: parquetOf(t, mixed), err: "which columns have the text? name them with --field; the columns are text, tags, deep"},
 		{name: "wrong format", file: parquetOf(t, []parquetPair{}), o: Options{Format: OpenAI}, err: "there is no column messages: name another --format or --field; the columns are prompt, completion"},
-		{name: "missing field", file: parquetOf(t, []parquetPair{}), o: Options{Fields: []string{"x", "y"}}, err: "there is none of the columns x, y: name another --format or --field; the columns are"},
+		{name: "missing field", file: parquetOf(t, []parquetPair{}), o: Options{Fields: []string{"x", "y"}}, err: "none of the columns x, y exists: name another --format or --field; the columns are"},
 		{name: "as text", file: parquetOf(t, []parquetPair{}), o: Options{Format: Text}, err: "it is Parquet: leave --format out"},
 		{name: "cut", file: "PAR1" + strings.Repeat("x", 100), open: "a.parquet: Parquet: it ends too early, or its end is damaged"},
 		{name: "LZ4", file: parquetOf(t, []parquetPair{{"p", "c"}}, parquet.Compression(&parquet.Lz4Raw)), open: "Parquet: pages compressed with LZ4_RAW cannot be read: write it with zstd"},
@@ -188,8 +188,8 @@ func readParquet(path string, size int64) error {
 	return err
 }
 
-// TestParquetDamage flips bytes all over a file: it is read, or it is an error,
-// and nothing panics.
+// TestParquetDamage flips bytes all over a file: reading gives rows or an error, and
+// never panics.
 func TestParquetDamage(t *testing.T) {
 	t.Parallel()
 	text := "text"

@@ -11,11 +11,11 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// parquetNode is a column or a group of columns that is read. A row of a nested
-// column is a list of values with two levels each: the definition level says
-// how many of the optional and repeated nodes above the value are there, the
-// repetition level at which repeated node a new element begins. The levels
-// among a node's values tell nulls, empty lists and elements apart.
+// parquetNode is a column or a group of columns that is read. A row of a nested column
+// is a list of values with two levels each: the definition level says how many of the
+// optional and repeated nodes above the value exist, the repetition level at which
+// repeated node a new element begins. The levels of a node's values distinguish nulls,
+// empty lists and elements.
 type parquetNode struct {
 	name     string
 	kind     parquetKind
@@ -45,8 +45,8 @@ func newParquetRoot(c *parquet.Column, paths []string) *parquetNode {
 	return n
 }
 
-// newParquetNode returns a column, or nil if no path leads to or through it.
-// Paths do not see what lists are made of.
+// newParquetNode returns a column, or nil if no path leads to or through it. A path
+// does not name the inner nodes of a list.
 func newParquetNode(c *parquet.Column, paths []string, whole wholeness) *parquetNode {
 	n := &parquetNode{name: c.Name(), optional: c.Optional(), repeated: c.Repeated()}
 	var deeper []string
@@ -71,7 +71,7 @@ func newParquetNode(c *parquet.Column, paths []string, whole wholeness) *parquet
 	return n.group(c, deeper, whole)
 }
 
-// wholeness says whether a node is read with all below it.
+// wholeness says whether every column below a node is read.
 type wholeness uint8
 
 const (
@@ -144,7 +144,7 @@ func (n *parquetNode) adoptElement(c *parquet.Column, paths []string, whole whol
 	n.add(rep)
 }
 
-// add takes a child that holds columns.
+// add adds a child, if it has columns.
 func (n *parquetNode) add(child *parquetNode) {
 	if child == nil || child.leaves == 0 {
 		return
@@ -153,14 +153,14 @@ func (n *parquetNode) add(child *parquetNode) {
 	n.leaves += child.leaves
 }
 
-// leafKind says what a column's values are.
+// leafKind returns the kind of a column's values.
 func leafKind(c *parquet.Column) parquetKind {
 	switch lt := c.Type().LogicalType(); c.Type().Kind() {
 	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
 		return parquetNumber
 	case parquet.ByteArray:
 		if lt == nil || lt.Value == nil {
-			return parquetBytes // what old writers call text
+			return parquetBytes // old writers mark text like this
 		}
 		switch lt.Value.(type) {
 		case *format.StringType, *format.EnumType, *format.JsonType:
@@ -181,9 +181,9 @@ func (n *parquetNode) appendLeaves(dst []int) []int {
 	return dst
 }
 
-// appendMembers appends a group as a JSON object. values are those of its
-// columns, all of one occurrence of the group; def and rep are the levels up to
-// and with the group.
+// appendMembers appends a group as a JSON object. values are those of its columns, all
+// of one occurrence of the group; def and rep are the levels down to the group, itself
+// included.
 func (n *parquetNode) appendMembers(dst []byte, values [][]parquet.Value, def, rep int) []byte {
 	dst = append(dst, '{')
 	for i, c := range n.children {
@@ -212,7 +212,7 @@ func (n *parquetNode) append(dst []byte, values [][]parquet.Value, def, rep int)
 	return n.appendPresent(dst, values, def, rep)
 }
 
-// appendPresent appends a node that is there.
+// appendPresent appends a node that is not null.
 func (n *parquetNode) appendPresent(dst []byte, values [][]parquet.Value, def, rep int) []byte {
 	switch n.kind {
 	case parquetGroup:
@@ -276,7 +276,7 @@ func (n *parquetNode) appendValue(dst []byte, v parquet.Value) []byte {
 	return append(dst, "null"...)
 }
 
-// appendFloat appends a number that JSON knows, or null.
+// appendFloat appends a number, or null for one that JSON cannot write.
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)

@@ -14,7 +14,7 @@ import (
 // Record is one training example. It is valid until the next one is parsed
 // into it.
 type Record struct {
-	ID       string    // of the row: id, _id or uuid; empty: it has none
+	ID       string    // the row's id, _id or uuid; empty: the row has none
 	Segments []Segment // its texts, in order
 	Skipped  Skips     // its messages that were not read
 
@@ -24,8 +24,8 @@ type Record struct {
 // Segment is one text of a record.
 type Segment struct {
 	lo, hi int // in Record.text
-	// RawLo and RawHi are the range of the text as it stands in the line,
-	// escaped, without the quotes.
+	// RawLo and RawHi are the byte range of the text in the line, escaped, without the
+	// quotes.
 	RawLo, RawHi int64
 }
 
@@ -48,8 +48,8 @@ type Parser struct {
 	buf    bytes.Buffer
 	d      *jsontext.Decoder
 	rec    *Record
-	seen   bool   // a member that may hold text
-	name   []byte // of a member whose name is escaped
+	seen   bool   // the row has a member that may contain text
+	name   []byte // the unescaped name of a member
 }
 
 // NewParser returns a parser of a format that keeps its rows in JSON lines.
@@ -62,8 +62,8 @@ func NewParser(f Format, o Options) *Parser {
 	return p
 }
 
-// Parse reads one row into rec. An error is a reason without text of the row;
-// rec is then not to be used.
+// Parse reads one row into rec. An error gives the reason without text of the row; the
+// content of rec is then undefined.
 func (p *Parser) Parse(line []byte, rec *Record) error {
 	rec.reset()
 	p.rec, p.seen = rec, false
@@ -91,7 +91,7 @@ func (p *Parser) Parse(line []byte, rec *Record) error {
 	return nil
 }
 
-// missing says what a row without text lacks.
+// missing is the reason why a row without text cannot be read.
 func (p *Parser) missing() string {
 	switch p.format {
 	case OpenAI:
@@ -139,8 +139,8 @@ func (p *Parser) members(f func(name []byte) error) error {
 	return err
 }
 
-// unquote returns what a JSON string stands for, without a copy if nothing in
-// it is escaped.
+// unquote returns the text of a JSON string, without a copy if no byte in it is
+// escaped.
 func (p *Parser) unquote(v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v[1 : len(v)-1]
@@ -182,7 +182,7 @@ func (p *Parser) rowMember(name []byte) error {
 	}
 }
 
-// isID reports whether a column of that name names its row.
+// isID reports whether a column of that name identifies its row.
 func isID(name []byte) bool {
 	switch string(name) {
 	case "id", "_id", "uuid":
@@ -252,9 +252,9 @@ func below(path string, name []byte) (rest string, ok bool) {
 	return path[len(name)+1:], true
 }
 
-// descend looks for paths in the value that comes next, and in every element
-// if it is an array. Null and an array may hold nothing: then the record has no
-// text there, which is no mistake.
+// descend follows the paths into the next value, and into every element if it is an
+// array. Null and an array may be empty: then the record has no text there, which is no
+// error.
 func (p *Parser) descend(paths []string) error {
 	switch p.d.PeekKind() {
 	case '{':
@@ -268,8 +268,8 @@ func (p *Parser) descend(paths []string) error {
 	return p.d.SkipValue()
 }
 
-// texts reads a value as text: a string or a number is a segment, an object is
-// one as its JSON text, and each element of an array for itself.
+// texts reads a value as text: a string or a number is a segment, an object is one
+// segment, its JSON text, and of an array each element is read like this.
 func (p *Parser) texts() error {
 	if p.d.PeekKind() == '[' {
 		return p.elements(p.texts)
@@ -277,8 +277,8 @@ func (p *Parser) texts() error {
 	return p.text()
 }
 
-// text reads one value that is no array as a segment. An empty string, true,
-// false and null are none.
+// text reads one value that is no array as a segment. An empty string, true, false and
+// null give no segment.
 func (p *Parser) text() error {
 	v, err := p.d.ReadValue()
 	if err != nil {
@@ -288,7 +288,8 @@ func (p *Parser) text() error {
 	lo := len(p.rec.text)
 	switch v.Kind() {
 	case '"':
-		// Broken UTF-8 comes out as U+FFFD and as an error that says so.
+		// AppendUnquote writes broken UTF-8 as U+FFFD and reports it, which is fine
+		// here.
 		p.rec.text, _ = jsontext.AppendUnquote(p.rec.text, v)
 		if len(p.rec.text) > lo {
 			p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)) + 1, end - 1})

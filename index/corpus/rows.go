@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Rows reads the records of an input one after the other and knows where in the
-// file their texts stand. Not safe for concurrent use.
+// Rows reads the records of an input one after the other and knows the places of their
+// texts in the file. Not safe for concurrent use.
 type Rows struct {
 	in     *Input
 	file   *File
 	lines  *Lines // of JSON
 	parser *Parser
-	rest   Block     // lines that were read and not handed out
+	rest   Block     // lines that were read and not returned yet
 	table  *csvTable // instead of lines
-	row    []byte    // the current one as it stands in the file
+	row    []byte    // the current one, as its bytes are in the file
 	line   int       // on which it begins
 	offset int64     // of its first byte
 }
@@ -43,8 +43,8 @@ func (r *Rows) Close() error { return r.file.Close() }
 // Taken returns how many bytes of the file have been read so far.
 func (r *Rows) Taken() int64 { return r.file.Taken() }
 
-// Next reads the next record, io.EOF behind the last. A [*BadRecord] says that
-// one could not be read; the next call goes on behind it.
+// Next reads the next record, io.EOF behind the last. A [*BadRecord] is the error of
+// one record; the next call continues behind it.
 func (r *Rows) Next(rec *Record) error {
 	if r.table != nil {
 		return r.nextCells(rec)
@@ -72,8 +72,8 @@ func (r *Rows) Next(rec *Record) error {
 	}
 }
 
-// take hands out the next line. Line feeds of an array have become carriage
-// returns, and its commas line feeds.
+// take returns the next line. Line feeds of an array have become carriage returns, and
+// its commas line feeds.
 func (r *Rows) take() {
 	end := bytes.IndexByte(r.rest.Data, '\n') + 1
 	if end == 0 {
@@ -124,15 +124,14 @@ func (r *Rows) nextCells(rec *Record) error {
 	return nil
 }
 
-// Place is where a byte of a text stands.
+// Place is the place of a byte of a text.
 type Place struct {
 	Line   int   // counted from 1; in Parquet the number of the row
 	Offset int64 // in the file, decompressed; in Parquet in the text itself
 }
 
-// Place returns where a byte of a text of the current record stands, counted in
-// the text as it is without its escapes. One past the last byte is the end of
-// the text.
+// Place returns the place of a byte of a text of the current record. at is counted in
+// the unescaped text; one past the last byte is the end of the text.
 func (r *Rows) Place(s Segment, at int64) Place {
 	if r.in.Container == Parquet {
 		return Place{Line: r.line, Offset: at}

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// placesOf reads an input and says of every text where each word x stands.
+// placesOf reads an input and returns, for every text, the places of each word x.
 func placesOf(t *testing.T, in *Input) []string {
 	t.Helper()
 	rows, err := in.Rows()
@@ -50,8 +50,8 @@ func placesOf(t *testing.T, in *Input) []string {
 	}
 }
 
-// TestPlaces looks for each x of a file through its records: it has to be where
-// it is in the file. No other member of the rows has one.
+// TestPlaces looks for each x of a file through its records and compares the place with
+// the file. No other member of the rows has an x.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -107,8 +107,8 @@ func TestPlacesInParquet(t *testing.T) {
 	}
 }
 
-// FuzzOffsets looks up offsets in any JSON string: each rune of what it stands
-// for has a place, ever further to the right, and the end has the end.
+// FuzzOffsets looks up offsets in any JSON string: each rune of the unescaped string
+// has a place, ever further to the right, and the end has the end.
 func FuzzOffsets(f *testing.F) {
 	f.Add([]byte(`a\u00e9\ud83d\ude00\n\ud800\u0041é`))
 	f.Add([]byte("\\udc00\\ud83d\xff\xed\xa0\x80"))

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// headLen is how much of a file decides its format.
+// headLen is the number of bytes at the beginning of a file that decide its format.
 const headLen = 1 << 20
 
 // maxColumns bounds the names in a ColumnsError.
@@ -21,7 +21,7 @@ const maxColumns = 32
 // maxHeadRows bounds the rows whose columns are looked at.
 const maxHeadRows = 256
 
-// look is what the beginning of a file says of how it is read.
+// look is the way to read a file, as its beginning shows it.
 type look struct {
 	format    Format // of its rows: not Auto, CSV or Parquet
 	container Format
@@ -94,9 +94,8 @@ func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 	return look{format: format, container: CSV, comma: comma, why: why}, err
 }
 
-// shape decides which of the columns hold text. first are the columns of the
-// first row, all those that any row at the beginning has; phrase introduces
-// the former.
+// shape decides which columns have the text. first are the columns of the first row,
+// all those of every row at the beginning; phrase introduces the former in an error.
 func shape(path, phrase string, first, all []string, o Options) (Format, string, error) {
 	if len(o.Fields) > 0 && (o.auto() || o.Format == JSONL || o.Format == CSV || o.Format == Parquet) {
 		if !slices.ContainsFunc(o.Fields, func(f string) bool { return leadsInto(f, all) }) {
@@ -120,7 +119,7 @@ func shape(path, phrase string, first, all []string, o Options) (Format, string,
 	return "", "", columnsError(path, phrase, first, nil)
 }
 
-// telling returns the columns by which a format is known.
+// telling returns the columns that identify a format.
 func telling(f Format) []string {
 	if f == Alpaca {
 		return []string{"instruction", "output"}
@@ -128,7 +127,7 @@ func telling(f Format) []string {
 	return textColumns(f)
 }
 
-// leadsInto reports whether a field is one of the columns or lies in one.
+// leadsInto reports whether a field is one of the columns or is inside one.
 func leadsInto(field string, columns []string) bool {
 	return slices.ContainsFunc(columns, func(c string) bool {
 		_, deeper := below(field, []byte(c))
@@ -136,7 +135,7 @@ func leadsInto(field string, columns []string) bool {
 	})
 }
 
-// columnsError names the columns of a row, as far as there is room.
+// columnsError returns an error with the names of a row's columns, at most maxColumns.
 func columnsError(path, phrase string, columns, wanted []string) error {
 	shown := make([]string, 0, maxColumns)
 	for i, c := range columns[:min(len(columns), maxColumns)] {
@@ -154,14 +153,14 @@ func columnsError(path, phrase string, columns, wanted []string) error {
 	return &ColumnsError{Path: path, Columns: shown, Wanted: wanted, phrase: phrase}
 }
 
-// isName reports whether what stands in the place of a column's name looks like
-// one. A table without a line of names has text there, which no error may hold.
+// isName reports whether a text looks like the name of a column. A table without a line
+// of names has text in its place, which no error may contain.
 func isName(s string) bool {
 	const most, words = 40, 4
 	return len(s) <= most && len(strings.Fields(s)) <= words && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// checkText refuses what is not UTF-8 text by the look of its first bytes.
+// checkText refuses a file whose first bytes are not UTF-8 text.
 func checkText(path string, head []byte) error {
 	for _, m := range [...]struct{ magic, why string }{
 		{"\x1f\x8b", "compressed twice: decompress it"},
@@ -183,7 +182,7 @@ func checkText(path string, head []byte) error {
 	}
 	probe := head[:min(len(head), 8<<10)]
 	if bytes.IndexByte(probe, 0) >= 0 {
-		return unreadable(path, "binary: it holds zero bytes")
+		return unreadable(path, "binary: it contains zero bytes")
 	}
 	bad, runes := 0, 0
 	for i := 0; i < len(probe); runes++ {
@@ -236,7 +235,7 @@ func headRows(head []byte) firstRows {
 		}
 		head = rest
 	}
-	// The order of the names is of no use behind the first row.
+	// The order of the names matters in the first row only.
 	slices.Sort(rows.all)
 	rows.all = slices.Compact(rows.all)
 	return rows
@@ -268,11 +267,11 @@ func memberNames(line []byte) (names []string, complete bool) {
 	return names, err == nil
 }
 
-// lenient reads what training files hold: repeated names, of which every one
-// counts, and broken UTF-8.
+// lenient are the options for reading training files: a repeated name counts each time,
+// and broken UTF-8 is accepted.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// String says how the input is read and why, for notices.
+// String describes how the input is read and why, for notices.
 func (in *Input) String() string {
 	s := fmt.Sprintf("%s: read as %s", in.Path, in.Format)
 	if in.Container != "" && in.Container != Array {

@@ -15,8 +15,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Subject is a person or whoever else a list names: what is known of them is not
-// to be told. The same id may stand in several rows; they are one subject.
+// Subject is a person, or anyone else whom a list names. An answer must not tell the
+// attributes of a subject. Several rows with the same id are one subject.
 type Subject struct {
 	ID         string
 	Labels     []string
@@ -37,9 +37,10 @@ func (a Attribute) Phone() bool {
 	return slices.Contains([]string{"phone", "phones", "mobile", "tel", "telephone", "fax"}, a.Column)
 }
 
-// Weak reports whether an attribute of that many words says too little to be
-// told from other text: a name of one word, or anything else without a word of
-// six letters or more with a digit in it and with fewer than four words.
+// Weak reports whether an attribute of that many words is too common to identify a
+// subject in a text. A name is weak if it has one word. Any other value is weak if it
+// has fewer than four words and none of them is six characters or longer with a digit
+// in it.
 func (a Attribute) Weak(words int) bool {
 	if a.Name() {
 		return words < 2
@@ -59,11 +60,11 @@ func (a Attribute) Inverted() bool { return strings.Count(a.Value, ",") == 1 }
 // maxSubjectsFile bounds the bytes of a list of subjects.
 const maxSubjectsFile = 1 << 30
 
-// ReadSubjects reads a list of data subjects: CSV with a line of column names, or
-// JSON lines. The column id names the subject, name or names are its names,
-// label or labels what is said of it in findings; every other column is an
-// attribute. In JSON a value may be a list. Subjects come in order of their ids,
-// with the digest of the file. Errors name the line, never a value.
+// ReadSubjects reads a list of data subjects: CSV with a line of column names, or JSON
+// lines. The column id identifies the subject, name or names are its names, label or
+// labels are reported with findings; every other column is an attribute. In JSON a
+// value may be a list. Subjects come in order of their ids, with the digest of the
+// file. Errors name the line, never a value.
 func ReadSubjects(path string) (subjects []Subject, digest string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -123,7 +124,7 @@ func (l *subjectList) add(line int, row []cell) error {
 	case id == "":
 		return bad("a subject without an id")
 	case len(id) > 256 || strings.ContainsFunc(id, unicode.IsControl):
-		return bad("the id is longer than 256 bytes or holds control characters")
+		return bad("the id is longer than 256 bytes or has control characters")
 	}
 	s := l.by[id]
 	if s == nil {
@@ -204,7 +205,7 @@ func subjectRow(line []byte) (row []cell, err error) {
 	return row, nil
 }
 
-// subjectValue reads a string or a number; null and the truth values are empty.
+// subjectValue reads a string or a number; null, true and false give an empty string.
 func subjectValue(d *jsontext.Decoder) (string, error) {
 	switch d.PeekKind() {
 	case '"':

@@ -59,7 +59,7 @@ func readRows(t *testing.T, r io.Reader, in *Input, o Options) (rows, bad []stri
 	}
 }
 
-// findOne writes a file and looks at it.
+// findOne writes a file and finds it as an input.
 func findOne(t *testing.T, name, text string, o Options) (*Input, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -101,7 +101,7 @@ func TestCSV(t *testing.T) {
 		{name: "names alone", text: "prompt,completion\n"},
 		{name: "forced", file: "a.data", text: "prompt,completion\np,c\n", o: Options{Format: CSV}, rows: []string{`2  ["p" "c"]`}},
 		{name: "forced rows", text: "prompt,x\np,c\n", o: Options{Format: Completion}, rows: []string{`2  ["p"]`}},
-		{name: "other columns", text: "question,answer\n", err: "which columns hold the text? name them with --field; the columns are question, answer"},
+		{name: "other columns", text: "question,answer\n", err: "which columns have the text? name them with --field; the columns are question, answer"},
 		{name: "no line of names", text: "1,\"the first answer, which is secret\",é" + strings.Repeat("é", 30) + ",\"a\nb\",two words,\n", err: "the columns are 1, (column 2: a text of 33 bytes), (column 3: a text of 62 bytes), (column 4: a text of 3 bytes), two words, (column 6: no name)"},
 		{name: "missing field", text: "a,b\n", o: Options{Fields: []string{"c"}}, err: "there is no column c: name another --format or --field; the columns are a, b"},
 	}
@@ -183,8 +183,8 @@ func TestArray(t *testing.T) {
 	}
 }
 
-// FuzzCSV reads any table: no text is lost between its rows, and every record
-// comes out on the line where its row begins.
+// FuzzCSV reads any table: no text is lost between its rows, and every record is on the
+// line where its row begins.
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("id,a\n1,\"x\"\"\ny\"\r\n\n,\"z\" z\n"), byte(','))
 	f.Add([]byte("a;\"b\nc"), byte(';'))
@@ -237,7 +237,8 @@ func FuzzCSV(f *testing.F) {
 }
 
 // FuzzCSVStandard compares with package encoding/csv, as far as that accepts a text:
-// it takes carriage returns before line feeds out of cells, and has rows of blanks.
+// encoding/csv removes carriage returns before line feeds from cells, and returns rows
+// of blanks.
 func FuzzCSVStandard(f *testing.F) {
 	f.Add("id,a\n1,\"x\"\"\ny\"\r\n\n2,\"\r\n\"\n,\"\"")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -271,8 +272,8 @@ func FuzzCSVStandard(f *testing.F) {
 	})
 }
 
-// FuzzArray rewrites any text: its length stays, and so does every byte that is
-// not of the array itself.
+// FuzzArray rewrites any text: its length does not change, nor does any byte except
+// those of the array itself.
 func FuzzArray(f *testing.F) {
 	f.Add([]byte(`[{"a":"\"]"},{"b":[1,{}]}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
