@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// Lengths of the parts of an address, RFC 5321 section 4.5.3.1.
+// The longest parts of an address, in bytes: RFC 5321, section 4.5.3.1.
 const (
 	maxLocal  = 64
 	maxDomain = 255
 )
 
-// email returns the address around the "@" at i. The local part is what stands
-// unquoted in practice: letters, digits, and . _ % + - ' between them.
+// email returns the address around the "@" at byte at. The local part consists of the
+// characters that are used without quotes in practice: letters, digits, and . _ % + - '
+// between them.
 func email(line []byte, at int) (lo, hi int, ok bool) {
 	lo = at
 	for lo > 0 && isLocal(line[lo-1]) && at-lo <= maxLocal {
@@ -52,11 +53,11 @@ func email(line []byte, at int) (lo, hi int, ok bool) {
 	return lo, hi, true
 }
 
-// fileEndings follow an "@" in the names of files, such as icon@2x.png, and end no
-// domain.
+// fileEndings follow an "@" in the names of files, such as icon@2x.png, and are not the
+// end of a domain.
 var fileEndings = []string{"png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "mjs", "jsx", "tsx", "html", "json", "yaml", "yml", "txt", "pdf"}
 
-// isLocal reports whether a byte may stand in the local part.
+// isLocal reports whether a byte may be part of the local part.
 func isLocal(c byte) bool {
 	switch c {
 	case '.', '_', '%', '+', '-', '\'':

@@ -13,7 +13,7 @@ var ibanLengths = map[string]int{
 	"UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }
 
-// iban returns the IBAN of which the digit at i is the third character.
+// iban returns the IBAN whose third character is the digit at i.
 func iban(line []byte, i int) (lo, hi int, ok bool) {
 	lo = i - 2
 	if lo < 0 || i+1 >= len(line) || !isLetter(line[lo]) || !isLetter(line[lo+1]) || !isDigit(line[i+1]) || !begins(line, lo) {
@@ -53,8 +53,8 @@ func iban(line []byte, i int) (lo, hi int, ok bool) {
 	if n < want || !ends(line, hi) {
 		return 0, 0, false
 	}
-	// The first four characters go to the end: two letters of two digits each and
-	// two digits.
+	// The first four characters go to the end: two letters, each counted as two digits,
+	// and two digits.
 	return lo, hi, (rest*1_000_000+first)%97 == 1
 }
 

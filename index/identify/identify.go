@@ -1,16 +1,16 @@
-// Package identify finds identifiers in text: e-mail addresses, telephone
-// numbers, IBANs, payment cards, US social security numbers, API keys and other
-// random tokens, and whatever patterns it is given. It also says how else each
-// of them is usually written.
+// Package identify finds identifiers in text: e-mail addresses, telephone numbers,
+// IBANs, payment cards, US social security numbers, API keys and other random tokens,
+// and matches of patterns that the caller gives. It also lists the other usual ways to
+// write each of them.
 //
-// It knows what identifiers look like. It knows nothing of words, hashes,
-// records or indexes, and it runs when an index is built, never on traffic.
+// It knows the form of identifiers. It knows nothing of words, hashes, records or
+// indexes, and it runs when an index is built, never on traffic.
 //
-// An identifier stands on one line. Text arrives in pieces, and what is found
-// does not depend on where they end. Most bytes are looked at once, in a table:
-// only a digit, an "@" or a long token is worth a second look.
+// An identifier is on one line. Text arrives in pieces, and the matches do not depend
+// on where the pieces end. A table classifies each byte once, and most bytes need no
+// more: only a digit, an "@" or the end of a long token is examined closely.
 //
-// For example "Call +44 20 7946 0958 or write to jo@example.org" holds the phone
+// For example "Call +44 20 7946 0958 or write to jo@example.org" contains the phone
 // "+44 20 7946 0958" and the e-mail "jo@example.org".
 package identify
 
@@ -36,7 +36,7 @@ func Kinds() []string { return []string{Card, Email, IBAN, Key, Phone, SSN} }
 type Match struct {
 	Kind   string // one of the kinds, or the name of a pattern
 	Lo, Hi int64  // bytes, counted from the beginning of the text
-	Text   string // as it is written there
+	Text   string // the identifier as the text writes it
 }
 
 // Finder finds identifiers in a text that arrives in pieces. Not safe for
@@ -44,9 +44,9 @@ type Match struct {
 type Finder struct {
 	builtIn  bool
 	patterns []Pattern
-	line     []byte // the unfinished line, from where it is still to be looked at
+	line     []byte // the unfinished line, from the first byte that may still be needed
 	at       int64  // offset of its first byte
-	from     int    // bytes of it that were looked at
+	from     int    // bytes of it that were searched
 }
 
 // New returns a finder of the built-in kinds and the patterns.
@@ -55,9 +55,9 @@ func New(patterns []Pattern) *Finder { return &Finder{builtIn: true, patterns: p
 // NewPatterns returns a finder of the patterns alone.
 func NewPatterns(patterns []Pattern) *Finder { return &Finder{patterns: patterns} }
 
-// A line longer than maxLine is looked at in parts: an identifier that begins in
-// the last overlap bytes of a part belongs to the next, which sees context bytes
-// of what stands before it.
+// A line longer than maxLine is searched in parts: an identifier that begins in the
+// last overlap bytes of a part is found in the next part, which starts with context
+// bytes of the part before it.
 const (
 	maxLine = 64 << 10
 	overlap = 1 << 10
@@ -67,11 +67,11 @@ const (
 // Reset begins another text.
 func (f *Finder) Reset() { f.line, f.at, f.from = f.line[:0], 0, 0 }
 
-// Frontier is the offset below which nothing that is found later begins.
+// Frontier is an offset: every match that is found from now on begins there or later.
 func (f *Finder) Frontier() int64 { return f.at + int64(f.from) }
 
-// Append reads p, the next bytes of the text, and appends what was found in lines
-// that are complete.
+// Append reads p, the next bytes of the text, and appends the matches in lines that are
+// complete.
 func (f *Finder) Append(dst []Match, p []byte) []Match {
 	for len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
@@ -104,7 +104,7 @@ func (f *Finder) Append(dst []Match, p []byte) []Match {
 	return dst
 }
 
-// part looks at the beginning of a long line and keeps the end.
+// part searches the beginning of a long line and keeps the end.
 func (f *Finder) part(dst []Match) []Match {
 	limit := maxLine - overlap
 	before := len(dst)
@@ -120,7 +120,7 @@ func (f *Finder) part(dst []Match) []Match {
 	return dst
 }
 
-// Finish appends what was found in the last line.
+// Finish appends the matches in the last line.
 func (f *Finder) Finish(dst []Match) []Match {
 	dst = f.find(dst, f.line, f.at, f.from, len(f.line))
 	f.line, f.from = f.line[:0], 0
@@ -159,16 +159,16 @@ type lineScan struct {
 	line        []byte
 	from, limit int
 	started     bool
-	i           int // the next byte to look at
+	i           int // the next byte to classify
 	token       int // first byte of the token that i is in
 	email       int // end of the newest address
 
-	kind   string // what was found
+	kind   string // the newest match
 	lo, hi int
 }
 
-// next finds the next identifier. They come in the order of the byte that gives
-// them away.
+// next finds the next identifier. Identifiers come in the order of the byte that
+// reveals them: the first digit of a number, the "@" of an address, the end of a key.
 func (s *lineScan) next() bool {
 	if !s.started {
 		s.started, s.i, s.token, s.email = true, s.from, s.from, s.from
@@ -196,7 +196,8 @@ func (s *lineScan) next() bool {
 	return len(line)-token >= keyLeast && s.key(token, len(line))
 }
 
-// look takes a second look at the byte at i, and moves behind what was dealt with.
+// look examines the identifier that the byte at i reveals, and moves i behind the bytes
+// that it used.
 func (s *lineScan) look() (ok bool) {
 	switch classes[s.line[s.i]] {
 	case digit:
@@ -219,14 +220,14 @@ func (s *lineScan) look() (ok bool) {
 	return ok
 }
 
-// found keeps a range and reports whether it counts.
+// found stores a match and reports whether it begins within from and limit.
 func (s *lineScan) found(kind string, lo, hi int) bool {
 	s.kind, s.lo, s.hi = kind, lo, hi
 	return lo >= s.from && lo < s.limit
 }
 
-// number looks for what has the digit at i, the first of its run, and moves i to
-// the last byte that was dealt with.
+// number looks for an identifier whose first digit is at i, and moves i to the last
+// byte that it used.
 func (s *lineScan) number() bool {
 	i := s.i
 	for s.i+1 < len(s.line) && isDigit(s.line[s.i+1]) {
@@ -247,8 +248,8 @@ func (s *lineScan) number() bool {
 	return s.found(kind, lo, hi)
 }
 
-// many reports whether digits begin a text, with what may stand in a number
-// between them, that are enough for one: most numbers are short.
+// many reports whether a text begins with enough digits for a number, separators
+// between them included. It rules most numbers out early: they are short.
 func many(text []byte) bool {
 	n := 0
 	for _, c := range text {
@@ -274,13 +275,13 @@ func (s *lineScan) address() bool {
 	return s.found(Email, lo, hi)
 }
 
-// key looks at a token.
+// key looks for a key in a token.
 func (s *lineScan) key(lo, hi int) bool {
 	lo, hi, ok := key(s.line, lo, hi)
 	return ok && s.found(Key, lo, hi)
 }
 
-// class sorts bytes.
+// class is the class of a byte.
 type class uint8
 
 const (
@@ -314,13 +315,13 @@ func isLetter(c byte) bool { return classes[c] == letter }
 
 func isAlnum(c byte) bool { return classes[c] == letter || classes[c] == digit }
 
-// begins reports whether an identifier may begin at i: no letter and no digit
-// stands before, unless it belongs to an escape such as \n.
+// begins reports whether an identifier may begin at i: the character before it is no
+// letter and no digit, or belongs to an escape such as \n.
 func begins(line []byte, i int) bool {
 	return i == 0 || !isAlnum(line[i-1]) && line[i-1] < 0x80 || escaped(line, i-1) || line[i-1] >= 0x80 && !wordBefore(line, i)
 }
 
-// escaped reports whether the letter at i is what a backslash stands before.
+// escaped reports whether the letter at i follows a backslash, as in \n.
 func escaped(line []byte, i int) bool {
 	switch line[i] {
 	case 'n', 'r', 't', 'b', 'f':
@@ -329,8 +330,8 @@ func escaped(line []byte, i int) bool {
 	return false
 }
 
-// Whole returns the kind of a text that is nothing but one identifier, and the
-// identifier itself.
+// Whole returns the kind of a text that consists of one identifier, and the identifier
+// itself.
 func Whole(text string) (kind, identifier string, ok bool) {
 	f := New(nil)
 	text = strings.TrimSpace(text)

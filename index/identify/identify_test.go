@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// all finds everything in a text that comes in one piece.
+// all finds every identifier in a text that comes in one piece.
 func all(text string, patterns ...Pattern) []Match {
 	f := New(patterns)
 	return f.Finish(f.Append(nil, []byte(text)))
@@ -124,7 +124,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// What is found does not depend on where the pieces end.
+// TestPieces checks that matches do not depend on where the pieces end.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	p, err := ParsePattern(`ticket=T-\d+`)
@@ -207,8 +207,9 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// Whatever the text: what is found is in it, in order of its end within a kind,
-// does not overlap another of its kind, has spellings, and is the same in pieces.
+// FuzzFind checks the matches of any text: each is in the text, in order of its end
+// within a kind, does not overlap another of its kind, has spellings, and is the same
+// if the text comes in pieces.
 func FuzzFind(f *testing.F) {
 	for _, s := range []string{
 		"jo@example.org", "+49 30 901820", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "219-09-9998",
@@ -228,7 +229,7 @@ func FuzzFind(f *testing.F) {
 				t.Fatalf("span of %+v", m)
 			}
 			if strings.Contains(m.Text, "\n") {
-				t.Fatalf("%q stands on two lines", m.Text)
+				t.Fatalf("%q is on two lines", m.Text)
 			}
 			if s := Spellings(m.Kind, m.Text); len(s) == 0 || s[0] != m.Text {
 				t.Fatalf("%+v is spelt %q", m, s)

@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Keys: access keys, tokens and other random strings. A known prefix is enough if
-// what follows looks random; a token without one has to look so over its whole
-// length. Letters and digits in turn tell random strings from words, names of
-// variables and numbers.
+// Keys: access keys, tokens and other random strings. Behind a known prefix the rest
+// has to look random; a token without a prefix has to look random over its whole
+// length. Frequent changes between letters and digits distinguish random strings from
+// words, names of variables and numbers.
 
 // Bounds of tokens in bytes.
 const (
@@ -17,12 +17,12 @@ const (
 	keyMost  = 512
 )
 
-// keyPrefixes begin tokens that are secrets by their issuer's word, and how many
-// bytes follow at least.
+// keyPrefixes are the prefixes by which issuers mark their secrets, with the least
+// number of bytes that follow.
 var keyPrefixes = []struct {
 	prefix string
 	rest   int
-	fixed  bool // exactly so many follow, whatever they are
+	fixed  bool // exactly so many bytes follow, random or not
 }{
 	{"sk-", 20, false}, {"sk_live_", 16, false}, {"sk_test_", 16, false}, {"rk_live_", 16, false}, {"rk_test_", 16, false}, {"pk_live_", 16, false}, {"whsec_", 16, false}, // OpenAI, Anthropic, Stripe
 	{"ghp_", 30, false}, {"gho_", 30, false}, {"ghu_", 30, false}, {"ghs_", 30, false}, {"ghr_", 30, false}, {"github_pat_", 20, false}, {"glpat-", 20, false}, // GitHub, GitLab
@@ -31,8 +31,8 @@ var keyPrefixes = []struct {
 	{"hf_", 20, false}, {"npm_", 30, false}, {"pypi-", 30, false}, {"gsk_", 20, false}, {"r8_", 20, false}, {"dop_v1_", 32, false}, {"shpat_", 20, false},
 }
 
-// key returns the key in the token of letters, digits, dashes and underscores
-// between lo and hi. A JWT goes on behind its dots.
+// key returns the key in the token of letters, digits, dashes and underscores between
+// lo and hi. A JWT goes on behind its dots.
 func key(line []byte, lo, hi int) (from, to int, ok bool) {
 	if escaped(line, lo) {
 		lo++
@@ -83,9 +83,9 @@ func jwtEnd(line []byte, hi int) int {
 	return hi
 }
 
-// random reports whether a token looks drawn by lot. Digests and other hexadecimal
-// numbers do, but are as often public: they count only behind a word that says
-// that they are secret.
+// random reports whether a token looks random. Digests and other hexadecimal numbers
+// look random too, but are often public: they count only behind a word such as
+// "secret".
 func random(token []byte) bool {
 	if bytes.IndexFunc(token, func(r rune) bool { return !isHex(byte(r)) && r != '-' }) < 0 {
 		return false
@@ -93,10 +93,10 @@ func random(token []byte) bool {
 	return digitsIn(token) >= 3 && mixed(token) >= 0.3 && entropy(token) >= 3.7 && longestRun(token) <= 8
 }
 
-// mixed returns how often neighbours are of different sort, small letter, capital
-// or digit, as a part of all, a capital before a small letter apart: as words begin
-// so. It is 0.46 on average in random letters and digits, 0.4 without capitals, and
-// seldom above 0.25 in names that are made of words.
+// mixed returns the share of neighbours in a token that are of different sorts: small
+// letter, capital, digit. A capital before a small letter is not counted, because words
+// begin so. The share is 0.46 on average in random letters and digits, 0.4 without
+// capitals, and seldom above 0.25 in names that are made of words.
 func mixed(token []byte) float64 {
 	changes := 0
 	for i := 1; i < len(token); i++ {
@@ -108,7 +108,7 @@ func mixed(token []byte) float64 {
 	return float64(changes) / float64(max(1, len(token)-1))
 }
 
-// sortOf tells small letters, capitals and digits apart.
+// sortOf returns the sort of a character: small letter, capital, digit or other.
 func sortOf(c byte) int {
 	switch {
 	case c >= 'a' && c <= 'z':
@@ -134,7 +134,7 @@ func longestRun(token []byte) (most int) {
 	return most
 }
 
-// entropy is Shannon's, of the bytes of a token, in bits a byte.
+// entropy is the Shannon entropy of the bytes of a token, in bits per byte.
 func entropy(token []byte) (bits float64) {
 	var count [256]int
 	for _, c := range token {
@@ -160,10 +160,10 @@ func digitsIn(token []byte) (n int) {
 
 func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-// secrets are what stands before a secret and says so.
+// secrets are words in front of a secret that announce it.
 var secrets = [][]byte{[]byte("key"), []byte("token"), []byte("secret"), []byte("bearer"), []byte("password"), []byte("passwd"), []byte("apikey")}
 
-// secretBefore reports whether one of them stands right before byte i.
+// secretBefore reports whether one of them is right before byte i.
 func secretBefore(line []byte, i int) bool {
 	before := bytes.ToLower(line[max(0, i-24):i])
 	before = bytes.TrimRight(before, " :=\"'`>\\")

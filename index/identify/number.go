@@ -1,6 +1,6 @@
 package identify
 
-// group is a run of digits, and what stands between it and the one before.
+// group is a run of digits, and the separator between it and the group before.
 type group struct {
 	lo, hi int
 	sep    byte // ' ', '-', '.', '/', '(' for anything with a parenthesis, 0 for the first
@@ -11,8 +11,8 @@ func (g group) len() int { return g.hi - g.lo }
 // maxGroups bounds the groups of one number.
 const maxGroups = 12
 
-// run is the groups of digits that stand together, the first one at the digit that
-// gave them away.
+// run is a sequence of groups of digits with separators between them. The first group
+// begins at the digit at which the scan stopped.
 type run struct {
 	line   []byte
 	groups [maxGroups]group
@@ -71,8 +71,8 @@ func readRun(line []byte, i int) (r run) {
 	return r
 }
 
-// between returns where the next group begins behind the digits that end at i, and
-// what stands between; 0 if no group follows.
+// between returns the start of the next group behind the digits that end at i, and the
+// separator between; 0 if no group follows.
 func between(line []byte, i int) (next int, sep byte) {
 	for next = i; next < len(line) && next-i <= 4; {
 		c := line[next]
@@ -101,7 +101,7 @@ func between(line []byte, i int) (next int, sep byte) {
 	return next, 0
 }
 
-// digits returns how many digits groups lo to hi-1 have together.
+// digits returns the number of digits in groups lo to hi-1.
 func (r *run) digits(lo, hi int) (n int) {
 	for _, g := range r.groups[lo:hi] {
 		n += g.len()
@@ -109,8 +109,8 @@ func (r *run) digits(lo, hi int) (n int) {
 	return n
 }
 
-// uniform reports whether the first n groups have one and the same separator, a
-// space, a dash or a dot.
+// uniform reports whether the first n groups have the same separator, a space, a dash
+// or a dot.
 func (r *run) uniform(n int) bool {
 	for _, g := range r.groups[1:n] {
 		if g.sep != r.groups[1].sep || g.sep == '(' || g.sep == '/' {
@@ -128,8 +128,8 @@ func (r *run) value(g, digits int) (v int) {
 	return v
 }
 
-// ssn reports whether the first three groups are a US social security number:
-// 3-2-4 digits of a range that is given out (20 CFR 422.103).
+// ssn reports whether the first three groups are a US social security number: 3-2-4
+// digits of a range that is in use (20 CFR 422.103).
 func (r *run) ssn() bool {
 	if r.n < 3 || r.plus >= 0 || r.groups[0].len() != 3 || r.groups[1].len() != 2 || r.groups[2].len() != 4 {
 		return false
@@ -141,12 +141,13 @@ func (r *run) ssn() bool {
 	if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 {
 		return false
 	}
-	return !(area == 78 && group == 5 && serial == 1120) // printed on a sample card, used by thousands
+	return !(area == 78 && group == 5 && serial == 1120) // printed on a sample card and used by thousands
 }
 
-// card returns how many groups from the first on are the number of a payment card:
-// 13 to 19 digits under a known prefix, in one group or in those printed on cards,
-// with a check digit after Luhn (ISO/IEC 7812-1). 0: none are.
+// card returns how many groups, from the first on, are the number of a payment card: 13
+// to 19 digits under a known prefix, in one group or in the groups that are printed on
+// cards, with a check digit after Luhn (ISO/IEC 7812-1). It returns 0 if there is no
+// card number.
 func (r *run) card() int {
 	if r.plus >= 0 {
 		return 0
@@ -167,8 +168,8 @@ func (r *run) card() int {
 	return 0
 }
 
-// cardGroups reports whether n groups are as on a card: 4-4-4-4 with a shorter or
-// no rest, 4-6-5 or 4-6-4, or one.
+// cardGroups reports whether n groups are grouped as on a card: 4-4-4-4 with a shorter
+// or no rest, 4-6-5 or 4-6-4, or one group.
 func (r *run) cardGroups(n int) bool {
 	if n == 1 {
 		return true
@@ -221,8 +222,8 @@ func cardPrefix(number []byte) bool {
 	return false
 }
 
-// luhn reports whether the check digit fits, of a number that is not the same digit
-// all over.
+// luhn reports whether the check digit is right. A number of one repeated digit does
+// not count.
 func luhn(number []byte) bool {
 	sum, same := 0, true
 	for i, c := range number {

@@ -15,10 +15,9 @@ type Pattern struct {
 	expr *regexp.Regexp
 }
 
-// ParsePattern reads NAME=REGEX. The name is a small letter and then small
-// letters, digits, dashes or underscores, and none of the built-in kinds. The
-// expression is of RE2's syntax (package regexp); each line of a text is looked
-// at alone.
+// ParsePattern reads NAME=REGEX. The name is a small letter and then small letters,
+// digits, dashes or underscores, and is none of the built-in kinds. The expression has
+// the syntax of RE2 (package regexp); each line of a text is matched alone.
 func ParsePattern(text string) (Pattern, error) {
 	name, expr, ok := strings.Cut(text, "=")
 	if !ok || expr == "" {
@@ -40,7 +39,7 @@ func ParsePattern(text string) (Pattern, error) {
 	return Pattern{Name: name, expr: re}, nil
 }
 
-// isName reports whether a pattern may be called that.
+// isName reports whether a pattern may have that name.
 func isName(s string) bool {
 	if s == "" || len(s) > 32 || s[0] < 'a' || s[0] > 'z' {
 		return false
@@ -53,8 +52,8 @@ func isName(s string) bool {
 // String is the pattern as ParsePattern reads it.
 func (p Pattern) String() string { return p.Name + "=" + p.expr.String() }
 
-// find returns the first match that begins at byte from of a line or later.
-// What stands before it is not seen.
+// find returns the first match that begins at byte from of a line or later. The
+// expression does not see the bytes before from.
 func (p Pattern) find(line []byte, from int) (lo, hi int, ok bool) {
 	at := p.expr.FindIndex(line[from:])
 	if at == nil {

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Telephone numbers. A number with a country code is told by its "+" or "00" and
-// its length (ITU-T E.164: at most 15 digits); one of North America by its groups
-// of three, three and four digits; any other national one by the leading 0 that
-// most countries dial. Runs of digits without any of that are telephone numbers
-// only behind a word that says so.
+// Telephone numbers. A number with a country code is recognized by its "+" or "00" and
+// its length (ITU-T E.164: at most 15 digits); a number of North America by its groups
+// of three, three and four digits; any other national number by the leading 0 that most
+// countries dial. Digits without any of these signs are a telephone number only behind
+// a word such as "phone".
 
-// phone returns how many groups from the first on are a telephone number; 0: none.
+// phone returns how many groups, from the first on, are a telephone number; 0: none.
 func (r *run) phone() int {
 	n := r.beforeDate()
 	if n == 0 {
@@ -35,7 +35,7 @@ func (r *run) phone() int {
 	return 0
 }
 
-// beforeDate returns how many groups stand before the first three that are a date.
+// beforeDate returns the number of groups before the first three that are a date.
 func (r *run) beforeDate() int {
 	for i := 0; i+2 < r.n; i++ {
 		a, b, c := r.groups[i], r.groups[i+1], r.groups[i+2]
@@ -51,15 +51,14 @@ func (r *run) beforeDate() int {
 	return r.n
 }
 
-// year reports whether a group of four digits is a year that dates are written
-// with.
+// year reports whether a group of four digits is a year as in dates, 19.. or 20..
 func (g group) year(r *run) bool {
 	century := string(r.line[g.lo : g.lo+2])
 	return century == "19" || century == "20"
 }
 
-// upTo returns the most groups, of the first n, that have least to most digits; 0
-// if there are none.
+// upTo returns the largest number of groups, at most n, that have least to most digits
+// together; 0 if there is none.
 func (r *run) upTo(n, least, most int) int {
 	for ; n > 0; n-- {
 		if d := r.digits(0, n); d >= least && d <= most {
@@ -113,7 +112,7 @@ func (r *run) national(n int) int {
 		return r.oneGroup(first)
 	}
 	if g > 5 || g == 3 && first.len() == 3 && r.groups[1].len() == 2 && r.groups[2].len() == 4 {
-		return 0 // too many groups, or as a social security number
+		return 0 // too many groups, or grouped as a social security number
 	}
 	return g
 }
@@ -126,14 +125,14 @@ func (r *run) oneGroup(g group) int {
 	return 0
 }
 
-// cues are what stands before a number and says that it is a telephone number.
+// cues are words in front of a number that announce a telephone number.
 var cues = [][]byte{
 	[]byte("phone"), []byte("tel"), []byte("mobile"), []byte("cell"), []byte("fax"), []byte("whatsapp"), []byte("call"),
 	[]byte("handy"), []byte("telefon"), []byte("mobil"), []byte("portable"), []byte("móvil"), []byte("teléfono"), []byte("téléphone"),
 }
 
-// cued reports whether one of the cues stands right before byte i, with at most
-// " number", "no." or "me at" and a few signs between.
+// cued reports whether one of the cues is right before byte i, with at most " number",
+// "no." or "me at" and a few punctuation marks between.
 func cued(line []byte, i int) bool {
 	before := bytes.ToLower(line[max(0, i-32):i])
 	before = bytes.TrimRight(before, " :.=#(-\"'\t")
@@ -147,9 +146,9 @@ func cued(line []byte, i int) bool {
 	})
 }
 
-// callingCode returns how many of the digits are the country's calling code: 1 for
-// 1 and 7, 2 for the codes below, 3 for all others; 0 if there is none.
-// Recommendation ITU-T E.164, list of assigned country codes.
+// callingCode returns how many of the digits are the country's calling code: 1 for 1
+// and 7, 2 for the codes below, 3 for all others; 0 if there is none. The list is that
+// of Recommendation ITU-T E.164, assigned country codes.
 func callingCode(digits []byte) int {
 	switch {
 	case len(digits) == 0 || digits[0] == '0':

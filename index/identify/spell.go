@@ -6,12 +6,12 @@ import (
 	"unicode"
 )
 
-// Spellings. Whoever looks an identifier up folds case and punctuation, so that
-// "4111-1111" is "4111 1111"; how digits are grouped is not folded, for it decides
-// what is a word. So every usual grouping is a spelling of its own.
+// Spellings. A lookup folds case and punctuation, so that "4111-1111" is "4111 1111";
+// the grouping of digits is not folded, because it decides where words end. So every
+// usual grouping is a spelling of its own.
 
-// Spellings returns how an identifier is usually written, as far as case and
-// punctuation do not tell it: first the way it came, and each once.
+// Spellings returns the usual ways to write an identifier: first the given one, and each
+// once. A spelling that differs in case or punctuation only is left out.
 //
 //	email   as written; " at " for the "@"; " dot " for the dots of the domain, or of all, too
 //	card    in one word; 4-4-4-4 with a rest, 4-6-5, 4-6-4
@@ -81,7 +81,8 @@ func inFours(s string) string {
 	return b.String()
 }
 
-// emailSpellings are those that hide an address from programs that gather them.
+// emailSpellings are the spellings that hide an address from programs that collect
+// addresses.
 func emailSpellings(text string) []string {
 	local, domain, ok := strings.Cut(text, "@")
 	if !ok {
@@ -100,14 +101,13 @@ func cardSpellings(d string) []string {
 	return all
 }
 
-// phoneSpellings returns the usual ways to write a telephone number. It is taken
-// apart into a country code, as far as it has one, and the national number in the
-// groups that it is written in. The national number is spelt in those groups, in
-// one word, and as its first group and the rest in one word; if it is of North
-// America, 3-3-4 too. Each of these stands behind the country code, behind 00 and
-// the country code, behind a 0, and alone, the prefix being a word of its own or
-// one with the digits that follow it, as they are written. A country that is not
-// said is not guessed: then the country code is left to be what it may be.
+// phoneSpellings returns the usual ways to write a telephone number. It splits the
+// number into a country code, if there is one, and the national number in its groups.
+// The national number is written in those groups, in one word, and as its first group
+// and the rest in one word; a number of North America in 3-3-4 too. Each of these forms
+// follows the country code, 00 and the country code, or a 0, or has no prefix; the
+// prefix is a word of its own or is joined to the digits behind it. If the number has
+// no country code, none is guessed: then the spellings have none either.
 func phoneSpellings(text string) []string {
 	code, groups := splitPhone(text)
 	if len(groups) == 0 {
@@ -130,8 +130,8 @@ func phoneSpellings(text string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return len(digitsOf(s)) < phoneLeast })
 }
 
-// phoneLeast is the fewest digits of a spelling of a telephone number: shorter
-// numbers are too many other things.
+// phoneLeast is the fewest digits of a spelling of a telephone number: shorter numbers
+// have too many other meanings.
 const phoneLeast = 7
 
 // splitPhone returns the country code, empty if there is none, and the national
