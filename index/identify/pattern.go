@@ -34,7 +34,7 @@ func ParsePattern(text string) (Pattern, error) {
 		return Pattern{}, fmt.Errorf("pattern %s: %w", name, err)
 	}
 	if re.MatchString("") {
-		return Pattern{}, fmt.Errorf("pattern %s matches nothing at all: ask for at least one character", name)
+		return Pattern{}, fmt.Errorf("pattern %s matches an empty text: demand at least one character", name)
 	}
 	return Pattern{Name: name, expr: re}, nil
 }
