@@ -85,6 +85,9 @@ const (
 // DefaultMaxLine bounds the length of a JSON line in bytes.
 const DefaultMaxLine = 64 << 20
 
+// auto reports whether Auto chooses the format.
+func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }
+
 // maxLine returns the bound with its default.
 func (o Options) maxLine() int {
 	if o.MaxLine <= 0 {

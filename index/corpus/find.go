@@ -10,28 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Stdin is the path that means standard input.
 const Stdin = "-"
-
-// Input is one file of text, and how to read it.
-type Input struct {
-	Path      string // as given, or as found below a folder that was given
-	Arg       string // the argument it came from
-	Format    Format // of its text or rows; never Auto, CSV or Parquet
-	Container Format // of the rows: CSV, Parquet, Array; empty: lines
-	Codec     Codec
-	Decided   bool   // Auto chose the format
-	Why       string // why Auto chose it; empty: the caller named it
-	Size      int64  // bytes of the file, compressed if it is; -1: not known
-	ModTime   time.Time
-
-	comma byte
-	o     Options
-	stdin *bufio.Reader
-}
 
 // Skipped is a file below a folder that is not read, and why.
 type Skipped struct {
@@ -177,25 +159,6 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	return nil
 }
 
-// decide decides from the first bytes how to read the input.
-func (in *Input) decide(head []byte, o Options) error {
-	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
-	if in.Codec != Plain {
-		var err error
-		if head, err = inflateHead(head, in.Codec, in.Path); err != nil {
-			// Open will return the error: a damaged file is not a file without text.
-			in.Format, in.Decided = Text, false
-			return nil
-		}
-	}
-	l, err := sniff(in.Path, head, o)
-	if err != nil {
-		return err
-	}
-	in.Format, in.Container, in.Why, in.comma = l.format, l.container, l.why, l.comma
-	return nil
-}
-
 // addStdin adds standard input. It waits for the first megabyte, or the end, to decide
 // the format.
 func (f *finder) addStdin(stdin io.Reader) error {
@@ -215,6 +178,3 @@ func (f *finder) addStdin(stdin io.Reader) error {
 	f.inputs = append(f.inputs, in)
 	return nil
 }
-
-// auto reports whether Auto chooses the format.
-func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }

@@ -6,36 +6,67 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // bom is the byte order mark of UTF-8.
 const bom = "\xef\xbb\xbf"
 
-// File is an open input. It reads as the bytes of a text or as lines of JSON: tables
-// and JSON arrays are converted to one object a line.
-type File struct {
-	io.Reader       // the text, without a byte order mark
-	BOM       int64 // bytes of the byte order mark that was left out
+// Input is one file of text, and how to read it.
+type Input struct {
+	Path      string // as given, or as found below a folder that was given
+	Arg       string // the argument it came from
+	Format    Format // of its text or rows; never Auto, CSV or Parquet
+	Container Format // of the rows: CSV, Parquet, Array; empty: lines
+	Codec     Codec
+	Decided   bool   // Auto chose the format
+	Why       string // why Auto chose it; empty: the caller named it
+	Size      int64  // bytes of the file, compressed if it is; -1: not known
+	ModTime   time.Time
 
-	taken atomic.Int64
-	close []func() error
+	comma byte
+	o     Options
+	stdin *bufio.Reader
 }
 
-// Taken returns how many bytes of the file have been read so far, as they are
-// on disk: compare it with [Input.Size]. Safe for concurrent use.
-func (f *File) Taken() int64 { return f.taken.Load() }
-
-// Close closes the input.
-func (f *File) Close() error {
-	var first error
-	for i := len(f.close) - 1; i >= 0; i-- {
-		if err := f.close[i](); err != nil && first == nil {
-			first = err
+// String describes how the input is read and why, for notices.
+func (in *Input) String() string {
+	s := fmt.Sprintf("%s: read as %s", in.Path, in.Format)
+	if in.Container != "" && in.Container != Array {
+		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
+		if in.Format != JSONL {
+			s += fmt.Sprintf(", its rows as %s", in.Format)
 		}
 	}
-	f.close = nil
-	return first
+	why := in.Why
+	if in.Codec != Plain {
+		why = strings.TrimSuffix(string(in.Codec)+", "+why, ", ")
+	}
+	if why != "" {
+		s += ": " + why
+	}
+	return s
+}
+
+// decide decides from the first bytes how to read the input.
+func (in *Input) decide(head []byte, o Options) error {
+	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
+	if in.Codec != Plain {
+		var err error
+		if head, err = inflateHead(head, in.Codec, in.Path); err != nil {
+			// Open will return the error: a damaged file is not a file without text.
+			in.Format, in.Decided = Text, false
+			return nil
+		}
+	}
+	l, err := sniff(in.Path, head, o)
+	if err != nil {
+		return err
+	}
+	in.Format, in.Container, in.Why, in.comma = l.format, l.container, l.why, l.comma
+	return nil
 }
 
 // Open opens the input. Standard input can be opened once. Rows of a table come out
@@ -88,6 +119,50 @@ func (in *Input) openBytes() (*File, error) {
 	}
 	f.Reader = r
 	return f, nil
+}
+
+// Rows opens an input whose format is not Text.
+func (in *Input) Rows() (*Rows, error) {
+	r := &Rows{in: in, rest: Block{Line: 1}}
+	var err error
+	if in.Container != CSV {
+		if r.file, err = in.Open(); err != nil {
+			return nil, err
+		}
+		r.lines, r.parser = NewLines(r.file, in.Path, in.o), NewParser(in.Format, in.o)
+		return r, nil
+	}
+	if r.file, err = in.openBytes(); err != nil {
+		return nil, err
+	}
+	r.table = newCSVTable(r.file, in)
+	return r, nil
+}
+
+// File is an open input. It reads as the bytes of a text or as lines of JSON: tables
+// and JSON arrays are converted to one object a line.
+type File struct {
+	io.Reader       // the text, without a byte order mark
+	BOM       int64 // bytes of the byte order mark that was left out
+
+	taken atomic.Int64
+	close []func() error
+}
+
+// Taken returns how many bytes of the file have been read so far, as they are
+// on disk: compare it with [Input.Size]. Safe for concurrent use.
+func (f *File) Taken() int64 { return f.taken.Load() }
+
+// Close closes the input.
+func (f *File) Close() error {
+	var first error
+	for i := len(f.close) - 1; i >= 0; i-- {
+		if err := f.close[i](); err != nil && first == nil {
+			first = err
+		}
+	}
+	f.close = nil
+	return first
 }
 
 // sourceReader counts the bytes that are read of a file. It marks the errors of the

@@ -19,24 +19,6 @@ type Rows struct {
 	offset int64     // of its first byte
 }
 
-// Rows opens an input whose format is not Text.
-func (in *Input) Rows() (*Rows, error) {
-	r := &Rows{in: in, rest: Block{Line: 1}}
-	var err error
-	if in.Container != CSV {
-		if r.file, err = in.Open(); err != nil {
-			return nil, err
-		}
-		r.lines, r.parser = NewLines(r.file, in.Path, in.o), NewParser(in.Format, in.o)
-		return r, nil
-	}
-	if r.file, err = in.openBytes(); err != nil {
-		return nil, err
-	}
-	r.table = newCSVTable(r.file, in)
-	return r, nil
-}
-
 // Close closes the input.
 func (r *Rows) Close() error { return r.file.Close() }
 

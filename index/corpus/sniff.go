@@ -270,22 +270,3 @@ func memberNames(line []byte) (names []string, complete bool) {
 // lenient are the options for reading training files: a repeated name counts each time,
 // and broken UTF-8 is accepted.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
-// String describes how the input is read and why, for notices.
-func (in *Input) String() string {
-	s := fmt.Sprintf("%s: read as %s", in.Path, in.Format)
-	if in.Container != "" && in.Container != Array {
-		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
-		if in.Format != JSONL {
-			s += fmt.Sprintf(", its rows as %s", in.Format)
-		}
-	}
-	why := in.Why
-	if in.Codec != Plain {
-		why = strings.TrimSuffix(string(in.Codec)+", "+why, ", ")
-	}
-	if why != "" {
-		s += ": " + why
-	}
-	return s
-}
