@@ -64,7 +64,7 @@ var house = []floor{
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/policy", ours: []string{"proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
 		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "index", "ngram"},

@@ -40,11 +40,11 @@ func boxes() []*box {
 	return []*box{
 		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 4, x: 120, w: 1030},
 		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 3, x: 120, w: 580},
-		{pkg: "proxy/relay", caption: "one answer: queue, channels, writer", area: "proxy", floor: 2, x: 320, w: 380},
+		{pkg: "proxy/relay", caption: "one answer: queue, channels, writer", area: "proxy", floor: 2, x: 428, w: 272},
 		{pkg: "eval", caption: "disguises, alarms", floor: 2, x: 728, w: 146},
 		{pkg: "index/build", caption: "builds and merges index files", area: "index", floor: 2, x: 896, w: 254, open: true},
-		{pkg: "proxy/policy", caption: "rules and budgets", area: "proxy", floor: 1, x: 120, w: 160},
-		{pkg: "proxy/wire/api", caption: "one file a family", area: "proxy", floor: 1, x: 390, w: 160},
+		{pkg: "proxy/policy", caption: "rules and budgets", area: "proxy", floor: 1, x: 100, w: 160},
+		{pkg: "proxy/wire/api", caption: "one file a family", area: "proxy", floor: 1, x: 280, w: 160},
 		{pkg: "detect", caption: "text to spans", area: "detect", floor: 1, x: 570, w: 160, open: true},
 		{pkg: "index", caption: "reads an index", area: "index", floor: 1, x: 930, w: 150, open: true},
 		{pkg: "proxy/alert", caption: "events and sinks", area: "proxy", floor: 0, x: 30, w: 160},
@@ -306,7 +306,7 @@ func TestPictureSees(t *testing.T) {
 		"has no box":         func(all []*box) []*box { return all[:len(all)-1] },
 		"wider than its box": func(all []*box) []*box { all[0].w = 60; return all },
 		"which is no lower":  func(all []*box) []*box { all[1].floor = 0; return all },
-		"goes through":       func(all []*box) []*box { all[5].x = 250; return all },
+		"goes through":       func(all []*box) []*box { all[6].x = 430; return all },
 	} {
 		if _, err := place(change(boxes()), sources); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -103,7 +103,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 }
 
 // turnAway refuses a request before it has become an exchange.
-func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
+func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
 	s.metrics.refused(r)
 	refuse(ctx, family, r)
 }

@@ -55,7 +55,7 @@ func refuseGuard(why string) refusal {
 func (r refusal) retryable() bool { return r.status == 429 || r.status >= 500 || r.status == 408 }
 
 // refuse answers a request without the upstream. family may be nil.
-func refuse(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
+func refuse(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
 	ctx.Response.Reset()
 	ctx.SetStatusCode(r.status)
 	ctx.SetContentType("application/json")
@@ -75,9 +75,9 @@ func refuse(ctx *fasthttp.RequestCtx, family wire.Family, r refusal) {
 }
 
 // nameFailure sets the header that some APIs have besides the error body.
-func nameFailure(ctx *fasthttp.RequestCtx, family wire.Family, f wire.Failure) {
-	if h, ok := family.(wire.FailureHeader); ok {
-		name, value := h.FailureHeader(f)
+func nameFailure(ctx *fasthttp.RequestCtx, family *wire.Family, f wire.Failure) {
+	if family.FailureHeader != nil {
+		name, value := family.FailureHeader(f)
 		ctx.Response.Header.Set(name, value)
 	}
 }

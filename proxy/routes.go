@@ -22,7 +22,7 @@ const genericAPI, batchAPI = "generic", "batch"
 type route struct {
 	pattern  string // as alerts and metrics name it
 	methods  string // separated by spaces
-	family   wire.Family
+	family   *wire.Family
 	api      string // passAPI, or the family's name
 	policy   config.Route
 	upstream *upstream
@@ -159,8 +159,8 @@ func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
 		return t.addExact(policy, up)
 	}
 	for _, row := range catalogue {
-		family, ok := api.ByName(row.api)
-		if !ok {
+		family := api.ByName(row.api)
+		if family == nil {
 			return fmt.Errorf("proxy: internal error: no codec for %s", row.api)
 		}
 		for _, p := range row.paths {
@@ -188,7 +188,7 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 		if policy.API == passAPI {
 			r.methods = "GET HEAD POST"
 		}
-	} else if family, ok := api.ByName(r.api); ok {
+	} else if family := api.ByName(r.api); family != nil {
 		r.family = family
 		if policy.API == r.api && (r.api == genericAPI || r.api == batchAPI) {
 			r.methods = "GET POST"

@@ -43,7 +43,7 @@ func TestCumulation(t *testing.T) {
 func againConfig(t *testing.T, mode Decision) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Decision = api.Responses{}, mode
+	cfg.Family, cfg.Decision = api.ByName("openai.responses"), mode
 	return cfg
 }
 

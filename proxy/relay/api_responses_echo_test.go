@@ -14,7 +14,7 @@ import (
 func responsesConfig(t *testing.T, mode Decision, ask string) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Decision, cfg.Set = api.Responses{}, mode, newMemory(cfg.Spec, apiSecret)
+	cfg.Family, cfg.Decision, cfg.Set = api.ByName("openai.responses"), mode, newMemory(cfg.Spec, apiSecret)
 	var err error
 	if cfg.Request, err = cfg.Family.Request("/v1/responses", []byte(ask)); err != nil {
 		t.Fatal(err)

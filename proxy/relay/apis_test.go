@@ -75,8 +75,8 @@ func apiPieces(text string) []string {
 // config is what the proxy would make of a case.
 func (c *apiCase) config(t *testing.T, mode Decision) Config {
 	t.Helper()
-	family, ok := api.ByName(c.api)
-	if !ok {
+	family := api.ByName(c.api)
+	if family == nil {
 		t.Fatalf("no family %s", c.api)
 	}
 	cfg := testConfig(t)
@@ -88,7 +88,7 @@ func (c *apiCase) config(t *testing.T, mode Decision) Config {
 			t.Fatal(err)
 		}
 	}
-	cfg.Framing = family.Framing(c.contentType, cfg.Request)
+	cfg.Framing = family.FramingOf(c.contentType, cfg.Request)
 	return cfg
 }
 

@@ -29,12 +29,12 @@ var benchStreams = []benchStream{
 
 func (s benchStream) relay(t testing.TB, mode Decision) *Relay {
 	cfg := testConfig(t)
-	family, ok := api.ByName(s.api)
-	if !ok {
+	family := api.ByName(s.api)
+	if family == nil {
 		t.Fatalf("no family %s", s.api)
 	}
 	cfg.Decision, cfg.Family = mode, family
-	cfg.Framing = family.Framing(s.contentType, wire.Request{Stream: true})
+	cfg.Framing = family.FramingOf(s.contentType, wire.Request{Stream: true})
 	return New(cfg)
 }
 

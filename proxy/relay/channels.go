@@ -45,7 +45,7 @@ func newChannelSet(cfg *Config) channelSet {
 	return channelSet{
 		cfg:            cfg,
 		none:           &choice{number: -1},
-		repeats:        cfg.Family.Paths().Repeats(),
+		repeats:        cfg.Family.Paths.Repeats(),
 		seed:           maphash.MakeSeed(),
 		cutter:         wire.NewCutter([]byte(cfg.Mask)),
 		newline:        [1]byte{'\n'},
@@ -125,8 +125,8 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	case wire.End:
 		c.ended = s.message
 		fallthrough
-	case wire.Begin, wire.Drop:
-		if f.Name == "" {
+	case wire.Begin, wire.Drop, wire.DropMessage:
+		if !f.InItem {
 			p.item = -1
 		}
 		return append(dst, p), nil
@@ -277,7 +277,7 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 	if len(s.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
-	c := &choice{number: number, list: s.cfg.Family.Paths().Choices()}
+	c := &choice{number: number, list: s.cfg.Family.Paths.Choices()}
 	s.choices = append(s.choices, c)
 	return c, nil
 }

@@ -136,7 +136,7 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 			continue
 		}
 		switch {
-		case p.role == wire.Drop && r.channels.drops(p),
+		case r.channels.drops(p),
 			p.role == wire.End && p.with != "" && p.choice.blocked:
 			dst = append(append(dst, src[pos:p.at]...), p.with...)
 		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
@@ -153,15 +153,6 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 // splice appends one text of a channel without what must not leave. The second
 // place of a text is cut from the same state as the first.
 func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
-	at := len(dst)
-	dst = ch.write(dst, literal, p)
-	if p.with != "" && string(dst[at:]) == `""` && len(literal) > len(`""`) {
-		return append(dst[:at], p.with...)
-	}
-	return dst
-}
-
-func (ch *channel) write(dst, literal []byte, p *ref) []byte {
 	if p.role == wire.Final || p.role == wire.Cumulative {
 		again := ch.fresh
 		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
@@ -215,7 +206,7 @@ func (s *channelSet) judge(refs []ref) fate {
 		return f
 	}
 	for i := range refs {
-		if refs[i].role == wire.Drop && s.drops(&refs[i]) {
+		if s.drops(&refs[i]) {
 			return rewritten
 		}
 	}
@@ -231,11 +222,14 @@ func (c *choice) lost(item int32) {
 
 // gone reports whether a message goes, because a value in it does.
 func (s *channelSet) gone(refs []ref) bool {
-	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.Drop && p.with == wire.Gone && s.drops(&p) })
+	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.DropMessage && s.drops(&p) })
 }
 
 // drops reports whether a value goes because something it belongs to did.
 func (s *channelSet) drops(p *ref) bool {
+	if p.role != wire.Drop && p.role != wire.DropMessage {
+		return false
+	}
 	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !s.none.withheld {
 		return slices.Contains(p.choice.parts, p.item)
 	}

@@ -13,7 +13,7 @@ import (
 func eventsConfig(t *testing.T, mode Decision) Config {
 	t.Helper()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing, cfg.Decision = api.Converse{}, wire.Events, mode
+	cfg.Family, cfg.Framing, cfg.Decision = api.ByName("bedrock.converse"), wire.Events, mode
 	return cfg
 }
 

@@ -99,7 +99,7 @@ func TestKnownFailures(t *testing.T) {
 		t.Parallel()
 		in := fmt.Sprintf(`{"choices":[{"text":%q,"logprobs":{"tokens":["so"],"token_logprobs":[0],"text_offset":[0]}}]}`, leak)
 		cfg := testConfig(t)
-		cfg.Family = api.Completions{}
+		cfg.Family = api.ByName("openai.completions")
 		if got, _ := whole(cfg, in); got.out != `{"choices":[{"text":"so [redacted] ok","logprobs":null}]}` {
 			t.Errorf("got %s", got.out)
 		}

@@ -15,7 +15,7 @@ import (
 func TestGenericRepeats(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family = api.Generic{}
+	cfg.Family = api.ByName("generic")
 	var in strings.Builder
 	for _, w := range append([]string{"so ", "so ", "so "}, strings.SplitAfter(secret+" and on ", " ")...) {
 		fmt.Fprintf(&in, "data: {\"state\":\"busy\",\"out\":%s}\n\n", mustJSON(w))
@@ -50,7 +50,7 @@ func TestGenericNumbers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family = api.Generic{}
+			cfg.Family = api.ByName("generic")
 			got, status := whole(cfg, c.in)
 			switch {
 			case c.want == "-":
@@ -92,7 +92,7 @@ func TestBatch(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family, cfg.Framing, cfg.Decision = api.Batch{}, wire.Records, mode
+			cfg.Family, cfg.Framing, cfg.Decision = api.ByName("batch"), wire.Records, mode
 			got := everySplit(t, cfg, in)
 			if got.out != want || got.err != nil {
 				t.Errorf("%v\ngot  %s\nwant %s", got.err, got.out, want)
@@ -109,7 +109,7 @@ func TestBatch(t *testing.T) {
 func TestBatchUnscannable(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing = api.Batch{}, wire.Records
+	cfg.Family, cfg.Framing = api.ByName("batch"), wire.Records
 	const good, bad = `{"custom_id":"a","response":{}}` + "\n", `{"custom_id":"b","custom_id":"c"}` + "\n"
 	got := everySplit(t, cfg, good+bad+good)
 	if strings.Count(got.out, good) != 2 || strings.Contains(got.out, bad) || !strings.Contains(got.out, "unscannable_content") || got.counts.Refused != int64(len(bad)) {
@@ -126,7 +126,7 @@ func TestBatchUnscannable(t *testing.T) {
 func TestBatchMemory(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family, cfg.Framing = api.Batch{}, wire.Records
+	cfg.Family, cfg.Framing = api.ByName("batch"), wire.Records
 	r := New(cfg)
 	var out []byte
 	const lines = 20_000

@@ -35,8 +35,8 @@ func TestRelayTGI(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stays(t, api.TGI{}, in)
-			stays(t, api.Generate{}, in)
+			stays(t, api.ByName("tgi"), in)
+			stays(t, api.ByName("generate"), in)
 		})
 	}
 }
@@ -76,14 +76,14 @@ func TestRelaySofar(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stays(t, api.SGLang{}, in)
-			stays(t, api.Generate{}, in)
+			stays(t, api.ByName("sglang.generate"), in)
+			stays(t, api.ByName("generate"), in)
 		})
 	}
 	t.Run("one mask for a span", func(t *testing.T) {
 		t.Parallel()
 		cfg := testConfig(t)
-		cfg.Family = api.SGLang{}
+		cfg.Family = api.ByName("sglang.generate")
 		in := write("so "+secret[:20], secret[20:], " end")
 		if got := everySplit(t, cfg, in); strings.Count(got.out, "[redacted]") != 1 {
 			t.Errorf("got %s", got.out)
@@ -105,7 +105,7 @@ func TestRelayOllamaCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(t)
-			cfg.Family, cfg.Framing = api.OllamaChat{}, wire.Lines
+			cfg.Family, cfg.Framing = api.ByName("ollama.chat"), wire.Lines
 			in := line(numbers[0], "so it is") + line(numbers[1], "and "+secret) + last
 			want := line(numbers[0], "so it is") + line(numbers[1], "and [redacted]") + last
 			if got := everySplit(t, cfg, in); got.out != want || len(got.findings) != 1 {
@@ -124,7 +124,7 @@ func TestRelayOllamaCalls(t *testing.T) {
 func TestRelaySamples(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family = api.LlamaCPP{}
+	cfg.Family = api.ByName("llamacpp.completion")
 	piece := func(index int, text string) string {
 		return fmt.Sprintf(`{"index":%d,"content":%s,"tokens":[1],"stop":false}`, index, mustJSON(text))
 	}

@@ -13,7 +13,7 @@ import (
 
 // stays fails unless the answer is told in every mode, however it arrives, and
 // no five words of the secret leave.
-func stays(t *testing.T, family wire.Family, in string) {
+func stays(t *testing.T, family *wire.Family, in string) {
 	t.Helper()
 	cfg := testConfig(t)
 	cfg.Family = family
@@ -64,7 +64,7 @@ func TestRelayPlaces(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, len(text)), func(t *testing.T) {
 				t.Parallel()
-				stays(t, api.Chat{}, stream(append([]string{payload}, rest...)...))
+				stays(t, api.ByName("openai.chat"), stream(append([]string{payload}, rest...)...))
 			})
 		}
 	}
@@ -118,9 +118,9 @@ func TestRelayAlternatives(t *testing.T) {
 			for _, s := range tokens {
 				payloads = append(payloads, write(s))
 			}
-			family := wire.Family(api.Completions{})
+			family := api.ByName("openai.completions")
 			if strings.Contains(payloads[0], "delta") {
-				family = api.Chat{}
+				family = api.ByName("openai.chat")
 			}
 			if name == "bytes" { // digits: nothing to look for in what leaves
 				cfg := testConfig(t)
@@ -199,7 +199,7 @@ func TestRelayFraming(t *testing.T) {
 			for _, w := range strings.Fields(secret) {
 				fmt.Fprintf(&in, line, w)
 			}
-			stays(t, api.Chat{}, in.String()+stream(ends(0, "stop"), "[DONE]"))
+			stays(t, api.ByName("openai.chat"), in.String()+stream(ends(0, "stop"), "[DONE]"))
 		})
 	}
 	for _, lines := range []string{

@@ -15,12 +15,12 @@ const (
 type ref struct {
 	role    wire.Role
 	form    wire.Form
-	item    int32    // that it is a piece of, or that a Drop goes with; -1: none
+	item    int32    // that it is a piece of, or that a dropped value goes with; -1: none
 	channel *channel // nil: no text
 	choice  *choice
 	lo, hi  int64  // the text in its channel
 	at, end int    // the place in the message or, of a joined one, in its payload
-	with    string // what stands there instead, or if nothing is left
+	with    string // JSON to put in its place if it is dropped or ends a blocked choice; empty: it stays
 }
 
 // item is one queued message.

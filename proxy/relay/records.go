@@ -5,7 +5,6 @@ import (
 
 	"noecho/detect"
 	"noecho/proxy/wire"
-	"noecho/proxy/wire/api"
 )
 
 // record judges a message that is an answer of its own, as Whole judges
@@ -56,11 +55,7 @@ func (r *Relay) judged(dst, raw []byte, m wire.Message) []byte {
 // instead appends a record that says why the real one is withheld. It ends as
 // that one does.
 func (r *Relay) instead(dst, raw []byte, m wire.Message, why wire.Failure) []byte {
-	family, ok := r.cfg.Family.(api.Recorder)
-	if !ok {
-		panic("relay: internal error: " + r.cfg.Family.Name() + " has records and cannot write one")
-	}
-	dst = family.AppendRecord(dst, m.Payload, why)
+	dst = r.cfg.Family.Record(dst, m.Payload, why)
 	return append(dst, raw[m.At+len(m.Payload):]...)
 }
 

@@ -323,7 +323,7 @@ func TestRelayRedact(t *testing.T) {
 func TestRelayCompletions(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	cfg.Family = api.Completions{}
+	cfg.Family = api.ByName("openai.completions")
 	in := stream(
 		`{"id":"c","object":"text_completion","choices":[{"text":"so alpha bravo","index":0,"logprobs":{"tokens":["so"," alpha"," bravo"],"token_logprobs":[-1,-1,-1],"top_logprobs":[{" alpha":-1}],"text_offset":[0,2,8]},"finish_reason":null}]}`,
 		`{"id":"c","object":"text_completion","choices":[{"text":" charlie delta echo ok","index":0,"logprobs":{"content":[{"token":" charlie"}]},"finish_reason":"stop"}]}`,
@@ -382,7 +382,7 @@ func TestRelayResult(t *testing.T) {
 			cfg := testConfig(t)
 			cfg.Decision = mode
 			out := []byte(relayed(cfg, tt.in).out)
-			f := wire.NewFramer(wire.SSE, api.Chat{}.Paths())
+			f := wire.NewFramer(wire.SSE, api.ByName("openai.chat").Paths)
 			for len(out) > 0 {
 				n, _ := f.Scan(out)
 				payload := string(f.Parse(out[:n]).Payload)

@@ -55,7 +55,7 @@ type Finding struct {
 
 // Config is how one answer is judged. Family, Set and Spec are required.
 type Config struct {
-	Family  wire.Family
+	Family  *wire.Family
 	Request wire.Request
 	Framing wire.Framing // of the answer, from its content type
 	Status  int          // of the answer; 0 means 200
@@ -109,8 +109,8 @@ type Relay struct {
 func New(cfg Config) *Relay {
 	r := &Relay{
 		cfg:     cfg,
-		framer:  wire.NewFramer(cfg.Framing, cfg.Family.Paths()),
-		locator: wire.NewLocator(cfg.Family.Paths(), cfg.Framing),
+		framer:  wire.NewFramer(cfg.Framing, cfg.Family.Paths),
+		locator: wire.NewLocator(cfg.Family.Paths, cfg.Framing),
 	}
 	r.cfg.Mask = strings.Map(func(c rune) rune {
 		if c < ' ' { // a mask never ends a line

@@ -71,7 +71,7 @@ func testConfig(t testing.TB) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Family: api.Chat{}, Framing: wire.SSE, Decision: redacting, Mask: "[redacted]",
+		Family: api.ByName("openai.chat"), Framing: wire.SSE, Decision: redacting, Mask: "[redacted]",
 		Set: newMemory(spec, secret), Spec: spec,
 	}
 }

@@ -18,34 +18,34 @@ func TestWhole(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		family   wire.Family
+		family   *wire.Family
 		in, want string
 		findings string
 	}{
 		{
 			"chat",
-			api.Chat{},
+			api.ByName("openai.chat"),
 			` {"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"so alpha bravo\ncharlie delta echo!","refusal":null,"annotations":[{"url_citation":{"start_index":3}}]},"logprobs":{"content":[{"token":"so"}]},"finish_reason":"stop"},{"index":1,"message":{"content":"fine"},"logprobs":{"content":[]},"finish_reason":"stop"}],"prompt_token_ids":[1],"usage":{"total_tokens":9}} `,
 			` {"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"so [redacted]!","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"},{"index":1,"message":{"content":"fine"},"logprobs":{"content":[]},"finish_reason":"stop"}],"prompt_token_ids":null,"usage":{"total_tokens":9}} `,
 			"redacted choices.0.content 3-33 5 words",
 		},
 		{
 			"arguments",
-			api.Chat{},
+			api.ByName("openai.chat"),
 			`{"choices":[{"message":{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"q\":\"alpha bravo\",\"r\":[\"charlie\",\"delta\\u0020echo\"]}"}},{"function":{"arguments":{"q" : "alpha bravo charlie delta echo", "n" : 5}}}]}}]}`,
 			`{"choices":[{"message":{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"q\":\"alpha bravo\",\"r\":[\"charlie\",\"delta\\u0020echo\"]}"}},{"function":{"arguments":{"q" : "[redacted]", "n" : 5}}}]}}]}`,
 			"redacted choices.0.tool_calls.1.arguments 8-38 5 words",
 		},
 		{
 			"a completion",
-			api.Completions{},
+			api.ByName("openai.completions"),
 			`{"choices":[{"text":"alpha bravo charlie delta echo","index":0,"logprobs":{"tokens":["alpha"],"top_logprobs":[{"alpha":-1}]}}]}`,
 			`{"choices":[{"text":"[redacted]","index":0,"logprobs":null}]}`,
 			"redacted choices.0.text 0-30 5 words",
 		},
 		{
 			"all of an array",
-			api.Chat{},
+			api.ByName("openai.chat"),
 			`{"citations":["alpha bravo charlie","delta echo foxtrot","or alpha bravo charlie delta echo"]}`,
 			`{"citations":["[redacted]","","or [redacted]"]}`,
 			"redacted citations.[] 1-39 6 words\nredacted citations.[] 43-73 5 words",

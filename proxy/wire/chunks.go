@@ -71,7 +71,7 @@ func (r *chunkReader) literal(payload []byte) (c chunk, others int) {
 		case isDocument && v.Kind() == '"':
 			c.hi = int(r.dec.InputOffset())
 			c.lo = c.hi - len(v)
-		case !isPadding || v.Kind() != '"' || !Identifier(v[1:len(v)-1]):
+		case !isPadding || v.Kind() != '"' || !IsIdentifier(v[1:len(v)-1]):
 			others++
 		}
 	}

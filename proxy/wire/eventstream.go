@@ -127,7 +127,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 	f.names = f.names[:0]
 	for at := preludeSize; at < len(frame); {
 		h, next, ok := readHeader(frame, at)
-		if !ok || len(f.names) == maxHeaders || len(h.name) == 0 || !Identifier(h.name) {
+		if !ok || len(f.names) == maxHeaders || len(h.name) == 0 || !IsIdentifier(h.name) {
 			return false
 		}
 		for _, name := range f.names {
@@ -141,7 +141,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 			if len(value) > 0 {
 				f.notes = append(f.notes, Extra{Name: "framing.error", Role: Metadata, Lo: h.lo, Hi: h.hi})
 			}
-		case h.kind == headerString && !Identifier(value), h.kind == headerBytes && len(value) > 0:
+		case h.kind == headerString && !IsIdentifier(value), h.kind == headerBytes && len(value) > 0:
 			return false
 		}
 		at = next

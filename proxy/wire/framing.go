@@ -129,12 +129,6 @@ func (w *Writer) Message(event string, payload []byte) {
 // Close writes what ends the body.
 func (w *Writer) Close() { w.Out = w.Framer.AppendClose(w.Out, w.Begun) }
 
-// PlainText reports whether the body is the text itself.
-func (w *Writer) PlainText() bool {
-	_, ok := w.Framer.(*textFramer)
-	return ok
-}
-
 // wholeFramer takes the body as one message.
 type wholeFramer struct{}
 

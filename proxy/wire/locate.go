@@ -38,10 +38,11 @@ type Field struct {
 	Rule   int32  // the family's rule, -1: none
 	Name   string // of the channel, within its choice
 	Path   string // the name it has if it turns out to be a text of its own
-	With   string // Drop, End: what stands there instead; Text: if nothing is left
+	With   string // Drop, End: JSON to put in its place; empty: the value stays
 	Lo, Hi int
+	InItem bool  // Drop: only if something of the item was withheld, not of another one of the choice
 	rank   int32 // Item + 1 if that is the place among alternatives
-	turn   int32 // -1: its object says nothing of it
+	object int32 // that a discriminator may move the texts of, -1: none
 }
 
 // Apart says how a text follows the one before it in its channel.
@@ -67,8 +68,8 @@ type Locator struct {
 	large     bool // the payload is
 	opts      []jsontext.Options
 	frames    []frame
-	elements  []element
-	turns     []int32 // the rule that names the channel, -1: none
+	elements  []int32 // numbers of the numbered elements of a message
+	moved     []int32 // by object: the discriminator that moves its texts, -1: none
 	begun     []int32
 	fields    []Field
 	path      []byte // name of the place being read, where the table ends
@@ -87,7 +88,7 @@ type frame struct {
 	choice int32 // element, -1: none
 	item   int32
 	part   int32
-	turn   int32 // -1: none
+	object int32 // that a discriminator may move the texts of, -1: none
 	rank   int32 // from 1 on, 0: none
 	drop   int32 // field that ends with this value, -1: none
 	word   int16 // rule of a member known by its name, from 1 on, 0: none
@@ -95,9 +96,6 @@ type frame struct {
 	start  int   // of the value in the payload
 	ints   int32 // elements that are small whole numbers
 }
-
-// element is one numbered element of a message.
-type element struct{ number int32 }
 
 // NewLocator returns a locator for one answer. In a stream, strings in the
 // first elements of an unknown array are channels of their own, because their
@@ -124,7 +122,7 @@ func NewLocator(p *Paths, f Framing) *Locator {
 // hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
 // object (no two readers agree on which one counts), or more than the limits.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
-	l.fields, l.elements, l.frames, l.turns = l.fields[:0], l.elements[:0], l.frames[:0], l.turns[:0]
+	l.fields, l.elements, l.frames, l.moved = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0]
 	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
@@ -167,16 +165,16 @@ func (l *Locator) resolve() error {
 	for i := range l.fields {
 		f := &l.fields[i]
 		if f.Choice >= 0 {
-			f.Choice = l.elements[f.Choice].number
+			f.Choice = l.elements[f.Choice]
 		}
 		if f.Item >= 0 {
-			f.Item = l.elements[f.Item].number
+			f.Item = l.elements[f.Item]
 		}
 		if f.Part >= 0 {
-			f.Part = l.elements[f.Part].number
+			f.Part = l.elements[f.Part]
 		}
-		if f.turn >= 0 && l.turns[f.turn] >= 0 && (f.Role == Text || f.Role == Final || f.Role == Cumulative) {
-			f.Name = l.paths.rules[l.turns[f.turn]].Name
+		if f.object >= 0 && l.moved[f.object] >= 0 && (f.Role == Text || f.Role == Final || f.Role == Cumulative) {
+			f.Name = l.paths.rules[l.moved[f.object]].Channel
 		}
 		if f.rank > 0 {
 			f.Item = f.rank - 1
@@ -220,7 +218,7 @@ func (l *Locator) document(payload []byte) error {
 			l.frames = l.frames[:len(l.frames)-1]
 			continue
 		}
-		next := frame{choice: f.choice, item: f.item, part: f.part, turn: f.turn, rank: f.rank, apart: f.apart, goes: f.goes, drop: -1}
+		next := frame{choice: f.choice, item: f.item, part: f.part, object: f.object, rank: f.rank, apart: f.apart, goes: f.goes, drop: -1}
 		var err error
 		if f.kind == '{' {
 			err = l.member(f, &next)
@@ -243,7 +241,7 @@ func (l *Locator) document(payload []byte) error {
 // root is the frame of a whole payload. What it says of itself is read first,
 // wherever it stands.
 func (l *Locator) root(payload []byte) (frame, error) {
-	f := frame{choice: -1, item: -1, part: -1, turn: -1, drop: -1}
+	f := frame{choice: -1, item: -1, part: -1, object: -1, drop: -1}
 	if l.dec.PeekKind() != '{' {
 		if !l.paths.single {
 			return f, nil
@@ -257,7 +255,7 @@ func (l *Locator) root(payload []byte) (frame, error) {
 	if has.item {
 		f.item = l.newNumber(0)
 	}
-	if has.piece {
+	if has.part {
 		f.part = l.newNumber(0)
 	}
 	if l.paths.single || has.choice {
@@ -269,12 +267,12 @@ func (l *Locator) root(payload []byte) (frame, error) {
 // begin begins the one choice of a message.
 func (l *Locator) begin(f *frame) error {
 	f.choice = l.newNumber(0)
-	return l.add(Field{Role: Begin, Choice: f.choice, Item: -1, Part: -1, Rule: -1, turn: -1})
+	return l.add(Field{Role: Begin, Choice: f.choice, Item: -1, Part: -1, Rule: -1, object: -1})
 }
 
 // newNumber adds a numbered element.
 func (l *Locator) newNumber(n int32) int32 {
-	l.elements = append(l.elements, element{number: n})
+	l.elements = append(l.elements, n)
 	return int32(len(l.elements) - 1)
 }
 

@@ -13,7 +13,7 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
+var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
 
 // show writes fields one a line, as in `text 0.1 tool_calls.#.arguments {"a"`.
 func show(payload string, fields []wire.Field) string {
@@ -39,11 +39,11 @@ func show(payload string, fields []wire.Field) string {
 // chatPaths is the table of Chat Completions.
 func chatPaths(t testing.TB) *wire.Paths {
 	t.Helper()
-	f, ok := api.ByName("openai.chat")
-	if !ok {
+	f := api.ByName("openai.chat")
+	if f == nil {
 		t.Fatal("openai.chat is not known")
 	}
-	return f.Paths()
+	return f.Paths
 }
 
 func TestUnscannable(t *testing.T) {
@@ -203,12 +203,12 @@ func uncovered(t *testing.T, payload []byte, covered map[int]bool) {
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	p := wire.NewPaths(wire.Table{Choices: "choices", Marks: []string{"token", "meta"}, Rules: []wire.Rule{
-		{When: "token", Role: wire.Begin},
-		{When: "meta", Path: "index", Role: wire.ChoiceNumber},
-		{Path: "text", Role: wire.Text, Name: "text"},
-		{Path: "token.id", Role: wire.Drop, With: "0"},
-		{Path: "choices[#].calls[#].function.index", Role: wire.ElementNumber},
-		{Path: "choices[#].calls[#].function.name", Role: wire.Text, Name: "calls.#.name"},
+		wire.ChoiceMessage("token"),
+		wire.ChoiceNumber("index").For("meta"),
+		wire.TextAt("text", "text"),
+		wire.DropWhenWithheld("token.id").Else("0"),
+		wire.ElementNumber("choices[#].calls[#].function.index"),
+		wire.TextAt("choices[#].calls[#].function.name", "calls.#.name"),
 	}})
 	for _, tt := range []struct{ name, payload, want string }{
 		{"a choice", `{"index":7,"token":{"id":12,"x":"y"}}`, "begin 0 \ndrop 0 -> 0 12\naside 0 token.x y\n"},

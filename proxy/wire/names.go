@@ -2,9 +2,9 @@ package wire
 
 import "bytes"
 
-// PlainName reports whether a name may stand in the name of a channel. Any
+// plainName reports whether a name may stand in the name of a channel. Any
 // other could be text of the answer, and names of channels are logged.
-func PlainName(name []byte) bool {
+func plainName(name []byte) bool {
 	for _, c := range name {
 		switch {
 		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9', c == '_', c == '-':
@@ -24,9 +24,9 @@ func fingerprint(name []byte) uint64 {
 	return h
 }
 
-// Identifier reports whether the inside of a string literal is one word of a
+// IsIdentifier reports whether the inside of a string literal is one word of a
 // machine's: an id, the name of a model or a kind. An escape is none.
-func Identifier(s []byte) bool {
+func IsIdentifier(s []byte) bool {
 	for _, c := range s {
 		switch {
 		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
@@ -57,5 +57,5 @@ func wordy(name []byte) bool {
 // that has digits.
 func Code(text []byte) bool {
 	const shortest = 6
-	return len(text) >= shortest && Identifier(text) && bytes.ContainsAny(text, "0123456789")
+	return len(text) >= shortest && IsIdentifier(text) && bytes.ContainsAny(text, "0123456789")
 }

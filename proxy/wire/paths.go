@@ -1,84 +1,25 @@
 package wire
 
-import "strings"
-
-// Role says what stands at a place in a message.
-type Role uint8
-
-// The roles. Those before Drop carry text of a channel.
-const (
-	Metadata      Role = iota // text beside the answer: short, repeated or not known to the family
-	Text                      // the next piece of a text of the answer, or all of it
-	Alias                     // the same text under a second name
-	Token                     // the same text as the tokens of logprobs
-	Final                     // all of a text once more, when it is complete
-	Cumulative                // all of a text as far as it has come
-	Complete                  // text beside the answer, all of it at once: it goes on from none before it
-	Drop                      // goes when something of its choice was withheld
-	Begin                     // a choice; a rule for the empty path says that the message is one
-	End                       // the reason why a choice ended
-	Done                      // the last message
-	NoText                    // known to hold no text
-	ElementNumber             // the number of the enclosing element
-	ChoiceNumber              // the number of the choice that the message belongs to
-	ItemNumber                // the number of the item that the message belongs to
-	PartNumber                // the number of the part that the message belongs to
-	Skip                      // dropped like Drop, and not looked into: audio
-	KeyIsText                 // a Token whose text is the member's name
-	Discriminator             // if true, or the string With, the texts beside it belong to the channel it names
-	KeyField                  // names what the enclosing element is about, and so numbers it; text as well
+import (
+	"cmp"
+	"slices"
+	"strings"
 )
-
-// Rule says what stands at one path of a family's messages. Paths are written
-// as in `choices[#].delta.tool_calls[#].function.arguments`: [] is any element
-// of an array, [#] any element with a number of its own, * any member of an
-// object. The first [#] is the choice, the second the item, the third the part;
-// where messages hold one choice, the first is the item. [##] is a part wherever
-// it stands: of an item whose number is a member of the message. [@] and @ are any
-// element or member whose place in its list is the item: alternatives, of which
-// the first ones make one text, the second ones another.
-type Rule struct {
-	When string // the kind of message it is for; empty: every kind that has no rule of its own for the path
-	Path string
-	Role Role
-	Name string // of the channel, within its choice; each # stands for the next of item and part, none: all items share it; Drop: empty or InItem
-	Form Form
-	With string // Drop, End: what stands there instead, empty means null; Drop: or Gone; Text: what stands there if nothing is left
-}
-
-// InItem is the Name of a Drop that goes only when something of its item was
-// withheld.
-const InItem = "#"
-
-// Gone is the With of a Drop that takes its whole message along.
-const Gone = "-"
-
-// Table is what a family says of its messages.
-type Table struct {
-	Choices  string   // the name of the list of choices in the names of channels; empty: a message holds one choice
-	Kind     string   // the member that says what kind a message is, for rules with When; empty means type
-	Marks    []string // members that say it by being there: the first of them is the kind
-	Done     string   // payload of a stream's last message; empty: there is none
-	Events   []string // names that events of a stream have, besides the kinds
-	Rest     Role     // of strings without a rule: Metadata, or Text if the answer may be anywhere
-	Rules    []Rule
-	Anywhere []Rule // for members that no path leads to, wherever they stand: Path is a name
-}
 
 // Paths is the compiled table of a family. Immutable.
 type Paths struct {
-	rules   []Rule
-	nodes   []node
-	choices string
-	kind    string
-	marks   map[string]bool
-	done    string
-	rest    Role
-	roots   map[string]int16 // by kind of message; others start at 0
-	names   map[string]bool  // of events
-	single  bool             // a message holds one choice
-	repeats bool             // texts come more than once
-	words   map[string]int16 // members known by their name: the rule, from 1 on
+	rules    []Rule
+	nodes    []node
+	choices  string
+	kind     string
+	marks    map[string]bool
+	done     string
+	unlisted Role
+	roots    map[string]int16 // by kind of message; others start at 0
+	names    map[string]bool  // of events
+	single   bool             // a message holds one choice
+	repeats  bool             // texts come more than once
+	words    map[string]int16 // members known by their name: the rule, from 1 on
 }
 
 // node is one step of the table's paths.
@@ -90,38 +31,32 @@ type node struct {
 	any   int16   // node of any other member, 0: none
 	level int8    // this is an element with a number: 1 choice, 2 item, 3 part
 	rank  bool    // this is an alternative: its place is the item
-	turns bool    // one of the members is a turn
+	moves bool    // one of the members is a discriminator
 	has   numbers // numbers of the message that members are
 	rule  int16   // -1: none
 }
 
 // numbers says which numbers a message states of itself.
-type numbers struct{ choice, item, piece bool }
+type numbers struct{ choice, item, part bool }
 
 // NewPaths compiles a family's table. A rule that is not well-formed is a
-// mistake of this package and panics.
+// mistake of the family and panics.
 func NewPaths(t Table) *Paths {
 	p := &Paths{
-		rules: t.Rules, nodes: []node{{rule: -1}}, choices: t.Choices, kind: t.Kind, done: t.Done, rest: t.Rest,
-		single: t.Choices == "", roots: map[string]int16{}, names: map[string]bool{},
+		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, choices: t.Choices, kind: cmp.Or(t.KindMember, "type"), done: t.Done,
+		unlisted: t.Unlisted, single: t.Choices == "", marks: set(t.Marks), roots: map[string]int16{}, names: set(t.Events),
 	}
-	if p.kind == "" {
-		p.kind = "type"
-	}
-	for _, name := range t.Events {
-		p.names[name] = true
-	}
-	p.marks = map[string]bool{}
-	for _, name := range t.Marks {
-		p.marks[name] = true
-	}
-	for _, r := range t.Rules {
-		if _, ok := p.roots[r.When]; r.When != "" && !ok {
-			p.names[r.When] = true
-			p.roots[r.When] = int16(len(p.nodes))
+	for i := range p.rules {
+		r := &p.rules[i]
+		if _, ok := p.roots[r.Kind]; r.Kind != "" && !ok {
+			p.names[r.Kind] = true
+			p.roots[r.Kind] = int16(len(p.nodes))
 			p.nodes = append(p.nodes, node{rule: -1})
 		}
-		p.repeats = p.repeats || r.Role == Final || r.Role == Cumulative
+		if r.role == elementNumber {
+			r.role, r.element = [...]Role{choiceNumber, choiceNumber, itemNumber, partNumber}[p.level(steps(r.Path))], true
+		}
+		p.repeats = p.repeats || r.role == Final || r.role == Cumulative
 	}
 	p.compile(0, "")
 	for when, root := range p.roots {
@@ -129,6 +64,33 @@ func NewPaths(t Table) *Paths {
 	}
 	p.anywhere(t.Anywhere) // last: their paths are names, and lead nowhere
 	return p
+}
+
+// set is the set of the given names.
+func set(names []string) map[string]bool {
+	m := map[string]bool{}
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+// level is what the last numbered element of a path is: 1 a choice, 2 an item, 3
+// a part. It is 0 if there is none, and 1 where the message is a choice.
+func (p *Paths) level(path []string) int8 {
+	level := int8(0)
+	if p.single {
+		level = 1
+	}
+	for _, step := range path {
+		switch step {
+		case "[#]":
+			level++
+		case "[##]":
+			level = 3
+		}
+	}
+	return level
 }
 
 // compile adds the rules for one kind of message. Those for that kind come
@@ -160,15 +122,16 @@ func (p *Paths) share(root int16, own map[string]bool) {
 // numbered notes that a rule holds for a kind of message: what it says may be
 // a number of the message itself.
 func (p *Paths) numbered(root int16, r Rule) {
-	switch r.Role {
-	case Discriminator:
-		p.parent(root, r.Path).turns = true
-	case ChoiceNumber, Begin:
-		p.nodes[root].has.choice = true
-	case ItemNumber:
-		p.nodes[root].has.item = true
-	case PartNumber:
-		p.nodes[root].has.piece = true
+	switch has := &p.nodes[root].has; {
+	case r.element:
+	case r.role == discriminator:
+		p.parent(root, r.Path).moves = true
+	case r.role == choiceNumber, r.role == Begin:
+		has.choice = true
+	case r.role == itemNumber:
+		has.item = true
+	case r.role == partNumber:
+		has.part = true
 	}
 }
 
@@ -176,32 +139,22 @@ func (p *Paths) numbered(root int16, r Rule) {
 // the ones that begin with one of the given members, or with none.
 func (p *Paths) addRules(root int16, when string, members map[string]bool) {
 	for i, r := range p.rules {
-		if r.When != when {
+		if r.Kind != when {
 			continue
 		}
 		if all := steps(r.Path); members != nil && len(all) > 0 && !members[all[0]] && !strings.ContainsAny(all[0], "[*@") {
-			if len(all) == 1 || r.Role != Discriminator {
+			if len(all) == 1 || r.role != discriminator {
 				p.numbered(root, r) // the rest is shared
 			}
 			continue
 		}
-		at := root
-		level := int8(0)
-		if p.single {
-			level = 1
-		}
-		for _, step := range steps(r.Path) {
-			switch step {
-			case "[#]":
-				level++
-			case "[##]":
-				level = 3
-			}
-			at = p.step(at, step, level)
+		at, all := root, steps(r.Path)
+		for i, step := range all {
+			at = p.step(at, step, p.level(all[:i+1]))
 		}
 		n := &p.nodes[at]
 		if n.rule >= 0 {
-			if p.rules[n.rule].When == when {
+			if p.rules[n.rule].Kind == when {
 				panic("wire: internal error: two rules for " + when + " " + r.Path)
 			}
 			continue

@@ -32,7 +32,7 @@ func (l *Locator) member(f, next *frame) error {
 	if len(l.path) > 0 {
 		l.path = append(l.path, '.')
 	}
-	if PlainName(name) {
+	if plainName(name) {
 		l.path = append(l.path, name...)
 	} else {
 		l.path = strconv.AppendUint(append(l.path, '~'), fingerprint(name), 16)
@@ -56,13 +56,13 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	}
 	f.pos++
 	next.rank = f.pos
-	if n.rule < 0 || l.paths.rules[n.rule].Role != KeyIsText {
+	if n.rule < 0 || l.paths.rules[n.rule].role != keyIsText {
 		return l.name(f, name, lit)
 	}
-	end := int(l.dec.InputOffset())
+	hi := int(l.dec.InputOffset())
 	return l.add(Field{
 		Role: Token, Choice: f.choice, Item: -1, Part: -1, Rule: int32(n.rule),
-		Name: l.paths.rules[n.rule].Name, Lo: end - len(lit), Hi: end, rank: next.rank, turn: -1,
+		Name: l.paths.rules[n.rule].Channel, Lo: hi - len(lit), Hi: hi, rank: next.rank, object: -1,
 	})
 }
 
@@ -71,10 +71,10 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	if !wordy(name) {
 		return nil
 	}
-	end := int(l.dec.InputOffset())
+	hi := int(l.dec.InputOffset())
 	return l.add(Field{
 		Role: Metadata, Apart: Separate, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
-		Name: "keys", Lo: end - len(lit), Hi: end, turn: -1,
+		Name: "keys", Lo: hi - len(lit), Hi: hi, object: -1,
 	})
 }
 
@@ -134,7 +134,7 @@ func (l *Locator) numbered(pos int32, next *frame) error {
 	}
 	next.choice, next.item, next.part = at, -1, -1
 	here := int(l.dec.InputOffset())
-	return l.add(Field{Role: Begin, Choice: at, Item: -1, Part: -1, Rule: -1, turn: -1, Lo: here, Hi: here})
+	return l.add(Field{Role: Begin, Choice: at, Item: -1, Part: -1, Rule: -1, object: -1, Lo: here, Hi: here})
 }
 
 // enter sets path to the name of f, to which a step is to be added.
@@ -149,16 +149,17 @@ func (l *Locator) enter(f *frame) {
 // value reads one value. at is the frame it would be if it is a container.
 func (l *Locator) value(at frame) error {
 	rule := int32(-1)
-	role := Metadata
-	if at.node >= 0 && l.paths.nodes[at.node].rule >= 0 {
+	switch {
+	case at.node >= 0:
 		rule = int32(l.paths.nodes[at.node].rule)
-		role = l.paths.rules[rule].Role
-	} else if at.word > 0 {
+	case at.word > 0:
 		rule = int32(at.word) - 1
-		role = l.paths.rules[rule].Role
 	}
-	kind := l.dec.PeekKind()
-	switch kind {
+	role := Metadata
+	if rule >= 0 {
+		role = l.paths.rules[rule].role
+	}
+	switch kind := l.dec.PeekKind(); kind {
 	case '{', '[':
 		return l.container(at, rule, role, kind)
 	case '"', '0':
@@ -166,53 +167,59 @@ func (l *Locator) value(at frame) error {
 		if err != nil {
 			return broken(err)
 		}
-		if kind == '0' && role == Drop {
-			hi := int(l.dec.InputOffset())
-			return l.dropped(at, rule, hi-len(lit), hi)
+		switch {
+		case kind == '"':
+			return l.text(at, rule, role, lit)
+		case role.drops():
+			return l.dropped(at, rule, len(lit))
 		}
-		if kind == '0' {
-			return l.number(lit, role)
+		return l.number(lit, role)
+	default:
+		if _, err := l.dec.ReadToken(); err != nil {
+			return broken(err)
 		}
-		return l.text(at, rule, role, lit)
+		switch {
+		case role == discriminator && kind == 't':
+			l.moved[at.object] = rule
+		case role == End && kind == 'n' && l.paths.rules[rule].form == Document:
+			f := l.field(at, rule, End, len("null"))
+			f.With = l.paths.rules[rule].with
+			return l.add(f)
+		}
+		return nil
 	}
-	if role == Discriminator && kind == 't' {
-		l.turns[at.turn] = rule
+}
+
+// drops reports whether a value with the role may be replaced as a whole.
+func (r Role) drops() bool { return r == Drop || r == DropMessage }
+
+// field is the place of a value that has just been read, of the given length.
+func (l *Locator) field(at frame, rule int32, role Role, size int) Field {
+	hi := int(l.dec.InputOffset())
+	return Field{
+		Role: role, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
+		Lo: hi - size, Hi: hi, rank: at.rank, object: at.object,
 	}
-	if _, err := l.dec.ReadToken(); err != nil {
-		return broken(err)
-	}
-	if role == End && kind == 'n' && l.paths.rules[rule].Form == Document {
-		hi := int(l.dec.InputOffset())
-		return l.add(Field{
-			Role: End, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
-			With: l.paths.rules[rule].With, Lo: hi - len("null"), Hi: hi, turn: -1,
-		})
-	}
-	return nil
 }
 
 // container reads the start of an array or object, or all of it.
 func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind) error {
 	form := Plain
 	if rule >= 0 {
-		form = l.paths.rules[rule].Form
+		form = l.paths.rules[rule].form
 	}
-	if role == Skip || form == Nested || form == Bytes {
+	if role == skip || form == Nested || form == Bytes {
 		lit, err := l.dec.ReadValue()
-		if err != nil {
+		switch {
+		case err != nil:
 			return broken(err)
-		}
-		hi := int(l.dec.InputOffset())
-		if role == Skip {
-			return l.dropped(at, rule, hi-len(lit), hi)
-		}
-		if form == Nested {
+		case role == skip:
+			return l.dropped(at, rule, len(lit))
+		case form == Nested:
 			form = Document
 		}
-		f := Field{
-			Role: role, Form: form, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
-			Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
-		}
+		f := l.field(at, rule, role, len(lit))
+		f.Form = form
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
@@ -224,16 +231,15 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 	if _, err := l.dec.ReadToken(); err != nil {
 		return broken(err)
 	}
-	if role == Drop {
+	if role.drops() {
 		at.drop, at.goes = int32(len(l.fields)), true
-		lo := int(l.dec.InputOffset()) - 1
-		if err := l.dropped(at, rule, lo, lo+1); err != nil {
+		if err := l.dropped(at, rule, len("{")); err != nil {
 			return err
 		}
 	}
-	if at.node >= 0 && l.paths.nodes[at.node].turns {
-		at.turn = int32(len(l.turns))
-		l.turns = append(l.turns, -1)
+	if at.node >= 0 && l.paths.nodes[at.node].moves {
+		at.object = int32(len(l.moved))
+		l.moved = append(l.moved, -1)
 	}
 	at.kind, at.name, at.start = kind, int32(len(l.path)), int(l.dec.InputOffset())-1
 	l.frames = append(l.frames, at)
@@ -244,34 +250,35 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 // message.
 func (l *Locator) number(lit []byte, role Role) error {
 	switch role {
-	case ElementNumber, ChoiceNumber, ItemNumber, PartNumber:
+	case choiceNumber, itemNumber, partNumber:
 	default:
 		l.small(lit)
 		return nil
 	}
 	n, err := strconv.ParseInt(string(lit), 10, 32)
 	if err != nil || n < 0 {
-		if l.paths.rest == Text {
-			return nil // who knows what it numbers
+		if l.paths.unlisted == Text {
+			return nil // nobody knows what it numbers
 		}
-		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
+		return errNumber()
 	}
 	f := &l.frames[len(l.frames)-1]
 	at := f.choice
-	switch level := l.paths.nodes[f.node].level; {
-	case role == PartNumber, role == ElementNumber && level == 3:
-		at = f.part
-	case role == ItemNumber, role == ElementNumber && level == 2:
+	switch role {
+	case itemNumber:
 		at = f.item
-	case role == ElementNumber && level == 0 && f.part >= 0: // in an object of the element
+	case partNumber:
 		at = f.part
-	case role == ElementNumber && level == 0 && f.item >= 0:
-		at = f.item
 	}
 	if at >= 0 {
-		l.elements[at].number = int32(n)
+		l.elements[at] = int32(n)
 	}
 	return nil
+}
+
+// errNumber is the error for an element whose number cannot be one.
+func errNumber() error {
+	return fmt.Errorf("%w: the number of an element is no whole number", ErrUnscannable)
 }
 
 // text adds the field of a string.
@@ -279,41 +286,55 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	if len(lit) == len(`""`) {
 		return nil
 	}
-	hi := int(l.dec.InputOffset())
-	f := Field{
-		Role: role, Apart: at.apart, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule,
-		Lo: hi - len(lit), Hi: hi, rank: at.rank, turn: at.turn,
-	}
-	switch {
-	case role >= ElementNumber && role <= PartNumber && l.paths.rest != Text:
-		return fmt.Errorf("%w: a number of an element is none", ErrUnscannable)
-	case role == Discriminator && string(lit) == l.paths.rules[rule].With:
-		l.turns[at.turn] = rule
-		return nil
-	case (role == NoText || role == Discriminator) && Identifier(lit[1:len(lit)-1]):
-		return nil
-	case role == Skip:
-		return l.dropped(at, rule, f.Lo, f.Hi)
-	case rule >= 0 && (role < Drop || role == End) && l.paths.rules[rule].Form != Bytes:
-		f.Form, f.With = l.paths.rules[rule].Form, l.paths.rules[rule].With
-		if err := l.called(&f, at); err != nil {
+	word := IsIdentifier(lit[1 : len(lit)-1])
+	f := l.field(at, rule, role, len(lit))
+	f.Apart = at.apart
+	switch role {
+	case choiceNumber, itemNumber, partNumber:
+		if l.paths.unlisted != Text {
+			return errNumber()
+		}
+	case discriminator:
+		if string(lit) == l.paths.rules[rule].with {
+			l.moved[at.object] = rule
+			return nil
+		}
+		if word {
+			return nil
+		}
+	case noText:
+		if word {
+			return nil
+		}
+	case skip:
+		return l.dropped(at, rule, len(lit))
+	case Drop, DropMessage:
+		if err := l.dropped(at, rule, len(lit)); err != nil {
 			return err
 		}
-		if err := l.add(f); err != nil || role != End || Identifier(lit[1:len(lit)-1]) {
-			return err
-		}
-	}
-	if role == Drop {
-		if err := l.dropped(at, rule, f.Lo, f.Hi); err != nil {
-			return err
-		}
-	}
-	if role == KeyField {
+	case elementKey:
 		if err := l.keyed(lit); err != nil {
 			return err
 		}
+	case keyIsText: // of the name, not of the value
+	default:
+		if rule < 0 || l.paths.rules[rule].form == Bytes {
+			break
+		}
+		f.Form, f.With = l.paths.rules[rule].form, l.paths.rules[rule].with
+		if err := l.called(&f, at); err != nil {
+			return err
+		}
+		if err := l.add(f); err != nil || role != End || word {
+			return err
+		}
 	}
-	f.Role, f.Rule, f.Form, f.With = l.paths.rest, -1, Plain, ""
+	return l.unlisted(f, at)
+}
+
+// unlisted adds a string whose place says nothing of it.
+func (l *Locator) unlisted(f Field, at frame) error {
+	f.Role, f.Rule, f.Form, f.With = l.paths.unlisted, -1, Plain, ""
 	if f.Role == Text {
 		f.Form = Reply
 	}
@@ -329,12 +350,14 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 }
 
 // dropped adds a value that goes when something was withheld.
-func (l *Locator) dropped(at frame, rule int32, lo, hi int) error {
-	with := l.paths.rules[rule].With
-	if with == "" {
-		with = "null"
+func (l *Locator) dropped(at frame, rule int32, size int) error {
+	r := &l.paths.rules[rule]
+	f := l.field(at, rule, r.role, size)
+	if r.role == skip {
+		f.Role = Drop
 	}
-	return l.add(Field{Role: Drop, Choice: at.choice, Item: at.item, Part: at.part, Rule: rule, Name: l.paths.rules[rule].Name, With: with, Lo: lo, Hi: hi, turn: -1})
+	f.With, f.InItem, f.rank, f.object = r.with, r.inItem, 0, -1
+	return l.add(f)
 }
 
 // add adds a field.
@@ -342,7 +365,7 @@ func (l *Locator) add(f Field) error {
 	if len(l.fields) == l.limit {
 		return tooMany("strings")
 	}
-	if f.Role == Complete {
+	if f.Role == complete {
 		f.Role, f.Rule, f.Apart = Metadata, -1, Separate
 	}
 	l.fields = append(l.fields, f)
@@ -380,7 +403,7 @@ func (l *Locator) keyed(lit []byte) error {
 		at = f.part
 	}
 	if at >= 0 {
-		l.elements[at].number = n
+		l.elements[at] = n
 	}
 	return nil
 }
@@ -396,7 +419,7 @@ const (
 // holds anywhere has no name of its own: the path is.
 func (l *Locator) called(f *Field, at frame) error {
 	if at.node >= 0 {
-		f.Name, f.Path = l.paths.rules[f.Rule].Name, l.paths.nodes[at.node].path
+		f.Name, f.Path = l.paths.rules[f.Rule].Channel, l.paths.nodes[at.node].path
 		return nil
 	}
 	var err error
@@ -407,7 +430,7 @@ func (l *Locator) called(f *Field, at frame) error {
 
 // pieces reports whether the element about to be read is a piece of a text that
 // goes on in the next one: a string right in an array.
-func (l *Locator) pieces() bool { return l.paths.rest == Text && l.dec.PeekKind() == '"' }
+func (l *Locator) pieces() bool { return l.paths.unlisted == Text && l.dec.PeekKind() == '"' }
 
 // small counts a number that may be a byte or the id of a token.
 func (l *Locator) small(lit []byte) {
@@ -426,13 +449,13 @@ func (l *Locator) small(lit []byte) {
 // was withheld. A long one cannot be scanned.
 func (l *Locator) numbers(f *frame) error {
 	switch {
-	case l.paths.rest != Text, f.kind != '[', f.ints == 0, f.ints < f.pos, f.goes:
+	case l.paths.unlisted != Text, f.kind != '[', f.ints == 0, f.ints < f.pos, f.goes:
 		return nil
 	case f.ints > maxNumbers:
 		return fmt.Errorf("%w: a long row of whole numbers may be a text", ErrUnscannable)
 	}
 	return l.add(Field{
 		Role: Drop, Choice: f.choice, Item: f.item, Part: f.part, Rule: -1, With: "[]",
-		Lo: f.start, Hi: int(l.dec.InputOffset()), turn: -1,
+		Lo: f.start, Hi: int(l.dec.InputOffset()), object: -1,
 	})
 }

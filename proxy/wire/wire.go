@@ -15,7 +15,7 @@ import "errors"
 // policy.
 var ErrUnscannable = errors.New("message cannot be scanned")
 
-// ErrRequest is matched by the errors of [Family.Request].
+// ErrRequest is matched by the errors of [Family].Request.
 var ErrRequest = errors.New("request is not valid")
 
 // Request is what a request says about the answer to come. Texts are unescaped
@@ -44,35 +44,80 @@ type Failure struct {
 	Status  int    // of the HTTP answer it is the body of; 0 means 400
 }
 
-// Family is the codec of one API: a table of places and the few things a table
-// cannot say. Values are immutable and safe for concurrent use.
-type Family interface {
+// Family is what noecho has to know of one API: a table of the places where its
+// answers keep text, and the few things that a table cannot say. Name, Paths and
+// Request are required; the zero value of any other field is the default that it
+// names. A family is never changed once it is made, and its functions are safe for
+// concurrent use.
+type Family struct {
 	// Name is the name of the API in configuration and alerts.
-	Name() string
-	// Request reads a request. path is that of its URL, as it was sent: some
-	// APIs name the model there and ask there for a stream. Errors match
-	// [ErrRequest].
-	Request(path string, body []byte) (Request, error)
-	// Framing tells how an answer to r is cut into messages, from its
-	// Content-Type without parameters, in lower case. [ByContentType] fits
-	// most families.
-	Framing(contentType string, r Request) Framing
-	// Paths is where text stands in the family's answers.
-	Paths() *Paths
-	// AppendFailure appends a JSON error body.
-	AppendFailure(dst []byte, f Failure) []byte
-	// Fail writes the message that ends a stream with an error.
-	Fail(w *Writer, f Failure)
-	// NewEnding returns what ends a stream that was filtered. It belongs to
-	// one answer.
-	NewEnding() Ending
+	Name string
+	// Paths is the table of places, compiled.
+	Paths *Paths
+	// Request reads a request. path is that of its URL, as it was sent: some APIs
+	// name the model there and ask there for a stream. Errors match [ErrRequest].
+	Request func(path string, body []byte) (Request, error)
+	// Framing tells how an answer to r is cut into messages, from its Content-Type
+	// without parameters, in lower case. nil: [ByContentType].
+	Framing func(contentType string, r Request) Framing
+	// Failure appends a JSON error body. nil: an object with a member error, in
+	// which message, type and code are.
+	Failure func(dst []byte, f Failure) []byte
+	// FailureHeader returns a header of the HTTP answer that carries an error body,
+	// for clients that look there for its kind. nil: there is none.
+	FailureHeader func(f Failure) (name, value string)
+	// FailureEvent is the name of the message that ends a stream with an error body,
+	// in framings with names; see [Writer.Message]. Empty: it has none.
+	FailureEvent string
+	// StreamFailure writes the messages that end a stream with an error. nil: one
+	// message, whose payload is the error body.
+	StreamFailure func(w *Writer, f Failure)
+	// Ending returns what ends a stream that is blocked. It belongs to one answer.
+	// nil: the stream ends with an error.
+	Ending func() Ending
+	// Record appends a record in the place of one that is withheld. It is for
+	// answers that are lists of answers, in the framing [Records]. nil: the API has
+	// none.
+	Record func(dst, payload []byte, f Failure) []byte
 }
 
-// FailureHeader is a [Family] whose clients look for the kind of an error in
-// the head of an HTTP answer.
-type FailureHeader interface {
-	// FailureHeader returns the header that goes with the body of a failure.
-	FailureHeader(f Failure) (name, value string)
+// FramingOf returns the framing of an answer to r.
+func (f *Family) FramingOf(contentType string, r Request) Framing {
+	if f.Framing == nil {
+		return ByContentType(contentType)
+	}
+	return f.Framing(contentType, r)
+}
+
+// AppendFailure appends a JSON error body.
+func (f *Family) AppendFailure(dst []byte, why Failure) []byte {
+	if f.Failure != nil {
+		return f.Failure(dst, why)
+	}
+	dst = AppendEscaped(append(dst, `{"error":{"message":"`...), []byte(why.Message))
+	dst = AppendEscaped(append(dst, `","type":"invalid_request_error","code":"`...), []byte(why.Code))
+	return append(dst, `"}}`...)
+}
+
+// Fail writes what ends a stream with an error.
+func (f *Family) Fail(w *Writer, why Failure) {
+	_, plain := w.Framer.(*textFramer)
+	switch {
+	case f.StreamFailure != nil:
+		f.StreamFailure(w, why)
+	case plain:
+		w.Message("", []byte(why.Message))
+	default:
+		w.Message(f.FailureEvent, f.AppendFailure(nil, why))
+	}
+}
+
+// NewEnding returns what ends a stream that is blocked.
+func (f *Family) NewEnding() Ending {
+	if f.Ending == nil {
+		return failureEnding{f}
+	}
+	return f.Ending()
 }
 
 // Ending follows the messages of one stream to the caller, so that it can end
@@ -85,4 +130,21 @@ type Ending interface {
 	// Write writes the messages that close what is open, and the stream. open
 	// lists the choices that have begun and not ended, ascending.
 	Write(w *Writer, open []int32)
+}
+
+// Withheld is the failure that says that an answer was blocked.
+var Withheld = Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"}
+
+// failureEnding ends a stream with an error, for APIs that have no word for an
+// answer that was filtered. Plain text just ends.
+type failureEnding struct{ family *Family }
+
+// Sent implements [Ending].
+func (failureEnding) Sent([]byte) {}
+
+// Write implements [Ending].
+func (e failureEnding) Write(w *Writer, _ []int32) {
+	if _, plain := w.Framer.(*textFramer); !plain {
+		e.family.Fail(w, Withheld)
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"noecho/proxy/wire"
 )
 
-// Anthropic is the Anthropic Messages API and the servers that speak it: Vertex
+// anthropic is the Anthropic Messages API and the servers that speak it: Vertex
 // by paths of its own, vLLM, llama.cpp and Ollama by the same one. An answer is
 // a list of content blocks. A stream announces a block, adds deltas to it and
 // ends it before the next one: what is held of a block leaves before its end.
@@ -19,7 +19,11 @@ import (
 // Citations cut an answer's text into many blocks, in the middle of a sentence,
 // and the caller can ask for them. So all blocks of text are one channel. Tool
 // inputs and thoughts are channels of their own.
-type Anthropic struct{}
+var anthropic = &wire.Family{
+	Name: "anthropic.messages", Paths: anthropicPaths, Request: anthropicRequest,
+	Failure: anthropicFailure, FailureEvent: "error",
+	Ending: func() wire.Ending { return &anthropicEnding{} },
+}
 
 var anthropicPaths = wire.NewPaths(wire.Table{
 	Events: []string{"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop", "ping"},
@@ -33,87 +37,63 @@ var anthropicPaths = wire.NewPaths(wire.Table{
 // in every citation and result shares a channel: answers hold hundreds of them.
 func anthropicRules() []wire.Rule {
 	rules := []wire.Rule{
-		{When: "content_block_stop", Path: "type", Role: wire.End},
-		{Path: "type", Role: wire.NoText},
-		{Path: "index", Role: wire.ItemNumber},
-		{Path: "request_id", Role: wire.NoText},
-		{Path: "error.type", Role: wire.NoText},
-		{Path: "usage.service_tier", Role: wire.NoText},
-		{Path: "delta.type", Role: wire.NoText},
-		{Path: "delta.text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
-		{Path: "delta.thinking", Role: wire.Text, Name: "content.#.thinking"},
-		{Path: "delta.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
-		{Path: "delta.partial_json", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
-		{Path: "delta.content", Role: wire.Text, Name: "content.#.content"},
-		{Path: "delta.citation", Role: wire.Drop, Name: wire.InItem, With: wire.Gone},
-		{Path: "delta.citation.type", Role: wire.NoText},
-		{Path: "delta.citation.*", Role: wire.Metadata, Name: "content.citation"},
-		{Path: "delta.stop_reason", Role: wire.End, With: `"refusal"`},
+		wire.EndReason("type", "").For("content_block_stop"),
+		wire.NoText("type"),
+		wire.ItemNumber("index"),
+		wire.NoText("request_id"),
+		wire.NoText("error.type"),
+		wire.NoText("usage.service_tier"),
+		wire.NoText("delta.type"),
+		wire.TextAt("delta.text", "content.text").As(wire.Reply),
+		wire.TextAt("delta.thinking", "content.#.thinking"),
+		wire.DropWhenWithheld("delta.signature").InItem().Else(`""`),
+		wire.TextAt("delta.partial_json", "content.#.input").As(wire.Nested),
+		wire.TextAt("delta.content", "content.#.content"),
+		wire.DropMessageWhenWithheld("delta.citation").InItem(),
+		wire.NoText("delta.citation.type"),
+		wire.MetadataAt("delta.citation.*", "content.citation"),
+		wire.EndReason("delta.stop_reason", `"refusal"`),
 	}
 	for _, at := range []string{"", "message."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "id", Role: wire.NoText},
-			wire.Rule{Path: at + "role", Role: wire.NoText},
-			wire.Rule{Path: at + "model", Role: wire.NoText},
-			wire.Rule{Path: at + "stop_reason", Role: wire.End, With: `"refusal"`},
+			wire.NoText(at+"id"),
+			wire.NoText(at+"role"),
+			wire.NoText(at+"model"),
+			wire.EndReason(at+"stop_reason", `"refusal"`),
 		)
 	}
-	rules = append(rules, wire.Rule{Path: "message.type", Role: wire.NoText}, wire.Rule{Path: "message.usage.service_tier", Role: wire.NoText})
+	rules = append(rules, wire.NoText("message.type"), wire.NoText("message.usage.service_tier"))
 	for _, at := range []string{"content[#].", "message.content[#].", "content_block."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "type", Role: wire.NoText},
-			wire.Rule{Path: at + "id", Role: wire.NoText},
-			wire.Rule{Path: at + "tool_use_id", Role: wire.NoText},
-			wire.Rule{Path: at + "name", Role: wire.Metadata, Name: "content.name"},
-			wire.Rule{Path: at + "text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
-			wire.Rule{Path: at + "citations", Role: wire.Drop, Name: wire.InItem},
-			wire.Rule{Path: at + "citations[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "citations[].*", Role: wire.Metadata, Name: "content.citation"},
-			wire.Rule{Path: at + "thinking", Role: wire.Text, Name: "content.#.thinking"},
-			wire.Rule{Path: at + "signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
-			wire.Rule{Path: at + "content", Role: wire.Text, Name: "content.#.content"},
-			wire.Rule{Path: at + "content.type", Role: wire.NoText},
-			wire.Rule{Path: at + "content.*", Role: wire.Metadata, Name: "content.result"},
-			wire.Rule{Path: at + "content[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "content[].*", Role: wire.Metadata, Name: "content.result"},
+			wire.NoText(at+"type"),
+			wire.NoText(at+"id"),
+			wire.NoText(at+"tool_use_id"),
+			wire.MetadataAt(at+"name", "content.name"),
+			wire.TextAt(at+"text", "content.text").As(wire.Reply),
+			wire.DropWhenWithheld(at+"citations").InItem(),
+			wire.NoText(at+"citations[].type"),
+			wire.MetadataAt(at+"citations[].*", "content.citation"),
+			wire.TextAt(at+"thinking", "content.#.thinking"),
+			wire.DropWhenWithheld(at+"signature").InItem().Else(`""`),
+			wire.TextAt(at+"content", "content.#.content"),
+			wire.NoText(at+"content.type"),
+			wire.MetadataAt(at+"content.*", "content.result"),
+			wire.NoText(at+"content[].type"),
+			wire.MetadataAt(at+"content[].*", "content.result"),
 		)
 	}
 	return append(rules,
-		wire.Rule{Path: "content[#].input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
-		wire.Rule{Path: "message.content[#].input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
+		wire.TextAt("content[#].input", "content.#.input").As(wire.Nested),
+		wire.TextAt("message.content[#].input", "content.#.input").As(wire.Nested),
 		// The input that a stream announces is empty, and its pieces do not go
 		// on with it: should it be there, it is whole.
-		wire.Rule{Path: "content_block.input", Role: wire.Metadata, Name: "content.start", Form: wire.Nested},
+		wire.MetadataAt("content_block.input", "content.start").As(wire.Nested),
 	)
 }
 
-// Name implements [Family].
-func (Anthropic) Name() string { return "anthropic.messages" }
-
-// Paths implements [Family].
-func (Anthropic) Paths() *wire.Paths { return anthropicPaths }
-
-// Framing implements [Family].
-func (Anthropic) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (Anthropic) AppendFailure(dst []byte, f wire.Failure) []byte {
-	return appendAnthropicFailure(dst, f)
-}
-
-// Fail implements [Family].
-func (Anthropic) Fail(w *wire.Writer, f wire.Failure) {
-	w.Message("error", appendAnthropicFailure(nil, f))
-}
-
-// NewEnding implements [Family].
-func (Anthropic) NewEnding() wire.Ending { return &anthropicEnding{} }
-
-// appendAnthropicFailure appends the error body of Anthropic's APIs, whose
+// anthropicFailure appends the error body of Anthropic's APIs, whose
 // clients go by its type.
-func appendAnthropicFailure(dst []byte, f wire.Failure) []byte {
+func anthropicFailure(dst []byte, f wire.Failure) []byte {
 	kind := "invalid_request_error"
 	switch f.Status {
 	case 404:
@@ -208,7 +188,7 @@ func (e *anthropicEnding) noteUsage(usage jsontext.Value) {
 	}
 	e.usage = append(e.usage[:0], '{')
 	_ = eachMember(usage, func(name string, v jsontext.Value) error {
-		if v.Kind() == '0' && wire.Identifier([]byte(name)) {
+		if v.Kind() == '0' && wire.IsIdentifier([]byte(name)) {
 			e.usage = append(append(append(e.usage, '"'), name...), `":`...)
 			e.usage = append(append(e.usage, bytes.TrimSpace(v)...), ',')
 		}
@@ -271,18 +251,16 @@ func modelInPath(path string) (model, verb string) {
 	return "", ""
 }
 
-var _ wire.Family = Anthropic{}
-
-// Request implements [Family]. The tail is the text of the last message: if it
+// anthropicRequest: The tail is the text of the last message: if it
 // is the assistant's, the answer goes on with it in the middle of a word.
 // Vertex names the model and asks for a stream in the path.
-func (Anthropic) Request(path string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+func anthropicRequest(path string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "messages":
-			return r.turns(v)
+			return anthropicTurns(r, v)
 		case name == "system":
 			if text := appendBlocks(nil, v); len(text) > 0 {
 				r.Messages = append(r.Messages, text)
@@ -309,8 +287,8 @@ func (Anthropic) Request(path string, body []byte) (wire.Request, error) {
 	return r.Request, err
 }
 
-// turns reads the messages of a conversation.
-func (r *request) turns(v jsontext.Value) error {
+// anthropicTurns reads the messages of a conversation.
+func anthropicTurns(r *request, v jsontext.Value) error {
 	return eachElement(v, func(v jsontext.Value) error {
 		content := memberOf(v, "content")
 		if text := appendBlocks(nil, content); len(text) > 0 {
@@ -381,7 +359,7 @@ func appendBlocks(dst []byte, v jsontext.Value) []byte {
 	return dst
 }
 
-// AnthropicComplete is Anthropic's legacy Text Completions API. An answer is one text.
+// anthropicComplete is Anthropic's legacy Text Completions API. An answer is one text.
 // Its streams come in two kinds, and the version that a caller asks for in a
 // header decides: events of the type completion with what is new in each, or
 // bare messages with all of the text so far in each, ended by [DONE].
@@ -390,33 +368,31 @@ func appendBlocks(dst []byte, v jsontext.Value) []byte {
 // One without a type is all of the text so far if it begins with all that came
 // before, and a piece if it does not. What is called a piece and holds all so
 // far is still judged whole, but without holding back what it said before.
-type AnthropicComplete struct{}
+var anthropicComplete = &wire.Family{
+	Name: "anthropic.complete", Paths: completePaths, Request: completeRequest,
+	Failure: anthropicFailure, FailureEvent: "error",
+	Ending: func() wire.Ending { return &completeEnding{} },
+}
 
 var completePaths = wire.NewPaths(wire.Table{
 	Done:   openAIDone,
 	Events: []string{"ping"},
 	Rules: []wire.Rule{
-		{When: "completion", Path: "completion", Role: wire.Text, Name: "text"},
-		{Path: "completion", Role: wire.Cumulative, Name: "text"},
-		{Path: "type", Role: wire.NoText},
-		{Path: "id", Role: wire.NoText},
-		{Path: "log_id", Role: wire.NoText},
-		{Path: "model", Role: wire.NoText},
-		{Path: "request_id", Role: wire.NoText},
-		{Path: "error.type", Role: wire.NoText},
-		{Path: "stop_reason", Role: wire.End, With: `"refusal"`},
+		wire.TextAt("completion", "text").For("completion"),
+		wire.CumulativeAt("completion", "text"),
+		wire.NoText("type"),
+		wire.NoText("id"),
+		wire.NoText("log_id"),
+		wire.NoText("model"),
+		wire.NoText("request_id"),
+		wire.NoText("error.type"),
+		wire.EndReason("stop_reason", `"refusal"`),
 	},
 })
 
-// Name implements [Family].
-func (AnthropicComplete) Name() string { return "anthropic.complete" }
-
-// Paths implements [Family].
-func (AnthropicComplete) Paths() *wire.Paths { return completePaths }
-
-// Request implements [Family].
-func (AnthropicComplete) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// completeRequest:
+func completeRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v), name == "metadata":
@@ -429,24 +405,6 @@ func (AnthropicComplete) Request(_ string, body []byte) (wire.Request, error) {
 	})
 	return r.Request, err
 }
-
-// Framing implements [Family].
-func (AnthropicComplete) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (AnthropicComplete) AppendFailure(dst []byte, f wire.Failure) []byte {
-	return appendAnthropicFailure(dst, f)
-}
-
-// Fail implements [Family].
-func (AnthropicComplete) Fail(w *wire.Writer, f wire.Failure) {
-	w.Message("error", appendAnthropicFailure(nil, f))
-}
-
-// NewEnding implements [Family].
-func (AnthropicComplete) NewEnding() wire.Ending { return &completeEnding{} }
 
 // completeEnding ends a completion with a message of the kind that it came in.
 // The API has no stop_reason for filtered answers: it is that of messages.
@@ -487,5 +445,3 @@ func (e *completeEnding) Write(w *wire.Writer, _ []int32) {
 		w.Message("", []byte(openAIDone))
 	}
 }
-
-var _ wire.Family = AnthropicComplete{}

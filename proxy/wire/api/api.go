@@ -5,17 +5,18 @@ package api
 
 import "noecho/proxy/wire"
 
-// families are all codecs, by name.
-var families = func() map[string]wire.Family {
-	m := map[string]wire.Family{}
-	for _, f := range []wire.Family{Chat{}, Completions{}, Responses{}, Converse{}, Invoke{}, Anthropic{}, AnthropicComplete{}, Generic{}, Batch{}, Gemini{}, OllamaChat{}, OllamaGenerate{}, LlamaCPP{}, Generate{}, TGI{}, SGLang{}, CohereChat{}, CohereV1{}, FIM{}, MistralConversations{}, Invocations{}} {
-		m[f.Name()] = f
-	}
-	return m
-}()
+// families are all families. A new one gets its line here.
+var families = []*wire.Family{
+	chat, completions, responses, converse, invoke, anthropic, anthropicComplete, generic, batch, gemini, ollamaChat, ollamaGenerate,
+	llamaCPP, generate, tgi, sglang, cohereChat, cohereV1, fim, mistralConversations, invocations,
+}
 
-// ByName returns the family with the given name.
-func ByName(name string) (wire.Family, bool) {
-	f, ok := families[name]
-	return f, ok
+// ByName returns the family with the given name, or nil.
+func ByName(name string) *wire.Family {
+	for _, f := range families {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
 }

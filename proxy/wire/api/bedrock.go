@@ -11,10 +11,14 @@ import (
 	"noecho/proxy/wire"
 )
 
-// Converse is Amazon Bedrock's Converse API, which speaks to all models in one
+// converse is Amazon Bedrock's Converse API, which speaks to all models in one
 // way. An answer is a message of content blocks; a stream is a list of frames
 // whose headers name the event and whose payloads hold its members.
-type Converse struct{}
+var converse = &wire.Family{
+	Name: "bedrock.converse", Paths: conversePaths, Request: converseRequest,
+	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
+	Ending: func() wire.Ending { return &converseEnding{} },
+}
 
 var conversePaths = wire.NewPaths(wire.Table{Rules: slices.Concat(converseEventRules(""), converseMessageRules(), converseEndRules(""))})
 
@@ -23,21 +27,21 @@ var conversePaths = wire.NewPaths(wire.Table{Rules: slices.Concat(converseEventR
 // a sentence, so all blocks of text are one channel.
 func converseEventRules(at string) []wire.Rule {
 	rules := []wire.Rule{
-		{Path: at + "p", Role: wire.NoText}, // hides how long the text is
-		{Path: at + "role", Role: wire.NoText},
-		{Path: at + "contentBlockIndex", Role: wire.ItemNumber},
-		{Path: at + "start.toolUse.toolUseId", Role: wire.NoText},
-		{Path: at + "start.toolUse.type", Role: wire.NoText},
-		{Path: at + "start.toolUse.name", Role: wire.Metadata, Name: "content.#.name"},
-		{Path: at + "start.toolResult.toolUseId", Role: wire.NoText},
-		{Path: at + "start.toolResult.type", Role: wire.NoText},
-		{Path: at + "start.toolResult.status", Role: wire.NoText},
-		{Path: at + "start.image.format", Role: wire.NoText},
-		{Path: at + "delta.toolResult[].text", Role: wire.Text, Name: "content.#.result"},
-		{Path: at + "delta.toolResult[].json", Role: wire.Text, Name: "content.#.result", Form: wire.Nested},
-		{Path: at + "delta.reasoningContent.text", Role: wire.Text, Name: "content.#.reasoning"},
-		{Path: at + "delta.reasoningContent.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
-		{Path: at + "delta.citation", Role: wire.Drop, Name: wire.InItem, With: wire.Gone},
+		wire.NoText(at + "p"), // hides how long the text is
+		wire.NoText(at + "role"),
+		wire.ItemNumber(at + "contentBlockIndex"),
+		wire.NoText(at + "start.toolUse.toolUseId"),
+		wire.NoText(at + "start.toolUse.type"),
+		wire.MetadataAt(at+"start.toolUse.name", "content.#.name"),
+		wire.NoText(at + "start.toolResult.toolUseId"),
+		wire.NoText(at + "start.toolResult.type"),
+		wire.NoText(at + "start.toolResult.status"),
+		wire.NoText(at + "start.image.format"),
+		wire.TextAt(at+"delta.toolResult[].text", "content.#.result"),
+		wire.TextAt(at+"delta.toolResult[].json", "content.#.result").As(wire.Nested),
+		wire.TextAt(at+"delta.reasoningContent.text", "content.#.reasoning"),
+		wire.DropWhenWithheld(at + "delta.reasoningContent.signature").InItem().Else(`""`),
+		wire.DropMessageWhenWithheld(at + "delta.citation").InItem(),
 	}
 	return append(rules, converseContentRules(at+"delta.")...)
 }
@@ -46,24 +50,24 @@ func converseEventRules(at string) []wire.Rule {
 func converseMessageRules() []wire.Rule {
 	const at = "output.message.content[#]."
 	rules := []wire.Rule{
-		{Path: "output.message.role", Role: wire.NoText},
-		{Path: at + "toolUse.toolUseId", Role: wire.NoText},
-		{Path: at + "toolUse.type", Role: wire.NoText},
-		{Path: at + "toolUse.name", Role: wire.Metadata, Name: "content.#.name"},
-		{Path: at + "toolResult.toolUseId", Role: wire.NoText},
-		{Path: at + "toolResult.type", Role: wire.NoText},
-		{Path: at + "toolResult.status", Role: wire.NoText},
-		{Path: at + "toolResult.content[].text", Role: wire.Text, Name: "content.#.result"},
-		{Path: at + "toolResult.content[].json", Role: wire.Text, Name: "content.#.result", Form: wire.Nested},
-		{Path: at + "reasoningContent.reasoningText.text", Role: wire.Text, Name: "content.#.reasoning"},
-		{Path: at + "reasoningContent.reasoningText.signature", Role: wire.Drop, Name: wire.InItem, With: `""`},
-		{Path: at + "citationsContent.content[].text", Role: wire.Text, Name: "content.text"},
-		{Path: at + "citationsContent.citations", Role: wire.Drop, Name: wire.InItem, With: `[]`},
-		{Path: at + "image.format", Role: wire.NoText},
-		{Path: at + "video.format", Role: wire.NoText},
-		{Path: at + "video.source.bytes", Role: wire.Skip, With: `""`},
-		{Path: at + "audio.format", Role: wire.NoText},
-		{Path: at + "audio.source.bytes", Role: wire.Skip, With: `""`},
+		wire.NoText("output.message.role"),
+		wire.NoText(at + "toolUse.toolUseId"),
+		wire.NoText(at + "toolUse.type"),
+		wire.MetadataAt(at+"toolUse.name", "content.#.name"),
+		wire.NoText(at + "toolResult.toolUseId"),
+		wire.NoText(at + "toolResult.type"),
+		wire.NoText(at + "toolResult.status"),
+		wire.TextAt(at+"toolResult.content[].text", "content.#.result"),
+		wire.TextAt(at+"toolResult.content[].json", "content.#.result").As(wire.Nested),
+		wire.TextAt(at+"reasoningContent.reasoningText.text", "content.#.reasoning"),
+		wire.DropWhenWithheld(at + "reasoningContent.reasoningText.signature").InItem().Else(`""`),
+		wire.TextAt(at+"citationsContent.content[].text", "content.text"),
+		wire.DropWhenWithheld(at + "citationsContent.citations").InItem().Else(`[]`),
+		wire.NoText(at + "image.format"),
+		wire.NoText(at + "video.format"),
+		wire.SkipAt(at + "video.source.bytes").Else(`""`),
+		wire.NoText(at + "audio.format"),
+		wire.SkipAt(at + "audio.source.bytes").Else(`""`),
 	}
 	return append(rules, converseContentRules(at)...)
 }
@@ -71,10 +75,10 @@ func converseMessageRules() []wire.Rule {
 // converseContentRules are what a block and the pieces of one call alike.
 func converseContentRules(at string) []wire.Rule {
 	return []wire.Rule{
-		{Path: at + "text", Role: wire.Text, Name: "content.text", Form: wire.Reply},
-		{Path: at + "toolUse.input", Role: wire.Text, Name: "content.#.input", Form: wire.Nested},
-		{Path: at + "reasoningContent.redactedContent", Role: wire.Drop, Name: wire.InItem, With: `""`},
-		{Path: at + "image.source.bytes", Role: wire.Skip, With: `""`},
+		wire.TextAt(at+"text", "content.text").As(wire.Reply),
+		wire.TextAt(at+"toolUse.input", "content.#.input").As(wire.Nested),
+		wire.DropWhenWithheld(at + "reasoningContent.redactedContent").InItem().Else(`""`),
+		wire.SkipAt(at + "image.source.bytes").Else(`""`),
 	}
 }
 
@@ -82,23 +86,17 @@ func converseContentRules(at string) []wire.Rule {
 // and what guardrails saw, their copy of the answer included.
 func converseEndRules(at string) []wire.Rule {
 	return []wire.Rule{
-		{Path: at + "stopReason", Role: wire.End, With: `"guardrail_intervened"`},
-		{Path: at + "trace", Role: wire.Drop, With: `{}`},
-		{Path: at + "trace.promptRouter.invokedModelId", Role: wire.NoText},
-		{Path: at + "performanceConfig.latency", Role: wire.NoText},
-		{Path: at + "serviceTier.type", Role: wire.NoText},
+		wire.EndReason(at+"stopReason", `"guardrail_intervened"`),
+		wire.DropWhenWithheld(at + "trace").Else(`{}`),
+		wire.NoText(at + "trace.promptRouter.invokedModelId"),
+		wire.NoText(at + "performanceConfig.latency"),
+		wire.NoText(at + "serviceTier.type"),
 	}
 }
 
-// Name implements [Family].
-func (Converse) Name() string { return "bedrock.converse" }
-
-// Paths implements [Family].
-func (Converse) Paths() *wire.Paths { return conversePaths }
-
-// Request implements [Family]. Model and stream are asked for in the path.
-func (Converse) Request(path string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// converseRequest: Model and stream are asked for in the path.
+func converseRequest(path string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch name {
 		case "messages":
@@ -130,26 +128,9 @@ func bedrockPath(path string) (model string, stream bool) {
 	return model, operation == "converse-stream" || operation == "invoke-with-response-stream"
 }
 
-// AppendFailure implements [Family].
-func (Converse) AppendFailure(dst []byte, f wire.Failure) []byte { return appendBedrockFailure(dst, f) }
-
-// FailureHeader implements [FailureHeader].
-func (Converse) FailureHeader(f wire.Failure) (name, value string) { return bedrockErrorType(f) }
-
-// Framing implements [Family].
-func (Converse) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// Fail implements [Family].
-func (Converse) Fail(w *wire.Writer, f wire.Failure) { failBedrock(w, f) }
-
-// NewEnding implements [Family].
-func (Converse) NewEnding() wire.Ending { return &converseEnding{} }
-
-// appendBedrockFailure appends the error body of Bedrock's APIs. What kind of
+// bedrockFailure appends the error body of Bedrock's APIs. What kind of
 // error it is stands in a header.
-func appendBedrockFailure(dst []byte, f wire.Failure) []byte {
+func bedrockFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"message":"`...)
 	dst = wire.AppendEscaped(dst, []byte(f.Message))
 	return append(dst, `"}`...)
@@ -171,10 +152,8 @@ func bedrockErrorType(f wire.Failure) (name, value string) {
 	return "x-amzn-errortype", value
 }
 
-// failBedrock writes the exception that ends a stream.
-func failBedrock(w *wire.Writer, f wire.Failure) {
-	w.Message(wire.ExceptionEvent+"validationException", appendBedrockFailure(nil, f))
-}
+// bedrockException is the name of the frame that ends a stream with an error.
+const bedrockException = wire.ExceptionEvent + "validationException"
 
 // converseEnding closes the open content blocks, and then the message. It knows
 // events by their members, since their names stand outside of the payload.
@@ -260,33 +239,32 @@ func (e *converseEnding) message(w *wire.Writer, event string, members []byte) {
 	w.Message(event, members)
 }
 
-var (
-	_ wire.Family        = Converse{}
-	_ wire.FailureHeader = Converse{}
-)
-
-// Invoke is Amazon Bedrock's InvokeModel, which passes on what a model itself
+// invoke is Amazon Bedrock's InvokeModel, which passes on what a model itself
 // speaks: each vendor's own JSON, in a stream as the documents of binary frames.
 // One table reads them all, because their members tell them apart. Of a vendor
 // nobody described every string is taken for text of the answer.
-type Invoke struct{}
+var invoke = &wire.Family{
+	Name: "bedrock.invoke", Paths: invokePaths, Request: invokeRequest, Framing: invokeFraming,
+	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
+	Ending: func() wire.Ending { return &invokeEnding{} },
+}
 
-var invokePaths = wire.NewPaths(wire.Table{Rest: wire.Text, Rules: invokeRules(), Anywhere: genericTable().Anywhere})
+var invokePaths = wire.NewPaths(wire.Table{Unlisted: wire.Text, Rules: invokeRules(), Anywhere: genericTable().Anywhere})
 
 // invokeRules unites the tables of the vendors. A place that two of them know is
 // what the first says.
 func invokeRules() []wire.Rule {
 	all := slices.Concat(
 		[]wire.Rule{
-			{Path: "amazon-bedrock-guardrailAction", Role: wire.NoText},
-			{Path: "amazon-bedrock-trace", Role: wire.Drop, With: `{}`},
+			wire.NoText("amazon-bedrock-guardrailAction"),
+			wire.DropWhenWithheld("amazon-bedrock-trace").Else(`{}`),
 		},
 		anthropicRules(), novaRules(), plainVendorRules(), cohereV1Rules(), cohereRules(), vendorChatRules(),
 	)
-	type place struct{ when, path string }
+	type place struct{ kind, path string }
 	seen := map[place]bool{}
 	return slices.DeleteFunc(all, func(r wire.Rule) bool {
-		p := place{r.When, r.Path}
+		p := place{r.Kind, r.Path}
 		double := seen[p]
 		seen[p] = true
 		return double
@@ -298,8 +276,8 @@ func invokeRules() []wire.Rule {
 func novaRules() []wire.Rule {
 	return slices.Concat(
 		[]wire.Rule{
-			{Path: "messageStart.role", Role: wire.NoText},
-			{Path: "contentBlockStop.contentBlockIndex", Role: wire.ItemNumber},
+			wire.NoText("messageStart.role"),
+			wire.ItemNumber("contentBlockStop.contentBlockIndex"),
 		},
 		converseEventRules("contentBlockStart."), converseEventRules("contentBlockDelta."),
 		converseEndRules("messageStop."), converseEndRules("metadata."), converseEndRules(""),
@@ -312,25 +290,25 @@ func novaRules() []wire.Rule {
 // models for other things than text answer.
 func plainVendorRules() []wire.Rule {
 	return []wire.Rule{
-		{Path: "outputText", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{Path: "completionReason", Role: wire.End, With: `"CONTENT_FILTERED"`},
-		{Path: "results[#].outputText", Role: wire.Text, Name: "results.#.text", Form: wire.Reply},
-		{Path: "results[#].completionReason", Role: wire.NoText},
-		{Path: "generation", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{Path: "outputs[#].text", Role: wire.Text, Name: "outputs.#.text", Form: wire.Reply},
-		{Path: "outputs[#].stop_reason", Role: wire.End, With: `"stop"`},
-		{Path: "completions[#].data.text", Role: wire.Text, Name: "completions.#.text", Form: wire.Reply},
-		{Path: "completions[#].data.tokens", Role: wire.Drop, With: `[]`},
-		{Path: "completions[#].data.tokens[].generatedToken.token", Role: wire.Token, Name: "completions.#.tokens"},
-		{Path: "completions[#].finishReason.reason", Role: wire.NoText},
-		{Path: "generations[#].text", Role: wire.Text, Name: "generations.#.text", Form: wire.Reply},
-		{Path: "choices[#].text", Role: wire.Text, Name: "choices.#.text", Form: wire.Reply},
-		{Path: "choices[#].stop_reason", Role: wire.End, With: `"stop"`},
-		{Path: "images[]", Role: wire.Skip, With: `""`},
-		{Path: "artifacts[].base64", Role: wire.Skip, With: `""`},
-		{Path: "embedding", Role: wire.Drop},
-		{Path: "embeddings", Role: wire.Drop},
-		{Path: "embeddingsByType", Role: wire.Drop},
+		wire.TextAt("outputText", "text").As(wire.Reply),
+		wire.EndReason("completionReason", `"CONTENT_FILTERED"`),
+		wire.TextAt("results[#].outputText", "results.#.text").As(wire.Reply),
+		wire.NoText("results[#].completionReason"),
+		wire.TextAt("generation", "text").As(wire.Reply),
+		wire.TextAt("outputs[#].text", "outputs.#.text").As(wire.Reply),
+		wire.EndReason("outputs[#].stop_reason", `"stop"`),
+		wire.TextAt("completions[#].data.text", "completions.#.text").As(wire.Reply),
+		wire.DropWhenWithheld("completions[#].data.tokens").Else(`[]`),
+		wire.TokensAt("completions[#].data.tokens[].generatedToken.token", "completions.#.tokens"),
+		wire.NoText("completions[#].finishReason.reason"),
+		wire.TextAt("generations[#].text", "generations.#.text").As(wire.Reply),
+		wire.TextAt("choices[#].text", "choices.#.text").As(wire.Reply),
+		wire.EndReason("choices[#].stop_reason", `"stop"`),
+		wire.SkipAt("images[]").Else(`""`),
+		wire.SkipAt("artifacts[].base64").Else(`""`),
+		wire.DropWhenWithheld("embedding"),
+		wire.DropWhenWithheld("embeddings"),
+		wire.DropWhenWithheld("embeddingsByType"),
 	}
 }
 
@@ -339,23 +317,17 @@ func plainVendorRules() []wire.Rule {
 func vendorChatRules() []wire.Rule {
 	rules := chatRules()
 	for i := range rules {
-		if r := &rules[i]; strings.HasPrefix(r.Path, "choices[#].") && r.Name != "" && r.Name != wire.InItem {
-			r.Name = "choices.#." + r.Name
+		if r := &rules[i]; strings.HasPrefix(r.Path, "choices[#].") && r.Channel != "" {
+			r.Channel = "choices.#." + r.Channel
 		}
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (Invoke) Name() string { return "bedrock.invoke" }
-
-// Paths implements [Family].
-func (Invoke) Paths() *wire.Paths { return invokePaths }
-
-// Request implements [Family]. Model and stream are asked for in the path, the
+// invokeRequest: Model and stream are asked for in the path, the
 // rest in the vendor's words.
-func (Invoke) Request(path string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+func invokeRequest(path string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	anthropic := false
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
@@ -372,31 +344,19 @@ func (Invoke) Request(path string, body []byte) (wire.Request, error) {
 		return nil
 	})
 	if anthropic {
-		r.Request, err = Anthropic{}.Request("", body)
+		r.Request, err = anthropicRequest("", body)
 	}
 	r.Model, r.Stream = bedrockPath(path)
 	return r.Request, err
 }
 
-// Framing implements [Family].
-func (Invoke) Framing(contentType string, _ wire.Request) wire.Framing {
+// invokeFraming:
+func invokeFraming(contentType string, _ wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.Events {
 		return f
 	}
 	return wire.EventChunks
 }
-
-// AppendFailure implements [Family].
-func (Invoke) AppendFailure(dst []byte, f wire.Failure) []byte { return appendBedrockFailure(dst, f) }
-
-// FailureHeader implements [FailureHeader].
-func (Invoke) FailureHeader(f wire.Failure) (name, value string) { return bedrockErrorType(f) }
-
-// Fail implements [Family].
-func (Invoke) Fail(w *wire.Writer, f wire.Failure) { failBedrock(w, f) }
-
-// NewEnding implements [Family].
-func (Invoke) NewEnding() wire.Ending { return &invokeEnding{} }
 
 // vendorEndings tell a vendor by a member of its messages, and are the message
 // with which a stream of it ends that was filtered.
@@ -451,7 +411,7 @@ func (e *invokeEnding) Write(w *wire.Writer, open []int32) {
 	case e.vendor != nil:
 		e.vendor.Write(w, open)
 	case e.end == "":
-		failBedrock(w, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})
+		converse.Fail(w, wire.Withheld)
 	case len(open) > 0:
 		w.Message("chunk", []byte(e.end))
 	}
@@ -467,8 +427,3 @@ func (e *novaEnding) Sent(payload []byte) {
 		return nil
 	})
 }
-
-var (
-	_ wire.Family        = Invoke{}
-	_ wire.FailureHeader = Invoke{}
-)

@@ -14,44 +14,44 @@ func TestBedrockLocate(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
-		family  wire.Family
+		family  *wire.Family
 		framing wire.Framing
 		payload string
 		want    string
 	}{
-		{"start", Converse{}, wire.Events, `{"p":"abc","role":"assistant"}`, "begin 0 \n"},
-		{"piece", Converse{}, wire.Events, `{"contentBlockIndex":3,"delta":{"text":"a \u0062"},"p":"abc"}`, "begin 0 \ntext 0.3 content.text a b\n"},
-		{"number behind", Converse{}, wire.Events, `{"delta":{"toolUse":{"input":"{\"a"}},"contentBlockIndex":3}`, "begin 0 \ntext 0.3 content.#.input {\"a\n"},
-		{"words as padding", Converse{}, wire.Events, `{"contentBlockIndex":0,"delta":{"text":"a"},"p":"a b"}`, "begin 0 \ntext 0.0 content.text a\naside 0.0 p a b\n"},
-		{"thought", Converse{}, wire.Events, `{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"t","signature":"c2ln"}}}`, "begin 0 \ntext 0.0 content.#.reasoning t\ndrop 0.0 -> \"\" \"c2ln\"\naside 0.0 delta.reasoningContent.signature c2ln\n"},
-		{"call", Converse{}, wire.Events, `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t_1","name":"look up"}}}`, "begin 0 \naside 0.1 content.#.name look up\n"},
-		{"result", Converse{}, wire.Events, `{"contentBlockIndex":1,"delta":{"toolResult":[{"text":"r"},{"json":{"a":1}}]}}`, "begin 0 \ntext 0.1 content.#.result r\ntext 0.1 content.#.result {\"a\":1}\n"},
-		{"citation", Converse{}, wire.Events, `{"contentBlockIndex":1,"delta":{"citation":{"title":"T"}}}`, "begin 0 \ndrop 0.1 -> - {\"title\":\"T\"}\naside 0.1 delta.citation.title T\n"},
-		{"stop", Converse{}, wire.Events, `{"contentBlockIndex":1}`, "begin 0 \n"},
-		{"end", Converse{}, wire.Events, `{"stopReason":"end_turn","additionalModelResponseFields":{"s":"x"}}`, "begin 0 \nend 0.0 \"end_turn\"\naside 0.0 additionalModelResponseFields.s x\n"},
-		{"trace", Converse{}, wire.Events, `{"usage":{"inputTokens":1},"trace":{"guardrail":{"modelOutput":["o"]}}}`, "begin 0 \ndrop 0.0 -> {} {\"guardrail\":{\"modelOutput\":[\"o\"]}}\naside 0.0 trace.guardrail.modelOutput.0 o\n"},
-		{"exception", Converse{}, wire.Events, `{"message":"m"}`, "begin 0 \naside 0.0 message m\n"},
+		{"start", converse, wire.Events, `{"p":"abc","role":"assistant"}`, "begin 0 \n"},
+		{"piece", converse, wire.Events, `{"contentBlockIndex":3,"delta":{"text":"a \u0062"},"p":"abc"}`, "begin 0 \ntext 0.3 content.text a b\n"},
+		{"number behind", converse, wire.Events, `{"delta":{"toolUse":{"input":"{\"a"}},"contentBlockIndex":3}`, "begin 0 \ntext 0.3 content.#.input {\"a\n"},
+		{"words as padding", converse, wire.Events, `{"contentBlockIndex":0,"delta":{"text":"a"},"p":"a b"}`, "begin 0 \ntext 0.0 content.text a\naside 0.0 p a b\n"},
+		{"thought", converse, wire.Events, `{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"t","signature":"c2ln"}}}`, "begin 0 \ntext 0.0 content.#.reasoning t\ndrop 0.0 -> \"\" \"c2ln\"\naside 0.0 delta.reasoningContent.signature c2ln\n"},
+		{"call", converse, wire.Events, `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t_1","name":"look up"}}}`, "begin 0 \naside 0.1 content.#.name look up\n"},
+		{"result", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"toolResult":[{"text":"r"},{"json":{"a":1}}]}}`, "begin 0 \ntext 0.1 content.#.result r\ntext 0.1 content.#.result {\"a\":1}\n"},
+		{"citation", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"citation":{"title":"T"}}}`, "begin 0 \ndrop message 0.1 {\"title\":\"T\"}\naside 0.1 delta.citation.title T\n"},
+		{"stop", converse, wire.Events, `{"contentBlockIndex":1}`, "begin 0 \n"},
+		{"end", converse, wire.Events, `{"stopReason":"end_turn","additionalModelResponseFields":{"s":"x"}}`, "begin 0 \nend 0.0 \"end_turn\"\naside 0.0 additionalModelResponseFields.s x\n"},
+		{"trace", converse, wire.Events, `{"usage":{"inputTokens":1},"trace":{"guardrail":{"modelOutput":["o"]}}}`, "begin 0 \ndrop 0.0 -> {} {\"guardrail\":{\"modelOutput\":[\"o\"]}}\naside 0.0 trace.guardrail.modelOutput.0 o\n"},
+		{"exception", converse, wire.Events, `{"message":"m"}`, "begin 0 \naside 0.0 message m\n"},
 		{
 			"whole",
-			Converse{},
+			converse,
 			wire.JSON,
 			`{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"t"}}},{"text":"a"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":"b"}}},{"citationsContent":{"content":[{"text":"c"}],"citations":[]}},{"image":{"format":"png","source":{"bytes":"aGk="}}}]}},"stopReason":"end_turn"}`,
 			"begin 0 \ntext 0.0 content.#.reasoning t\ntext 0.1 content.text a\naside 0.2 content.#.name f\ntext 0.2 content.#.input {\"a\":\"b\"}\ntext 0.3 content.text c\ndrop 0.3 -> [] []\ndrop 0.4 -> \"\" \"aGk=\"\nend 0.0 \"end_turn\"\n",
 		},
 
-		{"Anthropic", Invoke{}, wire.EventChunks, `{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a"}}`, "begin 0 \ntext 0.2 content.text a\n"},
-		{"Nova", Invoke{}, wire.EventChunks, `{"contentBlockDelta":{"delta":{"text":"a"},"contentBlockIndex":2}}`, "begin 0 \ntext 0.2 content.text a\n"},
-		{"Titan", Invoke{}, wire.EventChunks, `{"outputText":"a","index":0,"completionReason":"FINISH"}`, "begin 0 \ntext 0.0 text a\nend 0.0 \"FINISH\"\n"},
-		{"Llama", Invoke{}, wire.EventChunks, `{"generation":"a","stop_reason":null}`, "begin 0 \ntext 0.0 text a\n"},
-		{"Mistral", Invoke{}, wire.EventChunks, `{"outputs":[{"text":"a","stop_reason":"stop"}]}`, "begin 0 \ntext 0.0 outputs.#.text a\nend 0.0 \"stop\"\n"},
-		{"chat", Invoke{}, wire.EventChunks, `{"id":"c","model":"m","choices":[{"index":1,"delta":{"content":"a","tool_calls":[{"index":2,"function":{"name":"f","arguments":"{"}}]}}]}`, "begin 0 \ntext 0.1 choices.#.content a\naside 0.1 choices.#.tool_calls.#.name f\ntext 0.1 choices.#.tool_calls.#.arguments {\n"},
-		{"nobody's", Invoke{}, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`, "begin 0 \ntext 0.0 answer.words a\naside 0.0 status s\n"},
-		{"guardrail", Invoke{}, wire.EventChunks, `{"generation":"a","amazon-bedrock-guardrailAction":"NONE","amazon-bedrock-trace":{}}`, "begin 0 \ntext 0.0 text a\ndrop 0.0 -> {} {}\n"},
-		{"vector", Invoke{}, wire.JSON, `{"embedding":[` + strings.Repeat("1,", 999) + `0]}`, "begin 0 \ndrop 0.0 -> null [" + strings.Repeat("1,", 999) + "0]\n"},
+		{"Anthropic", invoke, wire.EventChunks, `{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a"}}`, "begin 0 \ntext 0.2 content.text a\n"},
+		{"Nova", invoke, wire.EventChunks, `{"contentBlockDelta":{"delta":{"text":"a"},"contentBlockIndex":2}}`, "begin 0 \ntext 0.2 content.text a\n"},
+		{"Titan", invoke, wire.EventChunks, `{"outputText":"a","index":0,"completionReason":"FINISH"}`, "begin 0 \ntext 0.0 text a\nend 0.0 \"FINISH\"\n"},
+		{"Llama", invoke, wire.EventChunks, `{"generation":"a","stop_reason":null}`, "begin 0 \ntext 0.0 text a\n"},
+		{"Mistral", invoke, wire.EventChunks, `{"outputs":[{"text":"a","stop_reason":"stop"}]}`, "begin 0 \ntext 0.0 outputs.#.text a\nend 0.0 \"stop\"\n"},
+		{"chat", invoke, wire.EventChunks, `{"id":"c","model":"m","choices":[{"index":1,"delta":{"content":"a","tool_calls":[{"index":2,"function":{"name":"f","arguments":"{"}}]}}]}`, "begin 0 \ntext 0.1 choices.#.content a\naside 0.1 choices.#.tool_calls.#.name f\ntext 0.1 choices.#.tool_calls.#.arguments {\n"},
+		{"nobody's", invoke, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`, "begin 0 \ntext 0.0 answer.words a\naside 0.0 status s\n"},
+		{"guardrail", invoke, wire.EventChunks, `{"generation":"a","amazon-bedrock-guardrailAction":"NONE","amazon-bedrock-trace":{}}`, "begin 0 \ntext 0.0 text a\ndrop 0.0 -> {} {}\n"},
+		{"vector", invoke, wire.JSON, `{"embedding":[` + strings.Repeat("1,", 999) + `0]}`, "begin 0 \ndrop 0.0 -> null [" + strings.Repeat("1,", 999) + "0]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(tt.family.Paths(), tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(tt.family.Paths, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,25 +68,25 @@ func TestBedrockRequest(t *testing.T) {
 	const escaped = "/base/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A12%3Ainference-profile%2Fus.model-v1%3A0/"
 	for _, tt := range []struct {
 		name   string
-		family wire.Family
+		family *wire.Family
 		path   string
 		body   string
 		want   wire.Request
 	}{
 		{
 			"converse",
-			Converse{},
+			converse,
 			"/model/anthropic.claude-v2:1/converse",
 			`{"system":[{"text":"s"}],"messages":[{"role":"user","content":[{"text":"a"},{"text":"b"}]},{"role":"assistant","content":[{"text":"so "},{"text":"far"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"g"}}]},"promptVariables":{"v":{"text":"w"}}}`,
 			wire.Request{Model: "anthropic.claude-v2:1", N: 1, Messages: texts("s", "a\nb", "so \nfar", "f\ng", "w"), Tail: []byte("so far")},
 		},
-		{"ARN", Converse{}, escaped + "converse-stream", `{}`, wire.Request{Model: arn, Stream: true, N: 1}},
-		{"schema", Converse{}, "/model/m/converse", `{"outputConfig":{"textFormat":{"type":"json_schema"}}}`, wire.Request{Model: "m", N: 1, Schema: true}},
-		{"invoke", Invoke{}, "/model/amazon.titan/invoke", `{"inputText":"once","textGenerationConfig":{"stopSequences":["x"]}}`, wire.Request{Model: "amazon.titan", N: 1, Messages: texts("once", "x"), Tail: []byte("once")}},
-		{"model in the body", Invoke{}, escaped + "invoke-with-response-stream", `{"model":"other","stream":false,"prompt":"once"}`, wire.Request{Model: arn, Stream: true, N: 1, Messages: texts("once"), Tail: []byte("once")}},
+		{"ARN", converse, escaped + "converse-stream", `{}`, wire.Request{Model: arn, Stream: true, N: 1}},
+		{"schema", converse, "/model/m/converse", `{"outputConfig":{"textFormat":{"type":"json_schema"}}}`, wire.Request{Model: "m", N: 1, Schema: true}},
+		{"invoke", invoke, "/model/amazon.titan/invoke", `{"inputText":"once","textGenerationConfig":{"stopSequences":["x"]}}`, wire.Request{Model: "amazon.titan", N: 1, Messages: texts("once", "x"), Tail: []byte("once")}},
+		{"model in the body", invoke, escaped + "invoke-with-response-stream", `{"model":"other","stream":false,"prompt":"once"}`, wire.Request{Model: arn, Stream: true, N: 1, Messages: texts("once"), Tail: []byte("once")}},
 		{
 			"Anthropic",
-			Invoke{},
+			invoke,
 			"/model/m/invoke", `{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"so far"}]}`,
 			wire.Request{Model: "m", N: 1, Messages: texts("bedrock-2023-05-31", "a", "so far"), Tail: []byte("so far")},
 		},
@@ -106,9 +106,9 @@ func TestBedrockRequest(t *testing.T) {
 		})
 	}
 	for _, body := range []string{``, `[]`, `{"messages":1,"messages":2}`, `{} {}`} {
-		for _, family := range []wire.Family{Converse{}, Invoke{}} {
+		for _, family := range []*wire.Family{converse, invoke} {
 			if _, err := family.Request("/model/m/converse", []byte(body)); !errors.Is(err, wire.ErrRequest) {
-				t.Errorf("%s %q: %v", family.Name(), body, err)
+				t.Errorf("%s %q: %v", family.Name, body, err)
 			}
 		}
 	}
@@ -119,23 +119,23 @@ func TestBedrockEndings(t *testing.T) {
 	t.Parallel()
 	const zeros = `{"usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0},"metrics":{"latencyMs":0}}`
 	for name, tt := range map[string]struct {
-		family wire.Family
+		family *wire.Family
 		sent   string
 		want   []string
 	}{
-		"nothing":         {Converse{}, "", []string{`{"role":"assistant"}`, `{"stopReason":"guardrail_intervened"}`, zeros}},
-		"open block":      {Converse{}, "{\"role\":\"assistant\"}\n{\"contentBlockIndex\":4,\"delta\":{}}\n", []string{`{"contentBlockIndex":4}`, `{"stopReason":"guardrail_intervened"}`, zeros}},
-		"closed block":    {Converse{}, "{\"role\":\"assistant\"}\n{\"contentBlockIndex\":0,\"start\":{}}\n{\"contentBlockIndex\":0}\n", []string{`{"stopReason":"guardrail_intervened"}`, zeros}},
-		"stopped":         {Converse{}, "{\"contentBlockIndex\":0,\"start\":{}}\n{\"contentBlockIndex\":0}\n{\"stopReason\":\"end_turn\"}\n", []string{zeros}},
-		"ended":           {Converse{}, "{\"stopReason\":\"end_turn\"}\n" + zeros, nil},
-		"Nova":            {Invoke{}, `{"contentBlockDelta":{"delta":{"text":"a"},"contentBlockIndex":1}}`, []string{`{"contentBlockStop":{"contentBlockIndex":1}}`, `{"messageStop":{"stopReason":"guardrail_intervened"}}`, `{"metadata":` + zeros + `}`}},
-		"ping first":      {Invoke{}, "{\"type\":\"ping\"}\n{\"type\":\"message_start\",\"message\":{}}\n", []string{`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_sequence":null},"usage":{"output_tokens":0}}`, `{"type":"message_stop"}`}},
-		"nobody's":        {Invoke{}, `{"a":"b"}`, []string{`{"message":"withheld: the answer would repeat training data"}`}},
-		"nothing of them": {Invoke{}, "", []string{`{"message":"withheld: the answer would repeat training data"}`}},
+		"nothing":         {converse, "", []string{`{"role":"assistant"}`, `{"stopReason":"guardrail_intervened"}`, zeros}},
+		"open block":      {converse, "{\"role\":\"assistant\"}\n{\"contentBlockIndex\":4,\"delta\":{}}\n", []string{`{"contentBlockIndex":4}`, `{"stopReason":"guardrail_intervened"}`, zeros}},
+		"closed block":    {converse, "{\"role\":\"assistant\"}\n{\"contentBlockIndex\":0,\"start\":{}}\n{\"contentBlockIndex\":0}\n", []string{`{"stopReason":"guardrail_intervened"}`, zeros}},
+		"stopped":         {converse, "{\"contentBlockIndex\":0,\"start\":{}}\n{\"contentBlockIndex\":0}\n{\"stopReason\":\"end_turn\"}\n", []string{zeros}},
+		"ended":           {converse, "{\"stopReason\":\"end_turn\"}\n" + zeros, nil},
+		"Nova":            {invoke, `{"contentBlockDelta":{"delta":{"text":"a"},"contentBlockIndex":1}}`, []string{`{"contentBlockStop":{"contentBlockIndex":1}}`, `{"messageStop":{"stopReason":"guardrail_intervened"}}`, `{"metadata":` + zeros + `}`}},
+		"ping first":      {invoke, "{\"type\":\"ping\"}\n{\"type\":\"message_start\",\"message\":{}}\n", []string{`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_sequence":null},"usage":{"output_tokens":0}}`, `{"type":"message_stop"}`}},
+		"nobody's":        {invoke, `{"a":"b"}`, []string{`{"message":"withheld: the answer would repeat training data"}`}},
+		"nothing of them": {invoke, "", []string{`{"message":"withheld: the answer would repeat training data"}`}},
 	} {
-		framing := tt.family.Framing("application/vnd.amazon.eventstream", wire.Request{})
+		framing := tt.family.FramingOf("application/vnd.amazon.eventstream", wire.Request{})
 		out := ended(tt.family, framing, tt.sent, 0)
-		framer := wire.NewFramer(framing, tt.family.Paths())
+		framer := wire.NewFramer(framing, tt.family.Paths)
 		var got []string
 		for len(out) > 0 {
 			n, _ := framer.Scan([]byte(out))
@@ -158,28 +158,28 @@ func TestBedrockFailure(t *testing.T) {
 		0: "ValidationException", 400: "ValidationException", 404: "ResourceNotFoundException", 408: "ModelTimeoutException",
 		413: "ValidationException", 429: "ThrottlingException", 502: "ServiceUnavailableException", 503: "ServiceUnavailableException",
 	} {
-		for _, family := range []wire.FailureHeader{Converse{}, Invoke{}} {
+		for _, family := range []*wire.Family{converse, invoke} {
 			if name, got := family.FailureHeader(wire.Failure{Status: status}); name != "x-amzn-errortype" || got != want {
 				t.Errorf("%d: %s: %s, want %s", status, name, got, want)
 			}
 		}
 	}
-	if got := string(Converse{}.AppendFailure(nil, wire.Failure{Message: `a "b"`})); got != `{"message":"a \"b\""}` {
+	if got := string(converse.AppendFailure(nil, wire.Failure{Message: `a "b"`})); got != `{"message":"a \"b\""}` {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestBedrockAllocs(t *testing.T) { // not parallel: it counts allocations
 	for name, tt := range map[string]struct {
-		family  wire.Family
+		family  *wire.Family
 		framing wire.Framing
 		payload string
 	}{
-		"Converse": {Converse{}, wire.Events, `{"contentBlockIndex":1,"delta":{"text":"Hi \u0041"},"p":"abcdefgh"}`},
-		"Invoke":   {Invoke{}, wire.EventChunks, `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi \u0041"}}`},
-		"nobody's": {Invoke{}, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`},
+		"Converse": {converse, wire.Events, `{"contentBlockIndex":1,"delta":{"text":"Hi \u0041"},"p":"abcdefgh"}`},
+		"Invoke":   {invoke, wire.EventChunks, `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi \u0041"}}`},
+		"nobody's": {invoke, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`},
 	} {
-		l := wire.NewLocator(tt.family.Paths(), tt.framing)
+		l := wire.NewLocator(tt.family.Paths, tt.framing)
 		payload := []byte(tt.payload)
 		if n := testing.AllocsPerRun(100, func() {
 			if _, err := l.Locate(payload); err != nil {
@@ -199,12 +199,12 @@ func FuzzBedrock(f *testing.F) {
 	f.Add("model", []byte(`{"contentBlockDelta":{"contentBlockIndex":-1,"start":{}}}`))
 	f.Add("%", []byte(`{"type":"message_start","outputs":[{"text":"a"}]}`))
 	f.Fuzz(func(t *testing.T, path string, body []byte) {
-		for _, family := range []wire.Family{Converse{}, Invoke{}} {
+		for _, family := range []*wire.Family{converse, invoke} {
 			if _, err := family.Request(path, body); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			framing := family.Framing("application/vnd.amazon.eventstream", wire.Request{})
-			l := wire.NewLocator(family.Paths(), framing)
+			framing := family.FramingOf("application/vnd.amazon.eventstream", wire.Request{})
+			l := wire.NewLocator(family.Paths, framing)
 			if _, err := l.Locate(body); err != nil {
 				if !errors.Is(err, wire.ErrUnscannable) {
 					t.Fatal(err)
@@ -213,7 +213,7 @@ func FuzzBedrock(f *testing.F) {
 			}
 			e := family.NewEnding()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths()), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths), Begun: wire.HasBegun}
 			e.Write(&w, []int32{0})
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)

@@ -9,10 +9,14 @@ import (
 	"noecho/proxy/wire"
 )
 
-// CohereChat is Cohere's chat, version 2. A stream is named events, each with
+// cohereChat is Cohere's chat, version 2. A stream is named events, each with
 // one kind of news about one block: its start, pieces of it, its end. Blocks of
 // content and tool calls are numbered each for themselves.
-type CohereChat struct{}
+var cohereChat = &wire.Family{
+	Name: "cohere.chat", Paths: coherePaths, Request: cohereRequest,
+	Failure: cohereFailure, StreamFailure: cohereStreamFailure,
+	Ending: func() wire.Ending { return &cohereEnding{} },
+}
 
 var coherePaths = wire.NewPaths(wire.Table{Done: cohereDone, Events: cohereEvents, Rules: cohereRules()})
 
@@ -26,40 +30,40 @@ var cohereEvents = []string{"message-start", "message-end", "tool-plan-delta", "
 // it, and the number of a block stands beside it.
 func cohereRules() []wire.Rule {
 	rules := []wire.Rule{
-		{Path: "id", Role: wire.NoText},
-		{Path: "type", Role: wire.NoText},
-		{Path: "finish_reason", Role: wire.End, With: `"ERROR"`},
-		{Path: "delta.finish_reason", Role: wire.End, With: `"ERROR"`},
-		{Path: "logprobs", Role: wire.Drop},
-		{Path: "logprobs.text", Role: wire.Token, Name: "logprobs"},
-		{Path: "logprobs[].text", Role: wire.Token, Name: "logprobs"},
-		{Path: "prompt", Role: wire.Drop},
+		wire.NoText("id"),
+		wire.NoText("type"),
+		wire.EndReason("finish_reason", `"ERROR"`),
+		wire.EndReason("delta.finish_reason", `"ERROR"`),
+		wire.DropWhenWithheld("logprobs"),
+		wire.TokensAt("logprobs.text", "logprobs"),
+		wire.TokensAt("logprobs[].text", "logprobs"),
+		wire.DropWhenWithheld("prompt"),
 	}
 	for _, kind := range []string{"content-start", "content-delta", "content-end", "tool-call-start", "tool-call-delta", "tool-call-end"} {
-		rules = append(rules, wire.Rule{When: kind, Path: "index", Role: wire.ItemNumber})
+		rules = append(rules, wire.ItemNumber("index").For(kind))
 	}
 	without := map[string]string{"message.": `[]`, "delta.message.": `{}`}
 	for _, at := range []string{"message.", "delta.message."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "role", Role: wire.NoText},
-			wire.Rule{Path: at + "tool_plan", Role: wire.Text, Name: "tool_plan"},
+			wire.NoText(at+"role"),
+			wire.TextAt(at+"tool_plan", "tool_plan"),
 		)
 		for _, block := range []string{"content[#].", "content."} {
 			rules = append(rules,
-				wire.Rule{Path: at + block + "type", Role: wire.NoText},
-				wire.Rule{Path: at + block + "text", Role: wire.Text, Name: "content.#.text", Form: wire.Reply},
-				wire.Rule{Path: at + block + "thinking", Role: wire.Text, Name: "content.#.thinking"},
+				wire.NoText(at+block+"type"),
+				wire.TextAt(at+block+"text", "content.#.text").As(wire.Reply),
+				wire.TextAt(at+block+"thinking", "content.#.thinking"),
 			)
 		}
 		for _, call := range []string{"tool_calls[#].", "tool_calls."} {
 			rules = append(rules,
-				wire.Rule{Path: at + call + "id", Role: wire.NoText},
-				wire.Rule{Path: at + call + "type", Role: wire.NoText},
-				wire.Rule{Path: at + call + "function.name", Role: wire.Metadata, Name: "tool_calls.#.name"},
-				wire.Rule{Path: at + call + "function.arguments", Role: wire.Text, Name: "tool_calls.#.arguments", Form: wire.Nested},
+				wire.NoText(at+call+"id"),
+				wire.NoText(at+call+"type"),
+				wire.MetadataAt(at+call+"function.name", "tool_calls.#.name"),
+				wire.TextAt(at+call+"function.arguments", "tool_calls.#.arguments").As(wire.Nested),
 			)
 		}
-		rules = append(rules, wire.Rule{Path: at + "citations", Role: wire.Drop, With: without[at]})
+		rules = append(rules, wire.DropWhenWithheld(at+"citations").Else(without[at]))
 		rules = append(rules, cohereCitationRules(at+"citations.")...)
 		rules = append(rules, cohereCitationRules(at+"citations[].")...)
 	}
@@ -70,24 +74,18 @@ func cohereRules() []wire.Rule {
 // and shows what it rests on.
 func cohereCitationRules(at string) []wire.Rule {
 	rules := []wire.Rule{
-		{Path: at + "text", Role: wire.Token, Name: "citations.text"},
-		{Path: at + "type", Role: wire.NoText},
+		wire.TokensAt(at+"text", "citations.text"),
+		wire.NoText(at + "type"),
 	}
 	for _, member := range []string{"type", "id", "document.*", "tool_output.*"} {
-		rules = append(rules, wire.Rule{Path: at + "sources[]." + member, Role: wire.NoText})
+		rules = append(rules, wire.NoText(at+"sources[]."+member))
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (CohereChat) Name() string { return "cohere.chat" }
-
-// Paths implements [Family].
-func (CohereChat) Paths() *wire.Paths { return coherePaths }
-
-// Request implements [Family].
-func (CohereChat) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// cohereRequest:
+func cohereRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
@@ -101,27 +99,19 @@ func (CohereChat) Request(_ string, body []byte) (wire.Request, error) {
 	return r.Request, err
 }
 
-// Framing implements [Family].
-func (CohereChat) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (CohereChat) AppendFailure(dst []byte, f wire.Failure) []byte {
+// cohereFailure:
+func cohereFailure(dst []byte, f wire.Failure) []byte {
 	dst = wire.AppendEscaped(append(dst, `{"id":"","message":"`...), []byte(f.Message))
 	dst = wire.AppendEscaped(append(dst, `","code":"`...), []byte(f.Code))
 	return append(dst, `"}`...)
 }
 
-// Fail implements [Family].
-func (CohereChat) Fail(w *wire.Writer, f wire.Failure) {
+// cohereStreamFailure:
+func cohereStreamFailure(w *wire.Writer, f wire.Failure) {
 	end := wire.AppendEscaped([]byte(`{"type":"message-end","delta":{"finish_reason":"ERROR","error":"`), []byte(f.Message))
 	w.Message("message-end", append(end, `"}}`...))
 	w.Message("", []byte(cohereDone))
 }
-
-// NewEnding implements [Family].
-func (CohereChat) NewEnding() wire.Ending { return &cohereEnding{} }
 
 // cohereEnding ends the block that is open and then the message.
 type cohereEnding struct {
@@ -185,13 +175,15 @@ func (e *cohereEnding) Write(w *wire.Writer, open []int32) {
 	w.Message("", []byte(cohereDone))
 }
 
-var _ wire.Family = CohereChat{}
-
-// CohereV1 is Cohere's first API: chat and generate. A stream is lines that say
+// cohereV1 is Cohere's first API: chat and generate. A stream is lines that say
 // with event_type what they are; the last one repeats the whole answer.
-type CohereV1 struct{}
+var cohereV1 = &wire.Family{
+	Name: "cohere.v1", Paths: cohereV1Paths, Request: cohereV1Request, Framing: cohereV1Framing,
+	Failure: cohereFailure, StreamFailure: cohereV1StreamFailure,
+	Ending: func() wire.Ending { return cohereV1Ending{} },
+}
 
-var cohereV1Paths = wire.NewPaths(wire.Table{Kind: "event_type", Events: cohereV1Events, Rules: cohereV1Rules()})
+var cohereV1Paths = wire.NewPaths(wire.Table{KindMember: "event_type", Events: cohereV1Events, Rules: cohereV1Rules()})
 
 // cohereV1Events are the kinds of events that no rule speaks of alone.
 var cohereV1Events = []string{"stream-start", "search-queries-generation", "search-results", "citation-generation", "stream-error", "debug"}
@@ -200,62 +192,56 @@ var cohereV1Events = []string{"stream-start", "search-queries-generation", "sear
 // one text; generate has several, whose numbers are items.
 func cohereV1Rules() []wire.Rule {
 	rules := []wire.Rule{
-		{Path: "event_type", Role: wire.NoText},
-		{Path: "text", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{When: "text-generation", Path: "index", Role: wire.ItemNumber},
-		{When: "stream-end", Path: "index", Role: wire.ItemNumber},
-		{When: "tool-calls-chunk", Path: "text", Role: wire.Text, Name: "tool_plan"},
-		{When: "tool-calls-chunk", Path: "tool_call_delta.index", Role: wire.ItemNumber},
-		{When: "tool-calls-chunk", Path: "tool_call_delta.name", Role: wire.Metadata, Name: "tool_calls.#.name"},
-		{When: "tool-calls-chunk", Path: "tool_call_delta.parameters", Role: wire.Text, Name: "tool_calls.#.parameters", Form: wire.Nested},
-		{When: "tool-calls-chunk", Path: "tool_call_delta.text", Role: wire.Text, Name: "tool_plan"},
-		{When: "tool-calls-generation", Path: "text", Role: wire.Complete, Name: "tool_plan.again"},
-		{Path: "search_queries[].text", Role: wire.NoText},
-		{Path: "search_queries[].generation_id", Role: wire.NoText},
-		{Path: "documents[].*", Role: wire.NoText},
-		{Path: "err", Role: wire.Complete, Name: "err"},
-		{Path: "response.text", Role: wire.Final, Name: "text", Form: wire.Reply},
-		{Path: "response.generations[#].index", Role: wire.ElementNumber},
-		{Path: "response.generations[#].text", Role: wire.Final, Name: "text", Form: wire.Reply},
-		{Path: "generations[#].index", Role: wire.ElementNumber},
-		{Path: "generations[#].text", Role: wire.Text, Name: "text", Form: wire.Reply},
+		wire.NoText("event_type"),
+		wire.TextAt("text", "text").As(wire.Reply),
+		wire.ItemNumber("index").For("text-generation"),
+		wire.ItemNumber("index").For("stream-end"),
+		wire.TextAt("text", "tool_plan").For("tool-calls-chunk"),
+		wire.ItemNumber("tool_call_delta.index").For("tool-calls-chunk"),
+		wire.MetadataAt("tool_call_delta.name", "tool_calls.#.name").For("tool-calls-chunk"),
+		wire.TextAt("tool_call_delta.parameters", "tool_calls.#.parameters").As(wire.Nested).For("tool-calls-chunk"),
+		wire.TextAt("tool_call_delta.text", "tool_plan").For("tool-calls-chunk"),
+		wire.CompleteAt("text", "tool_plan.again").For("tool-calls-generation"),
+		wire.NoText("search_queries[].text"),
+		wire.NoText("search_queries[].generation_id"),
+		wire.NoText("documents[].*"),
+		wire.CompleteAt("err", "err"),
+		wire.FinalAt("response.text", "text").As(wire.Reply),
+		wire.ElementNumber("response.generations[#].index"),
+		wire.FinalAt("response.generations[#].text", "text").As(wire.Reply),
+		wire.ElementNumber("generations[#].index"),
+		wire.TextAt("generations[#].text", "text").As(wire.Reply),
 	}
 	for _, at := range []string{"", "response."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "id", Role: wire.NoText},
-			wire.Rule{Path: at + "generation_id", Role: wire.NoText},
-			wire.Rule{Path: at + "response_id", Role: wire.NoText},
-			wire.Rule{Path: at + "finish_reason", Role: wire.End, With: `"ERROR_TOXIC"`},
-			wire.Rule{Path: at + "chat_history[].role", Role: wire.NoText},
-			wire.Rule{Path: at + "chat_history[].message", Role: wire.Complete, Name: "chat_history"},
-			wire.Rule{Path: at + "chat_history[].tool_calls[].name", Role: wire.NoText},
-			wire.Rule{Path: at + "chat_history[].tool_calls[].parameters", Role: wire.Complete, Name: "chat_history", Form: wire.Nested},
-			wire.Rule{Path: at + "tool_calls[#].name", Role: wire.Metadata, Name: "tool_calls.#.name"},
-			wire.Rule{Path: at + "tool_calls[#].parameters", Role: wire.Final, Name: "tool_calls.#.parameters", Form: wire.Nested},
-			wire.Rule{Path: at + "citations", Role: wire.Drop, With: `[]`},
-			wire.Rule{Path: at + "citations[].text", Role: wire.Token, Name: "citations.text"},
-			wire.Rule{Path: at + "citations[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "citations[].document_ids[]", Role: wire.NoText},
-			wire.Rule{Path: at + "generations[#].id", Role: wire.NoText},
-			wire.Rule{Path: at + "generations[#].finish_reason", Role: wire.NoText},
-			wire.Rule{Path: at + "generations[#].token_likelihoods", Role: wire.Drop},
-			wire.Rule{Path: at + "generations[#].token_likelihoods[].token", Role: wire.Token, Name: "token_likelihoods"},
-			wire.Rule{Path: at + "meta.api_version.version", Role: wire.NoText},
-			wire.Rule{Path: at + "prompt", Role: wire.Complete, Name: "prompt"},
+			wire.NoText(at+"id"),
+			wire.NoText(at+"generation_id"),
+			wire.NoText(at+"response_id"),
+			wire.EndReason(at+"finish_reason", `"ERROR_TOXIC"`),
+			wire.NoText(at+"chat_history[].role"),
+			wire.CompleteAt(at+"chat_history[].message", "chat_history"),
+			wire.NoText(at+"chat_history[].tool_calls[].name"),
+			wire.CompleteAt(at+"chat_history[].tool_calls[].parameters", "chat_history").As(wire.Nested),
+			wire.MetadataAt(at+"tool_calls[#].name", "tool_calls.#.name"),
+			wire.FinalAt(at+"tool_calls[#].parameters", "tool_calls.#.parameters").As(wire.Nested),
+			wire.DropWhenWithheld(at+"citations").Else(`[]`),
+			wire.TokensAt(at+"citations[].text", "citations.text"),
+			wire.NoText(at+"citations[].type"),
+			wire.NoText(at+"citations[].document_ids[]"),
+			wire.NoText(at+"generations[#].id"),
+			wire.NoText(at+"generations[#].finish_reason"),
+			wire.DropWhenWithheld(at+"generations[#].token_likelihoods"),
+			wire.TokensAt(at+"generations[#].token_likelihoods[].token", "token_likelihoods"),
+			wire.NoText(at+"meta.api_version.version"),
+			wire.CompleteAt(at+"prompt", "prompt"),
 		)
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (CohereV1) Name() string { return "cohere.v1" }
-
-// Paths implements [Family].
-func (CohereV1) Paths() *wire.Paths { return cohereV1Paths }
-
-// Request implements [Family].
-func (CohereV1) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// cohereV1Request:
+func cohereV1Request(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
@@ -269,27 +255,19 @@ func (CohereV1) Request(_ string, body []byte) (wire.Request, error) {
 	return r.Request, err
 }
 
-// Framing implements [Family]: a stream is lines, whatever it is called.
-func (CohereV1) Framing(contentType string, r wire.Request) wire.Framing {
+// cohereV1Framing: a stream is lines, whatever it is called.
+func cohereV1Framing(contentType string, r wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.JSON || !r.Stream {
 		return f
 	}
 	return wire.Lines
 }
 
-// AppendFailure implements [Family].
-func (CohereV1) AppendFailure(dst []byte, f wire.Failure) []byte {
-	return CohereChat{}.AppendFailure(dst, f)
-}
-
-// Fail implements [Family].
-func (CohereV1) Fail(w *wire.Writer, f wire.Failure) {
+// cohereV1StreamFailure:
+func cohereV1StreamFailure(w *wire.Writer, f wire.Failure) {
 	end := wire.AppendEscaped([]byte(`{"event_type":"stream-error","is_finished":true,"finish_reason":"ERROR","err":"`), []byte(f.Message))
 	w.Message("", append(end, `"}`...))
 }
-
-// NewEnding implements [Family].
-func (CohereV1) NewEnding() wire.Ending { return cohereV1Ending{} }
 
 // cohereV1Ending ends a stream that was filtered. What has left is not
 // repeated: the answer in the last line is empty.
@@ -304,5 +282,3 @@ func (cohereV1Ending) Write(w *wire.Writer, open []int32) {
 		w.Message("", []byte(`{"event_type":"stream-end","is_finished":true,"finish_reason":"ERROR_TOXIC","response":{"text":"","generations":[]}}`))
 	}
 }
-
-var _ wire.Family = CohereV1{}

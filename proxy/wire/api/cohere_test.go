@@ -12,47 +12,47 @@ func TestCohereLocate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
-		family  wire.Family
+		family  *wire.Family
 		framing wire.Framing
 		payload string
 		want    string
 	}{
-		{"start", CohereChat{}, wire.SSE, `{"id":"c-1","type":"message-start","delta":{"message":{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}}`, "begin 0 \ndrop 0 -> {} []\n"},
-		{"block", CohereChat{}, wire.SSE, `{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":"Hi"}}}}`, "begin 0 \ntext 0.1 content.#.text Hi\n"},
-		{"text", CohereChat{}, wire.SSE, `{"type":"content-delta","delta":{"message":{"content":{"text":"a \u0041"}}},"index":1,"logprobs":{"text":"a A","token_ids":[1],"logprobs":[-0.1]}}`, "begin 0 \ntext 0.1 content.#.text a A\ndrop 0.1 -> null {\"text\":\"a A\",\"token_ids\":[1],\"logprobs\":[-0.1]}\ntoken 0.1 logprobs a A\n"},
-		{"thinking", CohereChat{}, wire.SSE, `{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}`, "begin 0 \ntext 0.0 content.#.thinking hm\n"},
-		{"plan", CohereChat{}, wire.SSE, `{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}`, "begin 0 \ntext 0 tool_plan I will\n"},
-		{"call", CohereChat{}, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \naside 0.2 tool_calls.#.name f\n"},
-		{"arguments", CohereChat{}, wire.SSE, `{"type":"tool-call-delta","index":2,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}`, "begin 0 \ntext 0.2 tool_calls.#.arguments {\"a\"\n"},
+		{"start", cohereChat, wire.SSE, `{"id":"c-1","type":"message-start","delta":{"message":{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}}`, "begin 0 \ndrop 0 -> {} []\n"},
+		{"block", cohereChat, wire.SSE, `{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":"Hi"}}}}`, "begin 0 \ntext 0.1 content.#.text Hi\n"},
+		{"text", cohereChat, wire.SSE, `{"type":"content-delta","delta":{"message":{"content":{"text":"a \u0041"}}},"index":1,"logprobs":{"text":"a A","token_ids":[1],"logprobs":[-0.1]}}`, "begin 0 \ntext 0.1 content.#.text a A\ndrop 0.1 -> null {\"text\":\"a A\",\"token_ids\":[1],\"logprobs\":[-0.1]}\ntoken 0.1 logprobs a A\n"},
+		{"thinking", cohereChat, wire.SSE, `{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}`, "begin 0 \ntext 0.0 content.#.thinking hm\n"},
+		{"plan", cohereChat, wire.SSE, `{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}`, "begin 0 \ntext 0 tool_plan I will\n"},
+		{"call", cohereChat, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \naside 0.2 tool_calls.#.name f\n"},
+		{"arguments", cohereChat, wire.SSE, `{"type":"tool-call-delta","index":2,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}`, "begin 0 \ntext 0.2 tool_calls.#.arguments {\"a\"\n"},
 		{
 			"citation",
-			CohereChat{},
+			cohereChat,
 			wire.SSE,
 			`{"type":"citation-start","index":9,"delta":{"message":{"citations":{"start":0,"end":3,"text":"a b","type":"TEXT_CONTENT","sources":[{"type":"document","id":"doc:0","document":{"id":"d","title":"a title","snippet":"some text"}},{"type":"tool","tool_output":{"x":"an output"}}]}}}}`,
 			"begin 0 \ndrop 0 -> {} {\"start\":0,\"end\":3,\"text\":\"a b\",\"type\":\"TEXT_CONTENT\",\"sources\":[{\"type\":\"document\",\"id\":\"doc:0\",\"document\":{\"id\":\"d\",\"title\":\"a title\",\"snippet\":\"some text\"}},{\"type\":\"tool\",\"tool_output\":{\"x\":\"an output\"}}]}\n" +
 				"token 0 citations.text a b\naside 0 delta.message.citations.sources.document.* a title\naside 0 delta.message.citations.sources.document.* some text\naside 0 delta.message.citations.sources.tool_output.* an output\n",
 		},
-		{"end", CohereChat{}, wire.SSE, `{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"output_tokens":1}}}}`, "begin 0 \nend 0 \"COMPLETE\"\n"},
-		{"prompt", CohereChat{}, wire.SSE, `{"type":"debug","prompt":"the prompt"}`, "begin 0 \ndrop 0 -> null \"the prompt\"\naside 0 prompt the prompt\n"},
-		{"done", CohereChat{}, wire.SSE, `[DONE]`, "done -1 \n"},
+		{"end", cohereChat, wire.SSE, `{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"output_tokens":1}}}}`, "begin 0 \nend 0 \"COMPLETE\"\n"},
+		{"prompt", cohereChat, wire.SSE, `{"type":"debug","prompt":"the prompt"}`, "begin 0 \ndrop 0 -> null \"the prompt\"\naside 0 prompt the prompt\n"},
+		{"done", cohereChat, wire.SSE, `[DONE]`, "done -1 \n"},
 		{
 			"in one piece",
-			CohereChat{},
+			cohereChat,
 			wire.JSON,
 			`{"id":"c-1","finish_reason":"COMPLETE","message":{"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a b"}],"tool_plan":"p q","tool_calls":[{"id":"f_1","type":"function","function":{"name":"f","arguments":"{}"}}],"citations":[{"text":"b"}]},"logprobs":[{"text":"a","token_ids":[1]}]}`,
 			"begin 0 \nend 0 \"COMPLETE\"\ntext 0.0 content.#.thinking hm\ntext 0.1 content.#.text a b\ntext 0 tool_plan p q\naside 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\n" +
 				"drop 0 -> [] [{\"text\":\"b\"}]\ntoken 0 citations.text b\ndrop 0 -> null [{\"text\":\"a\",\"token_ids\":[1]}]\ntoken 0 logprobs a\n",
 		},
-		{"v1 text", CohereV1{}, wire.Lines, `{"is_finished":false,"event_type":"text-generation","text":"a b"}`, "begin 0 \ntext 0.0 text a b\n"},
-		{"v1 call", CohereV1{}, wire.Lines, `{"event_type":"tool-calls-chunk","tool_call_delta":{"name":"f","index":1,"parameters":"{\"a\""},"text":"p"}`, "begin 0 \naside 0.1 tool_calls.#.name f\ntext 0.1 tool_calls.#.parameters {\"a\"\ntext 0.1 tool_plan p\n"},
-		{"v1 in one piece", CohereV1{}, wire.JSON, `{"response_id":"r","text":"a b","generation_id":"g","finish_reason":"COMPLETE","meta":{"api_version":{"version":"1"}}}`, "begin 0 \ntext 0 text a b\nend 0 \"COMPLETE\"\n"},
-		{"generations", CohereV1{}, wire.JSON, `{"id":"i","prompt":"","generations":[{"id":"g","text":"a","finish_reason":"COMPLETE"},{"text":"b","token_likelihoods":[{"token":"b","likelihood":-1}]}]}`, "begin 0 \ntext 0.0 text a\ntext 0.1 text b\ndrop 0.1 -> null [{\"token\":\"b\",\"likelihood\":-1}]\ntoken 0.1 token_likelihoods b\n"},
-		{"v1 citations", CohereV1{}, wire.Lines, `{"event_type":"citation-generation","citations":[{"start":0,"text":"a","document_ids":["d_0"]}]}`, "begin 0 \ndrop 0 -> [] [{\"start\":0,\"text\":\"a\",\"document_ids\":[\"d_0\"]}]\ntoken 0 citations.text a\n"},
+		{"v1 text", cohereV1, wire.Lines, `{"is_finished":false,"event_type":"text-generation","text":"a b"}`, "begin 0 \ntext 0.0 text a b\n"},
+		{"v1 call", cohereV1, wire.Lines, `{"event_type":"tool-calls-chunk","tool_call_delta":{"name":"f","index":1,"parameters":"{\"a\""},"text":"p"}`, "begin 0 \naside 0.1 tool_calls.#.name f\ntext 0.1 tool_calls.#.parameters {\"a\"\ntext 0.1 tool_plan p\n"},
+		{"v1 in one piece", cohereV1, wire.JSON, `{"response_id":"r","text":"a b","generation_id":"g","finish_reason":"COMPLETE","meta":{"api_version":{"version":"1"}}}`, "begin 0 \ntext 0 text a b\nend 0 \"COMPLETE\"\n"},
+		{"generations", cohereV1, wire.JSON, `{"id":"i","prompt":"","generations":[{"id":"g","text":"a","finish_reason":"COMPLETE"},{"text":"b","token_likelihoods":[{"token":"b","likelihood":-1}]}]}`, "begin 0 \ntext 0.0 text a\ntext 0.1 text b\ndrop 0.1 -> null [{\"token\":\"b\",\"likelihood\":-1}]\ntoken 0.1 token_likelihoods b\n"},
+		{"v1 citations", cohereV1, wire.Lines, `{"event_type":"citation-generation","citations":[{"start":0,"text":"a","document_ids":["d_0"]}]}`, "begin 0 \ndrop 0 -> [] [{\"start\":0,\"text\":\"a\",\"document_ids\":[\"d_0\"]}]\ntoken 0 citations.text a\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(tt.family.Paths(), tt.framing)
+			l := wire.NewLocator(tt.family.Paths, tt.framing)
 			for range 2 {
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {
@@ -70,21 +70,21 @@ func TestCohereRequest(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
-		family wire.Family
+		family *wire.Family
 		body   string
 		want   wire.Request
 	}{
-		{"chat", CohereChat{}, `{"model":"command-a","stream":true,"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}],"documents":["d",{"id":"1","data":{"t":"e"}}],"tools":[{"type":"function","function":{"name":"f","description":"g"}}]}`, wire.Request{
+		{"chat", cohereChat, `{"model":"command-a","stream":true,"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}],"documents":["d",{"id":"1","data":{"t":"e"}}],"tools":[{"type":"function","function":{"name":"f","description":"g"}}]}`, wire.Request{
 			Model: "command-a", Stream: true, N: 1, Messages: texts("s", "a\nb", "d", "e", "f\ng"), Tail: []byte("ab"),
 		}},
-		{"calls", CohereChat{}, `{"messages":[{"role":"assistant","tool_plan":"p","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"1","content":[{"type":"document","document":{"data":"{\"b\":2}"}}]}]}`, wire.Request{
+		{"calls", cohereChat, `{"messages":[{"role":"assistant","tool_plan":"p","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"1","content":[{"type":"document","document":{"data":"{\"b\":2}"}}]}]}`, wire.Request{
 			N: 1, Messages: texts("p\nf\n{\"a\":1}", "{\"b\":2}"),
 		}},
-		{"schema", CohereChat{}, `{"response_format":{"type":"json_object","schema":{"description":"x y"}}}`, wire.Request{N: 1, Schema: true, Messages: texts("json_object\nx y")}},
-		{"v1", CohereV1{}, `{"model":"command-r","message":"m","preamble":"p","chat_history":[{"role":"USER","message":"h"},{"role":"CHATBOT","message":"i"}],"stream":true}`, wire.Request{
+		{"schema", cohereChat, `{"response_format":{"type":"json_object","schema":{"description":"x y"}}}`, wire.Request{N: 1, Schema: true, Messages: texts("json_object\nx y")}},
+		{"v1", cohereV1, `{"model":"command-r","message":"m","preamble":"p","chat_history":[{"role":"USER","message":"h"},{"role":"CHATBOT","message":"i"}],"stream":true}`, wire.Request{
 			Model: "command-r", Stream: true, N: 1, Messages: texts("m", "p", "h", "i"), Tail: []byte("m"),
 		}},
-		{"generate", CohereV1{}, `{"prompt":"once","num_generations":2}`, wire.Request{N: 1, Messages: texts("once"), Tail: []byte("once")}},
+		{"generate", cohereV1, `{"prompt":"once","num_generations":2}`, wire.Request{N: 1, Messages: texts("once"), Tail: []byte("once")}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestCohereEndings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := CohereChat{}.NewEnding()
+			e := cohereChat.NewEnding()
 			for _, s := range tt.sent {
 				e.Sent([]byte(s))
 			}
@@ -133,14 +133,14 @@ func TestCohereEndings(t *testing.T) {
 	}
 	failures := map[string]func(w *wire.Writer){
 		"event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"a \\\"b\\\"\"}}\n\ndata: [DONE]\n\n": func(w *wire.Writer) {
-			CohereChat{}.Fail(w, wire.Failure{Message: `a "b"`})
+			cohereChat.Fail(w, wire.Failure{Message: `a "b"`})
 		},
 		"{\"event_type\":\"stream-error\",\"is_finished\":true,\"finish_reason\":\"ERROR\",\"err\":\"a \\\"b\\\"\"}\n": func(w *wire.Writer) {
 			w.Framer = wire.NewFramer(wire.Lines, cohereV1Paths)
-			CohereV1{}.Fail(w, wire.Failure{Message: `a "b"`})
+			cohereV1.Fail(w, wire.Failure{Message: `a "b"`})
 		},
 		`{"id":"","message":"a \"b\"","code":"c"}`: func(w *wire.Writer) {
-			w.Out = CohereV1{}.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})
+			w.Out = cohereV1.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})
 		},
 	}
 	for want, write := range failures {
@@ -158,7 +158,7 @@ func TestCohereFraming(t *testing.T) {
 		stream      bool
 		want        wire.Framing
 	}{{"application/stream+json", true, wire.Lines}, {"application/json", true, wire.Lines}, {"application/json", false, wire.JSON}, {"text/event-stream", true, wire.SSE}} {
-		if got := (CohereV1{}).Framing(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
+		if got := cohereV1.FramingOf(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
 			t.Errorf("%q, stream %v: %d, want %d", tt.contentType, tt.stream, got, tt.want)
 		}
 	}
@@ -171,11 +171,11 @@ func FuzzCohere(f *testing.F) {
 	f.Add([]byte(`{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"function":{"name":"f","arguments":"{"}},"citations":{"sources":[{"document":{"a":"b"}}]}}}}`))
 	f.Add([]byte(`{"event_type":"stream-end","response":{"text":"a","chat_history":[{"message":"a"}],"generations":[{"text":"b"}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, family := range []wire.Family{CohereChat{}, CohereV1{}} {
+		for _, family := range []*wire.Family{cohereChat, cohereV1} {
 			if _, err := family.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			fields, err := wire.NewLocator(family.Paths(), wire.SSE).Locate(body)
+			fields, err := wire.NewLocator(family.Paths, wire.SSE).Locate(body)
 			if err != nil && !errors.Is(err, wire.ErrUnscannable) {
 				t.Fatal(err)
 			}
@@ -188,7 +188,7 @@ func FuzzCohere(f *testing.F) {
 			}
 			e := family.NewEnding()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family.Paths())}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family.Paths)}
 			e.Write(&w, []int32{0})
 			if len(w.Out) == 0 {
 				t.Fatal("no ending")

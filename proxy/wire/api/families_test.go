@@ -21,7 +21,8 @@ func FuzzFamilies(f *testing.F) {
 	f.Add([]byte("{\"choices\":[{\"text\":\"a\",\"logprobs\":{\"top_logprobs\":[{\"a\":-1}]}}]}\r\n\n{\"done\":true}"), uint16(70))
 	f.Add([]byte(`[{"candidates":[{"content":{"parts":[{"text":"a","thought":true}]},"groundingMetadata":{}}]},{"generated_text":"b"}]`), uint16(20))
 	f.Fuzz(func(t *testing.T, body []byte, at uint16) {
-		for name, family := range families {
+		for _, family := range families {
+			name := family.Name
 			r, err := family.Request("/v1/models/m:streamGenerateContent", body)
 			if err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatalf("%s: %v", name, err)
@@ -30,7 +31,7 @@ func FuzzFamilies(f *testing.F) {
 				t.Fatalf("%s fails with %q", name, v)
 			}
 			for _, contentType := range []string{"application/json", "text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json", "text/plain", "application/vnd.amazon.eventstream", ""} {
-				answerOfAnyKind(t, family, family.Framing(contentType, r), body, min(int(at), len(body)))
+				answerOfAnyKind(t, family, family.FramingOf(contentType, r), body, min(int(at), len(body)))
 			}
 		}
 	})
@@ -38,18 +39,18 @@ func FuzzFamilies(f *testing.F) {
 
 // answerOfAnyKind reads a body as one of a family's answers, once whole and once
 // in two pieces.
-func answerOfAnyKind(t *testing.T, family wire.Family, framing wire.Framing, body []byte, at int) {
+func answerOfAnyKind(t *testing.T, family *wire.Family, framing wire.Framing, body []byte, at int) {
 	t.Helper()
-	name := fmt.Sprintf("%s, framing %d", family.Name(), framing)
-	one := cutText(wire.NewFramer(framing, family.Paths()), body)
+	name := fmt.Sprintf("%s, framing %d", family.Name, framing)
+	one := cutText(wire.NewFramer(framing, family.Paths), body)
 	damaged := framing == wire.Events || framing == wire.EventChunks // what follows damage is passed on as it is read
-	if two := cutText(wire.NewFramer(framing, family.Paths()), body, at); !damaged && fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
+	if two := cutText(wire.NewFramer(framing, family.Paths), body, at); !damaged && fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 		t.Fatalf("%s: %q and %q", name, one, two)
 	}
 	if !bytes.Equal(bytes.Join(one, nil), body) {
 		t.Fatalf("%s: %q became %q", name, body, one)
 	}
-	framer, locator, ending := wire.NewFramer(framing, family.Paths()), wire.NewLocator(family.Paths(), framing), family.NewEnding()
+	framer, locator, ending := wire.NewFramer(framing, family.Paths), wire.NewLocator(family.Paths, framing), family.NewEnding()
 	for _, raw := range one {
 		m := framer.Parse(raw)
 		payload := bytes.Clone(m.Payload)
@@ -66,7 +67,7 @@ func answerOfAnyKind(t *testing.T, family wire.Family, framing wire.Framing, bod
 		}
 		ending.Sent(payload)
 	}
-	w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths()), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths), Begun: wire.HasBegun}
 	ending.Write(&w, []int32{0, 3})
 	family.Fail(&w, wire.Failure{Message: "withheld", Code: "content_filter"})
 	w.Close()

@@ -12,7 +12,7 @@ import (
 	"noecho/proxy/wire"
 )
 
-// Gemini is Google's generateContent and streamGenerateContent, at Google AI
+// gemini is Google's generateContent and streamGenerateContent, at Google AI
 // and at Vertex AI. An answer is a list of candidates, each of which is a list
 // of parts; every message of a stream is such an answer with the next pieces.
 // With `alt=sse` a stream is events without a last one, without it an array.
@@ -20,7 +20,10 @@ import (
 // The texts of a candidate's parts are one text, those of its thoughts another:
 // a client puts them together, and the place of a part in its message says
 // nothing.
-type Gemini struct{}
+var gemini = &wire.Family{
+	Name: "gemini", Paths: geminiPaths, Request: geminiRequest, Framing: geminiFraming, Failure: geminiFailure,
+	Ending: func() wire.Ending { return &geminiEnding{} },
+}
 
 var geminiPaths = wire.NewPaths(wire.Table{Choices: "candidates", Rules: geminiRules()})
 
@@ -30,40 +33,40 @@ var geminiPaths = wire.NewPaths(wire.Table{Choices: "candidates", Rules: geminiR
 func geminiRules() []wire.Rule {
 	const at = "candidates[#]."
 	rules := []wire.Rule{
-		{Path: at + "index", Role: wire.ElementNumber},
-		{Path: at + "finishReason", Role: wire.End, With: `"RECITATION"`},
-		{Path: at + "content.role", Role: wire.NoText},
-		{Path: at + "safetyRatings[].category", Role: wire.NoText},
-		{Path: at + "safetyRatings[].probability", Role: wire.NoText},
-		{Path: at + "safetyRatings[].severity", Role: wire.NoText},
-		{Path: at + "logprobsResult", Role: wire.Drop},
-		{Path: at + "logprobsResult.chosenCandidates[].token", Role: wire.Token, Name: "logprobs.chosen"},
-		{Path: at + "logprobsResult.topCandidates[].candidates[@].token", Role: wire.Token, Name: "logprobs.top.#"},
-		{Path: at + "citationMetadata", Role: wire.Drop},
-		{Path: at + "groundingMetadata", Role: wire.Drop},
-		{Path: at + "groundingMetadata.groundingSupports[].segment.text", Role: wire.Token, Name: "groundingMetadata.segments"},
-		{Path: at + "urlContextMetadata.urlMetadata[].retrievedUrl", Role: wire.NoText},
-		{Path: at + "urlContextMetadata.urlMetadata[].urlRetrievalStatus", Role: wire.NoText},
-		{Path: "promptFeedback.blockReason", Role: wire.NoText},
-		{Path: "promptFeedback.safetyRatings[].category", Role: wire.NoText},
-		{Path: "promptFeedback.safetyRatings[].probability", Role: wire.NoText},
-		{Path: "usageMetadata.trafficType", Role: wire.NoText},
-		{Path: "modelVersion", Role: wire.NoText},
-		{Path: "responseId", Role: wire.NoText},
-		{Path: "createTime", Role: wire.NoText},
+		wire.ElementNumber(at + "index"),
+		wire.EndReason(at+"finishReason", `"RECITATION"`),
+		wire.NoText(at + "content.role"),
+		wire.NoText(at + "safetyRatings[].category"),
+		wire.NoText(at + "safetyRatings[].probability"),
+		wire.NoText(at + "safetyRatings[].severity"),
+		wire.DropWhenWithheld(at + "logprobsResult"),
+		wire.TokensAt(at+"logprobsResult.chosenCandidates[].token", "logprobs.chosen"),
+		wire.TokensAt(at+"logprobsResult.topCandidates[].candidates[@].token", "logprobs.top.#"),
+		wire.DropWhenWithheld(at + "citationMetadata"),
+		wire.DropWhenWithheld(at + "groundingMetadata"),
+		wire.TokensAt(at+"groundingMetadata.groundingSupports[].segment.text", "groundingMetadata.segments"),
+		wire.NoText(at + "urlContextMetadata.urlMetadata[].retrievedUrl"),
+		wire.NoText(at + "urlContextMetadata.urlMetadata[].urlRetrievalStatus"),
+		wire.NoText("promptFeedback.blockReason"),
+		wire.NoText("promptFeedback.safetyRatings[].category"),
+		wire.NoText("promptFeedback.safetyRatings[].probability"),
+		wire.NoText("usageMetadata.trafficType"),
+		wire.NoText("modelVersion"),
+		wire.NoText("responseId"),
+		wire.NoText("createTime"),
 	}
 	for _, list := range []string{"promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails"} {
-		rules = append(rules, wire.Rule{Path: "usageMetadata." + list + "[].modality", Role: wire.NoText})
+		rules = append(rules, wire.NoText("usageMetadata."+list+"[].modality"))
 	}
 	for _, member := range []string{"citations[].uri", "citations[].title", "citations[].license"} {
-		rules = append(rules, wire.Rule{Path: at + "citationMetadata." + member, Role: wire.NoText})
+		rules = append(rules, wire.NoText(at+"citationMetadata."+member))
 	}
 	for _, member := range []string{
 		"webSearchQueries[]", "retrievalQueries[]", "groundingChunks[].web.uri", "groundingChunks[].web.title", "groundingChunks[].web.domain",
 		"groundingChunks[].retrievedContext.uri", "groundingChunks[].retrievedContext.title", "groundingChunks[].retrievedContext.text",
 		"groundingChunks[].maps.uri", "groundingChunks[].maps.title", "groundingChunks[].maps.text", "groundingChunks[].maps.placeId",
 	} {
-		rules = append(rules, wire.Rule{Path: at + "groundingMetadata." + member, Role: wire.NoText})
+		rules = append(rules, wire.NoText(at+"groundingMetadata."+member))
 	}
 	return append(rules, geminiPartRules(at+"content.parts[]")...)
 }
@@ -74,46 +77,40 @@ func geminiPartRules(at string) []wire.Rule {
 	part := at + "."
 	partial := at + ".functionCall.partialArgs[#]."
 	return []wire.Rule{
-		{Path: part + "text", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{Path: part + "thought", Role: wire.Discriminator, Name: "thought"},
-		{Path: part + "functionCall.id", Role: wire.NoText},
-		{Path: part + "functionCall.name", Role: wire.Metadata, Name: "functionCall.name"},
-		{Path: part + "functionCall.args", Role: wire.Text, Name: "functionCall.args", Form: wire.Nested},
-		{Path: partial + "jsonPath", Role: wire.KeyField},
-		{Path: partial + "stringValue", Role: wire.Text, Name: "functionCall.partialArgs.#"},
-		{Path: part + "functionResponse.id", Role: wire.NoText},
-		{Path: part + "functionResponse.name", Role: wire.NoText},
-		{Path: part + "functionResponse.response", Role: wire.Text, Name: "functionResponse.response", Form: wire.Nested},
-		{Path: part + "toolCall.id", Role: wire.NoText},
-		{Path: part + "toolCall.toolType", Role: wire.NoText},
-		{Path: part + "toolCall.args", Role: wire.Text, Name: "toolCall.args", Form: wire.Nested},
-		{Path: part + "toolResponse.id", Role: wire.NoText},
-		{Path: part + "toolResponse.toolType", Role: wire.NoText},
-		{Path: part + "toolResponse.response", Role: wire.Text, Name: "toolResponse.response", Form: wire.Nested},
-		{Path: part + "executableCode.id", Role: wire.NoText},
-		{Path: part + "executableCode.language", Role: wire.NoText},
-		{Path: part + "executableCode.code", Role: wire.Text, Name: "executableCode"},
-		{Path: part + "codeExecutionResult.id", Role: wire.NoText},
-		{Path: part + "codeExecutionResult.outcome", Role: wire.NoText},
-		{Path: part + "codeExecutionResult.output", Role: wire.Text, Name: "codeExecutionResult"},
-		{Path: part + "audioTranscription.text", Role: wire.Text, Name: "audioTranscription"},
-		{Path: part + "inlineData.mimeType", Role: wire.NoText},
-		{Path: part + "inlineData.data", Role: wire.Skip, With: `""`},
-		{Path: part + "fileData.mimeType", Role: wire.NoText},
-		{Path: part + "fileData.fileUri", Role: wire.NoText},
+		wire.TextAt(part+"text", "text").As(wire.Reply),
+		wire.ChannelIfTrue(part+"thought", "thought"),
+		wire.NoText(part + "functionCall.id"),
+		wire.MetadataAt(part+"functionCall.name", "functionCall.name"),
+		wire.TextAt(part+"functionCall.args", "functionCall.args").As(wire.Nested),
+		wire.ElementKey(partial + "jsonPath"),
+		wire.TextAt(partial+"stringValue", "functionCall.partialArgs.#"),
+		wire.NoText(part + "functionResponse.id"),
+		wire.NoText(part + "functionResponse.name"),
+		wire.TextAt(part+"functionResponse.response", "functionResponse.response").As(wire.Nested),
+		wire.NoText(part + "toolCall.id"),
+		wire.NoText(part + "toolCall.toolType"),
+		wire.TextAt(part+"toolCall.args", "toolCall.args").As(wire.Nested),
+		wire.NoText(part + "toolResponse.id"),
+		wire.NoText(part + "toolResponse.toolType"),
+		wire.TextAt(part+"toolResponse.response", "toolResponse.response").As(wire.Nested),
+		wire.NoText(part + "executableCode.id"),
+		wire.NoText(part + "executableCode.language"),
+		wire.TextAt(part+"executableCode.code", "executableCode"),
+		wire.NoText(part + "codeExecutionResult.id"),
+		wire.NoText(part + "codeExecutionResult.outcome"),
+		wire.TextAt(part+"codeExecutionResult.output", "codeExecutionResult"),
+		wire.TextAt(part+"audioTranscription.text", "audioTranscription"),
+		wire.NoText(part + "inlineData.mimeType"),
+		wire.SkipAt(part + "inlineData.data").Else(`""`),
+		wire.NoText(part + "fileData.mimeType"),
+		wire.NoText(part + "fileData.fileUri"),
 	}
 }
 
-// Name implements [Family].
-func (Gemini) Name() string { return "gemini" }
-
-// Paths implements [Family].
-func (Gemini) Paths() *wire.Paths { return geminiPaths }
-
-// Request implements [Family]. The path names the model and asks for a stream.
+// geminiRequest: The path names the model and asks for a stream.
 // Members may be written in camel case or with underscores.
-func (Gemini) Request(path string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+func geminiRequest(path string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	r.Model = path[strings.LastIndexByte(path, '/')+1:]
 	if at := strings.LastIndexByte(r.Model, ':'); at >= 0 {
 		r.Model, r.Stream = r.Model[:at], r.Model[at:] == ":streamGenerateContent"
@@ -122,19 +119,19 @@ func (Gemini) Request(path string, body []byte) (wire.Request, error) {
 		switch name {
 		case "contents":
 			if v.Kind() == '{' {
-				r.geminiContent(v)
+				geminiContent(r, v)
 				return nil
 			}
 			return eachElement(v, func(v jsontext.Value) error {
-				r.geminiContent(v)
+				geminiContent(r, v)
 				return nil
 			})
 		case "systemInstruction", "system_instruction":
 			tail := r.Tail
-			r.geminiContent(v)
+			geminiContent(r, v)
 			r.Tail = tail
 		case "generationConfig", "generation_config":
-			return eachMember(v, r.geminiConfig)
+			return eachMember(v, func(name string, v jsontext.Value) error { return geminiConfig(r, name, v) })
 		case "model", "labels":
 		default:
 			r.visible(v)
@@ -145,7 +142,7 @@ func (Gemini) Request(path string, body []byte) (wire.Request, error) {
 }
 
 // geminiConfig reads a member of generationConfig.
-func (r *request) geminiConfig(name string, v jsontext.Value) error {
+func geminiConfig(r *request, name string, v jsontext.Value) error {
 	switch name {
 	case "candidateCount", "candidate_count":
 		if n, err := strconv.Atoi(string(v)); err == nil && n > 0 {
@@ -164,7 +161,7 @@ func (r *request) geminiConfig(name string, v jsontext.Value) error {
 
 // geminiContent reads one turn: a list of parts, or a text. It becomes one
 // message, and its plain text is the tail.
-func (r *request) geminiContent(v jsontext.Value) {
+func geminiContent(r *request, v jsontext.Value) {
 	var message []byte
 	r.Tail = nil
 	line := func(text []byte) {
@@ -260,16 +257,16 @@ func geminiTool(v jsontext.Value) []byte {
 	return text
 }
 
-// Framing implements [Family]: a stream without events is an array.
-func (Gemini) Framing(contentType string, r wire.Request) wire.Framing {
+// geminiFraming: a stream without events is an array.
+func geminiFraming(contentType string, r wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.JSON || !r.Stream {
 		return f
 	}
 	return wire.Array
 }
 
-// AppendFailure implements [Family].
-func (Gemini) AppendFailure(dst []byte, f wire.Failure) []byte {
+// geminiFailure:
+func geminiFailure(dst []byte, f wire.Failure) []byte {
 	if f.Status == 0 {
 		f.Status = 400
 	}
@@ -301,12 +298,6 @@ func geminiStatus(status int) string {
 	}
 	return "INVALID_ARGUMENT"
 }
-
-// Fail implements [Family].
-func (g Gemini) Fail(w *wire.Writer, f wire.Failure) { w.Message("", g.AppendFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (Gemini) NewEnding() wire.Ending { return &geminiEnding{} }
 
 // geminiEnding ends every open candidate in one message. Figures of usage and
 // what else all messages of an answer share are those of the last one.
@@ -345,5 +336,3 @@ func (e *geminiEnding) Write(w *wire.Writer, open []int32) {
 	}
 	w.Message("", slices.Concat(out, []byte("]"), e.shared, []byte("}")))
 }
-
-var _ wire.Family = Gemini{}

@@ -95,7 +95,7 @@ aside 0 content.parts.new.x y
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(Gemini{}.Paths(), tt.framing)
+			l := wire.NewLocator(gemini.Paths, tt.framing)
 			for range 2 {
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {
@@ -111,7 +111,7 @@ aside 0 content.parts.new.x y
 
 func TestGeminiManyKeys(t *testing.T) {
 	t.Parallel()
-	l := wire.NewLocator(Gemini{}.Paths(), wire.SSE)
+	l := wire.NewLocator(gemini.Paths, wire.SSE)
 	var err error
 	for i := 0; err == nil && i < 1000; i++ {
 		_, err = l.Locate([]byte(`{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.` + strings.Repeat("a", i) + `"}]}}]}}]}`))
@@ -157,7 +157,7 @@ func TestGeminiRequest(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Gemini{}.Request(tt.path, []byte(tt.body))
+			got, err := gemini.Request(tt.path, []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +167,7 @@ func TestGeminiRequest(t *testing.T) {
 		})
 	}
 	for _, body := range []string{``, `[]`, `{"contents":[`, `{"contents":[],"contents":[]}`, `{} {}`} {
-		if _, err := (Gemini{}).Request(path, []byte(body)); !errors.Is(err, wire.ErrRequest) {
+		if _, err := gemini.Request(path, []byte(body)); !errors.Is(err, wire.ErrRequest) {
 			t.Errorf("%s: error = %v", body, err)
 		}
 	}
@@ -186,7 +186,7 @@ func TestGeminiFraming(t *testing.T) {
 		{"application/json", false, wire.JSON},
 		{"text/event-stream", false, wire.SSE},
 	} {
-		if got := (Gemini{}).Framing(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
+		if got := gemini.FramingOf(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
 			t.Errorf("%q, stream %v: %d, want %d", tt.contentType, tt.stream, got, tt.want)
 		}
 	}
@@ -195,8 +195,8 @@ func TestGeminiFraming(t *testing.T) {
 func TestGeminiEndings(t *testing.T) {
 	t.Parallel()
 	w := wire.Writer{Framer: wire.NewFramer(wire.Array, geminiPaths)}
-	Gemini{}.Fail(&w, wire.Failure{Message: `a "b"`, Code: "content_filter"})
-	Gemini{}.Fail(&w, wire.Failure{Message: "c", Code: "overloaded", Status: 429})
+	gemini.Fail(&w, wire.Failure{Message: `a "b"`, Code: "content_filter"})
+	gemini.Fail(&w, wire.Failure{Message: "c", Code: "overloaded", Status: 429})
 	w.Close()
 	want := `[{"error":{"code":400,"message":"a \"b\"","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONTENT_FILTER","domain":"noecho"}]}}` +
 		`,{"error":{"code":429,"message":"c","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"OVERLOADED","domain":"noecho"}]}}]`
@@ -205,12 +205,12 @@ func TestGeminiEndings(t *testing.T) {
 	}
 	statuses := map[int]string{401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED", 413: "INVALID_ARGUMENT", 500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE"}
 	for status, want := range statuses {
-		if got := (Gemini{}).AppendFailure(nil, wire.Failure{Status: status}); !bytes.Contains(got, []byte(`"status":"`+want+`"`)) {
+		if got := gemini.AppendFailure(nil, wire.Failure{Status: status}); !bytes.Contains(got, []byte(`"status":"`+want+`"`)) {
 			t.Errorf("%d: %s", status, got)
 		}
 	}
 
-	e := Gemini{}.NewEnding()
+	e := gemini.NewEnding()
 	e.Sent([]byte(`{"candidates":[],"usageMetadata":{"totalTokenCount":3},"modelVersion":"m"}`))
 	e.Sent([]byte(`{"candidates":[]}`))
 	e.Sent([]byte(`no JSON`))
@@ -232,7 +232,7 @@ func FuzzGeminiRequest(f *testing.F) {
 	f.Add("", []byte(`{"contents":"a"}`))
 	f.Fuzz(func(t *testing.T, path string, body []byte) {
 		before := slices.Clone(body)
-		r, err := Gemini{}.Request(path, body)
+		r, err := gemini.Request(path, body)
 		if err != nil {
 			if !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
@@ -264,7 +264,7 @@ func texts(all ...string) [][]byte {
 // TestGeminiAllocs: reading a stream allocates nothing once its names are
 // known.
 func TestGeminiAllocs(t *testing.T) {
-	l := wire.NewLocator(Gemini{}.Paths(), wire.Array)
+	l := wire.NewLocator(gemini.Paths, wire.Array)
 	f := wire.NewFramer(wire.Array, geminiPaths)
 	raw := []byte(`,{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"b"}]}}]},"logprobsResult":{"chosenCandidates":[{"token":"a"}]}}]}`)
 	if _, state := f.Scan([]byte("[{}")); state != wire.Ends {

@@ -10,63 +10,60 @@ import (
 	"noecho/proxy/wire"
 )
 
-// Generate is what model servers answer on /generate. Text Generation
+// generate is what model servers answer on /generate. Text Generation
 // Inference, SGLang and vLLM's demo server claim that path, and their answers
 // tell them apart: the places of one do not stand in those of another. So there
 // is one table for all of them, and no need to say which server it is.
 //
 // The demo server writes a line for each step with every sample's text from the
 // prompt on, and gives its streams no content type.
-type Generate struct{}
+var generate = &wire.Family{
+	Name: "generate", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Ending: func() wire.Ending { return &generateEnding{} },
+}
 
 var generatePaths = wire.NewPaths(wire.Table{
 	Choices: "choices",
 	Marks:   []string{"token", "generated_text", "meta_info"},
 	Done:    openAIDone,
 	Rules: slices.Concat(tgiRules(), sglangRules(), []wire.Rule{
-		{Path: "text[#]", Role: wire.Cumulative, Name: "text", Form: wire.Reply},
+		wire.CumulativeAt("text[#]", "text").As(wire.Reply),
 	}),
 })
 
-// Name implements [Family].
-func (Generate) Name() string { return "generate" }
-
-// Paths implements [Family].
-func (Generate) Paths() *wire.Paths { return generatePaths }
-
-// Request implements [Family]. Of several prompts the last is the tail.
-func (Generate) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// generateRequest: Of several prompts the last is the tail.
+func generateRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
-		r.generate(name, v)
+		generateMember(r, name, v)
 		return nil
 	})
 	return r.Request, err
 }
 
-// generate reads a member of a request to /generate: TGI calls the prompt
+// generateMember reads a member of a request to /generate: TGI calls the prompt
 // inputs, SGLang text, vLLM prompt.
-func (r *request) generate(name string, v jsontext.Value) {
+func generateMember(r *request, name string, v jsontext.Value) {
 	switch {
 	case r.common(name, v):
 	case name == "inputs", name == "text", name == "prompt":
 		r.prompt(v)
 	case name == "parameters":
-		r.sampling(v)
+		generateSampling(r, v)
 	case name == "sampling_params" && v.Kind() == '[':
 		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			r.sampling(v)
+			generateSampling(r, v)
 			return nil
 		})
 	case name == "sampling_params":
-		r.sampling(v)
+		generateSampling(r, v)
 	case !holdsMedia(name):
 		r.visible(v)
 	}
 }
 
-// sampling reads the object that says how to sample.
-func (r *request) sampling(v jsontext.Value) {
+// generateSampling reads the object that says how to sample.
+func generateSampling(r *request, v jsontext.Value) {
 	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
 		switch name {
 		case "best_of":
@@ -93,11 +90,6 @@ func holdsMedia(name string) bool {
 	return false
 }
 
-// Framing implements [Family].
-func (Generate) Framing(contentType string, r wire.Request) wire.Framing {
-	return streamedLines(contentType, r)
-}
-
 // streamedLines is the framing of servers that stream lines: what a request
 // that asks for a stream gets, unless its content type says better.
 func streamedLines(contentType string, r wire.Request) wire.Framing {
@@ -106,15 +98,6 @@ func streamedLines(contentType string, r wire.Request) wire.Framing {
 	}
 	return wire.Lines
 }
-
-// AppendFailure implements [Family].
-func (Generate) AppendFailure(dst []byte, f wire.Failure) []byte { return appendTGIFailure(dst, f) }
-
-// Fail implements [Family].
-func (g Generate) Fail(w *wire.Writer, f wire.Failure) { w.Message("", g.AppendFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (Generate) NewEnding() wire.Ending { return &generateEnding{} }
 
 // generateEnding ends a stream as the server would whose messages it has seen.
 // A line of the demo server has no end to announce: its stream just stops.
@@ -160,35 +143,36 @@ func numberOf(v jsontext.Value) int32 {
 	return int32(n)
 }
 
-var _ wire.Family = Generate{}
-
-// TGI is the API of Text Generation Inference. A stream is a list of tokens,
+// tgi is the API of Text Generation Inference. A stream is a list of tokens,
 // the last of which comes with all of the text; an answer in one piece is an
 // object or, on some paths, a list of one.
 //
 // Tokens that end or shape an answer are no text of it: the text that comes last
 // goes without them, and so they are a channel of their own.
-type TGI struct{ Generate }
+var tgi = &wire.Family{
+	Name: "tgi", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Ending: func() wire.Ending { return &tgiEnding{} },
+}
 
 // tgiRules is the table of TGI's answers. The samples of best_of are read as
 // alternatives: each is a text.
 func tgiRules() []wire.Rule {
 	rules := []wire.Rule{
-		{When: "token", Role: wire.Begin},
-		{When: "generated_text", Role: wire.Begin},
-		{Path: "token.id", Role: wire.Drop, With: "0"},
-		{Path: "token.text", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{Path: "token.special", Role: wire.Discriminator, Name: "special"},
-		{Path: "error_type", Role: wire.NoText},
+		wire.ChoiceMessage("token"),
+		wire.ChoiceMessage("generated_text"),
+		wire.DropWhenWithheld("token.id").Else("0"),
+		wire.TextAt("token.text", "text").As(wire.Reply),
+		wire.ChannelIfTrue("token.special", "special"),
+		wire.NoText("error_type"),
 	}
 	rules = append(rules, tgiTokens("", "")...)
 	for _, at := range []string{"", "[#]."} {
 		details := at + "details."
 		rules = append(rules,
-			wire.Rule{Path: at + "generated_text", Role: wire.Final, Name: "text", Form: wire.Reply},
-			wire.Rule{Path: details + "finish_reason", Role: wire.End, With: `"stop_sequence"`},
-			wire.Rule{Path: details + "best_of_sequences[@].generated_text", Role: wire.Text, Name: "best_of_sequences.#.text", Form: wire.Reply},
-			wire.Rule{Path: details + "best_of_sequences[@].finish_reason", Role: wire.NoText},
+			wire.FinalAt(at+"generated_text", "text").As(wire.Reply),
+			wire.EndReason(details+"finish_reason", `"stop_sequence"`),
+			wire.TextAt(details+"best_of_sequences[@].generated_text", "best_of_sequences.#.text").As(wire.Reply),
+			wire.NoText(details+"best_of_sequences[@].finish_reason"),
 		)
 		rules = append(rules, tgiTokens(details, "")...)
 		rules = append(rules, tgiTokens(details+"best_of_sequences[@].", "best_of_sequences.")...)
@@ -205,28 +189,22 @@ func tgiTokens(at, name string) []wire.Rule {
 		top = "top_tokens[@].text"
 	}
 	rules := []wire.Rule{
-		{Path: at + "top_tokens", Role: wire.Drop, With: `[]`},
-		{Path: at + top, Role: wire.Token, Name: name + "top_tokens.#"},
+		wire.DropWhenWithheld(at + "top_tokens").Else(`[]`),
+		wire.TokensAt(at+top, name+"top_tokens.#"),
 	}
 	if at == "" {
 		return rules
 	}
 	return append(rules,
-		wire.Rule{Path: at + "prefill", Role: wire.Drop, With: `[]`},
-		wire.Rule{Path: at + "prefill[].text", Role: wire.Token, Name: name + "prefill"},
-		wire.Rule{Path: at + "tokens", Role: wire.Drop, With: `[]`},
-		wire.Rule{Path: at + "tokens[].text", Role: wire.Token, Name: name + "tokens"},
+		wire.DropWhenWithheld(at+"prefill").Else(`[]`),
+		wire.TokensAt(at+"prefill[].text", name+"prefill"),
+		wire.DropWhenWithheld(at+"tokens").Else(`[]`),
+		wire.TokensAt(at+"tokens[].text", name+"tokens"),
 	)
 }
 
-// Name implements [Family].
-func (TGI) Name() string { return "tgi" }
-
-// NewEnding implements [Family].
-func (TGI) NewEnding() wire.Ending { return &tgiEnding{} }
-
-// appendTGIFailure appends an error as TGI writes it, in a body and in a stream.
-func appendTGIFailure(dst []byte, f wire.Failure) []byte {
+// tgiFailure appends an error as TGI writes it, in a body and in a stream.
+func tgiFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"error":"`...)
 	dst = wire.AppendEscaped(dst, []byte(f.Message))
 	dst = append(dst, `","error_type":"`...)
@@ -299,61 +277,50 @@ func (e *tgiEnding) Write(w *wire.Writer, _ []int32) {
 	w.Message("", p)
 }
 
-var _ wire.Family = TGI{}
-
-// SGLang is the native API of SGLang. Each message of a stream holds all of a
+// sglang is the native API of SGLang. Each message of a stream holds all of a
 // text as far as it has come, or only what is new if the server was started so.
 // The answer to several prompts is a list; in a stream each message then says
 // in index whose it is.
-type SGLang struct{ Generate }
+var sglang = &wire.Family{
+	Name: "sglang.generate", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
+	Ending: func() wire.Ending { return &sglangEnding{} },
+}
 
 // sglangRules is the table of SGLang's answers. Log probabilities are triples
 // of a number, a token's id and its text.
 func sglangRules() []wire.Rule {
 	rules := []wire.Rule{
-		{When: "meta_info", Path: "index", Role: wire.ChoiceNumber},
-		{Path: "[#].index", Role: wire.ElementNumber},
+		wire.ChoiceNumber("index").For("meta_info"),
+		wire.ElementNumber("[#].index"),
 	}
 	for _, at := range []string{"", "[#]."} {
 		meta := at + "meta_info."
 		rules = append(rules,
-			wire.Rule{Path: at + "text", Role: wire.Cumulative, Name: "text", Form: wire.Reply},
-			wire.Rule{Path: at + "output_ids", Role: wire.Drop, With: `[]`},
-			wire.Rule{Path: at + "hidden_states", Role: wire.Drop},
-			wire.Rule{Path: meta + "id", Role: wire.NoText},
-			wire.Rule{Path: meta + "weight_version", Role: wire.NoText},
-			wire.Rule{Path: meta + "finish_reason", Role: wire.End, With: `"content_filter"`},
-			wire.Rule{Path: meta + "finish_reason.type", Role: wire.End, With: `"content_filter"`},
-			wire.Rule{Path: meta + "hidden_states", Role: wire.Drop},
-			wire.Rule{Path: meta + "routed_experts", Role: wire.Skip},
+			wire.CumulativeAt(at+"text", "text").As(wire.Reply),
+			wire.DropWhenWithheld(at+"output_ids").Else(`[]`),
+			wire.DropWhenWithheld(at+"hidden_states"),
+			wire.NoText(meta+"id"),
+			wire.NoText(meta+"weight_version"),
+			wire.EndReason(meta+"finish_reason", `"content_filter"`),
+			wire.EndReason(meta+"finish_reason.type", `"content_filter"`),
+			wire.DropWhenWithheld(meta+"hidden_states"),
+			wire.SkipAt(meta+"routed_experts"),
 		)
 		for _, of := range []string{"input", "output"} {
 			rules = append(rules,
-				wire.Rule{Path: meta + of + "_token_logprobs", Role: wire.Drop, With: `[]`},
-				wire.Rule{Path: meta + of + "_token_logprobs[][]", Role: wire.Token, Name: of + "_token_logprobs"},
+				wire.DropWhenWithheld(meta+of+"_token_logprobs").Else(`[]`),
+				wire.TokensAt(meta+of+"_token_logprobs[][]", of+"_token_logprobs"),
 			)
 			for _, list := range []string{of + "_top_logprobs", of + "_token_ids_logprobs"} {
 				rules = append(rules,
-					wire.Rule{Path: meta + list, Role: wire.Drop, With: `[]`},
-					wire.Rule{Path: meta + list + "[][@][]", Role: wire.Token, Name: list + ".#"},
+					wire.DropWhenWithheld(meta+list).Else(`[]`),
+					wire.TokensAt(meta+list+"[][@][]", list+".#"),
 				)
 			}
 		}
 	}
 	return rules
 }
-
-// Name implements [Family].
-func (SGLang) Name() string { return "sglang.generate" }
-
-// AppendFailure implements [Family].
-func (SGLang) AppendFailure(dst []byte, f wire.Failure) []byte { return appendOpenAIFailure(dst, f) }
-
-// Fail implements [Family].
-func (s SGLang) Fail(w *wire.Writer, f wire.Failure) { w.Message("", s.AppendFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (SGLang) NewEnding() wire.Ending { return &sglangEnding{} }
 
 // sglangEnding ends every open answer with a message of its own and then the
 // stream. A client reads the last message of an answer, so its text stands
@@ -413,8 +380,8 @@ func plainMembers(v jsontext.Value) []byte {
 	var out []byte
 	_ = eachMember(v, func(name string, v jsontext.Value) error { // what is broken is left out
 		v = bytes.TrimSpace(v)
-		word := len(v) > 2 && v.Kind() == '"' && wire.Identifier(v[1:len(v)-1]) && (name == "id" || name == "weight_version")
-		if wire.PlainName([]byte(name)) && (v.Kind() == '0' || word) {
+		word := len(v) > 2 && v.Kind() == '"' && wire.IsIdentifier(v[1:len(v)-1]) && (name == "id" || name == "weight_version")
+		if wire.IsIdentifier([]byte(name)) && (v.Kind() == '0' || word) {
 			out = append(append(append(append(out, '"'), name...), `":`...), v...)
 			out = append(out, ',')
 		}
@@ -444,12 +411,13 @@ func (e *sglangEnding) Write(w *wire.Writer, open []int32) {
 	w.Message("", []byte(openAIDone))
 }
 
-var _ wire.Family = SGLang{}
-
-// Invocations is what containers answer on /invocations, the one path that
+// invocations is what containers answer on /invocations, the one path that
 // Amazon SageMaker calls: a chat, a completion or TGI's native answer, as the
 // request was. Their places differ, so one table reads all three.
-type Invocations struct{}
+var invocations = &wire.Family{
+	Name: "invocations", Paths: invocationsPaths, Request: invocationsRequest, Failure: openAIFailure,
+	Ending: func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
+}
 
 var invocationsPaths = wire.NewPaths(wire.Table{
 	Choices: "choices",
@@ -458,15 +426,9 @@ var invocationsPaths = wire.NewPaths(wire.Table{
 	Rules:   slices.Concat(chatRules(), completionRules(), tgiRules()),
 })
 
-// Name implements [Family].
-func (Invocations) Name() string { return "invocations" }
-
-// Paths implements [Family].
-func (Invocations) Paths() *wire.Paths { return invocationsPaths }
-
-// Request implements [Family].
-func (Invocations) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// invocationsRequest:
+func invocationsRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch name {
 		case "messages":
@@ -475,29 +437,11 @@ func (Invocations) Request(_ string, body []byte) (wire.Request, error) {
 			r.Suffix = stringOf(v)
 			r.visible(v)
 		default:
-			r.generate(name, v)
+			generateMember(r, name, v)
 		}
 		return nil
 	})
 	return r.Request, err
-}
-
-// Framing implements [Family].
-func (Invocations) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (Invocations) AppendFailure(dst []byte, f wire.Failure) []byte {
-	return appendOpenAIFailure(dst, f)
-}
-
-// Fail implements [Family].
-func (Invocations) Fail(w *wire.Writer, f wire.Failure) { w.Message("", appendOpenAIFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (Invocations) NewEnding() wire.Ending {
-	return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}}
 }
 
 // invocationsEnding ends a stream as the API would whose messages it has seen.
@@ -539,5 +483,3 @@ func (e *invocationsEnding) Write(w *wire.Writer, open []int32) {
 	}
 	e.openAI.Write(w, open)
 }
-
-var _ wire.Family = Invocations{}

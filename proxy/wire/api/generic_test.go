@@ -82,13 +82,13 @@ func TestGenericRequest(t *testing.T) {
 		{"a form", "--x\r\nContent-Disposition: form-data\r\n", "", ""},
 		{"nothing", "", "", ""},
 	} {
-		r, err := Generic{}.Request("/", []byte(c.body))
+		r, err := generic.Request("/", []byte(c.body))
 		if got := string(bytes.Join(r.Messages, []byte("|"))); err != nil || got != c.seen || string(r.Tail) != c.tail {
 			t.Errorf("%s: %q, tail %q, %v", c.name, got, r.Tail, err)
 		}
 	}
 	for _, body := range []string{`{"prompt":"a","prompt":"b"}`, `{"prompt":`, `{} {}`} {
-		if _, err := (Generic{}).Request("/", []byte(body)); err == nil {
+		if _, err := generic.Request("/", []byte(body)); err == nil {
 			t.Errorf("%s is no error", body)
 		}
 	}
@@ -101,11 +101,11 @@ func TestGenericFraming(t *testing.T) {
 		"application/json": wire.JSON, "text/event-stream": wire.SSE, "application/x-ndjson": wire.Lines, "application/jsonl": wire.Lines,
 		"text/plain": wire.PlainText, "text/vtt": wire.PlainText, "": wire.Lines, "application/octet-stream": wire.JSON,
 	} {
-		if got := (Generic{}).Framing(kind, wire.Request{Stream: true}); got != want {
+		if got := generic.FramingOf(kind, wire.Request{Stream: true}); got != want {
 			t.Errorf("%q is %v, want %v", kind, got, want)
 		}
 	}
-	if got := (Batch{}).Framing("application/octet-stream", wire.Request{}); got != wire.Records {
+	if got := batch.FramingOf("application/octet-stream", wire.Request{}); got != wire.Records {
 		t.Errorf("a batch is %v", got)
 	}
 }
@@ -121,7 +121,7 @@ func TestBatchRecord(t *testing.T) {
 		`no JSON`:                                 `{` + body,
 		`{"custom_id":"a","result":{}}`:           `{"custom_id":"a","result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"m"}}}}`,
 	} {
-		if got := string(Batch{}.AppendRecord(nil, []byte(in), wire.Failure{Message: "m", Code: "c"})); got != want {
+		if got := string(batch.Record(nil, []byte(in), wire.Failure{Message: "m", Code: "c"})); got != want {
 			t.Errorf("%s: got  %s\nwant %s", in, got, want)
 		}
 	}
@@ -148,7 +148,7 @@ func FuzzGeneric(f *testing.F) {
 				at = p.Lo
 			}
 		}
-		_, _ = Generic{}.Request("/", payload)
-		_ = Batch{}.AppendRecord(nil, payload, wire.Failure{})
+		_, _ = generic.Request("/", payload)
+		_ = batch.Record(nil, payload, wire.Failure{})
 	})
 }

@@ -9,14 +9,17 @@ import (
 	"noecho/proxy/wire"
 )
 
-// LlamaCPP is the native completion API of llama.cpp: /completion, /infill and
+// llamaCPP is the native completion API of llama.cpp: /completion, /infill and
 // /completions. Servers of the OpenAI kind claim the last path too; their
-// messages have choices, and are read as those of [Completions].
+// messages have choices, and are read as those of [completions].
 //
 // The answer to several prompts, or in several samples, is a list; in a stream
 // each message says in index whose it is. A client may ask for some members
 // only, so none is taken for granted.
-type LlamaCPP struct{}
+var llamaCPP = &wire.Family{
+	Name: "llamacpp.completion", Paths: llamaPaths, Request: llamaRequest, Failure: llamaFailure,
+	Ending: func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
+}
 
 var llamaPaths = wire.NewPaths(wire.Table{
 	Choices: "choices",
@@ -29,43 +32,37 @@ var llamaPaths = wire.NewPaths(wire.Table{
 // has changed over time.
 func llamaRules() []wire.Rule {
 	rules := []wire.Rule{
-		{When: "choices", Path: "index", Role: wire.NoText},
-		{Path: "index", Role: wire.ChoiceNumber},
-		{Path: "[#].index", Role: wire.ElementNumber},
-		{Path: "[#].model", Role: wire.NoText},
+		wire.NoText("index").For("choices"),
+		wire.ChoiceNumber("index"),
+		wire.ElementNumber("[#].index"),
+		wire.NoText("[#].model"),
 	}
 	for _, at := range []string{"", "[#]."} {
 		probs := at + "completion_probabilities"
 		rules = append(rules,
-			wire.Rule{Path: at + "content", Role: wire.Text, Name: "content", Form: wire.Reply},
-			wire.Rule{Path: at + "tokens", Role: wire.Drop, With: `[]`},
-			wire.Rule{Path: at + "stop_type", Role: wire.End, With: `"word"`},
-			wire.Rule{Path: probs, Role: wire.Drop, With: `[]`},
-			wire.Rule{Path: probs + "[].token", Role: wire.Token, Name: "probabilities"},
-			wire.Rule{Path: probs + "[].bytes", Role: wire.Token, Name: "probabilities.bytes", Form: wire.Bytes},
-			wire.Rule{Path: probs + "[].content", Role: wire.Token, Name: "probabilities.content"},
-			wire.Rule{Path: probs + "[].probs[@].tok_str", Role: wire.Token, Name: "probabilities.probs.#"},
+			wire.TextAt(at+"content", "content").As(wire.Reply),
+			wire.DropWhenWithheld(at+"tokens").Else(`[]`),
+			wire.EndReason(at+"stop_type", `"word"`),
+			wire.DropWhenWithheld(probs).Else(`[]`),
+			wire.TokensAt(probs+"[].token", "probabilities"),
+			wire.TokensAt(probs+"[].bytes", "probabilities.bytes").As(wire.Bytes),
+			wire.TokensAt(probs+"[].content", "probabilities.content"),
+			wire.TokensAt(probs+"[].probs[@].tok_str", "probabilities.probs.#"),
 		)
 		for _, top := range []string{"top_logprobs", "top_probs"} {
 			rules = append(rules,
-				wire.Rule{Path: probs + "[]." + top + "[@].token", Role: wire.Token, Name: "probabilities." + top + ".#"},
-				wire.Rule{Path: probs + "[]." + top + "[@].bytes", Role: wire.Token, Name: "probabilities." + top + ".#.bytes", Form: wire.Bytes},
+				wire.TokensAt(probs+"[]."+top+"[@].token", "probabilities."+top+".#"),
+				wire.TokensAt(probs+"[]."+top+"[@].bytes", "probabilities."+top+".#.bytes").As(wire.Bytes),
 			)
 		}
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (LlamaCPP) Name() string { return "llamacpp.completion" }
-
-// Paths implements [Family].
-func (LlamaCPP) Paths() *wire.Paths { return llamaPaths }
-
-// Request implements [Family]. What is to be filled in stands between
+// llamaRequest: What is to be filled in stands between
 // input_prefix with the prompt behind it, and input_suffix.
-func (LlamaCPP) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+func llamaRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	var prefix []byte
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
@@ -73,7 +70,7 @@ func (LlamaCPP) Request(_ string, body []byte) (wire.Request, error) {
 		case name == "n_cmpl":
 			r.common("n", v)
 		case name == "prompt":
-			r.llamaPrompt(v)
+			llamaPrompt(r, v)
 		case name == "input_prefix":
 			prefix = stringOf(v)
 			r.visible(v)
@@ -99,11 +96,11 @@ func (LlamaCPP) Request(_ string, body []byte) (wire.Request, error) {
 
 // llamaPrompt reads a prompt: a string, token ids, both mixed, several of them,
 // or an object with a string and media.
-func (r *request) llamaPrompt(v jsontext.Value) {
+func llamaPrompt(r *request, v jsontext.Value) {
 	switch v.Kind() {
 	case '[':
 		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			r.llamaPrompt(v)
+			llamaPrompt(r, v)
 			return nil
 		})
 	case '{':
@@ -131,13 +128,8 @@ func tokensAlone(fields jsontext.Value) bool {
 	return tokens && !content
 }
 
-// Framing implements [Family].
-func (LlamaCPP) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (LlamaCPP) AppendFailure(dst []byte, f wire.Failure) []byte {
+// llamaFailure:
+func llamaFailure(dst []byte, f wire.Failure) []byte {
 	status := f.Status
 	if status == 0 {
 		status = 400
@@ -146,14 +138,6 @@ func (LlamaCPP) AppendFailure(dst []byte, f wire.Failure) []byte {
 	dst = wire.AppendEscaped(append(dst, `,"message":"`...), []byte(f.Message))
 	dst = wire.AppendEscaped(append(dst, `","type":"`...), []byte(f.Code))
 	return append(dst, `"}}`...)
-}
-
-// Fail implements [Family].
-func (l LlamaCPP) Fail(w *wire.Writer, f wire.Failure) { w.Message("", l.AppendFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (LlamaCPP) NewEnding() wire.Ending {
-	return &llamaEnding{choices: openAIEnding{text: `"text":""`}}
 }
 
 // llamaEnding ends every open answer with a message that stops it. Where
@@ -185,5 +169,3 @@ func (e *llamaEnding) Write(w *wire.Writer, open []int32) {
 		w.Message("", append(p, `,"content":"","tokens":[],"stop":true,"stop_type":"word","stopping_word":""}`...))
 	}
 }
-
-var _ wire.Family = LlamaCPP{}

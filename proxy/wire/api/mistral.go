@@ -6,26 +6,23 @@ import (
 	"noecho/proxy/wire"
 )
 
-// FIM is Mistral's completion of the middle of a text. The request is that of
-// [Completions], with what stands before and behind, the answer that of [Chat].
-type FIM struct{ Chat }
-
-// Name implements [Family].
-func (FIM) Name() string { return "mistral.fim" }
-
-// Request implements [Family].
-func (FIM) Request(path string, body []byte) (wire.Request, error) {
-	return Completions{}.Request(path, body)
+// fim is Mistral's completion of the middle of a text. The request is that of
+// [completions], with what stands before and behind, the answer that of [chat].
+var fim = &wire.Family{
+	Name: "mistral.fim", Paths: chatPaths, Request: completionsRequest, Failure: openAIFailure,
+	Ending: chat.Ending,
 }
 
-var _ wire.Family = FIM{}
-
-// MistralConversations is Mistral's API of conversations and agents. An answer
+// mistralConversations is Mistral's API of conversations and agents. An answer
 // is a list of outputs: messages, calls of the caller's functions and of
 // Mistral's own tools. A stream is named events, each with one kind of news
 // about one output. What was said before in the conversation is not to be seen
 // in a request.
-type MistralConversations struct{}
+var mistralConversations = &wire.Family{
+	Name: "mistral.conversations", Paths: mistralPaths, Request: mistralRequest,
+	Failure: mistralFailure, StreamFailure: mistralStreamFailure,
+	Ending: func() wire.Ending { return mistralEnding{} },
+}
 
 var mistralPaths = wire.NewPaths(wire.Table{Events: mistralEvents, Rules: mistralRules()})
 
@@ -40,48 +37,42 @@ var mistralEvents = []string{"conversation.response.started", "conversation.resp
 // that are thoughts another.
 func mistralRules() []wire.Rule {
 	rules := []wire.Rule{
-		{Path: "object", Role: wire.NoText},
-		{Path: "type", Role: wire.NoText},
-		{Path: "conversation_id", Role: wire.NoText},
-		{Path: "message", Role: wire.Complete, Name: "message"},
-		{When: mistralDone, Path: "type", Role: wire.End},
+		wire.NoText("object"),
+		wire.NoText("type"),
+		wire.NoText("conversation_id"),
+		wire.CompleteAt("message", "message"),
+		wire.EndReason("type", "").For(mistralDone),
 	}
 	for _, kind := range []string{"message.output.delta", "function.call.delta", "tool.execution.started", "tool.execution.delta", "tool.execution.done"} {
-		rules = append(rules, wire.Rule{When: kind, Path: "output_index", Role: wire.ItemNumber})
+		rules = append(rules, wire.ItemNumber("output_index").For(kind))
 	}
 	for _, at := range []string{"", "outputs[#].", "entries[#].", "messages[#]."} {
 		for _, member := range []string{"object", "type", "id", "tool_call_id", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
 			if at != "" || member != "object" && member != "type" {
-				rules = append(rules, wire.Rule{Path: at + member, Role: wire.NoText})
+				rules = append(rules, wire.NoText(at+member))
 			}
 		}
 		rules = append(rules,
-			wire.Rule{Path: at + "name", Role: wire.Complete, Name: "outputs.#.name"},
-			wire.Rule{Path: at + "arguments", Role: wire.Text, Name: "outputs.#.arguments", Form: wire.Nested},
-			wire.Rule{Path: at + "content", Role: wire.Text, Name: "outputs.#.content", Form: wire.Reply},
+			wire.CompleteAt(at+"name", "outputs.#.name"),
+			wire.TextAt(at+"arguments", "outputs.#.arguments").As(wire.Nested),
+			wire.TextAt(at+"content", "outputs.#.content").As(wire.Reply),
 		)
 		for _, part := range []string{"content.", "content[]."} {
 			rules = append(rules,
-				wire.Rule{Path: at + part + "type", Role: wire.NoText},
-				wire.Rule{Path: at + part + "text", Role: wire.Text, Name: "outputs.#.content", Form: wire.Reply},
-				wire.Rule{Path: at + part + "thinking", Role: wire.Text, Name: "outputs.#.thinking"},
-				wire.Rule{Path: at + part + "thinking[].type", Role: wire.NoText},
-				wire.Rule{Path: at + part + "thinking[].text", Role: wire.Text, Name: "outputs.#.thinking"},
+				wire.NoText(at+part+"type"),
+				wire.TextAt(at+part+"text", "outputs.#.content").As(wire.Reply),
+				wire.TextAt(at+part+"thinking", "outputs.#.thinking"),
+				wire.NoText(at+part+"thinking[].type"),
+				wire.TextAt(at+part+"thinking[].text", "outputs.#.thinking"),
 			)
 		}
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (MistralConversations) Name() string { return "mistral.conversations" }
-
-// Paths implements [Family].
-func (MistralConversations) Paths() *wire.Paths { return mistralPaths }
-
-// Request implements [Family].
-func (MistralConversations) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// mistralRequest:
+func mistralRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
@@ -104,20 +95,15 @@ func (MistralConversations) Request(_ string, body []byte) (wire.Request, error)
 	return r.Request, err
 }
 
-// Framing implements [Family].
-func (MistralConversations) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// AppendFailure implements [Family].
-func (MistralConversations) AppendFailure(dst []byte, f wire.Failure) []byte {
+// mistralFailure:
+func mistralFailure(dst []byte, f wire.Failure) []byte {
 	dst = wire.AppendEscaped(append(dst, `{"object":"error","message":"`...), []byte(f.Message))
 	dst = wire.AppendEscaped(append(dst, `","type":"invalid_request_error","param":null,"code":"`...), []byte(f.Code))
 	return append(dst, `"}`...)
 }
 
-// Fail implements [Family].
-func (MistralConversations) Fail(w *wire.Writer, f wire.Failure) { mistralFail(w, f.Message) }
+// mistralStreamFailure:
+func mistralStreamFailure(w *wire.Writer, f wire.Failure) { mistralFail(w, f.Message) }
 
 // mistralFail writes the event that ends a stream with an error.
 func mistralFail(w *wire.Writer, message string) {
@@ -125,9 +111,6 @@ func mistralFail(w *wire.Writer, message string) {
 	event := wire.AppendEscaped([]byte(`{"type":"`+kind+`","message":"`), []byte(message))
 	w.Message(kind, append(event, `","code":400}`...))
 }
-
-// NewEnding implements [Family].
-func (MistralConversations) NewEnding() wire.Ending { return mistralEnding{} }
 
 // mistralEnding ends a stream that was filtered. The API knows no word for that
 // but an error.
@@ -142,5 +125,3 @@ func (mistralEnding) Write(w *wire.Writer, open []int32) {
 		mistralFail(w, "content_filter")
 	}
 }
-
-var _ wire.Family = MistralConversations{}

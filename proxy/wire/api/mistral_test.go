@@ -59,7 +59,7 @@ func TestChatDialects(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(Chat{}.Paths(), tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(chat.Paths, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestChatDialects(t *testing.T) {
 
 func TestFIMRequest(t *testing.T) {
 	t.Parallel()
-	got, err := FIM{}.Request("/v1/fim/completions", []byte(`{"model":"codestral-latest","prompt":"def f(","suffix":"return a","stream":true,"stop":["s"]}`))
+	got, err := fim.Request("/v1/fim/completions", []byte(`{"model":"codestral-latest","prompt":"def f(","suffix":"return a","stream":true,"stop":["s"]}`))
 	want := wire.Request{Model: "codestral-latest", Stream: true, N: 1, Messages: texts("def f(", "return a", "s"), Tail: []byte("def f("), Suffix: []byte("return a")}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
@@ -106,7 +106,7 @@ func TestMistralConversations(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(MistralConversations{}.Paths(), tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(mistralConversations.Paths, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestMistralConversationsRequest(t *testing.T) {
 		},
 		`{"items":[{"type":"message","role":"user","content":"a"}]}`: {N: 1, Messages: texts("a")},
 	} {
-		got, err := MistralConversations{}.Request("/v1/conversations", []byte(body))
+		got, err := mistralConversations.Request("/v1/conversations", []byte(body))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v\ngot  %+v\nwant %+v", body, err, got, want)
 		}
@@ -136,15 +136,15 @@ func TestMistralConversationsRequest(t *testing.T) {
 func TestMistralConversationsEndings(t *testing.T) {
 	t.Parallel()
 	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, mistralPaths)}
-	MistralConversations{}.Fail(&w, wire.Failure{Message: `a "b"`})
-	MistralConversations{}.NewEnding().Write(&w, []int32{0})
-	MistralConversations{}.NewEnding().Write(&w, nil)
+	mistralConversations.Fail(&w, wire.Failure{Message: `a "b"`})
+	mistralConversations.NewEnding().Write(&w, []int32{0})
+	mistralConversations.NewEnding().Write(&w, nil)
 	const want = "event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"a \\\"b\\\"\",\"code\":400}\n\n" +
 		"event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"content_filter\",\"code\":400}\n\n"
 	if string(w.Out) != want {
 		t.Errorf("got  %q\nwant %q", w.Out, want)
 	}
-	if got := string(MistralConversations{}.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})); got != `{"object":"error","message":"a \"b\"","type":"invalid_request_error","param":null,"code":"c"}` {
+	if got := string(mistralConversations.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})); got != `{"object":"error","message":"a \"b\"","type":"invalid_request_error","param":null,"code":"c"}` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -155,7 +155,7 @@ func FuzzMistralConversations(f *testing.F) {
 	f.Add([]byte(`{"inputs":[{"role":"user","content":"a"}],"completion_args":{"response_format":{"type":"json_object"}},"outputs":[{"content":[{"text":"a"}],"arguments":{"a":1}}]}`))
 	f.Add([]byte(`{"type":"function.call.delta","output_index":1,"name":"f","arguments":"{","content":{"thinking":[{"text":"a"}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, err := (MistralConversations{}).Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
+		if _, err := mistralConversations.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 			t.Fatal(err)
 		}
 		fields, err := wire.NewLocator(mistralPaths, wire.SSE).Locate(body)

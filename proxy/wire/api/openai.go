@@ -14,33 +14,33 @@ import (
 // have, the extras of vLLM, SGLang, llama.cpp, Ollama and Azure included.
 func envelopeRules() []wire.Rule {
 	rules := []wire.Rule{
-		{Path: "choices[#].index", Role: wire.ElementNumber},
-		{Path: "choices[#].finish_reason", Role: wire.End, With: `"content_filter"`},
-		{Path: "choices[#].token_ids", Role: wire.Drop},
-		{Path: "choices[#].hidden_states", Role: wire.Drop},
-		{Path: "choices[#].meta_info", Role: wire.Drop},
-		{Path: "choices[#].meta_info.output_token_logprobs[][]", Role: wire.Token, Name: "meta_info.output_token_logprobs"},
-		{Path: "choices[#].meta_info.output_top_logprobs[][@][]", Role: wire.Token, Name: "meta_info.output_top_logprobs.#"},
-		{Path: "choices[#].meta_info.input_token_logprobs[][]", Role: wire.Token, Name: "meta_info.input_token_logprobs"},
-		{Path: "choices[#].meta_info.input_top_logprobs[][@][]", Role: wire.Token, Name: "meta_info.input_top_logprobs.#"},
-		{Path: "choices[#].content_filter_results.*.severity", Role: wire.NoText},
-		{Path: "choices[#].content_filter_offsets", Role: wire.Drop},
-		{Path: "prompt_filter_results[].content_filter_results.*.severity", Role: wire.NoText},
-		{Path: "__verbose", Role: wire.Drop},
-		{Path: "_debug_info", Role: wire.Drop},
+		wire.ElementNumber("choices[#].index"),
+		wire.EndReason("choices[#].finish_reason", `"content_filter"`),
+		wire.DropWhenWithheld("choices[#].token_ids"),
+		wire.DropWhenWithheld("choices[#].hidden_states"),
+		wire.DropWhenWithheld("choices[#].meta_info"),
+		wire.TokensAt("choices[#].meta_info.output_token_logprobs[][]", "meta_info.output_token_logprobs"),
+		wire.TokensAt("choices[#].meta_info.output_top_logprobs[][@][]", "meta_info.output_top_logprobs.#"),
+		wire.TokensAt("choices[#].meta_info.input_token_logprobs[][]", "meta_info.input_token_logprobs"),
+		wire.TokensAt("choices[#].meta_info.input_top_logprobs[][@][]", "meta_info.input_top_logprobs.#"),
+		wire.NoText("choices[#].content_filter_results.*.severity"),
+		wire.DropWhenWithheld("choices[#].content_filter_offsets"),
+		wire.NoText("prompt_filter_results[].content_filter_results.*.severity"),
+		wire.DropWhenWithheld("__verbose"),
+		wire.DropWhenWithheld("_debug_info"),
 	}
 	for _, name := range []string{"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation"} {
-		rules = append(rules, wire.Rule{Path: name, Role: wire.NoText})
+		rules = append(rules, wire.NoText(name))
 	}
 	for _, at := range []string{"", "choices[#]."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "prompt_token_ids", Role: wire.Drop},
-			wire.Rule{Path: at + "prompt_logprobs", Role: wire.Drop},
-			wire.Rule{Path: at + "prompt_logprobs[].@.decoded_token", Role: wire.Token, Name: "prompt_logprobs.#"},
-			wire.Rule{Path: at + "routed_experts", Role: wire.Skip},
-			wire.Rule{Path: at + "prompt_routed_experts", Role: wire.Skip},
-			wire.Rule{Path: at + "sglext", Role: wire.Drop},
-			wire.Rule{Path: at + "sglext.routed_experts", Role: wire.Skip},
+			wire.DropWhenWithheld(at+"prompt_token_ids"),
+			wire.DropWhenWithheld(at+"prompt_logprobs"),
+			wire.TokensAt(at+"prompt_logprobs[].@.decoded_token", "prompt_logprobs.#"),
+			wire.SkipAt(at+"routed_experts"),
+			wire.SkipAt(at+"prompt_routed_experts"),
+			wire.DropWhenWithheld(at+"sglext"),
+			wire.SkipAt(at+"sglext.routed_experts"),
 		)
 	}
 	return rules
@@ -51,21 +51,21 @@ func envelopeRules() []wire.Rule {
 // tokens only their bytes tell which one. The alternatives of one rank can be a
 // text as well; they all go with the logprobs.
 func logprobsRules() []wire.Rule {
-	rules := []wire.Rule{{Path: "choices[#].logprobs", Role: wire.Drop}}
+	rules := []wire.Rule{wire.DropWhenWithheld("choices[#].logprobs")}
 	for _, list := range []string{"content", "refusal"} {
 		at := "choices[#].logprobs." + list + "[]."
 		rules = append(rules,
-			wire.Rule{Path: at + "token", Role: wire.Token, Name: "logprobs." + list},
-			wire.Rule{Path: at + "bytes", Role: wire.Token, Name: "logprobs." + list + ".bytes", Form: wire.Bytes},
-			wire.Rule{Path: at + "top_logprobs[@].token", Role: wire.Token, Name: "logprobs." + list + ".top.#"},
-			wire.Rule{Path: at + "top_logprobs[@].bytes", Role: wire.Token, Name: "logprobs." + list + ".top.#.bytes", Form: wire.Bytes},
+			wire.TokensAt(at+"token", "logprobs."+list),
+			wire.TokensAt(at+"bytes", "logprobs."+list+".bytes").As(wire.Bytes),
+			wire.TokensAt(at+"top_logprobs[@].token", "logprobs."+list+".top.#"),
+			wire.TokensAt(at+"top_logprobs[@].bytes", "logprobs."+list+".top.#.bytes").As(wire.Bytes),
 		)
 	}
 	return rules
 }
 
-// appendOpenAIFailure appends the error body of OpenAI's APIs.
-func appendOpenAIFailure(dst []byte, f wire.Failure) []byte {
+// openAIFailure appends the error body of OpenAI's APIs.
+func openAIFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"error":{"message":"`...)
 	dst = wire.AppendEscaped(dst, []byte(f.Message))
 	dst = append(dst, `","type":"invalid_request_error","param":null,"code":"`...)
@@ -110,7 +110,7 @@ func envelope(last []byte) []byte {
 		switch name {
 		case "id", "object", "created", "model", "system_fingerprint", "service_tier":
 			v = bytes.TrimSpace(v)
-			if !wire.Identifier(bytes.Trim(v, `"`)) {
+			if !wire.IsIdentifier(bytes.Trim(v, `"`)) {
 				v = jsontext.Value(`""`) // it may be what was withheld
 			}
 			head = append(append(head, '"'), name...)
@@ -121,10 +121,13 @@ func envelope(last []byte) []byte {
 	return head
 }
 
-// Chat is the OpenAI Chat Completions API and the servers that speak it. An
+// chat is the OpenAI Chat Completions API and the servers that speak it. An
 // answer is a list of choices; a stream is a list of chunks whose choices carry
 // a delta instead of a message, ended by `data: [DONE]`.
-type Chat struct{}
+var chat = &wire.Family{
+	Name: "openai.chat", Paths: chatPaths, Request: chatRequest, Failure: openAIFailure,
+	Ending: func() wire.Ending { return &openAIEnding{text: `"delta":{}`} },
+}
 
 var chatPaths = wire.NewPaths(wire.Table{Choices: "choices", Done: openAIDone, Rules: chatRules()})
 
@@ -133,53 +136,47 @@ var chatPaths = wire.NewPaths(wire.Table{Choices: "choices", Done: openAIDone, R
 // answer with several. p is padding, Mistral's.
 func chatRules() []wire.Rule {
 	rules := append(envelopeRules(), logprobsRules()...)
-	rules = append(rules, wire.Rule{Path: "p", Role: wire.NoText})
+	rules = append(rules, wire.NoText("p"))
 	for _, at := range []string{"choices[#].message.", "choices[#].delta.", "choices[#].messages[].", "choices[#].messages[].delta."} {
 		rules = append(rules,
-			wire.Rule{Path: at + "role", Role: wire.NoText},
-			wire.Rule{Path: at + "content", Role: wire.Text, Name: "content", Form: wire.Reply},
-			wire.Rule{Path: at + "content[]", Role: wire.Text, Name: "content", Form: wire.Reply},
-			wire.Rule{Path: at + "content[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "content[].text", Role: wire.Text, Name: "content", Form: wire.Reply},
-			wire.Rule{Path: at + "content[].refusal", Role: wire.Text, Name: "refusal"},
-			wire.Rule{Path: at + "content[].thinking", Role: wire.Text, Name: "reasoning"},
-			wire.Rule{Path: at + "content[].thinking[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "content[].thinking[].text", Role: wire.Text, Name: "reasoning"},
-			wire.Rule{Path: at + "refusal", Role: wire.Text, Name: "refusal"},
-			wire.Rule{Path: at + "reasoning", Role: wire.Alias, Name: "reasoning"},
-			wire.Rule{Path: at + "reasoning_content", Role: wire.Alias, Name: "reasoning"},
-			wire.Rule{Path: at + "reasoning_text", Role: wire.Alias, Name: "reasoning"},
-			wire.Rule{Path: at + "reasoning_details[].type", Role: wire.NoText},
-			wire.Rule{Path: at + "reasoning_details[].format", Role: wire.NoText},
-			wire.Rule{Path: at + "reasoning_details[].text", Role: wire.Alias, Name: "reasoning"},
-			wire.Rule{Path: at + "reasoning_details[].summary", Role: wire.Alias, Name: "reasoning"},
-			wire.Rule{Path: at + "tool_calls[#].index", Role: wire.ElementNumber},
-			wire.Rule{Path: at + "tool_calls[#].id", Role: wire.NoText},
-			wire.Rule{Path: at + "tool_calls[#].type", Role: wire.NoText},
-			wire.Rule{Path: at + "tool_calls[#].function.name", Role: wire.Metadata, Name: "tool_calls.#.name"},
-			wire.Rule{Path: at + "tool_calls[#].function.arguments", Role: wire.Text, Name: "tool_calls.#.arguments", Form: wire.Nested},
-			wire.Rule{Path: at + "tool_calls[#].custom.name", Role: wire.Metadata, Name: "tool_calls.#.name"},
-			wire.Rule{Path: at + "tool_calls[#].custom.input", Role: wire.Text, Name: "tool_calls.#.input"},
-			wire.Rule{Path: at + "function_call.name", Role: wire.Metadata, Name: "function_call.name"},
-			wire.Rule{Path: at + "function_call.arguments", Role: wire.Text, Name: "function_call.arguments", Form: wire.Nested},
-			wire.Rule{Path: at + "audio.id", Role: wire.NoText},
-			wire.Rule{Path: at + "audio.data", Role: wire.Skip, With: `""`},
-			wire.Rule{Path: at + "audio.transcript", Role: wire.Text, Name: "audio.transcript"},
-			wire.Rule{Path: at + "annotations", Role: wire.Drop, With: `[]`},
+			wire.NoText(at+"role"),
+			wire.TextAt(at+"content", "content").As(wire.Reply),
+			wire.TextAt(at+"content[]", "content").As(wire.Reply),
+			wire.NoText(at+"content[].type"),
+			wire.TextAt(at+"content[].text", "content").As(wire.Reply),
+			wire.TextAt(at+"content[].refusal", "refusal"),
+			wire.TextAt(at+"content[].thinking", "reasoning"),
+			wire.NoText(at+"content[].thinking[].type"),
+			wire.TextAt(at+"content[].thinking[].text", "reasoning"),
+			wire.TextAt(at+"refusal", "refusal"),
+			wire.AliasAt(at+"reasoning", "reasoning"),
+			wire.AliasAt(at+"reasoning_content", "reasoning"),
+			wire.AliasAt(at+"reasoning_text", "reasoning"),
+			wire.NoText(at+"reasoning_details[].type"),
+			wire.NoText(at+"reasoning_details[].format"),
+			wire.AliasAt(at+"reasoning_details[].text", "reasoning"),
+			wire.AliasAt(at+"reasoning_details[].summary", "reasoning"),
+			wire.ElementNumber(at+"tool_calls[#].index"),
+			wire.NoText(at+"tool_calls[#].id"),
+			wire.NoText(at+"tool_calls[#].type"),
+			wire.MetadataAt(at+"tool_calls[#].function.name", "tool_calls.#.name"),
+			wire.TextAt(at+"tool_calls[#].function.arguments", "tool_calls.#.arguments").As(wire.Nested),
+			wire.MetadataAt(at+"tool_calls[#].custom.name", "tool_calls.#.name"),
+			wire.TextAt(at+"tool_calls[#].custom.input", "tool_calls.#.input"),
+			wire.MetadataAt(at+"function_call.name", "function_call.name"),
+			wire.TextAt(at+"function_call.arguments", "function_call.arguments").As(wire.Nested),
+			wire.NoText(at+"audio.id"),
+			wire.SkipAt(at+"audio.data").Else(`""`),
+			wire.TextAt(at+"audio.transcript", "audio.transcript"),
+			wire.DropWhenWithheld(at+"annotations").Else(`[]`),
 		)
 	}
 	return rules
 }
 
-// Name implements [Family].
-func (Chat) Name() string { return "openai.chat" }
-
-// Paths implements [Family].
-func (Chat) Paths() *wire.Paths { return chatPaths }
-
-// Request implements [Family].
-func (Chat) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// chatRequest:
+func chatRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
@@ -231,25 +228,12 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 	return dst
 }
 
-// AppendFailure implements [Family].
-func (Chat) AppendFailure(dst []byte, f wire.Failure) []byte { return appendOpenAIFailure(dst, f) }
-
-// Framing implements [Family].
-func (Chat) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// Fail implements [Family].
-func (Chat) Fail(w *wire.Writer, f wire.Failure) { w.Message("", appendOpenAIFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (Chat) NewEnding() wire.Ending { return &openAIEnding{text: `"delta":{}`} }
-
-var _ wire.Family = Chat{}
-
-// Completions is the legacy OpenAI Completions API and the servers that speak
+// completions is the legacy OpenAI Completions API and the servers that speak
 // it. An answer is a list of choices with a text each, streamed or not.
-type Completions struct{}
+var completions = &wire.Family{
+	Name: "openai.completions", Paths: completionsPaths, Request: completionsRequest, Failure: openAIFailure,
+	Ending: func() wire.Ending { return &openAIEnding{text: `"text":""`} },
+}
 
 var completionsPaths = wire.NewPaths(wire.Table{Choices: "choices", Done: openAIDone, Rules: completionsRules()})
 
@@ -262,21 +246,15 @@ func completionsRules() []wire.Rule {
 // top_logprobs' members are tokens, the alternatives of one place.
 func completionRules() []wire.Rule {
 	return []wire.Rule{
-		{Path: "choices[#].text", Role: wire.Text, Name: "text", Form: wire.Reply},
-		{Path: "choices[#].logprobs.tokens[]", Role: wire.Token, Name: "logprobs.tokens"},
-		{Path: "choices[#].logprobs.top_logprobs[].@", Role: wire.KeyIsText, Name: "logprobs.top.#"},
+		wire.TextAt("choices[#].text", "text").As(wire.Reply),
+		wire.TokensAt("choices[#].logprobs.tokens[]", "logprobs.tokens"),
+		wire.KeysAreTokens("choices[#].logprobs.top_logprobs[].@", "logprobs.top.#"),
 	}
 }
 
-// Name implements [Family].
-func (Completions) Name() string { return "openai.completions" }
-
-// Paths implements [Family].
-func (Completions) Paths() *wire.Paths { return completionsPaths }
-
-// Request implements [Family]. Of several prompts the last is the tail.
-func (Completions) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+// completionsRequest: Of several prompts the last is the tail.
+func completionsRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	err := readRequest(body, func(name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
@@ -306,21 +284,3 @@ func (r *request) prompt(v jsontext.Value) {
 		})
 	}
 }
-
-// AppendFailure implements [Family].
-func (Completions) AppendFailure(dst []byte, f wire.Failure) []byte {
-	return appendOpenAIFailure(dst, f)
-}
-
-// Framing implements [Family].
-func (Completions) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// Fail implements [Family].
-func (Completions) Fail(w *wire.Writer, f wire.Failure) { w.Message("", appendOpenAIFailure(nil, f)) }
-
-// NewEnding implements [Family].
-func (Completions) NewEnding() wire.Ending { return &openAIEnding{text: `"text":""`} }
-
-var _ wire.Family = Completions{}

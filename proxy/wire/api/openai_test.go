@@ -8,7 +8,7 @@ import (
 	"noecho/proxy/wire"
 )
 
-var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
+var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
 
 // show writes fields one a line, as in `text 0.1 tool_calls.#.arguments {"a"`.
 func show(payload string, fields []wire.Field) string {
@@ -35,42 +35,42 @@ func TestLocate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
-		family  wire.Family
+		family  *wire.Family
 		framing wire.Framing
 		payload string
 		want    string
 	}{
 		{
 			"chat chunk",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi \u0041"},"logprobs":null,"finish_reason":null}],"obfuscation":"x9"}`,
 			"begin 0 \ntext 0 content Hi A\n",
 		},
 		{
 			"number behind its text",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"choices":[{"delta":{"content":"b"},"index":7},{"delta":{"content":"a"},"index":3,"finish_reason":"stop"}]}`,
 			"begin 7 \ntext 7 content b\nbegin 3 \ntext 3 content a\nend 3 \"stop\"\n",
 		},
 		{
 			"tool calls in pieces",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"t","type":"function","function":{"name":"f","arguments":""}},{"function":{"arguments":"{\"a\""},"index":0},{"function":{"arguments":"x"}}]}}]}`,
 			"begin 0 \naside 0.1 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\"\ntext 0.2 tool_calls.#.arguments x\n",
 		},
 		{
 			"other tool calls",
-			Chat{},
+			chat,
 			wire.JSON,
 			`{"choices":[{"message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":{"a":["b",1]}}},{"type":"custom","custom":{"name":"g","input":"free text"}}],"function_call":{"name":"h","arguments":"{}"}}}]}`,
 			"begin 0 \naside 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\":[\"b\",1]}\naside 0.1 tool_calls.#.name g\ntext 0.1 tool_calls.#.input free text\naside 0 function_call.name h\ntext 0 function_call.arguments {}\n",
 		},
 		{
 			"all the texts of a message",
-			Chat{},
+			chat,
 			wire.JSON,
 			`{"choices":[{"message":{"content":"c","refusal":"r","reasoning":"x","reasoning_content":"x","reasoning_details":[{"type":"t","format":"f","text":"x","summary":"y"}],"audio":{"id":"a","data":"AAAA","transcript":"t"},"annotations":[{"type":"url_citation","url_citation":{"title":"T","url":"U","start_index":1}}],"context":{"intent":"i","citations":[{"content":"q"}]}}}]}`,
 			`begin 0 
@@ -92,60 +92,60 @@ aside 0 message.context.citations.[].content q
 		},
 		{
 			"content in parts",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},"b",{"type":"reference","reference_ids":[1],"note":"n"}]}}]}`,
 			"begin 0 \ntext 0 reasoning hm\ntext 0 content a\ntext 0 content b\naside 0 delta.content.note n\n",
 		},
 		{
 			"logprobs",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"content":"ab"},"logprobs":{"content":[{"token":"a","bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"x"}]},{"token":"b","top_logprobs":[]}],"refusal":null}}]}`,
 			"begin 0 \ntext 0 content ab\ndrop 0 -> null {\"content\":[{\"token\":\"a\",\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"x\"}]},{\"token\":\"b\",\"top_logprobs\":[]}],\"refusal\":null}\ntoken 0 logprobs.content a\ntoken 0 logprobs.content.bytes a\ntoken 0.0 logprobs.content.top.# a\ntoken 0.0 logprobs.content.top.#.bytes a\ntoken 0.1 logprobs.content.top.# x\ntoken 0 logprobs.content b\n",
 		},
 		{
 			"servers' extras",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"provider":"P","prompt_logprobs":[null,{"12":{"logprob":-1,"rank":1,"decoded_token":"w"}}],"prompt_token_ids":[1,2],"choices":[{"index":0,"delta":{},"token_ids":[3],"stop_reason":"s","matched_stop":null,"native_finish_reason":"x"}],"__verbose":{"content":"v"}}`,
 			"aside -1 provider P\ndrop -1 -> null [null,{\"12\":{\"logprob\":-1,\"rank\":1,\"decoded_token\":\"w\"}}]\ntoken -1.0 prompt_logprobs.# w\ndrop -1 -> null [1,2]\nbegin 0 \ndrop 0 -> null [3]\naside 0 stop_reason s\naside 0 native_finish_reason x\ndrop -1 -> null {\"content\":\"v\"}\naside -1 __verbose.content v\n",
 		},
 		{
 			"azure",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"id":"","choices":[],"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}]}`, "",
 		},
 		{
 			"azure's filter",
-			Chat{},
+			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"finish_reason":null,"content_filter_offsets":{"check_offset":1},"content_filter_results":{"protected_material_code":{"citation":{"URL":"u"}}}}]}`,
 			"begin 0 \ndrop 0 -> null {\"check_offset\":1}\naside 0 content_filter_results.*.citation.URL u\n",
 		},
-		{"usage", Chat{}, wire.SSE, `{"choices":[],"usage":{"prompt_tokens":1}}`, ""},
-		{"done", Chat{}, wire.SSE, `[DONE]`, "done -1 \n"},
-		{"empty strings", Chat{}, wire.SSE, `{"choices":[{"index":0,"delta":{"content":""},"finish_reason":""}]}`, "begin 0 \n"},
-		{"error in a stream", Chat{}, wire.SSE, `{"error":{"message":"m","code":1}}`, "aside -1 error.message m\n"},
-		{"flat error", Chat{}, wire.JSON, `{"object":"error","message":"m","type":"t"}`, "aside -1 message m\naside -1 type t\n"},
-		{"not an object", Chat{}, wire.JSON, `["a",{"b":"c"}]`, "aside -1 [] a\naside -1 [].b c\n"},
-		{"elements in a stream", Chat{}, wire.SSE, `{"x":["a","b"]}`, "aside -1 x.0 a\naside -1 x.1 b\n"},
-		{"name that is text", Chat{}, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "aside -1 keys the patient was seen by\naside -1 keys café\n"},
-		{"name that must not be logged", Chat{}, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "aside -1 keys Sarah Hale\naside -1 ~d340aa8635508268.a b\naside -1 keys " + strings.Repeat("a", 65) + "\naside -1 ~8087e9a889f8a14c c\n"},
-		{"escaped name", Chat{}, wire.SSE, `{"choices":[{"index":0,"delta":{"con\u0074ent":"a"}}]}`, "begin 0 \ntext 0 content a\n"},
-		{"ignored but long", Chat{}, wire.SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "aside -1 model " + strings.Repeat("m", 300) + "\n"},
-		{"content that is an object", Chat{}, wire.SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \naside 0 delta.content.text a\n"},
+		{"usage", chat, wire.SSE, `{"choices":[],"usage":{"prompt_tokens":1}}`, ""},
+		{"done", chat, wire.SSE, `[DONE]`, "done -1 \n"},
+		{"empty strings", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":""},"finish_reason":""}]}`, "begin 0 \n"},
+		{"error in a stream", chat, wire.SSE, `{"error":{"message":"m","code":1}}`, "aside -1 error.message m\n"},
+		{"flat error", chat, wire.JSON, `{"object":"error","message":"m","type":"t"}`, "aside -1 message m\naside -1 type t\n"},
+		{"not an object", chat, wire.JSON, `["a",{"b":"c"}]`, "aside -1 [] a\naside -1 [].b c\n"},
+		{"elements in a stream", chat, wire.SSE, `{"x":["a","b"]}`, "aside -1 x.0 a\naside -1 x.1 b\n"},
+		{"name that is text", chat, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "aside -1 keys the patient was seen by\naside -1 keys café\n"},
+		{"name that must not be logged", chat, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "aside -1 keys Sarah Hale\naside -1 ~d340aa8635508268.a b\naside -1 keys " + strings.Repeat("a", 65) + "\naside -1 ~8087e9a889f8a14c c\n"},
+		{"escaped name", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"con\u0074ent":"a"}}]}`, "begin 0 \ntext 0 content a\n"},
+		{"ignored but long", chat, wire.SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "aside -1 model " + strings.Repeat("m", 300) + "\n"},
+		{"content that is an object", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \naside 0 delta.content.text a\n"},
 		{
 			"completion",
-			Completions{},
+			completions,
 			wire.SSE,
 			`{"id":"c","object":"text_completion","choices":[{"text":"a b","index":2,"logprobs":{"tokens":["a"," b"],"token_logprobs":[-1,-2],"top_logprobs":[{"a":-1,"the quick brown fox jumps over":-3},null],"text_offset":[0,1]},"finish_reason":"length"}]}`,
 			"begin 2 \ntext 2 text a b\ndrop 2 -> null {\"tokens\":[\"a\",\" b\"],\"token_logprobs\":[-1,-2],\"top_logprobs\":[{\"a\":-1,\"the quick brown fox jumps over\":-3},null],\"text_offset\":[0,1]}\ntoken 2 logprobs.tokens a\ntoken 2 logprobs.tokens  b\ntoken 2.0 logprobs.top.# a\ntoken 2.1 logprobs.top.# the quick brown fox jumps over\nend 2 \"length\"\n",
 		},
 		{
 			"completion with chat's logprobs",
-			Completions{},
+			completions,
 			wire.SSE,
 			`{"choices":[{"text":"a","index":0,"logprobs":{"content":[{"token":"a"}]}}]}`,
 			"begin 0 \ntext 0 text a\ndrop 0 -> null {\"content\":[{\"token\":\"a\"}]}\ntoken 0 logprobs.content a\n",
@@ -154,7 +154,7 @@ aside 0 message.context.citations.[].content q
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(tt.family.Paths(), tt.framing)
+			l := wire.NewLocator(tt.family.Paths, tt.framing)
 			for range 2 { // a locator is used again
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {

@@ -13,65 +13,65 @@ func TestRequest(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		family   wire.Family
+		family   *wire.Family
 		body     string
 		want     wire.Request // Messages apart
 		messages []string
 	}{
 		{
 			"chat",
-			Chat{},
+			chat,
 			`{"model":"m","stream":true,"n":3,"messages":[{"role":"system","content":"be kind"},{"role":"user","name":"ann","content":"caf\u00e9?"}],"temperature":0.5,"user":"u-1"}`,
 			wire.Request{Model: "m", Stream: true, N: 3, Tail: []byte("café?")},
 			[]string{"be kind", "ann\ncafé?"},
 		},
 		{
 			"parts",
-			Chat{},
+			chat,
 			`{"messages":[{"role":"user","content":[{"type":"text","text":"look "},{"type":"image_url","image_url":{"url":"data:x"}},{"type":"text","text":"here"},{"type":"file","file":{"file_data":"AAAA","filename":"f.pdf"}}]}]}`,
 			wire.Request{N: 1, Tail: []byte("look here")},
 			[]string{"look \nhere\nf.pdf"},
 		},
 		{
 			"tools and history",
-			Chat{},
+			chat,
 			`{"messages":[{"role":"assistant","content":null,"reasoning_content":"r","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":\"b c\"}"}},{"function":{"name":"g","arguments":{"d":"e"}}}]},{"role":"tool","tool_call_id":"1","content":"result"}],"tools":[{"type":"function","function":{"name":"f","description":"does f","parameters":{"properties":{"a":{"description":"the a"}}}}},{"type":"custom","custom":{"name":"h","format":{"grammar":{"definition":"start: x"}}}}]}`,
 			wire.Request{N: 1, Tail: []byte("result")},
 			[]string{"r\nf\n{\"a\":\"b c\"}\ng\n{\"d\":\"e\"}", "result", "f\ndoes f\nthe a", "h\nstart: x"},
 		},
 		{
 			"other texts",
-			Chat{},
+			chat,
 			`{"messages":[],"stop":["end here"],"prediction":{"type":"content","content":"old file"},"documents":[{"text":"doc"}],"chat_template":"{{ x }}","guided_regex":"a+"}`,
 			wire.Request{N: 1},
 			[]string{"end here", "old file", "doc", "{{ x }}", "a+"},
 		},
 		{
 			"JSON mode",
-			Chat{},
+			chat,
 			`{"messages":[],"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"description":"d"}}}}`,
 			wire.Request{N: 1, Schema: true},
 			[]string{"s\nd"},
 		},
-		{"text mode", Chat{}, `{"messages":[],"response_format":{"type":"text"}}`, wire.Request{N: 1}, nil},
-		{"guided", Completions{}, `{"prompt":"p","guided_json":{"type":"object"}}`, wire.Request{N: 1, Schema: true, Tail: []byte("p")}, []string{"p"}},
+		{"text mode", chat, `{"messages":[],"response_format":{"type":"text"}}`, wire.Request{N: 1}, nil},
+		{"guided", completions, `{"prompt":"p","guided_json":{"type":"object"}}`, wire.Request{N: 1, Schema: true, Tail: []byte("p")}, []string{"p"}},
 		{
 			"several conversations",
-			Chat{},
+			chat,
 			`{"messages":[[{"role":"user","content":"a"}],[{"role":"user","content":"b"}]]}`,
 			wire.Request{N: 1, Tail: []byte("b")},
 			[]string{"a", "b"},
 		},
 		{
 			"completion",
-			Completions{},
+			completions,
 			`{"model":"m","prompt":"once upon","suffix":"the end","n":2,"echo":true}`,
 			wire.Request{Model: "m", N: 2, Tail: []byte("once upon"), Suffix: []byte("the end")},
 			[]string{"once upon", "the end"},
 		},
-		{"several prompts", Completions{}, `{"prompt":["a","b"]}`, wire.Request{N: 1, Tail: []byte("b")}, []string{"a", "b"}},
-		{"token ids", Completions{}, `{"prompt":[[1,2],[3]]}`, wire.Request{N: 1}, nil},
-		{"odd values", Chat{}, `{"messages":"hi","model":7,"n":0,"stream":"true"}`, wire.Request{Stream: true, N: 1}, nil}, // a lax server streams,
+		{"several prompts", completions, `{"prompt":["a","b"]}`, wire.Request{N: 1, Tail: []byte("b")}, []string{"a", "b"}},
+		{"token ids", completions, `{"prompt":[[1,2],[3]]}`, wire.Request{N: 1}, nil},
+		{"odd values", chat, `{"messages":"hi","model":7,"n":0,"stream":"true"}`, wire.Request{Stream: true, N: 1}, nil}, // a lax server streams,
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,9 +103,9 @@ func TestRequestRefused(t *testing.T) {
 		`{"model":"a","model":"b"}`, `{"messages":[{"content":"a","content":"b"}]}`,
 		strings.Repeat(`{"a":`, 20000),
 	} {
-		for _, f := range []wire.Family{Chat{}, Completions{}} {
+		for _, f := range []*wire.Family{chat, completions} {
 			if _, err := f.Request("", []byte(body)); !errors.Is(err, wire.ErrRequest) {
-				t.Errorf("%s: %.40q: error = %v", f.Name(), body, err)
+				t.Errorf("%s: %.40q: error = %v", f.Name, body, err)
 			}
 		}
 	}
@@ -114,11 +114,11 @@ func TestRequestRefused(t *testing.T) {
 func TestByName(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"openai.chat", "openai.completions"} {
-		if f, ok := ByName(name); !ok || f.Name() != name {
-			t.Errorf("%s: %v, %v", name, f, ok)
+		if f := ByName(name); f == nil || f.Name != name {
+			t.Errorf("%s: %v", name, f)
 		}
 	}
-	if _, ok := ByName("openai"); ok {
+	if ByName("openai") != nil {
 		t.Error("an unknown name is known")
 	}
 }
@@ -129,24 +129,24 @@ func TestFiltered(t *testing.T) {
 	want := `data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
 		`data: {"id":"c1","object":"chat.completion.chunk","created":7,"model":"","system_fingerprint":null,"choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"content_filter"}]}` + "\n\n" +
 		"data: [DONE]\n\n"
-	if got := ending(Chat{}, last, 0, 1); got != want {
+	if got := ending(chat, last, 0, 1); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = `data: {"choices":[{"index":2,"text":"","logprobs":null,"finish_reason":"content_filter"}]}` + "\n\ndata: [DONE]\n\n"
-	if got := ending(Completions{}, `{}`, 2); got != want {
+	if got := ending(completions, `{}`, 2); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = `{"error":{"message":"withheld: the answer would repeat training data","type":"invalid_request_error","param":null,"code":"content_filter"}}`
-	if got := string(Chat{}.AppendFailure(nil, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})); got != want {
+	if got := string(chat.AppendFailure(nil, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
 // ending is how a stream of the family ends whose last message is given.
-func ending(f wire.Family, last string, open ...int32) string {
+func ending(f *wire.Family, last string, open ...int32) string {
 	e := f.NewEnding()
 	e.Sent([]byte(last))
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f.Paths()), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f.Paths), Begun: wire.HasBegun}
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)

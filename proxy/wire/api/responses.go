@@ -10,23 +10,21 @@ import (
 	"noecho/proxy/wire"
 )
 
-// Responses is the OpenAI Responses API and the servers that speak it. An
+// responses is the OpenAI Responses API and the servers that speak it. An
 // answer is a list of items of many types; a stream is a list of events that
 // name their kind, ended by one that repeats the whole response.
-type Responses struct{}
+var responses = &wire.Family{
+	Name: "openai.responses", Paths: responsesPaths, Request: responsesRequest,
+	Failure: openAIFailure, StreamFailure: responsesStreamFailure,
+	Ending: func() wire.Ending { return &responsesEnding{} },
+}
 
 var responsesPaths = wire.NewPaths(wire.Table{Done: openAIDone, Events: responsesEvents, Rules: responsesRules()})
 
-// Name implements [Family].
-func (Responses) Name() string { return "openai.responses" }
-
-// Paths implements [Family].
-func (Responses) Paths() *wire.Paths { return responsesPaths }
-
-// Request implements [Family]. What the server adds from earlier responses,
+// responsesRequest: What the server adds from earlier responses,
 // conversations and stored prompts shows no text.
-func (Responses) Request(_ string, body []byte) (wire.Request, error) {
-	r := request{wire.Request{N: 1}}
+func responsesRequest(_ string, body []byte) (wire.Request, error) {
+	r := &request{wire.Request{N: 1}}
 	if len(body) == 0 { // a GET, or a POST that names all it wants in its path
 		return r.Request, nil
 	}
@@ -80,27 +78,14 @@ func responsesSchema(v jsontext.Value) bool {
 	return schema
 }
 
-// AppendFailure implements [Family].
-func (Responses) AppendFailure(dst []byte, f wire.Failure) []byte { return appendOpenAIFailure(dst, f) }
-
-// Framing implements [Family].
-func (Responses) Framing(contentType string, _ wire.Request) wire.Framing {
-	return wire.ByContentType(contentType)
-}
-
-// Fail implements [Family]. The events of a stream are counted from zero; one that
+// responsesStreamFailure: The events of a stream are counted from zero; one that
 // was resumed is not known to be.
-func (Responses) Fail(w *wire.Writer, f wire.Failure) {
+func responsesStreamFailure(w *wire.Writer, f wire.Failure) {
 	payload := wire.AppendEscaped([]byte(`{"type":"error","code":"`), []byte(f.Code))
 	payload = wire.AppendEscaped(append(payload, `","message":"`...), []byte(f.Message))
 	payload = strconv.AppendInt(append(payload, `","param":null,"sequence_number":`...), w.Next, 10)
 	w.Message("error", append(payload, '}'))
 }
-
-// NewEnding implements [Family].
-func (Responses) NewEnding() wire.Ending { return &responsesEnding{} }
-
-var _ wire.Family = Responses{}
 
 // responsesRules is the table of the Responses API: of a response, of lists of
 // items and single items, and of the events of a stream. A text comes there in
@@ -115,11 +100,11 @@ func responsesRules() []wire.Rule {
 	return slices.Concat(
 		responsesEnvelope(),
 		responsesObject(""), responsesObject("response."),
-		responsesItem("", "output[#].", "summary[#].", wire.Text),
-		responsesItem("", "data[#].", "summary[#].", wire.Text),
-		responsesItem("", "response.output[#].", "summary[#].", wire.Cumulative),
-		responsesItem("", "item.", "summary[##].", wire.Cumulative),
-		responsesItem("response.output_item.done", "item.", "summary[##].", wire.Final),
+		responsesItem("", "output[#].", "summary[#].", wire.TextAt, wire.TextAt),
+		responsesItem("", "data[#].", "summary[#].", wire.TextAt, wire.TextAt),
+		responsesItem("", "response.output[#].", "summary[#].", wire.CumulativeAt, wire.FinalAt),
+		responsesItem("", "item.", "summary[##].", wire.CumulativeAt, wire.FinalAt),
+		responsesItem("response.output_item.done", "item.", "summary[##].", wire.FinalAt, wire.FinalAt),
 		responsesAlone(),
 		responsesParts(),
 		responsesDeltas(),
@@ -129,77 +114,78 @@ func responsesRules() []wire.Rule {
 
 // responsesEnvelope are the members that events share.
 func responsesEnvelope() []wire.Rule {
-	return append(ignored("", "", "type", "item_id", "response_id", "event_id", "obfuscation", "first_id", "last_id"),
-		wire.Rule{Path: "output_index", Role: wire.ItemNumber},
-		wire.Rule{Path: "summary_index", Role: wire.PartNumber},
+	return append(noText("", "", "type", "item_id", "response_id", "event_id", "obfuscation", "first_id", "last_id"),
+		wire.ItemNumber("output_index"),
+		wire.PartNumber("summary_index"),
 		// Events that nobody here knows: pieces are called delta.
-		wire.Rule{Path: "delta", Role: wire.Text, Name: "delta"},
-		wire.Rule{When: "error", Path: "code", Role: wire.NoText},
-		wire.Rule{When: "error", Path: "param", Role: wire.NoText},
-		wire.Rule{When: "response.output_text.annotation.added", Path: "annotation", Role: wire.Drop},
-		wire.Rule{When: "response.output_text.annotation.added", Path: "annotation.type", Role: wire.NoText},
-		wire.Rule{When: "response.image_generation_call.partial_image", Path: "partial_image_b64", Role: wire.Skip, With: `""`},
-		wire.Rule{When: "response.audio.delta", Path: "delta", Role: wire.Skip, With: `""`},
-		wire.Rule{When: "response.output_audio.delta", Path: "delta", Role: wire.Skip, With: `""`},
+		wire.TextAt("delta", "delta"),
+		wire.NoText("code").For("error"),
+		wire.NoText("param").For("error"),
+		wire.DropWhenWithheld("annotation").For("response.output_text.annotation.added"),
+		wire.NoText("annotation.type").For("response.output_text.annotation.added"),
+		wire.SkipAt("partial_image_b64").Else(`""`).For("response.image_generation_call.partial_image"),
+		wire.SkipAt("delta").Else(`""`).For("response.audio.delta"),
+		wire.SkipAt("delta").Else(`""`).For("response.output_audio.delta"),
 	)
 }
 
 // responsesObject is the response itself, which repeats much of the request.
 func responsesObject(at string) []wire.Rule {
-	rules := ignored("", at, "id", "object", "status", "model", "previous_response_id", "conversation.id", "service_tier",
+	rules := noText("", at, "id", "object", "status", "model", "previous_response_id", "conversation.id", "service_tier",
 		"truncation", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
 		"reasoning.effort", "reasoning.summary", "reasoning.generate_summary", "incomplete_details.reason",
 		"content_filters[].source_type", "content_filters[].content_filter_results.*.severity")
 	for _, name := range []string{"instructions", "tools", "tool_choice", "prompt", "text", "metadata", "error"} {
-		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: name, Form: wire.Nested})
+		rules = append(rules, wire.CompleteAt(at+name, name).As(wire.Nested))
 	}
 	for _, name := range []string{"input_messages", "output_messages"} { // of vLLM, with token ids
 		rules = append(rules,
-			wire.Rule{Path: at + name, Role: wire.Drop, With: `[]`},
-			wire.Rule{Path: at + name + "[]", Role: wire.Complete, Name: name, Form: wire.Nested})
+			wire.DropWhenWithheld(at+name).Else(`[]`),
+			wire.CompleteAt(at+name+"[]", name).As(wire.Nested))
 	}
 	return append(rules,
-		wire.Rule{Path: at + "content_filters[].content_filter_offsets", Role: wire.Drop},
-		wire.Rule{Path: at + "output_text", Role: wire.Final, Name: "output_text"},
+		wire.DropWhenWithheld(at+"content_filters[].content_filter_offsets"),
+		wire.FinalAt(at+"output_text", "output_text"),
 	)
 }
 
-// responsesItem is an item of whatever type. In a stream role is how it repeats
-// the texts that come in pieces; others are repeated whole.
-func responsesItem(when, at, summary string, role wire.Role) []wire.Rule {
-	again := role
-	if role == wire.Cumulative {
-		again = wire.Final
-	}
-	rules := append(responsesContent(when, at+"content[].", role),
-		wire.Rule{Path: at + "content", Role: role, Name: "output.#.content", Form: wire.Reply},
-		wire.Rule{Path: at + summary + "type", Role: wire.NoText},
-		wire.Rule{Path: at + summary + "text", Role: role, Name: "output.#.summary.#"},
-		wire.Rule{Path: at + "arguments", Role: role, Name: "output.#.arguments", Form: wire.Nested},
-		wire.Rule{Path: at + "input", Role: role, Name: "output.#.input"},
-		wire.Rule{Path: at + "code", Role: role, Name: "output.#.code"},
-		wire.Rule{Path: at + "encrypted_content", Role: wire.Skip, With: `""`},
+// textRule makes the rule of a text: one of [wire.TextAt], [wire.FinalAt] and
+// [wire.CumulativeAt].
+type textRule func(path, channel string) wire.Rule
+
+// responsesItem is an item of any type, in messages of a kind. text makes the rules
+// of texts that a stream carries in pieces, and once more in the item; once those of
+// texts that it carries in the item alone.
+func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
+	rules := append(responsesContent(kind, at+"content[].", text),
+		text(at+"content", "output.#.content").As(wire.Reply),
+		wire.NoText(at+summary+"type"),
+		text(at+summary+"text", "output.#.summary.#"),
+		text(at+"arguments", "output.#.arguments").As(wire.Nested),
+		text(at+"input", "output.#.input"),
+		text(at+"code", "output.#.code"),
+		wire.SkipAt(at+"encrypted_content").Else(`""`),
 	)
 	for _, name := range []string{"action", "actions", "operation", "queries"} { // what the model asks a tool for
-		rules = append(rules, wire.Rule{Path: at + name, Role: again, Name: "output.#." + name, Form: wire.Nested})
+		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
 	}
 	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
-		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: "output.#." + name, Form: wire.Nested})
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested))
 	}
 	for _, name := range []string{"name", "namespace", "server_label", "result", "revised_prompt"} {
-		rules = append(rules, wire.Rule{Path: at + name, Role: wire.Complete, Name: "output.#." + name})
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name))
 	}
 	for i := range rules {
-		rules[i].When = when
+		rules[i].Kind = kind
 	}
-	return append(rules, ignored(when, at, "id", "type", "status", "role", "phase", "call_id", "container_id", "created_by",
+	return append(rules, noText(kind, at, "id", "type", "status", "role", "phase", "call_id", "container_id", "created_by",
 		"approval_request_id", "execution", "background", "output_format", "quality", "size")...)
 }
 
 // responsesAlone is an item that is the whole answer, as far as its members do
 // not mean something else in a response.
 func responsesAlone() []wire.Rule {
-	return slices.DeleteFunc(responsesItem("", "", "summary[##].", wire.Text), func(r wire.Rule) bool {
+	return slices.DeleteFunc(responsesItem("", "", "summary[##].", wire.TextAt, wire.TextAt), func(r wire.Rule) bool {
 		switch r.Path {
 		case "id", "type", "status", "output", "tools", "error":
 			return true
@@ -212,23 +198,23 @@ func responsesAlone() []wire.Rule {
 var responsesCited = []string{"title", "url", "filename", "quote", "text"}
 
 // responsesContent is a part of the content of an item.
-func responsesContent(when, at string, role wire.Role) []wire.Rule {
+func responsesContent(kind, at string, text textRule) []wire.Rule {
 	rules := append(responsesLogprobs(at),
-		wire.Rule{Path: at + "type", Role: wire.Discriminator, With: `"reasoning_text"`, Name: "output.#.reasoning"},
-		wire.Rule{Path: at + "text", Role: role, Name: "output.#.content", Form: wire.Reply},
-		wire.Rule{Path: at + "refusal", Role: role, Name: "output.#.refusal"},
-		wire.Rule{Path: at + "transcript", Role: role, Name: "output.#.transcript"},
-		wire.Rule{Path: at + "data", Role: wire.Skip, With: `""`},
-		wire.Rule{Path: at + "annotations", Role: wire.Drop, With: `[]`},
-		wire.Rule{Path: at + "annotations[].type", Role: wire.NoText},
-		wire.Rule{Path: at + "annotations[].file_id", Role: wire.NoText},
-		wire.Rule{Path: at + "annotations[].container_id", Role: wire.NoText},
+		wire.ChannelIfEquals(at+"type", "reasoning_text", "output.#.reasoning"),
+		text(at+"text", "output.#.content").As(wire.Reply),
+		text(at+"refusal", "output.#.refusal"),
+		text(at+"transcript", "output.#.transcript"),
+		wire.SkipAt(at+"data").Else(`""`),
+		wire.DropWhenWithheld(at+"annotations").Else(`[]`),
+		wire.NoText(at+"annotations[].type"),
+		wire.NoText(at+"annotations[].file_id"),
+		wire.NoText(at+"annotations[].container_id"),
 	)
 	for _, name := range responsesCited {
-		rules = append(rules, wire.Rule{Path: at + "annotations[]." + name, Role: wire.Complete, Name: "output.#.annotations"})
+		rules = append(rules, wire.CompleteAt(at+"annotations[]."+name, "output.#.annotations"))
 	}
 	for i := range rules {
-		rules[i].When = when
+		rules[i].Kind = kind
 	}
 	return rules
 }
@@ -236,11 +222,11 @@ func responsesContent(when, at string, role wire.Role) []wire.Rule {
 // responsesLogprobs are the tokens of a text. They all go with their list.
 func responsesLogprobs(at string) []wire.Rule {
 	return []wire.Rule{
-		{Path: at + "logprobs", Role: wire.Drop, With: `[]`},
-		{Path: at + "logprobs[].token", Role: wire.Token, Name: "output.#.logprobs"},
-		{Path: at + "logprobs[].bytes", Role: wire.Token, Name: "output.#.logprobs.bytes", Form: wire.Bytes},
-		{Path: at + "logprobs[].top_logprobs[@].token", Role: wire.Token, Name: "logprobs.top.#"},
-		{Path: at + "logprobs[].top_logprobs[@].bytes", Role: wire.Token, Name: "logprobs.top.#.bytes", Form: wire.Bytes},
+		wire.DropWhenWithheld(at + "logprobs").Else(`[]`),
+		wire.TokensAt(at+"logprobs[].token", "output.#.logprobs"),
+		wire.TokensAt(at+"logprobs[].bytes", "output.#.logprobs.bytes").As(wire.Bytes),
+		wire.TokensAt(at+"logprobs[].top_logprobs[@].token", "logprobs.top.#"),
+		wire.TokensAt(at+"logprobs[].top_logprobs[@].bytes", "logprobs.top.#.bytes").As(wire.Bytes),
 	}
 }
 
@@ -248,16 +234,16 @@ func responsesLogprobs(at string) []wire.Rule {
 func responsesParts() []wire.Rule {
 	var rules []wire.Rule
 	for _, e := range []struct {
-		when string
-		role wire.Role
-	}{{"added", wire.Cumulative}, {"done", wire.Final}} {
-		for _, when := range []string{"response.content_part.", "response.reasoning_part."} { // the second is vLLM's
-			rules = append(rules, responsesContent(when+e.when, "part.", e.role)...)
+		event string
+		text  textRule
+	}{{"added", wire.CumulativeAt}, {"done", wire.FinalAt}} {
+		for _, part := range []string{"response.content_part.", "response.reasoning_part."} { // the second is vLLM's
+			rules = append(rules, responsesContent(part+e.event, "part.", e.text)...)
 		}
-		when := "response.reasoning_summary_part." + e.when
+		kind := "response.reasoning_summary_part." + e.event
 		rules = append(rules,
-			wire.Rule{When: when, Path: "part.type", Role: wire.NoText},
-			wire.Rule{When: when, Path: "part.text", Role: e.role, Name: "output.#.summary.#"})
+			wire.NoText("part.type").For(kind),
+			e.text("part.text", "output.#.summary.#").For(kind))
 	}
 	return rules
 }
@@ -266,16 +252,16 @@ func responsesParts() []wire.Rule {
 // say it once more when it is complete.
 func responsesDeltas() []wire.Rule {
 	rules := slices.Concat(responsesLogprobs(""), []wire.Rule{
-		{When: "response.function_call_arguments.done", Path: "name", Role: wire.Complete, Name: "output.#.name"},
-		{When: "response.shell_call_output_content.delta", Path: "delta.stdout", Role: wire.Text, Name: "output.#.stdout.#"},
-		{When: "response.shell_call_output_content.delta", Path: "delta.stderr", Role: wire.Text, Name: "output.#.stderr.#"},
-		{When: "response.shell_call_output_content.done", Path: "output[].stdout", Role: wire.Final, Name: "output.#.stdout.#"},
-		{When: "response.shell_call_output_content.done", Path: "output[].stderr", Role: wire.Final, Name: "output.#.stderr.#"},
-		{When: "response.shell_call_output_content.delta", Path: "command_index", Role: wire.PartNumber},
-		{When: "response.shell_call_output_content.done", Path: "command_index", Role: wire.PartNumber},
+		wire.CompleteAt("name", "output.#.name").For("response.function_call_arguments.done"),
+		wire.TextAt("delta.stdout", "output.#.stdout.#").For("response.shell_call_output_content.delta"),
+		wire.TextAt("delta.stderr", "output.#.stderr.#").For("response.shell_call_output_content.delta"),
+		wire.FinalAt("output[].stdout", "output.#.stdout.#").For("response.shell_call_output_content.done"),
+		wire.FinalAt("output[].stderr", "output.#.stderr.#").For("response.shell_call_output_content.done"),
+		wire.PartNumber("command_index").For("response.shell_call_output_content.delta"),
+		wire.PartNumber("command_index").For("response.shell_call_output_content.done"),
 	})
 	for _, name := range responsesCited {
-		rules = append(rules, wire.Rule{When: "response.output_text.annotation.added", Path: "annotation." + name, Role: wire.Complete, Name: "output.#.annotations"})
+		rules = append(rules, wire.CompleteAt("annotation."+name, "output.#.annotations").For("response.output_text.annotation.added"))
 	}
 	for _, e := range []struct {
 		kind, done, name string
@@ -295,14 +281,14 @@ func responsesDeltas() []wire.Rule {
 	} {
 		when, name := "response."+e.kind, "output.#."+e.name
 		rules = append(rules,
-			wire.Rule{When: when + ".delta", Path: "delta", Role: wire.Text, Name: name, Form: e.form},
-			wire.Rule{When: when + ".done", Path: e.done, Role: wire.Final, Name: name, Form: e.form})
+			wire.TextAt("delta", name).As(e.form).For(when+".delta"),
+			wire.FinalAt(e.done, name).As(e.form).For(when+".done"))
 		if e.kind == "shell_call_command" {
 			rules = append(rules,
-				wire.Rule{When: when + ".added", Path: "command", Role: wire.Cumulative, Name: name},
-				wire.Rule{When: when + ".added", Path: "command_index", Role: wire.PartNumber},
-				wire.Rule{When: when + ".delta", Path: "command_index", Role: wire.PartNumber},
-				wire.Rule{When: when + ".done", Path: "command_index", Role: wire.PartNumber})
+				wire.CumulativeAt("command", name).For(when+".added"),
+				wire.PartNumber("command_index").For(when+".added"),
+				wire.PartNumber("command_index").For(when+".delta"),
+				wire.PartNumber("command_index").For(when+".done"))
 		}
 	}
 	return rules
@@ -314,19 +300,19 @@ func responsesEnds() []wire.Rule {
 	var rules []wire.Rule
 	for _, when := range []string{"response.completed", "response.incomplete", "response.done", "response.cancelled"} {
 		rules = append(rules,
-			wire.Rule{When: when, Path: "type", Role: wire.End, With: `"response.incomplete"`},
-			wire.Rule{When: when, Path: "response.status", Role: wire.End, With: `"incomplete"`},
-			wire.Rule{When: when, Path: "response.incomplete_details", Role: wire.End, Form: wire.Document, With: `{"reason":"content_filter"}`},
-			wire.Rule{When: when, Path: "response.incomplete_details.reason", Role: wire.End, With: `"content_filter"`})
+			wire.EndReason("type", `"response.incomplete"`).For(when),
+			wire.EndReason("response.status", `"incomplete"`).For(when),
+			wire.EndReasonIfNull("response.incomplete_details", `{"reason":"content_filter"}`).For(when),
+			wire.EndReason("response.incomplete_details.reason", `"content_filter"`).For(when))
 	}
-	return append(rules, wire.Rule{When: "response.failed", Path: "type", Role: wire.End})
+	return append(rules, wire.EndReason("type", "").For("response.failed"))
 }
 
-// ignored are members that are known to hold no text.
-func ignored(when, at string, names ...string) []wire.Rule {
+// noText are rules for members that are known to hold no text.
+func noText(kind, at string, names ...string) []wire.Rule {
 	rules := make([]wire.Rule, len(names))
 	for i, name := range names {
-		rules[i] = wire.Rule{When: when, Path: at + name, Role: wire.NoText}
+		rules[i] = wire.NoText(at + name).For(kind)
 	}
 	return rules
 }

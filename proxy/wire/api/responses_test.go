@@ -72,7 +72,7 @@ func TestResponsesLocate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(Responses{}.Paths(), wire.SSE)
+			l := wire.NewLocator(responses.Paths, wire.SSE)
 			fields, err := l.Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
@@ -108,7 +108,7 @@ func TestResponsesRequest(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Responses{}.Request("/v1/responses", []byte(tt.body))
+			got, err := responses.Request("/v1/responses", []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestResponsesRequest(t *testing.T) {
 		})
 	}
 	for _, body := range []string{`[]`, `{"input":"a","input":"b"}`, `{`, `{} {}`} {
-		if _, err := (Responses{}).Request("", []byte(body)); !errors.Is(err, wire.ErrRequest) {
+		if _, err := responses.Request("", []byte(body)); !errors.Is(err, wire.ErrRequest) {
 			t.Errorf("%s: error = %v", body, err)
 		}
 	}
@@ -199,7 +199,7 @@ func TestResponsesEnding(t *testing.T) {
 				n, members, _ := strings.Cut(rest, " ")
 				want += fmt.Sprintf("event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%s,%s}\n\n", kind, kind, n, members)
 			}
-			if got := responsesEnded(t, Responses{}.NewEnding(), tt.sent...); got != want {
+			if got := responsesEnded(t, responses.NewEnding(), tt.sent...); got != want {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
 		})
@@ -261,11 +261,11 @@ func FuzzResponses(f *testing.F) {
 	f.Add([]byte(`{"type":"response.output_item.done","output_index":1,"item":{"id":"m"}}` + "\n" + `{"delta":"x","type":"response.refusal.delta","content_index":3}` + "\n" + `{"type":"response.reasoning_part.added","part":{"type":"reasoning_text"}}`))
 	f.Add([]byte(`{"input":[{"content":[{"text":"a"}]},{"output":"b"}],"text":{"format":{"type":"json_object"}},"tools":[{"a":1}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, err := (Responses{}).Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
+		if _, err := responses.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 			t.Fatal(err)
 		}
 		l := wire.NewLocator(responsesPaths, wire.SSE)
-		e := Responses{}.NewEnding()
+		e := responses.NewEnding()
 		for payload := range bytes.SplitSeq(body, []byte("\n")) {
 			fields, err := l.Locate(payload)
 			if err != nil {
