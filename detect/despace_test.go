@@ -30,6 +30,8 @@ func newWordSet(n int, records ...string) *wordSet {
 	return s
 }
 
+func (s *wordSet) HasWords() bool { return true }
+
 // Word lies for a word in 1,000, as an index does.
 func (s *wordSet) Word(h ngram.Hash) bool { return s.one[h] || h.Hi%1024 == 0 }
 
@@ -183,7 +185,7 @@ func lettersOf(text string) string {
 
 // despacing returns a detector that reads letters.
 func despacing(set *wordSet, cfg Config) *Detector {
-	cfg.Vocabulary, cfg.Lanes = set, LanesOf(Despaced)
+	cfg.Lanes = LanesOf(Despaced)
 	return New(set, spec(set.n), cfg)
 }
 
@@ -221,10 +223,10 @@ func TestDespaceConfig(t *testing.T) {
 			}
 		}
 	}
-	if got, _ := drive(New(set, spec(10), Config{Vocabulary: set, Lanes: LanesOf(Rot13)}), joined); got != joined {
+	if got, _ := drive(New(set, spec(10), Config{Lanes: LanesOf(Rot13)}), joined); got != joined {
 		t.Errorf("the lane was not asked for: %q", got)
 	}
-	if got, _ := drive(New(set, spec(10), Config{Lanes: AllLanes}), joined); got != joined {
+	if got, _ := drive(New(set.plainSet, spec(10), Config{Lanes: AllLanes}), joined); got != joined {
 		t.Errorf("the words are not known: %q", got)
 	}
 }
@@ -386,7 +388,7 @@ func TestDespaceNames(t *testing.T) {
 		words := strings.Fields(r)
 		for _, n := range []int{10, 12, 35} {
 			spelt := "see " + letterGaps["spaced"](nil, slices.Clone(words[7:7+n])) + " end"
-			_, findings := drive(despacing(set, Config{Ledger: ledger}), spelt)
+			_, findings := drive(New(parts{Set: set, ledger: ledger, words: set}, spec(10), Config{Lanes: LanesOf(Despaced)}), spelt)
 			if len(findings) != 1 || len(findings[0].Places) == 0 || recordOf(findings[0].Places[0]) != i {
 				t.Fatalf("record %d, %d words: %v", i, n, told(findings))
 			}

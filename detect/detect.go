@@ -4,7 +4,7 @@
 // that is certain.
 //
 // It knows words, windows and prompts. It knows nothing of HTTP, of JSON or of
-// how an index is stored: the index is a [Set].
+// how an index is stored: the index is an [Index].
 package detect
 
 import (
@@ -12,15 +12,67 @@ import (
 	"noecho/ngram"
 )
 
-// Set answers what the indexes in force hold. Lookups never fail, never
-// allocate and are safe for concurrent use. Every method may answer true for
+// Set answers which grams and windows are indexed. Every method may answer true for
 // something absent (at the index's published rate) and never answers false for
 // something present.
 type Set interface {
-	Gate2(h ngram.Hash) bool  // does this 2-gram stand in any indexed window?
-	Gate4(h ngram.Hash) bool  // does this 4-gram?
+	Gate2(h ngram.Hash) bool  // is this 2-gram part of an indexed window?
+	Gate4(h ngram.Hash) bool  // is this 4-gram?
 	Window(h ngram.Hash) bool // is this window of n words indexed?
 }
+
+// Index is everything that a detector asks an index. Look-ups never fail, allocate
+// nothing beyond growing dst and are safe for concurrent use. Has methods are asked
+// once for each channel; if one is false, the look-ups named behind it are not used.
+// An index.Index and an index.Joined are one; [WindowsOnly] makes one of a Set.
+type Index interface {
+	Set
+
+	// HasLedger says whether findings have places, and near matches are found.
+	HasLedger() bool
+	// Seeds appends the places of a gram of [ngram.SeedWords] words. Some may be
+	// missing: not every gram is a seed, and of common ones some places are left out.
+	// Rarely one is wrong.
+	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
+
+	// HasPhrases says whether there are sequences that count although they are
+	// shorter than a window.
+	HasPhrases() bool
+	// Start reports whether a phrase may begin with these words, at most 4. It is
+	// never false for words that one begins with.
+	Start(h ngram.Hash) bool
+	// Phrase returns the phrase of exactly these words.
+	Phrase(h ngram.Hash) (ngram.Phrase, bool)
+
+	// HasWords says whether joined and spaced letters can be read.
+	HasWords() bool
+	// Word reports whether this word may be part of an indexed window.
+	Word(h ngram.Hash) bool
+}
+
+// WindowsOnly is an [Index] of which only the windows are used.
+type WindowsOnly struct{ Set }
+
+// HasLedger returns false.
+func (WindowsOnly) HasLedger() bool { return false }
+
+// Seeds appends nothing.
+func (WindowsOnly) Seeds(dst []ngram.Place, _ ngram.Hash) []ngram.Place { return dst }
+
+// HasPhrases returns false.
+func (WindowsOnly) HasPhrases() bool { return false }
+
+// Start returns false.
+func (WindowsOnly) Start(ngram.Hash) bool { return false }
+
+// Phrase returns false.
+func (WindowsOnly) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase{}, false }
+
+// HasWords returns false.
+func (WindowsOnly) HasWords() bool { return false }
+
+// Word returns false.
+func (WindowsOnly) Word(ngram.Hash) bool { return false }
 
 // Release says how early clean words leave.
 type Release uint8
@@ -30,30 +82,6 @@ const (
 	Adaptive Release = iota // as soon as no window over the word can be indexed
 	Strict                  // always after the full weight: no timing signal
 )
-
-// Ledger leads from short grams to the places where they stand. Look-ups never
-// fail, allocate nothing beyond growing dst and are safe for concurrent use.
-// Places may be missing: not every gram is a seed, and of common ones some are
-// left out. Rarely one is wrong.
-type Ledger interface {
-	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place // of [ngram.SeedWords] words
-}
-
-// Phrases are the indexed sequences that count although they are shorter than a
-// window. Look-ups never fail, never allocate and are safe for concurrent use.
-type Phrases interface {
-	// Start reports whether a phrase may begin with these words, at most 4. It is
-	// never false for words that one begins with.
-	Start(h ngram.Hash) bool
-	// Phrase returns the phrase of exactly these words.
-	Phrase(h ngram.Hash) (ngram.Phrase, bool)
-}
-
-// Vocabulary is the words of the indexed windows. Look-ups never fail, never
-// allocate and are safe for concurrent use.
-type Vocabulary interface {
-	Word(h ngram.Hash) bool // may this word stand in an indexed window?
-}
 
 // Action says what is done about a finding. A higher one is never taken back.
 type Action uint8
@@ -103,14 +131,11 @@ type Config struct {
 	// is read behind the first finding that it blocks.
 	Judge func(*Finding) Action
 
-	Lanes      Lanes      // which are read beside the plain one; none
-	LaneBudget int64      // bytes that they may read; 0 means DefaultLaneBudget
-	Ledger     Ledger     // nil: findings name no places, and no near match is found
-	Phrases    Phrases    // nil: no phrase is found
-	Vocabulary Vocabulary // nil: joined and spaced letters are not read
+	Lanes      Lanes // which are read beside the plain one; none
+	LaneBudget int64 // bytes that they may read; 0 means DefaultLaneBudget
 
 	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means DefaultPhraseRecords
-	Near          NearRule // which words of one record with others between them count; asks Ledger
+	Near          NearRule // which words of one record with others between them count
 
 	decoded Lane // the lane that the text came out of; Plain: none
 }

@@ -13,6 +13,7 @@ import (
 
 // plainSet is the oracle's index: every gram of every record in plain maps.
 type plainSet struct {
+	WindowsOnly
 	n             int
 	two, four, nn map[ngram.Hash]bool
 	lie           uint64 // gates say present for one absent gram in lie; 0: never
@@ -46,6 +47,34 @@ func newPlainSet(n int, records ...string) *plainSet {
 func (s *plainSet) Gate2(h ngram.Hash) bool  { return s.two[h] || s.lie > 0 && h.Hi%s.lie == 0 }
 func (s *plainSet) Gate4(h ngram.Hash) bool  { return s.four[h] || s.lie > 0 && h.Hi%s.lie == 0 }
 func (s *plainSet) Window(h ngram.Hash) bool { return s.nn[h] }
+
+// parts is a set with some of the other things that an index may know.
+type parts struct {
+	Set
+	ledger  seeder
+	phrases phraser
+	words   worder
+}
+
+type (
+	seeder interface {
+		Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
+	}
+	phraser interface {
+		Start(h ngram.Hash) bool
+		Phrase(h ngram.Hash) (ngram.Phrase, bool)
+	}
+	worder interface{ Word(h ngram.Hash) bool }
+)
+
+func (p parts) HasLedger() bool  { return p.ledger != nil }
+func (p parts) HasPhrases() bool { return p.phrases != nil }
+func (p parts) HasWords() bool   { return p.words != nil }
+
+func (p parts) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place { return p.ledger.Seeds(dst, h) }
+func (p parts) Start(h ngram.Hash) bool                             { return p.phrases.Start(h) }
+func (p parts) Phrase(h ngram.Hash) (ngram.Phrase, bool)            { return p.phrases.Phrase(h) }
+func (p parts) Word(h ngram.Hash) bool                              { return p.words.Word(h) }
 
 func wordsOf(text string) []ngram.Word {
 	sc := ngram.NewScanner(spec(5).Suite)

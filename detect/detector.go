@@ -2,6 +2,7 @@ package detect
 
 import (
 	"noecho/detect/internal/lane"
+	"noecho/detect/internal/track"
 	"noecho/ngram"
 )
 
@@ -35,9 +36,12 @@ const seamBytes = 8 << 10
 // newer gram is present, and leave when "i k" is absent.
 type Detector struct {
 	cfg   Config
-	set   Set
+	index Index
 	spec  ngram.Spec
 	least ngram.Weight
+
+	ledger track.Ledger    // nil: there is none
+	words  lane.Vocabulary // nil: there is none
 
 	host  host
 	runs  verbatim
@@ -56,18 +60,25 @@ type Detector struct {
 }
 
 // New returns a detector for one channel.
-func New(set Set, spec ngram.Spec, cfg Config) *Detector {
+func New(ix Index, spec ngram.Spec, cfg Config) *Detector {
 	d := &Detector{}
-	d.Reset(set, spec, cfg)
+	d.Reset(ix, spec, cfg)
 	return d
 }
 
 // Reset makes the detector ready for a new channel under cfg.
-func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
+func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if cfg.MaxHeld <= 0 {
 		cfg.MaxHeld = DefaultMaxHeld
 	}
-	d.cfg, d.set, d.spec = cfg, set, spec
+	d.cfg, d.index, d.spec = cfg, ix, spec
+	d.ledger, d.words = nil, nil
+	if ix.HasLedger() {
+		d.ledger = ix
+	}
+	if ix.HasWords() {
+		d.words = ix
+	}
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
 	d.main.init(d)
 	d.main.Backward = cfg.decoded == Reversed
@@ -78,16 +89,16 @@ func (d *Detector) Reset(set Set, spec ngram.Spec, cfg Config) {
 	d.startSeam()
 }
 
-// startFinders sets up the finders that the config asks for.
+// startFinders sets up the finders that the index and the config allow.
 func (d *Detector) startFinders() {
-	if d.cfg.Phrases != nil {
+	if d.index.HasPhrases() {
 		if d.phrases == nil {
 			d.phrases = &phraseFinder{h: &d.host, openPhrase: &openPhrase{}}
 		}
 		d.phrases.reset()
 		d.main.finders = append(d.main.finders, d.phrases)
 	}
-	if d.cfg.Ledger != nil && !d.cfg.Near.Off {
+	if d.ledger != nil && !d.cfg.Near.Off {
 		if d.near == nil {
 			d.near = &near{h: &d.host}
 		}
@@ -103,7 +114,7 @@ func (d *Detector) startFinders() {
 	}
 	d.lanes = d.laneReader
 	d.main.finders = d.lanes.Start(d.main.finders, lane.Config{
-		Host: &d.host, Lanes: d.cfg.Lanes, Budget: d.cfg.LaneBudget, Set: d.set, Words: d.cfg.Vocabulary, Ledger: d.cfg.Ledger,
+		Host: &d.host, Lanes: d.cfg.Lanes, Budget: d.cfg.LaneBudget, Set: d.index, Words: d.words, Ledger: d.ledger,
 		Spec: d.spec, Least: d.least, Strict: d.main.Strict, Backward: d.main.Backward, MaxHeld: d.cfg.MaxHeld,
 	})
 }

@@ -14,6 +14,7 @@ import (
 // for.
 type mixture struct {
 	scenario
+	index  Index
 	cfg    Config
 	people []string // phrases that always count
 	seed   uint64
@@ -59,7 +60,8 @@ func mixed(seed uint64) mixture {
 		}
 	}
 	m.cfg = s.config()
-	m.cfg.Ledger, m.cfg.Phrases, m.cfg.Vocabulary, m.cfg.Lanes = l, phrases, set, AllLanes
+	m.index = parts{set, l, phrases, set}
+	m.cfg.Lanes = AllLanes
 	m.cfg.Near = NearRule{Words: r.IntN(2) * r.IntN(14), Gap: r.IntN(2) * r.IntN(16)}
 	m.cfg.Extent = []Extent{ExtentSpan, ExtentSpan, ExtentSpan, ExtentSentence, ExtentRest}[r.IntN(5)]
 	if r.IntN(4) == 0 {
@@ -147,7 +149,7 @@ func checkMixture(t testing.TB, m mixture) {
 	r := rand.New(rand.NewPCG(m.seed, 29))
 	want := m.set.oracle(m.text, ngram.Words(max(m.n, m.minWords)), m.messages, m.tail, m.suffix)
 
-	d := New(m.set, spec(m.n), m.cfg)
+	d := New(m.index, spec(m.n), m.cfg)
 	whole := runPieces(t, d, []string{m.text})
 	for i, a := range want.acted {
 		if a && !whole.acted[i] {
@@ -162,7 +164,7 @@ func checkMixture(t testing.TB, m mixture) {
 		if k > 0 {
 			pieces = randomPieces(r, m.text)
 		}
-		d.Reset(m.set, spec(m.n), m.cfg)
+		d.Reset(m.index, spec(m.n), m.cfg)
 		if got := runPieces(t, d, pieces); got.known() != whole.known() {
 			t.Fatalf("seed %d, %d: in pieces\n%s\nwhole\n%s\nof %q\nn %d least %d %v held %d extent %d release %d", m.seed, k, got.known(), whole.known(), m.text, m.n, m.minWords, m.cfg.Near, m.cfg.MaxHeld, m.cfg.Extent, m.release)
 		}
@@ -176,7 +178,7 @@ func checkParkedMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 31))
 	least := ngram.Words(max(m.n, m.minWords))
-	d := New(m.set, spec(m.n), m.cfg)
+	d := New(m.index, spec(m.n), m.cfg)
 	var segments []Segment
 	first, last := int64(-1), int64(0)
 	at := int64(0)
@@ -230,7 +232,7 @@ func checkJudgedMixture(t testing.TB, m mixture) {
 	read := func(judge func(*Finding) Action, pieces []string) (string, []*Finding, *Detector) {
 		cfg := m.cfg
 		cfg.Judge = judge
-		d := New(m.set, spec(m.n), cfg)
+		d := New(m.index, spec(m.n), cfg)
 		text, found := drive(d, pieces...)
 		return text, found, d
 	}
@@ -274,12 +276,12 @@ func TestTogether(t *testing.T) {
 	t.Parallel()
 	m := mixed(4)
 	m.cfg.MaxHeld = 0
-	want := runPieces(t, New(m.set, spec(m.n), m.cfg), []string{m.text}).known()
+	want := runPieces(t, New(m.index, spec(m.n), m.cfg), []string{m.text}).known()
 	for range 4 {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			for range 3 {
-				if got := runPieces(t, New(m.set, spec(m.n), m.cfg), strings.SplitAfter(m.text, " ")).known(); got != want {
+				if got := runPieces(t, New(m.index, spec(m.n), m.cfg), strings.SplitAfter(m.text, " ")).known(); got != want {
 					t.Errorf("%s\nalone:\n%s", got, want)
 				}
 			}

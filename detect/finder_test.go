@@ -210,13 +210,14 @@ func TestLongRecitation(t *testing.T) {
 		words = append(words, fmt.Sprintf("word%d", i))
 	}
 	text := strings.Join(words, " ")
-	cfg := Config{MaxHeld: 4 << 10, Ledger: newPlainLedger(10, text), Lanes: AllLanes}
-	d := New(newPlainSet(10, text), spec(10), cfg)
+	cfg := Config{MaxHeld: 4 << 10, Lanes: AllLanes}
+	ix := parts{Set: newPlainSet(10, text), ledger: newPlainLedger(10, text)}
+	d := New(ix, spec(10), cfg)
 	got, findings := drive(d, "It said: "+text+". That was it.")
 	if got != "It said: ¤. That was it." || len(findings) != 1 || findings[0].Kind != Verbatim || findings[0].Words != 6000 {
 		t.Errorf("%.80q, %d findings", got, len(findings))
 	}
-	d.Reset(newPlainSet(10, text), spec(10), cfg)
+	d.Reset(ix, spec(10), cfg)
 	most := int64(0)
 	for i := range len(text) {
 		d.Append(nil, []byte(text[i:i+1]))
@@ -231,7 +232,7 @@ func TestLongRecitation(t *testing.T) {
 // others are reported and not kept.
 func TestRestIsBounded(t *testing.T) {
 	t.Parallel()
-	d := New(newPlainSet(10, record), spec(10), Config{Extent: ExtentRest, Phrases: newPlainPhrases(people())})
+	d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{Extent: ExtentRest})
 	var segments []Segment
 	var findings []*Finding
 	for range 200 {

@@ -11,7 +11,7 @@ import (
 const shortRecord = "Nobody could remember who first asked for this, but the habit was older"
 
 // laneOutcome is everything that may not depend on how a text was cut.
-func laneOutcome(d *Detector, set Set, cfg Config, pieces ...string) string {
+func laneOutcome(d *Detector, set Index, cfg Config, pieces ...string) string {
 	text, findings := readLanes(d, set, cfg, pieces...)
 	slices.SortFunc(findings, func(a, b *Finding) int {
 		return strings.Compare(describe(a), describe(b))
@@ -69,7 +69,7 @@ func TestLongGapSplits(t *testing.T) {
 				for _, at := range []int{10, 19} {
 					text := "so " + strings.Join(words[:at], " ") + strings.Repeat(fill, size/len(fill)) + strings.Join(words[at:], " ") +
 						strings.Repeat(" and the meeting", 120)
-					cfg := Config{Lanes: AllLanes, Vocabulary: set}
+					cfg := Config{Lanes: AllLanes}
 					whole, single := laneOutcome(d, set, cfg, text), laneOutcome(d, set, cfg, strings.Split(text, "")...)
 					if whole != single {
 						t.Errorf("%d bytes of %q before word %d:\n%s\nbyte by byte:\n%s", size, fill, at, whole, single)

@@ -95,7 +95,7 @@ func spellings(record string) map[string]string {
 
 // readLanes reads a text in pieces and returns what leaves, a mark for what is
 // withheld, and the findings.
-func readLanes(d *Detector, set Set, cfg Config, pieces ...string) (string, []*Finding) {
+func readLanes(d *Detector, set Index, cfg Config, pieces ...string) (string, []*Finding) {
 	d.Reset(set, spec(10), cfg)
 	return drive(d, pieces...)
 }

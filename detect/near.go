@@ -95,7 +95,7 @@ func (n *near) Word(i int64) {
 		return
 	}
 	s := t.Seed(i)
-	n.found = n.h.d.cfg.Ledger.Seeds(n.found[:0], s.Hash)
+	n.found = n.h.d.ledger.Seeds(n.found[:0], s.Hash)
 	if len(n.found) > 0 && !n.h.d.cfg.Prompt.said(s.Hash) {
 		n.follow(i, &s)
 	}

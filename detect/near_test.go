@@ -74,17 +74,17 @@ func longRecord(record, words int) []string {
 
 // everyCut reads a text whole and cut in two at every byte, and holds the outcome
 // against itself.
-func everyCut(t *testing.T, set Set, n int, cfg Config, text string) outcome {
+func everyCut(t *testing.T, ix Index, n int, cfg Config, text string) outcome {
 	t.Helper()
-	d := New(set, spec(n), cfg)
+	d := New(ix, spec(n), cfg)
 	whole := runPieces(t, d, []string{text})
 	for cut := range len(text) {
-		d.Reset(set, spec(n), cfg)
+		d.Reset(ix, spec(n), cfg)
 		if got := runPieces(t, d, []string{text[:cut], text[cut:]}); got.String() != whole.String() {
 			t.Fatalf("%q cut at %d:\n got %v\nwant %v", text, cut, got, whole)
 		}
 	}
-	d.Reset(set, spec(n), cfg)
+	d.Reset(ix, spec(n), cfg)
 	if got := runPieces(t, d, strings.Split(text, "")); got.String() != whole.String() {
 		t.Fatalf("%q byte by byte:\n got %v\nwant %v", text, got, whole)
 	}
@@ -125,7 +125,7 @@ func TestNear(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, release := range []Release{Adaptive, Strict} {
-				out := everyCut(t, set, 10, Config{Release: release, Ledger: ledger, Near: tt.rule}, tt.text)
+				out := everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{Release: release, Near: tt.rule}, tt.text)
 				var kinds []string
 				for _, f := range out.findings {
 					kinds = append(kinds, f.Kind.String())
@@ -165,7 +165,7 @@ func TestNearSpan(t *testing.T) {
 		}
 		last = w[i+ngram.SeedWords-1].Span.Hi
 	}
-	out := everyCut(t, set, 10, Config{Ledger: ledger}, text)
+	out := everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{}, text)
 	if len(out.findings) != 1 {
 		t.Fatalf("%v", out)
 	}
@@ -200,11 +200,11 @@ func TestNearEcho(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{Ledger: ledger, Prompt: &Prompt{}}
+			cfg := Config{Prompt: &Prompt{}}
 			for _, m := range tt.messages {
 				cfg.Prompt.Messages = append(cfg.Prompt.Messages, NewMessage(set, spec(10), []byte(m)))
 			}
-			if out := everyCut(t, set, 10, cfg, "so "+edited+" it ends"); len(out.findings) != tt.want {
+			if out := everyCut(t, parts{Set: set, ledger: ledger}, 10, cfg, "so "+edited+" it ends"); len(out.findings) != tt.want {
 				t.Errorf("%v", out)
 			}
 		})
@@ -216,7 +216,7 @@ func TestNearPark(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)
 	set := newPlainSet(10, strings.Join(r, " "))
-	cfg := Config{Ledger: newPlainLedger(10, strings.Join(r, " "))}
+	ix := parts{Set: set, ledger: newPlainLedger(10, strings.Join(r, " "))}
 	words := func(lo, hi int) string { return strings.Join(r[lo:hi], " ") }
 	for _, tt := range []struct {
 		name    string
@@ -228,7 +228,7 @@ func TestNearPark(t *testing.T) {
 		{"parked behind", []string{"so " + words(10, 19) + " xx " + words(20, 29) + " it", "|", " ends"}, false, ""},
 		{"parked before", []string{"so ", "|", words(10, 19) + " xx " + words(20, 29) + " it ends"}, false, ""},
 	} {
-		got, findings := drive(New(set, spec(10), cfg), tt.pieces...)
+		got, findings := drive(New(ix, spec(10), Config{}), tt.pieces...)
 		if len(findings) != 1 || findings[0].Kind != Near || findings[0].Resumed != tt.resumed {
 			t.Errorf("%s: %q, %d findings", tt.name, got, len(findings))
 			continue
@@ -244,14 +244,14 @@ func TestNearLongGap(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)
 	set := newPlainSet(10, strings.Join(r, " "))
-	cfg := Config{Ledger: newPlainLedger(10, strings.Join(r, " "))}
+	ix := parts{Set: set, ledger: newPlainLedger(10, strings.Join(r, " "))}
 	text := "so " + strings.Join(r[10:19], " ") + " xx " + strings.Repeat(".", 2*track.SeedBytes) + " " + strings.Join(r[20:29], " ") + " it ends"
-	d := New(set, spec(10), cfg)
+	d := New(ix, spec(10), Config{})
 	whole := runPieces(t, d, []string{text})
 	if whole.text != text || len(whole.findings) != 0 {
 		t.Errorf("%d of %d bytes, %d findings", len(whole.text), len(text), len(whole.findings))
 	}
-	d.Reset(set, spec(10), cfg)
+	d.Reset(ix, spec(10), Config{})
 	bare := New(set, spec(10), Config{})
 	at := len(text) - 100
 	d.Append(nil, []byte(text[:at]))
@@ -274,47 +274,45 @@ func TestManyPlaces(t *testing.T) {
 	own := longRecord(30, 40)
 	text := "so " + strings.Join(common[:7], " ") + " and " + strings.Join(common[3:10], " ") + " or " +
 		strings.Join(own[3:12], " ") + " xx " + strings.Join(own[13:20], " ") + " it ends"
-	out := everyCut(t, set, 10, Config{Ledger: ledger}, text)
+	out := everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{}, text)
 	if len(out.findings) != 1 || out.findings[0].Kind != Near || len(out.findings[0].Places) != 1 || recordOf(out.findings[0].Places[0]) != 30 {
 		t.Errorf("%v", out)
 	}
-	out = everyCut(t, set, 10, Config{Ledger: ledger}, "so "+strings.Join(own[15:20], " ")+" "+strings.Join(common, " ")+" it ends")
+	out = everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{}, "so "+strings.Join(own[15:20], " ")+" "+strings.Join(common, " ")+" it ends")
 	if len(out.findings) != 1 || out.findings[0].Kind != Verbatim || len(out.findings[0].Places) != MaxPlaces || recordOf(out.findings[0].Places[0]) != 30 {
 		t.Errorf("%v", out)
 	}
 }
 
 // nearScenario adds a ledger to a scenario, often one that lies, and edits.
-func nearScenario(seed uint64) (scenario, Config) {
+func nearScenario(seed uint64) (scenario, parts, Config) {
 	s := randomScenario(seed)
 	r := rand.New(rand.NewPCG(seed, 11))
 	cfg := s.config()
 	cfg.Near = NearRule{Words: r.IntN(12), Gap: r.IntN(16)}
 	l := lyingLedger{newPlainLedger(s.n, s.records...), 1}
-	cfg.Ledger = l.plainLedger
+	ix := parts{Set: s.set, ledger: l.plainLedger}
 	if r.IntN(2) == 0 {
 		l.lie = []uint64{1, 2, 7}[r.IntN(3)]
-		cfg.Ledger = l
+		ix.ledger = l
 	}
-	return s, cfg
+	return s, ix, cfg
 }
 
 // checkNear holds a scenario with a ledger against the oracle of verbatim runs:
 // what that acts on is withheld, splits do not matter, and near matches lie where
 // no run does.
-func checkNear(t testing.TB, s scenario, cfg Config, pieces ...[]string) {
+func checkNear(t testing.TB, s scenario, ix parts, cfg Config, pieces ...[]string) {
 	t.Helper()
 	want := s.set.oracle(s.text, ngram.Words(max(s.n, s.minWords)), s.messages, s.tail, s.suffix)
-	d := New(s.set, spec(s.n), cfg)
+	d := New(ix, spec(s.n), cfg)
 	whole := runPieces(t, d, []string{s.text})
 	for i, a := range want.acted {
 		if a && !whole.acted[i] {
 			t.Fatalf("byte %d of %q is not withheld\n%+v", i, s.text, s)
 		}
 	}
-	bare := cfg
-	bare.Ledger = nil
-	d.Reset(s.set, spec(s.n), bare)
+	d.Reset(WindowsOnly{s.set}, spec(s.n), cfg)
 	without := runPieces(t, d, []string{s.text})
 	var runs []Finding
 	for _, f := range whole.findings {
@@ -327,7 +325,7 @@ func checkNear(t testing.TB, s scenario, cfg Config, pieces ...[]string) {
 		t.Fatalf("%q: runs\n%v, without a ledger\n%v", s.text, got, want)
 	}
 	for _, p := range pieces {
-		d.Reset(s.set, spec(s.n), cfg)
+		d.Reset(ix, spec(s.n), cfg)
 		if got := runPieces(t, d, p); got.String() != whole.String() {
 			t.Fatalf("in pieces %q:\n got %v\nwant %v\n%+v\n%+v", p, got, whole, s, cfg.Near)
 		}
@@ -336,9 +334,9 @@ func checkNear(t testing.TB, s scenario, cfg Config, pieces ...[]string) {
 
 // checkParked parks a channel at a byte: everything is decided then, and every byte
 // once.
-func checkParked(t testing.TB, s scenario, cfg Config, at int) {
+func checkParked(t testing.TB, s scenario, ix parts, cfg Config, at int) {
 	t.Helper()
-	d := New(s.set, spec(s.n), cfg)
+	d := New(ix, spec(s.n), cfg)
 	segments := d.Park(d.Append(nil, []byte(s.text[:at])))
 	if d.Frontier() != int64(at) {
 		t.Fatalf("%q parked at %d: frontier %d", s.text, at, d.Frontier())
@@ -360,7 +358,7 @@ func TestNearOracle(t *testing.T) {
 	t.Parallel()
 	near := 0
 	for seed := range uint64(2000) {
-		s, cfg := nearScenario(seed)
+		s, ix, cfg := nearScenario(seed)
 		r := rand.New(rand.NewPCG(seed, 9))
 		var random []string
 		for rest := s.text; rest != ""; {
@@ -368,9 +366,9 @@ func TestNearOracle(t *testing.T) {
 			random = append(random, rest[:n])
 			rest = rest[n:]
 		}
-		checkNear(t, s, cfg, strings.Split(s.text, ""), random)
-		checkParked(t, s, cfg, r.IntN(len(s.text)+1))
-		d := New(s.set, spec(s.n), cfg)
+		checkNear(t, s, ix, cfg, strings.Split(s.text, ""), random)
+		checkParked(t, s, ix, cfg, r.IntN(len(s.text)+1))
+		d := New(ix, spec(s.n), cfg)
 		for _, f := range runPieces(t, d, []string{s.text}).findings {
 			if f.Kind == Near {
 				near++
@@ -385,17 +383,17 @@ func TestNearOracle(t *testing.T) {
 func FuzzNear(f *testing.F) {
 	f.Add(uint64(1), "the quick brown fox xx jumps over the lazy dog", 3, uint64(2))
 	f.Fuzz(func(t *testing.T, seed uint64, text string, cut int, lie uint64) {
-		s, cfg := nearScenario(seed)
+		s, ix, cfg := nearScenario(seed)
 		s.text += strings.ToValidUTF8(text, "")
 		if lie > 0 {
-			cfg.Ledger = lyingLedger{newPlainLedger(s.n, s.records...), lie}
+			ix.ledger = lyingLedger{newPlainLedger(s.n, s.records...), lie}
 		}
 		if len(s.text) >= DefaultMaxHeld {
 			return // what is held longer may be more than may be held
 		}
 		cut = min(max(0, cut), len(s.text))
-		checkNear(t, s, cfg, []string{s.text[:cut], s.text[cut:]})
-		checkParked(t, s, cfg, cut)
+		checkNear(t, s, ix, cfg, []string{s.text[:cut], s.text[cut:]})
+		checkParked(t, s, ix, cfg, cut)
 	})
 }
 
@@ -406,12 +404,12 @@ func TestNearAllocatesNothing(t *testing.T) {
 		records = append(records, strings.Join(longRecord(i, 40), " ")+" "+strings.Join(common, " "))
 	}
 	set, ledger := newPlainSet(10, records...), newPlainLedger(10, records...)
-	cfg := Config{Ledger: ledger}
+	var ix Index = parts{Set: set, ledger: ledger}
 	text := []byte(strings.Repeat("so "+strings.Join(common[:9], " ")+" and "+strings.Join(longRecord(7, 40)[:9], " ")+" it goes on and on with words of no record at all. ", 20))
-	d := New(set, spec(10), cfg)
+	d := New(ix, spec(10), Config{})
 	dst := make([]Segment, 0, 1<<12)
 	if n := testing.AllocsPerRun(20, func() {
-		d.Reset(set, spec(10), cfg)
+		d.Reset(ix, spec(10), Config{})
 		out := dst[:0]
 		for p := text; len(p) > 0; {
 			k := min(7, len(p))
@@ -440,7 +438,7 @@ func TestLanesName(t *testing.T) {
 	}
 	set, ledger := newPlainSet(10, records...), newPlainLedger(10, records...)
 	r := strings.Fields(records[1])
-	cfg := Config{Ledger: ledger, Lanes: AllLanes}
+	ix := parts{Set: set, ledger: ledger}
 	reversed := slices.Clone(r[10:30])
 	slices.Reverse(reversed)
 	mirrored := []byte(strings.Join(r[10:30], " "))
@@ -456,7 +454,7 @@ func TestLanesName(t *testing.T) {
 		{"reversed text with an edit", string(edited), Near},
 		{"base64", base64.StdEncoding.EncodeToString([]byte(strings.Join(r[10:30], " "))), Verbatim},
 	} {
-		out := runPieces(t, New(set, spec(10), cfg), []string{"so it goes: " + tt.text + " and that is all of it"})
+		out := runPieces(t, New(ix, spec(10), Config{Lanes: AllLanes}), []string{"so it goes: " + tt.text + " and that is all of it"})
 		found := false
 		for _, f := range out.findings {
 			found = found || f.Kind == tt.want

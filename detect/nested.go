@@ -50,7 +50,7 @@ func (n *nested) Begin(lanes lane.Lanes) {
 	cfg.Prompt = cfg.Prompt.ExcuseOnly()
 	cfg.Judge, cfg.Extent = nil, ExtentSpan // the outer detector decides
 	cfg.decoded = n.lane
-	n.inner.Reset(n.outer.d.set, n.outer.d.spec, cfg)
+	n.inner.Reset(n.outer.d.index, n.outer.d.spec, cfg)
 }
 
 func (n *nested) forget() {

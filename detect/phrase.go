@@ -73,16 +73,16 @@ func (f *phraseFinder) Text([]byte) {}
 
 // Word looks at word i.
 func (f *phraseFinder) Word(i int64) {
-	t, set := f.h.words, f.h.d.cfg.Phrases
+	t, ix := f.h.words, f.h.d.index
 	end := t.Prefix(i + 1)
 	n := 0
 	for _, first := range f.live {
 		k := int(i-first) + 1
 		h := ngram.Gram(t.Prefix(first), end, k)
-		if k <= startWords && !set.Start(h) {
+		if k <= startWords && !ix.Start(h) {
 			continue
 		}
-		if p, ok := set.Phrase(h); ok {
+		if p, ok := ix.Phrase(h); ok {
 			f.match(first, i, h, p)
 		}
 		if k < ngram.MaxPhraseWords {
@@ -91,8 +91,8 @@ func (f *phraseFinder) Word(i int64) {
 		}
 	}
 	f.live = f.live[:n]
-	if h := ngram.Gram(t.Prefix(i), end, 1); set.Start(h) {
-		if p, ok := set.Phrase(h); ok {
+	if h := ngram.Gram(t.Prefix(i), end, 1); ix.Start(h) {
+		if p, ok := ix.Phrase(h); ok {
 			f.match(i, i, h, p)
 		}
 		f.live = append(f.live, i)

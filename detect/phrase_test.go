@@ -95,7 +95,7 @@ func TestPhrases(t *testing.T) {
 			t.Parallel()
 			for _, release := range []Release{Adaptive, Strict} {
 				for cut := range len(tt.text) + 1 {
-					d := New(set, spec(10), Config{Phrases: phrases, Release: release})
+					d := New(parts{Set: set, phrases: phrases}, spec(10), Config{Release: release})
 					got, findings := drive(d, tt.text[:cut], tt.text[cut:])
 					var kinds []ngram.PhraseKind
 					for _, f := range findings {
@@ -119,7 +119,7 @@ func TestPhrases(t *testing.T) {
 
 func TestPhraseFinding(t *testing.T) {
 	t.Parallel()
-	d := New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(people())})
+	d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{})
 	_, findings := drive(d, "to jo@example.org!")
 	if len(findings) != 1 {
 		t.Fatal(findings)
@@ -128,7 +128,7 @@ func TestPhraseFinding(t *testing.T) {
 	if f.Span != (ngram.Span{Lo: 3, Hi: 17}) || f.Words != 3 || f.Windows != 0 || f.Phrase.Records != 1 || !slices.Equal(f.Places, []ngram.Place{7}) || f.Echo || f.Resumed {
 		t.Errorf("%+v", f)
 	}
-	d = New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(people()), PhraseRecords: 99})
+	d = New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{PhraseRecords: 99})
 	if got, _ := drive(d, "49 30 901820, 4111111111111111"); got != "49 30 901820, ¤" {
 		t.Errorf("with a bound of 99 records: %q", got)
 	}
@@ -144,7 +144,7 @@ func TestPhraseEcho(t *testing.T) {
 	}}
 	text := "jo@example.org has 4111111111111111, +49 30 901820"
 	for cut := range len(text) + 1 {
-		d := New(set, spec(10), Config{Phrases: phrases, Prompt: p})
+		d := New(parts{Set: set, phrases: phrases}, spec(10), Config{Prompt: p})
 		got, findings := drive(d, text[:cut], text[cut:])
 		if got != "jo@example.org has ¤, +¤" || len(findings) != 3 || !findings[0].Echo || findings[1].Echo || findings[0].Action != Observe {
 			t.Fatalf("cut at %d: %q, %d findings", cut, got, len(findings))
@@ -159,7 +159,7 @@ func TestPhrasePark(t *testing.T) {
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
 	text := "to jo@example.org now, and Ann is ann@mail.example"
 	for at := range len(text) + 1 {
-		d := New(set, spec(10), Config{Phrases: phrases})
+		d := New(parts{Set: set, phrases: phrases}, spec(10), Config{})
 		got, findings := drive(d, text[:at], "|", text[at:])
 		if strings.Contains(got, "org now") && at != strings.Index(text, " now") {
 			t.Fatalf("parked at %d: %q", at, got)
@@ -187,7 +187,7 @@ func TestPhrasePark(t *testing.T) {
 // A phrase that goes on where the channel was parked is one finding.
 func TestPhraseParkedInIt(t *testing.T) {
 	t.Parallel()
-	d := New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(people())})
+	d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{})
 	text, findings := drive(d, "to jo@example.org.u", "|", "k", "|", " now")
 	if len(findings) != 1 || findings[0].Phrase.Records != 2 || findings[0].Span != (ngram.Span{Lo: 3, Hi: 20}) {
 		t.Errorf("%q, %d findings", text, len(findings))
@@ -200,7 +200,7 @@ func TestPhraseParkedAtItsEnd(t *testing.T) {
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
 	for _, text := range []string{"to jo@example.org", "Ann: ann@mail.example", "ann@mail.example: Ann"} {
 		for _, more := range []string{"", " ", ".", ", then"} {
-			d := New(set, spec(10), Config{Phrases: phrases})
+			d := New(parts{Set: set, phrases: phrases}, spec(10), Config{})
 			_, findings := drive(d, text, "|", more)
 			if want := strings.Count(text, " ") + strings.Count(text, ":"); text[0] == 't' && len(findings) != 1 || text[0] != 't' && len(findings) != want {
 				t.Errorf("%q, parked, %q: %d findings", text, more, len(findings))
@@ -269,7 +269,7 @@ func FuzzPhrases(f *testing.F) {
 		phrases.lie = uint64(r.IntN(8))
 		all := strings.Join(text, " ")
 		want := reference(all, of)
-		d := New(newPlainSet(10, record), spec(10), Config{Phrases: phrases, Release: Release(r.IntN(2))})
+		d := New(parts{Set: newPlainSet(10, record), phrases: phrases}, spec(10), Config{Release: Release(r.IntN(2))})
 		var segments []Segment
 		for rest := all; rest != ""; {
 			n := 1 + r.IntN(min(len(rest), 40))
@@ -299,11 +299,11 @@ func FuzzPhrases(f *testing.F) {
 func TestPhrasesAllocateNothing(t *testing.T) {
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
 	text := []byte(strings.Repeat("jo example and nothing else stands here but words jo ", 20))
-	cfg := Config{Phrases: phrases}
-	d := New(set, spec(10), cfg)
+	var ix Index = parts{Set: set, phrases: phrases}
+	d := New(ix, spec(10), Config{})
 	var segments []Segment
 	allocs := testing.AllocsPerRun(20, func() {
-		d.Reset(set, spec(10), cfg)
+		d.Reset(ix, spec(10), Config{})
 		segments = d.Finish(d.Append(segments[:0], text))
 	})
 	if allocs > 0 {
@@ -332,7 +332,7 @@ func FuzzParkedPhrases(f *testing.F) {
 			words = append(words, word())
 		}
 		text := strings.Join(words, " ")
-		d := New(newPlainSet(10, record), spec(10), Config{Phrases: newPlainPhrases(of)})
+		d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(of)}, spec(10), Config{})
 		var segments []Segment
 		parked := make([]bool, len(text)+1)
 		for at := 0; at < len(text); {

@@ -20,7 +20,7 @@ type reader struct {
 // init prepares for a new channel.
 func (r *reader) init(d *Detector) {
 	r.d, r.origin = d, r
-	r.Track.Init(d.set, d.spec, d.least)
+	r.Track.Init(d.index, d.spec, d.least)
 	r.Strict = d.cfg.Release == Strict
 	r.joins.reset(nil)
 	r.finders = r.finders[:0]

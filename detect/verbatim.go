@@ -96,7 +96,7 @@ func (v *verbatim) apply(r *reader, p *track.Part) {
 
 // locate adds the words of a part to the places of the newest finding.
 func (v *verbatim) locate(r *reader, p *track.Part) {
-	ledger := v.h.d.cfg.Ledger
+	ledger := v.h.d.ledger
 	if ledger == nil {
 		return
 	}

@@ -26,7 +26,7 @@ import (
 // Options says what to measure. Set, Spec, Corpus, Passages and Words are
 // required.
 type Options struct {
-	Set     detect.Set    // what the index holds
+	Set     detect.Index  // the index
 	Spec    ngram.Spec    // how the index makes windows
 	Detect  detect.Config // how texts are judged
 	Corpus  []string      // files, folders and patterns that the index was built from

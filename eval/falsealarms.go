@@ -23,7 +23,7 @@ type Document struct {
 
 // FalseAlarmOptions says which documents to read with which index.
 type FalseAlarmOptions struct {
-	Set      detect.Set
+	Set      detect.Index
 	Spec     ngram.Spec
 	Detect   detect.Config
 	Train    []Document // that the index was built from

@@ -27,7 +27,7 @@ type Row struct {
 
 // reader reads texts as an answer that comes in small pieces and is redacted.
 type reader struct {
-	set    detect.Set
+	set    detect.Index
 	spec   ngram.Spec
 	d      *detect.Detector
 	segs   []detect.Segment

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/ngram"
 )
 
 // exactSet holds windows exactly: no filter, no false positives.
 type exactSet struct {
+	detect.WindowsOnly
 	n                    int
 	grams2, grams4, full map[ngram.Hash]bool
 }

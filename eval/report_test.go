@@ -55,7 +55,7 @@ func realReport(t testing.TB) (*Report, string) {
 	}
 	t.Cleanup(func() { ix.Close() })
 	r, err := Run(context.Background(), Options{
-		Set: ix, Spec: ix.Spec(), Detect: detect.Config{Ledger: ix, Vocabulary: ix, Lanes: detect.AllLanes}, Corpus: []string{filepath.Join(dir, "a.txt")}, Outputs: []string{filepath.Join(dir, "answers.txt")},
+		Set: ix, Spec: ix.Spec(), Detect: detect.Config{Lanes: detect.AllLanes}, Corpus: []string{filepath.Join(dir, "a.txt")}, Outputs: []string{filepath.Join(dir, "answers.txt")},
 		Passages: realPassages(), Words: 40, Runs: []int{10, 50}, Seed: 5,
 	})
 	if err != nil {

@@ -124,9 +124,19 @@ func shortIndex(t *testing.T, sentences []string) *index.Index {
 	return ix
 }
 
-// find reads a text in pieces of that many bytes.
+// find looks for runs of windows in a text that comes in pieces of that many bytes.
 func find(ix *index.Index, cfg detect.Config, text string, piece int) []*detect.Finding {
-	d := detect.New(ix, ix.Spec(), cfg)
+	return findings(detect.New(detect.WindowsOnly{Set: ix}, ix.Spec(), cfg), text, piece)
+}
+
+// findEverything looks for everything that the product finds unless it is told
+// otherwise.
+func findEverything(ix *index.Index, cfg detect.Config, text string, piece int) []*detect.Finding {
+	cfg.Lanes = detect.AllLanes
+	return findings(detect.New(ix, ix.Spec(), cfg), text, piece)
+}
+
+func findings(d *detect.Detector, text string, piece int) []*detect.Finding {
 	var segs []detect.Segment
 	for len(text) > 0 {
 		n := min(piece, len(text))
@@ -135,11 +145,6 @@ func find(ix *index.Index, cfg detect.Config, text string, piece int) []*detect.
 	}
 	d.Finish(segs)
 	return d.Closed(nil)
-}
-
-// everything is how the product judges texts unless it is told otherwise.
-func everything(ix *index.Index) detect.Config {
-	return detect.Config{Ledger: ix, Phrases: ix, Vocabulary: ix, Lanes: detect.AllLanes}
 }
 
 func weigh(ix *index.Index, text string) (w ngram.Weight) {
@@ -160,7 +165,8 @@ func TestShortRecordsRedactNothing(t *testing.T) {
 		}
 	}
 	text := chat(all)
-	for name, cfg := range map[string]detect.Config{"runs": {}, "everything": everything(ix)} {
+	for name, find := range map[string]func(*index.Index, detect.Config, string, int) []*detect.Finding{"runs": find, "everything": findEverything} {
+		cfg := detect.Config{}
 		for _, release := range []detect.Release{detect.Adaptive, detect.Strict} {
 			cfg.Release = release
 			for _, piece := range []int{1, 4, 64, len(text)} {
@@ -186,7 +192,7 @@ func TestThirtyCharactersAreALeak(t *testing.T) {
 	if w := weigh(ix, below); w != 29 {
 		t.Fatalf("the shorter sentence weighs %d thirds, want 29", w)
 	}
-	if found := find(ix, everything(ix), "はい。"+below+"とのことです", 3); len(found) != 0 {
+	if found := findEverything(ix, detect.Config{}, "はい。"+below+"とのことです", 3); len(found) != 0 {
 		t.Errorf("29 characters: %d findings, want none", len(found))
 	}
 	if found := find(ix, detect.Config{}, "はい。"+above+"とのことです", 3); len(found) != 1 {

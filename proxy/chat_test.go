@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"noecho/detect"
 	"noecho/ngram"
 )
 
@@ -15,7 +16,10 @@ import (
 const secret = "alpha bravo charlie delta echo foxtrot golf"
 
 // memory is an exact set of windows and their short grams.
-type memory struct{ gate2, gate4, window map[ngram.Hash]bool }
+type memory struct {
+	detect.WindowsOnly
+	gate2, gate4, window map[ngram.Hash]bool
+}
 
 func (m memory) Gate2(h ngram.Hash) bool { return m.gate2[h] }
 
@@ -24,7 +28,7 @@ func (m memory) Gate4(h ngram.Hash) bool { return m.gate4[h] }
 func (m memory) Window(h ngram.Hash) bool { return m.window[h] }
 
 func newMemory(spec ngram.Spec, texts ...string) memory {
-	m := memory{map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
+	m := memory{detect.WindowsOnly{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
 	for _, text := range texts {
 		s := ngram.NewScanner(spec.Suite)
 		words := s.Finish(s.Append(nil, []byte(text)))

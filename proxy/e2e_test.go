@@ -618,7 +618,7 @@ func TestFaults(t *testing.T) {
 }
 
 // panicSet panics when it is asked for a window.
-type panicSet struct{ detect.Set }
+type panicSet struct{ detect.Index }
 
 func (panicSet) Window(ngram.Hash) bool { panic("canary-panic-value") }
 
@@ -666,12 +666,12 @@ func TestPanics(t *testing.T) {
 
 // latePanicSet panics once it has found some windows.
 type latePanicSet struct {
-	detect.Set
+	detect.Index
 	left *atomic.Int32
 }
 
 func (s latePanicSet) Window(h ngram.Hash) bool {
-	found := s.Set.Window(h)
+	found := s.Index.Window(h)
 	if found && s.left.Add(-1) < 0 {
 		panic("window")
 	}
@@ -706,7 +706,7 @@ func TestPanicsReportFindings(t *testing.T) {
 }
 
 // gatePanicSet panics at the first question, which is about the prompt.
-type gatePanicSet struct{ detect.Set }
+type gatePanicSet struct{ detect.Index }
 
 func (gatePanicSet) Gate2(ngram.Hash) bool  { panic("gate") }
 func (gatePanicSet) Gate4(ngram.Hash) bool  { panic("gate") }

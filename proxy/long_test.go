@@ -89,13 +89,13 @@ func TestObserveHoldsNothing(t *testing.T) {
 
 // slowSet answers no lookup before hold is closed.
 type slowSet struct {
-	detect.Set
+	detect.Index
 	hold <-chan struct{}
 }
 
-func (s slowSet) Gate2(h ngram.Hash) bool  { <-s.hold; return s.Set.Gate2(h) }
-func (s slowSet) Gate4(h ngram.Hash) bool  { <-s.hold; return s.Set.Gate4(h) }
-func (s slowSet) Window(h ngram.Hash) bool { <-s.hold; return s.Set.Window(h) }
+func (s slowSet) Gate2(h ngram.Hash) bool  { <-s.hold; return s.Index.Gate2(h) }
+func (s slowSet) Gate4(h ngram.Hash) bool  { <-s.hold; return s.Index.Gate4(h) }
+func (s slowSet) Window(h ngram.Hash) bool { <-s.hold; return s.Index.Window(h) }
 
 func slowOpen(t testing.TB, hold <-chan struct{}) func([]config.Index) (Indexes, error) {
 	open := secretOpen(t)

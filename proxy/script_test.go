@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"noecho/detect"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -176,7 +177,7 @@ func (c *scene) whole(status int, contentType, body string) {
 }
 
 // noSet is an index that holds nothing.
-type noSet struct{}
+type noSet struct{ detect.WindowsOnly }
 
 func (noSet) Gate2(ngram.Hash) bool  { return false }
 func (noSet) Gate4(ngram.Hash) bool  { return false }

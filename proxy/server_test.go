@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"noecho/detect"
 	"noecho/internal/fakellm"
 	"noecho/ngram"
 	"noecho/proxy/config"
@@ -207,6 +208,7 @@ func TestDrainLimit(t *testing.T) {
 
 // closable is an index that must not be asked once it is closed.
 type closable struct {
+	detect.WindowsOnly
 	closed atomic.Bool
 	used   *atomic.Bool // after it was closed
 }

@@ -16,17 +16,14 @@ import (
 
 // Indexes are the indexes in force, answering as one.
 type Indexes struct {
-	Set  detect.Set
+	Set  detect.Index
 	Spec ngram.Spec
 
-	// What the indexes answer beside windows; nil where none of them does.
-	Ledger     detect.Ledger
-	Phrases    detect.Phrases
-	Vocabulary detect.Vocabulary
-	Record     func(ngram.Place) (alert.Record, bool)   // what stands at a place
-	Length     func(ngram.Place) int                    // room that this record takes, in words; 0: not known
-	Subject    func(number uint64) (alert.Record, bool) // a data subject
-	Labels     []string                                 // that records may have
+	// Of what is found; nil where no index knows it.
+	Record  func(ngram.Place) (alert.Record, bool)   // what stands at a place
+	Length  func(ngram.Place) int                    // room that this record takes, in words; 0: not known
+	Subject func(number uint64) (alert.Record, bool) // a data subject
+	Labels  []string                                 // that records may have
 
 	Files []IndexInfo
 	Close func() error // called once nobody uses Set any more; may be nil

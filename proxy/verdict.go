@@ -192,9 +192,6 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 		Extent: [...]detect.Extent{
 			config.Span: detect.ExtentSpan, config.Sentence: detect.ExtentSentence, config.Rest: detect.ExtentRest,
 		}[r.ExtentFor(s.cfg.Extent)],
-		Ledger:     s.indexes.Ledger,
-		Phrases:    s.indexes.Phrases,
-		Vocabulary: s.indexes.Vocabulary,
 
 		PhraseRecords: uint32(s.cfg.Identifiers.MaxRecords),
 		Near:          detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},

@@ -61,7 +61,7 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	}
 	return func([]config.Index) (Indexes, error) {
 		return Indexes{
-			Set: j, Spec: j.Spec(), Ledger: j, Phrases: j, Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
+			Set: j, Spec: j.Spec(), Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
 			Record: func(p ngram.Place) (alert.Record, bool) {
 				r, ok := j.Record(p)
 				return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: r.Labels}, ok
@@ -352,10 +352,14 @@ func TestLaneNames(t *testing.T) {
 }
 
 // fixedPhrases is one phrase under every hash.
-type fixedPhrases ngram.Phrase
+type fixedPhrases struct {
+	detect.WindowsOnly
+	phrase ngram.Phrase
+}
 
+func (fixedPhrases) HasPhrases() bool                         { return true }
 func (fixedPhrases) Start(ngram.Hash) bool                    { return true }
-func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase(p), true }
+func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return p.phrase, true }
 
 // TestCommonIdentifiers: one that stands in more records than the configuration
 // says does not count, unless it is that of a data subject.
@@ -369,8 +373,7 @@ func TestCommonIdentifiers(t *testing.T) {
 		t.Helper()
 		s := snapshot{cfg: config.Default()}
 		s.cfg.Identifiers.MaxRecords = most
-		s.indexes.Phrases = fixedPhrases(p)
-		d := detect.New(newMemory(spec), spec, s.detection(&config.Route{}))
+		d := detect.New(fixedPhrases{detect.WindowsOnly{Set: newMemory(spec)}, p}, spec, s.detection(&config.Route{}))
 		d.Finish(d.Append(nil, []byte("word")))
 		if got := d.Closed(nil); len(got) != want {
 			t.Errorf("at most %d, %+v: %d findings", most, p, len(got))

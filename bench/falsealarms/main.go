@@ -149,15 +149,16 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	defer ix.Close()
 	r.Index.OpenSeconds = time.Since(start).Seconds()
 	r.Index.Bytes, r.Index.Distinct = ix.Info().Bytes, ix.Info().Distinct
+	var set detect.Index = detect.WindowsOnly{Set: ix}
 	cfg := detect.Config{}
 	switch {
 	case o.full:
-		cfg = detect.Config{Ledger: ix, Phrases: ix, Vocabulary: ix, Lanes: detect.AllLanes}
+		set, cfg.Lanes = ix, detect.AllLanes
 	case o.near:
-		cfg.Ledger = ix
+		set = withoutPhrases{ix}
 	}
 	r.FalseAlarmReport, err = eval.MeasureFalseAlarms(ctx, eval.FalseAlarmOptions{
-		Set: ix, Spec: ix.Spec(), Detect: cfg, Train: train, HeldOut: held, MaxWords: o.maxWords,
+		Set: set, Spec: ix.Spec(), Detect: cfg, Train: train, HeldOut: held, MaxWords: o.maxWords,
 		Record: func(p ngram.Place) string {
 			record, _ := ix.Record(p)
 			return record.ID
@@ -165,6 +166,12 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	})
 	return r, err
 }
+
+// withoutPhrases is an index of which the phrases are not used.
+type withoutPhrases struct{ *index.Index }
+
+// HasPhrases returns false.
+func (withoutPhrases) HasPhrases() bool { return false }
 
 // documents returns the documents to index and those to read, in the order of their
 // paths.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"noecho/detect"
 	"noecho/eval"
 	"noecho/index"
 	"noecho/index/corpus"
@@ -173,7 +174,7 @@ func (e *evalRun) check() error {
 // prepare checks the lengths against the index and fills in the rest.
 func (e *evalRun) prepare(set *index.Joined, members []*index.Index, asked bool) error {
 	o := &e.options
-	o.Set, o.Spec, o.Detect = set, set.Spec(), judging(set)
+	o.Set, o.Spec, o.Detect = set, set.Spec(), detect.Config{Lanes: detect.AllLanes}
 	if !asked {
 		o.Runs = slices.DeleteFunc(o.Runs, func(n int) bool { return n < o.Spec.N })
 	}

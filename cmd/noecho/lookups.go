@@ -4,33 +4,14 @@ import (
 	"maps"
 	"slices"
 
-	"noecho/detect"
 	"noecho/index"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
 )
 
-// judging is how texts are judged unless somebody says otherwise: with everything
-// that the indexes answer, in all lanes.
-func judging(set *index.Joined) detect.Config {
-	cfg := detect.Config{Lanes: detect.AllLanes}
-	if set.HasLedger() {
-		cfg.Ledger = set
-	}
-	if set.HasPhrases() {
-		cfg.Phrases = set
-	}
-	if set.HasWords() {
-		cfg.Vocabulary = set
-	}
-	return cfg
-}
-
-// answer gives the proxy what the indexes answer beside windows.
+// answer gives the proxy the names of records and data subjects.
 func answer(out *proxy.Indexes, set *index.Joined) {
-	cfg := judging(set)
-	out.Ledger, out.Phrases, out.Vocabulary = cfg.Ledger, cfg.Phrases, cfg.Vocabulary
 	out.Record = func(p ngram.Place) (alert.Record, bool) {
 		r, ok := set.Record(p)
 		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok

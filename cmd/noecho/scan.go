@@ -153,7 +153,7 @@ func (s *scan) prepare() error {
 	}
 	// Nothing is held back here, so words may stand far apart; newlines between
 	// them are remembered to name the line, which this bounds.
-	s.cfg = judging(s.set)
+	s.cfg = detect.Config{Lanes: detect.AllLanes}
 	answer(&s.names, s.set)
 	s.cfg.MinWords, s.cfg.MaxHeld = s.minWords, 1<<20
 	return nil

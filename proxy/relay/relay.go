@@ -60,7 +60,7 @@ type Config struct {
 	Framing wire.Framing // of the answer, from its content type
 	Status  int          // of the answer; 0 means 200
 	Decision
-	Set    detect.Set
+	Set    detect.Index
 	Spec   ngram.Spec
 	Detect detect.Config
 	Mask   string // empty means nothing is put in the place of a span
