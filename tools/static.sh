@@ -6,7 +6,7 @@ build=${1:?usage: static.sh 'BUILD COMMAND'}
 
 copy=$(mktemp -d)
 trap 'chmod -R u+w "$copy" && rm -rf "$copy"' EXIT
-tar -c --exclude=./.git --exclude=./bin --exclude=./dist . | tar -x -C "$copy"
+tar -c --exclude=./.git --exclude=./bin --exclude=./dist --exclude=node_modules --exclude=venv . | tar -x -C "$copy"
 (cd "$copy" && GOCACHE="$copy/.cache" bash -c "$build -o bin/noecho ./cmd/noecho")
 
 first=$(sha256sum <bin/noecho)
