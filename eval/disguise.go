@@ -3,7 +3,6 @@ package eval
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 )
 
 // Disguise is one way to spell a passage so that a reader still understands it.
@@ -137,61 +136,4 @@ var disguises = []Disguise{
 	{Name: "one word in six inserted", Group: "edits", Floor: mostly, Partly: true, spell: edit(6, insert)},
 	{Name: "filler after every word", Group: "edits", spell: fillerAfter},
 	{Name: "interleaved texts", Group: "edits", spell: interleaved},
-}
-
-// between writes the tokens with something else than white space between them.
-func between(sep string) func(w *encoder) {
-	return func(w *encoder) {
-		for i, t := range w.tokens() {
-			if i > 0 {
-				w.put(sep)
-			}
-			w.keep(t.lo, t.hi)
-		}
-	}
-}
-
-// lines writes so many tokens a line.
-func lines(tokens int, begin, sep, end string) func(w *encoder) {
-	return func(w *encoder) {
-		all := w.tokens()
-		for i, t := range all {
-			if i%tokens == 0 {
-				w.put(begin)
-			} else {
-				w.put(sep)
-			}
-			w.keep(t.lo, t.hi)
-			if i%tokens == tokens-1 || i == len(all)-1 {
-				w.put(end)
-			}
-		}
-	}
-}
-
-// numbered writes a list.
-func numbered(w *encoder) {
-	for i, t := range w.tokens() {
-		w.put(fmt.Sprintf("\n%d. ", i+1))
-		w.keep(t.lo, t.hi)
-	}
-}
-
-// eachRune writes something for each character.
-func eachRune(f func(r rune) string) func(w *encoder) {
-	return func(w *encoder) {
-		w.runes(0, len(w.p.text), func(r rune, lo, hi int) { w.as(lo, hi, f(r)) })
-	}
-}
-
-// eachByte writes each byte in a format of package fmt.
-func eachByte(format string) func(w *encoder) {
-	return func(w *encoder) {
-		for i, c := range w.p.text {
-			code := fmt.Sprintf(format, c)
-			body := strings.TrimRight(code, " ")
-			w.as(i, i+1, body)
-			w.put(code[len(body):])
-		}
-	}
 }

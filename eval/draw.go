@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -170,4 +171,176 @@ func pickSome(rng *rand.Rand, n, want int) []pick {
 	}
 	slices.SortFunc(picks, func(a, b pick) int { return cmp.Compare(a.at, b.at) })
 	return picks
+}
+
+// passageScanner passes over texts and tells of every passage in them. Its memory does not
+// grow with the text, only with the lengths of passages.
+type passageScanner struct {
+	spec    ngram.Spec
+	lengths []int
+
+	onWords   func(words []ngram.Word)
+	onPassage func(length int) // by its place in lengths; cut returns it
+	onWindow  func(h ngram.Hash)
+
+	seen   int // words of all texts
+	scan   *ngram.Scanner
+	batch  []ngram.Word
+	queue  []ngram.Word // the last words of the text
+	prefix []uint64     // hash of the text before each of them, and behind the last
+	weight []int64      // weight of the text before each of them, and behind the last
+	heads  []int        // for each length, the word in queue that begins the next passage
+	raw    []byte       // the text from rawLo on
+	rawLo  int64
+}
+
+func newPassageScanner(spec ngram.Spec, lengths []int) *passageScanner {
+	s := &passageScanner{spec: spec, lengths: lengths, scan: ngram.NewScanner(spec.Suite), heads: make([]int, len(lengths))}
+	s.onWords = func([]ngram.Word) {}
+	return s
+}
+
+func (s *passageScanner) begin() {
+	s.scan.Reset()
+	s.queue, s.prefix, s.weight = s.queue[:0], append(s.prefix[:0], 0), append(s.weight[:0], 0)
+	clear(s.heads)
+	s.raw, s.rawLo = s.raw[:0], 0
+}
+
+func (s *passageScanner) add(p []byte) {
+	s.raw = append(s.raw, p...)
+	s.batch = s.scan.Append(s.batch[:0], p)
+	s.take()
+	s.trim()
+}
+
+func (s *passageScanner) end() {
+	s.batch = s.scan.Finish(s.batch[:0])
+	s.take()
+}
+
+// take takes the words of a batch.
+func (s *passageScanner) take() {
+	s.seen += len(s.batch)
+	s.onWords(s.batch)
+	for _, w := range s.batch {
+		s.queue = append(s.queue, w)
+		s.prefix = append(s.prefix, ngram.Roll(s.prefix[len(s.prefix)-1], w.Hash))
+		s.weight = append(s.weight, s.weight[len(s.weight)-1]+int64(w.Weight))
+		if n := len(s.queue); s.onWindow != nil && n >= s.spec.N {
+			s.onWindow(ngram.Gram(s.prefix[n-s.spec.N], s.prefix[n], s.spec.N))
+		}
+		for i, length := range s.lengths {
+			for s.weight[len(s.queue)]-s.weight[s.heads[i]] >= int64(ngram.Words(length)) {
+				if w.Span.Hi-s.queue[s.heads[i]].Span.Lo <= maxPassage {
+					s.onPassage(i)
+				}
+				s.heads[i]++
+			}
+		}
+	}
+}
+
+// cut returns the passage that onPassage was just told of; nil if it gives other
+// words where it stands alone.
+func (s *passageScanner) cut(length int) *passage {
+	words := s.queue[s.heads[length]:]
+	lo, hi := words[0].Span.Lo, words[len(words)-1].Span.Hi
+	p, err := newPassage(s.spec, slices.Clone(s.raw[lo-s.rawLo:hi-s.rawLo]))
+	if err != nil || !p.reads(hashes(words)) {
+		return nil
+	}
+	return p
+}
+
+// trim forgets what no passage can begin with any more.
+func (s *passageScanner) trim() {
+	gone := slices.Min(s.heads)
+	s.queue = slices.Delete(s.queue, 0, gone)
+	s.prefix = slices.Delete(s.prefix, 0, gone)
+	s.weight = slices.Delete(s.weight, 0, gone)
+	for i := range s.heads {
+		s.heads[i] -= gone
+	}
+	keep := s.scan.Frontier()
+	if len(s.queue) > 0 {
+		// What is still to come ends behind the frontier.
+		keep = max(s.queue[0].Span.Lo, keep-maxPassage)
+	}
+	s.raw = slices.Delete(s.raw, 0, int(keep-s.rawLo))
+	s.rawLo = keep
+}
+
+// passage is words in a row of one text of the corpus.
+type passage struct {
+	text  []byte
+	words []ngram.Word // spans count in text
+}
+
+// lead is what a passage is read behind: in the middle of a line a number with a
+// full stop is a word, at its beginning the mark of a list.
+const lead = "x "
+
+var errReadsOtherwise = errors.New("the passage gives other words on its own than in its text")
+
+// newPassage finds the words of a text that stands in the middle of a line.
+func newPassage(spec ngram.Spec, text []byte) (*passage, error) {
+	s := ngram.NewScanner(spec.Suite)
+	words := s.Append(nil, append([]byte(lead), text...))
+	words = s.Finish(s.Append(words, []byte("\n")))
+	if len(words) < 2 || words[0].Span.Hi != 1 {
+		return nil, errReadsOtherwise
+	}
+	words = words[1:]
+	for i := range words {
+		words[i].Span.Lo -= int64(len(lead))
+		words[i].Span.Hi -= int64(len(lead))
+	}
+	return &passage{text: text, words: words}, nil
+}
+
+// hashes returns the hashes of words.
+func hashes(words []ngram.Word) []uint64 {
+	all := make([]uint64, len(words))
+	for i, w := range words {
+		all[i] = w.Hash
+	}
+	return all
+}
+
+// reads reports whether the passage gives these words.
+func (p *passage) reads(words []uint64) bool { return slices.Equal(hashes(p.words), words) }
+
+// windows calls f for the hash of every window of n words.
+func windows(words []ngram.Word, n int, f func(first int, h ngram.Hash)) {
+	prefix := make([]uint64, 1, len(words)+1)
+	for _, w := range words {
+		prefix = append(prefix, ngram.Roll(prefix[len(prefix)-1], w.Hash))
+	}
+	for i := n; i < len(prefix); i++ {
+		f(i-n, ngram.Gram(prefix[i-n], prefix[i], n))
+	}
+}
+
+// runsOfWindows calls f for every run of known windows of n words that weighs as
+// much as n words: the words lo to hi-1. There are count words; known says whether
+// the window that begins at a word is known.
+func runsOfWindows(count, n int, known func(i int) bool, weight func(i int) ngram.Weight, f func(lo, hi int)) {
+	for lo := 0; lo+n <= count; lo++ {
+		if !known(lo) {
+			continue
+		}
+		hi := lo + n
+		for hi < count && known(hi-n+1) {
+			hi++
+		}
+		sum := ngram.Weight(0)
+		for i := lo; i < hi; i++ {
+			sum += weight(i)
+		}
+		if sum >= ngram.Words(n) {
+			f(lo, hi)
+		}
+		lo = hi - n
+	}
 }

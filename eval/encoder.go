@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math/rand/v2"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -106,6 +107,33 @@ func (w *encoder) tokens() []extent {
 		all = append(all, extent{open, len(w.p.text)})
 	}
 	return all
+}
+
+// middle returns where the second half of a range begins, lo if it has one
+// character.
+func (w *encoder) middle(lo, hi int) int {
+	var starts []int
+	w.runes(lo, hi, func(_ rune, at, _ int) { starts = append(starts, at) })
+	return starts[len(starts)/2]
+}
+
+// lettered reports whether letters stand on both sides of a place.
+func (w *encoder) lettered(at int) bool {
+	before, after := false, false
+	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
+		before = before || hi == at && unicode.IsLetter(r)
+		after = after || lo == at && unicode.IsLetter(r)
+	})
+	return before && after
+}
+
+// backwards writes a range from its last character to its first.
+func (w *encoder) backwards(lo, hi int) {
+	var all []extent
+	w.runes(lo, hi, func(_ rune, lo, hi int) { all = append(all, extent{lo, hi}) })
+	for _, e := range slices.Backward(all) {
+		w.as(e.lo, e.hi, string(w.p.text[e.lo:e.hi]))
+	}
 }
 
 // then spells a spelling once more.

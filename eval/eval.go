@@ -168,3 +168,35 @@ func (m *measurement) row(ctx context.Context, r *reader, d *Disguise, passages 
 	}
 	return row, nil
 }
+
+// readOutputs collects the windows of stored answers.
+func (m *measurement) readOutputs(ctx context.Context) error {
+	if len(m.o.Outputs) == 0 {
+		return nil
+	}
+	inputs, err := m.find(m.o.Outputs, corpus.Options{Format: corpus.Auto, Whole: corpus.WholeFiles})
+	if err != nil {
+		return err
+	}
+	m.outputs = &outputs{m: m, inputs: inputs, windows: map[ngram.Hash]bool{}}
+	o := m.outputs
+	err = o.each(ctx, func(_ []byte, words []ngram.Word) error {
+		windows(words, m.o.Spec.N, func(_ int, h ngram.Hash) { o.windows[h] = false })
+		if len(o.windows) > maxWindows {
+			return fmt.Errorf("the outputs hold more than %d different windows: give fewer files", maxWindows)
+		}
+		return nil
+	})
+	return err
+}
+
+func (m *measurement) report() *Report {
+	r := &Report{
+		Report: ReportName, V: 1, N: m.o.Spec.N, Seed: m.o.Seed, Corpus: m.size, Words: m.o.Words,
+		LeftOut: m.left, Verbatim: m.verbatim, Disguises: m.disguised,
+	}
+	if m.outputs != nil {
+		r.Outputs = &m.outputs.figures
+	}
+	return r
+}

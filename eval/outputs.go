@@ -2,7 +2,6 @@ package eval
 
 import (
 	"context"
-	"fmt"
 
 	"noecho/index/corpus"
 	"noecho/ngram"
@@ -34,27 +33,6 @@ type outputs struct {
 	figures Outputs
 }
 
-// readOutputs collects the windows of stored answers.
-func (m *measurement) readOutputs(ctx context.Context) error {
-	if len(m.o.Outputs) == 0 {
-		return nil
-	}
-	inputs, err := m.find(m.o.Outputs, corpus.Options{Format: corpus.Auto, Whole: corpus.WholeFiles})
-	if err != nil {
-		return err
-	}
-	m.outputs = &outputs{m: m, inputs: inputs, windows: map[ngram.Hash]bool{}}
-	o := m.outputs
-	err = o.each(ctx, func(_ []byte, words []ngram.Word) error {
-		windows(words, m.o.Spec.N, func(_ int, h ngram.Hash) { o.windows[h] = false })
-		if len(o.windows) > maxWindows {
-			return fmt.Errorf("the outputs hold more than %d different windows: give fewer files", maxWindows)
-		}
-		return nil
-	})
-	return err
-}
-
 // mark notes that a window stands in the corpus.
 func (o *outputs) mark(h ngram.Hash) {
 	if _, asked := o.windows[h]; asked {
@@ -70,32 +48,6 @@ func (o *outputs) each(ctx context.Context, f func(text []byte, words []ngram.Wo
 		return v.err
 	}
 	return err
-}
-
-// wholeTexts hands out each text in one piece.
-type wholeTexts struct {
-	scan  *ngram.Scanner
-	text  []byte
-	words []ngram.Word
-	f     func(text []byte, words []ngram.Word) error // may be nil
-	err   error
-}
-
-func (v *wholeTexts) begin() {
-	v.scan.Reset()
-	v.text, v.words = v.text[:0], v.words[:0]
-}
-
-func (v *wholeTexts) add(p []byte) {
-	v.text = append(v.text, p...)
-	v.words = v.scan.Append(v.words, p)
-}
-
-func (v *wholeTexts) end() {
-	v.words = v.scan.Finish(v.words)
-	if v.err == nil && v.f != nil {
-		v.err = v.f(v.text, v.words)
-	}
 }
 
 // judge reads the answers through the detector.

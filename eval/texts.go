@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"noecho/index/corpus"
+	"noecho/ngram"
 )
 
 // CorpusSize says how much text was read.
@@ -102,4 +103,30 @@ func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, siz
 		}
 	}
 	return ctx.Err()
+}
+
+// wholeTexts hands out each text in one piece.
+type wholeTexts struct {
+	scan  *ngram.Scanner
+	text  []byte
+	words []ngram.Word
+	f     func(text []byte, words []ngram.Word) error // may be nil
+	err   error
+}
+
+func (v *wholeTexts) begin() {
+	v.scan.Reset()
+	v.text, v.words = v.text[:0], v.words[:0]
+}
+
+func (v *wholeTexts) add(p []byte) {
+	v.text = append(v.text, p...)
+	v.words = v.scan.Append(v.words, p)
+}
+
+func (v *wholeTexts) end() {
+	v.words = v.scan.Finish(v.words)
+	if v.err == nil && v.f != nil {
+		v.err = v.f(v.text, v.words)
+	}
 }

@@ -8,23 +8,6 @@ import (
 	"noecho/ngram"
 )
 
-// Row is what was measured of one disguise. Words are words of the passages, not
-// of the filler.
-type Row struct {
-	Name          string  `json:"name"`
-	Group         string  `json:"group"`
-	Floor         float64 `json:"floor"`          // share of the passages that has to be found; 0: not covered
-	FloorWithheld float64 `json:"floor_withheld"` // share of the words that has to be withheld; 0: as it is
-	Passages      int     `json:"passages"`       // read
-	Found         int     `json:"found"`          // of which something was withheld
-	Words         int     `json:"words"`          // of the passages that the disguise keeps
-	Withheld      int     `json:"withheld"`       // of these, with every byte
-	Released      int     `json:"released"`       // in runs of n words and more: see reader.passage
-
-	ControlWords int `json:"control_words"` // of filler, in the same disguise
-	FalseAlarms  int `json:"false_alarms"`  // ranges that were withheld of filler
-}
-
 // reader reads texts as an answer that comes in small pieces and is redacted.
 type reader struct {
 	set    detect.Index
