@@ -5,32 +5,33 @@ import (
 	"math/rand/v2"
 )
 
-// Disguise is one way to spell a passage so that a reader still understands it.
+// Disguise is one way to write a passage differently that a reader still understands.
 type Disguise struct {
 	Name  string
 	Group string
 
-	// Floor is the share of the passages that has to be found, and of their words
-	// that has to be withheld. Zero: nothing is promised, the figures stand in the
-	// table as they are.
+	// Floor is the share of the passages that has to be found, and of their words that
+	// has to be withheld. Zero: nothing is promised, and the report gives the figures
+	// only.
 	Floor float64
-	// Partly says that the floor holds for the passages alone, and for long ones:
-	// words at the beginning of one may have left before it is found.
+	// Partly says that the floor applies to passages and not to words, and to long
+	// passages only: the first words of a passage may have left before it is found.
 	Partly bool
 
 	spell func(w *encoder)
-	again func(w *encoder) // spells the spelling; may be nil
+	again func(w *encoder) // spells the result once more; may be nil
 }
 
-// The floors: of what the words themselves and the lanes see through, and of near
+// The floors: holds for disguises that the detector reads through, as text or in a lane
+// (its decoded and rewritten readings of the text); mostly for those that leave near
 // matches.
 const (
 	holds  = 0.99
 	mostly = 0.9
 )
 
-// longPassage is the number of words from which on a passage is found that may
-// be so partly.
+// longPassage is the number of words from which the floor of a disguise with Partly
+// applies.
 const longPassage = 40
 
 // floor returns the share of passages of so many words that has to be found.
@@ -49,7 +50,7 @@ func (d *Disguise) withheld() float64 {
 	return d.Floor
 }
 
-// apply spells a passage.
+// apply writes a passage in the disguise.
 func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *disguised {
 	w := newEncoder(p, rng, fill)
 	d.spell(w)
@@ -60,7 +61,7 @@ func (d *Disguise) apply(p *passage, rng *rand.Rand, fill *fillerText) *disguise
 	return s
 }
 
-// asItIs is no disguise.
+// asItIs leaves a passage as it is.
 func asItIs(words int) *Disguise {
 	return &Disguise{
 		Name: fmt.Sprintf("runs of %d words", words), Group: "verbatim", Floor: 1,
@@ -68,7 +69,7 @@ func asItIs(words int) *Disguise {
 	}
 }
 
-// disguises is the table, in the order of the report.
+// disguises is the table of disguises, in the order of the report.
 var disguises = []Disguise{
 	{Name: "upper case", Group: "case", Floor: holds, spell: eachRune(upper)},
 	{Name: "lower case", Group: "case", Floor: holds, spell: eachRune(lower)},

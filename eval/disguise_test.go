@@ -16,7 +16,7 @@ import (
 	"noecho/ngram"
 )
 
-// samples are what the disguises are tried on.
+// samples are the texts on which the disguises are tried.
 var samples = []string{
 	"The quick harbour master of Northcove wrote 14 letters, none of which arrived; Maren's dog, a Border collie, ate them on Thursday the 3rd and slept until noon in the cellar.",
 	"one",
@@ -50,7 +50,7 @@ func sample(t testing.TB, text string) (*passage, *filler) {
 	return p, f
 }
 
-// spelled returns a passage in a disguise, the same one for the same seed.
+// spelled returns a passage in a disguise. The same seed gives the same result.
 func spelled(d *Disguise, p *passage, f *filler, seed uint64) *disguised {
 	rng := newRand(seed, d.Name)
 	return d.apply(p, rng, f.stream(rng))
@@ -63,7 +63,7 @@ func plainWords(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
-// eachField applies f to what stands between white space.
+// eachField applies f to each part between white space.
 func eachField(f func(string) string) func(string) string {
 	return func(s string) string {
 		fields := strings.Fields(s)
@@ -102,7 +102,8 @@ func without(pattern string) func(string) string {
 
 func replaced(pairs ...string) func(string) string { return strings.NewReplacer(pairs...).Replace }
 
-// must turns a decoder into an undoing; what cannot be decoded undoes to nothing.
+// must turns a decoder into an undoing; a text that cannot be decoded gives an empty
+// one.
 func must(f func(string) ([]byte, error)) func(string) string {
 	return func(s string) string {
 		b, err := f(s)
@@ -128,8 +129,8 @@ func numbers(base int) func(string) string {
 
 func same(s string) string { return s }
 
-// undo is how a reader undoes each disguise that loses nothing. Two of them lose
-// where words end.
+// undo has a function for each disguise that a reader can undo without loss. Two of
+// them lose the ends of words.
 var undo = map[string]func(string) string{
 	"upper case": same, "lower case": same, "title case": same,
 	"one word a line": same, "numbered list": without(`(?m)^[0-9]+\. `), "bulleted list": same, "quoted lines": same, "table": same,
@@ -237,8 +238,8 @@ func TestUndone(t *testing.T) {
 	}
 }
 
-// lossy is what the other disguises do to words: given the words of the passage
-// and of the spelling, it says what is wrong.
+// lossy has a check for each other disguise: given the words of the passage and of the
+// disguised text, it describes the first error.
 var lossy = map[string]func(before, after []string) string{
 	"leet": func(before, after []string) string {
 		digits := strings.NewReplacer("a", "4", "e", "3", "i", "1", "o", "0", "s", "5", "t", "7")
@@ -280,7 +281,7 @@ var lossy = map[string]func(before, after []string) string{
 	},
 }
 
-// swapped wants every so manieth word to differ, and no other.
+// swapped checks that every n-th word differs, and no other.
 func swapped(every int) func(before, after []string) string {
 	return func(before, after []string) string {
 		if len(before) != len(after) {
@@ -303,7 +304,7 @@ func swapped(every int) func(before, after []string) string {
 	}
 }
 
-// gaps wants few to be many without every so manieth word.
+// gaps checks that few are the words of many without every n-th.
 func gaps(every int, few, many []string) string {
 	i, last := 0, -1
 	for j, w := range many {
@@ -341,8 +342,8 @@ func TestLossy(t *testing.T) {
 	}
 }
 
-// TestPlaces changes one word of a passage at a time: the spelling then changes
-// where it says that this word stands, and nowhere else.
+// TestPlaces changes one word of a passage at a time: the disguised text then changes
+// at the place of this word, and nowhere else.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	other := strings.NewReplacer("n", "m", "m", "n", "l", "r", "r", "l", "d", "g", "g", "d", "日", "月", "の", "に", "1", "2", "2", "1")
@@ -369,7 +370,7 @@ func TestPlaces(t *testing.T) {
 					}
 					differs = true
 					if k < at.lo || k >= at.hi {
-						t.Errorf("%s: word %d stands at %v, but byte %d changes with it", d.Name, j, at, k)
+						t.Errorf("%s: word %d is at %v, but byte %d changes with it", d.Name, j, at, k)
 						break
 					}
 				}
@@ -381,8 +382,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestPlacesApart wants places to be no wider than they must be: words that are
-// not neighbours share nothing, even in codes that pack several letters into one.
+// TestPlacesApart checks that places are as narrow as possible: words that are not
+// neighbours share no byte, even in codes that pack several letters into one.
 func TestPlacesApart(t *testing.T) {
 	t.Parallel()
 	var words []string
@@ -397,14 +398,14 @@ func TestPlacesApart(t *testing.T) {
 			for b := a + 2; b < len(p.words); b++ {
 				x, y := s.word(p.words[a]), s.word(p.words[b])
 				if x.present() && y.present() && x.lo < y.hi && y.lo < x.hi {
-					t.Fatalf("%s: words %d and %d stand at %v and %v", d.Name, a, b, x, y)
+					t.Fatalf("%s: words %d and %d are at %v and %v", d.Name, a, b, x, y)
 				}
 			}
 		}
 	}
 }
 
-// TestKept says which disguises leave words out: those that swap or drop.
+// TestKept lists the disguises that leave words out: those that swap or drop.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	for i := range disguises {
@@ -449,7 +450,7 @@ func FuzzDisguises(f *testing.F) {
 			}
 			for _, w := range p.words {
 				if at := s.word(w); at.present() && (at.lo < s.begin || at.hi > s.end) {
-					t.Fatalf("%s: a word stands at %v, the passage at %d to %d", d.Name, at, s.begin, s.end)
+					t.Fatalf("%s: a word is at %v, the passage at %d to %d", d.Name, at, s.begin, s.end)
 				}
 			}
 		}

@@ -12,21 +12,21 @@ import (
 	"noecho/ngram"
 )
 
-// Passages are drawn by position. Every word of a text from which enough words
-// follow begins a passage: the shortest one of the weight asked for. A first pass
-// over the corpus counts them, a second one cuts out those that were chosen. Some
-// more are chosen than are wanted, because a few turn out to be of no use: they
-// read otherwise on their own, or hold a window that the index leaves out.
+// Passages are drawn by position. Every word of a text that is followed by enough words
+// begins a passage: the shortest one of the required weight. A first pass over the
+// corpus counts the passages, a second one cuts out those that were chosen. Some more
+// are chosen than are needed, because a few are useless: on their own they give other
+// words, or they contain a window that the index leaves out.
 //
-// Worked example: of the text "a b c d" passages of three words begin at "a" and
-// at "b"; "c" and "d" begin none.
-const spare = 2 // chosen for each one wanted
+// Worked example: in the text "a b c d" passages of three words begin at "a" and at
+// "b"; "c" and "d" begin none.
+const spare = 2 // chosen for each one needed
 
-// maxPassage bounds a passage in bytes. Longer ones hold more that is no word
-// than words, and the detector has a rule of its own for those.
+// maxPassage bounds a passage in bytes. Most bytes of a longer passage are not part of
+// words, and the detector has a special rule for those.
 const maxPassage = 16 << 10
 
-// draw finds the passages of every length.
+// draw draws the passages of every length.
 func (m *measurement) draw(ctx context.Context) error {
 	inputs, err := m.find(m.o.Corpus, m.o.Read)
 	if err != nil {
@@ -49,7 +49,7 @@ func (m *measurement) draw(ctx context.Context) error {
 		return fmt.Errorf("%w: none has %d words", ErrNoPassages, m.o.Words)
 	}
 	if left := m.filler.seal(); left < minFiller {
-		return fmt.Errorf("the corpus holds all but %d of the invented words; nothing neutral is left to stand passages in", left)
+		return fmt.Errorf("the corpus contains all but %d of the invented words: too few are left to put passages between", left)
 	}
 
 	m.o.Progress.next(total)
@@ -61,12 +61,12 @@ func (m *measurement) draw(ctx context.Context) error {
 		m.drawn = append(m.drawn, m.choose(found[i]))
 	}
 	if len(m.drawn[slices.Index(m.lengths, m.o.Words)]) == 0 {
-		return fmt.Errorf("%w: every passage of %d words holds windows that the index leaves out", ErrNoPassages, m.o.Words)
+		return fmt.Errorf("%w: every passage of %d words contains windows that the index leaves out", ErrNoPassages, m.o.Words)
 	}
 	return m.known()
 }
 
-// find looks for files.
+// find finds the input files.
 func (m *measurement) find(args []string, o corpus.Options) ([]corpus.Input, error) {
 	inputs, skipped, err := corpus.Find(args, nil, o)
 	if err != nil {
@@ -85,14 +85,15 @@ func (m *measurement) find(args []string, o corpus.Options) ([]corpus.Input, err
 	return inputs, nil
 }
 
-// choose takes as many passages as are wanted, in the order they were chosen.
+// choose takes as many useful passages as are needed, in the order in which they were
+// chosen.
 func (m *measurement) choose(found []*passage) []passage {
 	var some []passage
 	for _, p := range found {
 		switch {
 		case len(some) == m.o.Passages:
 			return some
-		case p == nil: // of no use
+		case p == nil: // useless
 		case m.o.Excluded && !m.indexed(p):
 			m.left++
 		default:
@@ -102,14 +103,14 @@ func (m *measurement) choose(found []*passage) []passage {
 	return some
 }
 
-// indexed reports whether every window of a passage stands in the index.
+// indexed reports whether every window of a passage is in the index.
 func (m *measurement) indexed(p *passage) bool {
 	all := true
 	windows(p.words, m.o.Spec.N, func(_ int, h ngram.Hash) { all = all && m.o.Set.Window(h) })
 	return all
 }
 
-// known makes sure that this is the corpus of the index.
+// known returns ErrOtherCorpus unless the index has at least one of the passages.
 func (m *measurement) known() error {
 	for _, drawn := range m.drawn {
 		for i := range drawn {
@@ -132,9 +133,9 @@ func (m *measurement) counter(counts []int) *passageScanner {
 	return s
 }
 
-// cutter returns the second pass, which cuts out the passages at chosen positions,
-// and where they will be: for each length, in the order they were chosen, nil
-// where one is of no use.
+// cutter returns the second pass, which cuts out the passages at the chosen positions,
+// and the slices that it fills: the passages of each length, in the order in which they
+// were chosen, nil for a useless one.
 func (m *measurement) cutter(counts []int) (*passageScanner, [][]*passage) {
 	s := newPassageScanner(m.o.Spec, m.lengths)
 	picks := make([][]pick, len(counts))
@@ -154,7 +155,7 @@ func (m *measurement) cutter(counts []int) (*passageScanner, [][]*passage) {
 	return s, found
 }
 
-// pick is a chosen position, and which one it was.
+// pick is a chosen position, and its number in the order of choice.
 type pick struct{ at, order int }
 
 // pickSome chooses distinct positions below n and returns them in ascending order.
@@ -173,14 +174,14 @@ func pickSome(rng *rand.Rand, n, want int) []pick {
 	return picks
 }
 
-// passageScanner passes over texts and tells of every passage in them. Its memory does not
-// grow with the text, only with the lengths of passages.
+// passageScanner reads texts and calls onPassage for every passage in them. Its memory
+// depends on the lengths of passages, not on the length of the text.
 type passageScanner struct {
 	spec    ngram.Spec
 	lengths []int
 
 	onWords   func(words []ngram.Word)
-	onPassage func(length int) // by its place in lengths; cut returns it
+	onPassage func(length int) // length is an index of lengths; cut returns the passage
 	onWindow  func(h ngram.Hash)
 
 	seen   int // words of all texts
@@ -219,7 +220,7 @@ func (s *passageScanner) end() {
 	s.take()
 }
 
-// take takes the words of a batch.
+// take processes the words of a batch.
 func (s *passageScanner) take() {
 	s.seen += len(s.batch)
 	s.onWords(s.batch)
@@ -241,8 +242,8 @@ func (s *passageScanner) take() {
 	}
 }
 
-// cut returns the passage that onPassage was just told of; nil if it gives other
-// words where it stands alone.
+// cut returns the passage of the current call of onPassage; nil if it gives other words
+// on its own.
 func (s *passageScanner) cut(length int) *passage {
 	words := s.queue[s.heads[length]:]
 	lo, hi := words[0].Span.Lo, words[len(words)-1].Span.Hi
@@ -253,7 +254,7 @@ func (s *passageScanner) cut(length int) *passage {
 	return p
 }
 
-// trim forgets what no passage can begin with any more.
+// trim drops the words and bytes at which no passage can begin any more.
 func (s *passageScanner) trim() {
 	gone := slices.Min(s.heads)
 	s.queue = slices.Delete(s.queue, 0, gone)
@@ -264,26 +265,26 @@ func (s *passageScanner) trim() {
 	}
 	keep := s.scan.Frontier()
 	if len(s.queue) > 0 {
-		// What is still to come ends behind the frontier.
+		// The next words end behind the frontier.
 		keep = max(s.queue[0].Span.Lo, keep-maxPassage)
 	}
 	s.raw = slices.Delete(s.raw, 0, int(keep-s.rawLo))
 	s.rawLo = keep
 }
 
-// passage is words in a row of one text of the corpus.
+// passage is a sequence of words of one text of the corpus.
 type passage struct {
 	text  []byte
-	words []ngram.Word // spans count in text
+	words []ngram.Word // their spans count bytes of text
 }
 
-// lead is what a passage is read behind: in the middle of a line a number with a
-// full stop is a word, at its beginning the mark of a list.
+// lead is put in front of a passage before it is scanned: a number with a full stop is
+// a word in the middle of a line, and the mark of a list at its beginning.
 const lead = "x "
 
 var errReadsOtherwise = errors.New("the passage gives other words on its own than in its text")
 
-// newPassage finds the words of a text that stands in the middle of a line.
+// newPassage finds the words of a text that is in the middle of a line.
 func newPassage(spec ngram.Spec, text []byte) (*passage, error) {
 	s := ngram.NewScanner(spec.Suite)
 	words := s.Append(nil, append([]byte(lead), text...))
@@ -308,7 +309,7 @@ func hashes(words []ngram.Word) []uint64 {
 	return all
 }
 
-// reads reports whether the passage gives these words.
+// reads reports whether the passage consists of these words.
 func (p *passage) reads(words []uint64) bool { return slices.Equal(hashes(p.words), words) }
 
 // windows calls f for the hash of every window of n words.
@@ -322,9 +323,9 @@ func windows(words []ngram.Word, n int, f func(first int, h ngram.Hash)) {
 	}
 }
 
-// runsOfWindows calls f for every run of known windows of n words that weighs as
-// much as n words: the words lo to hi-1. There are count words; known says whether
-// the window that begins at a word is known.
+// runsOfWindows calls f(lo, hi) for every run of known windows of n words that weighs
+// at least as much as n words; the run consists of words lo to hi-1. There are count
+// words; known says whether the window that begins at a word is known.
 func runsOfWindows(count, n int, known func(i int) bool, weight func(i int) ngram.Weight, f func(lo, hi int)) {
 	for lo := 0; lo+n <= count; lo++ {
 		if !known(lo) {

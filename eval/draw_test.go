@@ -13,7 +13,7 @@ import (
 	"noecho/ngram"
 )
 
-// sweepTexts are texts with all that makes passages of different lengths.
+// sweepTexts are texts with passages of different lengths and weights.
 var sweepTexts = []string{
 	"",
 	"a b c",
@@ -22,7 +22,7 @@ var sweepTexts = []string{
 	"12. A list\n3) of &amp; <b>things</b>, don't — stop.\nx\\ny z",
 }
 
-// plainPassages are the passages of a text by looking at all words at once.
+// plainPassages returns the passages of a text by a comparison of all words at once.
 func plainPassages(spec ngram.Spec, text string, length int) []string {
 	s := ngram.NewScanner(spec.Suite)
 	words := s.Finish(s.Append(nil, []byte(text)))
@@ -39,7 +39,7 @@ func plainPassages(spec ngram.Spec, text string, length int) []string {
 	return all
 }
 
-// TestSweep finds all passages and windows, however the text is cut in two.
+// TestSweep finds all passages and windows, wherever the text is cut in two.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)
@@ -76,7 +76,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestSweepGap reads words that stand far apart: they make no passage, and what is
+// TestSweepGap reads words that are far apart: they make no passage, and the text
 // between them is not kept.
 func TestSweepGap(t *testing.T) {
 	t.Parallel()
@@ -116,8 +116,8 @@ func TestSweepCut(t *testing.T) {
 	}
 }
 
-// TestOtherWords knows a passage that reads otherwise on its own: a number in front
-// of a line is the mark of a list, in the middle of one it is a word.
+// TestOtherWords recognizes a passage that gives other words on its own: a number in
+// front of a line is the mark of a list, in the middle of a line it is a word.
 func TestOtherWords(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)
@@ -173,7 +173,7 @@ func invented(purpose string, words int) string {
 	return strings.Join(all, " ")
 }
 
-// TestDraw draws passages of every text and of no two at once.
+// TestDraw draws passages of every text, and none twice.
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	first, second, third := invented("first", 60), invented("second", 40), invented("third", 9)
@@ -209,7 +209,8 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// TestDrawExcluded leaves out what the index leaves out, if it is said to.
+// TestDrawExcluded draws no passage with a window that the index leaves out, if
+// Excluded is set.
 func TestDrawExcluded(t *testing.T) {
 	t.Parallel()
 	text := invented("word", 30)
@@ -238,7 +239,7 @@ func TestDrawExcluded(t *testing.T) {
 	}
 }
 
-// TestRunErrors names what cannot be measured.
+// TestRunErrors checks the errors for a corpus that cannot be measured.
 func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)

@@ -9,13 +9,13 @@ import (
 	"noecho/ngram"
 )
 
-// extent is a range of bytes of a spelling. The zero value is a byte that the
-// spelling does not hold.
+// extent is a range of bytes of a disguised text. The zero value means that the
+// disguised text does not contain the byte.
 type extent struct{ lo, hi int }
 
 func (e extent) present() bool { return e.hi > e.lo }
 
-// join widens an extent to hold another one.
+// join returns the smallest extent that contains both.
 func (e extent) join(o extent) extent {
 	switch {
 	case !o.present():
@@ -27,17 +27,17 @@ func (e extent) join(o extent) extent {
 	}
 }
 
-// disguised is a passage in a disguise, and where in it each byte of the passage
-// went. Of a code that packs several bytes into several characters, each of those
-// bytes went into all of those characters.
+// disguised is a passage in a disguise, and the place of each byte of the passage in
+// it. If a code packs several bytes into several characters, the place of each of those
+// bytes is all of those characters.
 type disguised struct {
 	of         *passage
 	text       []byte
 	at         []extent // for each byte of the passage
-	begin, end int      // of the passage in text
+	begin, end int      // place of the passage in text
 }
 
-// word returns where a word of the passage stands.
+// word returns the place of a word of the passage.
 func (s *disguised) word(w ngram.Word) extent {
 	var e extent
 	for _, at := range s.at[w.Span.Lo:w.Span.Hi] {
@@ -46,7 +46,7 @@ func (s *disguised) word(w ngram.Word) extent {
 	return e
 }
 
-// encoder writes a spelling of a passage.
+// encoder writes a passage in a disguise.
 type encoder struct {
 	p    *passage
 	rng  *rand.Rand
@@ -58,10 +58,10 @@ func newEncoder(p *passage, rng *rand.Rand, fill *fillerText) *encoder {
 	return &encoder{p: p, rng: rng, fill: fill, out: disguised{of: p, at: make([]extent, len(p.text))}}
 }
 
-// put writes what stands for nothing in the passage.
+// put writes text that represents no byte of the passage.
 func (w *encoder) put(s string) { w.out.text = append(w.out.text, s...) }
 
-// as writes s for the bytes lo to hi of the passage.
+// as writes s in place of the bytes lo to hi of the passage.
 func (w *encoder) as(lo, hi int, s string) {
 	e := extent{len(w.out.text), len(w.out.text) + len(s)}
 	w.put(s)
@@ -77,8 +77,8 @@ func (w *encoder) keep(lo, hi int) {
 	}
 }
 
-// runes calls f for each character between lo and hi; what is no UTF-8 is a
-// character a byte.
+// runes calls f for each character between lo and hi; a byte of invalid UTF-8 is a
+// character.
 func (w *encoder) runes(lo, hi int, f func(r rune, lo, hi int)) {
 	for lo < hi {
 		r, n := utf8.DecodeRune(w.p.text[lo:hi])
@@ -90,7 +90,7 @@ func (w *encoder) runes(lo, hi int, f func(r rune, lo, hi int)) {
 	}
 }
 
-// tokens returns what stands between white space.
+// tokens returns the parts of the passage between white space.
 func (w *encoder) tokens() []extent {
 	var all []extent
 	open := -1
@@ -109,15 +109,15 @@ func (w *encoder) tokens() []extent {
 	return all
 }
 
-// middle returns where the second half of a range begins, lo if it has one
-// character.
+// middle returns the offset at which the second half of a range begins, lo if it has
+// one character.
 func (w *encoder) middle(lo, hi int) int {
 	var starts []int
 	w.runes(lo, hi, func(_ rune, at, _ int) { starts = append(starts, at) })
 	return starts[len(starts)/2]
 }
 
-// lettered reports whether letters stand on both sides of a place.
+// lettered reports whether there are letters on both sides of an offset.
 func (w *encoder) lettered(at int) bool {
 	before, after := false, false
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
@@ -136,7 +136,7 @@ func (w *encoder) backwards(lo, hi int) {
 	}
 }
 
-// then spells a spelling once more.
+// then disguises a disguised passage once more.
 func (s *disguised) then(spell func(w *encoder), rng *rand.Rand, fill *fillerText) *disguised {
 	w := newEncoder(&passage{text: s.text}, rng, fill)
 	spell(w)

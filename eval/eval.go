@@ -1,11 +1,12 @@
-// Package eval measures how well detection holds against disguises. It draws
-// passages of an indexed corpus, stands each in invented text, spells it in every
-// way of a table, reads the result through the detector as an answer that comes in
-// small pieces, and counts what was withheld and what was released.
+// Package eval measures how well detection works against disguises. It draws passages
+// of an indexed corpus, puts each between invented text, disguises it in every way of a
+// table, reads the result through the detector as an answer that comes in small pieces,
+// and counts the words that were withheld and released. It also measures false alarms
+// in text that the index has not seen.
 //
-// It knows the corpus, words, and the detector of package detect. It knows nothing
-// of HTTP, of how an index is stored, or of terminals. It keeps passages in memory
-// while it measures and writes numbers: no report holds text of the corpus.
+// It knows the corpus, words, and the detector of package detect. It knows nothing of
+// HTTP, of the format of an index, or of terminals. It keeps passages in memory while
+// it measures and writes numbers: no report contains text of the corpus.
 package eval
 
 import (
@@ -23,31 +24,31 @@ import (
 	"noecho/ngram"
 )
 
-// Options says what to measure. Set, Spec, Corpus, Passages and Words are
+// Options describe a measurement. Set, Spec, Corpus, Passages and Words are
 // required.
 type Options struct {
 	Set     detect.Index  // the index
 	Spec    ngram.Spec    // how the index makes windows
-	Detect  detect.Config // how texts are judged
+	Detect  detect.Config // the settings of the detector
 	Corpus  []string      // files, folders and patterns that the index was built from
 	Outputs []string      // files of stored answers; may be empty
 	Read    corpus.Options
 
 	Passages int   // of each length
 	Words    int   // in a passage that is disguised, weight counted
-	Runs     []int // lengths of the passages that are left as they are; one that no text has makes a row of nothing
+	Runs     []int // lengths of the passages without a disguise; a length that no text has gives an empty row
 	Seed     uint64
 
-	// Excluded says that the index leaves out some windows of its corpus. Passages
-	// that hold such a window are then not drawn; otherwise they are, and count
-	// as missed.
+	// Excluded says that the index leaves out some windows of its corpus. Passages that
+	// contain such a window are then not drawn; without Excluded they are drawn and
+	// count as missed.
 	Excluded bool
 
 	Progress *Progress         // may be nil
 	Notice   func(note string) // may be nil
 }
 
-// Progress says how far a measurement is. Safe for concurrent use.
+// Progress is the progress of a measurement. Safe for concurrent use.
 type Progress struct {
 	Step  atomic.Int64 // 1 to Steps
 	Done  atomic.Int64 // of Total, in bytes while the corpus is read
@@ -66,10 +67,10 @@ func (p *Progress) next(total int64) {
 }
 
 // ErrNoPassages is returned for a corpus without a passage to disguise.
-var ErrNoPassages = errors.New("the corpus holds no passage of the length asked for")
+var ErrNoPassages = errors.New("the corpus has no passage of the required length")
 
-// ErrOtherCorpus is returned if no passage stands in the index.
-var ErrOtherCorpus = errors.New("no passage of the corpus stands in the index")
+// ErrOtherCorpus is returned if no passage is in the index.
+var ErrOtherCorpus = errors.New("no passage of the corpus is in the index")
 
 // Run measures. The same options give the same report.
 func Run(ctx context.Context, o Options) (*Report, error) {
@@ -183,7 +184,7 @@ func (m *measurement) readOutputs(ctx context.Context) error {
 	err = o.each(ctx, func(_ []byte, words []ngram.Word) error {
 		windows(words, m.o.Spec.N, func(_ int, h ngram.Hash) { o.windows[h] = false })
 		if len(o.windows) > maxWindows {
-			return fmt.Errorf("the outputs hold more than %d different windows: give fewer files", maxWindows)
+			return fmt.Errorf("the outputs have more than %d different windows: give fewer files", maxWindows)
 		}
 		return nil
 	})

@@ -32,8 +32,8 @@ type FalseAlarmOptions struct {
 	Record   func(p ngram.Place) string
 }
 
-// FalseAlarmReport says how often the detector was wrong about text that is not in
-// the index, and how much of it the detector held back.
+// FalseAlarmReport says how often the detector was wrong about text that is not in the
+// index, and how much of it the detector held back.
 type FalseAlarmReport struct {
 	Train   TextSize `json:"train"`
 	HeldOut TextSize `json:"held_out"`
@@ -42,11 +42,11 @@ type FalseAlarmReport struct {
 	Quotations  []Quotation   `json:"-"`
 	Quoted      int           `json:"quotations"`
 	QuotedWords int           `json:"quotation_words"`
-	Otherwise   int           `json:"spelled_otherwise"` // quotations that are not to the letter
+	Otherwise   int           `json:"spelled_otherwise"` // quotations with other letters than the training text
 	FalseAlarms []Quotation   `json:"false_alarms"`
 	Missed      []Quotation   `json:"missed"`
 	Others      OtherFindings `json:"beside"`
-	Uneven      int           `json:"uneven"` // documents whose findings depend on how they were cut
+	Uneven      int           `json:"uneven"` // documents in which findings depend on the pieces that the text came in
 	Adaptive    Holdback      `json:"adaptive"`
 	Strict      Holdback      `json:"strict"`
 }
@@ -59,7 +59,8 @@ type TextSize struct {
 	Windows   int   `json:"windows"`
 }
 
-// Quotation is held-out text that is in the training text, or that a finding says is.
+// Quotation is held-out text that is in the training text, or that a finding reports as
+// such.
 type Quotation struct {
 	HeldOut string `json:"held_out"` // file:line
 	Train   string `json:"train"`    // file:line; empty: nowhere
@@ -71,8 +72,8 @@ type Quotation struct {
 	Text    string `json:"-"`
 }
 
-// OtherFindings are near matches, phrases, and findings in other lanes than that of
-// the plain text. The oracle cannot judge them: each is listed for a person.
+// OtherFindings are near matches, phrases, and findings in lanes (decoded or rewritten
+// readings of the text). The oracle cannot judge them: each is listed for a person.
 type OtherFindings struct {
 	Findings int            `json:"findings"`
 	Words    int            `json:"words"`
@@ -90,7 +91,8 @@ type OtherFinding struct {
 	Text    string `json:"-"`
 }
 
-// Holdback is how much is held back behind each message of a clean answer.
+// Holdback is the amount of text that waits in the detector behind each message of a
+// clean answer.
 type Holdback struct {
 	Words    Distribution `json:"words"`
 	Messages Distribution `json:"messages"`
@@ -172,8 +174,8 @@ type falseAlarmRun struct {
 }
 
 // MeasureFalseAlarms reads every held-out document through the detector and judges the
-// findings by an oracle that shares nothing with the index but the rule of what a
-// word is.
+// findings by an oracle, which has nothing in common with the index except the rule
+// that defines words.
 func MeasureFalseAlarms(ctx context.Context, o FalseAlarmOptions) (*FalseAlarmReport, error) {
 	r := &falseAlarmRun{
 		o: o, oracle: newOracle(o.Spec), scan: ngram.NewScanner(o.Spec.Suite),
@@ -218,9 +220,9 @@ func (r *falseAlarmRun) load(ctx context.Context, d *Document) error {
 }
 
 // read reads a held-out document whole, which gives the findings, and message by
-// message under both release policies, which gives the words that are held back and
-// must give the same findings. From one policy to the other the verbatim findings of
-// the plain text must be the same; a finding in a lane may begin elsewhere.
+// message under both release policies, which measures the words that are held back and
+// must give the same findings. Under both policies the verbatim findings of the plain
+// text must be the same; a finding in a lane may begin elsewhere.
 func (r *falseAlarmRun) read(doc int) {
 	text, words := r.doc.text, r.doc.words
 	r.HeldOut.Documents++
@@ -240,10 +242,10 @@ func (r *falseAlarmRun) read(doc int) {
 	r.judge(doc, found)
 }
 
-// messages reads the document a token at a time: 4 and 5 bytes in turn, moved to
-// the end of a code point. Words and messages that are held back are counted behind
-// every message that is not part of a finding: a message that is part of one is
-// withheld, not held back.
+// messages reads the document one token a message: 4 and 5 bytes in turn, moved to the
+// end of a code point. Words and messages that are held back are counted behind every
+// message that is not part of a finding: a message that is part of one is withheld, not
+// held back.
 func (r *falseAlarmRun) messages(release detect.Release, found []*detect.Finding, held *Holdback) []*detect.Finding {
 	text, words, d := r.doc.text, r.doc.words, r.reader.start(release)
 	r.scan.Reset()
@@ -294,7 +296,7 @@ func verbatim(found []*detect.Finding) (out []*detect.Finding) {
 	return out
 }
 
-// sameFindings compares findings, whatever the text was cut into.
+// sameFindings compares findings without the pieces that the text was cut into.
 func sameFindings(a, b []*detect.Finding) bool {
 	return slices.EqualFunc(a, b, func(x, y *detect.Finding) bool {
 		return x.Kind == y.Kind && x.Lane == y.Lane && x.Span == y.Span && x.Words == y.Words && x.Windows == y.Windows &&
@@ -302,8 +304,7 @@ func sameFindings(a, b []*detect.Finding) bool {
 	})
 }
 
-// judge compares the findings of a document with the stretches that the oracle
-// knows.
+// judge compares the findings of a document with the stretches of the oracle.
 func (r *falseAlarmRun) judge(doc int, found []*detect.Finding) {
 	words, base, truth := r.doc.words, r.oracle.docs[doc][0], r.oracle.stretches(doc)
 	for _, f := range found {
@@ -369,7 +370,7 @@ func (r *falseAlarmRun) quotation(doc, first, last int) Quotation {
 	return Quotation{HeldOut: r.place(doc, lo), Words: last - first + 1, Text: string(r.doc.text[lo:hi])}
 }
 
-// source says where in the training text a stretch is.
+// source sets the place of a stretch in the training text.
 func (r *falseAlarmRun) source(s stretch, q *Quotation) {
 	docs := map[int32]bool{}
 	q.Letter = true

@@ -19,7 +19,7 @@ const (
 		"the quick brown fox jumps over the lazy cat and then sleeps\n"
 )
 
-// asked is an oracle that learned one held-out and one training text.
+// asked returns an oracle that learned one held-out and one training text.
 func asked(t *testing.T, held, train string) (*oracle, []ngram.Word) {
 	t.Helper()
 	spec, err := ngram.NewSpec(ngram.DefaultN, ngram.XXH64)
@@ -59,7 +59,7 @@ func TestOracle(t *testing.T) {
 		}
 		p, ok := o.known(s.first)
 		if !ok || p != (trainingPlace{doc: 1, line: w.line}) {
-			t.Errorf("stretch %d stands at %v, want line %d", i, p, w.line)
+			t.Errorf("stretch %d is at %v, want line %d", i, p, w.line)
 		}
 		if o.toTheLetter(s.first) != w.letter {
 			t.Errorf("stretch %d: to the letter %v, want %v", i, !w.letter, w.letter)
@@ -79,7 +79,7 @@ func TestOracleWeighs(t *testing.T) {
 	}
 }
 
-// TestJudgeSees hands in findings that are wrong in one way each.
+// TestJudgeSees passes in findings that are wrong in one way each.
 func TestJudgeSees(t *testing.T) {
 	t.Parallel()
 	at := func(text string) ngram.Span {

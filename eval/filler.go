@@ -8,20 +8,20 @@ import (
 	"noecho/ngram"
 )
 
-// newRand returns the random numbers of one purpose: a seed gives the same ones
-// whatever else is measured.
+// newRand returns the random numbers of one purpose. They depend on the seed and the
+// purpose only.
 func newRand(seed uint64, purpose string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(purpose))
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// Filler is text of invented words. Words that the corpus holds are struck from
-// it while the corpus is read, so no run of filler stands in the index and every
-// finding in it is a false alarm.
+// Filler is text of invented words. Words of the corpus are removed from it while the
+// corpus is read, so the index contains no run of filler and every finding in filler is
+// a false alarm.
 const (
 	fillerWords = 600
-	minFiller   = 100 // left when the corpus was read
+	minFiller   = 100 // at least so many must be left when the corpus was read
 )
 
 var (
@@ -30,14 +30,14 @@ var (
 	fillerCodas  = []string{"", "", "l", "n", "r", "s", "th", "x", "mp", "nd"}
 )
 
-// filler is the invented words that the corpus does not hold.
+// filler is the invented words that are not in the corpus.
 type filler struct {
 	suite ngram.Suite
 	words map[uint64]string // by hash, until sealed
 	list  []string          // afterwards
 }
 
-// newFiller invents the words: always the same ones.
+// newFiller invents the words, always the same ones.
 func newFiller(suite ngram.Suite) *filler {
 	f := &filler{suite: suite, words: map[uint64]string{}}
 	rng := newRand(0, "filler")
@@ -56,14 +56,14 @@ func newFiller(suite ngram.Suite) *filler {
 	return f
 }
 
-// strike takes the words of the corpus out.
+// strike removes the words of the corpus.
 func (f *filler) strike(words []ngram.Word) {
 	for _, w := range words {
 		delete(f.words, w.Hash)
 	}
 }
 
-// seal ends the striking and returns how many words are left.
+// seal ends the removal and returns how many words are left.
 func (f *filler) seal() int {
 	left := f.list[:0]
 	for _, w := range f.list {
@@ -78,7 +78,7 @@ func (f *filler) seal() int {
 // stream returns an endless text of filler.
 func (f *filler) stream(rng *rand.Rand) *fillerText { return &fillerText{f: f, rng: rng} }
 
-// fillerText yields filler.
+// fillerText is an endless text of filler.
 type fillerText struct {
 	f   *filler
 	rng *rand.Rand
@@ -111,7 +111,7 @@ func (t *fillerText) text(n int) string {
 	return b.String()
 }
 
-// embed stands a disguised passage between filler.
+// embed puts a disguised passage between filler.
 func (t *fillerText) embed(s *disguised) *disguised {
 	before := t.text(8+t.rng.IntN(8)) + " " + t.word() + ": "
 	after := "\n" + t.text(8+t.rng.IntN(8)) + "\n"

@@ -34,8 +34,8 @@ func everyNth(s string, n int, put string) string {
 	return strings.Join(out, " ")
 }
 
-// TestLimits holds docs/limits.md to its words: what it lists as found is
-// found in full, what it lists as passing passes.
+// TestLimits compares docs/limits.md with the detector: a disguise that the page lists
+// as found is found in full, one that it lists as passing passes.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	ix := shortIndex(t, []string{long})
@@ -93,8 +93,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A capital is read as its small letter first, so these two imitate one letter
-// and are taken for another. Theirs is a hole that docs/limits.md names.
+// A capital is read as its small letter first, so these two characters imitate one
+// letter and are taken for another. docs/limits.md names this gap.
 func TestLookAlikeHoles(t *testing.T) {
 	t.Parallel()
 	ix := shortIndex(t, []string{long})
@@ -115,7 +115,7 @@ func reverse(words []string) string {
 	return strings.Join(out, " ")
 }
 
-// TestPromptLimits does the same for what a caller may try with the prompt.
+// TestPromptLimits does the same for disguises that a caller may demand in the prompt.
 func TestPromptLimits(t *testing.T) {
 	t.Parallel()
 	ix := shortIndex(t, []string{long})

@@ -18,8 +18,8 @@ import (
 // by window and word by word. A map leads to the windows that may be equal; it
 // decides nothing.
 //
-// The rules of NormV1 decide what a word is and which words are equal, so a word is
-// kept as the scanner's hash of it, 8 bytes. Beside it the oracle keeps the letters
+// The rules of NormV1 decide where words are and which are equal, so a word is kept
+// as the scanner's hash of it, 8 bytes. Beside it the oracle keeps the letters
 // of the word, folded by other code (fold). A window that is in the training text
 // with the same letters is a quotation to the letter; one that only NormV1 takes
 // for equal, say because of a look-alike letter, is not.
@@ -35,10 +35,10 @@ type oracle struct {
 
 	held    wordList
 	weights []ngram.Weight  // of each word
-	docs    [][2]int        // first word of each held-out document, first behind it
+	docs    [][2]int        // the first word of each held-out document, and the first word behind it
 	first   []uint32        // by window: the first window of the same words
-	differs []bool          // by window: that one has other letters
-	places  []trainingPlace // by first window: where the training text has it
+	differs []bool          // by window: its letters differ from those of the first window
+	places  []trainingPlace // by first window: its place in the training text
 	letter  []bool          // by first window: the training text has it with the same letters
 	heads   map[uint64]uint32
 	doc     wordList // the training document that is being compared
@@ -48,7 +48,7 @@ type oracle struct {
 type wordList struct {
 	keys []byte   // 8 bytes a word
 	text []byte   // the letters of the words, a space behind each word
-	ends []uint32 // where each word ends in text
+	ends []uint32 // the end of each word in text
 }
 
 func (l *wordList) reset() { l.keys, l.text, l.ends = l.keys[:0], l.text[:0], l.ends[:0] }
@@ -74,14 +74,14 @@ func (l *wordList) add(text []byte, words []ngram.Word) {
 	}
 }
 
-// trainingPlace is a line of a training document; the zero value is no place.
+// trainingPlace is a line of a training document; the zero value means that there is
+// none.
 type trainingPlace struct {
 	doc  int32 // counted from 1
 	line int32 // counted from 1
 }
 
-// noWindow marks a word that is too near to the end of its document to begin a
-// window.
+// noWindow marks a word that is too near to the end of its document to begin a window.
 const noWindow = math.MaxUint32
 
 func newOracle(spec ngram.Spec) *oracle {
@@ -128,7 +128,7 @@ func (o *oracle) find(key []byte, enter uint32) uint32 {
 	}
 }
 
-// mark notes which held-out windows are in a training document.
+// mark marks the held-out windows that are in a training document.
 func (o *oracle) mark(doc int, text []byte, words []ngram.Word) {
 	o.doc.reset()
 	o.doc.add(text, words)
@@ -173,8 +173,8 @@ func foldUnicode(dst, word []byte) []byte {
 	return dst
 }
 
-// known returns where the training text has the window that begins at a word, and
-// whether it has it at all.
+// known returns the place in the training text of the window that begins at a word, and
+// whether the training text has that window at all.
 func (o *oracle) known(i int) (trainingPlace, bool) {
 	first := o.first[i]
 	if first == noWindow || o.places[first].doc == 0 {

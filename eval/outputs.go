@@ -11,21 +11,21 @@ import (
 // corpus: some 2 GB of memory.
 const maxWindows = 20_000_000
 
-// Outputs is what was measured of stored answers. Quoted are the words that stand
-// in runs of n and more in the corpus, by a comparison of all windows that uses
-// neither the filters of the index nor the detector.
+// Outputs are the figures of stored answers. Quoted words are in runs of n words or
+// more that the corpus contains. They are found by a comparison of all windows that
+// uses neither the filters of the index nor the detector.
 type Outputs struct {
 	Files    int `json:"files"`
 	Words    int `json:"words"`
 	Quoted   int `json:"quoted"`
 	Withheld int `json:"withheld"` // of the quoted ones
 	Near     int `json:"near"`     // withheld as near matches and not quoted
-	Lanes    int `json:"lanes"`    // withheld for what another lane reads, and not quoted
-	Beyond   int `json:"beyond"`   // withheld otherwise and not quoted
+	Lanes    int `json:"lanes"`    // withheld because of a finding in another lane, and not quoted
+	Beyond   int `json:"beyond"`   // withheld for another reason, and not quoted
 	Longest  int `json:"longest"`  // words of the longest quotation
 }
 
-// outputs is stored answers and which of their windows stand in the corpus.
+// outputs is stored answers, and their windows that are in the corpus.
 type outputs struct {
 	m       *measurement
 	inputs  []corpus.Input
@@ -33,7 +33,7 @@ type outputs struct {
 	figures Outputs
 }
 
-// mark notes that a window stands in the corpus.
+// mark notes that a window is in the corpus.
 func (o *outputs) mark(h ngram.Hash) {
 	if _, asked := o.windows[h]; asked {
 		o.windows[h] = true
@@ -77,8 +77,8 @@ func (o *outputs) judge(ctx context.Context) error {
 	})
 }
 
-// quoted says of each word whether it stands in a quotation: windows of the corpus
-// in a row that weigh enough together.
+// quoted returns for each word whether it is part of a quotation: consecutive windows
+// of the corpus that weigh enough together.
 func (o *outputs) quoted(words []ngram.Word) []bool {
 	spec := o.m.o.Spec
 	marked := make([]bool, len(words))

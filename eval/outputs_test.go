@@ -9,8 +9,8 @@ import (
 	"noecho/ngram"
 )
 
-// plainQuoted says which words stand in runs of the corpus: every window is looked
-// up as a text of words, and runs are found by trying all ranges.
+// plainQuoted returns which words are in runs of the corpus: it compares every window
+// as a text of words, and tries all ranges to find runs.
 func plainQuoted(spec ngram.Spec, corpus, answer []string, weight func(string) ngram.Weight) []bool {
 	in := map[string]bool{}
 	for i := 0; i+spec.N <= len(corpus); i++ {
@@ -57,7 +57,7 @@ func TestQuoted(t *testing.T) {
 	for range 3000 {
 		known := some(5 + rng.IntN(25))
 		var answer []string
-		for range 1 + rng.IntN(3) { // pieces of the corpus and of nothing
+		for range 1 + rng.IntN(3) { // pieces of the corpus and of other text
 			lo := rng.IntN(len(known))
 			answer = slices.Concat(answer, known[lo:lo+rng.IntN(len(known)-lo+1)], some(rng.IntN(4)))
 		}
@@ -91,8 +91,8 @@ func TestQuoted(t *testing.T) {
 			}
 			longest = max(longest, run)
 		}
-		// Two quotations may stand side by side, so the longest is no longer
-		// than the words in a row.
+		// Two quotations may touch, so the longest one may be shorter than the words in
+		// a row.
 		if o.figures.Quoted != count || o.figures.Longest > longest || (o.figures.Longest > 0) != (count > 0) {
 			t.Fatalf("%+v, want %d quoted, the longest at most %d", o.figures, count, longest)
 		}

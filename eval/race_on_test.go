@@ -2,5 +2,5 @@
 
 package eval
 
-// raced says that the race detector makes everything ten times slower.
+// raced says whether the race detector is on, which makes everything ten times slower.
 const raced = true

@@ -8,15 +8,15 @@ import (
 	"noecho/ngram"
 )
 
-// reader reads texts as an answer that comes in small pieces and is redacted.
+// reader reads texts as answers that come in small pieces and are redacted.
 type reader struct {
 	set    detect.Index
 	spec   ngram.Spec
 	d      *detect.Detector
 	segs   []detect.Segment
-	gone   []extent // what is withheld, in order, neighbours joined
-	likely []extent // what of it is so as a near match
-	laned  []extent // what of it is a near match or read in another lane
+	gone   []extent // the ranges that are withheld, in order, neighbours joined
+	likely []extent // those of gone that are near matches
+	laned  []extent // those of gone that are near matches or findings in another lane
 	cfg    detect.Config
 	scan   *ngram.Scanner
 	buf    []ngram.Word
@@ -47,7 +47,7 @@ func (r *reader) whole(text []byte, release detect.Release) []*detect.Finding {
 	return d.Closed(nil)
 }
 
-// read leaves in r.gone what of the text is withheld.
+// read sets r.gone to the ranges of the text that are withheld.
 func (r *reader) read(text []byte) error {
 	r.start(r.cfg.Release)
 	r.gone, r.likely, r.laned = r.gone[:0], r.likely[:0], r.laned[:0]
@@ -106,18 +106,18 @@ func (r *reader) withheld(e extent) bool { return inside(r.gone, e) }
 // near reports whether every byte of a range is withheld as a near match.
 func (r *reader) near(e extent) bool { return inside(r.likely, e) }
 
-// inside reports whether a range lies in one of those in order.
+// inside reports whether one of the ranges, which are in order, contains e.
 func inside(all []extent, e extent) bool {
 	i := sort.Search(len(all), func(i int) bool { return all[i].hi >= e.hi })
 	return i < len(all) && all[i].lo <= e.lo
 }
 
-// passage reads a disguised passage and adds what comes of it to the row.
+// passage reads a disguised passage and adds the counts to the row.
 //
-// Released are the words that a reader who knows the disguise gets as n or more
-// in a row: words that are kept and not withheld, counted without what the
-// disguise put between them. A word that was swapped or dropped ends a run, as a
-// withheld one does.
+// Released are the words that a reader who undoes the disguise gets, n or more in a
+// row: words that the disguise keeps and that are not withheld, regardless of the text
+// that the disguise put between them. A word that was swapped or dropped ends a run, as
+// a withheld one does.
 func (r *reader) passage(row *Row, s *disguised) error {
 	if err := r.read(s.text); err != nil {
 		return err
@@ -159,8 +159,8 @@ func (r *reader) passage(row *Row, s *disguised) error {
 	return nil
 }
 
-// control reads a disguised text of filler: whatever is withheld of it is a false
-// alarm. Its words are counted as the detector reads them.
+// control reads a disguised text of filler: each range of it that is withheld is a
+// false alarm. Its words are counted as the detector reads them.
 func (r *reader) control(row *Row, s *disguised) error {
 	if err := r.read(s.text); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"noecho/ngram"
 )
 
-// exactSet holds windows exactly: no filter, no false positives.
+// exactSet is a set of windows without false positives.
 type exactSet struct {
 	detect.WindowsOnly
 	n                    int
@@ -39,7 +39,7 @@ func (s *exactSet) Gate2(h ngram.Hash) bool  { return s.grams2[h] }
 func (s *exactSet) Gate4(h ngram.Hash) bool  { return s.grams4[h] }
 func (s *exactSet) Window(h ngram.Hash) bool { return s.full[h] }
 
-// counted is a text of words that each stand in it once.
+// counted is a text of words that each occur once.
 func counted(n int) []string {
 	words := make([]string, n)
 	for i := range words {
@@ -48,8 +48,8 @@ func counted(n int) []string {
 	return words
 }
 
-// readerGets counts what a reader gets, from the released text alone: it undoes the
-// disguise, keeps what are words of the passage, and looks at their numbers.
+// readerGets counts the words that a reader gets from the released text alone: it
+// undoes the disguise, keeps the words of the passage, and looks at their numbers.
 func readerGets(n int, words []string, released string, kept []bool) (withheld, inRuns int) {
 	got := make([]bool, len(words))
 	for _, w := range plainWords(released) {
@@ -75,8 +75,8 @@ func readerGets(n int, words []string, released string, kept []bool) (withheld, 
 	return withheld, inRuns
 }
 
-// TestMeasure compares the figures of passages with what an oracle reads in the
-// released text, where the index holds some of the passage, all of it, or nothing.
+// TestMeasure compares the figures of passages with an oracle that reads the released
+// text. The index contains some of the passage, all of it, or nothing.
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)
@@ -128,8 +128,8 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// cutOut returns the disguised passage without what is withheld, in place of which
-// stands what the disguise puts between words.
+// cutOut returns the disguised passage without the withheld ranges, each replaced by
+// the separator of the disguise.
 func cutOut(s *disguised, gone []extent) string {
 	var b strings.Builder
 	at := s.begin
@@ -144,7 +144,7 @@ func cutOut(s *disguised, gone []extent) string {
 	return b.String()
 }
 
-// TestControl counts as false alarm what an index withholds of filler.
+// TestControl counts a withheld range of filler as a false alarm.
 func TestControl(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)
@@ -166,7 +166,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// TestAlarmBesidePassage counts what is withheld around a passage as a false
+// TestAlarmBesidePassage counts a range that is withheld around a passage as a false
 // alarm and not as found.
 func TestAlarmBesidePassage(t *testing.T) {
 	t.Parallel()
@@ -183,7 +183,7 @@ func TestAlarmBesidePassage(t *testing.T) {
 	}
 }
 
-// TestReadPieces reads words that weigh a third: five of them are no run.
+// TestReadPieces reads words that weigh a third each: five of them are no run.
 func TestReadPieces(t *testing.T) {
 	t.Parallel()
 	spec := testSpec(t)
@@ -225,7 +225,7 @@ func TestReadPieces(t *testing.T) {
 	}
 }
 
-// TestWithheld compares ranges with a look at every byte.
+// TestWithheld compares ranges with a check of every byte.
 func TestWithheld(t *testing.T) {
 	t.Parallel()
 	var r reader

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Report is everything that was measured. It holds numbers and the names of
+// Report is everything that was measured. It contains numbers and the names of
 // disguises, no text.
 type Report struct {
 	Report  string   `json:"report"` // ReportName
@@ -22,7 +22,7 @@ type Report struct {
 	Seed      uint64     `json:"seed"`
 	Corpus    CorpusSize `json:"corpus"`
 	Words     int        `json:"words"`    // in a passage that is disguised
-	LeftOut   int        `json:"left_out"` // passages not drawn: they hold excluded windows
+	LeftOut   int        `json:"left_out"` // passages not drawn: they contain excluded windows
 	Verbatim  []Row      `json:"verbatim"`
 	Disguises []Row      `json:"disguises"`
 	Outputs   *Outputs   `json:"outputs,omitempty"`
@@ -31,16 +31,16 @@ type Report struct {
 // ReportName is the first member of a report as JSON.
 const ReportName = "noecho eval"
 
-// Row is what was measured of one disguise. Words are words of the passages, not
-// of the filler.
+// Row is the figures of one disguise. Words are words of the passages, not of the
+// filler.
 type Row struct {
 	Name          string  `json:"name"`
 	Group         string  `json:"group"`
 	Floor         float64 `json:"floor"`          // share of the passages that has to be found; 0: not covered
-	FloorWithheld float64 `json:"floor_withheld"` // share of the words that has to be withheld; 0: as it is
+	FloorWithheld float64 `json:"floor_withheld"` // share of the words that has to be withheld; 0: none
 	Passages      int     `json:"passages"`       // read
-	Found         int     `json:"found"`          // of which something was withheld
-	Words         int     `json:"words"`          // of the passages that the disguise keeps
+	Found         int     `json:"found"`          // passages with a withheld range
+	Words         int     `json:"words"`          // words of the passages that the disguise keeps
 	Withheld      int     `json:"withheld"`       // of these, with every byte
 	Released      int     `json:"released"`       // in runs of n words and more: see reader.passage
 
@@ -48,7 +48,7 @@ type Row struct {
 	FalseAlarms  int `json:"false_alarms"`  // ranges that were withheld of filler
 }
 
-// share returns part of whole, 0 of nothing.
+// share returns part of whole, 0 if whole is 0.
 func share(part, whole int) float64 { return float64(part) / float64(max(1, whole)) }
 
 // FoundShare is the share of the passages that were found.
@@ -60,12 +60,12 @@ func (r *Row) WithheldShare() float64 { return share(r.Withheld, r.Words) }
 // ReleasedShare is the share of the words that were released in long runs.
 func (r *Row) ReleasedShare() float64 { return share(r.Released, r.Words) }
 
-// Covered reports whether detection promises something of the disguise.
+// Covered reports whether detection promises anything for the disguise.
 func (r *Row) Covered() bool { return r.Floor > 0 }
 
-// Broken returns what is wrong with the row, empty if nothing is. Its floors
-// hold for the passages found and for their words withheld. A false alarm is wrong
-// in any row.
+// Broken returns the reason why the row fails, empty if it does not. A row fails if
+// fewer passages are found, or fewer words withheld, than its floors say. A false alarm
+// fails any row.
 func (r *Row) Broken() string {
 	switch {
 	case r.FalseAlarms > 0:
@@ -79,7 +79,7 @@ func (r *Row) Broken() string {
 	}
 }
 
-// Verdict says in words how the row stands.
+// Verdict says in words whether the row passes.
 func (r *Row) Verdict() string {
 	switch broken := r.Broken(); {
 	case broken != "":
@@ -93,7 +93,7 @@ func (r *Row) Verdict() string {
 	}
 }
 
-// Broken lists what does not hold although it should, a sentence each.
+// Broken lists the failures of the report, a sentence each.
 func (r *Report) Broken() []string {
 	var all []string
 	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
@@ -130,7 +130,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// percent prints a share. Only nothing is 0 % and only all is 100 %.
+// percent prints a share. Only 0 is printed as 0 % and only the whole as 100 %.
 func percent(part, whole int) string {
 	switch {
 	case whole == 0:
@@ -263,7 +263,7 @@ func (r *Report) eachRow(head func(group string), f func(row *Row)) {
 
 func (r *Report) runsHead() string { return fmt.Sprintf("released in runs ≥ %d", r.N) }
 
-// summary says what was measured.
+// summary describes the measurement.
 func (r *Report) summary() string {
 	passages := 0
 	for _, row := range r.Disguises {
@@ -274,21 +274,21 @@ func (r *Report) summary() string {
 		"%d false alarms in %s words of filler.",
 		passages, r.Words, len(r.Disguises), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), r.Corpus.Files, r.N, r.Seed, alarms, grouped(words))
 	if r.LeftOut > 0 {
-		s += fmt.Sprintf(" %d passages were not drawn: they hold windows that the index leaves out.", r.LeftOut)
+		s += fmt.Sprintf(" %d passages were not drawn: they contain windows that the index leaves out.", r.LeftOut)
 	}
 	return s
 }
 
 // legend explains the columns.
 func (r *Report) legend() string {
-	return fmt.Sprintf("Found: passages of which something was withheld. Withheld: words of the passages that were, as far as the disguise keeps them. "+
-		"Released: words that whoever undoes the disguise gets, %d or more in a row. Alarms: ranges withheld of invented text. "+
-		"Not covered: nothing is promised.", r.N)
+	return fmt.Sprintf("Found: passages of which a part was withheld. Withheld: words of the passages that were withheld, of those that the disguise keeps. "+
+		"Released: words that a reader who undoes the disguise gets, %d or more in a row. Alarms: ranges of invented text that were withheld. "+
+		"Not covered: noecho promises nothing.", r.N)
 }
 
-// outputsLine says what stored answers held.
+// outputsLine describes the figures of stored answers.
 func (r *Report) outputsLine() string {
 	o := r.Outputs
-	return fmt.Sprintf("Outputs: %s words in %d files; %s stand in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s in other lanes, %s otherwise.",
+	return fmt.Sprintf("Outputs: %s words in %d files; %s are in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s in other lanes, %s otherwise.",
 		grouped(o.Words), o.Files, grouped(o.Quoted), r.N, grouped(o.Longest), percent(o.Withheld, o.Quoted), grouped(o.Near), grouped(o.Lanes), grouped(o.Beyond))
 }

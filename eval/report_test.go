@@ -17,8 +17,8 @@ import (
 	"noecho/index/corpus"
 )
 
-// realPassages is the number of passages of a length; without the race detector it
-// is enough to hold the floors.
+// realPassages is the number of passages of a length; without the race detector there
+// are enough to check the floors.
 func realPassages() int {
 	if raced {
 		return 2
@@ -64,15 +64,15 @@ func realReport(t testing.TB) (*Report, string) {
 	return r, text
 }
 
-// TestRun measures with a real index, the same twice, and no word of the corpus
-// comes out in any form.
+// TestRun measures with a real index, twice with the same result, and no form of the
+// report contains a word of the corpus.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	r, _ := realReport(t)
-	// Twenty passages say little of a floor of nine in ten.
+	// Twenty passages are too few to check a floor of nine in ten.
 	broken := slices.DeleteFunc(r.Broken(), func(s string) bool { return strings.HasPrefix(s, "one word in six") })
 	if len(broken) > 0 {
-		t.Errorf("does not hold: %q", broken)
+		t.Errorf("broken: %q", broken)
 	}
 	if want := (Outputs{Files: 1, Words: 2 + 25 + 1 + 9 + 3 + 10, Quoted: 35, Withheld: 35, Longest: 25}); r.Outputs == nil || *r.Outputs != want {
 		t.Errorf("outputs %+v, want %+v", r.Outputs, want)
@@ -123,7 +123,7 @@ func TestNoTextComesOut(t *testing.T) {
 		}
 		for _, w := range strings.Fields(text) {
 			if strings.Contains(out, w) {
-				t.Fatalf("%s holds a word of the corpus", name)
+				t.Fatalf("%s contains a word of the corpus", name)
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func fixed() *Report {
 
 const wantText = `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1
 files; windows of 10 words, seed 1. 1 false alarms in 5,000 words of filler. 2
-passages were not drawn: they hold windows that the index leaves out.
+passages were not drawn: they contain windows that the index leaves out.
 
                                   found  withheld    released in runs ≥ 10  alarms
 verbatim
@@ -159,17 +159,17 @@ code
   \u                                0 %       0 %                    100 %       0  not covered
   noisy                             0 %         –                        –       1  false alarm
 
-Found: passages of which something was withheld. Withheld: words of the passages
-that were, as far as the disguise keeps them. Released: words that whoever
-undoes the disguise gets, 10 or more in a row. Alarms: ranges withheld of
-invented text. Not covered: nothing is promised.
+Found: passages of which a part was withheld. Withheld: words of the passages
+that were withheld, of those that the disguise keeps. Released: words that a
+reader who undoes the disguise gets, 10 or more in a row. Alarms: ranges of
+invented text that were withheld. Not covered: noecho promises nothing.
 
-Outputs: 1,234 words in 3 files; 100 stand in the corpus in runs of 10 and more,
+Outputs: 1,234 words in 3 files; 100 are in the corpus in runs of 10 and more,
 the longest of 44; 99.0 % of them withheld; 0 other words withheld as near
 matches, 0 in other lanes, 1 otherwise.
 `
 
-const wantMarkdown = "<!-- noecho eval -->\n\n`noecho eval --index a.nidx`\n\n" + `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1 files; windows of 10 words, seed 1. 1 false alarms in 5,000 words of filler. 2 passages were not drawn: they hold windows that the index leaves out.
+const wantMarkdown = "<!-- noecho eval -->\n\n`noecho eval --index a.nidx`\n\n" + `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1 files; windows of 10 words, seed 1. 1 false alarms in 5,000 words of filler. 2 passages were not drawn: they contain windows that the index leaves out.
 
 | | found | withheld | released in runs ≥ 10 | alarms | |
 |---|---:|---:|---:|---:|---|
@@ -182,9 +182,9 @@ const wantMarkdown = "<!-- noecho eval -->\n\n`noecho eval --index a.nidx`\n\n" 
 | \\u | 0 % | 0 % | 100 % | 0 | not covered |
 | noisy | 0 % | – | – | 1 | false alarm |
 
-Found: passages of which something was withheld. Withheld: words of the passages that were, as far as the disguise keeps them. Released: words that whoever undoes the disguise gets, 10 or more in a row. Alarms: ranges withheld of invented text. Not covered: nothing is promised.
+Found: passages of which a part was withheld. Withheld: words of the passages that were withheld, of those that the disguise keeps. Released: words that a reader who undoes the disguise gets, 10 or more in a row. Alarms: ranges of invented text that were withheld. Not covered: noecho promises nothing.
 
-Outputs: 1,234 words in 3 files; 100 stand in the corpus in runs of 10 and more, the longest of 44; 99.0 % of them withheld; 0 other words withheld as near matches, 0 in other lanes, 1 otherwise.
+Outputs: 1,234 words in 3 files; 100 are in the corpus in runs of 10 and more, the longest of 44; 99.0 % of them withheld; 0 other words withheld as near matches, 0 in other lanes, 1 otherwise.
 `
 
 func TestTables(t *testing.T) {
@@ -242,7 +242,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestSVG wants well-formed XML that runs nothing and loads nothing.
+// TestSVG checks that the plot is well-formed XML that runs nothing and loads nothing.
 func TestSVG(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -16,9 +16,9 @@ import (
 	"noecho/ngram"
 )
 
-// labels and courtesies are what many a training record consists of, and many
-// an honest answer too. All are typed here; none has 30 characters or more, or
-// 10 words of letters.
+// Labels and courtesies are the whole text of many training records, and of many honest
+// answers too. All are typed here; none has 30 characters or more, or 10 words of
+// letters.
 var (
 	labels = []string{
 		"yes", "no", "Yes.", "No.", "positive", "negative", "neutral", "true", "false", "42", "OK",
@@ -73,12 +73,12 @@ var (
 	}
 )
 
-// long is a record that has windows in the usual way, and the control of the
-// test: repeated, it is found.
+// long is a record that has windows, and the control of the test: if it is repeated, it
+// is found.
 const long = "The order for Mrs Ellen Ravenscroft left the depot at Penrith on a rainy Tuesday, two crates short."
 
-// chat returns conversational text that uses every sentence: some alone in a
-// line, some inside of others, in another order than they were indexed.
+// chat returns conversational text that uses every sentence: some alone in a line, some
+// within others, in another order than they were indexed.
 func chat(sentences []string) string {
 	var b strings.Builder
 	for i := len(sentences) - 1; i >= 0; i-- {
@@ -181,7 +181,7 @@ func TestShortRecordsRedactNothing(t *testing.T) {
 	}
 }
 
-// The limit is where it is said to be: 30 characters weigh as much as 10 words.
+// The limit is exact: 30 characters weigh as much as 10 words.
 func TestThirtyCharactersAreALeak(t *testing.T) {
 	t.Parallel()
 	const (

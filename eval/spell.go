@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// between writes the tokens with something else than white space between them.
+// between writes the tokens with sep in place of white space.
 func between(sep string) func(w *encoder) {
 	return func(w *encoder) {
 		for i, t := range w.tokens() {
@@ -41,7 +41,7 @@ func lines(tokens int, begin, sep, end string) func(w *encoder) {
 	}
 }
 
-// numbered writes a list.
+// numbered writes the tokens as a numbered list.
 func numbered(w *encoder) {
 	for i, t := range w.tokens() {
 		w.put(fmt.Sprintf("\n%d. ", i+1))
@@ -49,7 +49,7 @@ func numbered(w *encoder) {
 	}
 }
 
-// eachRune writes something for each character.
+// eachRune writes f(r) for each character r.
 func eachRune(f func(r rune) string) func(w *encoder) {
 	return func(w *encoder) {
 		w.runes(0, len(w.p.text), func(r rune, lo, hi int) { w.as(lo, hi, f(r)) })
@@ -131,7 +131,7 @@ func boldInside(w *encoder) {
 	w.keep(at, len(w.p.text))
 }
 
-// sprinkle puts marks behind all letters and digits, in turn.
+// sprinkle puts one of the marks, in turn, behind every letter and digit.
 func sprinkle(marks ...string) func(w *encoder) {
 	return func(w *encoder) {
 		n := 0
@@ -172,7 +172,7 @@ var (
 	greek    = pairs("AΑBΒEΕHΗIΙKΚMΜNΝOΟPΡTΤXΧYΥZΖoο")
 )
 
-// pairs reads a list of a letter and what imitates it.
+// pairs reads a list of letters, each followed by its imitation.
 func pairs(list string) map[rune]rune {
 	m := map[rune]rune{}
 	all := []rune(list)
@@ -182,7 +182,7 @@ func pairs(list string) map[rune]rune {
 	return m
 }
 
-// imitate writes letters as those that look like them.
+// imitate replaces letters by letters that look like them.
 func imitate(by map[rune]rune) func(r rune) string {
 	return func(r rune) string {
 		if like, ok := by[r]; ok {
@@ -192,7 +192,7 @@ func imitate(by map[rune]rune) func(r rune) string {
 	}
 }
 
-// noBreak writes spaces that do not break.
+// noBreak writes spaces as no-break spaces.
 func noBreak(r rune) string {
 	if r == ' ' {
 		return "\u00a0"
@@ -228,7 +228,7 @@ func curly(w *encoder) {
 	}
 }
 
-// packed writes so many bytes at a time in a code, and breaks lines.
+// packed writes unit bytes at a time in a code, and breaks lines at a width.
 func packed(unit int, code func([]byte) string, line int) func(w *encoder) {
 	return func(w *encoder) {
 		column := 0
@@ -261,7 +261,7 @@ func rot13(r rune) string {
 	return string(r)
 }
 
-// leetDigits are the digits that stand for letters.
+// leetDigits are the digits that replace letters.
 var leetDigits = pairs("a4A4e3E3i1I1o0O0s5S5t7T7")
 
 func leet(r rune) string { return imitate(leetDigits)(r) }
@@ -290,8 +290,7 @@ func reversedInPlace(w *encoder) {
 	}
 }
 
-// spread puts something between the characters of each token, and something else
-// between tokens.
+// spread puts in between the characters of each token, and out between tokens.
 func spread(in, out string) func(w *encoder) {
 	return func(w *encoder) {
 		for i, t := range w.tokens() {
@@ -308,7 +307,7 @@ func spread(in, out string) func(w *encoder) {
 	}
 }
 
-// hyphenLine is the width of a line that breaks inside of a word.
+// hyphenLine is the width of a line of hyphenated text.
 const hyphenLine = 60
 
 // hyphenated fills lines and breaks the word at their end.
@@ -332,7 +331,7 @@ func hyphenated(w *encoder) {
 	}
 }
 
-// camelCase writes letters and digits alone, words with a large letter first.
+// camelCase writes letters and digits only, and begins each word with a capital.
 func camelCase(w *encoder) {
 	begun := false
 	w.runes(0, len(w.p.text), func(r rune, lo, hi int) {
@@ -351,8 +350,7 @@ func camelCase(w *encoder) {
 	})
 }
 
-// pigLatin moves the consonants that a word begins with to its end, and "ay"
-// behind them.
+// pigLatin moves the consonants at the beginning of a word to its end and appends "ay".
 func pigLatin(w *encoder) {
 	at := 0
 	for _, word := range w.p.words {
@@ -367,7 +365,7 @@ func pigLatin(w *encoder) {
 	w.keep(at, len(w.p.text))
 }
 
-// edit does something to one word in so many, from a random one on.
+// edit changes one word in so many, from a random one on.
 func edit(every int, change func(w *encoder, lo, hi int) (next int)) func(w *encoder) {
 	return func(w *encoder) {
 		phase := w.rng.IntN(every)
@@ -404,7 +402,7 @@ func insert(w *encoder, lo, _ int) int {
 	return lo
 }
 
-// fillerAfter writes one and the same word behind each.
+// fillerAfter writes the same word of filler behind each word.
 func fillerAfter(w *encoder) {
 	same := w.fill.word()
 	for _, t := range w.tokens() {
@@ -413,7 +411,7 @@ func fillerAfter(w *encoder) {
 	}
 }
 
-// interleaved writes another text in turn with the passage, word by word.
+// interleaved writes a word of filler behind each word, so that two texts alternate.
 func interleaved(w *encoder) {
 	for _, t := range w.tokens() {
 		w.keep(t.lo, t.hi)

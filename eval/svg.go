@@ -19,7 +19,7 @@ const (
 	svgTop   = 84 // where the rows begin
 )
 
-// svgStyle keeps to the colours of the page around it, dark or light.
+// svgStyle follows the colour scheme of the page around the plot, dark or light.
 const svgStyle = `<style>
 text{font:12px system-ui,sans-serif;fill:#1f2328}
 .h{font-size:15px;font-weight:600}.g{font-weight:600}.s{fill:#59636e}.n{text-anchor:end}
@@ -30,9 +30,9 @@ text{fill:#e6edf3}.s{fill:#9198a1}
 </style>
 `
 
-// WriteSVG draws a bar for each row: how many of the words were withheld, and a
-// mark for how many of the passages were found. The plot has no background, so it
-// reads on a light page and on a dark one, and no scripts.
+// WriteSVG draws a bar for each row, the share of the words that were withheld, and a
+// mark for the share of the passages that were found. The plot has no background, so it
+// is readable on a light page and on a dark one, and no scripts.
 func (r *Report) WriteSVG(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	height, group := svgTop, ""
@@ -63,7 +63,7 @@ func (r *Report) WriteSVG(w io.Writer) error {
 	return b.Flush()
 }
 
-// legend draws what the colours mean.
+// legend draws the meaning of the colours.
 func legend(w io.Writer) {
 	x := 0
 	for _, e := range []struct{ class, text string }{

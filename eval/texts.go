@@ -18,7 +18,7 @@ type CorpusSize struct {
 	BadRecords int `json:"bad_records"`
 }
 
-// visitor is given the texts of a corpus, each in pieces.
+// visitor receives the texts of a corpus, each in pieces.
 type visitor interface {
 	begin()
 	add(p []byte)
@@ -71,8 +71,8 @@ func readText(ctx context.Context, in *corpus.Input, v visitor, p *Progress) err
 	return ctx.Err()
 }
 
-// readRows reads a file of rows. One that cannot be read is counted: it is not
-// in the index either.
+// readRows reads a file of rows. A row that cannot be read is counted and left out: the
+// index leaves it out too.
 func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, size *CorpusSize) error {
 	rows, err := in.Rows()
 	if err != nil {
@@ -105,7 +105,7 @@ func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, siz
 	return ctx.Err()
 }
 
-// wholeTexts hands out each text in one piece.
+// wholeTexts passes each text on in one piece.
 type wholeTexts struct {
 	scan  *ngram.Scanner
 	text  []byte
