@@ -24,7 +24,7 @@ type Set interface {
 // Index is everything that a detector asks an index. Look-ups never fail, allocate
 // nothing beyond growing dst and are safe for concurrent use. Has methods are asked
 // once for each channel; if one is false, the look-ups named behind it are not used.
-// An index.Index and an index.Joined are one; [WindowsOnly] makes one of a Set.
+// index.Index is one; [WindowsOnly] makes one of a Set.
 type Index interface {
 	Set
 

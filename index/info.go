@@ -2,12 +2,8 @@ package index
 
 import (
 	"encoding/hex"
-	"fmt"
-	"slices"
-	"strconv"
 
 	"noecho/index/internal/format"
-	"noecho/ngram"
 )
 
 // Info is what the header of an index says.
@@ -44,7 +40,7 @@ type Section struct {
 
 	PerWord float64 `json:"bytes_per_word"` // of payload, for each of Info.Words
 
-	Measured *Measured `json:"measured,omitempty"` // only of Index.Measure
+	Measured *Measured `json:"measured,omitempty"` // only of File.Measure
 }
 
 // LedgerInfo counts what LEDGER holds.
@@ -102,33 +98,6 @@ func newInfo(h *format.Header, ledger bool, l *format.LedgerShape, r *format.Rec
 	return in
 }
 
-// Joined is several indexes that answer as one: a gram is absent only if it is
-// absent in all of them. Lookups never fail, never allocate, and are safe for
-// concurrent use.
-type Joined struct {
-	members []*Index
-}
-
-// Join returns indexes as one set. They must have been built with the same n,
-// normalisation, Unicode version, hash suite and key id; else the error is a
-// [*MismatchError] that names the first difference. The members stay open for
-// as long as the Joined is used; closing them is the caller's part.
-func Join(members ...*Index) (*Joined, error) {
-	if len(members) == 0 {
-		return nil, &format.MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
-	}
-	first := &members[0].info
-	if len(members) > joinedMost {
-		return nil, &format.MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(members)), Want: fmt.Sprintf("at most %d", joinedMost)}
-	}
-	for _, m := range members[1:] {
-		if err := first.comparable(&m.info); err != nil {
-			return nil, err
-		}
-	}
-	return &Joined{members: members}, nil
-}
-
 // comparable returns the first property in which another index differs.
 func (in *Info) comparable(other *Info) error {
 	for _, p := range [...]struct {
@@ -146,161 +115,4 @@ func (in *Info) comparable(other *Info) error {
 		}
 	}
 	return nil
-}
-
-// Gate2 is [Index.Gate2] of any member.
-func (j *Joined) Gate2(h ngram.Hash) bool {
-	for _, m := range j.members {
-		if m.Gate2(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// Gate4 is [Index.Gate4] of any member.
-func (j *Joined) Gate4(h ngram.Hash) bool {
-	for _, m := range j.members {
-		if m.Gate4(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// Window is [Index.Window] of any member.
-func (j *Joined) Window(h ngram.Hash) bool {
-	for _, m := range j.members {
-		if m.Window(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// Word is [Index.Word] of any member.
-func (j *Joined) Word(h ngram.Hash) bool {
-	for _, m := range j.members {
-		if m.Word(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// joinedMost is how many members a Place can tell apart.
-const joinedMost = 1 << (64 - format.PlaceBitsMost)
-
-// Seeds is [Index.Seeds] of all members. The upper 8 bits of a place are the
-// number of the member.
-func (j *Joined) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
-	for i, m := range j.members {
-		n := len(dst)
-		dst = m.Seeds(dst, h)
-		for k := n; k < len(dst); k++ {
-			dst[k] |= ngram.Place(i) << format.PlaceBitsMost
-		}
-	}
-	return dst
-}
-
-// Record is [Index.Record] of the member that a place belongs to.
-func (j *Joined) Record(p ngram.Place) (Record, bool) {
-	i := int(p >> format.PlaceBitsMost)
-	if i >= len(j.members) {
-		return Record{}, false
-	}
-	return j.members[i].Record(p & (1<<format.PlaceBitsMost - 1))
-}
-
-// HasLedger reports whether any member knows places and records.
-func (j *Joined) HasLedger() bool {
-	for _, m := range j.members {
-		if m.HasLedger() {
-			return true
-		}
-	}
-	return false
-}
-
-// HasWords reports whether any member knows its words.
-func (j *Joined) HasWords() bool {
-	for _, m := range j.members {
-		if m.HasWords() {
-			return true
-		}
-	}
-	return false
-}
-
-// Spec is the recipe that all members share.
-func (j *Joined) Spec() ngram.Spec { return j.members[0].spec }
-
-// BuildIDs returns the build ids of the members, in the order given to Join.
-func (j *Joined) BuildIDs() []string {
-	ids := make([]string, len(j.members))
-	for i, m := range j.members {
-		ids[i] = m.info.BuildID
-	}
-	return ids
-}
-
-// Start is [Index.Start] of any member.
-func (j *Joined) Start(h ngram.Hash) bool {
-	for _, m := range j.members {
-		if m.Start(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// Phrase is [Index.Phrase] of the first member that has it, with the records of
-// all. Subjects of different members have different numbers, whatever their ids.
-func (j *Joined) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
-	var all ngram.Phrase
-	found := false
-	for i, m := range j.members {
-		p, ok := m.Phrase(h)
-		if !ok {
-			continue
-		}
-		if p.Subject != 0 {
-			p.Subject |= uint64(i) << format.PlaceBitsMost
-		}
-		if p.Place != 0 {
-			p.Place |= ngram.Place(i) << format.PlaceBitsMost
-		}
-		switch {
-		case !found:
-			all, found = p, true
-		case all.Weak && !p.Weak || all.Subject == 0 && p.Subject != 0 && !p.Weak:
-			p.Records = format.AddRecords(p.Records, all.Records)
-			all = p
-		default:
-			all.Records = format.AddRecords(p.Records, all.Records)
-		}
-	}
-	return all, found
-}
-
-// HasPhrases reports whether any member holds a phrase.
-func (j *Joined) HasPhrases() bool { return slices.ContainsFunc(j.members, (*Index).HasPhrases) }
-
-// Subject is [Index.Subject] of the member that the number names.
-func (j *Joined) Subject(n uint64) (id string, labels []string, ok bool) {
-	i := n >> format.PlaceBitsMost
-	if i >= uint64(len(j.members)) {
-		return "", nil, false
-	}
-	return j.members[i].Subject(n & (1<<format.PlaceBitsMost - 1))
-}
-
-// RecordWords is [Index.RecordWords] of the member that a place belongs to.
-func (j *Joined) RecordWords(p ngram.Place) int {
-	i := int(p >> format.PlaceBitsMost)
-	if i >= len(j.members) {
-		return 0
-	}
-	return j.members[i].RecordWords(p & (1<<format.PlaceBitsMost - 1))
 }

@@ -16,31 +16,31 @@ type Measured struct {
 // each time, so that the same index gives the same figures.
 const measureSeed = 0x6d656173757265
 
-// Measure asks every filter for that many random hashes and returns Info with what
-// they answered: the false positive rate as it is, beside the expected one.
-func (ix *Index) Measure(probes uint64) Info {
+// Measure asks every filter of the file for that many random hashes. It returns Info
+// with the number of false positives in each section, beside the expected rate.
+func (f *File) Measure(probes uint64) Info {
 	var four, two, windows, confirm, words Measured
 	for i := range probes {
 		hi, lo := format.SplitMix(measureSeed, 2*i), format.SplitMix(measureSeed, 2*i+1)
-		if ix.contents.Gate4.Has(lo) {
+		if f.contents.Gate4.Has(lo) {
 			four.Hits++
 		}
-		if ix.contents.Gate2.Has(lo) {
+		if f.contents.Gate2.Has(lo) {
 			two.Hits++
 		}
-		if ix.contents.Windows.Has(lo) {
+		if f.contents.Windows.Has(lo) {
 			windows.Hits++
 		}
-		if ix.contents.Confirm.Has(hi) {
+		if f.contents.Confirm.Has(hi) {
 			confirm.Hits++
 		}
-		if ix.HasWords() && ix.contents.Words.Has(lo) {
+		if f.contents.Words.Blocks > 0 && f.contents.Words.Has(lo) {
 			words.Hits++
 		}
 	}
-	runtime.KeepAlive(ix)
+	runtime.KeepAlive(f)
 	four.Probes, two.Probes, windows.Probes, confirm.Probes, words.Probes = probes, probes, probes, probes, probes
-	in := ix.Info()
+	in := f.Info
 	in.Sections = append([]Section{}, in.Sections...)
 	for i := range in.Sections {
 		s := &in.Sections[i]

@@ -1,17 +1,10 @@
-// Package index opens indexes of training text and answers what is in them: whether
-// a window of words was indexed, where short grams occur, which phrases count on
-// their own, and which record a place belongs to. An index holds hashes and counts,
-// never text.
-//
-// It knows words and windows (package ngram) and the file format (package format). It
-// knows nothing of training files, of HTTP, of prompts, or of what is done with a
-// hit; package build writes what this one reads.
 package index
 
 import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"sync"
 
 	"noecho/index/internal/format"
@@ -35,19 +28,20 @@ var (
 // with another index, and which property differs.
 type MismatchError = format.MismatchError
 
-// Index is an open index: an immutable set of grams. Lookups never fail, never
-// allocate, and are safe for concurrent use.
-type Index struct {
-	contents *format.Contents
+// File is one file of an open [Index].
+type File struct {
+	Path     string // as given to Open; empty: the index came from Read
+	Info     Info
+	Manifest *Manifest // must not be changed
+
 	spec     ngram.Spec
-	info     Info
-	manifest *Manifest
+	contents *format.Contents
 	release  func()
 }
 
 // Open reads the index at path into memory and checks every byte of it before
-// it returns. What was checked is what is asked: later changes to the file,
-// truncation included, do not reach an open index.
+// it returns. Later changes to the file, truncation included, do not reach an open
+// index.
 //
 // A file that is no index gives [ErrForeign], a damaged one an error that
 // matches [ErrDamaged], one that this build cannot use a [*MismatchError].
@@ -62,36 +56,8 @@ func Open(path string) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, err)
 	}
+	ix.files[0].Path = path
 	return ix, nil
-}
-
-// Verify checks every byte of the index at path as Open does, in constant
-// memory, and says what it is.
-func Verify(path string) (*Info, *Manifest, error) {
-	f, size, err := format.OpenFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	c, err := format.Verify(f, size)
-	if err != nil {
-		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
-	}
-	ix := &Index{contents: c}
-	if err := ix.describe(); err != nil {
-		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
-	}
-	return &ix.info, ix.manifest, nil
-}
-
-// Stat returns what the header of an index of size bytes says, without a look at
-// most of what is behind it.
-func Stat(r io.ReaderAt, size int64) (Info, error) {
-	h, t, err := format.Stat(r, size)
-	if err != nil {
-		return Info{}, err
-	}
-	return newInfo(h, t.There, &t.Ledger.LedgerShape, &t.Records.RecordsShape), nil
 }
 
 // Read reads and checks an index of size bytes as [Open] does.
@@ -100,155 +66,81 @@ func Read(r io.ReaderAt, size int64) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	ix := &Index{contents: c}
-	if err := ix.describe(); err != nil {
+	f, err := newFile(c)
+	if err != nil {
 		c.Free()
 		return nil, err
 	}
-	cleanup := runtime.AddCleanup(ix, (*format.Contents).Free, c)
-	ix.release = sync.OnceFunc(func() {
+	cleanup := runtime.AddCleanup(f, (*format.Contents).Free, c)
+	f.release = sync.OnceFunc(func() {
 		cleanup.Stop()
 		c.Free()
 	})
-	return ix, nil
+	return newIndex([]*File{f}), nil
 }
 
-// describe reads what the index says of itself.
-func (ix *Index) describe() (err error) {
-	c := ix.contents
-	if ix.spec, err = ngram.NewSpec(int(c.Header.N), c.Header.Suite); err != nil {
-		return err
+// Join returns one index that answers for the files of all. They must have been
+// built with the same n, normalisation, Unicode version, hash suite and key id; else
+// the error is a [*MismatchError] that names the first difference. The files are
+// shared: closing the result closes them, and so does closing the index that they
+// came from.
+func Join(all ...*Index) (*Index, error) {
+	var files []*File
+	for _, ix := range all {
+		files = append(files, ix.files...)
 	}
-	if ix.manifest, err = parseManifest(c.Manifest); err != nil {
-		return err
+	switch {
+	case len(files) == 0:
+		return nil, &format.MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
+	case len(files) > filesMost:
+		return nil, &format.MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(files)), Want: fmt.Sprintf("at most %d", filesMost)}
 	}
-	ix.info = newInfo(c.Header, c.Tables.There, &c.Tables.Ledger.LedgerShape, &c.Tables.Records.RecordsShape)
-	return c.Tables.CheckDatasets(len(ix.manifest.Datasets))
-}
-
-// Gate2 reports whether the 2-gram may stand in an indexed window. False is
-// certain.
-func (ix *Index) Gate2(h ngram.Hash) bool {
-	ok := ix.contents.Gate2.Has(h.Lo)
-	runtime.KeepAlive(ix)
-	return ok
-}
-
-// Gate4 reports whether the 4-gram may stand in an indexed window. False is
-// certain.
-func (ix *Index) Gate4(h ngram.Hash) bool {
-	ok := ix.contents.Gate4.Has(h.Lo)
-	runtime.KeepAlive(ix)
-	return ok
-}
-
-// Word reports whether the word, a 1-gram, may stand in an indexed window. False
-// is certain if HasWords; without it every answer is false.
-func (ix *Index) Word(h ngram.Hash) bool {
-	ok := ix.HasWords() && ix.contents.Words.Has(h.Lo)
-	runtime.KeepAlive(ix)
-	return ok
-}
-
-// HasWords reports whether the index knows its words: one that was built before
-// there was WORDS does not.
-func (ix *Index) HasWords() bool { return ix.contents.Words.Blocks > 0 }
-
-// Window reports whether the window is indexed. False is certain; true is
-// wrong for about one window in 10⁹ that is not indexed.
-func (ix *Index) Window(h ngram.Hash) bool {
-	ok := ix.contents.Windows.Has(h.Lo) && ix.contents.Confirm.Has(h.Hi)
-	runtime.KeepAlive(ix)
-	return ok
-}
-
-// Seeds appends the places at which a 5-gram stands, in ascending order. There
-// may be more of them: not every gram is a seed, and of a common one the first 16
-// are kept. Rarely a place is that of another gram. Without a ledger there are
-// none.
-func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
-	dst = ix.contents.Tables.Ledger.Seeds(dst, h)
-	runtime.KeepAlive(ix)
-	return dst
-}
-
-// Record names what stands at a place of the corpus.
-type Record struct {
-	ID      string   // of the row; without one the path and the line, or the path
-	Dataset string   // its name in the manifest
-	Labels  []string // of the dataset; must not be changed
-}
-
-// Record says which record stands at a place that Seeds returned.
-func (ix *Index) Record(p ngram.Place) (Record, bool) {
-	id, dataset, ok := ix.contents.Tables.Records.At(p)
-	runtime.KeepAlive(ix)
-	if !ok {
-		return Record{}, false
+	for _, f := range files[1:] {
+		if err := files[0].Info.comparable(&f.Info); err != nil {
+			return nil, err
+		}
 	}
-	d := &ix.manifest.Datasets[dataset]
-	r := Record{ID: id, Dataset: d.Name, Labels: d.Labels}
-	if r.Labels == nil {
-		r.Labels = []string{}
+	return newIndex(files), nil
+}
+
+// Verify checks every byte of the index at path as Open does, in constant
+// memory, and returns its description.
+func Verify(path string) (*Info, *Manifest, error) {
+	r, size, err := format.OpenFile(path)
+	if err != nil {
+		return nil, nil, err
 	}
-	return r, true
-}
-
-// HasLedger reports whether the index knows places and records.
-func (ix *Index) HasLedger() bool { return ix.contents.Tables.There }
-
-// Spec is the recipe the index was built with.
-func (ix *Index) Spec() ngram.Spec { return ix.spec }
-
-// Info returns the index's counts and sizes.
-func (ix *Index) Info() Info { return ix.info }
-
-// Manifest says what the index was made of. It must not be changed.
-func (ix *Index) Manifest() *Manifest { return ix.manifest }
-
-// Close gives the memory back. No lookup may run or follow. Close may be
-// called again.
-func (ix *Index) Close() error {
-	ix.release()
-	return nil
-}
-
-// Start reports whether a phrase may begin with these words, at most 4. False is
-// certain.
-func (ix *Index) Start(h ngram.Hash) bool {
-	ok := ix.contents.Phrases.Count > 0 && ix.contents.Phrases.Start.Has(format.StartKey(h.Lo))
-	runtime.KeepAlive(ix)
-	return ok
-}
-
-// Phrase returns the phrase of exactly these words, at most
-// [ngram.MaxPhraseWords]. Which of two phrases it is has one chance in 2⁶⁴ to be
-// wrong.
-func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
-	p, ok := ix.contents.Phrases.Find(h.Hi)
-	runtime.KeepAlive(ix)
-	return p, ok
-}
-
-// HasPhrases reports whether the index holds any phrase.
-func (ix *Index) HasPhrases() bool { return ix.contents.Phrases.Count > 0 }
-
-// Subject returns the id of a data subject and the labels its list gives it, for
-// [ngram.Phrase.Subject]; ok is false if there is none. The labels must not be
-// changed.
-func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
-	if n == 0 || n > uint64(len(ix.contents.Phrases.Subjects)) {
-		return "", nil, false
+	defer r.Close()
+	c, err := format.Verify(r, size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
 	}
-	s := ix.contents.Phrases.Subjects[n-1]
-	return s.ID, s.Labels, true
+	f, err := newFile(c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
+	}
+	return &f.Info, f.Manifest, nil
 }
 
-// RecordWords is the number of places that the record at a place takes: its words,
-// with [ngram.PlaceGap] between its segments, and what follows it of records that
-// are not indexed. 0 if it is not known. See [Index.Record].
-func (ix *Index) RecordWords(p ngram.Place) int {
-	n := ix.contents.Tables.Records.Words(p)
-	runtime.KeepAlive(ix)
-	return n
+// Stat returns the counts and sizes in the header of an index of size bytes. It
+// reads little more than the header, and checks no filter.
+func Stat(r io.ReaderAt, size int64) (Info, error) {
+	h, t, err := format.Stat(r, size)
+	if err != nil {
+		return Info{}, err
+	}
+	return newInfo(h, t.There, &t.Ledger.LedgerShape, &t.Records.RecordsShape), nil
+}
+
+// newFile reads the description of an index from its contents.
+func newFile(c *format.Contents) (f *File, err error) {
+	f = &File{contents: c}
+	if f.spec, err = ngram.NewSpec(int(c.Header.N), c.Header.Suite); err != nil {
+		return nil, err
+	}
+	if f.Manifest, err = parseManifest(c.Manifest); err != nil {
+		return nil, err
+	}
+	f.Info = newInfo(c.Header, c.Tables.There, &c.Tables.Ledger.LedgerShape, &c.Tables.Records.RecordsShape)
+	return f, c.Tables.CheckDatasets(len(f.Manifest.Datasets))
 }

@@ -148,7 +148,7 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	}
 	defer ix.Close()
 	r.Index.OpenSeconds = time.Since(start).Seconds()
-	r.Index.Bytes, r.Index.Distinct = ix.Info().Bytes, ix.Info().Distinct
+	r.Index.Bytes, r.Index.Distinct = ix.Files()[0].Info.Bytes, ix.Files()[0].Info.Distinct
 	var set detect.Index = detect.WindowsOnly{Set: ix}
 	cfg := detect.Config{}
 	switch {

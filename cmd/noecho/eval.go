@@ -110,15 +110,11 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	members, err := openMembers(e.indexes)
+	set, err := openIndexes(e.indexes)
 	if err != nil {
-		return err
+		return indexError(err)
 	}
-	set, err := index.Join(members...)
-	if err != nil {
-		return err
-	}
-	if err := e.prepare(set, members, cmd.Flags().Changed("runs")); err != nil {
+	if err := e.prepare(set, cmd.Flags().Changed("runs")); err != nil {
 		return err
 	}
 	notices := &noticePrinter{w: a.stderr, left: 20}
@@ -137,7 +133,10 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	case err != nil:
 		return indexError(err)
 	}
-	report.Noecho, report.Indexes, report.Command = readBuildInfo().Version, set.BuildIDs(), e.commandLine(cmd)
+	report.Noecho, report.Command = readBuildInfo().Version, e.commandLine(cmd)
+	for _, f := range set.Files() {
+		report.Indexes = append(report.Indexes, f.Info.BuildID)
+	}
 	if err := e.write.all(a.stdout, report); err != nil {
 		return err
 	}
@@ -172,7 +171,7 @@ func (e *evalRun) check() error {
 }
 
 // prepare checks the lengths against the index and fills in the rest.
-func (e *evalRun) prepare(set *index.Joined, members []*index.Index, asked bool) error {
+func (e *evalRun) prepare(set *index.Index, asked bool) error {
 	o := &e.options
 	o.Set, o.Spec, o.Detect = set, set.Spec(), detect.Config{Lanes: detect.AllLanes}
 	if !asked {
@@ -188,8 +187,8 @@ func (e *evalRun) prepare(set *index.Joined, members []*index.Index, asked bool)
 			}
 		}
 	}
-	for _, ix := range members {
-		o.Excluded = o.Excluded || len(ix.Manifest().Exclusions) > 0
+	for _, f := range set.Files() {
+		o.Excluded = o.Excluded || len(f.Manifest.Exclusions) > 0
 	}
 	return nil
 }

@@ -45,29 +45,27 @@ func indexError(err error) error {
 	}
 }
 
-// openIndexes opens the named indexes as one set.
-func openIndexes(paths []string) (*index.Joined, error) {
-	members, err := openMembers(paths)
-	if err != nil {
-		return nil, err
-	}
-	return index.Join(members...)
-}
-
-// openMembers opens indexes that fit each other.
-func openMembers(paths []string) ([]*index.Index, error) {
-	members := make([]*index.Index, 0, len(paths))
+// openIndexes opens the named indexes as one. On an error none stays open.
+func openIndexes(paths []string) (set *index.Index, err error) {
+	var open []*index.Index
+	defer func() {
+		if err != nil {
+			for _, ix := range open {
+				_ = ix.Close()
+			}
+		}
+	}()
 	for _, p := range paths {
 		ix, err := index.Open(p)
 		if err != nil {
-			return nil, indexError(err)
+			return nil, err
 		}
-		members = append(members, ix)
-		if _, err := index.Join(members[0], ix); err != nil {
+		open = append(open, ix)
+		if _, err := index.Join(open[0], ix); err != nil {
 			return nil, fmt.Errorf("%s does not fit %s: %w", p, paths[0], err)
 		}
 	}
-	return members, nil
+	return index.Join(open...)
 }
 
 // byteSize is a flag for a number of bytes: 500MB, 2GiB, 1048576.

@@ -34,12 +34,12 @@ one. That takes as much memory as the index is large; verify takes none.`,
 				return indexError(err)
 			}
 			defer ix.Close()
-			measured := ix.Measure(measureProbes)
-			info, m := &measured, ix.Manifest()
+			f := ix.Files()[0]
+			info := f.Measure(measureProbes)
 			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: *info, Manifest: m})
+				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: info, Manifest: f.Manifest})
 			}
-			return printInfo(a.stdout, info, m)
+			return printInfo(a.stdout, &info, f.Manifest)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -9,8 +9,8 @@ import (
 	"noecho/index"
 )
 
-// TestLabelsOf: the labels of the datasets and those of the data subjects.
-func TestLabelsOf(t *testing.T) {
+// TestLabels: the labels of the datasets and those of the data subjects.
+func TestLabels(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	text, people, out := filepath.Join(dir, "a.txt"), filepath.Join(dir, "people.jsonl"), filepath.Join(dir, "a.nidx")
@@ -30,7 +30,7 @@ func TestLabelsOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ix.Close()
-	if got, want := labelsOf(ix), []string{"eu", "pii", "restricted"}; !slices.Equal(got, want) {
+	if got, want := ix.Labels(), []string{"eu", "pii", "restricted"}; !slices.Equal(got, want) {
 		t.Errorf("labels %q, want %q", got, want)
 	}
 }

@@ -54,7 +54,7 @@ type scan struct {
 	asJSON   bool
 
 	a        *app
-	set      *index.Joined
+	set      *index.Index
 	names    proxy.Indexes // of records
 	options  corpus.Options
 	cfg      detect.Config
@@ -146,7 +146,7 @@ func (s *scan) prepare() error {
 	}
 	s.options = corpus.Options{Format: format, Fields: s.fields, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
 	if s.set, err = openIndexes(s.indexes); err != nil {
-		return err
+		return indexError(err)
 	}
 	if n := s.set.Spec().N; s.minWords != 0 && s.minWords < n {
 		return usageError("--min-words %d is below %d, the words in a window of the index", s.minWords, n)

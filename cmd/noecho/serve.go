@@ -145,25 +145,19 @@ func serveError(err error) error {
 
 // openSet opens index files as one set.
 func openSet(files []config.Index) (proxy.Indexes, error) {
-	var out proxy.Indexes
-	var open []*index.Index
-	closeAll := func() error {
-		var errs []error
-		for _, ix := range open {
-			errs = append(errs, ix.Close())
-		}
-		return errors.Join(errs...)
-	}
+	var paths []string
 	for _, f := range files {
-		ix, err := index.Open(f.Path)
-		if err != nil {
-			return proxy.Indexes{}, errors.Join(err, closeAll())
-		}
-		open = append(open, ix)
-		info := ix.Info()
-		entry := proxy.IndexInfo{Path: f.Path, BuildID: info.BuildID, Windows: info.Distinct, Bytes: int64(min(info.Bytes, 1<<62))}
+		paths = append(paths, f.Path)
+	}
+	set, err := openIndexes(paths)
+	if err != nil {
+		return proxy.Indexes{}, err
+	}
+	out := proxy.Indexes{Set: set, Spec: set.Spec(), Labels: set.Labels(), Close: set.Close}
+	for _, f := range set.Files() {
+		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62))}
 		entry.FPR = 1
-		for _, s := range info.Sections {
+		for _, s := range f.Info.Sections {
 			switch s.Name {
 			case "WINDOWS":
 				entry.Fill = s.Fill
@@ -173,17 +167,8 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 			}
 		}
 		out.Files = append(out.Files, entry)
-		out.Labels = append(out.Labels, labelsOf(ix)...)
 	}
-	joined, err := index.Join(open...)
-	if err != nil {
-		return proxy.Indexes{}, errors.Join(err, closeAll())
-	}
-	out.Set, out.Spec, out.Close = joined, joined.Spec(), closeAll
-	answer(&out, joined)
-	if len(open) == 1 {
-		out.Set = open[0] // one look-up less
-	}
+	answer(&out, set)
 	return out, nil
 }
 

@@ -215,9 +215,9 @@ func TestBuildFromStdin(t *testing.T) {
 	file := writeInput(t, filepath.Join(dir, "a.txt"), text)
 	a, _ := mustBuild(t, Options{Inputs: []string{file}})
 	b, res := mustBuild(t, Options{Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(text)})
-	c, _ := mustBuild(t, Options{Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(text), Capacity: a.Info().Capacity})
-	if a.Info().Distinct != b.Info().Distinct || a.Info().Windows != b.Info().Windows || a.Info().Words != b.Info().Words {
-		t.Errorf("stdin gives %+v, the file %+v", b.Info(), a.Info())
+	c, _ := mustBuild(t, Options{Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(text), Capacity: a.Files()[0].Info.Capacity})
+	if a.Files()[0].Info.Distinct != b.Files()[0].Info.Distinct || a.Files()[0].Info.Windows != b.Files()[0].Info.Windows || a.Files()[0].Info.Words != b.Files()[0].Info.Words {
+		t.Errorf("stdin gives %+v, the file %+v", b.Files()[0].Info, a.Files()[0].Info)
 	}
 	if res.Manifest.Datasets[0].Name != "stdin" || !res.Manifest.Time.IsZero() {
 		t.Errorf("manifest: %+v", res.Manifest)

@@ -170,11 +170,11 @@ func TestGoldenOpens(t *testing.T) {
 			t.Error("a word is missing")
 		}
 	}
-	in := ix.Info()
+	in := ix.Files()[0].Info
 	if in.N != 10 || in.Records != 1 || in.Segments != 1 || in.Words != 11 || in.Windows != 2 || in.Distinct != 2 || in.Capacity != 20 {
 		t.Errorf("info %+v", in)
 	}
-	if m := ix.Manifest(); m.Builder != "test" || m.Datasets[0].Name != "golden" {
+	if m := ix.Files()[0].Manifest; m.Builder != "test" || m.Datasets[0].Name != "golden" {
 		t.Errorf("manifest %+v", m)
 	}
 }

@@ -85,7 +85,7 @@ func (o *oracle) check(t *testing.T, ix *index.Index) {
 			t.Fatalf("place %d: record %+v, want %q", p, rec, o.names[i])
 		}
 	}
-	in := ix.Info().Ledger
+	in := ix.Files()[0].Info.Ledger
 	if in.Taken != o.all || in.Seeds != uint64(kept) || in.Distinct != uint64(len(o.seeds)) || in.Capped != uint64(full) {
 		t.Errorf("info %+v, want %d taken, %d kept, %d distinct, %d capped", in, o.all, kept, len(o.seeds), full)
 	}
@@ -174,8 +174,8 @@ func TestLedgerMatchesOracle(t *testing.T) {
 			options := Options{Out: out, Inputs: inputs, N: n, Exclude: excluded, Workers: 1 + r.IntN(4), Capacity: uint64(r.IntN(2) * 100_000)}
 			ix, res := mustBuild(t, options)
 			o.check(t, ix)
-			if *res.Info.Ledger != *ix.Info().Ledger {
-				t.Errorf("the build says %+v, the index %+v", res.Info.Ledger, ix.Info().Ledger)
+			if *res.Info.Ledger != *ix.Files()[0].Info.Ledger {
+				t.Errorf("the build says %+v, the index %+v", res.Info.Ledger, ix.Files()[0].Info.Ledger)
 			}
 			want := readAll(t, out)
 			options.Workers, options.Memory = 1, perWorker+4*format.ChunkLen

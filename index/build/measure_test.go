@@ -11,7 +11,7 @@ func TestMeasureAgreesWithTheExpectedRate(t *testing.T) {
 	t.Parallel()
 	in := writeInput(t, t.TempDir()+"/a.txt", prose(1, 60_000))
 	ix, _ := mustBuild(t, Options{Inputs: []string{in}})
-	for _, s := range ix.Measure(400_000).Sections {
+	for _, s := range ix.Files()[0].Measure(400_000).Sections {
 		if s.Gram == 0 {
 			if s.Measured != nil {
 				t.Errorf("%s was measured", s.Name)
@@ -23,7 +23,7 @@ func TestMeasureAgreesWithTheExpectedRate(t *testing.T) {
 			t.Errorf("%s: %+v, expected %.1f hits", s.Name, s.Measured, want)
 		}
 	}
-	if ix.Info().Sections[0].Measured != nil {
+	if ix.Files()[0].Info.Sections[0].Measured != nil {
 		t.Error("measuring changed the index")
 	}
 }

@@ -79,11 +79,11 @@ func TestMergedShardsEqualOneBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ix.Close()
-	got, want := ix.Info(), one.Info()
+	got, want := ix.Files()[0].Info, one.Files()[0].Info
 	if got.Words != want.Words || got.Windows != want.Windows || got.Records != want.Records || got.Distinct != want.Distinct {
 		t.Errorf("merged %+v, in one go %+v", got, want)
 	}
-	m := ix.Manifest()
+	m := ix.Files()[0].Manifest
 	if len(m.Merged) != 4 || len(m.Datasets) != 4 || m.Model != "m" || !m.Time.Equal(mtime) {
 		t.Errorf("manifest %+v", m)
 	}

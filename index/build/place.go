@@ -202,8 +202,8 @@ func (p *places) settle() error {
 	return p.to.err()
 }
 
-// checkPlaces refuses more places than a [ngram.Place] of a [Joined] can tell
-// apart.
+// checkPlaces refuses more places than a [ngram.Place] can tell apart beside the
+// number of the file.
 func checkPlaces(end uint64) error {
 	if end > 1<<format.PlaceBitsMost {
 		return fmt.Errorf("%d words are too many for one index: make several", end)

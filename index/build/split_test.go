@@ -83,8 +83,8 @@ func TestLongTextsAreTheSameOnAllCores(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if words := len(scanAll(ix.Spec(), []byte(text))); ix.Info().Words != uint64(words) || ix.Info().Windows != uint64(words-9) {
-					t.Errorf("%d workers: %d words, %d windows of %d words", workers, ix.Info().Words, ix.Info().Windows, words)
+				if words := len(scanAll(ix.Spec(), []byte(text))); ix.Files()[0].Info.Words != uint64(words) || ix.Files()[0].Info.Windows != uint64(words-9) {
+					t.Errorf("%d workers: %d words, %d windows of %d words", workers, ix.Files()[0].Info.Words, ix.Files()[0].Info.Windows, words)
 				}
 				if want == nil {
 					want = got

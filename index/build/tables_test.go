@@ -288,7 +288,7 @@ func TestJoinedNamesTheMember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !j.HasLedger() || members[1].HasLedger() || members[1].Info().Ledger != nil {
+	if !j.HasLedger() || members[1].HasLedger() || members[1].Files()[0].Info.Ledger != nil {
 		t.Error("who has a ledger?")
 	}
 	found := 0
@@ -390,7 +390,7 @@ func TestHitsDoNotDependOnTheLedger(t *testing.T) {
 			t.Fatalf("a seed of 60 places has %d", len(places))
 		}
 	}
-	if in := ix.Info().Ledger; capped < 18 || in.Capped != uint64(capped) || in.Taken-in.Seeds != uint64(capped)*(60-format.SeedPlaces) {
+	if in := ix.Files()[0].Info.Ledger; capped < 18 || in.Capped != uint64(capped) || in.Taken-in.Seeds != uint64(capped)*(60-format.SeedPlaces) {
 		t.Errorf("%d seeds are capped, info %+v", capped, in)
 	}
 	for _, g := range windowsOf(t, ix.Spec(), common) {
