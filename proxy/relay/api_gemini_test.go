@@ -367,3 +367,19 @@ func TestGeminiArrayEnds(t *testing.T) {
 		t.Errorf("ends in %s", out[len(large):])
 	}
 }
+
+// TestGeminiUsage: messages without a text that wait in a row leave one by one, so the
+// ending repeats the usage of the last of them.
+func TestGeminiUsage(t *testing.T) {
+	t.Parallel()
+	c := apiCase{api: "gemini", path: geminiStreamPath + "?alt=sse", ask: geminiAsk, contentType: "text/event-stream"}
+	text := func(s string) string {
+		return `{"candidates":[{"content":{"parts":[{"text":"` + s + `"}]},"index":0}]}`
+	}
+	body := stream(text("so quartz violet"), `{"usageMetadata":{"totalTokenCount":1}}`, `{"usageMetadata":{"totalTokenCount":2}}`, text(" and "+apiSecret))
+	want := stream(text("so quartz violet"), `{"usageMetadata":{"totalTokenCount":1}}`, `{"usageMetadata":{"totalTokenCount":2}}`, text(" and "),
+		`{"candidates":[{"finishReason":"RECITATION","index":0}],"usageMetadata":{"totalTokenCount":2}}`)
+	if got := everySplit(t, c.config(t, blocking), body); got.out != want || !errors.Is(got.err, ErrBlocked) {
+		t.Errorf("got  %s%v\nwant %s", got.out, got.err, want)
+	}
+}

@@ -108,7 +108,7 @@ func (ch *channel) end() {
 
 // splice appends a message without what must not leave.
 func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
-	if it.layout == inline {
+	if it.at >= 0 {
 		return r.spliceInto(dst, raw, refs, inText)
 	}
 	payload := r.spliceInto(nil, r.framer.Parse(raw).Payload, refs, inPayload)

@@ -23,20 +23,13 @@ type ref struct {
 	with    string // JSON to put in its place if it is dropped or ends a blocked choice; empty: it stays
 }
 
-// item is one queued message.
+// item is one queued message, or several without places.
 type item struct {
 	size   int // bytes
 	refs   int
-	layout layout
+	at     int // where its payload begins in it; -1: the payload is on several lines
+	length int // of the payload, if the ending of the stream follows it; else 0
 }
-
-// layout is how the payload stands in a message.
-type layout uint8
-
-const (
-	inline layout = iota // in one piece
-	joined               // on several lines
-)
 
 // queue holds the messages that may not leave yet, and the one being read.
 // Bytes, messages and places stand in three slices that are reused.
@@ -71,20 +64,21 @@ func (q *queue) drop() {
 // forget forgets the places of the message being read.
 func (q *queue) forget() { q.refs = q.refs[:q.mark] }
 
-// push queues the message being read. Messages without a place become one.
-func (q *queue) push(several bool) {
-	n := len(q.refs) - q.mark
-	next := item{size: q.partial(), refs: n}
-	if several {
-		next.layout = joined
-	}
+// push queues the message being read, whose payload begins at the given place and has
+// the given length if it is followed. Messages without a place that nobody follows
+// become one.
+func (q *queue) push(at, length int) {
+	next := item{size: q.partial(), refs: len(q.refs) - q.mark, at: at, length: length}
 	q.tail, q.mark = len(q.buf), len(q.refs)
-	if last := len(q.items) - 1; n == 0 && last >= q.first && q.items[last].refs == 0 {
+	if last := len(q.items) - 1; last >= q.first && next.plain() && q.items[last].plain() {
 		q.items[last].size += next.size
 		return
 	}
 	q.items = append(q.items, next)
 }
+
+// plain reports whether nothing needs to be known of a message but its bytes.
+func (it *item) plain() bool { return it.refs == 0 && it.length == 0 }
 
 // front returns the first message, its bytes and its places.
 func (q *queue) front() (item, []byte, []ref) {

@@ -209,11 +209,15 @@ func (r *Relay) message(dst []byte) []byte {
 	} else {
 		r.counts.Scanned += int64(len(raw))
 	}
-	q.push(m.At < 0)
 	if !r.cfg.Hold {
 		q.reset()
 		return dst
 	}
+	followed := 0
+	if r.ending != nil {
+		followed = len(m.Payload)
+	}
+	q.push(m.At, followed)
 	dst = r.release(dst)
 	if r.state == relayEnded || !q.full() {
 		return dst
