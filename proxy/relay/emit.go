@@ -42,14 +42,27 @@ func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	r.channels.trackChoices(refs)
 	switch {
 	case fate == untouched:
-		return r.sent(append(dst, raw...), len(dst))
+		r.begun = wire.HasBegun
+		if it.length > 0 {
+			r.ending.Sent(r.payload(it, raw))
+		}
+		return append(dst, raw...)
 	case r.channels.gone(refs):
 		return dst
 	}
 	return r.sent(r.splice(dst, it, raw, refs), len(dst))
 }
 
-// sent takes note of the message that dst ends with, from at on.
+// payload returns the payload of a queued message.
+func (r *Relay) payload(it item, raw []byte) []byte {
+	if it.at < 0 {
+		return r.framer.Parse(raw).Payload
+	}
+	return raw[it.at : it.at+it.length]
+}
+
+// sent notes that the message that dst ends with, from at on, leaves with another
+// payload than it came with.
 func (r *Relay) sent(dst []byte, at int) []byte {
 	r.begun = wire.HasBegun
 	if r.ending != nil {
@@ -111,7 +124,7 @@ func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if it.at >= 0 {
 		return r.spliceInto(dst, raw, refs, inText)
 	}
-	payload := r.spliceInto(nil, r.framer.Parse(raw).Payload, refs, inPayload)
+	payload := r.spliceInto(nil, r.payload(it, raw), refs, inPayload)
 	return r.framer.Rewrite(dst, r.spliceInto(nil, raw, refs, aroundPayload), payload)
 }
 
