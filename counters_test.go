@@ -1,0 +1,330 @@
+package noecho_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The figures below measure how much of the tree a reader has to keep in mind at a
+// time. Each has a ceiling that may only fall: whoever lowers a figure lowers its
+// ceiling in the same commit. See all figures: go test -count=1 -v -run TestArchitecture .
+const (
+	maxFiles    = 3   // files that declare methods of one type
+	wideFrom    = 4   // an interface with so many methods is wide
+	maxWide     = 8   // wide interfaces
+	maxLibrary  = 208 // exported names of the packages in library; the goal is 150
+	maxWireName = 120 // exported names of proxy/wire
+	maxUpward   = 22  // arrows between files of package proxy that point up; the goal is 10
+)
+
+// scattered lists the types whose methods are in more than maxFiles files, with the
+// number of files. No type joins the list.
+var scattered = map[string]int{
+	"internal/fakellm.generation": 9,
+	"index/build.builder":         8,
+	"index/build.plan":            7,
+	"proxy.Server":                7,
+	"proxy/relay.channelSet":      6,
+	"proxy.exchange":              5,
+	"cmd/noecho.app":              5,
+	"ngram.Scanner":               5,
+	"proxy/relay.channel":         4,
+	"proxy/relay.Relay":           4,
+	"eval.measurement":            4,
+}
+
+// library lists the packages that other programs import.
+var library = []string{"ngram", "index", "index/build", "detect"}
+
+// connector lists the files of package proxy from top to bottom. A file may use the
+// names, methods and fields that a file below it declares; an arrow points up where it
+// uses those of a file above.
+var connector = []string{
+	"respond.go", "answer.go", "server.go", "events.go", "handler.go", "prompt.go", "verdict.go", "naming.go", "admin.go",
+	"metrics.go", "upstream_tls.go", "headers.go", "exchange.go", "reclaim.go", "snapshot.go", "shut.go", "routes.go",
+	"catalogue.go", "ambiguous.go", "upstream.go", "refuse.go", "caller.go", "socket_unix.go", "guard.go", "escapes.go",
+	"decode.go",
+}
+
+// declared is what the product files of the tree declare.
+type declared struct {
+	methods    map[string]map[string]bool // type, as PACKAGE.NAME -> the files of its methods
+	interfaces map[string]*ast.InterfaceType
+	exported   map[string]int // package -> names
+	fields     map[string]int // package -> exported fields of exported structs
+}
+
+func survey(sources []source) declared {
+	d := declared{map[string]map[string]bool{}, map[string]*ast.InterfaceType{}, map[string]int{}, map[string]int{}}
+	for _, s := range sources {
+		if s.test() {
+			continue
+		}
+		for _, decl := range s.file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				d.addFunc(s, decl)
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					switch spec := spec.(type) {
+					case *ast.ValueSpec:
+						d.exported[s.pkg] += exportedIn(spec.Names)
+					case *ast.TypeSpec:
+						d.addType(s.pkg, spec)
+					}
+				}
+			}
+		}
+	}
+	return d
+}
+
+func (d declared) addFunc(s source, decl *ast.FuncDecl) {
+	of := receiver(decl)
+	if of != "" {
+		name := s.pkg + "." + of
+		if d.methods[name] == nil {
+			d.methods[name] = map[string]bool{}
+		}
+		d.methods[name][s.name] = true
+	}
+	if decl.Name.IsExported() && (of == "" || ast.IsExported(of)) {
+		d.exported[s.pkg]++
+	}
+}
+
+func (d declared) addType(pkg string, spec *ast.TypeSpec) {
+	var names []*ast.Ident
+	switch t := spec.Type.(type) {
+	case *ast.InterfaceType:
+		d.interfaces[pkg+"."+spec.Name.Name] = t
+		for _, m := range t.Methods.List {
+			names = append(names, m.Names...)
+		}
+	case *ast.StructType:
+		for _, f := range t.Fields.List {
+			if spec.Name.IsExported() {
+				d.fields[pkg] += exportedIn(f.Names)
+			}
+		}
+	}
+	if spec.Name.IsExported() {
+		d.exported[pkg] += 1 + exportedIn(names)
+	}
+}
+
+// width counts the methods of an interface, with those of the interfaces of the
+// same package that it embeds.
+func (d declared) width(name string) int {
+	n, pkg := 0, name[:strings.LastIndex(name, ".")+1]
+	for _, m := range d.interfaces[name].Methods.List {
+		n += len(m.Names)
+		if id, ok := m.Type.(*ast.Ident); ok && d.interfaces[pkg+id.Name] != nil {
+			n += d.width(pkg + id.Name)
+		}
+	}
+	return n
+}
+
+func exportedIn(names []*ast.Ident) int {
+	n := 0
+	for _, id := range names {
+		if id.IsExported() {
+			n++
+		}
+	}
+	return n
+}
+
+// receiver returns the name of the type that a method belongs to.
+func receiver(decl *ast.FuncDecl) string {
+	if decl.Recv == nil {
+		return ""
+	}
+	t := decl.Recv.List[0].Type
+	for {
+		switch x := t.(type) {
+		case *ast.StarExpr:
+			t = x.X
+		case *ast.IndexExpr:
+			t = x.X
+		case *ast.IndexListExpr:
+			t = x.X
+		case *ast.Ident:
+			return x.Name
+		default:
+			return ""
+		}
+	}
+}
+
+// TestArchitectureCounts compares the figures with their ceilings. An exported name is
+// a package-level name, a method of an exported type or interface; fields of structs
+// are data and are only logged.
+func TestArchitectureCounts(t *testing.T) {
+	t.Parallel()
+	sources, err := readSources(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := survey(sources)
+	for name, files := range d.methods {
+		n, allowed := len(files), max(maxFiles, scattered[name])
+		if n > allowed {
+			t.Errorf("%s: methods in %d files, at most %d: %q", name, n, allowed, slices.Sorted(maps.Keys(files)))
+		}
+	}
+	for name, n := range scattered {
+		if got := len(d.methods[name]); got < n {
+			t.Logf("%s: methods in %d files; lower its %d in scattered", name, got, n)
+		}
+	}
+	var wide []string
+	for name := range d.interfaces {
+		if d.width(name) >= wideFrom {
+			wide = append(wide, name)
+		}
+	}
+	slices.Sort(wide)
+	check := func(what string, n, ceiling int) {
+		t.Logf("%s: %d", what, n)
+		if n == 0 || n > ceiling {
+			t.Errorf("%s: %d, at most %d", what, n, ceiling)
+		}
+	}
+	check("wide interfaces", len(wide), maxWide)
+	t.Log(wide)
+	names, fields := 0, 0
+	for _, pkg := range library {
+		t.Logf("%s: %d exported names, %d fields", pkg, d.exported[pkg], d.fields[pkg])
+		names, fields = names+d.exported[pkg], fields+d.fields[pkg]
+	}
+	check("exported names of the library", names, maxLibrary)
+	check("exported names of proxy/wire", d.exported["proxy/wire"], maxWireName)
+	t.Logf("exported fields: library %d, proxy/wire %d", fields, d.fields["proxy/wire"])
+}
+
+// TestArchitectureCountsSees counts a small tree by hand.
+func TestArchitectureCountsSees(t *testing.T) {
+	t.Parallel()
+	var sources []source
+	for name, text := range map[string]string{
+		"index/a.go":      "package index\n\ntype T struct{ A, b int }\n\nfunc (t *T) F() {}\n\nconst X, y = 1, 2\n\ntype i interface{ J; a(); b(); c() }\n",
+		"index/b.go":      "package index\n\nfunc (t T) g() {}\n\nfunc F() {}\n\ntype J interface{ G() }\n\nfunc (p pair[K, V]) H() {}\n",
+		"index/a_test.go": "package index\n\nfunc (t *T) H() {}\n",
+	} {
+		s := source{name: name, pkg: path.Dir(name), fset: token.NewFileSet()}
+		var err error
+		if s.file, err = parser.ParseFile(s.fset, name, text, parser.SkipObjectResolution); err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, s)
+	}
+	d := survey(sources)
+	if len(d.methods["index.T"]) != 2 || len(d.methods["index.pair"]) != 1 {
+		t.Errorf("methods %v", d.methods)
+	}
+	if got := d.width("index.i"); got != 4 {
+		t.Errorf("i has %d methods", got)
+	}
+	// T, T.F, X, F, J and J.G.
+	if d.exported["index"] != 6 || d.fields["index"] != 1 {
+		t.Errorf("%d names, %d fields", d.exported["index"], d.fields["index"])
+	}
+}
+
+// TestArchitectureArrows counts the arrows between files of package proxy. There is
+// one from a file to every other file that declares a package-level name, a method or a
+// field that the first one uses.
+func TestArchitectureArrows(t *testing.T) {
+	t.Parallel()
+	arrows := fileArrows(t, "proxy")
+	var upward []string
+	for arrow := range arrows {
+		from, to := slices.Index(connector, arrow[0]), slices.Index(connector, arrow[1])
+		for i, at := range []int{from, to} {
+			if at < 0 {
+				t.Fatalf("proxy/%s: its place among the files of the package is missing in connector", arrow[i])
+			}
+		}
+		if from > to {
+			upward = append(upward, arrow[0]+" -> "+arrow[1])
+		}
+	}
+	slices.Sort(upward)
+	t.Logf("%d of %d arrows point up: %q", len(upward), len(arrows), upward)
+	if len(arrows) == 0 || len(upward) > maxUpward {
+		t.Errorf("%d arrows between files point up, at most %d: %q", len(upward), maxUpward, upward)
+	}
+}
+
+// fileArrows type-checks a package and returns its pairs of files of which the first
+// uses something that the second declares.
+func fileArrows(t *testing.T, pkg string) map[[2]string]bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export,GoFiles", "./"+pkg).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exports, names := map[string]string{}, []string(nil)
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath, Export string
+			GoFiles            []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		exports[p.ImportPath], names = p.Export, p.GoFiles // the last is the package itself
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		f, err := parser.ParseFile(fset, filepath.Join(pkg, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	open := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
+	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", open)}
+	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
+	checked, err := conf.Check(moduleName+"/"+pkg, fset, files, &info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrows := map[[2]string]bool{}
+	file := func(pos token.Pos) string { return filepath.Base(fset.Position(pos).Filename) }
+	for id, obj := range info.Uses {
+		member := false
+		switch obj := obj.(type) {
+		case *types.Var:
+			member = obj.IsField()
+		case *types.Func:
+			member = obj.Signature().Recv() != nil
+		}
+		if obj.Pkg() != checked || !member && obj.Parent() != checked.Scope() {
+			continue
+		}
+		if from, to := file(id.Pos()), file(obj.Pos()); from != to {
+			arrows[[2]string{from, to}] = true
+		}
+	}
+	return arrows
+}
