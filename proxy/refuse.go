@@ -68,7 +68,7 @@ func refuse(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
 	f := wire.Failure{Message: r.message, Code: r.code, Status: r.status}
 	if family != nil {
 		nameFailure(ctx, family, f)
-		ctx.Response.SetBodyRaw(family.AppendFailure(nil, f))
+		ctx.Response.SetBodyRaw(family.Failure(nil, f))
 		return
 	}
 	ctx.Response.SetBodyRaw(appendFailure(nil, f))

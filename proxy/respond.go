@@ -79,7 +79,7 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 	if resp.StatusCode() >= fasthttp.StatusBadRequest {
 		return wire.ByContentType(name)
 	}
-	return e.route.family.FramingOf(name, request)
+	return e.route.family.Framing(name, request)
 }
 
 // whole reads an unstreamed answer to its end, judges it and answers.

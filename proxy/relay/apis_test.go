@@ -88,7 +88,7 @@ func (c *apiCase) config(t *testing.T, mode Decision) Config {
 			t.Fatal(err)
 		}
 	}
-	cfg.Framing = family.FramingOf(c.contentType, cfg.Request)
+	cfg.Framing = family.Framing(c.contentType, cfg.Request)
 	return cfg
 }
 

@@ -34,7 +34,7 @@ func (s benchStream) relay(t testing.TB, mode Decision) *Relay {
 		t.Fatalf("no family %s", s.api)
 	}
 	cfg.Decision, cfg.Family = mode, family
-	cfg.Framing = family.FramingOf(s.contentType, wire.Request{Stream: true})
+	cfg.Framing = family.Framing(s.contentType, wire.Request{Stream: true})
 	return New(cfg)
 }
 

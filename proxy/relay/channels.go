@@ -45,7 +45,7 @@ func newChannelSet(cfg *Config) channelSet {
 	return channelSet{
 		cfg:            cfg,
 		none:           &choice{number: -1},
-		repeats:        cfg.Family.Paths.Repeats(),
+		repeats:        cfg.Family.Repeats(),
 		seed:           maphash.MakeSeed(),
 		cutter:         wire.NewCutter([]byte(cfg.Mask)),
 		newline:        [1]byte{'\n'},
@@ -277,7 +277,7 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 	if len(s.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
-	c := &choice{number: number, list: s.cfg.Family.Paths.Choices()}
+	c := &choice{number: number, list: s.cfg.Family.Choices}
 	s.choices = append(s.choices, c)
 	return c, nil
 }

@@ -113,7 +113,7 @@ func FuzzRelayChannels(f *testing.F) {
 // valid checks that every event of a stream carries JSON.
 func valid(t *testing.T, out string) {
 	t.Helper()
-	f := wire.NewFramer(wire.SSE, api.ByName("openai.chat").Paths)
+	f := wire.NewFramer(wire.SSE, api.ByName("openai.chat"))
 	for rest := []byte(out); len(rest) > 0; {
 		n, _ := f.Scan(rest)
 		if p := f.Parse(rest[:n]).Payload; len(p) > 0 && string(p) != "[DONE]" && !json.Valid(p) {

@@ -382,7 +382,7 @@ func TestRelayResult(t *testing.T) {
 			cfg := testConfig(t)
 			cfg.Decision = mode
 			out := []byte(relayed(cfg, tt.in).out)
-			f := wire.NewFramer(wire.SSE, api.ByName("openai.chat").Paths)
+			f := wire.NewFramer(wire.SSE, api.ByName("openai.chat"))
 			for len(out) > 0 {
 				n, _ := f.Scan(out)
 				payload := string(f.Parse(out[:n]).Payload)

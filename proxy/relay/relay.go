@@ -109,8 +109,8 @@ type Relay struct {
 func New(cfg Config) *Relay {
 	r := &Relay{
 		cfg:     cfg,
-		framer:  wire.NewFramer(cfg.Framing, cfg.Family.Paths),
-		locator: wire.NewLocator(cfg.Family.Paths, cfg.Framing),
+		framer:  wire.NewFramer(cfg.Framing, cfg.Family),
+		locator: wire.NewLocator(cfg.Family, cfg.Framing),
 	}
 	r.cfg.Mask = strings.Map(func(c rune) rune {
 		if c < ' ' { // a mask never ends a line
@@ -123,7 +123,7 @@ func New(cfg Config) *Relay {
 		r.cfg.Detect.Judge = func(*detect.Finding) detect.Action { return cfg.Act }
 	}
 	if r.cfg.Block && cfg.Framing != wire.JSON {
-		r.ending = cfg.Family.NewEnding()
+		r.ending = cfg.Family.Ending()
 	}
 	r.channels = newChannelSet(&r.cfg)
 	return r
@@ -296,7 +296,7 @@ func (r *Relay) refuse(dst []byte) []byte {
 // fail appends the message that says why the answer ends here.
 func (r *Relay) fail(dst []byte, why wire.Failure) []byte {
 	w := wire.Writer{Framer: r.framer, Begun: r.begun, Next: r.documents, Out: dst}
-	r.cfg.Family.Fail(&w, why)
+	r.cfg.Family.StreamFailure(&w, why)
 	w.Close()
 	return w.Out
 }

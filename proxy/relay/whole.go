@@ -27,7 +27,7 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	case fate == blockHere:
 		r.leave()
 		r.err = ErrBlocked
-		return r.cfg.Family.AppendFailure(dst, failBlocked), 400, r.err
+		return r.cfg.Family.Failure(dst, failBlocked), 400, r.err
 	case fate == untouched:
 		dst = append(dst, body...)
 	default:
@@ -75,7 +75,7 @@ func (r *Relay) unscannable(dst, body []byte) ([]byte, int, error) {
 	}
 	r.counts.Refused += int64(len(body))
 	r.err = ErrRefused
-	return r.cfg.Family.AppendFailure(dst, failRefused), 400, r.err
+	return r.cfg.Family.Failure(dst, failRefused), 400, r.err
 }
 
 // leave ends the relay and lets go of the body, which belongs to the caller.

@@ -17,7 +17,7 @@ type arrayBody struct {
 // cutArray cuts a body at the given offsets and reads its messages as they
 // become whole.
 func cutArray(body string, at ...int) arrayBody {
-	f := NewFramer(Array, noPaths)
+	f := NewFramer(Array, noRules)
 	var out arrayBody
 	var rest []byte
 	message := func() {
@@ -117,7 +117,7 @@ func TestArrayEnds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := NewFramer(Array, noPaths)
+			f := NewFramer(Array, noRules)
 			for p := []byte(tt.read); len(p) > 0; {
 				n, _ := f.Scan(p)
 				p = p[n:]
@@ -138,7 +138,7 @@ func TestArrayEnds(t *testing.T) {
 
 func TestArrayRewrite(t *testing.T) {
 	t.Parallel()
-	f := NewFramer(Array, noPaths)
+	f := NewFramer(Array, noRules)
 	if got := string(f.Rewrite(nil, []byte("\n,\r\n{\"a\":1}"), []byte(`{"b":2}`))); got != "\n,\r\n{\"b\":2}" {
 		t.Errorf("got %q", got)
 	}

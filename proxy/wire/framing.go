@@ -93,11 +93,11 @@ const (
 	HasBegun
 )
 
-// NewFramer returns the framer for a body of the family whose places p are.
-func NewFramer(f Framing, p *Paths) Framer {
+// NewFramer returns the framer for a body of a family.
+func NewFramer(f Framing, family *Family) Framer {
 	switch f {
 	case SSE:
-		return &sseFramer{paths: p}
+		return &sseFramer{paths: family.paths}
 	case Events:
 		return newEventFramer(documents)
 	case EventChunks:

@@ -58,7 +58,7 @@ const (
 // and is not safe for concurrent use. It never allocates once it has seen the
 // names an answer uses.
 type Locator struct {
-	paths     *Paths
+	paths     *paths
 	positions int32 // elements of unknown arrays that are channels of their own
 	limit     int   // places in a message
 	dec       *jsontext.Decoder
@@ -100,9 +100,9 @@ type frame struct {
 // NewLocator returns a locator for one answer. In a stream, strings in the
 // first elements of an unknown array are channels of their own, because their
 // pieces may come in different messages.
-func NewLocator(p *Paths, f Framing) *Locator {
+func NewLocator(family *Family, f Framing) *Locator {
 	l := &Locator{
-		paths: p,
+		paths: family.paths,
 		dec:   new(jsontext.Decoder),
 		peek:  new(jsontext.Decoder),
 		opts:  []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)},

@@ -36,14 +36,14 @@ func show(payload string, fields []wire.Field) string {
 	return b.String()
 }
 
-// chatPaths is the table of Chat Completions.
-func chatPaths(t testing.TB) *wire.Paths {
+// chat is the family of Chat Completions.
+func chat(t testing.TB) *wire.Family {
 	t.Helper()
 	f := api.ByName("openai.chat")
 	if f == nil {
 		t.Fatal("openai.chat is not known")
 	}
-	return f.Paths
+	return f
 }
 
 func TestUnscannable(t *testing.T) {
@@ -82,7 +82,7 @@ func TestUnscannable(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(chatPaths(t), wire.JSON)
+			l := wire.NewLocator(chat(t), wire.JSON)
 			if _, err := l.Locate([]byte(tt.payload)); !errors.Is(err, wire.ErrUnscannable) {
 				t.Errorf("error = %v", err)
 			}
@@ -93,7 +93,7 @@ func TestUnscannable(t *testing.T) {
 	}
 	t.Run("many names", func(t *testing.T) {
 		t.Parallel()
-		l := wire.NewLocator(chatPaths(t), wire.SSE)
+		l := wire.NewLocator(chat(t), wire.SSE)
 		var err error
 		for i := 0; err == nil && i < 1000; i++ {
 			_, err = l.Locate(fmt.Appendf(nil, `{"k%d":"v"}`, i))
@@ -105,7 +105,7 @@ func TestUnscannable(t *testing.T) {
 }
 
 func TestLocateAllocs(t *testing.T) {
-	l := wire.NewLocator(chatPaths(t), wire.SSE)
+	l := wire.NewLocator(chat(t), wire.SSE)
 	payload := []byte(`{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","provider":"P","choices":[{"index":0,"delta":{"content":"Hi \u0041","x":["y"],"tool_calls":[{"index":1,"function":{"arguments":"{"}}]},"logprobs":{"content":[{"token":"a"}]},"finish_reason":null}]}`)
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := l.Locate(payload); err != nil {
@@ -123,7 +123,7 @@ func FuzzLocate(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"a":[1]}}}]}}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		for _, framing := range []wire.Framing{wire.JSON, wire.SSE} {
-			l := wire.NewLocator(chatPaths(t), framing)
+			l := wire.NewLocator(chat(t), framing)
 			fields, err := l.Locate(payload)
 			if err != nil {
 				if !errors.Is(err, wire.ErrUnscannable) {
@@ -202,7 +202,7 @@ func uncovered(t *testing.T, payload []byte, covered map[int]bool) {
 // stands before it and however its name is spelled.
 func TestMarks(t *testing.T) {
 	t.Parallel()
-	p := wire.NewPaths(wire.Table{Choices: "choices", Marks: []string{"token", "meta"}, Rules: []wire.Rule{
+	family := wire.NewFamily(wire.Family{Choices: "choices", Marks: []string{"token", "meta"}, Rules: []wire.Rule{
 		wire.ChoiceMessage("token"),
 		wire.ChoiceNumber("index").For("meta"),
 		wire.TextAt("text", "text"),
@@ -220,7 +220,7 @@ func TestMarks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(p, wire.SSE)
+			l := wire.NewLocator(family, wire.SSE)
 			fields, err := l.Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// Paths is the compiled table of a family. Immutable.
-type Paths struct {
+// paths is the compiled table of a family. Immutable.
+type paths struct {
 	rules    []Rule
 	nodes    []node
-	choices  string
 	kind     string
 	marks    map[string]bool
 	done     string
@@ -39,11 +38,10 @@ type node struct {
 // numbers says which numbers a message states of itself.
 type numbers struct{ choice, item, part bool }
 
-// NewPaths compiles a family's table. A rule that is not well-formed is a
-// mistake of the family and panics.
-func NewPaths(t Table) *Paths {
-	p := &Paths{
-		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, choices: t.Choices, kind: cmp.Or(t.KindMember, "type"), done: t.Done,
+// compile compiles the table of a family.
+func compile(t *Family) *paths {
+	p := &paths{
+		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, kind: cmp.Or(t.KindMember, "type"), done: t.Done,
 		unlisted: t.Unlisted, single: t.Choices == "", marks: set(t.Marks), roots: map[string]int16{}, names: set(t.Events),
 	}
 	for i := range p.rules {
@@ -58,9 +56,9 @@ func NewPaths(t Table) *Paths {
 		}
 		p.repeats = p.repeats || r.role == Final || r.role == Cumulative
 	}
-	p.compile(0, "")
+	p.addKind(0, "")
 	for when, root := range p.roots {
-		p.compile(root, when)
+		p.addKind(root, when)
 	}
 	p.anywhere(t.Anywhere) // last: their paths are names, and lead nowhere
 	return p
@@ -77,7 +75,7 @@ func set(names []string) map[string]bool {
 
 // level is what the last numbered element of a path is: 1 a choice, 2 an item, 3
 // a part. It is 0 if there is none, and 1 where the message is a choice.
-func (p *Paths) level(path []string) int8 {
+func (p *paths) level(path []string) int8 {
 	level := int8(0)
 	if p.single {
 		level = 1
@@ -93,9 +91,9 @@ func (p *Paths) level(path []string) int8 {
 	return level
 }
 
-// compile adds the rules for one kind of message. Those for that kind come
+// addKind adds the rules for one kind of message. Those for that kind come
 // first: they win over those for every kind.
-func (p *Paths) compile(root int16, when string) {
+func (p *paths) addKind(root int16, when string) {
 	p.addRules(root, when, nil)
 	if when == "" {
 		return
@@ -110,7 +108,7 @@ func (p *Paths) compile(root int16, when string) {
 
 // share lets a kind of message have the members that only rules for every kind
 // lead to.
-func (p *Paths) share(root int16, own map[string]bool) {
+func (p *paths) share(root int16, own map[string]bool) {
 	n, all := &p.nodes[root], &p.nodes[0]
 	for _, k := range all.kids {
 		if !own[p.nodes[k].name] {
@@ -121,7 +119,7 @@ func (p *Paths) share(root int16, own map[string]bool) {
 
 // numbered notes that a rule holds for a kind of message: what it says may be
 // a number of the message itself.
-func (p *Paths) numbered(root int16, r Rule) {
+func (p *paths) numbered(root int16, r Rule) {
 	switch has := &p.nodes[root].has; {
 	case r.element:
 	case r.role == discriminator:
@@ -137,7 +135,7 @@ func (p *Paths) numbered(root int16, r Rule) {
 
 // addRules adds the rules for a kind of message; of those for every kind only
 // the ones that begin with one of the given members, or with none.
-func (p *Paths) addRules(root int16, when string, members map[string]bool) {
+func (p *paths) addRules(root int16, when string, members map[string]bool) {
 	for i, r := range p.rules {
 		if r.Kind != when {
 			continue
@@ -173,7 +171,7 @@ func steps(path string) []string {
 }
 
 // parent is the node of the object that holds the member a path leads to.
-func (p *Paths) parent(root int16, path string) *node {
+func (p *paths) parent(root int16, path string) *node {
 	all := steps(path)
 	at := root
 	for _, step := range all[:len(all)-1] {
@@ -183,7 +181,7 @@ func (p *Paths) parent(root int16, path string) *node {
 }
 
 // step returns the node that a step leads to and makes it if there is none.
-func (p *Paths) step(at int16, step string, level int8) int16 {
+func (p *paths) step(at int16, step string, level int8) int16 {
 	n := &p.nodes[at]
 	next := node{name: step, path: n.path, rule: -1}
 	link := (*int16)(nil)
@@ -227,7 +225,7 @@ func (p *Paths) step(at int16, step string, level int8) int16 {
 }
 
 // member returns the node of a member, or -1.
-func (p *Paths) member(at int16, name []byte) int16 {
+func (p *paths) member(at int16, name []byte) int16 {
 	n := &p.nodes[at]
 	for _, k := range n.kids {
 		if p.nodes[k].name == string(name) {
@@ -241,23 +239,15 @@ func (p *Paths) member(at int16, name []byte) int16 {
 }
 
 // element returns the node of the elements, or -1.
-func (p *Paths) element(at int16) int16 {
+func (p *paths) element(at int16) int16 {
 	if each := p.nodes[at].each; each != 0 {
 		return each
 	}
 	return -1
 }
 
-// Choices is what the list of choices is called in the names of channels, or
-// empty if an answer is one choice.
-func (p *Paths) Choices() string { return p.choices }
-
-// Repeats reports whether texts come more than once: their channels have to
-// be remembered from their beginning.
-func (p *Paths) Repeats() bool { return p.repeats }
-
 // event reports whether a stream's event may have that name.
-func (p *Paths) event(name []byte) bool { return p.names[string(name)] }
+func (p *paths) event(name []byte) bool { return p.names[string(name)] }
 
 func join(path, name string) string {
 	if path == "" {
@@ -267,7 +257,7 @@ func join(path, name string) string {
 }
 
 // anywhere compiles the rules for members that are known by their name.
-func (p *Paths) anywhere(rules []Rule) {
+func (p *paths) anywhere(rules []Rule) {
 	if len(rules) == 0 {
 		return
 	}
@@ -280,7 +270,7 @@ func (p *Paths) anywhere(rules []Rule) {
 
 // word returns the rule for a member that no path leads to, from 1 on, or 0. A
 // name that ends like the name of an id or of a time is one.
-func (p *Paths) word(name []byte) int16 {
+func (p *paths) word(name []byte) int16 {
 	if p.words == nil {
 		return 0
 	}

@@ -182,15 +182,3 @@ func (r Rule) InItem() Rule {
 	r.inItem = true
 	return r
 }
-
-// Table is what a family says of its messages.
-type Table struct {
-	Choices    string   // the name of the list of choices in the names of channels; empty: a message holds one choice
-	KindMember string   // the member that says what kind a message is; empty means type
-	Marks      []string // members that say it by being there: the first of them is the kind
-	Done       string   // payload of a stream's last message; empty: there is none
-	Events     []string // names that events of a stream have, besides the kinds
-	Unlisted   Role     // of strings without a rule: Metadata, or Text if the answer may be anywhere
-	Rules      []Rule
-	Anywhere   []Rule // for members that no path leads to, wherever they occur: Path is a name, Channel empty
-}

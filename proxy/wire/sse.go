@@ -10,7 +10,7 @@ import "bytes"
 type sseFramer struct {
 	state sseState
 	line  sseEnd // how the line before ended
-	paths *Paths // knows the names of events
+	paths *paths // knows the names of events
 	join  []byte // payload of an event with several data lines
 	notes []Extra
 }

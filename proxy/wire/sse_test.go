@@ -10,12 +10,12 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// noPaths is a table without places.
-var noPaths = NewPaths(Table{Done: "[DONE]"})
+// noRules is a family without rules.
+var noRules = NewFamily(Family{Done: "[DONE]"})
 
 // cut cuts a body at the given offsets and returns its messages.
 func cut(body string, at ...int) []string {
-	f := NewFramer(SSE, noPaths)
+	f := NewFramer(SSE, noRules)
 	var messages []string
 	var rest strings.Builder
 	for from, i := 0, 0; i <= len(at); i++ {
@@ -43,7 +43,7 @@ func cut(body string, at ...int) []string {
 
 // payloads returns the payloads of a body's messages that have one.
 func payloads(messages []string) []string {
-	f := NewFramer(SSE, noPaths)
+	f := NewFramer(SSE, noRules)
 	var out []string
 	for _, raw := range messages {
 		if m := f.Parse([]byte(raw)); len(m.Payload) > 0 {
@@ -103,7 +103,7 @@ func TestSSE(t *testing.T) {
 func TestSSELeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"data: a\n\n", "data: a\r\n\r\n", "data: a\r\r", ": ping\n\n"} {
-		f := NewFramer(SSE, noPaths)
+		f := NewFramer(SSE, noRules)
 		if n, state := f.Scan([]byte(body)); n != len(body) || state != Ends {
 			t.Errorf("%q: read %d bytes, state %d", body, n, state)
 		}
@@ -112,7 +112,7 @@ func TestSSELeavesAtOnce(t *testing.T) {
 
 func TestSSERewrite(t *testing.T) {
 	t.Parallel()
-	f := NewFramer(SSE, noPaths)
+	f := NewFramer(SSE, noRules)
 	raw := "event: x\r\ndata: {\r\n: a comment that is long enough\r\ndata: }\r\nid: 7\r\n\r\n"
 	want := "event: x\r\ndata: [\ndata: ]\n: a comment that is long enough\r\nid: 7\r\n\r\n"
 	if got := string(f.Rewrite(nil, []byte(raw), []byte("[\n]"))); got != want {
@@ -152,7 +152,7 @@ func FuzzSSE(f *testing.F) {
 			return // elsewhere than at the start the oracle reads on differently
 		}
 		var oracle []string
-		closed := string(NewFramer(SSE, noPaths).AppendEnd(slices.Clone(body)))
+		closed := string(NewFramer(SSE, noRules).AppendEnd(slices.Clone(body)))
 		for e, err := range sse.Read(strings.NewReader(closed), &sse.ReadConfig{MaxEventSize: 1 << 20}) {
 			if err != nil {
 				return

@@ -44,16 +44,33 @@ type Failure struct {
 	Status  int    // of the HTTP answer it is the body of; 0 means 400
 }
 
-// Family is what noecho has to know of one API: a table of the places where its
-// answers keep text, and the few things that a table cannot say. Name, Paths and
-// Request are required; the zero value of any other field is the default that it
-// names. A family is never changed once it is made, and its functions are safe for
-// concurrent use.
+// Family is what noecho has to know of one API: where its answers keep text, and the
+// few things that a table of places cannot say. Name and Request are required; the
+// zero value of any other field is the default that it names. [NewFamily] makes one.
 type Family struct {
 	// Name is the name of the API in configuration and alerts.
 	Name string
-	// Paths is the table of places, compiled.
-	Paths *Paths
+
+	// Rules say where text is in the messages of an answer.
+	Rules []Rule
+	// Anywhere has rules for members that no path leads to, wherever they occur. Path
+	// is the name of the member, and Channel is empty.
+	Anywhere []Rule
+	// Unlisted is the role of strings without a rule: [Metadata], or [Text] for an API
+	// whose answer may be anywhere.
+	Unlisted Role
+	// Choices is the name of the list of choices in the names of channels. Empty: each
+	// message is about one choice.
+	Choices string
+	// KindMember is the member that says which kind a message is. Empty: type.
+	KindMember string
+	// Marks are members whose presence says it: the first one in a message is its kind.
+	Marks []string
+	// Done is the payload of the last message of a stream. Empty: there is none.
+	Done string
+	// Events are names that events of a stream have, besides the kinds of the rules.
+	Events []string
+
 	// Request reads a request. path is that of its URL, as it was sent: some APIs
 	// name the model there and ask there for a stream. Errors match [ErrRequest].
 	Request func(path string, body []byte) (Request, error)
@@ -79,45 +96,45 @@ type Family struct {
 	// answers that are lists of answers, in the framing [Records]. nil: the API has
 	// none.
 	Record func(dst, payload []byte, f Failure) []byte
+
+	paths *paths // Rules and what is said of them, compiled
 }
 
-// FramingOf returns the framing of an answer to r.
-func (f *Family) FramingOf(contentType string, r Request) Framing {
+// NewFamily compiles the rules of a family and puts the defaults in their places. The
+// family must not change afterwards; then it is safe for concurrent use. A rule that
+// is not well-formed is a mistake of the family and panics.
+func NewFamily(f Family) *Family {
+	f.paths = compile(&f)
 	if f.Framing == nil {
-		return ByContentType(contentType)
+		f.Framing = func(contentType string, _ Request) Framing { return ByContentType(contentType) }
 	}
-	return f.Framing(contentType, r)
+	if f.Failure == nil {
+		f.Failure = appendFailure
+	}
+	if f.StreamFailure == nil {
+		f.StreamFailure = func(w *Writer, why Failure) {
+			if _, plain := w.Framer.(*textFramer); plain {
+				w.Message("", []byte(why.Message))
+				return
+			}
+			w.Message(f.FailureEvent, f.Failure(nil, why))
+		}
+	}
+	if f.Ending == nil {
+		f.Ending = func() Ending { return failureEnding{&f} }
+	}
+	return &f
 }
 
-// AppendFailure appends a JSON error body.
-func (f *Family) AppendFailure(dst []byte, why Failure) []byte {
-	if f.Failure != nil {
-		return f.Failure(dst, why)
-	}
+// Repeats reports whether texts come more than once: their channels have to be
+// remembered from their beginning.
+func (f *Family) Repeats() bool { return f.paths.repeats }
+
+// appendFailure appends an error body that many clients understand.
+func appendFailure(dst []byte, why Failure) []byte {
 	dst = AppendEscaped(append(dst, `{"error":{"message":"`...), []byte(why.Message))
 	dst = AppendEscaped(append(dst, `","type":"invalid_request_error","code":"`...), []byte(why.Code))
 	return append(dst, `"}}`...)
-}
-
-// Fail writes what ends a stream with an error.
-func (f *Family) Fail(w *Writer, why Failure) {
-	_, plain := w.Framer.(*textFramer)
-	switch {
-	case f.StreamFailure != nil:
-		f.StreamFailure(w, why)
-	case plain:
-		w.Message("", []byte(why.Message))
-	default:
-		w.Message(f.FailureEvent, f.AppendFailure(nil, why))
-	}
-}
-
-// NewEnding returns what ends a stream that is blocked.
-func (f *Family) NewEnding() Ending {
-	if f.Ending == nil {
-		return failureEnding{f}
-	}
-	return f.Ending()
 }
 
 // Ending follows the messages of one stream to the caller, so that it can end
@@ -145,6 +162,6 @@ func (failureEnding) Sent([]byte) {}
 // Write implements [Ending].
 func (e failureEnding) Write(w *Writer, _ []int32) {
 	if _, plain := w.Framer.(*textFramer); !plain {
-		e.family.Fail(w, Withheld)
+		e.family.StreamFailure(w, Withheld)
 	}
 }

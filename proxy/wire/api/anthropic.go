@@ -19,13 +19,10 @@ import (
 // Citations cut an answer's text into many blocks, in the middle of a sentence,
 // and the caller can ask for them. So all blocks of text are one channel. Tool
 // inputs and thoughts are channels of their own.
-var anthropic = &wire.Family{
-	Name: "anthropic.messages", Paths: anthropicPaths, Request: anthropicRequest,
+var anthropic = wire.NewFamily(wire.Family{
+	Name: "anthropic.messages", Request: anthropicRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
 	Ending: func() wire.Ending { return &anthropicEnding{} },
-}
-
-var anthropicPaths = wire.NewPaths(wire.Table{
 	Events: []string{"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop", "ping"},
 	Rules:  anthropicRules(),
 })
@@ -368,13 +365,10 @@ func appendBlocks(dst []byte, v jsontext.Value) []byte {
 // One without a type is all of the text so far if it begins with all that came
 // before, and a piece if it does not. What is called a piece and holds all so
 // far is still judged whole, but without holding back what it said before.
-var anthropicComplete = &wire.Family{
-	Name: "anthropic.complete", Paths: completePaths, Request: completeRequest,
+var anthropicComplete = wire.NewFamily(wire.Family{
+	Name: "anthropic.complete", Request: completeRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
 	Ending: func() wire.Ending { return &completeEnding{} },
-}
-
-var completePaths = wire.NewPaths(wire.Table{
 	Done:   openAIDone,
 	Events: []string{"ping"},
 	Rules: []wire.Rule{

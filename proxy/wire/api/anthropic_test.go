@@ -106,7 +106,7 @@ func TestAnthropicLocate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(tt.family.Paths, tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(tt.family, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,11 +215,11 @@ func TestAnthropicFailure(t *testing.T) {
 		{wire.Failure{Message: "m", Code: "upstream_error"}, `{"type":"error","error":{"type":"api_error","message":"m"}}`},
 	} {
 		for _, f := range []*wire.Family{anthropic, anthropicComplete} {
-			if got := string(f.AppendFailure(nil, tt.failure)); got != tt.want {
+			if got := string(f.Failure(nil, tt.failure)); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f.Paths)}
-			f.Fail(&w, tt.failure)
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f)}
+			f.StreamFailure(&w, tt.failure)
 			if got := string(w.Out); got != "event: error\ndata: "+tt.want+"\n\n" {
 				t.Errorf("got %s", got)
 			}
@@ -264,11 +264,11 @@ func TestAnthropicEnding(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := tt.family.NewEnding()
+			e := tt.family.Ending()
 			for _, s := range tt.sent {
 				e.Sent([]byte(s))
 			}
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, tt.family.Paths), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, tt.family), Begun: wire.HasBegun}
 			e.Write(&w, nil)
 			if got := string(w.Out); got != tt.want {
 				t.Errorf("got\n%swant\n%s", got, tt.want)
@@ -278,8 +278,8 @@ func TestAnthropicEnding(t *testing.T) {
 }
 
 func TestAnthropicAllocs(t *testing.T) {
-	l := wire.NewLocator(anthropic.Paths, wire.SSE)
-	e := anthropic.NewEnding()
+	l := wire.NewLocator(anthropic, wire.SSE)
+	e := anthropic.Ending()
 	payload := []byte(`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi \u0041"}}`)
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := l.Locate(payload); err != nil {
@@ -303,16 +303,16 @@ func FuzzAnthropic(f *testing.F) {
 			if _, err := family.Request("/models/a:b", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			l := wire.NewLocator(family.Paths, wire.SSE)
+			l := wire.NewLocator(family, wire.SSE)
 			if _, err := l.Locate(body); err != nil {
 				if !errors.Is(err, wire.ErrUnscannable) {
 					t.Fatal(err)
 				}
 				continue // such a message never leaves
 			}
-			e := family.NewEnding()
+			e := family.Ending()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family.Paths), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family), Begun: wire.HasBegun}
 			e.Write(&w, nil)
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)

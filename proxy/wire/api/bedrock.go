@@ -14,13 +14,12 @@ import (
 // converse is Amazon Bedrock's Converse API, which speaks to all models in one
 // way. An answer is a message of content blocks; a stream is a list of frames
 // whose headers name the event and whose payloads hold its members.
-var converse = &wire.Family{
-	Name: "bedrock.converse", Paths: conversePaths, Request: converseRequest,
+var converse = wire.NewFamily(wire.Family{
+	Name: "bedrock.converse", Request: converseRequest,
 	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
 	Ending: func() wire.Ending { return &converseEnding{} },
-}
-
-var conversePaths = wire.NewPaths(wire.Table{Rules: slices.Concat(converseEventRules(""), converseMessageRules(), converseEndRules(""))})
+	Rules:  slices.Concat(converseEventRules(""), converseMessageRules(), converseEndRules("")),
+})
 
 // converseEventRules are the places of a stream's events, whose members stand
 // below the path at. Citations cut a text into many blocks, in the middle of
@@ -243,13 +242,12 @@ func (e *converseEnding) message(w *wire.Writer, event string, members []byte) {
 // speaks: each vendor's own JSON, in a stream as the documents of binary frames.
 // One table reads them all, because their members tell them apart. Of a vendor
 // nobody described every string is taken for text of the answer.
-var invoke = &wire.Family{
-	Name: "bedrock.invoke", Paths: invokePaths, Request: invokeRequest, Framing: invokeFraming,
+var invoke = wire.NewFamily(wire.Family{
+	Name: "bedrock.invoke", Request: invokeRequest, Framing: invokeFraming,
 	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
-	Ending: func() wire.Ending { return &invokeEnding{} },
-}
-
-var invokePaths = wire.NewPaths(wire.Table{Unlisted: wire.Text, Rules: invokeRules(), Anywhere: genericTable().Anywhere})
+	Ending:   func() wire.Ending { return &invokeEnding{} },
+	Unlisted: wire.Text, Rules: invokeRules(), Anywhere: genericAnywhere(),
+})
 
 // invokeRules unites the tables of the vendors. A place that two of them know is
 // what the first says.
@@ -411,7 +409,7 @@ func (e *invokeEnding) Write(w *wire.Writer, open []int32) {
 	case e.vendor != nil:
 		e.vendor.Write(w, open)
 	case e.end == "":
-		converse.Fail(w, wire.Withheld)
+		converse.StreamFailure(w, wire.Withheld)
 	case len(open) > 0:
 		w.Message("chunk", []byte(e.end))
 	}

@@ -51,7 +51,7 @@ func TestBedrockLocate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(tt.family.Paths, tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(tt.family, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,9 +133,9 @@ func TestBedrockEndings(t *testing.T) {
 		"nobody's":        {invoke, `{"a":"b"}`, []string{`{"message":"withheld: the answer would repeat training data"}`}},
 		"nothing of them": {invoke, "", []string{`{"message":"withheld: the answer would repeat training data"}`}},
 	} {
-		framing := tt.family.FramingOf("application/vnd.amazon.eventstream", wire.Request{})
+		framing := tt.family.Framing("application/vnd.amazon.eventstream", wire.Request{})
 		out := ended(tt.family, framing, tt.sent, 0)
-		framer := wire.NewFramer(framing, tt.family.Paths)
+		framer := wire.NewFramer(framing, tt.family)
 		var got []string
 		for len(out) > 0 {
 			n, _ := framer.Scan([]byte(out))
@@ -164,7 +164,7 @@ func TestBedrockFailure(t *testing.T) {
 			}
 		}
 	}
-	if got := string(converse.AppendFailure(nil, wire.Failure{Message: `a "b"`})); got != `{"message":"a \"b\""}` {
+	if got := string(converse.Failure(nil, wire.Failure{Message: `a "b"`})); got != `{"message":"a \"b\""}` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestBedrockAllocs(t *testing.T) { // not parallel: it counts allocations
 		"Invoke":   {invoke, wire.EventChunks, `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi \u0041"}}`},
 		"nobody's": {invoke, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`},
 	} {
-		l := wire.NewLocator(tt.family.Paths, tt.framing)
+		l := wire.NewLocator(tt.family, tt.framing)
 		payload := []byte(tt.payload)
 		if n := testing.AllocsPerRun(100, func() {
 			if _, err := l.Locate(payload); err != nil {
@@ -203,17 +203,17 @@ func FuzzBedrock(f *testing.F) {
 			if _, err := family.Request(path, body); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			framing := family.FramingOf("application/vnd.amazon.eventstream", wire.Request{})
-			l := wire.NewLocator(family.Paths, framing)
+			framing := family.Framing("application/vnd.amazon.eventstream", wire.Request{})
+			l := wire.NewLocator(family, framing)
 			if _, err := l.Locate(body); err != nil {
 				if !errors.Is(err, wire.ErrUnscannable) {
 					t.Fatal(err)
 				}
 				continue // such a message never leaves
 			}
-			e := family.NewEnding()
+			e := family.Ending()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: wire.HasBegun}
 			e.Write(&w, []int32{0})
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)

@@ -12,13 +12,12 @@ import (
 // cohereChat is Cohere's chat, version 2. A stream is named events, each with
 // one kind of news about one block: its start, pieces of it, its end. Blocks of
 // content and tool calls are numbered each for themselves.
-var cohereChat = &wire.Family{
-	Name: "cohere.chat", Paths: coherePaths, Request: cohereRequest,
+var cohereChat = wire.NewFamily(wire.Family{
+	Name: "cohere.chat", Request: cohereRequest,
 	Failure: cohereFailure, StreamFailure: cohereStreamFailure,
 	Ending: func() wire.Ending { return &cohereEnding{} },
-}
-
-var coherePaths = wire.NewPaths(wire.Table{Done: cohereDone, Events: cohereEvents, Rules: cohereRules()})
+	Done:   cohereDone, Events: cohereEvents, Rules: cohereRules(),
+})
 
 // cohereDone is the payload of a stream's last event.
 const cohereDone = "[DONE]"
@@ -177,13 +176,12 @@ func (e *cohereEnding) Write(w *wire.Writer, open []int32) {
 
 // cohereV1 is Cohere's first API: chat and generate. A stream is lines that say
 // with event_type what they are; the last one repeats the whole answer.
-var cohereV1 = &wire.Family{
-	Name: "cohere.v1", Paths: cohereV1Paths, Request: cohereV1Request, Framing: cohereV1Framing,
+var cohereV1 = wire.NewFamily(wire.Family{
+	Name: "cohere.v1", Request: cohereV1Request, Framing: cohereV1Framing,
 	Failure: cohereFailure, StreamFailure: cohereV1StreamFailure,
-	Ending: func() wire.Ending { return cohereV1Ending{} },
-}
-
-var cohereV1Paths = wire.NewPaths(wire.Table{KindMember: "event_type", Events: cohereV1Events, Rules: cohereV1Rules()})
+	Ending:     func() wire.Ending { return cohereV1Ending{} },
+	KindMember: "event_type", Events: cohereV1Events, Rules: cohereV1Rules(),
+})
 
 // cohereV1Events are the kinds of events that no rule speaks of alone.
 var cohereV1Events = []string{"stream-start", "search-queries-generation", "search-results", "citation-generation", "stream-error", "debug"}

@@ -52,7 +52,7 @@ func TestCohereLocate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(tt.family.Paths, tt.framing)
+			l := wire.NewLocator(tt.family, tt.framing)
 			for range 2 {
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {
@@ -121,11 +121,11 @@ func TestCohereEndings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := cohereChat.NewEnding()
+			e := cohereChat.Ending()
 			for _, s := range tt.sent {
 				e.Sent([]byte(s))
 			}
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, coherePaths)}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, cohereChat)}
 			if e.Write(&w, tt.open); string(w.Out) != tt.want {
 				t.Errorf("got  %q\nwant %q", w.Out, tt.want)
 			}
@@ -133,18 +133,18 @@ func TestCohereEndings(t *testing.T) {
 	}
 	failures := map[string]func(w *wire.Writer){
 		"event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"a \\\"b\\\"\"}}\n\ndata: [DONE]\n\n": func(w *wire.Writer) {
-			cohereChat.Fail(w, wire.Failure{Message: `a "b"`})
+			cohereChat.StreamFailure(w, wire.Failure{Message: `a "b"`})
 		},
 		"{\"event_type\":\"stream-error\",\"is_finished\":true,\"finish_reason\":\"ERROR\",\"err\":\"a \\\"b\\\"\"}\n": func(w *wire.Writer) {
-			w.Framer = wire.NewFramer(wire.Lines, cohereV1Paths)
-			cohereV1.Fail(w, wire.Failure{Message: `a "b"`})
+			w.Framer = wire.NewFramer(wire.Lines, cohereV1)
+			cohereV1.StreamFailure(w, wire.Failure{Message: `a "b"`})
 		},
 		`{"id":"","message":"a \"b\"","code":"c"}`: func(w *wire.Writer) {
-			w.Out = cohereV1.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})
+			w.Out = cohereV1.Failure(nil, wire.Failure{Message: `a "b"`, Code: "c"})
 		},
 	}
 	for want, write := range failures {
-		w := wire.Writer{Framer: wire.NewFramer(wire.SSE, coherePaths)}
+		w := wire.Writer{Framer: wire.NewFramer(wire.SSE, cohereChat)}
 		if write(&w); string(w.Out) != want {
 			t.Errorf("got  %q\nwant %q", w.Out, want)
 		}
@@ -158,7 +158,7 @@ func TestCohereFraming(t *testing.T) {
 		stream      bool
 		want        wire.Framing
 	}{{"application/stream+json", true, wire.Lines}, {"application/json", true, wire.Lines}, {"application/json", false, wire.JSON}, {"text/event-stream", true, wire.SSE}} {
-		if got := cohereV1.FramingOf(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
+		if got := cohereV1.Framing(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
 			t.Errorf("%q, stream %v: %d, want %d", tt.contentType, tt.stream, got, tt.want)
 		}
 	}
@@ -175,7 +175,7 @@ func FuzzCohere(f *testing.F) {
 			if _, err := family.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			fields, err := wire.NewLocator(family.Paths, wire.SSE).Locate(body)
+			fields, err := wire.NewLocator(family, wire.SSE).Locate(body)
 			if err != nil && !errors.Is(err, wire.ErrUnscannable) {
 				t.Fatal(err)
 			}
@@ -186,9 +186,9 @@ func FuzzCohere(f *testing.F) {
 				}
 				last = p.Lo
 			}
-			e := family.NewEnding()
+			e := family.Ending()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family.Paths)}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family)}
 			e.Write(&w, []int32{0})
 			if len(w.Out) == 0 {
 				t.Fatal("no ending")

@@ -27,11 +27,11 @@ func FuzzFamilies(f *testing.F) {
 			if err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if v := jsontext.Value(family.AppendFailure(nil, wire.Failure{Message: string(body)})); !v.IsValid(jsontext.AllowInvalidUTF8(true)) {
+			if v := jsontext.Value(family.Failure(nil, wire.Failure{Message: string(body)})); !v.IsValid(jsontext.AllowInvalidUTF8(true)) {
 				t.Fatalf("%s fails with %q", name, v)
 			}
 			for _, contentType := range []string{"application/json", "text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json", "text/plain", "application/vnd.amazon.eventstream", ""} {
-				answerOfAnyKind(t, family, family.FramingOf(contentType, r), body, min(int(at), len(body)))
+				answerOfAnyKind(t, family, family.Framing(contentType, r), body, min(int(at), len(body)))
 			}
 		}
 	})
@@ -42,15 +42,15 @@ func FuzzFamilies(f *testing.F) {
 func answerOfAnyKind(t *testing.T, family *wire.Family, framing wire.Framing, body []byte, at int) {
 	t.Helper()
 	name := fmt.Sprintf("%s, framing %d", family.Name, framing)
-	one := cutText(wire.NewFramer(framing, family.Paths), body)
+	one := cutText(wire.NewFramer(framing, family), body)
 	damaged := framing == wire.Events || framing == wire.EventChunks // what follows damage is passed on as it is read
-	if two := cutText(wire.NewFramer(framing, family.Paths), body, at); !damaged && fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
+	if two := cutText(wire.NewFramer(framing, family), body, at); !damaged && fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 		t.Fatalf("%s: %q and %q", name, one, two)
 	}
 	if !bytes.Equal(bytes.Join(one, nil), body) {
 		t.Fatalf("%s: %q became %q", name, body, one)
 	}
-	framer, locator, ending := wire.NewFramer(framing, family.Paths), wire.NewLocator(family.Paths, framing), family.NewEnding()
+	framer, locator, ending := wire.NewFramer(framing, family), wire.NewLocator(family, framing), family.Ending()
 	for _, raw := range one {
 		m := framer.Parse(raw)
 		payload := bytes.Clone(m.Payload)
@@ -67,9 +67,9 @@ func answerOfAnyKind(t *testing.T, family *wire.Family, framing wire.Framing, bo
 		}
 		ending.Sent(payload)
 	}
-	w := wire.Writer{Framer: wire.NewFramer(framing, family.Paths), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: wire.HasBegun}
 	ending.Write(&w, []int32{0, 3})
-	family.Fail(&w, wire.Failure{Message: "withheld", Code: "content_filter"})
+	family.StreamFailure(&w, wire.Failure{Message: "withheld", Code: "content_filter"})
 	w.Close()
 }
 

@@ -20,12 +20,11 @@ import (
 // The texts of a candidate's parts are one text, those of its thoughts another:
 // a client puts them together, and the place of a part in its message says
 // nothing.
-var gemini = &wire.Family{
-	Name: "gemini", Paths: geminiPaths, Request: geminiRequest, Framing: geminiFraming, Failure: geminiFailure,
-	Ending: func() wire.Ending { return &geminiEnding{} },
-}
-
-var geminiPaths = wire.NewPaths(wire.Table{Choices: "candidates", Rules: geminiRules()})
+var gemini = wire.NewFamily(wire.Family{
+	Name: "gemini", Request: geminiRequest, Framing: geminiFraming, Failure: geminiFailure,
+	Ending:  func() wire.Ending { return &geminiEnding{} },
+	Choices: "candidates", Rules: geminiRules(),
+})
 
 // geminiRules is the table of answers. What a rule ignores in groundingMetadata
 // are titles and addresses that servers send: those with words in them are

@@ -95,7 +95,7 @@ aside 0 content.parts.new.x y
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(gemini.Paths, tt.framing)
+			l := wire.NewLocator(gemini, tt.framing)
 			for range 2 {
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {
@@ -111,7 +111,7 @@ aside 0 content.parts.new.x y
 
 func TestGeminiManyKeys(t *testing.T) {
 	t.Parallel()
-	l := wire.NewLocator(gemini.Paths, wire.SSE)
+	l := wire.NewLocator(gemini, wire.SSE)
 	var err error
 	for i := 0; err == nil && i < 1000; i++ {
 		_, err = l.Locate([]byte(`{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.` + strings.Repeat("a", i) + `"}]}}]}}]}`))
@@ -186,7 +186,7 @@ func TestGeminiFraming(t *testing.T) {
 		{"application/json", false, wire.JSON},
 		{"text/event-stream", false, wire.SSE},
 	} {
-		if got := gemini.FramingOf(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
+		if got := gemini.Framing(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
 			t.Errorf("%q, stream %v: %d, want %d", tt.contentType, tt.stream, got, tt.want)
 		}
 	}
@@ -194,9 +194,9 @@ func TestGeminiFraming(t *testing.T) {
 
 func TestGeminiEndings(t *testing.T) {
 	t.Parallel()
-	w := wire.Writer{Framer: wire.NewFramer(wire.Array, geminiPaths)}
-	gemini.Fail(&w, wire.Failure{Message: `a "b"`, Code: "content_filter"})
-	gemini.Fail(&w, wire.Failure{Message: "c", Code: "overloaded", Status: 429})
+	w := wire.Writer{Framer: wire.NewFramer(wire.Array, gemini)}
+	gemini.StreamFailure(&w, wire.Failure{Message: `a "b"`, Code: "content_filter"})
+	gemini.StreamFailure(&w, wire.Failure{Message: "c", Code: "overloaded", Status: 429})
 	w.Close()
 	want := `[{"error":{"code":400,"message":"a \"b\"","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONTENT_FILTER","domain":"noecho"}]}}` +
 		`,{"error":{"code":429,"message":"c","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"OVERLOADED","domain":"noecho"}]}}]`
@@ -205,16 +205,16 @@ func TestGeminiEndings(t *testing.T) {
 	}
 	statuses := map[int]string{401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED", 413: "INVALID_ARGUMENT", 500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE"}
 	for status, want := range statuses {
-		if got := gemini.AppendFailure(nil, wire.Failure{Status: status}); !bytes.Contains(got, []byte(`"status":"`+want+`"`)) {
+		if got := gemini.Failure(nil, wire.Failure{Status: status}); !bytes.Contains(got, []byte(`"status":"`+want+`"`)) {
 			t.Errorf("%d: %s", status, got)
 		}
 	}
 
-	e := gemini.NewEnding()
+	e := gemini.Ending()
 	e.Sent([]byte(`{"candidates":[],"usageMetadata":{"totalTokenCount":3},"modelVersion":"m"}`))
 	e.Sent([]byte(`{"candidates":[]}`))
 	e.Sent([]byte(`no JSON`))
-	w = wire.Writer{Framer: wire.NewFramer(wire.SSE, geminiPaths)}
+	w = wire.Writer{Framer: wire.NewFramer(wire.SSE, gemini)}
 	e.Write(&w, []int32{0, 2})
 	want = `data: {"candidates":[{"finishReason":"RECITATION","index":0},{"finishReason":"RECITATION","index":2}],"usageMetadata":{"totalTokenCount":3},"modelVersion":"m"}` + "\n\n"
 	if string(w.Out) != want {
@@ -264,8 +264,8 @@ func texts(all ...string) [][]byte {
 // TestGeminiAllocs: reading a stream allocates nothing once its names are
 // known.
 func TestGeminiAllocs(t *testing.T) {
-	l := wire.NewLocator(gemini.Paths, wire.Array)
-	f := wire.NewFramer(wire.Array, geminiPaths)
+	l := wire.NewLocator(gemini, wire.Array)
+	f := wire.NewFramer(wire.Array, gemini)
 	raw := []byte(`,{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"b"}]}}]},"logprobsResult":{"chosenCandidates":[{"token":"a"}]}}]}`)
 	if _, state := f.Scan([]byte("[{}")); state != wire.Ends {
 		t.Fatal("an element does not end")

@@ -17,19 +17,22 @@ import (
 //
 // The demo server writes a line for each step with every sample's text from the
 // prompt on, and gives its streams no content type.
-var generate = &wire.Family{
-	Name: "generate", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
-	Ending: func() wire.Ending { return &generateEnding{} },
-}
-
-var generatePaths = wire.NewPaths(wire.Table{
-	Choices: "choices",
-	Marks:   []string{"token", "generated_text", "meta_info"},
-	Done:    openAIDone,
-	Rules: slices.Concat(tgiRules(), sglangRules(), []wire.Rule{
-		wire.CumulativeAt("text[#]", "text").As(wire.Reply),
-	}),
+var generate = wire.NewFamily(wire.Family{
+	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Ending:  func() wire.Ending { return &generateEnding{} },
+	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
 })
+
+// generateMarks are the members that tell the messages of one server from those of
+// another.
+var generateMarks = []string{"token", "generated_text", "meta_info"}
+
+// generateRules are the tables of all servers that answer on this path.
+func generateRules() []wire.Rule {
+	return slices.Concat(tgiRules(), sglangRules(), []wire.Rule{
+		wire.CumulativeAt("text[#]", "text").As(wire.Reply),
+	})
+}
 
 // generateRequest: Of several prompts the last is the tail.
 func generateRequest(_ string, body []byte) (wire.Request, error) {
@@ -149,10 +152,11 @@ func numberOf(v jsontext.Value) int32 {
 //
 // Tokens that end or shape an answer are no text of it: the text that comes last
 // goes without them, and so they are a channel of their own.
-var tgi = &wire.Family{
-	Name: "tgi", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
-	Ending: func() wire.Ending { return &tgiEnding{} },
-}
+var tgi = wire.NewFamily(wire.Family{
+	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Ending:  func() wire.Ending { return &tgiEnding{} },
+	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
+})
 
 // tgiRules is the table of TGI's answers. The samples of best_of are read as
 // alternatives: each is a text.
@@ -281,10 +285,11 @@ func (e *tgiEnding) Write(w *wire.Writer, _ []int32) {
 // text as far as it has come, or only what is new if the server was started so.
 // The answer to several prompts is a list; in a stream each message then says
 // in index whose it is.
-var sglang = &wire.Family{
-	Name: "sglang.generate", Paths: generatePaths, Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
-	Ending: func() wire.Ending { return &sglangEnding{} },
-}
+var sglang = wire.NewFamily(wire.Family{
+	Name: "sglang.generate", Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
+	Ending:  func() wire.Ending { return &sglangEnding{} },
+	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
+})
 
 // sglangRules is the table of SGLang's answers. Log probabilities are triples
 // of a number, a token's id and its text.
@@ -414,12 +419,9 @@ func (e *sglangEnding) Write(w *wire.Writer, open []int32) {
 // invocations is what containers answer on /invocations, the one path that
 // Amazon SageMaker calls: a chat, a completion or TGI's native answer, as the
 // request was. Their places differ, so one table reads all three.
-var invocations = &wire.Family{
-	Name: "invocations", Paths: invocationsPaths, Request: invocationsRequest, Failure: openAIFailure,
-	Ending: func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
-}
-
-var invocationsPaths = wire.NewPaths(wire.Table{
+var invocations = wire.NewFamily(wire.Family{
+	Name: "invocations", Request: invocationsRequest, Failure: openAIFailure,
+	Ending:  func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
 	Choices: "choices",
 	Marks:   []string{"token", "generated_text"},
 	Done:    openAIDone,

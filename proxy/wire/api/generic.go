@@ -12,18 +12,23 @@ import (
 // generic is any API that answers with JSON, with a stream of it or with plain
 // text. Every string is taken for text of the answer: in a stream, those at one
 // path are one text, whose pieces come in one message after the other.
-var generic = &wire.Family{
-	Name: "generic", Paths: genericPaths, Request: genericRequest, Framing: genericFraming,
+var generic = wire.NewFamily(wire.Family{
+	Name: "generic", Request: genericRequest, Framing: genericFraming,
+	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
+})
+
+// genericRules knows no place but what nearly all APIs call alike.
+func genericRules() []wire.Rule {
+	var rules []wire.Rule
+	for _, list := range []string{"choices", "candidates", "outputs", "generations"} {
+		rules = append(rules, wire.ElementNumber(list+"[#].index"))
+	}
+	return rules
 }
 
-var genericPaths = wire.NewPaths(genericTable())
-
-// genericTable knows no place but what nearly all APIs call alike.
-func genericTable() wire.Table {
-	t := wire.Table{Done: openAIDone, Unlisted: wire.Text}
-	for _, list := range []string{"choices", "candidates", "outputs", "generations"} {
-		t.Rules = append(t.Rules, wire.ElementNumber(list+"[#].index"))
-	}
+// genericAnywhere are the rules for members that no path leads to.
+func genericAnywhere() []wire.Rule {
+	var rules []wire.Rule
 	// Short texts that every message has: decided at its end, so that they never
 	// hold it. A leak that is spread over them is found from its n-th word on.
 	for _, name := range []string{
@@ -31,18 +36,18 @@ func genericTable() wire.Table {
 		"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "status", "state",
 		"created", "timestamp", "system_fingerprint", "service_tier", "obfuscation",
 	} {
-		t.Anywhere = append(t.Anywhere, wire.CompleteAt(name, ""))
+		rules = append(rules, wire.CompleteAt(name, ""))
 	}
 	for _, name := range []string{
 		"logprobs", "top_logprobs", "prompt_logprobs", "token_logprobs", "completion_probabilities", "logprobsResult", "meta_info",
 		"tokens", "token_ids", "prompt_token_ids", "output_ids", "output_token_ids", "input_ids", "context", "hidden_states",
 	} {
-		t.Anywhere = append(t.Anywhere, wire.DropWhenWithheld(name))
+		rules = append(rules, wire.DropWhenWithheld(name))
 	}
 	for _, name := range []string{"arguments", "partial_json"} {
-		t.Anywhere = append(t.Anywhere, wire.TextAt(name, "").As(wire.Nested))
+		rules = append(rules, wire.TextAt(name, "").As(wire.Nested))
 	}
-	return t
+	return rules
 }
 
 // genericRequest: Of a body that is no JSON nothing is seen: files
@@ -94,9 +99,10 @@ func genericFraming(contentType string, r wire.Request) wire.Framing {
 // batch is a file of results, one a line: of OpenAI's batches (an answer of any
 // API stands in response.body) and of Anthropic's (in result.message). As in
 // [generic], every string is taken for text.
-var batch = &wire.Family{
-	Name: "batch", Paths: genericPaths, Request: genericRequest, Framing: batchFraming, Record: batchRecord,
-}
+var batch = wire.NewFamily(wire.Family{
+	Name: "batch", Request: genericRequest, Framing: batchFraming, Record: batchRecord,
+	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
+})
 
 // batchFraming: Servers give such files all kinds of types.
 func batchFraming(string, wire.Request) wire.Framing { return wire.Records }
@@ -124,6 +130,6 @@ func batchRecord(dst, payload []byte, f wire.Failure) []byte {
 		return append(dst, `"}}}}`...)
 	}
 	dst = append(dst, `"response":{"status_code":400,"body":`...)
-	dst = generic.AppendFailure(dst, f)
+	dst = generic.Failure(dst, f)
 	return append(dst, `},"error":null}`...)
 }

@@ -14,7 +14,7 @@ import (
 // stands there.
 func genericFields(t testing.TB, framing wire.Framing, payload string) []string {
 	t.Helper()
-	fields, err := wire.NewLocator(genericPaths, framing).Locate([]byte(payload))
+	fields, err := wire.NewLocator(generic, framing).Locate([]byte(payload))
 	if err != nil {
 		t.Fatalf("%v in %s", err, payload)
 	}
@@ -101,11 +101,11 @@ func TestGenericFraming(t *testing.T) {
 		"application/json": wire.JSON, "text/event-stream": wire.SSE, "application/x-ndjson": wire.Lines, "application/jsonl": wire.Lines,
 		"text/plain": wire.PlainText, "text/vtt": wire.PlainText, "": wire.Lines, "application/octet-stream": wire.JSON,
 	} {
-		if got := generic.FramingOf(kind, wire.Request{Stream: true}); got != want {
+		if got := generic.Framing(kind, wire.Request{Stream: true}); got != want {
 			t.Errorf("%q is %v, want %v", kind, got, want)
 		}
 	}
-	if got := batch.FramingOf("application/octet-stream", wire.Request{}); got != wire.Records {
+	if got := batch.Framing("application/octet-stream", wire.Request{}); got != wire.Records {
 		t.Errorf("a batch is %v", got)
 	}
 }
@@ -133,7 +133,7 @@ func FuzzGeneric(f *testing.F) {
 	f.Add([]byte(`[[[["a"]]],"b",{"id":"c"}]`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		for _, framing := range []wire.Framing{wire.JSON, wire.SSE, wire.Records} {
-			fields, err := wire.NewLocator(genericPaths, framing).Locate(payload)
+			fields, err := wire.NewLocator(generic, framing).Locate(payload)
 			if err != nil {
 				continue
 			}

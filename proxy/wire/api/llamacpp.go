@@ -16,12 +16,9 @@ import (
 // The answer to several prompts, or in several samples, is a list; in a stream
 // each message says in index whose it is. A client may ask for some members
 // only, so none is taken for granted.
-var llamaCPP = &wire.Family{
-	Name: "llamacpp.completion", Paths: llamaPaths, Request: llamaRequest, Failure: llamaFailure,
-	Ending: func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
-}
-
-var llamaPaths = wire.NewPaths(wire.Table{
+var llamaCPP = wire.NewFamily(wire.Family{
+	Name: "llamacpp.completion", Request: llamaRequest, Failure: llamaFailure,
+	Ending:  func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
 	Choices: "choices",
 	Marks:   []string{"choices"},
 	Done:    openAIDone,

@@ -125,7 +125,7 @@ func TestLocalFraming(t *testing.T) {
 		{tgi, "text/event-stream", false, wire.SSE},
 		{sglang, "text/event-stream", true, wire.SSE},
 	} {
-		if got := tt.family.FramingOf(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
+		if got := tt.family.Framing(tt.contentType, wire.Request{Stream: tt.stream}); got != tt.want {
 			t.Errorf("%s, %q, %v: %v, want %v", tt.family.Name, tt.contentType, tt.stream, got, tt.want)
 		}
 	}
@@ -214,7 +214,7 @@ func TestLocalLocate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(tt.family.Paths, tt.framing)
+			l := wire.NewLocator(tt.family, tt.framing)
 			fields, err := l.Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
@@ -229,11 +229,11 @@ func TestLocalLocate(t *testing.T) {
 // ended is how a stream of lines or events ends of which the given messages
 // have left, one a line.
 func ended(f *wire.Family, framing wire.Framing, sent string, open ...int32) string {
-	e := f.NewEnding()
+	e := f.Ending()
 	for line := range strings.Lines(sent) {
 		e.Sent([]byte(strings.TrimSpace(line)))
 	}
-	w := wire.Writer{Framer: wire.NewFramer(framing, f.Paths), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(framing, f), Begun: wire.HasBegun}
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)
@@ -346,11 +346,11 @@ func TestLocalFailure(t *testing.T) {
 		{tgi, wire.SSE, `{"error":"say \"no\"","error_type":"content_filter"}`, `data: {"error":"say \"no\"","error_type":"content_filter"}` + "\n\n"},
 		{sglang, wire.SSE, `{"error":{"message":"say \"no\"","type":"invalid_request_error","param":null,"code":"content_filter"}}`, `data: {"error":{"message":"say \"no\"","type":"invalid_request_error","param":null,"code":"content_filter"}}` + "\n\n"},
 	} {
-		if got := string(tt.family.AppendFailure(nil, f)); got != tt.want {
+		if got := string(tt.family.Failure(nil, f)); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.family.Name, got, tt.want)
 		}
-		w := wire.Writer{Framer: wire.NewFramer(tt.framing, tt.family.Paths)}
-		tt.family.Fail(&w, f)
+		w := wire.Writer{Framer: wire.NewFramer(tt.framing, tt.family)}
+		tt.family.StreamFailure(&w, f)
 		if string(w.Out) != tt.stream {
 			t.Errorf("%s: got %s, want %s", tt.family.Name, w.Out, tt.stream)
 		}
@@ -370,7 +370,7 @@ func FuzzLocal(f *testing.F) {
 			if _, err := family.Request("", payload); err != nil && !errors.Is(err, wire.ErrRequest) {
 				t.Fatal(err)
 			}
-			l := wire.NewLocator(family.Paths, wire.SSE)
+			l := wire.NewLocator(family, wire.SSE)
 			fields, err := l.Locate(payload)
 			if err != nil {
 				if !errors.Is(err, wire.ErrUnscannable) {
@@ -388,9 +388,9 @@ func FuzzLocal(f *testing.F) {
 					t.Fatalf("%s: %q: %q is no value", family.Name, payload, v)
 				}
 			}
-			e := family.NewEnding()
+			e := family.Ending()
 			e.Sent(payload)
-			w := wire.Writer{Framer: wire.NewFramer(wire.Lines, family.Paths)}
+			w := wire.Writer{Framer: wire.NewFramer(wire.Lines, family)}
 			e.Write(&w, []int32{0, 7})
 			for line := range strings.Lines(string(w.Out)) {
 				if v := jsontext.Value(line); line != "[DONE]\n" && !v.IsValid(jsontext.AllowInvalidUTF8(true)) {

@@ -8,23 +8,23 @@ import (
 
 // fim is Mistral's completion of the middle of a text. The request is that of
 // [completions], with what stands before and behind, the answer that of [chat].
-var fim = &wire.Family{
-	Name: "mistral.fim", Paths: chatPaths, Request: completionsRequest, Failure: openAIFailure,
-	Ending: chat.Ending,
-}
+var fim = wire.NewFamily(wire.Family{
+	Name: "mistral.fim", Request: completionsRequest, Failure: openAIFailure,
+	Ending:  chat.Ending,
+	Choices: "choices", Done: openAIDone, Rules: chatRules(),
+})
 
 // mistralConversations is Mistral's API of conversations and agents. An answer
 // is a list of outputs: messages, calls of the caller's functions and of
 // Mistral's own tools. A stream is named events, each with one kind of news
 // about one output. What was said before in the conversation is not to be seen
 // in a request.
-var mistralConversations = &wire.Family{
-	Name: "mistral.conversations", Paths: mistralPaths, Request: mistralRequest,
+var mistralConversations = wire.NewFamily(wire.Family{
+	Name: "mistral.conversations", Request: mistralRequest,
 	Failure: mistralFailure, StreamFailure: mistralStreamFailure,
 	Ending: func() wire.Ending { return mistralEnding{} },
-}
-
-var mistralPaths = wire.NewPaths(wire.Table{Events: mistralEvents, Rules: mistralRules()})
+	Events: mistralEvents, Rules: mistralRules(),
+})
 
 // mistralDone is the kind of a stream's last event.
 const mistralDone = "conversation.response.done"

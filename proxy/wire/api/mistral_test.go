@@ -59,7 +59,7 @@ func TestChatDialects(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(chat.Paths, tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(chat, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestMistralConversations(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fields, err := wire.NewLocator(mistralConversations.Paths, tt.framing).Locate([]byte(tt.payload))
+			fields, err := wire.NewLocator(mistralConversations, tt.framing).Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,16 +135,16 @@ func TestMistralConversationsRequest(t *testing.T) {
 
 func TestMistralConversationsEndings(t *testing.T) {
 	t.Parallel()
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, mistralPaths)}
-	mistralConversations.Fail(&w, wire.Failure{Message: `a "b"`})
-	mistralConversations.NewEnding().Write(&w, []int32{0})
-	mistralConversations.NewEnding().Write(&w, nil)
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, mistralConversations)}
+	mistralConversations.StreamFailure(&w, wire.Failure{Message: `a "b"`})
+	mistralConversations.Ending().Write(&w, []int32{0})
+	mistralConversations.Ending().Write(&w, nil)
 	const want = "event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"a \\\"b\\\"\",\"code\":400}\n\n" +
 		"event: conversation.response.error\ndata: {\"type\":\"conversation.response.error\",\"message\":\"content_filter\",\"code\":400}\n\n"
 	if string(w.Out) != want {
 		t.Errorf("got  %q\nwant %q", w.Out, want)
 	}
-	if got := string(mistralConversations.AppendFailure(nil, wire.Failure{Message: `a "b"`, Code: "c"})); got != `{"object":"error","message":"a \"b\"","type":"invalid_request_error","param":null,"code":"c"}` {
+	if got := string(mistralConversations.Failure(nil, wire.Failure{Message: `a "b"`, Code: "c"})); got != `{"object":"error","message":"a \"b\"","type":"invalid_request_error","param":null,"code":"c"}` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -158,7 +158,7 @@ func FuzzMistralConversations(f *testing.F) {
 		if _, err := mistralConversations.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 			t.Fatal(err)
 		}
-		fields, err := wire.NewLocator(mistralPaths, wire.SSE).Locate(body)
+		fields, err := wire.NewLocator(mistralConversations, wire.SSE).Locate(body)
 		if err != nil && !errors.Is(err, wire.ErrUnscannable) {
 			t.Fatal(err)
 		}

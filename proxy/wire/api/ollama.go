@@ -10,19 +10,19 @@ import (
 
 // ollamaChat is POST /api/chat of Ollama. It streams unless it is told not to:
 // a line for each piece, the last of which is done.
-var ollamaChat = &wire.Family{
-	Name: "ollama.chat", Paths: ollamaPaths, Request: ollamaChatRequest, Framing: streamedLines, Failure: ollamaFailure,
+var ollamaChat = wire.NewFamily(wire.Family{
+	Name: "ollama.chat", Request: ollamaChatRequest, Framing: streamedLines, Failure: ollamaFailure,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"message":{"role":"assistant","content":""}`} },
-}
+	Rules:  ollamaRules(),
+})
 
 // ollamaGenerate is POST /api/generate of Ollama. Its answers differ from a
 // chat's in where the text stands.
-var ollamaGenerate = &wire.Family{
-	Name: "ollama.generate", Paths: ollamaPaths, Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure,
+var ollamaGenerate = wire.NewFamily(wire.Family{
+	Name: "ollama.generate", Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"response":""`} },
-}
-
-var ollamaPaths = wire.NewPaths(wire.Table{Rules: ollamaRules()})
+	Rules:  ollamaRules(),
+})
 
 // ollamaRules is the table of both. The context that comes last is the answer
 // and what it was asked for, as token ids. A call of a tool comes whole, its

@@ -124,12 +124,11 @@ func envelope(last []byte) []byte {
 // chat is the OpenAI Chat Completions API and the servers that speak it. An
 // answer is a list of choices; a stream is a list of chunks whose choices carry
 // a delta instead of a message, ended by `data: [DONE]`.
-var chat = &wire.Family{
-	Name: "openai.chat", Paths: chatPaths, Request: chatRequest, Failure: openAIFailure,
-	Ending: func() wire.Ending { return &openAIEnding{text: `"delta":{}`} },
-}
-
-var chatPaths = wire.NewPaths(wire.Table{Choices: "choices", Done: openAIDone, Rules: chatRules()})
+var chat = wire.NewFamily(wire.Family{
+	Name: "openai.chat", Request: chatRequest, Failure: openAIFailure,
+	Ending:  func() wire.Ending { return &openAIEnding{text: `"delta":{}`} },
+	Choices: "choices", Done: openAIDone, Rules: chatRules(),
+})
 
 // chatRules is the table of chat answers. Message and delta are the same but
 // for the name; agents of Mistral and the first Azure OpenAI on one's own data
@@ -230,12 +229,11 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 
 // completions is the legacy OpenAI Completions API and the servers that speak
 // it. An answer is a list of choices with a text each, streamed or not.
-var completions = &wire.Family{
-	Name: "openai.completions", Paths: completionsPaths, Request: completionsRequest, Failure: openAIFailure,
-	Ending: func() wire.Ending { return &openAIEnding{text: `"text":""`} },
-}
-
-var completionsPaths = wire.NewPaths(wire.Table{Choices: "choices", Done: openAIDone, Rules: completionsRules()})
+var completions = wire.NewFamily(wire.Family{
+	Name: "openai.completions", Request: completionsRequest, Failure: openAIFailure,
+	Ending:  func() wire.Ending { return &openAIEnding{text: `"text":""`} },
+	Choices: "choices", Done: openAIDone, Rules: completionsRules(),
+})
 
 // completionsRules is the table of completions.
 func completionsRules() []wire.Rule {

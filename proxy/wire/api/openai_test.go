@@ -154,7 +154,7 @@ aside 0 message.context.citations.[].content q
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(tt.family.Paths, tt.framing)
+			l := wire.NewLocator(tt.family, tt.framing)
 			for range 2 { // a locator is used again
 				fields, err := l.Locate([]byte(tt.payload))
 				if err != nil {

@@ -137,16 +137,16 @@ func TestFiltered(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = `{"error":{"message":"withheld: the answer would repeat training data","type":"invalid_request_error","param":null,"code":"content_filter"}}`
-	if got := string(chat.AppendFailure(nil, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})); got != want {
+	if got := string(chat.Failure(nil, wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"})); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
 // ending is how a stream of the family ends whose last message is given.
 func ending(f *wire.Family, last string, open ...int32) string {
-	e := f.NewEnding()
+	e := f.Ending()
 	e.Sent([]byte(last))
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f.Paths), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f), Begun: wire.HasBegun}
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)

@@ -13,13 +13,12 @@ import (
 // responses is the OpenAI Responses API and the servers that speak it. An
 // answer is a list of items of many types; a stream is a list of events that
 // name their kind, ended by one that repeats the whole response.
-var responses = &wire.Family{
-	Name: "openai.responses", Paths: responsesPaths, Request: responsesRequest,
+var responses = wire.NewFamily(wire.Family{
+	Name: "openai.responses", Request: responsesRequest,
 	Failure: openAIFailure, StreamFailure: responsesStreamFailure,
 	Ending: func() wire.Ending { return &responsesEnding{} },
-}
-
-var responsesPaths = wire.NewPaths(wire.Table{Done: openAIDone, Events: responsesEvents, Rules: responsesRules()})
+	Done:   openAIDone, Events: responsesEvents, Rules: responsesRules(),
+})
 
 // responsesRequest: What the server adds from earlier responses,
 // conversations and stored prompts shows no text.

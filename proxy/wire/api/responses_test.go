@@ -72,7 +72,7 @@ func TestResponsesLocate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := wire.NewLocator(responses.Paths, wire.SSE)
+			l := wire.NewLocator(responses, wire.SSE)
 			fields, err := l.Locate([]byte(tt.payload))
 			if err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func responsesEnded(t testing.TB, e wire.Ending, sent ...string) string {
 	for _, payload := range sent {
 		e.Sent([]byte(payload))
 	}
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, responsesPaths), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, responses), Begun: wire.HasBegun}
 	e.Write(&w, []int32{0})
 	for line := range strings.Lines(string(w.Out)) {
 		if data, ok := strings.CutPrefix(line, "data: "); ok && !json.Valid([]byte(data)) {
@@ -199,7 +199,7 @@ func TestResponsesEnding(t *testing.T) {
 				n, members, _ := strings.Cut(rest, " ")
 				want += fmt.Sprintf("event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%s,%s}\n\n", kind, kind, n, members)
 			}
-			if got := responsesEnded(t, responses.NewEnding(), tt.sent...); got != want {
+			if got := responsesEnded(t, responses.Ending(), tt.sent...); got != want {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
 		})
@@ -264,8 +264,8 @@ func FuzzResponses(f *testing.F) {
 		if _, err := responses.Request("", body); err != nil && !errors.Is(err, wire.ErrRequest) {
 			t.Fatal(err)
 		}
-		l := wire.NewLocator(responsesPaths, wire.SSE)
-		e := responses.NewEnding()
+		l := wire.NewLocator(responses, wire.SSE)
+		e := responses.Ending()
 		for payload := range bytes.SplitSeq(body, []byte("\n")) {
 			fields, err := l.Locate(payload)
 			if err != nil {
