@@ -321,7 +321,7 @@ func TestHeadAndEmpty(t *testing.T) {
 		switch {
 		case strings.HasPrefix(c.head, "HEAD"):
 			c.say("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 123\r\n\r\n")
-		case strings.Contains(c.head, "204"):
+		case strings.Contains(c.head, "/raw?204"):
 			c.say("HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n")
 		default:
 			c.say("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 304 Not Modified\r\nX-A: b\r\n\r\n")
