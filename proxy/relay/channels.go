@@ -100,7 +100,7 @@ func (s *channelSet) trim() {
 }
 
 // extra reads text outside the payload: a comment, the name of an event.
-func (s *channelSet) extra(dst []ref, raw []byte, n wire.Extra) ([]ref, error) {
+func (s *channelSet) extra(dst []ref, raw []byte, n wire.Field) ([]ref, error) {
 	ch, err := s.channel(s.none, place{-1, -1, n.Name}, n.Role)
 	if err != nil {
 		return dst, err
@@ -172,7 +172,7 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field) {
 	switch {
 	case ch.latest.complete:
 		ch.next(s)
-	case f.Apart == wire.Separate || ch.another(f, s.message):
+	case f.Separate || ch.another(f, s.message):
 		s.addSeparator(ch)
 	}
 }

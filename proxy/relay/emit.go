@@ -42,7 +42,7 @@ func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	r.channels.trackChoices(refs)
 	switch {
 	case fate == untouched:
-		r.begun = wire.HasBegun
+		r.begun = true
 		if it.length > 0 {
 			r.ending.Sent(r.payload(it, raw))
 		}
@@ -64,7 +64,7 @@ func (r *Relay) payload(it item, raw []byte) []byte {
 // sent notes that the message that dst ends with, from at on, leaves with another
 // payload than it came with.
 func (r *Relay) sent(dst []byte, at int) []byte {
-	r.begun = wire.HasBegun
+	r.begun = true
 	if r.ending != nil {
 		if m := r.framer.Parse(dst[at:]); len(m.Payload) > 0 {
 			r.ending.Sent(m.Payload)

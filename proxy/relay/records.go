@@ -33,7 +33,7 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	default:
 		dst = r.judged(dst, raw, m)
 	}
-	r.begun = wire.HasBegun
+	r.begun = true
 	q.reset()
 	r.channels.next()
 	r.locator.Forget()

@@ -98,7 +98,7 @@ type Relay struct {
 	err       error // why it ended
 	framer    wire.Framer
 	ending    wire.Ending // what ends the stream if it is blocked; nil: it cannot be
-	begun     wire.Begun  // whether a message has left
+	begun     bool        // whether a message has left
 	documents int64       // documents that have left
 	locator   *wire.Locator
 	queue     queue
@@ -141,8 +141,8 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 		dst = append(dst, p...)
 	}
 	for len(p) > 0 {
-		n, progress := r.framer.Scan(p)
-		dst = r.take(dst, p[:n], progress)
+		n, ends := r.framer.Scan(p)
+		dst = r.take(dst, p[:n], ends)
 		p = p[n:]
 		if r.state == relayEnded {
 			r.counts.Refused += int64(len(p))
@@ -152,8 +152,8 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// take reads a piece of the current message.
-func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
+// take reads a piece of the current message; ends says whether it is the last one.
+func (r *Relay) take(dst, p []byte, ends bool) []byte {
 	q := &r.queue
 	switch {
 	case r.state == relaySkips:
@@ -161,7 +161,7 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 		if r.cfg.Hold {
 			dst = append(dst, p...)
 		}
-		if progress == wire.Ends {
+		if ends {
 			r.state = relayRuns
 		}
 	case q.partial()+len(p) > wire.MaxMessage:
@@ -175,16 +175,16 @@ func (r *Relay) take(dst, p []byte, progress wire.Progress) []byte {
 		}
 		if r.cfg.Hold {
 			dst = append(dst, q.rest()...)
-			r.begun = wire.HasBegun
+			r.begun = true
 		}
 		r.counts.Passed += int64(q.partial())
 		q.drop()
-		if progress != wire.Ends {
+		if !ends {
 			r.state = relaySkips
 		}
 	default:
 		q.add(p)
-		if progress == wire.Ends {
+		if ends {
 			dst = r.message(dst)
 		}
 	}

@@ -44,7 +44,7 @@ func (r *Relay) readText(body []byte) bool {
 		return false
 	}
 	var err error
-	r.queue.refs, err = r.channels.extra(r.queue.refs[:0], body, wire.Extra{Name: "body", Role: wire.Metadata, Hi: len(body)})
+	r.queue.refs, err = r.channels.extra(r.queue.refs[:0], body, wire.Field{Name: "body", Role: wire.Metadata, Hi: len(body)})
 	return err == nil
 }
 

@@ -19,6 +19,7 @@ import "bytes"
 // Where an element ends is told by counting brackets outside of strings. That
 // is right for JSON, and for what is no JSON the element is none either.
 type arrayFramer struct {
+	wholeFramer
 	state arrayState
 	depth int // brackets open
 }
@@ -40,12 +41,12 @@ const (
 )
 
 // Scan implements [Framer].
-func (f *arrayFramer) Scan(p []byte) (int, Progress) {
+func (f *arrayFramer) Scan(p []byte) (int, bool) {
 	for i, c := range p {
 		switch f.state {
 		case arrayElement:
-			if f.inElement(c) == Ends {
-				return i + 1, Ends
+			if f.inElement(c) {
+				return i + 1, true
 			}
 		case arrayString:
 			switch c {
@@ -57,16 +58,16 @@ func (f *arrayFramer) Scan(p []byte) (int, Progress) {
 		case arrayEscape:
 			f.state = arrayString
 		case arrayEnd, arrayBare, arrayForeign:
-			return len(p), Continues
+			return len(p), false
 		default:
 			f.outside(c)
 		}
 	}
-	return len(p), Continues
+	return len(p), false
 }
 
 // inElement reads a byte of an element, outside of its strings.
-func (f *arrayFramer) inElement(c byte) Progress {
+func (f *arrayFramer) inElement(c byte) bool {
 	switch c {
 	case '"':
 		f.state = arrayString
@@ -75,10 +76,10 @@ func (f *arrayFramer) inElement(c byte) Progress {
 	case '}', ']':
 		if f.depth--; f.depth == 0 {
 			f.state = arrayBetween
-			return Ends
+			return true
 		}
 	}
-	return Continues
+	return false
 }
 
 // outside reads a byte outside of the elements.
@@ -122,25 +123,25 @@ func (f *arrayFramer) Parse(raw []byte) Message {
 	return Message{Foreign: true}
 }
 
-// AppendMessage implements [Framer].
-func (f *arrayFramer) AppendMessage(dst []byte, _ string, payload []byte, begun Begun) []byte {
+// appendMessage implements [Framer].
+func (f *arrayFramer) appendMessage(dst []byte, _ string, payload []byte, begun bool) []byte {
 	switch {
-	case f.state != arrayBare && begun == NotBegun:
+	case f.state != arrayBare && !begun:
 		dst = append(dst, '[')
 	case f.state != arrayBare:
 		dst = append(dst, ',')
-	case begun == HasBegun: // the one document has left
+	case begun: // the one document has left
 		return dst
 	}
 	return append(dst, payload...)
 }
 
-// AppendClose implements [Framer].
-func (f *arrayFramer) AppendClose(dst []byte, begun Begun) []byte {
+// appendClose implements [Framer].
+func (f *arrayFramer) appendClose(dst []byte, begun bool) []byte {
 	switch {
 	case f.state == arrayBare:
 		return dst
-	case begun == NotBegun:
+	case !begun:
 		return append(dst, "[]"...)
 	}
 	return append(dst, ']')
@@ -150,9 +151,6 @@ func (f *arrayFramer) AppendClose(dst []byte, begun Begun) []byte {
 func (f *arrayFramer) Rewrite(dst, raw, payload []byte) []byte {
 	return append(append(dst, raw[:f.Parse(raw).At]...), payload...)
 }
-
-// AppendEnd implements [Framer].
-func (*arrayFramer) AppendEnd(raw []byte) []byte { return raw }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 

@@ -35,10 +35,10 @@ func cutArray(body string, at ...int) arrayBody {
 	from := 0
 	for _, to := range append(slices.Clone(at), len(body)) {
 		for p := []byte(body[from:to]); len(p) > 0; {
-			n, state := f.Scan(p)
+			n, ends := f.Scan(p)
 			rest = append(rest, p[:n]...)
 			p = p[n:]
-			if state == Ends {
+			if ends {
 				message()
 			}
 		}
@@ -104,15 +104,15 @@ func TestArrayEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, sent, read string
-		begun            Begun
+		begun            bool
 		message, closed  string
 	}{
-		{"nothing has left", "", "", NotBegun, `[{"e":1}]`, `[]`},
-		{"nothing has left of what was read", "", `[{"a":1`, NotBegun, `[{"e":1}]`, `[]`},
-		{"an element", `[{"a":1}`, `[{"a":1}`, HasBegun, `[{"a":1},{"e":1}]`, `[{"a":1}]`},
-		{"all but the end", `[{"a":1}`, "[{\"a\":1}\n]", HasBegun, `[{"a":1},{"e":1}]`, `[{"a":1}]`},
-		{"a document", `{"a":1}`, `{"a":1}`, HasBegun, `{"a":1}`, `{"a":1}`},
-		{"nothing of a document", ``, `{"a":1}`, NotBegun, `{"e":1}`, ``},
+		{"nothing has left", "", "", false, `[{"e":1}]`, `[]`},
+		{"nothing has left of what was read", "", `[{"a":1`, false, `[{"e":1}]`, `[]`},
+		{"an element", `[{"a":1}`, `[{"a":1}`, true, `[{"a":1},{"e":1}]`, `[{"a":1}]`},
+		{"all but the end", `[{"a":1}`, "[{\"a\":1}\n]", true, `[{"a":1},{"e":1}]`, `[{"a":1}]`},
+		{"a document", `{"a":1}`, `{"a":1}`, true, `{"a":1}`, `{"a":1}`},
+		{"nothing of a document", ``, `{"a":1}`, false, `{"e":1}`, ``},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,13 +21,14 @@ import (
 // a prelude is wrong nobody can tell where the next frame begins: the rest of the
 // body is foreign.
 type eventFramer struct {
+	wholeFramer
 	carries cargo
 	prelude [preludeSize]byte
 	have    int   // bytes of the prelude read
 	left    int64 // bytes of the frame behind it
 	state   eventState
 	chunk   chunkReader
-	notes   []Extra
+	notes   []Field
 	names   [][]byte // of the headers of a frame
 }
 
@@ -62,29 +63,29 @@ func newEventFramer(c cargo) *eventFramer {
 }
 
 // Scan implements [Framer]. Behind a wrong prelude every piece is a message.
-func (f *eventFramer) Scan(p []byte) (int, Progress) {
+func (f *eventFramer) Scan(p []byte) (int, bool) {
 	if f.state == eventLost {
-		return len(p), Ends
+		return len(p), true
 	}
 	n := 0
 	if f.have < preludeSize {
 		n = copy(f.prelude[f.have:], p)
 		if f.have += n; f.have < preludeSize {
-			return n, Continues
+			return n, false
 		}
 		total, _, ok := readPrelude(f.prelude[:])
 		if !ok {
 			f.state = eventLost
-			return n, Ends
+			return n, true
 		}
 		f.left = total - preludeSize
 	}
 	if rest := int64(len(p) - n); rest < f.left {
 		f.left -= rest
-		return len(p), Continues
+		return len(p), false
 	}
 	f.have = 0
-	return n + int(f.left), Ends
+	return n + int(f.left), true
 }
 
 // readPrelude reads the lengths at the start of a frame. It reports whether
@@ -139,7 +140,7 @@ func (f *eventFramer) headers(frame []byte) bool {
 		switch value := frame[h.lo:h.hi]; {
 		case h.kind == headerString && string(h.name) == errorMessage:
 			if len(value) > 0 {
-				f.notes = append(f.notes, Extra{Name: "framing.error", Role: Metadata, Lo: h.lo, Hi: h.hi})
+				f.notes = append(f.notes, outside("framing.error", Metadata, h.lo, h.hi))
 			}
 		case h.kind == headerString && !IsIdentifier(value), h.kind == headerBytes && len(value) > 0:
 			return false
@@ -201,8 +202,8 @@ func readHeader(frame []byte, at int) (h eventHeader, next int, ok bool) {
 	return h, h.hi, h.hi <= len(frame)
 }
 
-// AppendMessage implements [Framer].
-func (f *eventFramer) AppendMessage(dst []byte, event string, payload []byte, _ Begun) []byte {
+// appendMessage implements [Framer].
+func (f *eventFramer) appendMessage(dst []byte, event string, payload []byte, _ bool) []byte {
 	kind, name := "event", event
 	if exception, ok := strings.CutPrefix(event, ExceptionEvent); ok {
 		kind, name = "exception", exception
@@ -234,12 +235,6 @@ func appendFrame(dst, headers, payload []byte) []byte {
 	dst = append(append(dst, headers...), payload...)
 	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[at:]))
 }
-
-// AppendClose implements [Framer].
-func (*eventFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
-
-// AppendEnd implements [Framer].
-func (*eventFramer) AppendEnd(raw []byte) []byte { return raw }
 
 // Rewrite implements [Framer]. raw is a frame that was read; of its headers one
 // may have changed its length since.

@@ -34,15 +34,15 @@ func TestEventGolden(t *testing.T) {
 	if got := fmt.Sprintf("%x", frameOf("", "")); got != empty {
 		t.Errorf("got %s", got)
 	}
-	got := newEventFramer(documents).AppendMessage(nil, "contentBlockDelta", []byte(`{"delta":{"text":"a"}}`), NotBegun)
+	got := newEventFramer(documents).appendMessage(nil, "contentBlockDelta", []byte(`{"delta":{"text":"a"}}`), false)
 	if want := frameOf(eventHeaders, `{"delta":{"text":"a"}}`); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}
-	got = newEventFramer(chunks).AppendMessage(nil, "exception:validationException", []byte(`{"message":"m"}`), NotBegun)
+	got = newEventFramer(chunks).appendMessage(nil, "exception:validationException", []byte(`{"message":"m"}`), false)
 	if want := frameOf(exceptionHeaders, `{"message":"m"}`); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}
-	got = newEventFramer(chunks).AppendMessage(nil, "whatever", []byte(`{"a":1}`), NotBegun)
+	got = newEventFramer(chunks).appendMessage(nil, "whatever", []byte(`{"a":1}`), false)
 	if want := frameOf(chunkHeaders, `{"bytes":"eyJhIjoxfQ=="}`); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}
@@ -52,10 +52,10 @@ func TestEventGolden(t *testing.T) {
 func events(f Framer, body []byte, size int) (out [][]byte, rest []byte) {
 	for piece := range slices.Chunk(body, max(size, 1)) {
 		for len(piece) > 0 {
-			n, progress := f.Scan(piece)
+			n, ends := f.Scan(piece)
 			rest = append(rest, piece[:n]...)
 			piece = piece[n:]
-			if progress == Ends {
+			if ends {
 				out = append(out, rest)
 				rest = nil
 			}
@@ -244,7 +244,7 @@ func TestEventAllocations(t *testing.T) { // not parallel: it counts allocations
 		f := newEventFramer(tt.carries)
 		f.Parse(tt.raw)
 		if n := testing.AllocsPerRun(100, func() {
-			if n, progress := f.Scan(tt.raw); n != len(tt.raw) || progress != Ends {
+			if n, ends := f.Scan(tt.raw); n != len(tt.raw) || !ends {
 				t.Error("not one frame")
 			}
 			if f.Parse(tt.raw).Foreign {

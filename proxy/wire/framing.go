@@ -41,16 +41,16 @@ func ByContentType(contentType string) Framing {
 type Framer interface {
 	// Scan reads on in the body. It returns how many bytes of p belong to the
 	// message that is being read, and whether it ends with them.
-	Scan(p []byte) (n int, state Progress)
+	Scan(p []byte) (n int, ends bool)
 	// Parse finds the payload of a whole message. The result is valid until
 	// raw is changed or Parse is called again.
 	Parse(raw []byte) Message
-	// AppendMessage appends a message that carries payload. event is what the
+	// appendMessage appends a message that carries payload. event is what the
 	// framing calls it, where framings have names. begun says whether
 	// a message has left before it.
-	AppendMessage(dst []byte, event string, payload []byte, begun Begun) []byte
-	// AppendClose appends what ends a body behind its last message.
-	AppendClose(dst []byte, begun Begun) []byte
+	appendMessage(dst []byte, event string, payload []byte, begun bool) []byte
+	// appendClose appends what ends a body behind its last message.
+	appendClose(dst []byte, begun bool) []byte
 	// Rewrite appends raw with another payload. It is for payloads that stand
 	// on several lines.
 	Rewrite(dst, raw, payload []byte) []byte
@@ -59,39 +59,19 @@ type Framer interface {
 	AppendEnd(raw []byte) []byte
 }
 
-// Progress says how far a message was read.
-type Progress uint8
-
-// The answers of [Framer.Scan].
-const (
-	Continues Progress = iota
-	Ends
-)
-
 // Message is a whole message, taken apart.
 type Message struct {
 	Payload []byte  // the JSON document it carries; empty if none
 	At      int     // where Payload begins in the raw message; -1: it stands on several lines
-	Extras  []Extra // text of the raw message outside the payload, in order
+	Extras  []Field // texts outside the payload, as places of the raw message, in order
 	Foreign bool    // something stands in it that the framing has no place for
 }
 
-// Extra is a range of a raw message that holds text outside the payload. The
-// role is Metadata, or Text where the body itself is the answer.
-type Extra struct {
-	Name   string // of the channel
-	Role   Role
-	Lo, Hi int
+// outside returns the place of a text outside the payload: the bytes lo to hi of the
+// raw message.
+func outside(channel string, role Role, lo, hi int) Field {
+	return Field{Name: channel, Role: role, Form: Raw, Choice: -1, Item: -1, Part: -1, Rule: -1, object: -1, Lo: lo, Hi: hi}
 }
-
-// Begun says whether a message of a body has left.
-type Begun uint8
-
-// The two answers.
-const (
-	NotBegun Begun = iota
-	HasBegun
-)
 
 // NewFramer returns the framer for a body of a family.
 func NewFramer(f Framing, family *Family) Framer {
@@ -115,35 +95,36 @@ func NewFramer(f Framing, family *Family) Framer {
 // Writer writes messages of a stream that are not the upstream's.
 type Writer struct {
 	Framer Framer
-	Begun  Begun // whether a message has left
+	Begun  bool  // whether a message has left
 	Next   int64 // number of the next message, for APIs that count them
 	Out    []byte
 }
 
 // Message writes one message. event is its name where the framing has names.
 func (w *Writer) Message(event string, payload []byte) {
-	w.Out = w.Framer.AppendMessage(w.Out, event, payload, w.Begun)
-	w.Begun = HasBegun
+	w.Out = w.Framer.appendMessage(w.Out, event, payload, w.Begun)
+	w.Begun = true
 }
 
 // Close writes what ends the body.
-func (w *Writer) Close() { w.Out = w.Framer.AppendClose(w.Out, w.Begun) }
+func (w *Writer) Close() { w.Out = w.Framer.appendClose(w.Out, w.Begun) }
 
-// wholeFramer takes the body as one message.
+// wholeFramer takes the body as one message. The other framers embed it for the
+// methods that they do not need.
 type wholeFramer struct{}
 
-func (*wholeFramer) Scan(p []byte) (int, Progress) { return len(p), Continues }
+func (*wholeFramer) Scan(p []byte) (int, bool) { return len(p), false }
 
 func (*wholeFramer) Parse(raw []byte) Message {
 	at := len(raw) - len(bytes.TrimLeft(raw, " \t\r\n"))
 	return Message{Payload: raw[at:], At: at}
 }
 
-func (*wholeFramer) AppendMessage(dst []byte, _ string, payload []byte, _ Begun) []byte {
+func (*wholeFramer) appendMessage(dst []byte, _ string, payload []byte, _ bool) []byte {
 	return append(dst, payload...)
 }
 
-func (*wholeFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
+func (*wholeFramer) appendClose(dst []byte, _ bool) []byte { return dst }
 
 func (*wholeFramer) Rewrite(dst, _, payload []byte) []byte { return append(dst, payload...) }
 

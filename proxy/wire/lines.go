@@ -5,14 +5,14 @@ import "bytes"
 // lineFramer cuts a body into lines, each of which is a JSON document: NDJSON,
 // JSON Lines. Lines end with LF; a CR before it belongs to the end. An empty
 // line is a message without a payload.
-type lineFramer struct{}
+type lineFramer struct{ wholeFramer }
 
 // Scan implements [Framer].
-func (*lineFramer) Scan(p []byte) (int, Progress) {
+func (*lineFramer) Scan(p []byte) (int, bool) {
 	if lf := bytes.IndexByte(p, '\n'); lf >= 0 {
-		return lf + 1, Ends
+		return lf + 1, true
 	}
-	return len(p), Continues
+	return len(p), false
 }
 
 // Parse implements [Framer].
@@ -21,13 +21,10 @@ func (*lineFramer) Parse(raw []byte) Message {
 	return Message{Payload: bytes.TrimRight(raw[at:], " \t\r\n"), At: at}
 }
 
-// AppendMessage implements [Framer].
-func (*lineFramer) AppendMessage(dst []byte, _ string, payload []byte, _ Begun) []byte {
+// appendMessage implements [Framer].
+func (*lineFramer) appendMessage(dst []byte, _ string, payload []byte, _ bool) []byte {
 	return append(append(dst, payload...), '\n')
 }
-
-// AppendClose implements [Framer].
-func (*lineFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
 
 // Rewrite implements [Framer].
 func (*lineFramer) Rewrite(dst, _, payload []byte) []byte {

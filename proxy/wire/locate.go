@@ -29,30 +29,21 @@ const (
 // byte ranges of the payload and ascend by Lo; a range within another one
 // follows it.
 type Field struct {
-	Role   Role
-	Form   Form
-	Apart  Apart
-	Choice int32  // -1: none
-	Item   int32  // -1: none
-	Part   int32  // -1: none
-	Rule   int32  // the family's rule, -1: none
-	Name   string // of the channel, within its choice
-	Path   string // the name it has if it turns out to be a text of its own
-	With   string // Drop, End: JSON to put in its place; empty: the value stays
-	Lo, Hi int
-	InItem bool  // Drop: only if something of the item was withheld, not of another one of the choice
-	rank   int32 // Item + 1 if that is the place among alternatives
-	object int32 // that a discriminator may move the texts of, -1: none
+	Role     Role
+	Form     Form
+	Choice   int32  // -1: none
+	Item     int32  // -1: none
+	Part     int32  // -1: none
+	Rule     int32  // the family's rule, -1: none
+	Name     string // of the channel, within its choice
+	Path     string // the name it has if it turns out to be a text of its own
+	With     string // Drop, End: JSON to put in its place; empty: the value stays
+	Lo, Hi   int
+	Separate bool  // this is a text of its own: it does not go on from the text before it in the channel
+	InItem   bool  // Drop: only if something of the item was withheld, not of another one of the choice
+	rank     int32 // Item + 1 if that is the place among alternatives
+	object   int32 // that a discriminator may move the texts of, -1: none
 }
-
-// Apart says how a text follows the one before it in its channel.
-type Apart uint8
-
-// The two ways.
-const (
-	Joined   Apart = iota // it goes on
-	Separate              // it is a text of its own
-)
 
 // Locator finds the places of a family's messages. It belongs to one answer
 // and is not safe for concurrent use. It never allocates once it has seen the
@@ -82,7 +73,7 @@ type Locator struct {
 type frame struct {
 	node   int16 // -1: unknown to the table
 	kind   jsontext.Kind
-	apart  Apart
+	apart  bool  // its texts are Separate
 	name   int32 // length of path at this place
 	pos    int32 // elements or alternatives read
 	choice int32 // element, -1: none

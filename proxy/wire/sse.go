@@ -8,11 +8,12 @@ import "bytes"
 // lines of an event are joined with LF. A blank line that ends no event is a
 // message of its own, as is a block of comments.
 type sseFramer struct {
+	wholeFramer
 	state sseState
 	line  sseEnd // how the line before ended
 	paths *paths // knows the names of events
 	join  []byte // payload of an event with several data lines
-	notes []Extra
+	notes []Field
 }
 
 // sseState is where Scan stands.
@@ -43,19 +44,19 @@ const (
 // because nothing may follow it for a long time; an LF that follows then
 // begins the next message. Only where the line before ended with CRLF the LF
 // is waited for.
-func (f *sseFramer) Scan(p []byte) (int, Progress) {
+func (f *sseFramer) Scan(p []byte) (int, bool) {
 	for i := 0; i < len(p); {
 		switch f.state {
 		case sseStart:
 			switch p[i] {
 			case '\n':
 				f.line = sseOther
-				return i + 1, Ends
+				return i + 1, true
 			case '\r':
 				i++
 				if f.line != sseCRLF {
 					f.state = sseCR
-					return i, Ends
+					return i, true
 				}
 				f.state = sseBlank
 			default:
@@ -64,7 +65,7 @@ func (f *sseFramer) Scan(p []byte) (int, Progress) {
 		case sseLine:
 			j := lineEnd(p[i:])
 			if j < 0 {
-				return len(p), Continues
+				return len(p), false
 			}
 			i += j + 1
 			f.state, f.line = sseStart, sseOther
@@ -82,10 +83,10 @@ func (f *sseFramer) Scan(p []byte) (int, Progress) {
 			if p[i] == '\n' {
 				i++
 			}
-			return i, Ends
+			return i, true
 		}
 	}
-	return len(p), Continues
+	return len(p), false
 }
 
 // lineEnd returns the index of the first CR or LF, or -1.
@@ -135,7 +136,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 			f.join = append(append(f.join, '\n'), value...)
 			m.Payload, m.At, lines = f.join, -1, 2
 		case field != sseBlankLine && !f.usual(field, value):
-			f.notes = append(f.notes, Extra{Name: field.channel(), Role: Metadata, Lo: at, Hi: at + len(value)})
+			f.notes = append(f.notes, outside(field.channel(), Metadata, at, at+len(value)))
 		}
 		m.Foreign = m.Foreign || field == sseForeign
 		i = len(raw) - len(rest)
@@ -213,8 +214,8 @@ func (f *sseFramer) usual(field sseField, value []byte) bool {
 	return false
 }
 
-// AppendMessage implements [Framer].
-func (f *sseFramer) AppendMessage(dst []byte, event string, payload []byte, _ Begun) []byte {
+// appendMessage implements [Framer].
+func (f *sseFramer) appendMessage(dst []byte, event string, payload []byte, _ bool) []byte {
 	if event != "" {
 		dst = append(append(append(dst, "event: "...), event...), '\n')
 	}
@@ -231,9 +232,6 @@ func (f *sseFramer) AppendMessage(dst []byte, event string, payload []byte, _ Be
 	}
 }
 
-// AppendClose implements [Framer].
-func (*sseFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
-
 // Rewrite implements [Framer].
 func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
 	written := false
@@ -241,7 +239,7 @@ func (f *sseFramer) Rewrite(dst, raw, payload []byte) []byte {
 		line, next := cutLine(raw)
 		switch _, field := sseValue(line); {
 		case field == sseData && !written:
-			dst = f.AppendMessage(dst, "", payload, HasBegun)
+			dst = f.appendMessage(dst, "", payload, true)
 			dst = dst[:len(dst)-1] // the blank line follows in raw
 			written = true
 		case field != sseData:

@@ -25,10 +25,10 @@ func cut(body string, at ...int) []string {
 		}
 		p := []byte(body[from:to])
 		for len(p) > 0 {
-			n, state := f.Scan(p)
+			n, ends := f.Scan(p)
 			rest.Write(p[:n])
 			p = p[n:]
-			if state == Ends {
+			if ends {
 				messages = append(messages, rest.String())
 				rest.Reset()
 			}
@@ -104,8 +104,8 @@ func TestSSELeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"data: a\n\n", "data: a\r\n\r\n", "data: a\r\r", ": ping\n\n"} {
 		f := NewFramer(SSE, noRules)
-		if n, state := f.Scan([]byte(body)); n != len(body) || state != Ends {
-			t.Errorf("%q: read %d bytes, state %d", body, n, state)
+		if n, ends := f.Scan([]byte(body)); n != len(body) || !ends {
+			t.Errorf("%q: read %d bytes, ends %t", body, n, ends)
 		}
 	}
 }

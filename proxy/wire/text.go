@@ -4,16 +4,17 @@ package wire
 // that it can leave as it comes, it is cut behind every space and every
 // character beyond ASCII.
 type textFramer struct {
+	wholeFramer
 	size int // of the piece being read
 	more int // bytes that its last character still has
-	note [1]Extra
+	note [1]Field
 }
 
 // maxPiece is the length of text that is one piece without a space in it.
 const maxPiece = 4 << 10
 
 // Scan implements [Framer].
-func (f *textFramer) Scan(p []byte) (int, Progress) {
+func (f *textFramer) Scan(p []byte) (int, bool) {
 	for i, c := range p {
 		f.size++
 		done := c <= ' ' || f.size == maxPiece
@@ -32,33 +33,24 @@ func (f *textFramer) Scan(p []byte) (int, Progress) {
 		}
 		if done {
 			f.size, f.more = 0, 0
-			return i + 1, Ends
+			return i + 1, true
 		}
 	}
-	return len(p), Continues
+	return len(p), false
 }
 
 // Parse implements [Framer].
 func (f *textFramer) Parse(raw []byte) Message {
-	f.note[0] = Extra{Name: "text", Role: Text, Hi: len(raw)}
+	f.note[0] = outside("text", Text, 0, len(raw))
 	return Message{Extras: f.note[:]}
 }
 
-// AppendMessage implements [Framer]: the payload stands on a line of its own.
-func (f *textFramer) AppendMessage(dst []byte, _ string, payload []byte, begun Begun) []byte {
-	if begun == HasBegun {
+// appendMessage implements [Framer]: the payload stands on a line of its own.
+func (f *textFramer) appendMessage(dst []byte, _ string, payload []byte, begun bool) []byte {
+	if begun {
 		dst = append(dst, '\n')
 	}
 	return append(append(dst, payload...), '\n')
 }
-
-// AppendClose implements [Framer].
-func (*textFramer) AppendClose(dst []byte, _ Begun) []byte { return dst }
-
-// Rewrite implements [Framer]. No payload stands on several lines.
-func (*textFramer) Rewrite(dst, _, payload []byte) []byte { return append(dst, payload...) }
-
-// AppendEnd implements [Framer].
-func (*textFramer) AppendEnd(raw []byte) []byte { return raw }
 
 var _ Framer = (*textFramer)(nil)

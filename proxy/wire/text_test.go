@@ -13,9 +13,9 @@ func cutText(f Framer, body []byte, at ...int) [][]byte {
 	from := 0
 	for _, to := range append(at, len(body)) {
 		for p := body[from:to]; len(p) > 0; {
-			n, state := f.Scan(p)
+			n, ends := f.Scan(p)
 			message = append(message, p[:n]...)
-			if p = p[n:]; state == Ends {
+			if p = p[n:]; ends {
 				out, message = append(out, message), nil
 			}
 		}

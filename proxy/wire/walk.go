@@ -48,7 +48,7 @@ func (l *Locator) member(f, next *frame) error {
 func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	n := &l.paths.nodes[next.node]
 	if !n.rank {
-		next.apart = Separate // members share the name *
+		next.apart = true // members share the name *
 		return l.name(f, name, lit)
 	}
 	if f.pos == maxRanks {
@@ -73,7 +73,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	}
 	hi := int(l.dec.InputOffset())
 	return l.add(Field{
-		Role: Metadata, Apart: Separate, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
+		Role: Metadata, Separate: true, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
 		Name: "keys", Lo: hi - len(lit), Hi: hi, object: -1,
 	})
 }
@@ -108,7 +108,7 @@ func (l *Locator) element(f, next *frame) error {
 	}
 	l.path = append(l.path, "[]"...)
 	if l.positions == 0 || !l.pieces() {
-		next.apart = Separate
+		next.apart = true
 	}
 	return nil
 }
@@ -288,7 +288,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	}
 	word := IsIdentifier(lit[1 : len(lit)-1])
 	f := l.field(at, rule, role, len(lit))
-	f.Apart = at.apart
+	f.Separate = at.apart
 	switch role {
 	case choiceNumber, itemNumber, partNumber:
 		if l.paths.unlisted != Text {
@@ -366,7 +366,7 @@ func (l *Locator) add(f Field) error {
 		return tooMany("strings")
 	}
 	if f.Role == complete {
-		f.Role, f.Rule, f.Apart = Metadata, -1, Separate
+		f.Role, f.Rule, f.Separate = Metadata, -1, true
 	}
 	l.fields = append(l.fields, f)
 	return nil

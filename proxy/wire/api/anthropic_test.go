@@ -268,7 +268,7 @@ func TestAnthropicEnding(t *testing.T) {
 			for _, s := range tt.sent {
 				e.Sent([]byte(s))
 			}
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, tt.family), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, tt.family), Begun: true}
 			e.Write(&w, nil)
 			if got := string(w.Out); got != tt.want {
 				t.Errorf("got\n%swant\n%s", got, tt.want)
@@ -312,7 +312,7 @@ func FuzzAnthropic(f *testing.F) {
 			}
 			e := family.Ending()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(wire.SSE, family), Begun: true}
 			e.Write(&w, nil)
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)

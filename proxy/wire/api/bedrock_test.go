@@ -213,7 +213,7 @@ func FuzzBedrock(f *testing.F) {
 			}
 			e := family.Ending()
 			e.Sent(body)
-			w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: wire.HasBegun}
+			w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: true}
 			e.Write(&w, []int32{0})
 			for out := w.Out; len(out) > 0; {
 				n, _ := w.Framer.Scan(out)

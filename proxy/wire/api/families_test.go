@@ -67,7 +67,7 @@ func answerOfAnyKind(t *testing.T, family *wire.Family, framing wire.Framing, bo
 		}
 		ending.Sent(payload)
 	}
-	w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(framing, family), Begun: true}
 	ending.Write(&w, []int32{0, 3})
 	family.StreamFailure(&w, wire.Failure{Message: "withheld", Code: "content_filter"})
 	w.Close()
@@ -80,9 +80,9 @@ func cutText(f wire.Framer, body []byte, at ...int) [][]byte {
 	from := 0
 	for _, to := range append(at, len(body)) {
 		for p := body[from:to]; len(p) > 0; {
-			n, state := f.Scan(p)
+			n, ends := f.Scan(p)
 			message = append(message, p[:n]...)
-			if p = p[n:]; state == wire.Ends {
+			if p = p[n:]; ends {
 				out, message = append(out, message), nil
 			}
 		}

@@ -267,12 +267,12 @@ func TestGeminiAllocs(t *testing.T) {
 	l := wire.NewLocator(gemini, wire.Array)
 	f := wire.NewFramer(wire.Array, gemini)
 	raw := []byte(`,{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"b"}]}}]},"logprobsResult":{"chosenCandidates":[{"token":"a"}]}}]}`)
-	if _, state := f.Scan([]byte("[{}")); state != wire.Ends {
+	if _, ends := f.Scan([]byte("[{}")); !ends {
 		t.Fatal("an element does not end")
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		if n, state := f.Scan(raw); n != len(raw) || state != wire.Ends {
-			t.Fatalf("read %d bytes, state %d", n, state)
+		if n, ends := f.Scan(raw); n != len(raw) || !ends {
+			t.Fatalf("read %d bytes, ends %t", n, ends)
 		}
 		if _, err := l.Locate(f.Parse(raw).Payload); err != nil {
 			t.Fatal(err)

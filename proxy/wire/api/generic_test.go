@@ -24,7 +24,7 @@ func genericFields(t testing.TB, framing wire.Framing, payload string) []string 
 			continue
 		}
 		role := map[wire.Role]string{wire.Text: "text", wire.Metadata: "aside", wire.Drop: "drop", wire.Done: "done"}[f.Role]
-		if f.Apart == wire.Separate {
+		if f.Separate {
 			role += "+"
 		}
 		if f.Form == wire.Nested || f.Form == wire.Document {

@@ -233,7 +233,7 @@ func ended(f *wire.Family, framing wire.Framing, sent string, open ...int32) str
 	for line := range strings.Lines(sent) {
 		e.Sent([]byte(strings.TrimSpace(line)))
 	}
-	w := wire.Writer{Framer: wire.NewFramer(framing, f), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(framing, f), Begun: true}
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)

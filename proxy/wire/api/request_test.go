@@ -146,7 +146,7 @@ func TestFiltered(t *testing.T) {
 func ending(f *wire.Family, last string, open ...int32) string {
 	e := f.Ending()
 	e.Sent([]byte(last))
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, f), Begun: true}
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)

@@ -137,7 +137,7 @@ func responsesEnded(t testing.TB, e wire.Ending, sent ...string) string {
 	for _, payload := range sent {
 		e.Sent([]byte(payload))
 	}
-	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, responses), Begun: wire.HasBegun}
+	w := wire.Writer{Framer: wire.NewFramer(wire.SSE, responses), Begun: true}
 	e.Write(&w, []int32{0})
 	for line := range strings.Lines(string(w.Out)) {
 		if data, ok := strings.CutPrefix(line, "data: "); ok && !json.Valid([]byte(data)) {
