@@ -48,7 +48,7 @@ var house = []floor{
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "ngram"}, never: slices.Concat(network, logging)},
-	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, never: slices.Concat(network, logging)},
+	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
 		ours:  []string{"index", "index/corpus", "index/identify", "index/internal/format", "index/internal/memory", "ngram"},

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"io"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -24,12 +24,20 @@ import (
 // the filters of one build over everything. Every byte that is read is held
 // against its checksum first.
 
-// MergeOptions says what to merge. Out and Inputs are required.
+// MergeOptions names the indexes to merge. Out is required, and one index.
 type MergeOptions struct {
 	Out      string
-	Inputs   []string  // indexes; one that comes twice counts once
+	Inputs   []string  // files; an index that comes twice counts once
+	Readers  []Source  // more indexes; errors call them reader 1, reader 2, …
 	Builder  string    // the version of the program
 	Progress *Progress // may be nil
+}
+
+// Source is an index that is not a file of its own. [bytes.Reader] and
+// [io.SectionReader] are sources. It is read from several goroutines.
+type Source interface {
+	io.ReaderAt
+	Size() int64 // in bytes
 }
 
 // A MergeError says why two indexes cannot be merged, and how to build them so
@@ -47,8 +55,8 @@ func (e *MergeError) Error() string {
 
 // member is one index that is merged.
 type member struct {
-	path     string
-	f        *os.File
+	path     string // or the name of a reader
+	r        io.ReaderAt
 	h        *format.Header
 	manifest *index.Manifest
 	phrases  *phraseMember // nil: it has none
@@ -61,7 +69,7 @@ type member struct {
 // and durable, or not at all. Indexes of different recipes give a [*MergeError],
 // a damaged one an error that matches [ErrDamaged].
 func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
-	if len(o.Inputs) == 0 {
+	if len(o.Inputs)+len(o.Readers) == 0 {
 		return nil, errors.New("no index to merge")
 	}
 	if o.Progress == nil {
@@ -73,13 +81,20 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	}
 	defer out.abort()
 	var members []*member
-	defer func() {
-		for _, m := range members {
-			m.f.Close()
-		}
-	}()
 	for _, path := range o.Inputs {
-		m, err := openMember(path)
+		f, size, err := format.OpenFile(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		m, err := newMember(path, f, size)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	for i, r := range o.Readers {
+		m, err := newMember(fmt.Sprintf("reader %d", i+1), r, r.Size())
 		if err != nil {
 			return nil, err
 		}
@@ -189,15 +204,10 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	return &Result{Info: info, Manifest: manifest, Passes: 1}, nil
 }
 
-// openMember opens an index and checks everything but its filters.
-func openMember(path string) (*member, error) {
-	f, size, err := format.OpenFile(path)
-	if err != nil {
-		return nil, err
-	}
-	m := &member{path: path, f: f}
+// newMember checks everything of an index of size bytes but its filters.
+func newMember(path string, r io.ReaderAt, size int64) (*member, error) {
+	m := &member{path: path, r: r}
 	if err := m.load(size); err != nil {
-		f.Close()
 		return nil, fmt.Errorf("merge index %q: %w", path, err)
 	}
 	return m, nil
@@ -205,10 +215,10 @@ func openMember(path string) (*member, error) {
 
 // load reads header, manifest and checksum tables.
 func (m *member) load(size int64) (err error) {
-	if m.h, err = format.ReadHeader(m.f, size); err != nil {
+	if m.h, err = format.ReadHeader(m.r, size); err != nil {
 		return err
 	}
-	c := format.NewChecker(m.f, m.h, make([][]byte, len(m.h.Sections)))
+	c := format.NewChecker(m.r, m.h, make([][]byte, len(m.h.Sections)))
 	for i, s := range m.h.Sections {
 		if !s.Known() {
 			return format.Mismatch("a section", s.String(), "one that this noecho knows")
@@ -343,7 +353,7 @@ func (p *plan) uniteChunk(out *pending, members []*member, c format.Piece, all, 
 			to = all
 		}
 		from := m.section(c.Section)
-		if err := format.ReadFull(m.f, to, int64(from.Offset+lo)); err != nil {
+		if err := format.ReadFull(m.r, to, int64(from.Offset+lo)); err != nil {
 			return 0, fmt.Errorf("merge index %q: %w", m.path, err)
 		}
 		if crc32.Checksum(to, format.Castagnoli) != binary.LittleEndian.Uint32(m.sums[c.Section][4*c.Chunk:]) {

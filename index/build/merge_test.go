@@ -70,6 +70,11 @@ func TestMergedShardsEqualOneBuild(t *testing.T) {
 			t.Errorf("%s is another file", filepath.Base(other))
 		}
 	}
+	ends := MergeOptions{Out: filepath.Join(dir, "readers.nidx"), Inputs: shards[:3]}
+	ends.Readers = []Source{bytes.NewReader(readAll(t, shards[3]))}
+	if _, err := Merge(context.Background(), ends); err != nil || !bytes.Equal(readAll(t, all), readAll(t, ends.Out)) {
+		t.Errorf("from files and a reader: %v, or another file", err)
+	}
 	middle := merge("middle.nidx", shards[1:3]...)
 	if _, err := Merge(context.Background(), MergeOptions{Out: all, Inputs: []string{left, middle}}); err == nil || !strings.Contains(err.Error(), "count twice") {
 		t.Errorf("overlapping: %v", err)
@@ -131,6 +136,10 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 	damagedFile := writeInput(t, filepath.Join(dir, "d.nidx"), string(b))
 	if _, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{damagedFile}}); !errors.Is(err, format.ErrDamaged) {
 		t.Errorf("damaged: %v", err)
+	}
+	_, err = Merge(context.Background(), MergeOptions{Out: out, Readers: []Source{bytes.NewReader(b)}})
+	if !errors.Is(err, format.ErrDamaged) || !strings.Contains(err.Error(), "reader 1") {
+		t.Errorf("a damaged reader: %v", err)
 	}
 	if _, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{in}}); !errors.Is(err, format.ErrForeign) {
 		t.Errorf("foreign: %v", err)
