@@ -2,7 +2,6 @@ package relay
 
 import (
 	"errors"
-	"hash/maphash"
 	"math"
 	"strings"
 
@@ -30,8 +29,6 @@ type channelSet struct {
 	cutter         wire.Cutter
 	newline        [1]byte
 	metadataPrompt *detect.Prompt // for channels beside the answer
-	repeats        bool           // texts may come more than once
-	seed           maphash.Seed   // of the channels' sums
 	withheld       bool           // something of the answer did not leave
 	finished       bool
 	record         int                // answer being read, where there are many in a body
@@ -45,8 +42,6 @@ func newChannelSet(cfg *Config) channelSet {
 	return channelSet{
 		cfg:            cfg,
 		none:           &choice{number: -1},
-		repeats:        cfg.Family.Repeats(),
-		seed:           maphash.MakeSeed(),
 		cutter:         wire.NewCutter([]byte(cfg.Mask)),
 		newline:        [1]byte{'\n'},
 		metadataPrompt: cfg.Detect.Prompt.ExcuseOnly(),
@@ -133,48 +128,84 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
-	if f.Role == wire.Final || f.Role == wire.Cumulative {
-		return s.again(dst, c, f, p, s.text[lo:])
-	}
-	ch, err := s.channelOf(c, f, lo)
+	ch, err := s.channel(c, place{f.Item, f.Part, f.Name}, f.Role)
 	if err != nil {
 		return dst, err
 	}
-	p.lo = ch.length
-	switch {
-	case f.Role == wire.Alias && ch.fed == s.message && ch.rule != f.Rule:
-		p.lo = ch.start // the same text once more
-		ch.hold(f.Rule)
-		return s.add(dst, ch, p), nil
-	case ch.fed != s.message:
-		ch.lo, ch.start, ch.rule = lo, ch.length, f.Rule
+	how, from, err := ch.relate(f, s.text, lo, s.message)
+	if err != nil {
+		return dst, err
 	}
-	s.startPiece(ch, f)
-	p.lo = ch.length
-	ch.origin = f.Item
-	ch.hi = len(s.text)
-	same := f.Rule < 0 && f.Role == wire.Text && s.repeated(ch, s.text[lo:])
-	s.feed(ch, s.text[lo:])
+	if f.Role == wire.Final { // pieces that follow are of the next text
+		ch.ended, ch.repeat.complete = s.message, true
+	}
+	text := s.text[lo:]
+	switch how {
+	case copied:
+		p.lo, text = from, text[ch.length-from:]
+		if repeatsAll(f.Role) {
+			ch.repeat.waiting++
+		}
+	case otherPiece, otherText:
+		if ch, err = s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text); err != nil {
+			return dst, err
+		}
+		fallthrough
+	default:
+		s.startPiece(ch, f, how, lo)
+		p.role, p.lo = textRole(f.Role), ch.length
+	}
+	if how != copied || len(text) > 0 {
+		s.say(ch, f, how, text)
+	}
 	if f.Role == wire.Alias {
-		ch.hold(f.Rule)
-	}
-	if same {
-		ch.ended = s.message
-	} else if ch.role == wire.Text || ch.role == wire.Metadata && f.Rule >= 0 {
-		c.spoke = s.message // a tool's name speaks, a string nobody knows does not
+		ch.repeat.named(f.Rule, ch.length)
 	}
 	return s.add(dst, ch, p), nil
 }
 
-// startPiece ends the text of a channel where a piece belongs to another one.
-func (s *channelSet) startPiece(ch *channel, f *wire.Field) {
-	ch.pieced = true
+// textRole returns the role of a text that has the role of a copy and is none.
+func textRole(role wire.Role) wire.Role {
+	if role == wire.Alias || repeatsAll(role) {
+		return wire.Text
+	}
+	return role
+}
+
+// startPiece separates a piece from the text of its channel if it belongs to another
+// one. The text of the message begins at the separator, so that no copy is equal to
+// text that has one.
+func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int) {
+	r := &ch.repeat
+	if ch.fed != s.message {
+		r.lo, r.start, r.rule = lo, ch.length, f.Rule
+	}
+	r.hi = len(s.text)
 	switch {
-	case ch.latest.complete:
-		ch.next(s)
-	case f.Separate || ch.another(f, s.message):
+	case how == otherText:
+		s.addSeparator(ch)
+	case repeatsAll(f.Role):
+	case r.complete:
+		s.addSeparator(ch)
+		r.startSegment(ch.length)
+	case ch.startsText(f, s.message):
 		s.addSeparator(ch)
 	}
+	r.pieced = r.pieced || !repeatsAll(f.Role)
+	ch.origin = f.Item
+}
+
+// say gives text of a place to its channel, and notes whether more of it is to be
+// waited for. The name of a tool speaks for its choice, a string that nobody knows
+// does not.
+func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
+	switch {
+	case how == otherText, f.Rule < 0 && f.Role == wire.Text && ch.repeat.constant(text):
+		ch.ended = s.message
+	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0:
+		ch.choice.spoke = s.message
+	}
+	s.feed(ch, text)
 }
 
 // form settles whether a reply is JSON text.
@@ -192,11 +223,11 @@ func (s *channelSet) form(f wire.Form) wire.Form {
 func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	p.channel, p.hi = ch, ch.length
 	if ch.role == wire.Token {
-		if ch.ref >= s.first && ch.ref < len(dst) && dst[ch.ref].channel == ch {
-			dst[ch.ref].hi = p.hi // tokens go or stay together
+		if at := ch.token.ref; at >= s.first && at < len(dst) && dst[at].channel == ch {
+			dst[at].hi = p.hi // tokens go or stay together
 			return dst
 		}
-		ch.ref = len(dst)
+		ch.token.ref = len(dst)
 	}
 	return append(dst, p)
 }
@@ -208,12 +239,7 @@ func (s *channelSet) addSeparator(ch *channel) { s.feed(ch, s.newline[:]) }
 func (s *channelSet) feed(ch *channel, text []byte) {
 	ch.fed = s.message
 	ch.length += int64(len(text))
-	if ch.keeps {
-		_, _ = ch.sum.Write(text) // never fails
-	}
-	if ch.keeps && ch.latest.start > 0 {
-		_, _ = ch.latest.sum.Write(text)
-	}
+	ch.repeat.read(text)
 	s.segments = ch.det.Append(s.segments[:0], text)
 	s.settle(ch)
 }
@@ -224,10 +250,10 @@ func (s *channelSet) settle(ch *channel) {
 	if s.cfg.Hold {
 		for i := range s.segments {
 			if s.segments[i].Finding != nil {
-				ch.cut(&s.segments[i])
+				ch.out.cut(&s.segments[i])
 			}
 		}
-		if ch.block < math.MaxInt64 {
+		if ch.out.block < math.MaxInt64 {
 			ch.frontier = math.MaxInt64 // nothing behind a block is judged, or leaves
 		}
 	}
@@ -241,8 +267,8 @@ func (s *channelSet) settle(ch *channel) {
 // what they show is reported at the end, if nothing else of the choice was.
 func (s *channelSet) report(ch *channel, f *detect.Finding) {
 	if ch.role == wire.Token && !s.finished {
-		if ch.secret == nil && !f.Echo {
-			ch.secret = f
+		if ch.token.secret == nil && !f.Echo {
+			ch.token.secret = f
 		}
 		return
 	}
@@ -288,7 +314,7 @@ func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, err
 		at.item, at.part = -1, -1
 	}
 	for _, ch := range s.list {
-		if ch.choice == c && ch.item == at.item && ch.part == at.part && ch.name == at.name {
+		if ch.choice == c && ch.place == at {
 			return ch, nil
 		}
 	}
@@ -299,13 +325,11 @@ func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, err
 	if role == wire.Metadata {
 		cfg.Prompt = s.metadataPrompt // it goes on from nothing the caller said
 	}
+	role = textRole(role)
 	ch := &channel{
-		choice: c, item: at.item, part: at.part, name: at.name, role: role,
-		det: s.detector(cfg), cutter: s.cutter, fresh: s.cutter, ref: -1, block: math.MaxInt64,
-	}
-	if s.repeats && role == wire.Text {
-		ch.keeps = true
-		ch.sum.SetSeed(s.seed)
+		choice: c, place: at, role: role, det: s.detector(cfg),
+		out:    output{cutter: s.cutter, block: math.MaxInt64},
+		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats()},
 	}
 	s.list = append(s.list, ch)
 	return ch, nil
@@ -348,8 +372,8 @@ func (s *channelSet) finish() {
 	}
 	s.finished = true
 	for _, ch := range s.list {
-		if ch.secret != nil && !ch.choice.reported {
-			s.report(ch, ch.secret)
+		if ch.token.secret != nil && !ch.choice.reported {
+			s.report(ch, ch.token.secret)
 		}
 	}
 }

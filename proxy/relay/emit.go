@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"noecho/detect"
 	"noecho/proxy/wire"
 )
 
@@ -78,14 +79,10 @@ func (r *Relay) sent(dst []byte, at int) []byte {
 func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	for i := range refs {
 		p := &refs[i]
-		if p.channel == nil || !p.touched() {
+		if p.channel == nil || !p.touched() || p.channel.out.block == math.MaxInt64 {
 			continue
 		}
-		ch := p.channel
-		if ch.block == math.MaxInt64 {
-			continue
-		}
-		ch.end()
+		p.channel.out.end()
 		if p.form == wire.Nested {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
@@ -108,15 +105,6 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	r.counts.Refused += int64(r.queue.partial())
 	r.end(ErrBlocked)
 	return dst
-}
-
-// end makes everything from the blocked span on one cut.
-func (ch *channel) end() {
-	n := 0
-	for n < len(ch.cuts) && ch.cuts[n].Hi <= ch.block {
-		n++
-	}
-	ch.cuts = append(ch.cuts[:n], wire.Cut{Lo: ch.block, Hi: math.MaxInt64, Seq: ch.spans + 1, Bare: true})
 }
 
 // splice appends a message without what must not leave.
@@ -154,37 +142,13 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 			dst = append(append(dst, src[pos:p.at]...), p.with...)
 		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
 			dst = append(dst, src[pos:p.at]...)
-			dst = p.channel.splice(dst, src[p.at:p.end], p)
+			dst = p.channel.out.splice(dst, src[p.at:p.end], p)
 		default:
 			continue
 		}
 		pos = p.end
 	}
 	return append(dst, src[pos:]...)
-}
-
-// splice appends one text of a channel without what must not leave. The second
-// place of a text is cut from the same state as the first.
-func (ch *channel) splice(dst, literal []byte, p *ref) []byte {
-	if p.role == wire.Final || p.role == wire.Cumulative {
-		again := ch.fresh
-		dst = again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
-		if p.role == wire.Cumulative { // a piece may follow
-			ch.beforeLast, ch.cutter, ch.cutTo, ch.cutItem = ch.fresh, again, p.hi, p.item
-		}
-		return dst
-	}
-	if p.lo < ch.cutTo {
-		again := ch.beforeLast
-		return again.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
-	}
-	if ch.item < 0 && ch.cutItem != p.item {
-		ch.cutItem = p.item
-		ch.cutter.Restart()
-	}
-	ch.beforeLast = ch.cutter
-	ch.cutTo = p.hi
-	return ch.cutter.Append(dst, literal, p.form, p.lo, ch.from(p.lo))
 }
 
 // fate is what becomes of a message.
@@ -206,7 +170,7 @@ func (s *channelSet) judge(refs []ref) fate {
 		case p.channel == nil:
 		case p.touched():
 			f = max(f, cutHere)
-			if p.hi > p.channel.block {
+			if p.hi > p.channel.out.block {
 				f, p.choice.blocked = blockHere, true
 			}
 			p.choice.withheld, s.withheld = true, true
@@ -249,18 +213,9 @@ func (s *channelSet) drops(p *ref) bool {
 	return p.choice.withheld || s.none.withheld || p.choice == s.none && s.withheld
 }
 
-// from returns the cuts that end behind an offset.
-func (ch *channel) from(lo int64) []wire.Cut {
-	if len(ch.cuts) == 0 || ch.cuts[0].Hi > lo {
-		return ch.cuts
-	}
-	i, _ := slices.BinarySearchFunc(ch.cuts, lo, func(c wire.Cut, lo int64) int { return cmp.Compare(c.Hi, lo+1) })
-	return ch.cuts[i:]
-}
-
 // touched reports whether a span stands in the text of p.
 func (p *ref) touched() bool {
-	cuts := p.channel.from(p.lo)
+	cuts := p.channel.out.from(p.lo)
 	return len(cuts) > 0 && cuts[0].Lo < p.hi
 }
 
@@ -281,19 +236,102 @@ func (s *channelSet) forgetCuts(refs []ref) {
 	releaseRepeats(refs)
 	for i := range refs {
 		ch := refs[i].channel
-		if ch == nil || ch.keeps && (len(ch.cuts) <= maxKept || ch.repeats > 0) {
+		if ch == nil {
 			continue
 		}
-		ch.keeps = false
-		n := 0
-		for n < len(ch.cuts) && ch.cuts[n].Hi <= refs[i].hi {
-			n++
-		}
-		switch {
-		case n == len(ch.cuts) && n > minCompact:
-			ch.cuts = nil
-		case n > 0:
-			ch.cuts = append(ch.cuts[:0], ch.cuts[n:]...)
+		r := &ch.repeat
+		if r.keeps = r.keeps && (len(ch.out.cuts) <= maxKept || r.waiting > 0); !r.keeps {
+			ch.out.forget(refs[i].hi)
 		}
 	}
+}
+
+// output is how the text of a channel leaves: cut.
+type output struct {
+	cuts       []wire.Cut      // decided, not yet past, must not leave
+	last       *detect.Finding // of the last cut
+	spans      uint64          // cut so far
+	block      int64           // where the span begins that ends the answer; math.MaxInt64: none
+	cutter     wire.Cutter
+	beforeLast wire.Cutter // cutter before the piece that ends at cutTo
+	cutTo      int64       // end of the text that went through cutter
+	item       int32       // that cutter is in, if items share the channel
+}
+
+// cut notes a piece that must not leave. Pieces that touch are one to the reader
+// if they were found in different ways.
+func (o *output) cut(s *detect.Segment) {
+	if s.Finding.Action == detect.Block {
+		o.block = min(o.block, s.Span.Lo)
+	}
+	n := len(o.cuts) - 1
+	touches := n >= 0 && o.cuts[n].Hi == s.Span.Lo
+	if s.Finding != o.last {
+		if !touches || o.last.Kind == s.Finding.Kind {
+			o.spans++
+		}
+		o.last = s.Finding
+	}
+	if touches && o.cuts[n].Seq == o.spans {
+		o.cuts[n].Hi = s.Span.Hi
+		return
+	}
+	o.cuts = append(o.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: o.spans})
+}
+
+// end makes everything from the blocked span on one cut.
+func (o *output) end() {
+	n := 0
+	for n < len(o.cuts) && o.cuts[n].Hi <= o.block {
+		n++
+	}
+	o.cuts = append(o.cuts[:n], wire.Cut{Lo: o.block, Hi: math.MaxInt64, Seq: o.spans + 1, Bare: true})
+}
+
+// from returns the cuts that end behind an offset.
+func (o *output) from(lo int64) []wire.Cut {
+	if len(o.cuts) == 0 || o.cuts[0].Hi > lo {
+		return o.cuts
+	}
+	i, _ := slices.BinarySearchFunc(o.cuts, lo, func(c wire.Cut, lo int64) int { return cmp.Compare(c.Hi, lo+1) })
+	return o.cuts[i:]
+}
+
+// forget forgets the cuts that end at hi or before.
+func (o *output) forget(hi int64) {
+	n := 0
+	for n < len(o.cuts) && o.cuts[n].Hi <= hi {
+		n++
+	}
+	switch {
+	case n == len(o.cuts) && n > minCompact:
+		o.cuts = nil
+	case n > 0:
+		o.cuts = append(o.cuts[:0], o.cuts[n:]...)
+	}
+}
+
+// splice appends one text of a channel without what must not leave. The second
+// place of a text is cut from the same state as the first.
+func (o *output) splice(dst, literal []byte, p *ref) []byte {
+	if repeatsAll(p.role) {
+		fresh := o.cutter
+		fresh.Restart()
+		again := fresh
+		dst = again.Append(dst, literal, p.form, p.lo, o.from(p.lo))
+		if p.role == wire.Cumulative { // a piece may follow
+			o.beforeLast, o.cutter, o.cutTo, o.item = fresh, again, p.hi, p.item
+		}
+		return dst
+	}
+	if p.lo < o.cutTo {
+		again := o.beforeLast
+		return again.Append(dst, literal, p.form, p.lo, o.from(p.lo))
+	}
+	if p.channel.item < 0 && o.item != p.item {
+		o.item = p.item
+		o.cutter.Restart()
+	}
+	o.beforeLast, o.cutTo = o.cutter, p.hi
+	return o.cutter.Append(dst, literal, p.form, p.lo, o.from(p.lo))
 }

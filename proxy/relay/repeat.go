@@ -1,0 +1,246 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"hash/maphash"
+	"slices"
+
+	"noecho/proxy/wire"
+)
+
+// Servers send one text more than once. Its channel reads and judges it once, and each
+// copy is cut where the first one was:
+//
+//	two names, one text     {"reasoning":"a b","reasoning_content":"a b"}    Alias
+//	all of it so far        {"text":"a"} {"text":"a b"} {"text":"a b c"}     Cumulative
+//	all of it at the end    {"delta":"a"} {"delta":" b"} {"text":"a b"}      Final
+//
+// A place says by its role that its text may be a copy. Whether it is one is decided
+// by the bytes, because a server that sends another text there must not get it past
+// the detector: relate compares, and a text that is no copy is read like any other.
+
+// maxKept is the number of cuts that a channel keeps for copies to come. A channel
+// with more of them takes no copy for one any longer.
+const maxKept = 1 << 14
+
+// errAmbiguous says that two places that should hold one text do not.
+var errAmbiguous = errors.New("two places of one text differ")
+
+// repeat is how the text of a channel comes more than once.
+type repeat struct {
+	// Copies in the message that is being read.
+	start  int64 // where in the channel the text of this message begins, separator included
+	rule   int32 // of the place that said it first
+	lo, hi int   // the same text in channelSet.text
+	names  []alias
+	apart  []int32 // rules whose places have a text of their own
+
+	// Copies in later messages.
+	keeps      bool         // the channel keeps its cuts, for copies to come
+	all        segmentSoFar // the text of the channel
+	latest     segmentSoFar // the same without the texts before the last that is complete; start 0: there is none
+	complete   bool         // the latest text is: what follows belongs to the next one
+	pieced     bool         // the text has come in pieces, not only in copies
+	waiting    int          // queued places that have a copy
+	cumulation cumulation
+
+	constancy constancy
+	first     uint64 // hash of the first piece
+}
+
+// segmentSoFar is the text of a channel from an offset on, as far as it was read. An
+// item whose parts share a channel sends a copy of each part when that ends: it is one
+// of the latest segment.
+type segmentSoFar struct {
+	start int64
+	sum   maphash.Hash
+}
+
+// begins reports whether text begins with the segment, which has n bytes.
+func (s *segmentSoFar) begins(text []byte, n int64) bool {
+	return int64(len(text)) >= n && maphash.Bytes(s.sum.Seed(), text[:n]) == s.sum.Sum64()
+}
+
+// alias is a name of a text, as the rule of the places that have it.
+type alias struct {
+	rule int32
+	end  int64 // in the channel: what was said under this name ends there
+}
+
+// relation is how the text of a place relates to the text of its channel.
+type relation uint8
+
+const (
+	nextPiece  relation = iota // it follows that text
+	copied                     // it begins with a copy of it, and may go on
+	otherPiece                 // it is a piece of another text, which has a channel of its own
+	otherText                  // it is a text for itself, in that other channel
+)
+
+// relate says how the text of a place, which ends all, the text of the message, and
+// begins in it at lo, relates to the text of the channel. Of a copy it returns where
+// in the channel the original begins.
+func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (relation, int64, error) {
+	switch f.Role {
+	case wire.Alias:
+		return ch.relateAlias(f.Rule, all, lo, message)
+	case wire.Final, wire.Cumulative:
+		how, from := ch.relateWhole(f.Role, all[lo:])
+		return how, from, nil
+	}
+	return nextPiece, 0, nil
+}
+
+// relateAlias is relate for one name of a text with several. A client may read any of
+// the names, but only one, and must get one text by each. So what is said under a name
+// has to be one piece of the channel's text: a name that comes back after the others
+// went on without it is ambiguous, and so is one that was the same and differs now. A
+// name that differs from the start has another text.
+func (ch *channel) relateAlias(rule int32, all []byte, lo int, message uint64) (relation, int64, error) {
+	r := &ch.repeat
+	if slices.Contains(r.apart, rule) {
+		return otherPiece, 0, nil
+	}
+	how, at, known := nextPiece, ch.length, r.alias(rule)
+	if ch.fed == message && r.rule != rule {
+		how, at = copied, r.start
+		if int64(r.hi-r.lo) != ch.length-r.start || !bytes.Equal(all[lo:], all[r.lo:r.hi]) {
+			if known != nil {
+				return 0, 0, errAmbiguous
+			}
+			r.apart = append(r.apart, rule)
+			return otherPiece, 0, nil
+		}
+	}
+	if known != nil && known.end != at {
+		return 0, 0, errAmbiguous
+	}
+	return how, at, nil
+}
+
+// alias returns the name that a rule gives the text, nil if it was not used.
+func (r *repeat) alias(rule int32) *alias {
+	for i := range r.names {
+		if r.names[i].rule == rule {
+			return &r.names[i]
+		}
+	}
+	return nil
+}
+
+// named notes that the text was said under a name up to end.
+func (r *repeat) named(rule int32, end int64) {
+	if a := r.alias(rule); a != nil {
+		a.end = end
+		return
+	}
+	r.names = append(r.names, alias{rule: rule, end: end})
+}
+
+// relateWhole is relate for a text that should be all of the channel's, or of its latest
+// segment. Any other is a text for itself, unless it shows that the text comes in
+// pieces after all.
+func (ch *channel) relateWhole(role wire.Role, text []byte) (relation, int64) {
+	r := &ch.repeat
+	from, begins := int64(0), true
+	switch {
+	case ch.length == 0:
+	case r.keeps && r.all.begins(text, ch.length):
+	case r.keeps && r.latest.start > 0 && r.latest.begins(text, ch.length-r.latest.start):
+		from = r.latest.start
+	default:
+		begins = false
+	}
+	cumulates := role == wire.Cumulative && !r.pieced
+	if cumulates && ch.length > 0 {
+		r.cumulation = r.cumulation.after(begins)
+	}
+	switch {
+	case cumulates && r.cumulation == incremental:
+		return nextPiece, 0
+	case !begins:
+		return otherText, 0
+	}
+	return copied, from
+}
+
+// read adds text to the segments of a channel.
+func (r *repeat) read(text []byte) {
+	if !r.keeps {
+		return
+	}
+	_, _ = r.all.sum.Write(text) // never fails
+	if r.latest.start > 0 {
+		_, _ = r.latest.sum.Write(text)
+	}
+}
+
+// startSegment begins the next text of a channel whose last one is complete.
+func (r *repeat) startSegment(at int64) { r.complete, r.latest = false, segmentSoFar{start: at} }
+
+// releaseRepeats notes that places of a message wait no longer.
+func releaseRepeats(refs []ref) {
+	for i := range refs {
+		if p := &refs[i]; repeatsAll(p.role) {
+			p.channel.repeat.waiting--
+		}
+	}
+}
+
+// repeatsAll reports whether a place of that role says all of a text, not only a piece.
+func repeatsAll(role wire.Role) bool { return role == wire.Final || role == wire.Cumulative }
+
+// cumulation records how a server streams a text of role Cumulative: each message
+// repeats the whole text so far (cumulative) or has only the new part (incremental).
+// Some servers make that an option, so it is inferred from the messages.
+type cumulation uint8
+
+const (
+	unknown     cumulation = iota // at most one message has come
+	cumulative                    // each message began with the text before it
+	uncertain                     // the same, but for the last one
+	incremental                   // messages have only the new part
+)
+
+// after returns the cumulation after a message that does, or does not, begin with
+// the text before it.
+func (c cumulation) after(begins bool) cumulation {
+	switch {
+	case c == incremental:
+		return incremental
+	case begins:
+		return cumulative
+	case c == cumulative: // a server may cut the last one short
+		return uncertain
+	}
+	return incremental
+}
+
+// constancy records whether a text that the family has no rule for has ever said
+// anything.
+type constancy uint8
+
+const (
+	noPiece  constancy = iota
+	constant           // all of its pieces were equal, or codes
+	varied
+)
+
+// constant notes a piece of a text that the family has no rule for, and reports
+// whether the text has said nothing so far: all of its pieces were equal (the state of
+// a job, the name of a model, which every message repeats) or codes (an id or a time of
+// each message). Such a text would hold every message until the next one, or longer:
+// ids put together are one endless word. It is decided at once instead, and still
+// scanned: should it turn out to be a leak, it is found from its n-th word on.
+func (r *repeat) constant(text []byte) bool {
+	sum, code := maphash.Bytes(r.all.sum.Seed(), text), wire.Code(text)
+	switch {
+	case r.constancy == noPiece:
+		r.constancy, r.first = constant, sum
+		return code
+	case r.constancy == constant && r.first != sum && !code:
+		r.constancy = varied
+	}
+	return r.constancy == constant
+}
