@@ -38,6 +38,7 @@ fmt: ## Format the Go files.
 tidy: ## Tidy every go.mod.
 	$(GO) mod tidy
 	cd bench/sdk && $(GO) mod tidy
+	cd bench/library && $(GO) mod tidy
 
 .PHONY: docs
 docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports.
@@ -82,11 +83,13 @@ vet: ## Run go vet on every module.
 	$(GO) vet ./...
 	$(GO) vet -tags slow ./...
 	cd bench/sdk && $(GO) vet ./...
+	cd bench/library && $(GO) vet ./...
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml.
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	cd bench/sdk && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
+	cd bench/library && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 
 .PHONY: fmt-check
 fmt-check: ## Fail if a Go file is not formatted.
@@ -110,6 +113,7 @@ mod-check: ## Fail if a go.mod is not tidy or a module was altered.
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 	cd bench/sdk && $(GO) mod tidy -diff && $(GO) mod verify
+	cd bench/library && $(GO) mod tidy -diff # its modules are those above
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (20s).
@@ -149,6 +153,10 @@ eval: build ## Fail if a disguise gets through that should not, or the table in 
 .PHONY: sdk
 sdk: clients ## Drive noecho with the official clients: Go, JavaScript and Python.
 	cd bench/sdk && $(GO) test -count=1 ./...
+
+.PHONY: library
+library: ## Use the packages of docs/library.md from a module outside of noecho.
+	cd bench/library && $(GO) test -count=1 ./...
 
 .PHONY: clients
 clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed # The clients of `make sdk`.
