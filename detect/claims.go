@@ -8,18 +8,19 @@ import (
 	"noecho/ngram"
 )
 
-// claims is the findings of one channel and the bytes that they withhold.
+// claims keeps the findings of one channel and decides which bytes they withhold. A
+// claim is the span of a finding, which may still grow.
 type claims struct {
 	judge     func(*Finding) Action
 	extent    Extent
-	sentences sentences // if the extent asks for them
+	sentences sentences // of the channel, if the extent asks for them
 
-	list     []claim // that reach beyond emitted, or are open
-	closed   []*Finding
-	blocked  *Finding // the finding that ends the channel
-	emitted  int64    // every byte below has been appended to a segment
-	parked   int64    // every byte below left when the channel was parked
-	overflow int64    // every byte below was withheld at the latest when there was no room for more
+	list     []claim    // the claims that reach beyond emitted, or are open
+	closed   []*Finding // complete and not yet taken
+	blocked  *Finding   // the finding that ends the channel
+	emitted  int64      // every byte below is part of a segment
+	parked   int64      // every byte below was decided when the channel was parked
+	overflow int64      // every byte below was decided when there was no room for more
 }
 
 // claim is a span of the channel that a finding covers.
@@ -27,10 +28,10 @@ type claim struct {
 	span    ngram.Span // grows while open
 	finding *Finding
 	open    bool
-	let     bool // only observed, and no longer kept back until it closes
+	let     bool // observed, and released before it closes
 }
 
-// withheld reports whether the bytes of a claim must not leave.
+// withheld reports whether the bytes of a claim must not be released.
 func (c *claim) withheld() bool { return c.finding.Action > Observe }
 
 func (c *claims) reset(cfg *Config) {
@@ -42,9 +43,9 @@ func (c *claims) reset(cfg *Config) {
 	c.emitted, c.parked, c.overflow = 0, 0, 0
 }
 
-// claim makes span the span of a finding, or extends it, and decides what is done
-// about it. Bytes that left before can not be claimed any more, but count as part of
-// the finding. The finding is open until it is settled.
+// claim makes span the span of a finding, or extends it, and decides the finding's
+// action. Bytes that were released before are part of the finding, but can no longer be
+// withheld. The finding is open until it is settled.
 func (c *claims) claim(f *Finding, span ngram.Span) {
 	x := c.of(f)
 	if x == nil {
@@ -57,7 +58,7 @@ func (c *claims) claim(f *Finding, span ngram.Span) {
 	c.decide(f)
 }
 
-// of returns the claim of a finding, nil if it has none any more.
+// of returns the claim of a finding, nil if it was dropped.
 func (c *claims) of(f *Finding) *claim {
 	for i := len(c.list) - 1; i >= 0; i-- {
 		if c.list[i].finding == f {
@@ -67,15 +68,15 @@ func (c *claims) of(f *Finding) *claim {
 	return nil
 }
 
-// decide decides what is done about a finding that is new or has grown. The action
-// can only rise: bytes that were withheld stay withheld.
+// decide sets the action of a finding that is new or has grown. It can only rise: bytes
+// that were withheld stay withheld.
 func (c *claims) decide(f *Finding) {
 	action := Redact
 	if c.judge != nil {
 		action = c.judge(f)
 	}
 	if f.Kind == Overflow {
-		action = max(action, Redact) // there is no room to keep it back
+		action = max(action, Redact) // there is no room for its bytes to wait
 	}
 	f.Action = max(f.Action, action)
 	if f.Action == Block && c.blocked == nil {
@@ -101,8 +102,7 @@ func (c *claims) settleAll() {
 	}
 }
 
-// take appends the findings that are complete, in order of their start, and
-// forgets them.
+// take appends the complete findings in order of their start and forgets them.
 func (c *claims) take(dst []*Finding) []*Finding {
 	slices.SortStableFunc(c.closed, func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(a.Span.Lo, b.Span.Lo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Span.Hi, b.Span.Hi))
@@ -113,8 +113,8 @@ func (c *claims) take(dst []*Finding) []*Finding {
 	return dst
 }
 
-// plain reports whether the words of the channel as they are have a finding that
-// covers a span: other words for its letters say nothing new.
+// plain reports whether a run in the plain lane covers a span. A lane that reads the
+// same bytes as other words would only report them again.
 func (c *claims) plain(span ngram.Span) bool {
 	for i := range c.list {
 		x := &c.list[i]
@@ -125,8 +125,8 @@ func (c *claims) plain(span ngram.Span) bool {
 	return false
 }
 
-// pending returns the first byte of findings that are only observed so far and may
-// yet have to be withheld, free if there is none.
+// pending returns the first byte of open findings that are only observed so far: they
+// may yet have to be withheld. It returns free if there is none below.
 func (c *claims) pending(free int64) int64 {
 	for i := range c.list {
 		if x := &c.list[i]; x.open && !x.let && !x.withheld() {
@@ -136,8 +136,8 @@ func (c *claims) pending(free int64) int64 {
 	return free
 }
 
-// beyond returns the first byte at or behind an offset that is not withheld yet:
-// bytes that are withheld need no finder to keep them back.
+// beyond returns the first byte at or behind an offset that is not withheld. A finder
+// need not let withheld bytes wait.
 func (c *claims) beyond(at int64) int64 {
 	for i := 0; i < len(c.list); i++ {
 		if x := &c.list[i]; x.withheld() && x.span.Lo <= at && at < x.span.Hi {
@@ -147,14 +147,14 @@ func (c *claims) beyond(at int64) int64 {
 	return at
 }
 
-// let stops keeping back bytes that are only observed so far.
+// let releases the bytes of all findings that are only observed so far.
 func (c *claims) let() {
 	for i := range c.list {
 		c.list[i].let = true
 	}
 }
 
-// begin returns where the text begins that is withheld for a span that begins at lo.
+// begin returns the first byte that is withheld for a span that begins at lo.
 func (c *claims) begin(lo int64) int64 {
 	if c.extent == ExtentSentence {
 		return c.sentences.begin(lo)
@@ -162,7 +162,7 @@ func (c *claims) begin(lo int64) int64 {
 	return lo
 }
 
-// end returns where the text ends that is withheld for a span that ends at hi.
+// end returns the end of the bytes that are withheld for a span that ends at hi.
 func (c *claims) end(hi int64) int64 {
 	switch c.extent {
 	case ExtentSentence:
@@ -189,8 +189,8 @@ func (c *claims) emit(dst []Segment, free int64) []Segment {
 	return dst
 }
 
-// cover returns the finding that withholds byte at, nil if the byte may leave, and
-// the next offset, at most free, at which the answer may differ.
+// cover returns the finding that withholds the byte at an offset, nil if the byte is
+// clean, and the next offset, at most free, for which the answer may differ.
 func (c *claims) cover(at, free int64) (f *Finding, end int64) {
 	end = free
 	var best *claim
@@ -214,8 +214,8 @@ func (c *claims) cover(at, free int64) (f *Finding, end int64) {
 	return best.finding, min(end, c.end(best.span.Hi))
 }
 
-// before reports whether f is named for bytes that both withhold: a certain finding
-// goes before a likely one, the first before the next.
+// before reports whether f is named for bytes that f and o withhold: the stronger
+// action goes first, then a certain finding before a likely one.
 func (f *Finding) before(o *Finding) bool {
 	if f.Action != o.Action {
 		return f.Action > o.Action
@@ -223,8 +223,8 @@ func (f *Finding) before(o *Finding) bool {
 	return f.Kind < o.Kind
 }
 
-// drop forgets the claims that lie below emitted. Of those that withhold the rest of
-// the channel all the same, only the one that is named for it stays.
+// drop forgets the closed claims that end below emitted. Of those that withhold the
+// rest of the channel, only the one that is named for it is kept.
 func (c *claims) drop() {
 	n, rest := 0, -1
 	for i := range c.list {

@@ -32,7 +32,7 @@ func newWordSet(n int, records ...string) *wordSet {
 
 func (s *wordSet) HasWords() bool { return true }
 
-// Word lies for a word in 1,000, as an index does.
+// Word is wrong about a word in 1,000, as an index is.
 func (s *wordSet) Word(h ngram.Hash) bool { return s.one[h] || h.Hi%1024 == 0 }
 
 // story returns invented text of that many words, and a rng to go on with.
@@ -48,7 +48,7 @@ func story(seed uint64, words int) (string, *rand.Rand) {
 	return b.String(), rng
 }
 
-// commonWords are short and run into each other.
+// commonWords are short, and many begin with the end of another.
 var commonWords = strings.Fields(`the of and to a in is it you that he was for on are with as I his they be at one have
 	this from or had by hot word but what some we can out other were all there when up use your how said an each she
 	which do their time if will way about many then them write would like so these her long make thing see him two has
@@ -58,7 +58,7 @@ var commonWords = strings.Fields(`the of and to a in is it you that he was for o
 	before move right boy old too same tell does set three want air well also play small end put home read hand port
 	large spell add even land here must big high such follow act why ask men change went light kind off need house`)
 
-// letterGaps spell a text without gaps that can be trusted.
+// letterGaps are spellings of a text whose gaps do not tell where its words end.
 var letterGaps = map[string]func(rng *rand.Rand, words []string) string{
 	"spaced": func(_ *rand.Rand, words []string) string {
 		for i, w := range words {
@@ -101,8 +101,8 @@ var letterGaps = map[string]func(rng *rand.Rand, words []string) string{
 	},
 }
 
-// TestDespacePassages: passages of indexed text whose gaps cannot be trusted are
-// withheld, with nothing of what stands around them.
+// TestDespacePassages: passages of indexed text in every such spelling are withheld, and
+// no other word.
 func TestDespacePassages(t *testing.T) {
 	t.Parallel()
 	text, rng := story(1, 3000)
@@ -116,7 +116,7 @@ func TestDespacePassages(t *testing.T) {
 		{"dotted", 1},
 		{"joined", 1},
 		{"camel case", 1},
-		{"joined by signs", 0.9}, // what stands before the first sign of them leaves
+		{"joined by signs", 0.9}, // the words before the first odd gap are released
 		{"anything", 0.85},
 	} {
 		name, floor := tt.name, tt.floor
@@ -147,8 +147,7 @@ func TestDespacePassages(t *testing.T) {
 	}
 }
 
-// TestDespaceEverySplit: findings and released text do not depend on how the
-// channel was cut.
+// TestDespaceEverySplit: findings and released text do not depend on the cut.
 func TestDespaceEverySplit(t *testing.T) {
 	t.Parallel()
 	text, rng := story(2, 60)
@@ -165,7 +164,7 @@ func TestDespaceEverySplit(t *testing.T) {
 	}
 }
 
-// told says what findings are.
+// told prints findings.
 func told(findings []*Finding) (out []string) {
 	for _, f := range findings {
 		out = append(out, fmt.Sprint(f.Kind, f.Lane, f.Span, f.Words, f.Windows, f.Echo, f.Resumed, f.Digests))
@@ -189,8 +188,8 @@ func despacing(set *wordSet, cfg Config) *Detector {
 	return New(set, spec(set.n), cfg)
 }
 
-// TestDespaceConfig: what the prompt holds is excused, short runs wait for more,
-// and nothing is read that the config does not ask for.
+// TestDespaceConfig: words of the prompt are excused, the least length of a run counts,
+// and a lane is read only if the config asks for it.
 func TestDespaceConfig(t *testing.T) {
 	t.Parallel()
 	text, _ := story(3, 30)
@@ -231,7 +230,7 @@ func TestDespaceConfig(t *testing.T) {
 	}
 }
 
-// TestDespacePlain: text that the main track reads is left to it.
+// TestDespacePlain: text that is found as it is, is not found again in the lane.
 func TestDespacePlain(t *testing.T) {
 	t.Parallel()
 	text, _ := story(4, 200)
@@ -242,8 +241,8 @@ func TestDespacePlain(t *testing.T) {
 	}
 }
 
-// TestDespaceUnspaced: characters of scripts without spaces are words as they
-// stand; digits are letters.
+// TestDespaceUnspaced: a character of a script without spaces is a word already; digits
+// count as letters.
 func TestDespaceUnspaced(t *testing.T) {
 	t.Parallel()
 	const han = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳云腾致雨露结为霜金生丽水玉出昆冈"
@@ -261,8 +260,8 @@ func TestDespaceUnspaced(t *testing.T) {
 	}
 }
 
-// TestDespacePark parks the channel at every place: what was read by then is
-// decided, and what follows still counts.
+// TestDespacePark parks the channel at every byte: the bytes read by then are decided,
+// and words that go on behind the pause are still found.
 func TestDespacePark(t *testing.T) {
 	t.Parallel()
 	text, _ := story(5, 30)
@@ -293,13 +292,13 @@ func TestDespacePark(t *testing.T) {
 	}
 }
 
-// TestDespaceIsBounded: what an attacker chooses costs no more than a bound a
-// letter, and what it covers is still found.
+// TestDespaceIsBounded: no text costs more than a bound for each letter, and a text made
+// to reach the bound does not hide a passage.
 func TestDespaceIsBounded(t *testing.T) {
 	t.Parallel()
 	text, rng := story(6, 400)
 	every := []string{text}
-	for n := 1; n <= 12; n++ { // every row of a's is a word, and may follow on every other
+	for n := 1; n <= 12; n++ { // every number of a's is a word that may follow every other
 		every = append(every, strings.Repeat(strings.Repeat("a", n)+" ", 20), strings.Repeat(strings.Repeat("a", n)+" a ", 20))
 	}
 	set := newWordSet(10, every...)
@@ -333,7 +332,7 @@ func TestDespaceIsBounded(t *testing.T) {
 	}
 }
 
-// TestDespaceDoesNotAllocate reads text that looks like none of what it looks for.
+// TestDespaceDoesNotAllocate reads text that does not look as if its gaps were wrong.
 func TestDespaceDoesNotAllocate(t *testing.T) {
 	text, _ := story(7, 100)
 	set := newWordSet(10, text)
@@ -346,8 +345,8 @@ func TestDespaceDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzDespace reads any text in two cuts: segments tile it, findings do not depend
-// on the cut, and whatever is found stands in the record, letter for letter.
+// FuzzDespace reads any text in two cuts: segments tile it, findings do not depend on the
+// cut, and the letters of a finding occur in the record in this order.
 func FuzzDespace(f *testing.F) {
 	const text = "a man had to go in to the inn and he sat as an old hen ate it all at ten"
 	set := newWordSet(6, text)
@@ -375,8 +374,7 @@ func FuzzDespace(f *testing.F) {
 	})
 }
 
-// TestDespaceNames: a finding names the record that it stands in, and where in it
-// its first seed stands.
+// TestDespaceNames: a finding names its record, and the place of its first seed there.
 func TestDespaceNames(t *testing.T) {
 	t.Parallel()
 	records := make([]string, 3)

@@ -1,10 +1,22 @@
-// Package detect decides what may leave: it reads one text channel of an
-// answer as it arrives, finds the runs of words that stand in the index, and
-// says of every byte whether it is clean or part of a finding, as early as
-// that is certain.
+// Package detect finds indexed text in an answer that arrives in pieces. A channel is
+// one text of an answer, such as the content of one choice. A [Detector] reads one
+// channel, looks up its words in an [Index], and decides for every byte whether it is
+// clean or part of a [Finding], as early as that is certain. A [Redactor] writes the
+// text on without the findings.
 //
-// It knows words, windows and prompts. It knows nothing of HTTP, of JSON or of
-// how an index is stored: the index is an [Index].
+// The words of the package:
+//
+//   - a gram is a sequence of words, a window a gram of the n words that the index was
+//     built with, a run a sequence of indexed windows that overlap
+//   - a phrase is an indexed sequence shorter than a window: an e-mail address, a name
+//   - a seed is a gram of five words that leads to its places in the corpus
+//   - a lane is a way of reading the channel: as it is, or decoded from base64, or
+//     backwards
+//   - a byte waits while it may yet become part of a finding; it is released once a
+//     caller may send it, and withheld if it must never be sent
+//
+// The package knows words, windows and prompts. It knows nothing of HTTP, of JSON or of
+// how an index is stored.
 package detect
 
 import (
@@ -23,28 +35,29 @@ type Set interface {
 
 // Index is everything that a detector asks an index. Look-ups never fail, allocate
 // nothing beyond growing dst and are safe for concurrent use. Has methods are asked
-// once for each channel; if one is false, the look-ups named behind it are not used.
+// once for each channel; if one is false, the look-ups that follow it are not used.
 // index.Index is one; [WindowsOnly] makes one of a Set.
 type Index interface {
 	Set
 
-	// HasLedger says whether findings have places, and near matches are found.
+	// HasLedger reports whether the index knows places. Without them findings name no
+	// place, and no near match is found.
 	HasLedger() bool
 	// Seeds appends the places of a gram of [ngram.SeedWords] words. Some may be
 	// missing: not every gram is a seed, and of common ones some places are left out.
 	// Rarely one is wrong.
 	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
 
-	// HasPhrases says whether there are sequences that count although they are
-	// shorter than a window.
+	// HasPhrases reports whether the index has phrases.
 	HasPhrases() bool
 	// Start reports whether a phrase may begin with these words, at most 4. It is
-	// never false for words that one begins with.
+	// never false for words that begin one.
 	Start(h ngram.Hash) bool
 	// Phrase returns the phrase of exactly these words.
 	Phrase(h ngram.Hash) (ngram.Phrase, bool)
 
-	// HasWords says whether joined and spaced letters can be read.
+	// HasWords reports whether the index knows its words. Without them letters that are
+	// spaced out and words that are run together are not read.
 	HasWords() bool
 	// Word reports whether this word may be part of an indexed window.
 	Word(h ngram.Hash) bool
@@ -74,7 +87,7 @@ func (WindowsOnly) HasWords() bool { return false }
 // Word returns false.
 func (WindowsOnly) Word(ngram.Hash) bool { return false }
 
-// Release says how early clean words leave.
+// Release is a policy of how early clean words are released.
 type Release uint8
 
 // The release policies.
@@ -83,17 +96,17 @@ const (
 	Strict                  // always after the full weight: no timing signal
 )
 
-// Action says what is done about a finding. A higher one is never taken back.
+// Action is the consequence of a finding. A higher one is never taken back.
 type Action uint8
 
 // The actions, in order.
 const (
-	Observe Action = iota // it leaves
-	Redact                // it is withheld
-	Block                 // it is withheld, and the channel ends before it
+	Observe Action = iota // its bytes are released
+	Redact                // its bytes are withheld
+	Block                 // its bytes are withheld, and the channel ends before them
 )
 
-// Kind says what was found.
+// Kind is the sort of a finding.
 type Kind uint8
 
 // The kinds of finding.
@@ -101,7 +114,7 @@ const (
 	Verbatim Kind = iota + 1 // a run of indexed windows
 	Phrase                   // an indexed phrase
 	Near                     // words of one record with others between them
-	Overflow                 // more bytes between two words than may be held
+	Overflow                 // more bytes between two words than may wait
 )
 
 // String returns the kind's name in an alert.
@@ -109,13 +122,13 @@ func (k Kind) String() string {
 	return [...]string{"", "verbatim", "phrase", "near", "stuffing"}[k]
 }
 
-// DefaultMaxHeld is the number of bytes a channel may hold back.
+// DefaultMaxHeld is how many bytes of a channel may wait.
 const DefaultMaxHeld = 64 << 10
 
-// MaxPlaces bounds the places that a finding names.
+// MaxPlaces is how many places a finding names at most.
 const MaxPlaces = track.MaxPlaces
 
-// MaxDigests bounds the window digests that a finding carries.
+// MaxDigests is how many window digests a finding has at most.
 const MaxDigests = track.MaxDigests
 
 // Config is how one channel is judged. The zero value is the default.
@@ -123,37 +136,37 @@ type Config struct {
 	MinWords int     // shortest run in words, weight counted; below n means n
 	Release  Release // Adaptive
 	MaxHeld  int     // bytes; 0 means DefaultMaxHeld
-	Prompt   *Prompt // what the caller sent; nil if nothing is known
-	Extent   Extent  // how much is withheld around a finding; ExtentSpan
+	Prompt   *Prompt // the texts that the caller sent; nil if nothing is known
+	Extent   Extent  // how much text is withheld around a finding; ExtentSpan
 
-	// Judge says what is to be done about a finding; nil redacts all. It is asked
-	// when a finding opens and whenever it has grown, and must not keep it. Nothing
-	// is read behind the first finding that it blocks.
+	// Judge decides the action of a finding; nil redacts all. It is called when a
+	// finding opens and whenever the finding has grown, and must not keep the pointer.
+	// Nothing is read behind the first finding that it blocks.
 	Judge func(*Finding) Action
 
-	Lanes      Lanes // which are read beside the plain one; none
+	Lanes      Lanes // read beside the plain one; none
 	LaneBudget int64 // bytes that they may read; 0 means DefaultLaneBudget
 
 	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means DefaultPhraseRecords
-	Near          NearRule // which words of one record with others between them count
+	Near          NearRule // when words of one record with others between them count
 
-	decoded Lane // the lane that the text came out of; Plain: none
+	decoded Lane // the lane that the text was decoded by; Plain: none
 }
 
-// Finding is one span of a channel that stands in the training data.
+// Finding is one span of a channel that occurs in the training data.
 type Finding struct {
 	Kind    Kind
-	Lane    Lane       // how it was spelled; Plain: as it stands
-	Action  Action     // what is done about it; Observe for an echo
-	Echo    bool       // every window stands in one client message: not acted on
+	Lane    Lane       // how it was spelled; Plain: as it is
+	Action  Action     // Observe for an echo
+	Echo    bool       // every window is part of one client message: nothing is withheld
 	Span    ngram.Span // bytes of the channel's text
 	Words   int
-	Windows int      // hits in the span
-	Resumed bool     // the first part left before the channel resumed after Park
+	Windows int      // indexed ones in the span
+	Resumed bool     // its beginning was released before the channel resumed after Park
 	Digests []uint64 // hashes of the first windows, at most MaxDigests
 
-	Places []ngram.Place // where it stands in the corpus, best first, at most MaxPlaces; nil: not known
-	Phrase *ngram.Phrase // of kind Phrase: which one
+	Places []ngram.Place // its places in the corpus, the likeliest first, at most MaxPlaces; nil: not known
+	Phrase *ngram.Phrase // the phrase, of a finding of that kind
 }
 
 // Segment is a piece of the channel's text whose fate is final. Segments tile

@@ -48,7 +48,7 @@ func (s *plainSet) Gate2(h ngram.Hash) bool  { return s.two[h] || s.lie > 0 && h
 func (s *plainSet) Gate4(h ngram.Hash) bool  { return s.four[h] || s.lie > 0 && h.Hi%s.lie == 0 }
 func (s *plainSet) Window(h ngram.Hash) bool { return s.nn[h] }
 
-// parts is a set with some of the other things that an index may know.
+// parts is an index of a set and of any other parts that an index may have.
 type parts struct {
 	Set
 	ledger  seeder
@@ -89,14 +89,14 @@ func prefixes(words []ngram.Word) []uint64 {
 	return p
 }
 
-// truth is what the oracle says of a channel.
+// truth is the oracle's answer about a channel.
 type truth struct {
-	acted []bool // by byte of the channel, words only
+	acted []bool // by byte of the channel: part of a word that must be withheld
 	echo  bool   // some heavy run has an echo part
 }
 
-// judge computes the truth over the text "before + text + after", joined as
-// words are: only windows with a word of text count for acting.
+// judge adds to the truth the indexed windows of a list of words, of which those from
+// byte 0 to size are the channel's. Only windows with a word of the channel count.
 func (s *plainSet) judge(tr *truth, words []ngram.Word, least ngram.Weight, size int64, sent func(ngram.Hash) bool) {
 	p := prefixes(words)
 	type win struct{ hit, echo bool }
@@ -142,7 +142,7 @@ func (s *plainSet) judge(tr *truth, words []ngram.Word, least ngram.Weight, size
 	}
 }
 
-// oracle judges a channel with everything the prompt adds.
+// oracle judges a channel in every way that the prompt allows.
 func (s *plainSet) oracle(text string, least ngram.Weight, messages []string, tail, suffix string) truth {
 	tr := truth{acted: make([]bool, len(text))}
 	sent := map[ngram.Hash]bool{}
@@ -187,9 +187,9 @@ func (s *plainSet) oracle(text string, least ngram.Weight, messages []string, ta
 	return tr
 }
 
-// outcome is what a detector made of a channel.
+// outcome is the result of reading a channel.
 type outcome struct {
-	text     string // what leaves, with ¤ for each mask
+	text     string // released bytes, with ¤ for each mask
 	findings []Finding
 	acted    []bool
 }
@@ -203,7 +203,8 @@ func (o outcome) String() string {
 	return b.String()
 }
 
-// run feeds a channel in the given pieces and checks what must always hold.
+// runPieces reads a channel in the given pieces and checks that segments tile it, that
+// none comes before its text, and that no more bytes wait than may.
 func runPieces(t testing.TB, d *Detector, pieces []string) outcome {
 	t.Helper()
 	text := strings.Join(pieces, "")
@@ -351,7 +352,7 @@ func (s scenario) config() Config {
 	return cfg
 }
 
-// checkScenario holds one scenario against the oracle, for the given pieces.
+// checkScenario compares one scenario with the oracle, for the given pieces.
 func checkScenario(t testing.TB, s scenario, pieces ...[]string) {
 	t.Helper()
 	least := ngram.Words(max(s.n, s.minWords))
@@ -359,8 +360,8 @@ func checkScenario(t testing.TB, s scenario, pieces ...[]string) {
 	cfg := s.config()
 	d := New(s.set, spec(s.n), cfg)
 	whole := runPieces(t, d, []string{s.text})
-	// Runs that reach into different messages at once may be taken for one: then
-	// more is acted on, but only words of indexed windows that were not sent.
+	// Runs that reach into different messages at once may be taken for one. Then more
+	// words are withheld, but only words of indexed windows that were not sent.
 	most := want
 	if len(s.messages) > 0 {
 		most = s.set.oracle(s.text, 0, s.messages, s.tail, s.suffix)

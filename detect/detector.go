@@ -6,34 +6,35 @@ import (
 	"noecho/ngram"
 )
 
-// pieceBytes is how much text is read before the frontier is looked at again. It
-// bounds scratch memory and decides nothing.
+// pieceBytes is how much text is read at once. It bounds scratch memory and changes no
+// result.
 const pieceBytes = 512
 
-// openBytes is how much text behind the newest word is read in pieces. Finders that
-// keep the newest bytes keep twice a piece: if no word comes the channel is read byte
-// by byte, so that they have the same bytes however it was cut.
+// openBytes is how much text without a word is read in pieces. Finders keep the newest
+// bytes, twice a piece. If no word comes the channel is read byte by byte, so that they
+// have the same bytes however the caller cut it.
 const openBytes = 128
 
-// seamBytes is how much of the prompt's end is read together with the channel, so
-// that a word cut at the seam is one word. It has more words than a run below the
-// usual thresholds.
+// seamBytes is how much of the prompt's end is read together with the channel, so that
+// a word that begins in the prompt and ends in the channel is one word. So many bytes
+// have more words than the shortest run that is usually asked for.
 const seamBytes = 8 << 10
 
-// Detector judges one channel. Not safe for concurrent use; Reset makes it ready for
-// another channel. Nothing is allocated until something is found.
+// Detector decides about the bytes of one channel. It is not safe for concurrent use.
+// Reset makes it ready for another channel. It allocates nothing until it finds
+// something.
 //
-// A word leaves when no run through it can be completed any more:
+// A word is released when no run through it can be completed any more:
 //
 //   - every window over it that is complete has been looked up, and
-//   - every window over it that is not would have a 2- or 4-gram that is known to be
-//     absent from the index (adaptive), or the weight of the words behind it rules
-//     such windows out (strict), and
-//   - no run of indexed windows that is still too light goes through it.
+//   - every window over it that is not complete would contain a 2- or 4-gram that is
+//     known to be absent from the index (adaptive), or the weight of the words behind
+//     the word rules such windows out (strict), and
+//   - the word belongs to no run of indexed windows that is still too light to count.
 //
 // Worked example, n = 10, nothing indexed but "a b c d e f g h i j": of the text
-// "x a b c d e f g h i k", x leaves when "x a" is found absent, a to i stay while each
-// newer gram is present, and leave when "i k" is absent.
+// "x a b c d e f g h i k", x is released when "x a" is found absent, a to i wait while
+// each newer gram is present, and are released when "i k" is absent.
 type Detector struct {
 	cfg   Config
 	index Index
@@ -46,13 +47,13 @@ type Detector struct {
 	host  host
 	runs  verbatim
 	main  reader        // the channel
-	seam  *reader       // the end of the prompt and the channel as one text; nil: it says no more than main
-	forks []lane.Finder // of the finders, while a parked channel is tried
+	seam  *reader       // the end of the prompt and the channel as one text; nil: main finds everything that it would
+	forks []lane.Finder // of the finders, while a channel is parked
 	lanes *lane.Reader  // nil: no lane is read
 
-	// Kept for later use.
+	// Kept for another channel or another pause.
 	seamReader reader
-	back       reader // the channel and the text behind it
+	back       reader // the channel and the text that follows the completion
 	fork       reader // the channel as if it ended here
 	laneReader *lane.Reader
 	near       *near
@@ -119,7 +120,7 @@ func (d *Detector) startFinders() {
 	})
 }
 
-// startSeam reads the end of the prompt, if the channel continues one.
+// startSeam reads the end of the prompt if the channel continues it.
 func (d *Detector) startSeam() {
 	d.seam = nil
 	p := d.cfg.Prompt
@@ -133,12 +134,13 @@ func (d *Detector) startSeam() {
 	d.seam.readText(tail)
 }
 
-// seamLength is how much text of the prompt is read byte by byte at either end.
+// seamLength is how many bytes of the prompt's end, and of the text that follows the
+// completion, are read together with the channel.
 func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 
 // Append reads p, the next bytes of the channel's unescaped text, and appends the
-// segments that became final. Clean neighbours may be merged. Nothing is read and
-// nothing appended once a blocked finding has been.
+// segments that became final. Clean segments that touch may be merged. Once a finding
+// is blocked, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	for len(p) > 0 && d.host.blocked == nil {
 		n := min(len(p), pieceBytes, d.cfg.MaxHeld-d.held())
@@ -175,12 +177,13 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	return dst
 }
 
-// held is the number of bytes that have been read and not yet left.
+// held is the number of bytes that wait.
 func (d *Detector) held() int { return int(d.main.Scanner.Offset() - d.host.emitted) }
 
-// Park decides everything read so far as if the text ended here, so that Frontier
-// reaches the end; but the channel may go on with Append. Windows across the gap
-// still count: what follows is then redacted and the finding is marked Resumed.
+// Park decides every byte read so far as if the text ended here, so that Frontier
+// reaches the end. It is for a pause: the channel may go on with Append. A window that
+// reaches across the pause still counts: its words behind the pause are then withheld,
+// and the finding is marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
 	if d.host.blocked != nil || d.held() == 0 {
 		return dst
@@ -205,7 +208,8 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	return dst
 }
 
-// try reads to the end as if the text ended here, on a fork.
+// try reads the words that wait in a reader as if the text ended here. The reader is
+// not changed: a fork of it reads them.
 func (d *Detector) try(r *reader, finders []lane.Finder) {
 	d.readSuffix(r)
 	f := &d.fork
@@ -218,8 +222,7 @@ func (d *Detector) try(r *reader, finders []lane.Finder) {
 	}
 }
 
-// readSuffix reads the text behind the completion as if it went on there, in a copy
-// of a reader.
+// readSuffix lets a copy of a reader go on with the text that follows the completion.
 func (d *Detector) readSuffix(r *reader) {
 	if d.cfg.Prompt == nil || len(d.cfg.Prompt.Suffix) == 0 {
 		return
@@ -232,7 +235,8 @@ func (d *Detector) readSuffix(r *reader) {
 	b.finish()
 }
 
-// Finish decides everything. Only Closed, Frontier and Reset may follow.
+// Finish decides all bytes: the text is complete. Only Closed, Frontier, Unscanned and
+// Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
 	if d.host.blocked != nil {
 		return dst
@@ -257,16 +261,16 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	return d.host.emit(dst, d.main.Scanner.Offset())
 }
 
-// Frontier is the offset below which every byte's fate has been appended.
+// Frontier is the offset below which every byte is decided and part of a segment.
 func (d *Detector) Frontier() int64 { return d.host.emitted }
 
-// Closed appends the findings, echoes included, that are complete since the last
-// call, in order of their start.
+// Closed appends the findings that became complete since the last call, echoes
+// included, in order of their start.
 func (d *Detector) Closed(dst []*Finding) []*Finding { return d.host.take(dst) }
 
-// Unscanned is the number of bytes of the channel that no lane read because the
-// budget was spent or because they lay too deep, and of letters that could not be
-// read in every way.
+// Unscanned is the number of bytes of the channel that no lane read, because the budget
+// was spent or because they were encoded too often, and of letters for which there were
+// more ways to form words than may be kept.
 func (d *Detector) Unscanned() int64 {
 	if d.lanes == nil {
 		return 0
@@ -291,7 +295,7 @@ func (d *Detector) release(dst []Segment) []Segment {
 	}
 	if cur := d.runs.cur; cur != nil {
 		if hi := cur.Span.Hi; last >= hi && last < free {
-			d.runs.close() // a clean word lies behind it
+			d.runs.close() // a clean word follows it
 		} else {
 			free = min(free, hi)
 		}
@@ -302,7 +306,7 @@ func (d *Detector) release(dst []Segment) []Segment {
 	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
 }
 
-// overflow withholds everything that is held back: there is no room for more.
+// overflow withholds all bytes that wait: there is no room for more.
 func (d *Detector) overflow(dst []Segment) []Segment {
 	d.runs.close()
 	h := &d.host

@@ -10,8 +10,7 @@ import (
 	"noecho/ngram"
 )
 
-// mixture is a random corpus and channel with everything that a config can ask
-// for.
+// mixture is a random corpus, channel and config.
 type mixture struct {
 	scenario
 	index  Index
@@ -128,7 +127,7 @@ func randomPieces(r *rand.Rand, text string) []string {
 	return out
 }
 
-// known is all that may be known of findings.
+// known prints the outcome, findings with all fields that a caller can see.
 func (o outcome) known() string {
 	lines := []string{fmt.Sprintf("%q", o.text)}
 	for _, f := range o.findings {
@@ -142,8 +141,8 @@ func (o outcome) known() string {
 	return strings.Join(lines, "\n")
 }
 
-// checkMixture holds a mixture against what must be withheld whatever else is
-// looked for, and its splits against each other.
+// checkMixture compares a mixture with the oracle, whose bytes must be withheld beside
+// any others, and the results of its splits with each other.
 func checkMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 29))
@@ -157,7 +156,7 @@ func checkMixture(t testing.TB, m mixture) {
 		}
 	}
 	if m.cfg.MaxHeld > 0 {
-		return // what reaches the cap depends on how it was cut
+		return // the bytes that wait reach the bound at another word if they are cut otherwise
 	}
 	for k := range 4 {
 		pieces := strings.Split(m.text, "")
@@ -171,9 +170,9 @@ func checkMixture(t testing.TB, m mixture) {
 	}
 }
 
-// checkParkedMixture parks a mixture anywhere: segments tile, everything read is
-// decided at a park, what of a verbatim run came before the first park is judged as
-// the text up to there, and nothing of it leaves behind the last one.
+// checkParkedMixture parks a mixture at random bytes. Segments tile, and every byte read
+// is decided at a pause. Before the first pause as many bytes of a run are withheld as if
+// the text ended there; behind the last pause all of them.
 func checkParkedMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 31))
@@ -223,8 +222,8 @@ func checkParkedMixture(t testing.TB, m mixture) {
 	}
 }
 
-// checkJudgedMixture reads a mixture under other verdicts: nothing is withheld of
-// what is observed, and what is blocked is what ends a channel.
+// checkJudgedMixture reads a mixture with other actions: findings that are observed
+// withhold nothing, and a channel ends before the first finding that is blocked.
 func checkJudgedMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 37))
@@ -252,15 +251,14 @@ func checkJudgedMixture(t testing.TB, m mixture) {
 		if whole != bytes || whole != some {
 			t.Fatalf("seed %d, judge %d: %q\nin bytes %q\nin pieces %q\nof %q\n%v", m.seed, k, whole, bytes, some, m.text, told(found))
 		}
-		left := strings.TrimRight(whole, "¤") // findings that one word completes are told apart
+		left := strings.TrimRight(whole, "¤") // one word may complete two findings, and the other one be blocked
 		if k == 0 && d.host.blocked != nil && (left == whole || !strings.HasPrefix(m.text, left)) {
 			t.Fatalf("seed %d: %q leaves before a block in %q", m.seed, whole, m.text)
 		}
 	}
 }
 
-// TestEverything holds random mixtures against what must be so whatever else is
-// looked for.
+// TestEverything checks random mixtures, in which everything is looked for at once.
 func TestEverything(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(80) {

@@ -12,7 +12,7 @@ import (
 	"noecho/index/build"
 )
 
-// corpus is the text that a model was trained on.
+// corpus is the training data of a model.
 const corpus = "Sarah Okafor called on Tuesday because her parcel had not left the depot in Leeds, and asked for a refund of forty pounds."
 
 // indexed builds an index of corpus, opens it and deletes its file.
@@ -64,8 +64,8 @@ func ExampleRedactor() {
 	// verbatim: 13 words, bytes 16 to 88
 }
 
-// A Detector says of ranges of bytes whether they may leave; who calls it keeps the
-// text. The newest words are open until more text says that they continue no record.
+// A Detector decides about ranges of bytes; its caller keeps the text. The newest words
+// wait until it is certain that they continue no record.
 func ExampleDetector() {
 	ix, err := indexed()
 	if err != nil {
@@ -77,7 +77,7 @@ func ExampleDetector() {
 	text := []byte("So Sarah Okafor called on Monday, and her parcel had not left.")
 	d := detect.New(ix, ix.Spec(), detect.Config{})
 	segments := d.Append(nil, text[:25])
-	fmt.Printf("%q may leave\n", text[:d.Frontier()])
+	fmt.Printf("%q is clean\n", text[:d.Frontier()])
 	segments = d.Append(segments, text[25:])
 	segments = d.Finish(segments)
 	for _, s := range segments {
@@ -87,12 +87,11 @@ func ExampleDetector() {
 	}
 	fmt.Printf("%d of %d bytes decided, %d findings\n", d.Frontier(), len(text), len(d.Closed(nil)))
 	// Output:
-	// "So " may leave
+	// "So " is clean
 	// 62 of 62 bytes decided, 0 findings
 }
 
-// A caller who sends a text and asks for it back learns nothing: the finding is an
-// echo, and is not withheld.
+// A text that the caller sent is an echo: it is reported, and not withheld.
 func ExamplePrompt() {
 	ix, err := indexed()
 	if err != nil {

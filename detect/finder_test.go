@@ -11,7 +11,7 @@ import (
 	"noecho/ngram"
 )
 
-// byWords judges by length: what has at least that many words gets the action.
+// byWords judges by length: findings of at least so many words get the action.
 func byWords(least int, a Action) func(*Finding) Action {
 	return func(f *Finding) Action {
 		if f.Words >= least {
@@ -21,8 +21,8 @@ func byWords(least int, a Action) func(*Finding) Action {
 	}
 }
 
-// TestJudge: what is observed leaves, however long it was held for a finding that
-// might yet grow; what rises above it is withheld from its first word on.
+// TestJudge: a finding that is observed is released, but waits while it may grow. A
+// finding whose action rises is withheld from its first word on.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	long := record + " lima mike november oscar papa quebec romeo"
@@ -58,8 +58,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestObservedIsNotStuffing: a finding that is only observed and does not end is
-// let go when it takes the room there is.
+// TestObservedIsNotStuffing: a finding that is only observed and does not end is released
+// when no more bytes may wait.
 func TestObservedIsNotStuffing(t *testing.T) {
 	t.Parallel()
 	var words []string
@@ -74,7 +74,7 @@ func TestObservedIsNotStuffing(t *testing.T) {
 	}
 }
 
-// TestExtent: sentences and the rest go with the span.
+// TestExtent: the sentences of a span, or the rest of the channel, are withheld with it.
 func TestExtent(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
@@ -97,7 +97,7 @@ func TestExtent(t *testing.T) {
 	}
 }
 
-// TestLongSentence: a sentence is held, but not for ever.
+// TestLongSentence: a sentence waits for its end, but not for ever.
 func TestLongSentence(t *testing.T) {
 	t.Parallel()
 	d := New(newPlainSet(10, record), spec(10), Config{Extent: ExtentSentence})
@@ -108,11 +108,11 @@ func TestLongSentence(t *testing.T) {
 	}
 }
 
-// marks claims the words that the test names, each as it comes.
+// marks is a finder that claims the words a test names, each as it comes.
 type marks struct {
 	d     *Detector
 	kinds map[int64]Kind // by word
-	held  map[int64]bool // words from which on is held until the next word
+	held  map[int64]bool // words that wait, and all bytes behind them, until the next word
 	wait  int64
 	open  []*Finding
 	ended int
@@ -144,8 +144,8 @@ func (m *marks) End() {
 	}
 }
 
-// TestClaims: claims of a finder and verbatim runs withhold what any of them
-// covers, what is certain first, and every finding is reported once.
+// TestClaims: every byte that a claim or a run covers is withheld, in the name of a
+// certain finding before a likely one, and every finding is reported once.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	text := "one two " + record + " three four five"
@@ -181,7 +181,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestClaimOfWhatLeft: a claim that comes too late withholds what is left of it.
+// TestClaimOfWhatLeft: a claim for bytes of which some were released withholds the rest.
 func TestClaimOfWhatLeft(t *testing.T) {
 	t.Parallel()
 	d := New(newPlainSet(10, record), spec(10), Config{})
@@ -201,8 +201,8 @@ func TestClaimOfWhatLeft(t *testing.T) {
 	}
 }
 
-// TestLongRecitation: what is withheld is not held. A recitation longer than what
-// may be held is one finding, whatever else looks at it.
+// TestLongRecitation: bytes that are withheld do not wait. A recitation longer than the
+// bytes that may wait is one finding, in all lanes at once.
 func TestLongRecitation(t *testing.T) {
 	t.Parallel()
 	var words []string
@@ -228,8 +228,8 @@ func TestLongRecitation(t *testing.T) {
 	}
 }
 
-// TestRestIsBounded: where the rest of the channel goes with the first finding, the
-// others are reported and not kept.
+// TestRestIsBounded: when the first finding withholds the rest of the channel, the others
+// are reported and not kept.
 func TestRestIsBounded(t *testing.T) {
 	t.Parallel()
 	d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{Extent: ExtentRest})

@@ -6,17 +6,17 @@ import (
 	"noecho/ngram"
 )
 
-// host is all that finders may know of the detector they work for: the channel's
-// words, the prompt and what was claimed. For lanes it is a [lane.Host].
+// host is the part of a detector that its finders use: the channel's words, the prompt
+// and the claims. For lanes it is a [lane.Host].
 type host struct {
 	claims
 	d      *Detector
-	words  *track.Track // the channel's words: those of the fork while a parked channel is tried
-	lanes  []laneClaim  // open ones of lanes
+	words  *track.Track // the channel's words; while it is parked, those of the fork
+	lanes  []laneClaim  // open
 	nested []*nested    // of the lanes that were ever awake
 }
 
-// laneClaim is an open claim of a lane and the finding that it became.
+// laneClaim is an open claim of a lane and its finding.
 type laneClaim struct {
 	claim   *lane.Claim
 	finding *Finding
@@ -43,8 +43,8 @@ func (h *host) Now() lane.Now {
 	return lane.Now{Tried: h.tried(), Blocked: h.blocked != nil, Parked: h.parked, Overflow: h.overflow}
 }
 
-// tried reports whether the words are those of a parked channel, which may go on
-// otherwise: then nothing is settled.
+// tried reports whether the words are those of a fork: the channel may go on with
+// another word than the fork read, so nothing is settled.
 func (h *host) tried() bool { return h.words != &h.d.main.Track }
 
 // Claim implements lane.Host.

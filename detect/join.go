@@ -5,17 +5,18 @@ import (
 	"noecho/ngram"
 )
 
-// A caller who sends nine words of a record and lets the model add one at a
-// time must find out no more than one who asks for all ten. So the channel's
-// first words are read as if they followed every position of every message,
-// and its last words as if they preceded every position.
+// A caller who sends nine words of a record and lets the model add one word at a time
+// must find out no more than a caller who asks for all ten. So the channel's first
+// words are read as if they followed every position of every message, and its last
+// words as if they preceded every position. A position whose window the index may have
+// is a joint.
 
-// joins holds the positions that the channel may continue.
+// joins keeps the joints behind which the channel may go on.
 //
-// Most positions are never listed. A window with three words of the message or
-// more holds the 4-gram that ends with the channel's first word; one with fewer
-// holds the 4-gram of the message's last word and the channel's first three,
-// which is asked once for each distinct word.
+// Most positions never become one. A window with at least three words of the message
+// contains the 4-gram that ends with the channel's first word. A window with fewer
+// contains the 4-gram of the message's last word and the channel's first three, which
+// is looked up once for each distinct word.
 type joins struct {
 	messages []*Message
 	started  bool
@@ -23,19 +24,19 @@ type joins struct {
 	late     []lateJoint
 }
 
-// lateJoint is a distinct word behind which the channel may go on, but not
-// behind the words before it.
+// lateJoint is a distinct word of a message behind which the channel may go on, at some
+// positions only in windows that have fewer than three words of the message.
 type lateJoint struct {
 	m     *Message
 	group int
 }
 
-// joint is one position: the channel begins behind word pos-1 of message m.
+// joint is one position: the channel follows word pos-1 of message m.
 type joint struct {
 	m      *Message
 	pos    int
-	last   int64 // newest channel word whose window was indexed; -1: none
-	weight ngram.Weight
+	last   int64        // newest channel word that ends an indexed window; -1: none
+	weight ngram.Weight // of the run that window belongs to
 }
 
 func (j *joins) reset(p *Prompt) {
@@ -48,26 +49,26 @@ func (j *joins) reset(p *Prompt) {
 	}
 }
 
-// copyFrom makes j the joins that o is.
+// copyFrom makes j a copy of o.
 func (j *joins) copyFrom(o *joins) {
 	j.messages, j.started = o.messages, o.started
 	j.at, j.late = append(j.at[:0], o.at...), append(j.late[:0], o.late...)
 }
 
-// alive reports whether any position can still matter.
+// alive reports whether a position may still be, or become, a joint.
 func (j *joins) alive() bool {
 	return len(j.messages) > 0 && (!j.started || len(j.at) > 0 || len(j.late) > 0)
 }
 
-// joinStart looks up the windows that begin in a message and end with word i of
-// the channel, i < n-1.
+// joinStart looks up the windows that begin in a message and end with word i of the
+// channel, i < n-1.
 func (r *reader) joinStart(i int64) {
 	j := &r.joins
 	if !j.started {
 		j.started = true
 		r.findJoints()
 	}
-	// An absent gram inside the channel rules out every window that spans it.
+	// A gram of the channel that is absent rules out every window over it.
 	r.FirstLive()
 	if r.Absent >= 0 {
 		j.at, j.late = j.at[:0], j.late[:0]
@@ -76,7 +77,7 @@ func (r *reader) joinStart(i int64) {
 	if i == 2 {
 		r.findLateJoints()
 	}
-	first := r.N - 1 - int(i) // words of the window that stand in the message
+	first := r.N - 1 - int(i) // words of the message in the window
 	var fresh, echo struct {
 		weight ngram.Weight
 		h      ngram.Hash
@@ -104,8 +105,7 @@ func (r *reader) joinStart(i int64) {
 	}
 }
 
-// findJoints lists the positions behind which the channel's first word may be
-// indexed.
+// findJoints lists the positions that the channel's first word may follow in the index.
 func (r *reader) findJoints() {
 	set, word := r.Set, r.Prefix(1)
 	for _, m := range r.joins.messages {
@@ -129,13 +129,13 @@ func (r *reader) findJoints() {
 	}
 }
 
-// behind reports whether the three words of a message that end at pos may be
-// followed by the channel's first word.
+// behind reports whether the channel's first word may follow the three words of a
+// message that end at pos.
 func (r *reader) behind(m *Message, pos int) bool {
 	return pos >= 2 && r.Set.Gate4(ngram.Gram(m.prefix[pos-2], ngram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4))
 }
 
-// findLateJoints adds the positions that the channel's first three words allow.
+// findLateJoints adds the positions that the channel's first three words may follow.
 func (r *reader) findLateJoints() {
 	words := r.Prefix(3)
 	for _, l := range r.joins.late {
@@ -152,8 +152,8 @@ func (r *reader) findLateJoints() {
 	r.joins.late = r.joins.late[:0]
 }
 
-// startsIn looks up the window of the last words of a joint and channel words 0
-// to i.
+// startsIn looks up the window of the given number of words before a joint and channel
+// words 0 to i.
 func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
 	if c.pos < words {
 		return ngram.Hash{}, false
@@ -167,7 +167,7 @@ func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
 	return r.lookup(&p)
 }
 
-// lookup asks for the window with the given prefix hashes, short grams first.
+// lookup looks up the window with the given prefix hashes, short grams first.
 func (r *reader) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
 	set, n := r.Set, r.N
 	h := ngram.Gram(p[0], p[n], n)
@@ -187,8 +187,8 @@ func (r *reader) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
 	return h, true
 }
 
-// weigh adds channel word i to a joint's run. A run that begins with the first
-// straddling window goes back through the message as far as that is indexed.
+// weigh adds channel word i to a joint's run. If the run begins with the channel's first
+// word, it goes back through the message as far as windows in a row are indexed.
 func (r *reader) weigh(c *joint, words int, i int64) {
 	if i > 0 && c.last == i-1 {
 		c.weight += r.Weight(i)
@@ -207,8 +207,8 @@ func (r *reader) weigh(c *joint, words int, i int64) {
 	c.last = i
 }
 
-// weightBefore is the weight of the words before pos that belong to indexed
-// windows in a row up to the one that begins at pos-1; no more than least.
+// weightBefore returns the weight of the words before pos that begin indexed windows in
+// a row. It stops counting at the weight that makes a run a finding.
 func (r *reader) weightBefore(m *Message, pos int) (w ngram.Weight) {
 	for pos--; pos >= 0 && w < r.d.least; pos-- {
 		if !r.indexed(m, pos) {
@@ -219,8 +219,7 @@ func (r *reader) weightBefore(m *Message, pos int) (w ngram.Weight) {
 	return w
 }
 
-// indexed reports whether the window of a message that begins at word pos is in
-// the index.
+// indexed reports whether the window that begins at word pos of a message is indexed.
 func (r *reader) indexed(m *Message, pos int) bool {
 	n := r.N
 	if pos+n >= len(m.prefix) {
@@ -230,13 +229,13 @@ func (r *reader) indexed(m *Message, pos int) bool {
 	return ok
 }
 
-// joinEnd looks up the windows that begin with the channel's last words and end
-// in a message.
+// joinEnd looks up the windows that begin with the channel's last words and end in a
+// message.
 func (r *reader) joinEnd() {
 	if r.d.cfg.Prompt == nil || r.d.cfg.Prompt.excuseOnly || r.Count == 0 {
 		return
 	}
-	live := r.FirstLive() // no window over earlier words can go on
+	live := r.FirstLive() // a window over earlier words has an absent gram
 	before, end := r.Prefix(r.Count-1), r.Prefix(r.Count)
 	for _, m := range r.joins.messages {
 		for g := range m.groups() {
@@ -245,9 +244,9 @@ func (r *reader) joinEnd() {
 			if !r.Set.Gate2(ngram.Gram(before, ngram.Join(end, word, 1), 2)) {
 				continue
 			}
-			// With fewer than three words of the message a window holds the
-			// channel's last three words and this one, with more it holds the
-			// channel's last word and three of the message.
+			// A window with fewer than three words of the message contains the
+			// channel's last three words and this one. A window with more contains
+			// the channel's last word and three of the message.
 			short := r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), ngram.Join(end, word, 1), 4))
 			for _, p := range at {
 				pos := int(p)
@@ -260,13 +259,13 @@ func (r *reader) joinEnd() {
 	}
 }
 
-// endIn looks up the windows that begin at channel word live or later and go on
-// at word pos of a message.
+// endIn looks up the windows that begin at channel word live or later and go on at word
+// pos of a message.
 func (r *reader) endIn(m *Message, pos int, live int64) {
 	newest := r.Count - 1
 	var weight ngram.Weight
-	fresh := int64(-1)                          // first word of the run's first window that was not sent
-	own := r.Run.Active && r.Run.Last == newest // the run began in the channel's own windows
+	fresh := int64(-1)                          // first word of the run's first window that the client did not send
+	own := r.Run.Active && r.Run.Last == newest // the run began with windows of the channel alone
 	hit := own
 	if own {
 		weight = r.Run.Weight
@@ -274,7 +273,7 @@ func (r *reader) endIn(m *Message, pos int, live int64) {
 	for first := max(live, r.Count-int64(r.N)+1); first <= newest; first++ {
 		need := r.N - int(r.Count-first)
 		if pos+need >= len(m.prefix) {
-			return // nor do the longer ones fit
+			return // the message is too short, also for the windows that need more of it
 		}
 		h, ok := r.endsIn(m, pos, first, need)
 		if !ok {
@@ -306,8 +305,8 @@ func (r *reader) endIn(m *Message, pos int, live int64) {
 	}
 }
 
-// windowWeight is the weight of channel words from first on and need words of a
-// message.
+// windowWeight returns the weight of the channel's words from first on and of need words
+// of a message.
 func (r *reader) windowWeight(m *Message, pos int, first int64, need int) (w ngram.Weight) {
 	for i := first; i < r.Count; i++ {
 		w += r.Weight(i)
@@ -318,8 +317,9 @@ func (r *reader) windowWeight(m *Message, pos int, first int64, need int) (w ngr
 	return w
 }
 
-// weightAfter is the weight of the words behind the window that begins one word
-// before pos, as far as windows in a row are indexed; no more than least.
+// weightAfter returns the weight of the words behind the window that begins one word
+// before pos, as far as windows in a row are indexed. It stops counting at the weight
+// that makes a run a finding.
 func (r *reader) weightAfter(m *Message, pos int) (w ngram.Weight) {
 	for ; w < r.d.least && r.indexed(m, pos); pos++ {
 		w += m.weights[pos+r.N-1]
@@ -327,8 +327,8 @@ func (r *reader) weightAfter(m *Message, pos int) (w ngram.Weight) {
 	return w
 }
 
-// endsIn looks up the window of channel words from first on and the need words
-// of a message from pos on.
+// endsIn looks up the window of the channel's words from first on and need words of a
+// message from pos on.
 func (r *reader) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash, bool) {
 	var p [ngram.MaxN + 1]uint64
 	have := int(r.Count - first)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkLanes compares clean text with all lanes and with none, in turn in one
-// run: the ratio is what lanes cost.
+// BenchmarkLanes reads clean text with all lanes and with none, in turn in one run. The
+// ratio is the cost of the lanes.
 func BenchmarkLanes(b *testing.B) {
 	set := newPlainSet(10, record, laneRecord)
 	text := []byte(strings.Repeat(cleanText, 40))

@@ -28,8 +28,8 @@ func TestLaneNames(t *testing.T) {
 	}
 }
 
-// TestLaneSpans: a finding spans the code of the words and no more than the
-// groups of characters they begin and end in.
+// TestLaneSpans: a finding spans the code of its words and no more than the groups of
+// characters in which the words begin and end.
 func TestLaneSpans(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, shortRecord)
@@ -46,7 +46,7 @@ func TestLaneSpans(t *testing.T) {
 	}
 }
 
-// TestLaneEcho: what the client sent in clear may come back in any lane.
+// TestLaneEcho: a text that the client sent in clear may come back in any lane.
 func TestLaneEcho(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, shortRecord)
@@ -60,8 +60,8 @@ func TestLaneEcho(t *testing.T) {
 	}
 }
 
-// TestLanePark: a channel that falls silent inside of encoded text is decided as
-// far as it was read, and what goes on is withheld.
+// TestLanePark: a channel that is parked inside encoded text is decided up to there, and
+// the text that goes on is withheld.
 func TestLanePark(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, laneRecord)
@@ -75,7 +75,7 @@ func TestLanePark(t *testing.T) {
 	}
 }
 
-// TestLaneDepth: a third lane is not read, and counted.
+// TestLaneDepth: text that was encoded three times is not read, and counted.
 func TestLaneDepth(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, laneRecord)
@@ -90,8 +90,8 @@ func TestLaneDepth(t *testing.T) {
 	}
 }
 
-// TestLaneBudget: what a spent budget leaves unread is counted, and the plain lane
-// is read all the same.
+// TestLaneBudget: bytes that are not read because the budget is spent are counted, and the
+// plain lane is read all the same.
 func TestLaneBudget(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, laneRecord)
@@ -108,8 +108,8 @@ func TestLaneBudget(t *testing.T) {
 	}
 }
 
-// TestLaneWork: whatever comes, lanes read no more than their budget allows, and
-// no more than a few dozen bytes for each byte of the channel.
+// TestLaneWork: for random bytes, lanes read no more than their budget allows, and no more
+// than a few dozen bytes for each byte of the channel.
 func TestLaneWork(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, laneRecord)
@@ -147,8 +147,8 @@ func TestLaneWork(t *testing.T) {
 	}
 }
 
-// TestLanesQuiet: clean text wakes nothing that finds anything, and allocates
-// nothing once the detector has been used.
+// TestLanesQuiet: in clean text no lane finds anything, and nothing is allocated once the
+// detector has been used.
 func TestLanesQuiet(t *testing.T) {
 	set := newPlainSet(10, laneRecord)
 	d := New(set, spec(10), Config{Lanes: AllLanes})
@@ -170,8 +170,8 @@ func TestLanesQuiet(t *testing.T) {
 	}
 }
 
-// FuzzLanes: for any text, the pieces it comes in decide nothing, the segments
-// tile, and a finding spans bytes of the text.
+// FuzzLanes: for any text, the result does not depend on its pieces, the segments tile it,
+// and a finding spans bytes of it.
 func FuzzLanes(f *testing.F) {
 	for _, s := range spellings(shortRecord) {
 		f.Add([]byte("so: "+s+" end"), uint8(7))

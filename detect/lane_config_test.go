@@ -8,8 +8,8 @@ import (
 	"noecho/ngram"
 )
 
-// TestLanesFollowTheConfig: what is set for the plain lane holds in the others too:
-// no near match where none is asked for, no phrase that is too common.
+// TestLanesFollowTheConfig: settings for the plain lane apply to the others too: no near
+// match if none is asked for, no phrase that is too common.
 func TestLanesFollowTheConfig(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// shortRecord is enough words to be found.
+// shortRecord has enough words for a finding.
 const shortRecord = "Nobody could remember who first asked for this, but the habit was older"
 
-// laneOutcome is everything that may not depend on how a text was cut.
+// laneOutcome returns the results that must not depend on the cut.
 func laneOutcome(d *Detector, set Index, cfg Config, pieces ...string) string {
 	text, findings := readLanes(d, set, cfg, pieces...)
 	slices.SortFunc(findings, func(a, b *Finding) int {
@@ -26,8 +26,8 @@ func describe(f *Finding) string {
 	return fmt.Sprint(f.Kind, f.Lane, f.Span, f.Words, f.Windows, f.Echo, f.Resumed)
 }
 
-// TestLanesSplits: in every lane the findings and what leaves do not depend on how
-// the text was cut.
+// TestLanesSplits: in every lane the findings and the released bytes do not depend on the
+// cut.
 func TestLanesSplits(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, shortRecord)
@@ -53,8 +53,8 @@ func TestLanesSplits(t *testing.T) {
 	}
 }
 
-// TestLongGapSplits: words that lie further apart than any lane keeps bytes are read
-// alike however the gap was cut.
+// TestLongGapSplits: if words are further apart than the bytes that a lane keeps, the
+// result does not depend on the cut of the gap either.
 func TestLongGapSplits(t *testing.T) {
 	t.Parallel()
 	record, _ := story(5, 20)

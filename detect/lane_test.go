@@ -21,7 +21,7 @@ const (
 	laneAfter  = "\nThat is the whole of it, and there is nothing more that I would add to this answer now."
 )
 
-// spellings are a record in every lane.
+// spellings returns a record in every lane.
 func spellings(record string) map[string]string {
 	each := func(format string) string {
 		var b strings.Builder
@@ -93,15 +93,15 @@ func spellings(record string) map[string]string {
 	}
 }
 
-// readLanes reads a text in pieces and returns what leaves, a mark for what is
-// withheld, and the findings.
+// readLanes reads a text in pieces and returns the released bytes, with a mark for each
+// span that is withheld, and the findings.
 func readLanes(d *Detector, set Index, cfg Config, pieces ...string) (string, []*Finding) {
 	d.Reset(set, spec(10), cfg)
 	return drive(d, pieces...)
 }
 
-// TestLanesFind: a recitation in any lane is withheld from its first letter to
-// its last, under the name of the lane.
+// TestLanesFind: a recitation in any lane is withheld from its first letter to its last,
+// and the finding names the lane.
 func TestLanesFind(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, laneRecord)
@@ -134,8 +134,8 @@ func TestLanesFind(t *testing.T) {
 	}
 }
 
-// TestPlainOnce: what the channel says as it stands is found once, however long the
-// words are that no white space divides.
+// TestPlainOnce: text in the plain lane is found once, also if no white space divides its
+// words.
 func TestPlainOnce(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)

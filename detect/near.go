@@ -13,38 +13,38 @@ import (
 // default. See docs/how-it-works.md for how it was chosen.
 type NearRule struct {
 	Off   bool // near matches are not looked for
-	Words int  // that stand in the seeds of a chain, weight counted; 0: DefaultNearWords; below the least run it means that
-	Gap   int  // words between two seeds of a chain at most; 0: DefaultNearGap; no more than MaxNearGap
+	Words int  // least words in the seeds of a match, weight counted, no fewer than in a run; 0: DefaultNearWords
+	Gap   int  // most words between two seeds, up to MaxNearGap; 0: DefaultNearGap
 }
 
-// The rule for near matches unless another one is asked for: two seeds that
-// share no word and lie as far apart as the words of two pieces in which one word
-// in six is another one, neither of which holds a seed.
+// The default rule for near matches. Ten words are two seeds that share no word. The gap
+// has room for two pieces of text without a seed, in which one word in six is another.
 const (
 	DefaultNearWords = 10
 	DefaultNearGap   = 13
 	MaxNearGap       = 32
 )
 
-// nearAhead is how far a seed has to lie ahead of the first one of a run for its
-// words to be held: seven words in a row are worth it. Words of so many are held by
-// the track until then, unless windows are shorter.
+// nearAhead is how many words a seed has to be ahead of the first seed of its chain for
+// the words to wait: then they are seven in a row. Fewer words in a row wait anyway,
+// since none of their short grams is absent, unless windows are shorter.
 const nearAhead = 2
 
-// nearSlack is how many words may be missing or too many between two seeds.
+// nearSlack is how many words may be missing, or too many, between two seeds.
 const nearSlack = 3
 
-// near finds near matches. It follows the seeds that the channel's words are; a
-// chain of them that weighs enough is a finding from its second seed on. From
-// that one on its words are held until the chain is a finding or ends, if there are
-// seven in a row or they are not in a row.
+// near finds near matches. It looks up every five words of the channel that may be a
+// seed, and follows chains of seeds, which are those of one passage in a row. A chain
+// that weighs enough is a finding from its second seed on. Its words wait from that
+// seed on until the chain is a finding or ends, if they are seven in a row or have other
+// words between them.
 //
-// What a run of windows covers is left to it. So where a record is recited with a
-// word changed now and then, the runs between the changes are verbatim and the
-// near findings are what lies between the runs.
+// A near finding never covers a run of windows. So if a record is recited with a word
+// changed now and then, the runs between the changes are verbatim findings, and the
+// words between the runs are near findings.
 //
-// Seeds whose five words stand in order in one client message do not count: who
-// edits what the caller sent repeats the caller.
+// A seed whose five words occur in this order in a client message does not count: a
+// model that edits such a text repeats the caller, not the corpus.
 type near struct {
 	h     *host
 	chain track.Chains
@@ -52,9 +52,9 @@ type near struct {
 	found []ngram.Place
 
 	cur    *Finding
-	until  int64 // last word up to which a chain whose words wait may go on
-	from   int64 // first word that a finding may still begin with
-	fromLo int64 // its offset, once it is there
+	until  int64 // last word with which a chain whose words wait may go on
+	from   int64 // first word that another finding may begin with
+	fromLo int64 // its offset, once it was read
 	newest int64 // last word of cur
 }
 
@@ -79,7 +79,7 @@ func (n *near) reset() {
 // Text implements lane.Finder.
 func (n *near) Text([]byte) {}
 
-// Word follows the seed that ends with word i, if there is one.
+// Word implements lane.Finder. It follows the seed that ends with word i, if there is one.
 func (n *near) Word(i int64) {
 	if n.h.blocked != nil {
 		return
@@ -101,8 +101,8 @@ func (n *near) Word(i int64) {
 	}
 }
 
-// goesOn reports whether a near match may go on with a seed that ends with word i
-// or a later one.
+// goesOn reports whether the open finding may grow by a seed that ends with word i or a
+// later one.
 func (n *near) goesOn(i, offset int64) bool {
 	chains := n.chain.All()
 	for k := range chains {
@@ -138,7 +138,7 @@ func (n *near) follow(i int64, s *track.Seed) {
 		n.extend(first, lo, i, s)
 		return
 	}
-	// The newest words belong to a run of windows: what lies before it is left.
+	// The newest words belong to a run of windows: the finding ends before it.
 	p := &t.Run.Parts[len(t.Run.Parts)-1]
 	if first < p.First {
 		n.extend(first, lo, p.First-1, s)
@@ -147,7 +147,7 @@ func (n *near) follow(i int64, s *track.Seed) {
 	n.from = i + 1
 }
 
-// offset is where the words begin that a chain would add to a finding.
+// offset returns where the words begin that a chain would add to a finding.
 func (n *near) offset(ch *track.Chain) int64 {
 	if ch.Hot {
 		return n.h.words.Span(ch.From).Lo // no further back than a gap
@@ -155,8 +155,8 @@ func (n *near) offset(ch *track.Chain) int64 {
 	return ch.Lo
 }
 
-// extend makes words first to last a near match, or adds them to the one they
-// follow. Offset lo is that of word first.
+// extend makes a near finding of words first to last, or adds them to the finding that
+// they follow. Offset lo is that of word first.
 func (n *near) extend(first, lo, last int64, s *track.Seed) {
 	t := n.h.words
 	if first < n.from {
@@ -192,7 +192,7 @@ func (n *near) extend(first, lo, last int64, s *track.Seed) {
 	n.h.claim(f, ngram.Span{Lo: lo, Hi: hi})
 }
 
-// settle closes the finding: no chain goes on behind it.
+// settle completes the open finding: no chain goes on behind it.
 func (n *near) settle() {
 	if n.cur != nil {
 		n.h.settle(n.cur)
@@ -200,8 +200,8 @@ func (n *near) settle() {
 	}
 }
 
-// Waits keeps back bytes that may yet belong to a near match: behind one that is
-// found, and from the second seed of each chain that may well become one.
+// Waits implements lane.Finder. The bytes behind the open finding wait, and those from
+// the second seed of each chain that may become one.
 func (n *near) Waits() int64 {
 	t := n.h.words
 	first := int64(math.MaxInt64)
@@ -229,8 +229,8 @@ func (n *near) Waits() int64 {
 	return first
 }
 
-// Fork implements lane.Finder: a word that is only tried may turn out to be longer,
-// so it makes no near match.
+// Fork implements lane.Finder. A near match is not worth the last word of a fork, which
+// may turn out to be longer.
 func (n *near) Fork() lane.Finder { return nil }
 
 // End implements lane.Finder.

@@ -18,8 +18,8 @@ type plainLedger map[ngram.Hash][]ngram.Place
 // maxPlainPlaces is how many places of a seed are kept.
 const maxPlainPlaces = 16
 
-// newPlainLedger makes the ledger of records of at least n words. Record i stands
-// from place of(i) on.
+// newPlainLedger makes the ledger of records of at least n words. Record i begins at
+// placeOf(i).
 func newPlainLedger(n int, records ...string) plainLedger {
 	l := plainLedger{}
 	for i, r := range records {
@@ -40,15 +40,15 @@ func newPlainLedger(n int, records ...string) plainLedger {
 // placeOf is where a record begins in a plain ledger.
 func placeOf(record int) ngram.Place { return ngram.Place(record+1) << 20 }
 
-// recordOf is which record stands at a place.
+// recordOf is the number of the record at a place.
 func recordOf(p ngram.Place) int { return int(p>>20) - 1 }
 
 func (l plainLedger) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return append(dst, l[h]...)
 }
 
-// lyingLedger says of one gram in so many that it stands somewhere, often near
-// where it said so before.
+// lyingLedger invents places for one gram in so many, often near those that it invented
+// before.
 type lyingLedger struct {
 	plainLedger
 	lie uint64
@@ -63,7 +63,7 @@ func (l lyingLedger) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return l.plainLedger.Seeds(dst, h)
 }
 
-// longRecord is words that differ, record by record.
+// longRecord returns words that occur in no other record.
 func longRecord(record, words int) []string {
 	out := make([]string, words)
 	for i := range out {
@@ -72,8 +72,8 @@ func longRecord(record, words int) []string {
 	return out
 }
 
-// everyCut reads a text whole and cut in two at every byte, and holds the outcome
-// against itself.
+// everyCut reads a text whole, cut in two at every byte, and byte by byte, and compares
+// the outcomes.
 func everyCut(t *testing.T, ix Index, n int, cfg Config, text string) outcome {
 	t.Helper()
 	d := New(ix, spec(n), cfg)
@@ -144,8 +144,8 @@ func TestNear(t *testing.T) {
 	}
 }
 
-// TestNearSpan: a near match reaches from its second seed to the end of its last
-// one, and what it covers is counted.
+// TestNearSpan: a near match reaches from its second seed to the end of its last one, and
+// its words are counted.
 func TestNearSpan(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)
@@ -178,8 +178,8 @@ func TestNearSpan(t *testing.T) {
 	}
 }
 
-// TestNearEcho: words that the client sent are no evidence, however they are
-// changed; words that it did not send are.
+// TestNearEcho: words that the client sent are no evidence if some of them are changed;
+// words that it did not send are.
 func TestNearEcho(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 80)
@@ -211,7 +211,7 @@ func TestNearEcho(t *testing.T) {
 	}
 }
 
-// TestNearPark: a chain goes on behind a park; what left in between is told of.
+// TestNearPark: a chain goes on behind a pause, and the finding says that it resumed.
 func TestNearPark(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)
@@ -239,7 +239,7 @@ func TestNearPark(t *testing.T) {
 	}
 }
 
-// TestNearLongGap: words far apart in bytes are not held for each other.
+// TestNearLongGap: words do not wait for others that are many bytes away.
 func TestNearLongGap(t *testing.T) {
 	t.Parallel()
 	r := longRecord(0, 60)
@@ -261,7 +261,7 @@ func TestNearLongGap(t *testing.T) {
 	}
 }
 
-// TestManyPlaces: words of many records do not hide the one that goes on.
+// TestManyPlaces: words that occur in many records do not hide the record that goes on.
 func TestManyPlaces(t *testing.T) {
 	t.Parallel()
 	common := longRecord(99, 12)
@@ -284,7 +284,7 @@ func TestManyPlaces(t *testing.T) {
 	}
 }
 
-// nearScenario adds a ledger to a scenario, often one that lies, and edits.
+// nearScenario adds a ledger to a scenario, often one with wrong places.
 func nearScenario(seed uint64) (scenario, parts, Config) {
 	s := randomScenario(seed)
 	r := rand.New(rand.NewPCG(seed, 11))
@@ -299,9 +299,8 @@ func nearScenario(seed uint64) (scenario, parts, Config) {
 	return s, ix, cfg
 }
 
-// checkNear holds a scenario with a ledger against the oracle of verbatim runs:
-// what that acts on is withheld, splits do not matter, and near matches lie where
-// no run does.
+// checkNear compares a scenario with the oracle of verbatim runs: their bytes are
+// withheld, splits do not matter, and the runs are those found without a ledger.
 func checkNear(t testing.TB, s scenario, ix parts, cfg Config, pieces ...[]string) {
 	t.Helper()
 	want := s.set.oracle(s.text, ngram.Words(max(s.n, s.minWords)), s.messages, s.tail, s.suffix)
@@ -332,8 +331,7 @@ func checkNear(t testing.TB, s scenario, ix parts, cfg Config, pieces ...[]strin
 	}
 }
 
-// checkParked parks a channel at a byte: everything is decided then, and every byte
-// once.
+// checkParked parks a channel at a byte: every byte is decided then, and only once.
 func checkParked(t testing.TB, s scenario, ix parts, cfg Config, at int) {
 	t.Helper()
 	d := New(ix, spec(s.n), cfg)
@@ -389,7 +387,7 @@ func FuzzNear(f *testing.F) {
 			ix.ledger = lyingLedger{newPlainLedger(s.n, s.records...), lie}
 		}
 		if len(s.text) >= DefaultMaxHeld {
-			return // what is held longer may be more than may be held
+			return // more bytes may wait than there is room for
 		}
 		cut = min(max(0, cut), len(s.text))
 		checkNear(t, s, ix, cfg, []string{s.text[:cut], s.text[cut:]})
@@ -426,8 +424,8 @@ func TestNearAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestLanesName: what is found in a lane is named like any other finding, and near
-// matches are found there too.
+// TestLanesName: a finding of a lane has places like any other, and near matches are found
+// there too.
 func TestLanesName(t *testing.T) {
 	t.Parallel()
 	records := []string{

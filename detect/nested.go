@@ -9,11 +9,11 @@ import (
 	"noecho/ngram"
 )
 
-// maxNestedHeld is the number of decoded bytes that a lane may hold back.
+// maxNestedHeld is how many decoded bytes of a lane may wait.
 const maxNestedHeld = 8 << 10
 
-// nested is a detector for the text that a lane decoded. It claims what that one
-// finds where it was decoded from.
+// nested detects in the text that a lane decoded. For each finding of its inner detector
+// it claims the bytes of the channel that the finding was decoded from.
 type nested struct {
 	outer *host
 	lane  Lane
@@ -28,14 +28,14 @@ type nested struct {
 	found []*Finding
 }
 
-// mark is the place in the channel that a decoded byte was made from.
+// mark is the bytes of the channel that a decoded byte was made from.
 type mark struct {
 	lo    int64
 	size  int32
-	coded bool
+	coded bool // the byte was spelled otherwise than as itself
 }
 
-// pair is a finding of the inner detector and the one that it is in the channel.
+// pair is a finding of the inner detector and its finding in the channel.
 type pair struct {
 	in, out *Finding
 	done    bool // settled; pieces of it may still come
@@ -69,7 +69,7 @@ func (n *nested) Read(bytes []decode.Byte) {
 	n.settle()
 }
 
-// settle claims what the inner detector found.
+// settle claims the bytes that the inner detector withheld, and closes its findings.
 func (n *nested) settle() {
 	for _, s := range n.segs {
 		if s.Finding != nil {
@@ -89,8 +89,8 @@ func (n *nested) settle() {
 	n.pairs = slices.DeleteFunc(n.pairs, func(p pair) bool { return p.done && p.in.Span.Hi <= n.base })
 }
 
-// claim claims decoded bytes for a finding. Text that is not coded has been found
-// already by whoever reads the channel as it is.
+// claim claims the bytes that decoded bytes of a finding were made from. Bytes that are
+// spelled as themselves have been found already by reading the channel as it is.
 func (n *nested) claim(in *Finding, span ngram.Span) {
 	marks := n.marks[span.Lo-n.base : span.Hi-n.base]
 	p := n.of(in)
@@ -119,7 +119,7 @@ func (n *nested) of(in *Finding) *pair {
 	return nil
 }
 
-// describe copies what is known of a finding.
+// describe copies the fields of the inner finding.
 func (n *nested) describe(p *pair) {
 	in, out := p.in, p.out
 	out.Kind, out.Lane = in.Kind, n.lane.Within(in.Lane.Outer())
@@ -127,8 +127,8 @@ func (n *nested) describe(p *pair) {
 	out.Places, out.Phrase = in.Places, in.Phrase
 }
 
-// close settles a finding, of which pieces may still be held. Echoes are not
-// reported: the client's own text is no finding, and is logged where it is plain.
+// close settles a finding, of which some bytes may still wait. Echoes are not reported:
+// the client's own text is no finding, and is logged where it is plain.
 func (n *nested) close(in *Finding) {
 	if in.Echo {
 		return
@@ -161,7 +161,7 @@ func (n *nested) Waits() int64 {
 	}
 	for i := range n.pairs {
 		if p := &n.pairs[i]; !p.done {
-			free = min(free, p.out.Span.Hi) // it may go on
+			free = min(free, p.out.Span.Hi) // it may grow
 		}
 	}
 	return free

@@ -10,7 +10,7 @@ import (
 
 const record = "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa"
 
-// drive feeds pieces; a piece "|" parks.
+// drive reads pieces, and parks the channel at a piece "|".
 func drive(d *Detector, pieces ...string) (text string, findings []*Finding) {
 	var segments []Segment
 	var all strings.Builder
@@ -80,8 +80,8 @@ func TestPark(t *testing.T) {
 	}
 }
 
-// TestParkLeaksLessThanARun: whenever a channel is parked, at most the words of
-// less than a run leave, and what follows is redacted.
+// TestParkLeaksLessThanARun: if a channel is parked within a run, fewer words than a run
+// has are released, and the words behind the pause are redacted.
 func TestParkLeaksLessThanARun(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
@@ -98,8 +98,8 @@ func TestParkLeaksLessThanARun(t *testing.T) {
 	}
 }
 
-// TestParkForgetsTheTry: a park between any two bytes changes nothing but what
-// had to leave early.
+// TestParkForgetsTheTry: a pause between any two bytes changes nothing, but that bytes
+// before it are released early.
 func TestParkForgetsTheTry(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -182,15 +182,15 @@ func TestLongWordIsNoStuffing(t *testing.T) {
 	}
 }
 
-// TestHeldWords: strict release keeps the full weight, adaptive release lets a
-// word go once a gram behind it is absent.
+// TestHeldWords: in strict release the full weight of words waits; in adaptive release a
+// word is released once a gram behind it is absent.
 func TestHeldWords(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
 	text := "one two three four five six seven eight nine ten eleven twelve "
 	for _, tt := range []struct {
 		release Release
-		want    string // what has left
+		want    string // the released text
 	}{
 		{Strict, "one two three "},
 		{Adaptive, "one two three four five six seven eight nine ten eleven "},
@@ -264,7 +264,7 @@ func BenchmarkDetector(b *testing.B) {
 
 var _ Set = (*plainSet)(nil)
 
-// TestEchoIsReported: what the client sent is excused, and said so.
+// TestEchoIsReported: words that the client sent are not withheld, and reported.
 func TestEchoIsReported(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
@@ -276,7 +276,7 @@ func TestEchoIsReported(t *testing.T) {
 	if got != "sure: "+sent+". done and over" || len(findings) != 1 || !findings[0].Echo || findings[0].Words != 12 {
 		t.Errorf("%q, %+v", got, findings)
 	}
-	// Going on beyond what was sent is acted on.
+	// The words behind those that were sent are withheld.
 	d.Reset(set, spec(10), Config{Prompt: p})
 	got, findings = drive(d, "sure: "+record+" done")
 	if strings.Contains(got, words[12]) || !strings.HasPrefix(got, "sure: alpha bravo charlie ¤") {
@@ -284,7 +284,7 @@ func TestEchoIsReported(t *testing.T) {
 	}
 }
 
-// TestDrip: nine words at a time extract nothing more than asking for all.
+// TestDrip: asking for nine words at a time extracts no more than asking for all.
 func TestDrip(t *testing.T) {
 	t.Parallel()
 	set := newPlainSet(10, record)
@@ -302,14 +302,14 @@ func TestDrip(t *testing.T) {
 					caught++
 				}
 			}
-			// What stands before a quotation.
+			// The words before a quotation.
 			tries++
 			m := NewMessage(set, spec(10), []byte("what stands before: "+answer))
 			d := New(set, spec(10), Config{Prompt: &Prompt{Messages: []*Message{m}}})
 			if got, _ := drive(d, prompt); got == "¤" {
 				caught++
 			}
-			// A word cut at the seam, fill in the middle.
+			// A word that begins in the prompt, and fill in the middle.
 			tries++
 			whole := strings.Join(words[from:from+10], " ")
 			cut := len(prompt) - 2
@@ -333,7 +333,7 @@ func TestDrip(t *testing.T) {
 	}
 }
 
-// always judges all findings alike.
+// always gives all findings the same action.
 func always(a Action) func(*Finding) Action { return func(*Finding) Action { return a } }
 
 // TestBlock: the first finding is the same however the text is cut, and
@@ -358,7 +358,7 @@ func TestBlock(t *testing.T) {
 			t.Fatalf("cut %d: %+v, segments %v", cut, findings, segments)
 		}
 	}
-	// Found only because the text ends there.
+	// This finding is found because the text ends there.
 	m := NewMessage(set, spec(10), []byte("go on: golf hotel india juliett kilo"))
 	d := New(set, spec(10), Config{Judge: always(Block), Prompt: &Prompt{Messages: []*Message{m}}})
 	segments := d.Finish(d.Append(nil, []byte("it is alpha bravo charlie delta echo foxtrot")))
@@ -367,7 +367,7 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-// TestParkInsideTheFirstWord: what the channel continues is found out again when
+// TestParkInsideTheFirstWord: the positions that the channel may follow are found anew when
 // its first word turns out to be longer.
 func TestParkInsideTheFirstWord(t *testing.T) {
 	t.Parallel()
@@ -381,8 +381,8 @@ func TestParkInsideTheFirstWord(t *testing.T) {
 	}
 }
 
-// BenchmarkLongPrompt: what one channel costs beside a prompt of a million
-// words of the corpus's own vocabulary.
+// BenchmarkLongPrompt reads one channel with a prompt of a million words of the corpus's
+// own vocabulary.
 func BenchmarkLongPrompt(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	vocabulary := make([]string, 5000)

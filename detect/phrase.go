@@ -8,26 +8,27 @@ import (
 	"noecho/ngram"
 )
 
-// Phrases are looked up where one may begin. Of each word the index is asked
-// whether a phrase may begin with it, of each newer one whether one may begin with
-// both, up to four words; what is still a candidate then is asked for at every
-// length. Bytes are held from the oldest candidate on, so that no part of a phrase
-// has left when it is found.
+// A word that may begin an indexed phrase is a candidate. A candidate is kept as long as
+// a phrase may begin with it and the words behind it, up to four words; beyond four it is
+// looked up at every length. Bytes wait from the oldest candidate on, so that no part of
+// a phrase is released before the phrase is found.
 //
 // Worked example, "jo@example.org" and "jo@example.org.uk" indexed: of the text
-// "ask jo@example.org.uk now", "ask" begins nothing and leaves. "jo" does, and is
-// held; "jo example" and "jo example org" may begin phrases, and the latter is one,
+// "ask jo@example.org.uk now", "ask" begins no phrase and is released. "jo" does, and
+// waits; "jo example" and "jo example org" may begin phrases, and the latter is one,
 // so its bytes are withheld; "jo example org uk" is one too, and the finding grows.
-// "jo example org uk now" begins nothing: the finding is complete.
+// "jo example org uk now" begins none: the finding is complete.
 //
 // Phrases that overlap are one finding, named after the one of the most words.
+//
+// A data subject is a person whom the build listed with attributes such as name and
+// town. A weak phrase is an attribute that many people share: it counts only near
+// another attribute of the subject.
 
-// weakReach is how many words may stand between a weak phrase and another of its
-// subject.
+// weakReach is how many words may be between a weak phrase and another of its subject.
 const weakReach = 30
 
-// DefaultPhraseRecords is how many records a phrase stands in at most that is
-// reported.
+// DefaultPhraseRecords is the most records that a reported phrase may occur in.
 const DefaultPhraseRecords = 100
 
 // startWords is the number of words in the longest beginning that is asked for.
@@ -36,30 +37,30 @@ const startWords = 4
 // phraseFinder finds phrases in the channel's words.
 type phraseFinder struct {
 	h           *host
-	live        []int64       // first words of what may be a phrase, in order
-	near        []attribute   // of data subjects, that may make others count or be made to
+	live        []int64       // candidates, in order
+	near        []attribute   // the newest attributes: they may make others count, or others them
 	told        int64         // last word of the newest echo
 	*openPhrase               // shared with forks
 	fork        *phraseFinder // scratch of Fork
-	origin      *phraseFinder // that this one was forked from; nil: it is no fork
+	origin      *phraseFinder // the finder that this one is a fork of; nil: it is none
 }
 
-// openPhrase is overlapping phrases that are one finding.
+// openPhrase is the open finding: phrases that overlap.
 type openPhrase struct {
 	cur   *Finding // nil: none is open
-	first int64    // words of it
+	first int64    // its first word
 	last  int64
 	best  int                 // words of the longest phrase in it
-	echo  map[ngram.Hash]bool // whether the client sent a phrase, as far as that was asked
+	echo  map[ngram.Hash]bool // whether the client sent a phrase, once that was looked up
 }
 
-// attribute is a phrase of a data subject.
+// attribute is a phrase in the channel, kept if it belongs to a data subject or is weak.
 type attribute struct {
 	first, last int64 // words
 	span        ngram.Span
 	hash        ngram.Hash
 	phrase      ngram.Phrase
-	counts      bool // it was claimed
+	counts      bool // its bytes are claimed
 }
 
 func (f *phraseFinder) reset() {
@@ -71,7 +72,7 @@ func (f *phraseFinder) reset() {
 // Text implements lane.Finder.
 func (f *phraseFinder) Text([]byte) {}
 
-// Word looks at word i.
+// Word implements lane.Finder. It looks for phrases that end with word i.
 func (f *phraseFinder) Word(i int64) {
 	t, ix := f.h.words, f.h.d.index
 	end := t.Prefix(i + 1)
@@ -105,7 +106,7 @@ func (f *phraseFinder) Word(i int64) {
 	}
 }
 
-// match enters an indexed phrase of words first to last.
+// match enters an indexed phrase, words first to last.
 func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
 	if f.h.blocked != nil || f.common(&p) {
 		return
@@ -127,8 +128,8 @@ func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
 	f.near = append(f.near, a)
 }
 
-// common reports whether a phrase stands in so many records that it tells none of
-// them. What was listed counts however often it stands.
+// common reports whether a phrase occurs in so many records that it identifies none of
+// them. A phrase that the build listed counts in however many it occurs.
 func (f *phraseFinder) common(p *ngram.Phrase) bool {
 	return p.Subject == 0 && !p.Weak && p.Records > f.h.d.cfg.phraseRecords()
 }
@@ -141,8 +142,7 @@ func (c *Config) phraseRecords() uint32 {
 	return c.PhraseRecords
 }
 
-// pair looks for attributes near a that make it count if it is weak, and claims
-// those that it makes count.
+// pair looks for other attributes of the subject of a near a. If it finds one, both count.
 func (f *phraseFinder) pair(a *attribute) {
 	for i := range f.near {
 		o := &f.near[i]
@@ -154,8 +154,7 @@ func (f *phraseFinder) pair(a *attribute) {
 	}
 }
 
-// count claims a weak phrase that counts now, unless it is withheld with what it
-// stands in.
+// count claims a weak phrase, unless it is part of a phrase that is claimed already.
 func (f *phraseFinder) count(a *attribute) {
 	if !a.phrase.Weak || a.counts {
 		return
@@ -170,8 +169,8 @@ func (f *phraseFinder) count(a *attribute) {
 	}
 }
 
-// tells reports whether two phrases are different attributes of one subject. A
-// weak one of several subjects, whose number is 0, goes with whatever is not weak.
+// tells reports whether two phrases are different attributes of one subject. A weak
+// phrase of several subjects, whose number is 0, goes with every phrase that is not weak.
 func (a *attribute) tells(o *attribute) bool {
 	if a.hash == o.hash {
 		return false
@@ -182,8 +181,8 @@ func (a *attribute) tells(o *attribute) bool {
 	return a.phrase.Subject == o.phrase.Subject
 }
 
-// forget drops attributes that can not make others count any more, or be made to:
-// those more than weakReach words before word i and before every candidate.
+// forget drops the attributes that are too far back to be paired any more: those more
+// than weakReach words before word i and before every candidate.
 func (f *phraseFinder) forget(i int64) {
 	oldest := i + 1
 	if len(f.live) > 0 {
@@ -199,7 +198,7 @@ func (f *phraseFinder) forget(i int64) {
 	f.near = f.near[:n]
 }
 
-// claim claims a phrase, together with the finding it overlaps.
+// claim claims a phrase. If it overlaps the open finding, that grows.
 func (f *phraseFinder) claim(a *attribute) {
 	a.counts = true
 	span := ngram.Span{Lo: max(a.span.Lo, f.h.overflow), Hi: a.span.Hi}
@@ -208,7 +207,7 @@ func (f *phraseFinder) claim(a *attribute) {
 	}
 	words := int(a.last-a.first) + 1
 	if f.cur != nil && (a.first > f.last || a.last < f.first) {
-		if a.last < f.first { // a weak one, before what makes it count
+		if a.last < f.first { // a weak one, before the phrase that makes it count
 			f.open(a, span, words)
 			return
 		}
@@ -227,7 +226,7 @@ func (f *phraseFinder) claim(a *attribute) {
 	f.h.claim(f.cur, span)
 }
 
-// open claims a phrase on its own.
+// open claims a phrase as a finding of its own.
 func (f *phraseFinder) open(a *attribute, span ngram.Span, words int) {
 	one := &Finding{Kind: Phrase, Words: words, Resumed: span.Lo < f.h.parked}
 	f.name(one, a)
@@ -235,7 +234,7 @@ func (f *phraseFinder) open(a *attribute, span ngram.Span, words int) {
 	f.h.settle(one)
 }
 
-// name says which phrase a finding is.
+// name names the phrase of a finding.
 func (f *phraseFinder) name(to *Finding, a *attribute) {
 	p := a.phrase
 	to.Phrase, to.Digests, to.Places = &p, []uint64{a.hash.Lo}, nil
@@ -252,8 +251,8 @@ func (f *phraseFinder) settle() {
 	}
 }
 
-// excuse reports a phrase that only repeats what the client sent, once for
-// overlapping ones.
+// excuse reports a phrase that only repeats a message of the client, once for phrases
+// that overlap.
 func (f *phraseFinder) excuse(a *attribute) {
 	if f.origin != nil || a.phrase.Weak || a.first <= f.told {
 		return
@@ -264,8 +263,7 @@ func (f *phraseFinder) excuse(a *attribute) {
 	f.h.closed = append(f.h.closed, one)
 }
 
-// sent reports whether the words of a phrase stand in order in one message of the
-// client.
+// sent reports whether the words of a phrase occur in this order in one client message.
 func (f *phraseFinder) sent(a *attribute) bool {
 	prompt := f.h.d.cfg.Prompt
 	if prompt == nil {
@@ -275,7 +273,7 @@ func (f *phraseFinder) sent(a *attribute) bool {
 		return sent
 	}
 	sent := slices.ContainsFunc(prompt.Messages, func(m *Message) bool {
-		return m.holds(f.h.words.Prefix(a.first), f.h.words.Prefix(a.last+1), int(a.last-a.first)+1)
+		return m.contains(f.h.words.Prefix(a.first), f.h.words.Prefix(a.last+1), int(a.last-a.first)+1)
 	})
 	if f.echo == nil || len(f.echo) >= maxAsked {
 		f.echo = map[ngram.Hash]bool{}
@@ -284,13 +282,12 @@ func (f *phraseFinder) sent(a *attribute) bool {
 	return sent
 }
 
-// maxAsked bounds the phrases of which it is remembered whether the client sent
-// them: a long prompt is not searched again for each place.
+// maxAsked bounds the phrases for which sent remembers its answer, so that a long prompt
+// is not searched again for each place of a phrase.
 const maxAsked = 4096
 
-// holds reports whether the k words between two prefix hashes stand in the
-// message.
-func (m *Message) holds(before, after uint64, k int) bool {
+// contains reports whether the k words between two prefix hashes occur in the message.
+func (m *Message) contains(before, after uint64, k int) bool {
 	want := ngram.Between(before, after, k)
 	for i := 0; i+k < len(m.prefix); i++ {
 		if ngram.Between(m.prefix[i], m.prefix[i+k], k) == want {
@@ -300,9 +297,9 @@ func (m *Message) holds(before, after uint64, k int) bool {
 	return false
 }
 
-// Waits returns the first byte of what may be a phrase, or of a weak one that may
-// yet count. In strict release it tells nothing: as much is held as the longest
-// phrase has words.
+// Waits implements lane.Finder. The oldest candidate waits, and a weak phrase that may
+// yet count. In strict release as many words wait as the longest phrase may have, so that
+// the timing tells nothing.
 func (f *phraseFinder) Waits() int64 {
 	t := f.h.words
 	free := int64(math.MaxInt64)
@@ -330,8 +327,8 @@ func (f *phraseFinder) Fork() lane.Finder {
 	return k
 }
 
-// End implements lane.Finder. The open finding of a fork goes on if its words come
-// again, and a weak phrase that counted counts.
+// End implements lane.Finder. A finding that is open at the end of a fork stays open: the
+// same words may come again behind the pause. Weak phrases that counted there count.
 func (f *phraseFinder) End() {
 	if f.origin == nil {
 		f.settle()

@@ -10,8 +10,8 @@ import (
 	"noecho/ngram"
 )
 
-// plainPhrases holds phrases by their exact hashes. One in lie of all other
-// beginnings is said to be there too; 0: none.
+// plainPhrases has phrases by their exact hashes. Start is wrong about one in lie of all
+// other beginnings; 0: about none.
 type plainPhrases struct {
 	starts map[ngram.Hash]bool
 	all    map[ngram.Hash]ngram.Phrase
@@ -38,7 +38,7 @@ func (s *plainPhrases) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	return p, ok
 }
 
-// people is what the tests look for.
+// people returns the phrases that the tests index.
 func people() map[string]ngram.Phrase {
 	return map[string]ngram.Phrase{
 		"jo@example.org":         {Kind: "email", Records: 1, Place: 7},
@@ -49,7 +49,7 @@ func people() map[string]ngram.Phrase {
 		"Ann":                    {Kind: "subject", Subject: 1, Weak: true},
 		"Berlin":                 {Kind: "subject", Subject: 1, Weak: true},
 		"Bo":                     {Kind: "subject", Subject: 2, Weak: true},
-		"Kim":                    {Kind: "subject", Weak: true}, // several are called so
+		"Kim":                    {Kind: "subject", Weak: true}, // several subjects have this name
 		"ann@mail.example":       {Kind: "email", Subject: 1, Records: 5000},
 		"Ann Ray":                {Kind: "subject", Subject: 1},
 		"a b c d e f g h i j kk": {Kind: "phrase", Records: 1},
@@ -134,7 +134,7 @@ func TestPhraseFinding(t *testing.T) {
 	}
 }
 
-// What the client sent in one message is excused, and logged as an echo.
+// TestPhraseEcho: a phrase that the client sent in one message is reported as an echo.
 func TestPhraseEcho(t *testing.T) {
 	t.Parallel()
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
@@ -152,8 +152,8 @@ func TestPhraseEcho(t *testing.T) {
 	}
 }
 
-// No byte of a phrase leaves early but those that a parked channel had let go; the
-// rest is withheld, and the finding says so.
+// TestPhrasePark: only bytes of a phrase that were released at a pause leave; the others
+// are withheld, and the finding says that it resumed.
 func TestPhrasePark(t *testing.T) {
 	t.Parallel()
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
@@ -184,7 +184,7 @@ func TestPhrasePark(t *testing.T) {
 	}
 }
 
-// A phrase that goes on where the channel was parked is one finding.
+// TestPhraseParkedInIt: a phrase that goes on behind a pause is one finding.
 func TestPhraseParkedInIt(t *testing.T) {
 	t.Parallel()
 	d := New(parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(people())}, spec(10), Config{})
@@ -194,7 +194,8 @@ func TestPhraseParkedInIt(t *testing.T) {
 	}
 }
 
-// A parked channel that says nothing more has one finding of a phrase at its end.
+// TestPhraseParkedAtItsEnd: a channel that is parked and does not go on has one finding of
+// the phrase at its end.
 func TestPhraseParkedAtItsEnd(t *testing.T) {
 	t.Parallel()
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
@@ -209,8 +210,8 @@ func TestPhraseParkedAtItsEnd(t *testing.T) {
 	}
 }
 
-// reference is what is withheld of a text by the rules, word by word, looked up
-// afresh.
+// reference reports for every byte whether the rules withhold it. It looks up every
+// sequence of words afresh.
 func reference(text string, of map[string]ngram.Phrase) []bool {
 	type found struct {
 		first, last int
@@ -243,7 +244,7 @@ func reference(text string, of map[string]ngram.Phrase) []bool {
 	return gone
 }
 
-// Random texts of few words are withheld as the reference says, in random pieces.
+// FuzzPhrases compares random texts of few words, in random pieces, with the reference.
 func FuzzPhrases(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Add(uint64(3), uint64(4))
@@ -295,7 +296,7 @@ func FuzzPhrases(f *testing.F) {
 	})
 }
 
-// Text without phrases costs no memory.
+// TestPhrasesAllocateNothing reads text without phrases.
 func TestPhrasesAllocateNothing(t *testing.T) {
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
 	text := []byte(strings.Repeat("jo example and nothing else stands here but words jo ", 20))
@@ -311,7 +312,7 @@ func TestPhrasesAllocateNothing(t *testing.T) {
 	}
 }
 
-// Whatever is parked where: a phrase of which nothing had left is withheld whole.
+// FuzzParkedPhrases: a phrase of which nothing was released at a pause is withheld whole.
 func FuzzParkedPhrases(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Add(uint64(5), uint64(6))

@@ -5,23 +5,23 @@ import (
 	"noecho/ngram"
 )
 
-// Message is one client message (or prompt), scanned once. Immutable and safe
-// for concurrent use.
+// Message is one client message or prompt, scanned once. It is immutable and safe for
+// concurrent use.
 type Message struct {
-	prefix  []uint64       // prefix[i]: hash of the first i words
-	weights []ngram.Weight // of each word
-	sent    map[uint64]struct{}
-	seeds   map[uint64]struct{} // runs of [ngram.SeedWords] words that may be indexed
+	prefix  []uint64            // prefix[i]: hash of the first i words
+	weights []ngram.Weight      // of each word
+	sent    map[uint64]struct{} // indexed windows
+	seeds   map[uint64]struct{} // grams of [ngram.SeedWords] words that may be indexed
 
 	// The positions of every distinct word: those of word g are
-	// at[start[g]:start[g+1]]. A long prompt says the same words again and
-	// again, and most of them can be ruled out at once.
+	// at[start[g]:start[g+1]]. A long prompt repeats its words, and one look-up rules
+	// out most words at all their positions.
 	start []int32
 	at    []int32
 }
 
-// NewMessage scans the text of one client message under the given set: windows
-// that the set does not hold need no excuse and are not kept.
+// NewMessage scans the text of one client message. Of its windows it keeps those in the
+// set, because only these can be findings.
 func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
 	var t track.Track
@@ -56,7 +56,7 @@ func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
 	return m
 }
 
-// group sorts the positions by word.
+// group sorts the positions by their word.
 func (m *Message) group() {
 	ids := make(map[uint64]int32, min(len(m.weights), 1<<14))
 	of := make([]int32, len(m.weights))
@@ -92,10 +92,10 @@ func (m *Message) word(pos int) uint64 {
 // groups is the number of distinct words.
 func (m *Message) groups() int { return len(m.start) - 1 }
 
-// positions returns where distinct word g stands; there is at least one place.
+// positions returns the positions of distinct word g, of which there is at least one.
 func (m *Message) positions(g int) []int32 { return m.at[m.start[g]:m.start[g+1]] }
 
-// Cost is the memory a message takes, in bytes, for a cache's accounting.
+// Cost is the memory that a message takes, in bytes: a cache accounts for it.
 func (m *Message) Cost() int64 {
 	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + (len(m.sent)+len(m.seeds))*16 + 144)
 }
@@ -103,19 +103,20 @@ func (m *Message) Cost() int64 {
 // Words is the number of words of the message.
 func (m *Message) Words() int { return len(m.weights) }
 
-// Prompt is what the caller sent along with the request, as far as it is
-// visible. Immutable; shared by the channels of one answer.
+// Prompt is the texts of the request, as far as the caller can see them. A window that
+// occurs in one of its messages is an echo when the channel repeats it, and is not
+// withheld. It is immutable, and shared by the channels of one answer.
 type Prompt struct {
 	Messages []*Message // every visible client message, in order
-	Tail     []byte     // the text a completion continues byte by byte; may be nil
-	Suffix   []byte     // the text that follows the completion (fill in the middle); may be nil
+	Tail     []byte     // the text that the completion continues byte by byte; may be nil
+	Suffix   []byte     // the text that follows the completion, for fill in the middle; may be nil
 
 	excuseOnly bool
 }
 
-// ExcuseOnly returns a prompt that excuses what the caller sent but is not
-// joined to the channel: for channels that do not continue the conversation,
-// such as repeated metadata.
+// ExcuseOnly returns a prompt whose messages are still echoes, but are not joined to the
+// channel. It is for channels that do not continue the conversation, such as metadata
+// that the server repeats.
 func (p *Prompt) ExcuseOnly() *Prompt {
 	if p == nil {
 		return nil
@@ -123,7 +124,7 @@ func (p *Prompt) ExcuseOnly() *Prompt {
 	return &Prompt{Messages: p.Messages, excuseOnly: true}
 }
 
-// sent reports whether the words of a window stand in order in one message.
+// sent reports whether the words of a window occur in this order in one message.
 func (p *Prompt) sent(h ngram.Hash) bool {
 	if p == nil {
 		return false
@@ -136,9 +137,9 @@ func (p *Prompt) sent(h ngram.Hash) bool {
 	return false
 }
 
-// said reports whether the words of a seed stand in order in one message. Their
-// places are then no evidence: who changes a word of what the caller quoted
-// repeats the caller and not the corpus. It takes five words that the caller has.
+// said reports whether the words of a seed occur in this order in one message. Their
+// places are then no evidence: a model that changes a word of a text that the caller
+// quoted repeats the caller and not the corpus.
 func (p *Prompt) said(h ngram.Hash) bool {
 	if p == nil {
 		return false

@@ -6,14 +6,15 @@ import (
 	"noecho/ngram"
 )
 
-// reader is one reading of the channel: alone, behind the prompt's end, before the
-// text that follows, or as if a parked channel ended. It follows the words, looks for
-// windows that reach into the prompt's messages, and tells finders of each word.
+// reader reads the channel in one of four ways: alone, behind the prompt's end, with
+// the text that follows the completion, or as if the channel ended at a pause. It
+// follows the words, looks for windows that reach into the prompt's messages, and tells
+// the finders of each word.
 type reader struct {
 	track.Track
 	d       *Detector
-	origin  *reader // the reader that this one was forked from; itself if from none
-	joins   joins   // none but for the channel alone
+	origin  *reader // the reader that this one is a fork of; itself if it is none
+	joins   joins   // empty unless the channel is read alone
 	finders []lane.Finder
 }
 
@@ -26,8 +27,7 @@ func (r *reader) init(d *Detector) {
 	r.finders = r.finders[:0]
 }
 
-// fork makes r the reader that o is, with other finders, for words that are only
-// tried.
+// fork makes r a copy of o with other finders.
 func (r *reader) fork(o *reader, finders []lane.Finder) {
 	r.Track.Fork(&o.Track)
 	r.joins.copyFrom(&o.joins)
@@ -58,7 +58,7 @@ func (r *reader) read(words []ngram.Word) {
 	}
 }
 
-// readText enters the words of a text, of which more may come.
+// readText enters the words of a text that may go on.
 func (r *reader) readText(text []byte) {
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
@@ -68,14 +68,14 @@ func (r *reader) readText(text []byte) {
 	}
 }
 
-// finish enters the words that end with the text.
+// finish enters the last words: the text is complete.
 func (r *reader) finish() {
 	r.Words = r.Scanner.Finish(r.Words[:0])
 	r.read(r.Words)
 }
 
-// open returns the offset of the first byte whose fate is open, and that of the last
-// word before it, -1 if there is none.
+// open returns the offset of the first byte that may yet become part of a run, and that
+// of the last word before it, -1 if there is none.
 func (r *reader) open() (free, last int64) {
 	first := r.FirstOpen()
 	free, last = r.Scanner.Frontier()+r.Base, -1
@@ -88,9 +88,8 @@ func (r *reader) open() (free, last int64) {
 	return free, last
 }
 
-// says reports whether a reading of the prompt's end and the channel says more than
-// the channel alone. It does not once its newest windows lie in the channel and are
-// those of the channel.
+// says reports whether reading the channel behind the prompt's end may find more than
+// reading the channel alone. It cannot once its newest windows are the channel's.
 func (r *reader) says(channel *reader) bool {
 	n := int64(r.N)
 	if r.Run.Active || channel.Run.Active || channel.Count < n || r.Count < n || channel.Scanner.Frontier() != r.Scanner.Frontier()+r.Base {

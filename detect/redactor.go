@@ -17,7 +17,7 @@ var errClosed = errors.New("detect: write to a closed Redactor")
 const redactorMasked = 16
 
 // redactorBytes is how much of one Write is read at a time, which bounds the memory
-// of a Redactor: so much, and the bytes that the detector may hold back.
+// of a Redactor to so much and the bytes that may wait in the detector.
 const redactorBytes = 32 << 10
 
 // Redactor is an [io.WriteCloser] that writes text on without the findings in it.

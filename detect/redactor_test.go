@@ -103,7 +103,7 @@ func TestRedactorMixtures(t *testing.T) {
 	}
 }
 
-// failing takes so many bytes and fails then.
+// failing is a writer that fails after so many bytes.
 type failing struct {
 	left int
 	err  error
@@ -118,8 +118,8 @@ func (f *failing) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestRedactorErrors: the first error stays, findings are told all the same, and
-// nothing is written behind it.
+// TestRedactorErrors: the first error is returned by every later call, findings are
+// reported all the same, and nothing more is written.
 func TestRedactorErrors(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")

@@ -5,37 +5,37 @@ import (
 	"slices"
 )
 
-// Extent says how much of the text around a finding is withheld with it.
+// Extent is how much of the text around a finding is withheld with it.
 type Extent uint8
 
 // The extents.
 const (
-	ExtentSpan     Extent = iota // the span alone
-	ExtentSentence               // the sentences it stands in
-	ExtentRest                   // everything from it on
+	ExtentSpan     Extent = iota // only its span
+	ExtentSentence               // the sentences that its span touches
+	ExtentRest                   // the channel from its first byte on
 )
 
-// maxSentence is the number of bytes after which a sentence counts as over: a
-// sentence is held to its end.
+// maxSentence is how many bytes a sentence has at most. A sentence waits until its end,
+// so it must have one.
 const maxSentence = 2 << 10
 
-// sentences finds where sentences begin: behind a full stop, a question or an
-// exclamation mark and white space, behind an empty line, and behind maxSentence
-// bytes. A full stop behind an abbreviation begins one too.
+// sentences finds where sentences begin: behind a full stop, a question mark or an
+// exclamation mark that white space follows, behind an empty line, and behind
+// maxSentence bytes. The full stop of an abbreviation ends a sentence too.
 type sentences struct {
-	starts []int64 // that may still matter, in order; the first one is at or below what is emitted
+	starts []int64 // where the sentences begin, in order; the first one has the next byte to be released
 	at     int64   // bytes read
 	state  sentenceState
 }
 
-// sentenceState is what stands before the next byte.
+// sentenceState is the sort of the bytes before the next one.
 type sentenceState uint8
 
 const (
 	sentenceText  sentenceState = iota
-	sentenceStop                // a mark that ends one
+	sentenceStop                // a mark that ends a sentence
 	sentenceLine                // a line feed
-	sentenceSpace               // white space behind its end
+	sentenceSpace               // white space behind the end of a sentence
 )
 
 func (s *sentences) reset() {
@@ -76,7 +76,7 @@ func (s *sentences) next(c byte, space bool) sentenceState {
 	return sentenceText
 }
 
-// begin returns where the sentence begins that holds a byte.
+// begin returns where the sentence of a byte begins.
 func (s *sentences) begin(at int64) int64 {
 	i, ok := slices.BinarySearch(s.starts, at)
 	if !ok {
@@ -85,8 +85,8 @@ func (s *sentences) begin(at int64) int64 {
 	return s.starts[max(i, 0)]
 }
 
-// end returns where the sentence ends that holds the byte before at, at the
-// earliest: math.MaxInt64 while that is not known.
+// end returns the first end of a sentence at or behind an offset, math.MaxInt64 while
+// that is not known.
 func (s *sentences) end(at int64) int64 {
 	i, _ := slices.BinarySearch(s.starts, at)
 	if i == len(s.starts) {
@@ -95,7 +95,7 @@ func (s *sentences) end(at int64) int64 {
 	return s.starts[i]
 }
 
-// forget drops what lies before the sentence of a byte.
+// forget drops the sentences before that of a byte.
 func (s *sentences) forget(at int64) {
 	i, ok := slices.BinarySearch(s.starts, at)
 	if !ok {

@@ -5,18 +5,18 @@ import (
 	"noecho/ngram"
 )
 
-// verbatim makes findings of runs of indexed windows.
+// verbatim makes findings of the runs that the readers follow.
 type verbatim struct {
 	h   *host
-	cur *Finding // the newest one, nil if it is complete
+	cur *Finding // the newest finding, nil if it is complete
 
-	places  track.Locator // of cur, or of the finding before
-	located *Finding      // whose places those are
-	locator *reader       // whose words they were told by
+	places  track.Locator // of finding located
+	located *Finding      // cur, or the finding before it
+	locator *reader       // the reader whose words the places come from
 }
 
-// hit enters an indexed window whose words in a reader's track are first to last.
-// weight is that of the run if the window begins before the channel, else 0.
+// hit enters an indexed window of words first to last of a reader. If the window begins
+// before the channel, weight is that of the run, else 0.
 func (v *verbatim) hit(r *reader, first, last int64, weight ngram.Weight, h ngram.Hash) {
 	fresh := r.Enter(first, last, max(0, r.Span(first).Lo), weight, track.Echo(v.h.Sent(h)), h.Lo)
 	run := &r.Run
@@ -24,7 +24,7 @@ func (v *verbatim) hit(r *reader, first, last int64, weight ngram.Weight, h ngra
 		return
 	}
 	if !fresh && len(run.Parts) == 1 {
-		v.apply(r, &run.Parts[0]) // the common case: the newest part goes on
+		v.apply(r, &run.Parts[0]) // the usual case: the newest part has grown
 		return
 	}
 	for i := range run.Parts {
@@ -44,7 +44,7 @@ func (v *verbatim) endRun(r *reader) {
 	r.Run.Reset()
 }
 
-// echo reports a part of a run that only repeats text of the client.
+// echo reports a part of a run that only repeats a message of the client.
 func (v *verbatim) echo(r *reader, p *track.Part) {
 	hi := r.Span(p.Last).Hi
 	if !p.Echo || hi <= 0 || r != &v.h.d.main {
@@ -56,8 +56,8 @@ func (v *verbatim) echo(r *reader, p *track.Part) {
 	})
 }
 
-// apply makes a part of a run that weighs enough a finding, or extends the one it
-// overlaps.
+// apply makes a finding of a part of a run that weighs enough, or extends the finding
+// that the part overlaps.
 func (v *verbatim) apply(r *reader, p *track.Part) {
 	end := v.h.d.main.Scanner.Offset()
 	hi := min(end, r.Span(p.Last).Hi)
@@ -75,7 +75,7 @@ func (v *verbatim) apply(r *reader, p *track.Part) {
 	for i := p.Last; i >= oldest && r.Span(i).Hi > f.Span.Hi; i-- {
 		w := r.Span(i)
 		if w.Lo >= end {
-			continue // the text behind the completion
+			continue // a word of the text that follows the completion
 		}
 		f.Words++
 		if i > p.Last-int64(p.Windows) {
@@ -84,7 +84,7 @@ func (v *verbatim) apply(r *reader, p *track.Part) {
 		f.Resumed = f.Resumed || w.Lo < v.h.parked
 	}
 	if lo < f.Span.Lo {
-		// The seam reads the channel's first word otherwise.
+		// Behind the prompt's end the channel's first word is read as another one.
 		for i := p.First; i <= p.Last && r.Span(i).Hi <= f.Span.Lo; i++ {
 			f.Words++
 		}
@@ -106,7 +106,7 @@ func (v *verbatim) locate(r *reader, p *track.Part) {
 		v.places.Start(ledger)
 	}
 	if v.locator != origin {
-		return // the words of the other reader have told them
+		return // the places come from the words of another reader
 	}
 	v.places.Follow(&r.Track, p.First, p.Last)
 	f.Places = v.places.Places(f.Places[:0])
