@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 
 	"noecho/detect"
@@ -376,4 +377,34 @@ func (s *channelSet) finish() {
 			s.report(ch, ch.token.secret)
 		}
 	}
+}
+
+// next forgets what was read, so that a new answer can be. What is reported
+// then says which one it stands in.
+func (s *channelSet) next() {
+	for _, ch := range s.list {
+		s.spare = append(s.spare, ch.det)
+	}
+	clear(s.list)
+	s.list, s.choices, s.none = s.list[:0], s.choices[:0], &choice{number: -1}
+	s.record, s.withheld, s.finished = s.record+1, false, false
+}
+
+// detector returns a detector for a new channel.
+func (s *channelSet) detector(cfg detect.Config) *detect.Detector {
+	if n := len(s.spare) - 1; n >= 0 {
+		d := s.spare[n]
+		s.spare = s.spare[:n]
+		d.Reset(s.cfg.Set, s.cfg.Spec, cfg)
+		return d
+	}
+	return detect.New(s.cfg.Set, s.cfg.Spec, cfg)
+}
+
+// label is a channel's name in an alert.
+func (s *channelSet) label(ch *channel) string {
+	if s.cfg.Framing == wire.Records {
+		return "lines." + strconv.Itoa(s.record) + "." + ch.label()
+	}
+	return ch.label()
 }
