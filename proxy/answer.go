@@ -152,7 +152,7 @@ func (s *scanned) next() ([]byte, error) {
 		if errors.Is(s.ex.why(err), errDraining) {
 			why = relay.FailStopping
 		}
-		s.out = s.ex.relay.AbortWith(s.out, why)
+		s.out = s.ex.relay.Abort(s.out, why)
 		s.ex.reportFindings()
 		s.ex.broken(err)
 		return s.out, errTruncated
@@ -182,7 +182,7 @@ func (s *scanned) close() {
 	defer s.body.close()
 	defer s.in.close()
 	if s.state != scanFailed {
-		s.ex.relay.Abort(nil) // does nothing unless the caller has gone before the end
+		s.ex.relay.Abort(nil, relay.FailUpstream) // does nothing unless the caller has gone before the end
 		s.ex.reportFindings()
 	}
 	c := s.ex.relay.Counts()
@@ -320,6 +320,6 @@ func (t *tee) judge(err error) {
 	case err == io.EOF:
 		t.out, _ = t.ex.relay.Finish(t.out)
 	case err != nil:
-		t.ex.relay.Abort(nil)
+		t.ex.relay.Abort(nil, relay.FailUpstream)
 	}
 }

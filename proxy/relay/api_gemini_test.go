@@ -335,7 +335,7 @@ func TestGeminiArrayEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out = r.Abort(out)
+			out = r.Abort(out, FailUpstream)
 			if tt.elements == 0 {
 				if !json.Valid(out) || !strings.Contains(string(out), FailUpstream.Message) {
 					t.Errorf("got %s", out)
@@ -363,7 +363,7 @@ func TestGeminiArrayEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out = r.Abort(out); !json.Valid(out) || !strings.HasPrefix(string(out[len(large):]), `,{"error"`) {
+	if out = r.Abort(out, FailUpstream); !json.Valid(out) || !strings.HasPrefix(string(out[len(large):]), `,{"error"`) {
 		t.Errorf("ends in %s", out[len(large):])
 	}
 }

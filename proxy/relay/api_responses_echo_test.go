@@ -132,7 +132,7 @@ func TestResponsesBrokenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out = r.Abort(out)
+	out = r.Abort(out, FailUpstream)
 	const want = "event: error\ndata: {\"type\":\"error\",\"code\":\"upstream_error\",\"message\":\"the upstream broke off: the answer is not complete\",\"param\":null,\"sequence_number\":2}\n\n"
 	if string(out) != s.out.String()+want {
 		t.Errorf("got %s", out)

@@ -174,7 +174,7 @@ func TestAPIs(t *testing.T) {
 				}
 				hidden(t, got.out)
 				if !c.streamed(t) {
-					if !json.Valid([]byte(got.out)) || !strings.Contains(got.out, failBlocked.Message) {
+					if !json.Valid([]byte(got.out)) || !strings.Contains(got.out, wire.Withheld.Message) {
 						t.Errorf("got %s", got.out)
 					}
 					return

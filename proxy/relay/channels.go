@@ -61,7 +61,7 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 	var err error
 	for i := range fields {
 		for len(extras) > 0 && m.At >= 0 && extras[0].Lo < at {
-			if dst, err = s.extra(dst, raw, extras[0]); err != nil {
+			if dst, err = s.field(dst, raw, &extras[0], 0); err != nil {
 				return dst, err
 			}
 			extras = extras[1:]
@@ -70,8 +70,8 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 			return dst, err
 		}
 	}
-	for _, a := range extras {
-		if dst, err = s.extra(dst, raw, a); err != nil {
+	for i := range extras {
+		if dst, err = s.field(dst, raw, &extras[i], 0); err != nil {
 			return dst, err
 		}
 	}
@@ -93,19 +93,6 @@ func (s *channelSet) trim() {
 	if cap(s.closed) > minCompact {
 		s.closed = nil
 	}
-}
-
-// extra reads text outside the payload: a comment, the name of an event.
-func (s *channelSet) extra(dst []ref, raw []byte, n wire.Field) ([]ref, error) {
-	ch, err := s.channel(s.none, place{-1, -1, n.Name}, n.Role)
-	if err != nil {
-		return dst, err
-	}
-	if n.Role == wire.Metadata {
-		s.addSeparator(ch)
-	}
-	s.feed(ch, raw[n.Lo:n.Hi])
-	return s.add(dst, ch, ref{role: n.Role, form: wire.Raw, item: -1, choice: s.none, lo: ch.length - int64(n.Hi-n.Lo), at: n.Lo, end: n.Hi}), nil
 }
 
 // field reads one place of a message. shift is added to its position.
@@ -201,7 +188,7 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 // does not.
 func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
 	switch {
-	case how == otherText, f.Rule < 0 && f.Role == wire.Text && ch.repeat.constant(text):
+	case how == otherText, f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text):
 		ch.ended = s.message
 	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0:
 		ch.choice.spoke = s.message

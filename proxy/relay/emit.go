@@ -107,25 +107,6 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	return dst
 }
 
-// judged appends a record as its texts allow.
-func (r *Relay) judged(dst, raw []byte, m wire.Message) []byte {
-	switch fate := r.channels.judge(r.queue.refs); {
-	case fate == untouched:
-		return append(dst, raw...)
-	case fate == blockHere:
-		return r.instead(dst, raw, m, failBlocked)
-	default:
-		return r.spliceInto(dst, raw, r.queue.refs, inText)
-	}
-}
-
-// instead appends a record that says why the real one is withheld. It ends as
-// that one does.
-func (r *Relay) instead(dst, raw []byte, m wire.Message, why wire.Failure) []byte {
-	dst = r.cfg.Family.Record(dst, m.Payload, why)
-	return append(dst, raw[m.At+len(m.Payload):]...)
-}
-
 // splice appends a message without what must not leave.
 func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if it.at >= 0 {

@@ -252,13 +252,13 @@ func TestRelayAbort(t *testing.T) {
 		t.Fatalf("%q, %v", out, err)
 	}
 	sent := len(out)
-	out = r.Abort(out)
+	out = r.Abort(out, FailUpstream)
 	want := `data: {"error":{"message":"the upstream broke off: the answer is not complete","type":"invalid_request_error","param":null,"code":"upstream_error"}}` + "\n\n"
-	if string(out[sent:]) != want || string(r.Abort(out)) != string(out) {
+	if string(out[sent:]) != want || string(r.Abort(out, FailUpstream)) != string(out) {
 		t.Errorf("appended %q", out[sent:])
 	}
 	want = `data: {"error":{"message":"noecho is stopping: the answer is not complete, ask again","type":"invalid_request_error","param":null,"code":"proxy_stopping"}}` + "\n\n"
-	if got := string(New(cfg).AbortWith(nil, FailStopping)); got != want {
+	if got := string(New(cfg).Abort(nil, FailStopping)); got != want {
 		t.Errorf("stopping: %q", got)
 	}
 	if c := r.Counts(); c.Scanned+c.Refused != int64(len(body)) || c.Refused != int64(len(`data: {"cho`)) || c.Held != 0 {
@@ -270,7 +270,7 @@ func TestRelayAbort(t *testing.T) {
 	cfg.Decision = observing
 	r = New(cfg)
 	out, _ = r.Append(nil, []byte(body))
-	if got := string(r.Abort(out)); got != body {
+	if got := string(r.Abort(out, FailUpstream)); got != body {
 		t.Errorf("observe: %q", got)
 	}
 }

@@ -45,9 +45,6 @@ type queue struct {
 	mark  int // first ref of the message being read
 }
 
-// add adds bytes to the message being read.
-func (q *queue) add(p []byte) { q.buf = append(q.buf, p...) }
-
 // rest is the message being read, as far as it has arrived.
 func (q *queue) rest() []byte { return q.buf[q.tail:] }
 

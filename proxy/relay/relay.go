@@ -29,9 +29,8 @@ var (
 	ErrRefused = fmt.Errorf("%w: it cannot be scanned", ErrEnded)
 )
 
-// The failures a relay puts into an answer.
+// The failures a relay puts into an answer, besides [wire.Withheld].
 var (
-	failBlocked  = wire.Failure{Message: "withheld: the answer would repeat training data", Code: "content_filter"}
 	failRefused  = wire.Failure{Message: "withheld: the answer cannot be scanned", Code: "unscannable_content"}
 	FailStopping = wire.Failure{Message: "noecho is stopping: the answer is not complete, ask again", Code: "proxy_stopping"}
 	FailUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
@@ -155,8 +154,7 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 // take reads a piece of the current message; ends says whether it is the last one.
 func (r *Relay) take(dst, p []byte, ends bool) []byte {
 	q := &r.queue
-	switch {
-	case r.state == relaySkips:
+	if r.state == relaySkips {
 		r.counts.Passed += int64(len(p))
 		if r.cfg.Hold {
 			dst = append(dst, p...)
@@ -164,8 +162,11 @@ func (r *Relay) take(dst, p []byte, ends bool) []byte {
 		if ends {
 			r.state = relayRuns
 		}
-	case q.partial()+len(p) > wire.MaxMessage:
-		q.add(p)
+		return dst
+	}
+	q.buf = append(q.buf, p...)
+	switch {
+	case q.partial() > wire.MaxMessage:
 		if !r.passes() {
 			return r.refuse(dst)
 		}
@@ -182,11 +183,8 @@ func (r *Relay) take(dst, p []byte, ends bool) []byte {
 		if !ends {
 			r.state = relaySkips
 		}
-	default:
-		q.add(p)
-		if ends {
-			dst = r.message(dst)
-		}
+	case ends:
+		dst = r.message(dst)
 	}
 	return dst
 }
@@ -252,24 +250,10 @@ func (r *Relay) read(raw []byte, m wire.Message) error {
 func (r *Relay) record(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
-	err := r.read(raw, m)
-	r.channels.finish()
-	switch {
-	case err != nil && r.passes():
-		r.counts.Passed += int64(len(raw))
-	case err != nil:
-		r.counts.Refused += int64(len(raw))
-	default:
-		r.counts.Scanned += int64(len(raw))
-	}
-	switch {
-	case !r.cfg.Hold:
-	case err != nil && r.passes():
-		dst = append(dst, raw...)
-	case err != nil:
-		dst = r.instead(dst, raw, m, failRefused)
-	default:
-		dst = r.judged(dst, raw, m)
+	dst, err := r.answer(dst, raw, r.read(raw, m))
+	if err != nil {
+		dst = r.cfg.Family.Record(dst, m.Payload, failureOf(err))
+		dst = append(dst, raw[m.At+len(m.Payload):]...) // it ends as the real one
 	}
 	r.begun = true
 	q.reset()
@@ -281,6 +265,41 @@ func (r *Relay) record(dst []byte, m wire.Message) []byte {
 // passes reports whether what cannot be scanned is passed on.
 func (r *Relay) passes() bool {
 	return !r.cfg.Hold || r.cfg.Pass
+}
+
+// answer appends raw, an answer in one message that was read with the given error, as
+// its texts allow, unless it has left before it was read. An error matches ErrEnded and
+// says that another message has to leave in its place.
+func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
+	r.channels.finish()
+	fate := untouched
+	switch {
+	case err == nil:
+		r.counts.Scanned += int64(len(raw))
+		fate = r.channels.judge(r.queue.refs)
+	case r.passes():
+		r.counts.Passed += int64(len(raw))
+	default:
+		r.counts.Refused += int64(len(raw))
+		return dst, ErrRefused
+	}
+	switch {
+	case !r.cfg.Hold:
+		return dst, nil
+	case fate == blockHere:
+		return dst, ErrBlocked
+	case fate == untouched:
+		return append(dst, raw...), nil
+	}
+	return r.spliceInto(dst, raw, r.queue.refs, inText), nil
+}
+
+// failureOf is the failure in the place of an answer that ended with an error.
+func failureOf(err error) wire.Failure {
+	if errors.Is(err, ErrBlocked) {
+		return wire.Withheld
+	}
+	return failRefused
 }
 
 // Finish ends a streamed body at a clean end of the upstream and appends what
@@ -301,13 +320,10 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 	return dst, r.err
 }
 
-// Abort ends a streamed body because the upstream broke: nothing undecided
-// leaves, and an error event is appended where the protocol has one. After the
-// end it does nothing.
-func (r *Relay) Abort(dst []byte) []byte { return r.AbortWith(dst, FailUpstream) }
-
-// AbortWith is Abort with another reason than the upstream's.
-func (r *Relay) AbortWith(dst []byte, why wire.Failure) []byte {
+// Abort ends a streamed body before its end: nothing undecided leaves, and an error
+// event that says why is appended where the protocol has one. After the end it does
+// nothing.
+func (r *Relay) Abort(dst []byte, why wire.Failure) []byte {
 	if r.state == relayEnded {
 		return dst
 	}
@@ -345,30 +361,18 @@ func (r *Relay) end(why error) {
 // Status 0 keeps the upstream's status; 400 comes with the family's error body
 // and an error that matches ErrEnded.
 func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
-	q := &r.queue
-	q.buf = body
-	m := r.framer.Parse(body)
-	if err := r.read(body, m); err != nil && !r.readText(body) {
-		return r.unscannable(dst, body)
-	}
-	r.counts.Scanned += int64(len(body))
-	r.channels.finish()
+	r.queue.buf = body
 	if !r.cfg.Hold {
-		r.leave()
-		return append(dst, body...), 0, nil
-	}
-	fate := r.channels.judge(q.refs)
-	switch {
-	case fate == blockHere:
-		r.leave()
-		r.err = ErrBlocked
-		return r.cfg.Family.Failure(dst, failBlocked), 400, r.err
-	case fate == untouched:
 		dst = append(dst, body...)
-	default:
-		dst = r.spliceInto(dst, body, q.refs, inText)
 	}
-	r.leave()
+	if err = r.read(body, r.framer.Parse(body)); err != nil && r.readText(body) {
+		err = nil
+	}
+	dst, err = r.answer(dst, body, err)
+	r.queue = queue{} // the body belongs to the caller
+	if r.state, r.err = relayEnded, err; err != nil {
+		return r.cfg.Family.Failure(dst, failureOf(err)), 400, err
+	}
 	return dst, 0, nil
 }
 
@@ -379,7 +383,8 @@ func (r *Relay) readText(body []byte) bool {
 		return false
 	}
 	var err error
-	r.queue.refs, err = r.channels.extra(r.queue.refs[:0], body, wire.Field{Name: "body", Role: wire.Metadata, Hi: len(body)})
+	page := wire.Field{Name: "body", Role: wire.Metadata, Form: wire.Raw, Separate: true, Choice: -1, Item: -1, Part: -1, Rule: -1, Hi: len(body)}
+	r.queue.refs, err = r.channels.field(r.queue.refs[:0], body, &page, 0)
 	return err == nil
 }
 
@@ -398,25 +403,6 @@ func inPieces(body []byte) bool {
 		}
 	}
 	return objects > 1
-}
-
-// unscannable answers a body that cannot be scanned.
-func (r *Relay) unscannable(dst, body []byte) ([]byte, int, error) {
-	r.channels.finish()
-	r.leave()
-	if r.passes() {
-		r.counts.Passed += int64(len(body))
-		return append(dst, body...), 0, nil
-	}
-	r.counts.Refused += int64(len(body))
-	r.err = ErrRefused
-	return r.cfg.Family.Failure(dst, failRefused), 400, r.err
-}
-
-// leave ends the relay and lets go of the body, which belongs to the caller.
-func (r *Relay) leave() {
-	r.queue = queue{}
-	r.state = relayEnded
 }
 
 // Take appends the findings that were closed since the last call, each once, in the

@@ -70,7 +70,7 @@ type Message struct {
 // outside returns the place of a text outside the payload: the bytes lo to hi of the
 // raw message.
 func outside(channel string, role Role, lo, hi int) Field {
-	return Field{Name: channel, Role: role, Form: Raw, Choice: -1, Item: -1, Part: -1, Rule: -1, object: -1, Lo: lo, Hi: hi}
+	return Field{Name: channel, Role: role, Form: Raw, Separate: role == Metadata, Choice: -1, Item: -1, Part: -1, Rule: -1, object: -1, Lo: lo, Hi: hi}
 }
 
 // NewFramer returns the framer for a body of a family.
