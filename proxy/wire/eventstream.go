@@ -99,7 +99,7 @@ func readPrelude(raw []byte) (total, headers int64, ok bool) {
 		crc32.ChecksumIEEE(raw[:8]) == binary.BigEndian.Uint32(raw[8:])
 }
 
-// Parse implements [Framer]. Texts of headers are asides; a frame that has text
+// Parse implements [Framer]. Texts of headers are metadata; a frame that has text
 // where no caller looks for it, or cannot be read in one way only, is foreign.
 func (f *eventFramer) Parse(raw []byte) Message {
 	f.notes = f.notes[:0]
@@ -123,7 +123,7 @@ func (f *eventFramer) Parse(raw []byte) Message {
 
 // headers reads the headers of a frame that ends with them and reports whether
 // they are such as servers send: each name once, and words of a machine's for
-// values. The one that tells people about an error is an aside.
+// values. The one that tells people about an error is metadata.
 func (f *eventFramer) headers(frame []byte) bool {
 	f.names = f.names[:0]
 	for at := preludeSize; at < len(frame); {

@@ -277,7 +277,7 @@ func FuzzEvents(f *testing.F) {
 				m := framer.Parse(raw)
 				for _, n := range m.Extras {
 					if n.Lo < 12 || n.Hi > len(raw)-4 || n.Lo >= n.Hi {
-						t.Fatalf("%q: aside %+v", raw, n)
+						t.Fatalf("%q: metadata %+v", raw, n)
 					}
 				}
 				if m.Foreign {

@@ -13,7 +13,7 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
+var roleNames = [...]string{wire.Metadata: "metadata", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "final", wire.Cumulative: "cumulative", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
 
 // show writes fields one a line, as in `text 0.1 tool_calls.#.arguments {"a"`.
 func show(payload string, fields []wire.Field) string {
@@ -211,7 +211,7 @@ func TestMarks(t *testing.T) {
 		wire.TextAt("choices[#].calls[#].function.name", "calls.#.name"),
 	}})
 	for _, tt := range []struct{ name, payload, want string }{
-		{"a choice", `{"index":7,"token":{"id":12,"x":"y"}}`, "begin 0 \ndrop 0 -> 0 12\naside 0 token.x y\n"},
+		{"a choice", `{"index":7,"token":{"id":12,"x":"y"}}`, "begin 0 \ndrop 0 -> 0 12\nmetadata 0 token.x y\n"},
 		{"a choice with a number", `{"index":7,"text":"a","meta":{}}`, "begin 7 \ntext 7 text a\n"},
 		{"the first counts", `{"meta":{},"index":7,"token":{}}`, "begin 7 \n"},
 		{"escaped", `{"index":7,"m\u0065ta":null}`, "begin 7 \n"},

@@ -22,7 +22,7 @@ func TestCohereLocate(t *testing.T) {
 		{"text", cohereChat, wire.SSE, `{"type":"content-delta","delta":{"message":{"content":{"text":"a \u0041"}}},"index":1,"logprobs":{"text":"a A","token_ids":[1],"logprobs":[-0.1]}}`, "begin 0 \ntext 0.1 content.#.text a A\ndrop 0.1 -> null {\"text\":\"a A\",\"token_ids\":[1],\"logprobs\":[-0.1]}\ntoken 0.1 logprobs a A\n"},
 		{"thinking", cohereChat, wire.SSE, `{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}`, "begin 0 \ntext 0.0 content.#.thinking hm\n"},
 		{"plan", cohereChat, wire.SSE, `{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}`, "begin 0 \ntext 0 tool_plan I will\n"},
-		{"call", cohereChat, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \naside 0.2 tool_calls.#.name f\n"},
+		{"call", cohereChat, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \nmetadata 0.2 tool_calls.#.name f\n"},
 		{"arguments", cohereChat, wire.SSE, `{"type":"tool-call-delta","index":2,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}`, "begin 0 \ntext 0.2 tool_calls.#.arguments {\"a\"\n"},
 		{
 			"citation",
@@ -30,21 +30,21 @@ func TestCohereLocate(t *testing.T) {
 			wire.SSE,
 			`{"type":"citation-start","index":9,"delta":{"message":{"citations":{"start":0,"end":3,"text":"a b","type":"TEXT_CONTENT","sources":[{"type":"document","id":"doc:0","document":{"id":"d","title":"a title","snippet":"some text"}},{"type":"tool","tool_output":{"x":"an output"}}]}}}}`,
 			"begin 0 \ndrop 0 -> {} {\"start\":0,\"end\":3,\"text\":\"a b\",\"type\":\"TEXT_CONTENT\",\"sources\":[{\"type\":\"document\",\"id\":\"doc:0\",\"document\":{\"id\":\"d\",\"title\":\"a title\",\"snippet\":\"some text\"}},{\"type\":\"tool\",\"tool_output\":{\"x\":\"an output\"}}]}\n" +
-				"token 0 citations.text a b\naside 0 delta.message.citations.sources.document.* a title\naside 0 delta.message.citations.sources.document.* some text\naside 0 delta.message.citations.sources.tool_output.* an output\n",
+				"token 0 citations.text a b\nmetadata 0 delta.message.citations.sources.document.* a title\nmetadata 0 delta.message.citations.sources.document.* some text\nmetadata 0 delta.message.citations.sources.tool_output.* an output\n",
 		},
 		{"end", cohereChat, wire.SSE, `{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"output_tokens":1}}}}`, "begin 0 \nend 0 \"COMPLETE\"\n"},
-		{"prompt", cohereChat, wire.SSE, `{"type":"debug","prompt":"the prompt"}`, "begin 0 \ndrop 0 -> null \"the prompt\"\naside 0 prompt the prompt\n"},
+		{"prompt", cohereChat, wire.SSE, `{"type":"debug","prompt":"the prompt"}`, "begin 0 \ndrop 0 -> null \"the prompt\"\nmetadata 0 prompt the prompt\n"},
 		{"done", cohereChat, wire.SSE, `[DONE]`, "done -1 \n"},
 		{
 			"in one piece",
 			cohereChat,
 			wire.JSON,
 			`{"id":"c-1","finish_reason":"COMPLETE","message":{"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a b"}],"tool_plan":"p q","tool_calls":[{"id":"f_1","type":"function","function":{"name":"f","arguments":"{}"}}],"citations":[{"text":"b"}]},"logprobs":[{"text":"a","token_ids":[1]}]}`,
-			"begin 0 \nend 0 \"COMPLETE\"\ntext 0.0 content.#.thinking hm\ntext 0.1 content.#.text a b\ntext 0 tool_plan p q\naside 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\n" +
+			"begin 0 \nend 0 \"COMPLETE\"\ntext 0.0 content.#.thinking hm\ntext 0.1 content.#.text a b\ntext 0 tool_plan p q\nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\n" +
 				"drop 0 -> [] [{\"text\":\"b\"}]\ntoken 0 citations.text b\ndrop 0 -> null [{\"text\":\"a\",\"token_ids\":[1]}]\ntoken 0 logprobs a\n",
 		},
 		{"v1 text", cohereV1, wire.Lines, `{"is_finished":false,"event_type":"text-generation","text":"a b"}`, "begin 0 \ntext 0.0 text a b\n"},
-		{"v1 call", cohereV1, wire.Lines, `{"event_type":"tool-calls-chunk","tool_call_delta":{"name":"f","index":1,"parameters":"{\"a\""},"text":"p"}`, "begin 0 \naside 0.1 tool_calls.#.name f\ntext 0.1 tool_calls.#.parameters {\"a\"\ntext 0.1 tool_plan p\n"},
+		{"v1 call", cohereV1, wire.Lines, `{"event_type":"tool-calls-chunk","tool_call_delta":{"name":"f","index":1,"parameters":"{\"a\""},"text":"p"}`, "begin 0 \nmetadata 0.1 tool_calls.#.name f\ntext 0.1 tool_calls.#.parameters {\"a\"\ntext 0.1 tool_plan p\n"},
 		{"v1 in one piece", cohereV1, wire.JSON, `{"response_id":"r","text":"a b","generation_id":"g","finish_reason":"COMPLETE","meta":{"api_version":{"version":"1"}}}`, "begin 0 \ntext 0 text a b\nend 0 \"COMPLETE\"\n"},
 		{"generations", cohereV1, wire.JSON, `{"id":"i","prompt":"","generations":[{"id":"g","text":"a","finish_reason":"COMPLETE"},{"text":"b","token_likelihoods":[{"token":"b","likelihood":-1}]}]}`, "begin 0 \ntext 0.0 text a\ntext 0.1 text b\ndrop 0.1 -> null [{\"token\":\"b\",\"likelihood\":-1}]\ntoken 0.1 token_likelihoods b\n"},
 		{"v1 citations", cohereV1, wire.Lines, `{"event_type":"citation-generation","citations":[{"start":0,"text":"a","document_ids":["d_0"]}]}`, "begin 0 \ndrop 0 -> [] [{\"start\":0,\"text\":\"a\",\"document_ids\":[\"d_0\"]}]\ntoken 0 citations.text a\n"},

@@ -41,22 +41,22 @@ func TestGeminiLocate(t *testing.T) {
 			"thoughts",
 			wire.SSE,
 			`{"candidates":[{"content":{"parts":[{"thought":true,"text":"hm"},{"text":"so","thought":true,"thoughtSignature":"AAAA BBBB"},{"text":"a","thought":false},{"text":"b"}]}}]}`,
-			"begin 0 \ntext 0 thought hm\ntext 0 thought so\naside 0 content.parts.thoughtSignature AAAA BBBB\ntext 0 text a\ntext 0 text b\n",
+			"begin 0 \ntext 0 thought hm\ntext 0 thought so\nmetadata 0 content.parts.thoughtSignature AAAA BBBB\ntext 0 text a\ntext 0 text b\n",
 		},
 		{
 			"function call",
 			wire.SSE,
 			`{"candidates":[{"content":{"parts":[{"functionCall":{"id":"c1","name":"send","args":{"to":["Sarah",1]}}}]}}]}`,
-			"begin 0 \naside 0 functionCall.name send\ntext 0 functionCall.args {\"to\":[\"Sarah\",1]}\n",
+			"begin 0 \nmetadata 0 functionCall.name send\ntext 0 functionCall.args {\"to\":[\"Sarah\",1]}\n",
 		},
 		{
 			"arguments in pieces",
 			wire.SSE,
 			`{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"x"},{"stringValue":"y","jsonPath":"$.b"},{"jsonPath":"$.a","stringValue":"z","willContinue":true}],"willContinue":true}}]}}]}`,
 			"begin 0 \n" +
-				"aside 0.0 content.parts.functionCall.partialArgs.#.jsonPath $.a\ntext 0.0 functionCall.partialArgs.# x\n" +
-				"text 0.1 functionCall.partialArgs.# y\naside 0.1 content.parts.functionCall.partialArgs.#.jsonPath $.b\n" +
-				"aside 0.0 content.parts.functionCall.partialArgs.#.jsonPath $.a\ntext 0.0 functionCall.partialArgs.# z\n",
+				"metadata 0.0 content.parts.functionCall.partialArgs.#.jsonPath $.a\ntext 0.0 functionCall.partialArgs.# x\n" +
+				"text 0.1 functionCall.partialArgs.# y\nmetadata 0.1 content.parts.functionCall.partialArgs.#.jsonPath $.b\n" +
+				"metadata 0.0 content.parts.functionCall.partialArgs.#.jsonPath $.a\ntext 0.0 functionCall.partialArgs.# z\n",
 		},
 		{
 			"other parts",
@@ -70,7 +70,7 @@ text 0 toolResponse.response {"s":"t"}
 text 0 functionResponse.response {"u":"v"}
 text 0 audioTranscription w
 drop 0 -> "" "AAAA"
-aside 0 content.parts.new.x y
+metadata 0 content.parts.new.x y
 `,
 		},
 		{
@@ -84,13 +84,13 @@ aside 0 content.parts.new.x y
 			"sources",
 			wire.SSE,
 			`{"candidates":[{"citationMetadata":{"citations":[{"startIndex":1,"uri":"u/v","title":"a book"}]},"groundingMetadata":{"webSearchQueries":["who was"],"groundingChunks":[{"web":{"uri":"u","title":"a page"}},{"retrievedContext":{"text":"some context"}}],"groundingSupports":[{"segment":{"endIndex":2,"text":"a b"}},{"segment":{"text":"c"}}],"searchEntryPoint":{"renderedContent":"<b>x</b>"}},"finishMessage":"what happened"}]}`,
-			"begin 0 \ndrop 0 -> null {\"citations\":[{\"startIndex\":1,\"uri\":\"u/v\",\"title\":\"a book\"}]}\naside 0 citationMetadata.citations.title a book\n" +
+			"begin 0 \ndrop 0 -> null {\"citations\":[{\"startIndex\":1,\"uri\":\"u/v\",\"title\":\"a book\"}]}\nmetadata 0 citationMetadata.citations.title a book\n" +
 				"drop 0 -> null {\"webSearchQueries\":[\"who was\"],\"groundingChunks\":[{\"web\":{\"uri\":\"u\",\"title\":\"a page\"}},{\"retrievedContext\":{\"text\":\"some context\"}}],\"groundingSupports\":[{\"segment\":{\"endIndex\":2,\"text\":\"a b\"}},{\"segment\":{\"text\":\"c\"}}],\"searchEntryPoint\":{\"renderedContent\":\"<b>x</b>\"}}\n" +
-				"aside 0 groundingMetadata.webSearchQueries who was\naside 0 groundingMetadata.groundingChunks.web.title a page\naside 0 groundingMetadata.groundingChunks.retrievedContext.text some context\n" +
-				"token 0 groundingMetadata.segments a b\ntoken 0 groundingMetadata.segments c\naside 0 groundingMetadata.searchEntryPoint.renderedContent <b>x</b>\naside 0 finishMessage what happened\n",
+				"metadata 0 groundingMetadata.webSearchQueries who was\nmetadata 0 groundingMetadata.groundingChunks.web.title a page\nmetadata 0 groundingMetadata.groundingChunks.retrievedContext.text some context\n" +
+				"token 0 groundingMetadata.segments a b\ntoken 0 groundingMetadata.segments c\nmetadata 0 groundingMetadata.searchEntryPoint.renderedContent <b>x</b>\nmetadata 0 finishMessage what happened\n",
 		},
-		{"prompt refused", wire.SSE, `{"promptFeedback":{"blockReason":"SAFETY","blockReasonMessage":"not this"}}`, "aside -1 promptFeedback.blockReasonMessage not this\n"},
-		{"error", wire.Array, `{"error":{"code":400,"message":"not so","status":"INVALID_ARGUMENT"}}`, "aside -1 error.message not so\naside -1 error.status INVALID_ARGUMENT\n"},
+		{"prompt refused", wire.SSE, `{"promptFeedback":{"blockReason":"SAFETY","blockReasonMessage":"not this"}}`, "metadata -1 promptFeedback.blockReasonMessage not this\n"},
+		{"error", wire.Array, `{"error":{"code":400,"message":"not so","status":"INVALID_ARGUMENT"}}`, "metadata -1 error.message not so\nmetadata -1 error.status INVALID_ARGUMENT\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

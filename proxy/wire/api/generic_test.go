@@ -23,7 +23,7 @@ func genericFields(t testing.TB, framing wire.Framing, payload string) []string 
 		if f.Role == wire.Begin {
 			continue
 		}
-		role := map[wire.Role]string{wire.Text: "text", wire.Metadata: "aside", wire.Drop: "drop", wire.Done: "done"}[f.Role]
+		role := map[wire.Role]string{wire.Text: "text", wire.Metadata: "metadata", wire.Drop: "drop", wire.Done: "done"}[f.Role]
 		if f.Separate {
 			role += "+"
 		}
@@ -47,8 +47,8 @@ func TestGenericLocate(t *testing.T) {
 		in      string
 		want    []string
 	}{
-		{"Triton", wire.SSE, `{"model_name":"m","text_output":" a","sequence_id":"4"}`, []string{`aside+ model_name "m"`, `text text_output " a"`, `aside+ sequence_id "4"`}},
-		{"Assistants", wire.SSE, `{"id":"m","delta":{"content":[{"type":"text","text":{"value":"a"}}]}}`, []string{`aside+ id "m"`, `aside+ delta.content.0.type "text"`, `text delta.content.0.text.value "a"`}},
+		{"Triton", wire.SSE, `{"model_name":"m","text_output":" a","sequence_id":"4"}`, []string{`metadata+ model_name "m"`, `text text_output " a"`, `metadata+ sequence_id "4"`}},
+		{"Assistants", wire.SSE, `{"id":"m","delta":{"content":[{"type":"text","text":{"value":"a"}}]}}`, []string{`metadata+ id "m"`, `metadata+ delta.content.0.type "text"`, `text delta.content.0.text.value "a"`}},
 		{"choices", wire.SSE, `{"choices":[{"text":"a","index":3}]}`, []string{`text3 choices.#.text "a"`}},
 		{"an index that is none", wire.SSE, `{"choices":[{"index":"x y","text":"a"},{"index":-1.5,"text":"b"}]}`, []string{`text0 choices.#.index "x y"`, `text0 choices.#.text "a"`, `text1 choices.#.text "b"`}},
 		{"strings in a list of a stream", wire.SSE, `{"out":["a"," b"]}`, []string{`text out.[] "a"`, `text out.[] " b"`}},
@@ -57,7 +57,7 @@ func TestGenericLocate(t *testing.T) {
 		{"numbers", wire.JSON, `{"a":[1,2],"b":[1.5],"c":[],"d":7,"token_ids":[1]}`, []string{`drop [1,2]`, `drop [1]`}},
 		{"logprobs", wire.JSON, `{"logprobs":{"x":["t"]}}`, []string{`drop {"x":["t"]}`, `text+ logprobs.x.[] "t"`}},
 		{"a string", wire.JSON, `"a b"`, []string{`text "a b"`}},
-		{"names", wire.JSON, `{"what a name for it is":1}`, []string{`aside+ keys "what a name for it is"`}},
+		{"names", wire.JSON, `{"what a name for it is":1}`, []string{`metadata+ keys "what a name for it is"`}},
 		{"the end", wire.SSE, `[DONE]`, []string{`done`}},
 	} {
 		got := genericFields(t, c.framing, c.in)

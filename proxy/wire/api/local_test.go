@@ -145,7 +145,7 @@ func TestLocalLocate(t *testing.T) {
 			ollamaChat,
 			wire.Lines,
 			`{"model":"llama3.2:3b","created_at":"2026-03-04T10:20:30.123456789+01:00","message":{"role":"assistant","content":"a","thinking":"b","tool_calls":[{"id":"call_1","function":{"index":2,"name":"f","arguments":{"a":["b",1]}}}]},"logprobs":[{"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"c"}]}],"done":false}`,
-			"begin 0 \ntext 0 content a\ntext 0 thinking b\naside 0.2 tool_calls.#.name f\ntext 0.2 tool_calls.#.arguments {\"a\":[\"b\",1]}\n" +
+			"begin 0 \ntext 0 content a\ntext 0 thinking b\nmetadata 0.2 tool_calls.#.name f\ntext 0.2 tool_calls.#.arguments {\"a\":[\"b\",1]}\n" +
 				"drop 0 -> null [{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"c\"}]}]\n" +
 				"token 0 logprobs a\ntoken 0 logprobs.bytes a\ntoken 0.0 logprobs.top.# a\ntoken 0.0 logprobs.top.#.bytes a\ntoken 0.1 logprobs.top.# c\n",
 		},
@@ -154,9 +154,9 @@ func TestLocalLocate(t *testing.T) {
 			ollamaGenerate,
 			wire.Lines,
 			`{"model":"m","response":"a","thinking":"b","done":true,"done_reason":"length","context":[1,2],"_debug_info":{"rendered_template":"<s>hi"},"image":"AAAA"}`,
-			"begin 0 \ntext 0 response a\ntext 0 thinking b\nend 0 \"length\"\ndrop 0 -> [] [1,2]\ndrop 0 -> null {\"rendered_template\":\"<s>hi\"}\naside 0 _debug_info.rendered_template <s>hi\ndrop 0 -> null \"AAAA\"\n",
+			"begin 0 \ntext 0 response a\ntext 0 thinking b\nend 0 \"length\"\ndrop 0 -> [] [1,2]\ndrop 0 -> null {\"rendered_template\":\"<s>hi\"}\nmetadata 0 _debug_info.rendered_template <s>hi\ndrop 0 -> null \"AAAA\"\n",
 		},
-		{"ollama, error", ollamaChat, wire.Lines, `{"error":"no model"}`, "begin 0 \naside 0 error no model\n"},
+		{"ollama, error", ollamaChat, wire.Lines, `{"error":"no model"}`, "begin 0 \nmetadata 0 error no model\n"},
 		{
 			"llama.cpp",
 			llamaCPP,
@@ -170,9 +170,9 @@ func TestLocalLocate(t *testing.T) {
 			llamaCPP,
 			wire.SSE,
 			`{"index":0,"content":"","stop":true,"model":"/m/a.gguf","stop_type":"eos","stopping_word":"","prompt":"<s>hi","generation_settings":{"grammar":"root ::= x"}}`,
-			"begin 0 \nend 0 \"eos\"\naside 0 prompt <s>hi\naside 0 generation_settings.grammar root ::= x\n",
+			"begin 0 \nend 0 \"eos\"\nmetadata 0 prompt <s>hi\nmetadata 0 generation_settings.grammar root ::= x\n",
 		},
-		{"llama.cpp, some members", llamaCPP, wire.JSON, `{"tokens":[1],"generation_settings/stop":["x y"]}`, "begin 0 \ndrop 0 -> [] [1]\naside 0 ~80cf0582e5925fd6.[] x y\n"},
+		{"llama.cpp, some members", llamaCPP, wire.JSON, `{"tokens":[1],"generation_settings/stop":["x y"]}`, "begin 0 \ndrop 0 -> [] [1]\nmetadata 0 ~80cf0582e5925fd6.[] x y\n"},
 		{"llama.cpp, several", llamaCPP, wire.JSON, `[{"index":1,"content":"b","stop_type":"limit"},{"content":"a","index":0}]`, "begin 1 \ntext 1 content b\nend 1 \"limit\"\nbegin 0 \ntext 0 content a\n"},
 		{"OpenAI's choices", llamaCPP, wire.JSON, `{"id":"c","index":4,"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}`, "begin 0 \ntext 0 text a\nend 0 \"stop\"\n"},
 		{
@@ -187,29 +187,29 @@ func TestLocalLocate(t *testing.T) {
 			generate,
 			wire.SSE,
 			`{"index":6,"token":{"id":2,"text":"</s>","special":true},"generated_text":"a b","details":{"finish_reason":"eos_token","generated_tokens":6}}`,
-			"begin 0 \ndrop 0 -> 0 2\ntext 0 special </s>\nrecap 0 text a b\nend 0 \"eos_token\"\n",
+			"begin 0 \ndrop 0 -> 0 2\ntext 0 special </s>\nfinal 0 text a b\nend 0 \"eos_token\"\n",
 		},
 		{
 			"tgi, whole",
 			tgi,
 			wire.JSON,
 			`[{"generated_text":"a b","details":{"finish_reason":"length","prefill":[{"id":1,"text":"p"}],"tokens":[{"id":2,"text":"a"},{"id":3,"text":" b"}],"top_tokens":[[{"id":2,"text":"a"}]],"best_of_sequences":[{"finish_reason":"length","generated_text":"c","tokens":[{"text":"c"}]}]}}]`,
-			"begin 0 \nrecap 0 text a b\nend 0 \"length\"\ndrop 0 -> [] [{\"id\":1,\"text\":\"p\"}]\ntoken 0 prefill p\ndrop 0 -> [] [{\"id\":2,\"text\":\"a\"},{\"id\":3,\"text\":\" b\"}]\ntoken 0 tokens a\ntoken 0 tokens  b\ndrop 0 -> [] [[{\"id\":2,\"text\":\"a\"}]]\ntoken 0.0 top_tokens.# a\ntext 0.0 best_of_sequences.#.text c\ndrop 0 -> [] [{\"text\":\"c\"}]\ntoken 0.0 best_of_sequences.tokens c\n",
+			"begin 0 \nfinal 0 text a b\nend 0 \"length\"\ndrop 0 -> [] [{\"id\":1,\"text\":\"p\"}]\ntoken 0 prefill p\ndrop 0 -> [] [{\"id\":2,\"text\":\"a\"},{\"id\":3,\"text\":\" b\"}]\ntoken 0 tokens a\ntoken 0 tokens  b\ndrop 0 -> [] [[{\"id\":2,\"text\":\"a\"}]]\ntoken 0.0 top_tokens.# a\ntext 0.0 best_of_sequences.#.text c\ndrop 0 -> [] [{\"text\":\"c\"}]\ntoken 0.0 best_of_sequences.tokens c\n",
 		},
-		{"tgi, error", tgi, wire.SSE, `{"error":"Request failed","error_type":"generation"}`, "aside -1 error Request failed\n"},
+		{"tgi, error", tgi, wire.SSE, `{"error":"Request failed","error_type":"generation"}`, "metadata -1 error Request failed\n"},
 		{
 			"sglang",
 			sglang,
 			wire.SSE,
 			`{"text":"a","output_ids":[5],"meta_info":{"id":"x1","finish_reason":{"type":"stop","matched":"end here"},"output_token_logprobs":[[-1,5,"a"]],"output_top_logprobs":[[[-1,5,"a"],[-2,6,"b"]],null],"hidden_states":[[1]],"routed_experts":"AAAA"},"index":2}`,
-			"begin 2 \nsofar 2 text a\ndrop 2 -> [] [5]\nend 2 \"stop\"\naside 2 meta_info.finish_reason.matched end here\ndrop 2 -> [] [[-1,5,\"a\"]]\ntoken 2 output_token_logprobs a\n" +
+			"begin 2 \ncumulative 2 text a\ndrop 2 -> [] [5]\nend 2 \"stop\"\nmetadata 2 meta_info.finish_reason.matched end here\ndrop 2 -> [] [[-1,5,\"a\"]]\ntoken 2 output_token_logprobs a\n" +
 				"drop 2 -> [] [[[-1,5,\"a\"],[-2,6,\"b\"]],null]\ntoken 2.0 output_top_logprobs.# a\ntoken 2.1 output_top_logprobs.# b\ndrop 2 -> null [[1]]\ndrop 2 -> null \"AAAA\"\n",
 		},
-		{"sglang, batch", generate, wire.JSON, `[{"text":"a","meta_info":{"finish_reason":"length"}},{"text":"b","meta_info":{}}]`, "begin 0 \nsofar 0 text a\nend 0 \"length\"\nbegin 1 \nsofar 1 text b\n"},
+		{"sglang, batch", generate, wire.JSON, `[{"text":"a","meta_info":{"finish_reason":"length"}},{"text":"b","meta_info":{}}]`, "begin 0 \ncumulative 0 text a\nend 0 \"length\"\nbegin 1 \ncumulative 1 text b\n"},
 		{"invocations, chat", invocations, wire.SSE, `{"choices":[{"index":1,"delta":{"content":"a"}}]}`, "begin 1 \ntext 1 content a\n"},
 		{"invocations, completion", invocations, wire.JSON, `{"choices":[{"index":0,"text":"a","logprobs":{"tokens":["a"],"top_logprobs":[{"a":-1}]}}]}`, "begin 0 \ntext 0 text a\ndrop 0 -> null {\"tokens\":[\"a\"],\"top_logprobs\":[{\"a\":-1}]}\ntoken 0 logprobs.tokens a\ntoken 0.0 logprobs.top.# a\n"},
-		{"invocations, tgi", invocations, wire.JSON, `[{"generated_text":"a"}]`, "begin 0 \nrecap 0 text a\n"},
-		{"vllm", generate, wire.Lines, `{"text":["p a","p b"]}`, "begin 0 \nsofar 0 text p a\nbegin 1 \nsofar 1 text p b\n"},
+		{"invocations, tgi", invocations, wire.JSON, `[{"generated_text":"a"}]`, "begin 0 \nfinal 0 text a\n"},
+		{"vllm", generate, wire.Lines, `{"text":["p a","p b"]}`, "begin 0 \ncumulative 0 text p a\nbegin 1 \ncumulative 1 text p b\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"noecho/proxy/wire"
 )
 
-var roleNames = [...]string{wire.Metadata: "aside", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "recap", wire.Cumulative: "sofar", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
+var roleNames = [...]string{wire.Metadata: "metadata", wire.Text: "text", wire.Alias: "alias", wire.Token: "token", wire.Final: "final", wire.Cumulative: "cumulative", wire.Drop: "drop", wire.DropMessage: "drop message", wire.Begin: "begin", wire.End: "end", wire.Done: "done"}
 
 // show writes fields one a line, as in `text 0.1 tool_calls.#.arguments {"a"`.
 func show(payload string, fields []wire.Field) string {
@@ -59,14 +59,14 @@ func TestLocate(t *testing.T) {
 			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"t","type":"function","function":{"name":"f","arguments":""}},{"function":{"arguments":"{\"a\""},"index":0},{"function":{"arguments":"x"}}]}}]}`,
-			"begin 0 \naside 0.1 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\"\ntext 0.2 tool_calls.#.arguments x\n",
+			"begin 0 \nmetadata 0.1 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\"\ntext 0.2 tool_calls.#.arguments x\n",
 		},
 		{
 			"other tool calls",
 			chat,
 			wire.JSON,
 			`{"choices":[{"message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":{"a":["b",1]}}},{"type":"custom","custom":{"name":"g","input":"free text"}}],"function_call":{"name":"h","arguments":"{}"}}}]}`,
-			"begin 0 \naside 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\":[\"b\",1]}\naside 0.1 tool_calls.#.name g\ntext 0.1 tool_calls.#.input free text\naside 0 function_call.name h\ntext 0 function_call.arguments {}\n",
+			"begin 0 \nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\":[\"b\",1]}\nmetadata 0.1 tool_calls.#.name g\ntext 0.1 tool_calls.#.input free text\nmetadata 0 function_call.name h\ntext 0 function_call.arguments {}\n",
 		},
 		{
 			"all the texts of a message",
@@ -83,11 +83,11 @@ alias 0 reasoning y
 drop 0 -> "" "AAAA"
 text 0 audio.transcript t
 drop 0 -> [] [{"type":"url_citation","url_citation":{"title":"T","url":"U","start_index":1}}]
-aside 0 message.annotations.[].type url_citation
-aside 0 message.annotations.[].url_citation.title T
-aside 0 message.annotations.[].url_citation.url U
-aside 0 message.context.intent i
-aside 0 message.context.citations.[].content q
+metadata 0 message.annotations.[].type url_citation
+metadata 0 message.annotations.[].url_citation.title T
+metadata 0 message.annotations.[].url_citation.url U
+metadata 0 message.context.intent i
+metadata 0 message.context.citations.[].content q
 `,
 		},
 		{
@@ -95,7 +95,7 @@ aside 0 message.context.citations.[].content q
 			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},"b",{"type":"reference","reference_ids":[1],"note":"n"}]}}]}`,
-			"begin 0 \ntext 0 reasoning hm\ntext 0 content a\ntext 0 content b\naside 0 delta.content.note n\n",
+			"begin 0 \ntext 0 reasoning hm\ntext 0 content a\ntext 0 content b\nmetadata 0 delta.content.note n\n",
 		},
 		{
 			"logprobs",
@@ -109,7 +109,7 @@ aside 0 message.context.citations.[].content q
 			chat,
 			wire.SSE,
 			`{"provider":"P","prompt_logprobs":[null,{"12":{"logprob":-1,"rank":1,"decoded_token":"w"}}],"prompt_token_ids":[1,2],"choices":[{"index":0,"delta":{},"token_ids":[3],"stop_reason":"s","matched_stop":null,"native_finish_reason":"x"}],"__verbose":{"content":"v"}}`,
-			"aside -1 provider P\ndrop -1 -> null [null,{\"12\":{\"logprob\":-1,\"rank\":1,\"decoded_token\":\"w\"}}]\ntoken -1.0 prompt_logprobs.# w\ndrop -1 -> null [1,2]\nbegin 0 \ndrop 0 -> null [3]\naside 0 stop_reason s\naside 0 native_finish_reason x\ndrop -1 -> null {\"content\":\"v\"}\naside -1 __verbose.content v\n",
+			"metadata -1 provider P\ndrop -1 -> null [null,{\"12\":{\"logprob\":-1,\"rank\":1,\"decoded_token\":\"w\"}}]\ntoken -1.0 prompt_logprobs.# w\ndrop -1 -> null [1,2]\nbegin 0 \ndrop 0 -> null [3]\nmetadata 0 stop_reason s\nmetadata 0 native_finish_reason x\ndrop -1 -> null {\"content\":\"v\"}\nmetadata -1 __verbose.content v\n",
 		},
 		{
 			"azure",
@@ -122,20 +122,20 @@ aside 0 message.context.citations.[].content q
 			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"finish_reason":null,"content_filter_offsets":{"check_offset":1},"content_filter_results":{"protected_material_code":{"citation":{"URL":"u"}}}}]}`,
-			"begin 0 \ndrop 0 -> null {\"check_offset\":1}\naside 0 content_filter_results.*.citation.URL u\n",
+			"begin 0 \ndrop 0 -> null {\"check_offset\":1}\nmetadata 0 content_filter_results.*.citation.URL u\n",
 		},
 		{"usage", chat, wire.SSE, `{"choices":[],"usage":{"prompt_tokens":1}}`, ""},
 		{"done", chat, wire.SSE, `[DONE]`, "done -1 \n"},
 		{"empty strings", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":""},"finish_reason":""}]}`, "begin 0 \n"},
-		{"error in a stream", chat, wire.SSE, `{"error":{"message":"m","code":1}}`, "aside -1 error.message m\n"},
-		{"flat error", chat, wire.JSON, `{"object":"error","message":"m","type":"t"}`, "aside -1 message m\naside -1 type t\n"},
-		{"not an object", chat, wire.JSON, `["a",{"b":"c"}]`, "aside -1 [] a\naside -1 [].b c\n"},
-		{"elements in a stream", chat, wire.SSE, `{"x":["a","b"]}`, "aside -1 x.0 a\naside -1 x.1 b\n"},
-		{"name that is text", chat, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "aside -1 keys the patient was seen by\naside -1 keys café\n"},
-		{"name that must not be logged", chat, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "aside -1 keys Sarah Hale\naside -1 ~d340aa8635508268.a b\naside -1 keys " + strings.Repeat("a", 65) + "\naside -1 ~8087e9a889f8a14c c\n"},
+		{"error in a stream", chat, wire.SSE, `{"error":{"message":"m","code":1}}`, "metadata -1 error.message m\n"},
+		{"flat error", chat, wire.JSON, `{"object":"error","message":"m","type":"t"}`, "metadata -1 message m\nmetadata -1 type t\n"},
+		{"not an object", chat, wire.JSON, `["a",{"b":"c"}]`, "metadata -1 [] a\nmetadata -1 [].b c\n"},
+		{"elements in a stream", chat, wire.SSE, `{"x":["a","b"]}`, "metadata -1 x.0 a\nmetadata -1 x.1 b\n"},
+		{"name that is text", chat, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "metadata -1 keys the patient was seen by\nmetadata -1 keys café\n"},
+		{"name that must not be logged", chat, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "metadata -1 keys Sarah Hale\nmetadata -1 ~d340aa8635508268.a b\nmetadata -1 keys " + strings.Repeat("a", 65) + "\nmetadata -1 ~8087e9a889f8a14c c\n"},
 		{"escaped name", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"con\u0074ent":"a"}}]}`, "begin 0 \ntext 0 content a\n"},
-		{"ignored but long", chat, wire.SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "aside -1 model " + strings.Repeat("m", 300) + "\n"},
-		{"content that is an object", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \naside 0 delta.content.text a\n"},
+		{"ignored but long", chat, wire.SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "metadata -1 model " + strings.Repeat("m", 300) + "\n"},
+		{"content that is an object", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \nmetadata 0 delta.content.text a\n"},
 		{
 			"completion",
 			completions,
