@@ -60,7 +60,7 @@ var house = []floor{
 	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode", "detect/internal/lane", "detect/internal/track"}, tests: []string{"index", "index/build", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
-	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, never: slices.Concat(network, logging)},
+	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/policy", ours: []string{"proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
