@@ -2,18 +2,17 @@ package decode
 
 import "unicode/utf8"
 
-// decimal decodes numbers that stand for bytes or characters: "72, 101" and
-// "233" alike. Numbers from 128 to 255 are bytes if they make UTF-8 in a row, and
-// characters otherwise.
+// decimal decodes numbers that are codes of bytes or characters: "72, 101" and "233".
+// Numbers from 128 to 255 are bytes if some in a row are UTF-8, and characters otherwise.
 type decimal struct {
 	at     int64
-	digits int // of the open number; -1: it is none, it stands at a letter
+	digits int // of the open number; -1: it touches a letter and is none
 	value  rune
 	lo     int64 // of the open number
 	skips  int
-	fresh  bool // a separator stands behind the last byte
+	fresh  bool // the last byte was a separator, or there is none
 
-	n    int // bytes of a character that is not whole
+	n    int // bytes so far of a character in UTF-8
 	need int
 	lead [utf8.UTFMax]Byte
 }
@@ -97,7 +96,7 @@ func (d *decimal) code(dst []Byte) []Byte {
 	return d.character(dst, v, lo, hi)
 }
 
-// single takes the bytes of a character that did not get whole as characters.
+// single appends the bytes of a character that is not complete as characters.
 func (d *decimal) single(dst []Byte) []Byte {
 	for _, b := range d.lead[:d.n] {
 		dst = d.character(dst, rune(b.Value), b.Lo, b.Hi)
@@ -116,7 +115,7 @@ func (d *decimal) character(dst []Byte, r rune, lo, hi int64) []Byte {
 	return dst
 }
 
-// part separates what was decoded from what comes.
+// part ends a decoded text with a separator.
 func (d *decimal) part(dst []Byte) []Byte {
 	dst = d.single(dst)
 	d.digits = 0

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// decoders are all there are.
+// decoders are all decoders.
 func decoders() map[string]Decoder {
 	return map[string]Decoder{
 		"base64": NewBase64(), "base32": NewBase32(), "hex": NewHex(), "binary": NewBinary(), "decimal": NewDecimal(),
@@ -61,7 +61,7 @@ func values(out []Byte) string {
 
 const sentence = "Café 21: the \"quick\" brown fox - naïve, isn't it? 日本語も。"
 
-// eachCode writes every byte in a format.
+// eachCode writes every byte of a text in a format.
 func eachCode(format, s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -70,8 +70,8 @@ func eachCode(format, s string) string {
 	return b.String()
 }
 
-// TestDecode: what the encoders of the standard library wrote comes out, between
-// other text, and its ranges are those of the code.
+// TestDecode: text that encoders of the standard library wrote is decoded between other
+// text, and the ranges of its bytes are those of the code.
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	std := base64.StdEncoding.EncodeToString([]byte(sentence))
@@ -122,7 +122,7 @@ func brokenLines(s string, n int) string {
 	return b.String() + s
 }
 
-// TestDecodeAsItStands: decoders of text of which part is encoded leave the rest.
+// TestDecodeAsItStands: some decoders return text that is not encoded as it is.
 func TestDecodeAsItStands(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ decoder, text, want string }{
@@ -145,7 +145,7 @@ func TestDecodeAsItStands(t *testing.T) {
 	}
 }
 
-// TestLeetChoice: who chooses is shown the readings.
+// TestLeetChoice: Choose gets the readings of a word.
 func TestLeetChoice(t *testing.T) {
 	t.Parallel()
 	d := NewLeet()
@@ -165,7 +165,7 @@ func TestLeetChoice(t *testing.T) {
 	}
 }
 
-// TestSplits: no decoder depends on how the text was cut.
+// TestSplits: the result of no decoder depends on the cut.
 func TestSplits(t *testing.T) {
 	t.Parallel()
 	text := "Before: " + base64.StdEncoding.EncodeToString([]byte(sentence)) + "\n" + hex.EncodeToString([]byte("hello there all")) +
@@ -180,8 +180,8 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes in any pieces decode to the same, with ranges in order,
-// and at most 4 bytes for each.
+// FuzzDecode: any bytes decode to the same in any pieces, with ranges in order, and to at
+// most 4 bytes for each.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(sentence), uint8(3))
 	f.Add([]byte(base64.StdEncoding.EncodeToString([]byte(sentence))+"=\n=="), uint8(1))
@@ -204,7 +204,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestNoAllocation: a decoder allocates nothing but to grow what it appends to.
+// TestNoAllocation: a decoder allocates nothing but to grow dst.
 func TestNoAllocation(t *testing.T) {
 	text := []byte(strings.Repeat(base64.StdEncoding.EncodeToString([]byte(sentence))+" 72 101 w0rd exam-\nple %41 ", 4))
 	for name, d := range decoders() {

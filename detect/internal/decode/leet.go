@@ -3,23 +3,23 @@ package decode
 // Leet reads digits and signs among letters as the letters that they look like.
 // A word may have several readings: "1" is i or l, and "1945" may be a year.
 type Leet struct {
-	// Choose returns which of the readings of a word is meant; nil takes the
-	// first. There are two to four; they are not kept.
+	// Choose returns the number of the reading that a word has; nil takes the first.
+	// There are two to four, and Choose must not keep them.
 	Choose func(readings [][]byte) int
 
 	at    int64
 	n     int // bytes of the open word
-	signs int // of them neither letters nor unlike any letter
+	signs int // how many of them are digits or signs that look like letters
 	raw   [maxLeet]byte
 	as    [4][maxLeet]byte
 	list  [4][]byte
 }
 
-// maxLeet is the longest word that is read, in bytes. A longer one stays.
+// maxLeet is the longest word that is read, in bytes. A longer one is not changed.
 const maxLeet = 48
 
-// leetLetters is what characters stand for. The second list tells where the
-// readings differ.
+// leetLetters is the letters that characters look like, in the first reading and in the
+// second.
 var leetLetters = [2][256]byte{
 	leetTable("0o1i2z3e4a5s6g7t8b9g@a$s!i"),
 	leetTable("0o1l2z3e4a5s6b7t8b9g@a$s!l"),
@@ -120,7 +120,7 @@ func (d *Leet) read(word []byte) []byte {
 	return list[d.Choose(list)]
 }
 
-// unlike reports whether a number holds digits that seldom stand for letters.
+// unlike reports whether a number has digits that are seldom written for letters.
 func unlike(word []byte) bool {
 	for _, c := range word {
 		if c == '2' || c == '6' || c == '8' || c == '9' {

@@ -52,13 +52,13 @@ type turned struct {
 	runeLo int // where the last, unfinished character of the word begins
 }
 
-// NewMirrored returns a decoder of text whose words, in the sense of what stands
-// between white space, were each written from their end.
+// NewMirrored returns a decoder of text of which each word was written from its end. A
+// word is the characters between white space.
 func NewMirrored() Decoder { return &turned{ends: unicode.IsSpace} }
 
 // NewTurned returns a decoder of text that was written from its end: it turns each
-// run of letters and digits and leaves it where it is. The words then come in
-// backward order.
+// sequence of letters and digits round, in its place. The words of the decoded text come
+// from the last to the first.
 func NewTurned() Decoder {
 	return &turned{ends: func(r rune) bool {
 		return r != '\'' && r != '’' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Cf, r)
@@ -89,8 +89,8 @@ func (t *turned) Append(dst []Byte, p []byte) []Byte {
 	return dst
 }
 
-// space turns the word before the separator that begins at runeLo, and appends
-// the separator.
+// space turns the word before the separator that begins at runeLo, and appends the
+// separator.
 func (t *turned) space(dst []Byte, size int) []Byte {
 	var rest [utf8.UTFMax]byte
 	tail := rest[:copy(rest[:], t.word[t.runeLo:t.n])]
@@ -105,7 +105,7 @@ func (t *turned) space(dst []Byte, size int) []Byte {
 	return dst
 }
 
-// turn turns all there is.
+// turn turns all bytes of the open word.
 func (t *turned) turn(dst []Byte) []Byte { return t.turnTo(dst, t.at) }
 
 // turnTo turns the open word, which ends at offset hi.

@@ -3,12 +3,12 @@ package decode
 // percent decodes text as in a URL.
 type percent struct {
 	at   int64
-	n    int // bytes held: a percent sign and a digit
-	held [2]byte
+	n    int // bytes of an open code: a percent sign and a digit
+	open [2]byte
 }
 
-// NewPercent returns a decoder of text in which bytes may stand as percent codes
-// and a space as a plus sign.
+// NewPercent returns a decoder of text in which bytes may be percent codes, and a plus
+// sign is a space.
 func NewPercent() Decoder { return &percent{} }
 
 // Reset implements Decoder.
@@ -27,12 +27,12 @@ func (d *percent) next(dst []Byte, c byte) []Byte {
 	digit := hexTable[c]
 	switch {
 	case d.n == 0 && c == '%', d.n == 1 && digit < 16:
-		d.held[d.n] = c
+		d.open[d.n] = c
 		d.n++
 		return dst
 	case d.n == 2 && digit < 16:
 		d.n = 0
-		return append(dst, Byte{Value: hexTable[d.held[1]]<<4 | digit, Coded: true, Lo: d.at - 2, Hi: d.at + 1})
+		return append(dst, Byte{Value: hexTable[d.open[1]]<<4 | digit, Coded: true, Lo: d.at - 2, Hi: d.at + 1})
 	case d.n > 0:
 		dst = d.Finish(dst)
 		return d.next(dst, c)
@@ -44,7 +44,7 @@ func (d *percent) next(dst []Byte, c byte) []Byte {
 
 // Finish implements Decoder.
 func (d *percent) Finish(dst []Byte) []Byte {
-	for i, c := range d.held[:d.n] {
+	for i, c := range d.open[:d.n] {
 		at := d.Frontier() + int64(i)
 		dst = append(dst, Byte{Value: c, Lo: at, Hi: at + 1})
 	}
@@ -60,7 +60,7 @@ type hyphen struct {
 	at    int64
 	state hyphenState
 	lo    int64  // of the hyphen
-	held  []byte // from the hyphen on
+	open  []byte // from the hyphen on
 	space [maxHyphen]byte
 }
 
@@ -69,7 +69,7 @@ type hyphenState uint8
 const (
 	hyphenText   hyphenState = iota
 	hyphenLetter             // behind a letter
-	hyphenHeld               // behind a hyphen that follows one
+	hyphenSign               // behind a hyphen that follows one
 	hyphenLine               // behind the line break
 )
 
@@ -97,20 +97,20 @@ func (d *hyphen) next(dst []Byte, c byte) []Byte {
 	blank := c == ' ' || c == '\t' || c == '\r'
 	switch {
 	case d.state == hyphenLetter && c == '-':
-		d.state, d.lo = hyphenHeld, d.at
-		d.held = append(d.space[:0], c)
+		d.state, d.lo = hyphenSign, d.at
+		d.open = append(d.space[:0], c)
 		return dst
-	case d.state == hyphenHeld && (blank || c == '\n') && len(d.held) < maxHyphen:
-		d.held = append(d.held, c)
+	case d.state == hyphenSign && (blank || c == '\n') && len(d.open) < maxHyphen:
+		d.open = append(d.open, c)
 		if c == '\n' {
 			d.state = hyphenLine
 		}
 		return dst
-	case d.state == hyphenLine && blank && len(d.held) < maxHyphen:
-		d.held = append(d.held, c)
+	case d.state == hyphenLine && blank && len(d.open) < maxHyphen:
+		d.open = append(d.open, c)
 		return dst
 	case d.state == hyphenLine && letter:
-		d.held = d.held[:0]
+		d.open = d.open[:0]
 		d.state = hyphenLetter
 		return append(dst, Byte{Value: c, Coded: true, Lo: d.at, Hi: d.at + 1})
 	default:
@@ -125,17 +125,17 @@ func (d *hyphen) next(dst []Byte, c byte) []Byte {
 
 // Finish implements Decoder.
 func (d *hyphen) Finish(dst []Byte) []Byte {
-	for i, c := range d.held {
+	for i, c := range d.open {
 		at := d.lo + int64(i)
 		dst = append(dst, Byte{Value: c, Lo: at, Hi: at + 1})
 	}
-	d.held = d.held[:0]
+	d.open = d.open[:0]
 	return dst
 }
 
 // Frontier implements Decoder.
 func (d *hyphen) Frontier() int64 {
-	if len(d.held) > 0 {
+	if len(d.open) > 0 {
 		return d.lo
 	}
 	return d.at

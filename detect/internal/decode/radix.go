@@ -1,42 +1,42 @@
 package decode
 
-// Base64, base32, hexadecimal and binary are one thing: characters that stand for
-// so many bits each, and groups of them that stand for whole bytes.
+// Base64, base32, hexadecimal and binary are one encoding with different tables: each
+// character is the code of so many bits, and a group of characters is whole bytes.
 //
-// Where a group begins is not certain: "x=SGVsbG8" does not say. So characters
-// wait until there are enough of them to see that they decode to text, and the
-// oldest goes until they do. Behind them each group is decoded as it comes, until
-// one is no text; then the characters wait again. The 12 bytes of 16 characters
-// of base64 are text by chance about once in 10⁵.
+// The first character of a group is not certain: in "x=SGVsbG8" the x is not part of the
+// code. So characters wait until they are enough to see whether they decode to text; as
+// long as they do not, the oldest is dropped. Then each group is decoded as it comes, until
+// one is no text; from there on characters wait again. The 12 bytes of 16 characters of
+// base64 are text by chance about once in 10⁵.
 
-// What a character of a table means besides its bits.
+// Characters of a table that are no code of bits.
 const (
-	charBreak  = 0xff - iota // ends the text
-	charSkip                 // may stand between groups
+	charBreak  = 0xff - iota // ends the encoded text
+	charSkip                 // may be between groups
 	charPad                  // fills the last group
-	charPrefix               // takes the digit before it back: the x of 0x41
-	charLine                 // a line break: may stand between groups
+	charPrefix               // makes the digit before it none: the x of 0x41
+	charLine                 // a line break: may be between groups
 )
 
 // maxWait is the most characters that wait.
 const maxWait = 32
 
-// radix decodes one of them.
+// radix decodes one of these encodings.
 type radix struct {
 	table *[256]byte
-	bits  uint // of a character
+	bits  uint // in a character
 	size  int  // characters in a group
-	wait  int  // characters to see that it is text
+	wait  int  // characters that are enough to see whether they are text
 
 	at     int64
 	state  radixState
-	n      int // characters that wait, or of the group
+	n      int // characters that wait, or of the open group
 	chars  [maxWait]radixChar
 	pads   int
 	skips  int
 	utf8   text
-	fresh  bool // a separator stands behind the last byte
-	joined bool // what waits goes on where the last group ended, on the line before
+	fresh  bool // the last byte was a separator, or there is none
+	joined bool // the characters that wait follow the last group of the line before
 }
 
 type radixState uint8
@@ -74,9 +74,9 @@ func fill(alphabet, skip, line, pad, prefix string) (t [256]byte) {
 	for i := range len(alphabet) {
 		t[alphabet[i]] = byte(i)
 	}
-	for what, list := range map[byte]string{charSkip: skip, charLine: line, charPad: pad, charPrefix: prefix} {
+	for class, list := range map[byte]string{charSkip: skip, charLine: line, charPad: pad, charPrefix: prefix} {
 		for i := range len(list) {
-			t[list[i]] = what
+			t[list[i]] = class
 		}
 	}
 	return t
@@ -147,7 +147,7 @@ func (r *radix) Frontier() int64 {
 	return r.at
 }
 
-// char reads a character that stands for bits.
+// char reads a character that is a code of bits.
 func (r *radix) char(dst []Byte, bits byte) []Byte {
 	r.chars[r.n] = radixChar{bits, r.at}
 	r.n++
@@ -191,14 +191,14 @@ func (r *radix) lock(dst []Byte) []Byte {
 	return dst
 }
 
-// between reads what may stand between groups.
+// between reads a character that may be between groups.
 func (r *radix) between(dst []Byte, v byte) []Byte {
 	if r.skips++; r.skips > maxSkips {
 		return r.stop(dst)
 	}
 	if v == charLine && r.bits >= 5 {
-		// Lines are broken behind whole groups. What comes next may be the text
-		// behind it, so it waits again.
+		// Lines end with a whole group. The next line may be ordinary text, so its
+		// characters wait.
 		switch {
 		case r.state == radixRead && r.n == 0:
 			r.state, r.joined = radixSeek, true
@@ -265,7 +265,7 @@ func (r *radix) stop(dst []Byte) []Byte {
 	return r.part(dst)
 }
 
-// short decodes what waits if it is text although there is little of it.
+// short decodes the characters that wait, fewer than are enough, if they are text.
 func (r *radix) short(dst []Byte) []Byte {
 	n := r.n - r.n%r.size
 	if (n > 0 || r.joined && r.n > 1) && r.text(r.utf8, n) {
@@ -274,7 +274,7 @@ func (r *radix) short(dst []Byte) []Byte {
 	return dst
 }
 
-// tail decodes a group that is not whole.
+// tail decodes a group that is not complete.
 func (r *radix) tail(dst []Byte, hi int64) []Byte {
 	if int(r.bits)*r.n >= 8 && r.bits > 4 && r.text(r.utf8, r.n) {
 		dst = r.emit(dst, r.n, min(hi, r.chars[r.n-1].lo+1+int64(r.pads)))
@@ -296,7 +296,8 @@ func (r *radix) emit(dst []Byte, n int, hi int64) []Byte {
 	return dst
 }
 
-// each calls f for the bytes that the first n characters hold whole.
+// each calls f for the whole bytes of the first n characters until f returns false, and
+// reports whether f never did.
 func (r *radix) each(n int, f func(b byte) bool) bool {
 	var acc, have uint
 	for _, c := range r.chars[:n] {
@@ -311,10 +312,10 @@ func (r *radix) each(n int, f func(b byte) bool) bool {
 	return true
 }
 
-// text reports whether the first n characters decode to text behind t.
+// text reports whether the first n characters decode to text that may follow t.
 func (r *radix) text(t text, n int) bool { return r.each(n, t.next) }
 
-// part separates what was decoded from what comes.
+// part ends a decoded text with a separator.
 func (r *radix) part(dst []Byte) []Byte {
 	r.utf8 = text{}
 	if r.fresh {
@@ -330,15 +331,14 @@ func (r *radix) forget(n int) {
 	r.n -= n
 }
 
-// text tells UTF-8 text from other bytes. It may begin and end inside of a
-// character.
+// text tells text in UTF-8 from other bytes. It may begin and end inside a character.
 type text struct {
 	need  int8 // continuation bytes to come
 	begun bool
 	lead  int8 // continuation bytes before the first character
 }
 
-// next reports whether a byte may go on the text.
+// next reports whether a byte may follow in the text.
 func (t *text) next(b byte) bool {
 	switch {
 	case b&0xc0 == 0x80:

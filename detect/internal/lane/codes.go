@@ -5,18 +5,18 @@ import (
 	"noecho/ngram"
 )
 
-// laneKind says how a lane is woken and when it sleeps again.
+// laneKind tells when a lane wakes and when it sleeps again.
 type laneKind struct {
 	lane    Lane
 	decoder func() decode.Decoder
 	wakes   alarm
 	past    int   // bytes before the alarm that it reads
-	quiet   int64 // bytes without a decoded one after which it sleeps; 0: when the alarm's sum is gone
-	inner   Lanes // lanes that are looked for in the text that it decodes
+	quiet   int64 // bytes without a decoded one after which it sleeps; 0: it sleeps when the sum of its alarm is zero
+	inner   Lanes // lanes in which the decoded text is read
 }
 
-// codeLanes are the lanes that stand for bytes. The others change or move letters,
-// and looking for one of these under another finds nothing.
+// codeLanes are the lanes that are codes of bytes. The others exchange or move letters;
+// to read one of those within another finds nothing.
 const codeLanes Lanes = 1<<Base64 | 1<<Base32 | 1<<Hex | 1<<Percent | 1<<Decimal | 1<<Binary
 
 // laneKinds are the lanes that sleep until an alarm wakes them.
@@ -36,17 +36,16 @@ var laneKinds = [...]laneKind{
 
 func newLeet() decode.Decoder { return decode.NewLeet() }
 
-// codes is the finder of text that a decoder reads. Most of the time its lanes sleep
-// and cost nothing: one watch looks at every byte of the channel for signs that wake
-// them, and only the newest bytes are kept. A lane that wakes is first given those,
-// so that it knows the words before; bytes that have left by then it cannot call
-// back. While any lane is awake the channel is read byte by byte, so that nothing
-// depends on how it was cut.
+// codes is the finder of encoded text. Most of the time its lanes sleep and cost nothing:
+// one watch looks at every byte of the channel for signs that wake them, and only the
+// newest bytes are kept. A lane that wakes reads those first, so that it knows the words
+// before the sign; bytes that were released by then are not withheld. While any lane is
+// awake the channel is read byte by byte, so that no result depends on its cut.
 type codes struct {
 	r      *Reader
 	watch  watch
 	alarm  alarm // raised by the last byte
-	wanted alarm // alarms that would wake a sleeping lane
+	wanted alarm // alarms that wake a sleeping lane
 	awake  int   // lanes awake
 	slots  [len(laneKinds)]laneSlot
 
@@ -58,7 +57,7 @@ type codes struct {
 // laneSlot is a lane of a channel.
 type laneSlot struct {
 	state  laneState
-	slept  int64 // offset to which it has read
+	slept  int64 // offset up to which it has read
 	reader *laneReader
 }
 
@@ -70,21 +69,21 @@ const (
 	laneAwake
 )
 
-// maxDepth is how many lanes may lie within each other.
+// maxDepth is how often text may be decoded.
 const maxDepth = 2
 
 // pastBytes is how many of the newest bytes are kept for a lane that wakes.
 const pastBytes = 1 << 10
 
-// alarm is a sign that wakes lanes. A lane wakes at one or several of them.
+// alarm is a set of signs. A lane wakes at one or several of them.
 type alarm uint16
 
 const (
 	alarmRun      alarm = 1 << iota // runBytes letters, digits and signs of base64 in a row
 	alarmCodes                      // groups of digits, one after another
 	alarmPercent                    // percent codes
-	alarmRot13                      // letters that are frequent only moved by half the alphabet
-	alarmMirrored                   // pairs of letters that are frequent only the other way round
+	alarmRot13                      // letters that are frequent only if moved by half the alphabet
+	alarmMirrored                   // pairs of letters that are frequent only if turned round
 	alarmMixed                      // digits and signs among letters
 	alarmHyphen                     // a hyphen at the end of a line
 )
@@ -100,7 +99,7 @@ func (c *codes) reset() {
 	}
 	c.want()
 	if c.r.depth == maxDepth && c.r.inBytes {
-		c.wanted = alarmRun | alarmCodes | alarmPercent // text that lies too deep is counted
+		c.wanted = alarmRun | alarmCodes | alarmPercent // bytes of code that are not decoded again are counted
 	}
 }
 
@@ -148,7 +147,7 @@ func (c *codes) read(p []byte) {
 	}
 }
 
-// sleep ends a lane; it may wake again.
+// sleep puts a lane to sleep; it may wake again.
 func (c *codes) sleep(o *laneSlot) {
 	o.reader.end()
 	o.state, o.slept = laneAsleep, c.at
@@ -156,7 +155,7 @@ func (c *codes) sleep(o *laneSlot) {
 	c.want()
 }
 
-// want sets the alarms that would wake a lane.
+// want sets the alarms that wake a sleeping lane.
 func (c *codes) want() {
 	c.wanted = 0
 	for i := range c.slots {
@@ -166,7 +165,7 @@ func (c *codes) want() {
 	}
 }
 
-// wake wakes the lanes that the last byte's alarms are for.
+// wake wakes the lanes for the alarms of the last byte.
 func (c *codes) wake() {
 	if c.r.depth == maxDepth {
 		c.r.work.unscanned++
@@ -189,7 +188,7 @@ func (c *codes) wake() {
 	c.want()
 }
 
-// newest returns the bytes from an offset on, which are kept.
+// newest returns the bytes from an offset on, which must be among those that are kept.
 func (c *codes) newest(from int64) []byte {
 	line := c.line[:0]
 	for from < c.at {
@@ -201,8 +200,8 @@ func (c *codes) newest(from int64) []byte {
 	return line
 }
 
-// parted reports whether there is white space between two offsets, as far as the
-// bytes are kept and have been read; bytes that are not kept count as some.
+// parted reports whether white space is between two offsets. Bytes that are no longer kept
+// count as white space, bytes that have not been read yet do not.
 func (c *codes) parted(from, to int64) bool {
 	if from < c.at-pastBytes {
 		return true
@@ -216,7 +215,7 @@ func (c *codes) parted(from, to int64) bool {
 	return false
 }
 
-// stop puts every lane to sleep for good: their budget is spent.
+// stop puts every lane to sleep for good: the budget is spent.
 func (c *codes) stop(unread int64) {
 	for i := range c.slots {
 		if o := &c.slots[i]; o.state == laneAwake {
@@ -245,7 +244,7 @@ func (c *codes) Waits() int64 {
 	return free
 }
 
-// Fork implements Finder. The lanes decide what they have read, and read on.
+// Fork implements Finder. The lanes decide all bytes they have read, and read on.
 func (c *codes) Fork() Finder {
 	for i := range c.slots {
 		if o := &c.slots[i]; o.state == laneAwake {
@@ -266,20 +265,18 @@ func (c *codes) End() {
 	c.awake = 0
 }
 
-// gapBytes is the number of bytes without a decoded one behind which the text so far
-// is decided as if its code had ended. If it goes on after all, windows over the gap
-// still count.
+// gapBytes is the number of bytes without a decoded one after which the decoded text is
+// decided as if it had ended. If it goes on, windows that reach across the gap still count.
 const gapBytes = 40
 
-// laneReader reads one lane: a decoder, and a nested reader of the text that comes
-// out of it.
+// laneReader reads one lane: a decoder, and a nested reader of the decoded text.
 type laneReader struct {
 	c      *codes
 	kind   *laneKind
 	dec    decode.Decoder
 	nested Nested
 	at     int64 // offset of the channel behind the last byte read
-	last   int64 // offset behind the last byte that was decoded and is no plain one
+	last   int64 // offset behind the last byte that was written in the code
 	bytes  []decode.Byte
 }
 
@@ -291,8 +288,8 @@ func newLaneReader(c *codes, kind *laneKind) *laneReader {
 	return l
 }
 
-// wake begins to read. past is the newest bytes of the channel; its first byte is at
-// offset at, its last one woke the lane.
+// wake begins to read. past is the newest bytes of the channel, from offset at on; the last
+// of them woke the lane.
 func (l *laneReader) wake(past []byte, at int64) {
 	l.nested.Begin(l.kind.inner)
 	l.dec.Reset(at)
@@ -301,20 +298,20 @@ func (l *laneReader) wake(past []byte, at int64) {
 	l.last = l.at
 }
 
-// read reads the next bytes one by one: which reading a decoder chooses depends on
-// the words before.
+// read reads the next bytes one by one: how a decoder reads a word may depend on the words
+// before it.
 func (l *laneReader) read(p []byte) {
 	for i := range p {
 		l.bytes = l.dec.Append(l.bytes[:0], p[i:i+1])
 		l.at++
 		l.take()
 		if l.at-l.last == gapBytes && codeLanes.Has(l.kind.lane) {
-			l.nested.Park() // the code has ended, it seems
+			l.nested.Park() // the code seems to have ended
 		}
 	}
 }
 
-// take passes decoded bytes on.
+// take passes the decoded bytes to the nested reader.
 func (l *laneReader) take() {
 	if len(l.bytes) == 0 {
 		return
@@ -328,7 +325,7 @@ func (l *laneReader) take() {
 	l.nested.Read(l.bytes)
 }
 
-// idle reports that there is nothing left to read.
+// idle reports whether the lane may sleep.
 func (l *laneReader) idle() bool {
 	if l.kind.quiet > 0 {
 		return l.at-l.last > l.kind.quiet
@@ -341,15 +338,15 @@ func (l *laneReader) idle() bool {
 
 func (l *laneReader) waits() int64 { return min(l.dec.Frontier(), l.nested.Waits()) }
 
-// end decides everything read so far: the channel ends, or the lane goes to sleep.
+// end decides all bytes read so far: the channel ends, or the lane goes to sleep.
 func (l *laneReader) end() {
 	l.bytes = l.dec.Finish(l.bytes[:0])
 	l.take()
 	l.nested.End()
 }
 
-// choose returns which reading of a word follows the word before, the first one if
-// none does.
+// choose returns the first reading of a word that may follow the word before it in an
+// indexed window, the first of all if none may.
 func (l *laneReader) choose(readings [][]byte) int {
 	for i, r := range readings {
 		var word [ngram.MaxWordBytes]byte
@@ -360,8 +357,8 @@ func (l *laneReader) choose(readings [][]byte) int {
 	return 0
 }
 
-// firstWord writes the first word of a reading as it is hashed and returns its
-// length, 0 if there is none.
+// firstWord writes the first word of a reading as it is hashed and returns its length, 0 if
+// it has none.
 func firstWord(word, reading []byte) (n int) {
 	for _, b := range reading {
 		switch {

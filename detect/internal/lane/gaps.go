@@ -7,23 +7,23 @@ import (
 	"noecho/ngram"
 )
 
-// wordGapDetector watches the words of the main track for signs that the gaps between them
-// are not those of the text:
+// wordGapDetector watches the words of the channel for signs that the gaps between them
+// were changed. A word looks odd if it ends one of these:
 //
 //   - singleRun words of one letter in a row
 //   - longToken letters without white space between them
-//   - a word with capitals inside, humps of them
-//   - shortWords words in a row that have shortLetters letters at most, or of which
-//     every four have half as many
-//   - a long word that the index does not know as the last of four words that have
-//     longLetters letters or more
+//   - a long word with as many capitals inside as humps says
+//   - shortWords words in a row that have shortLetters letters at most, or of which every
+//     four have half as many
+//   - four words that have longLetters letters or more, of which the last is long and not
+//     in the index
 //
-// A false sign costs time and nothing else.
+// A sign in text whose gaps are right costs time and nothing else.
 type wordGapDetector struct {
 	singles  int   // one-letter words in a row
 	singleLo int64 // the first of them
 
-	tokenLo      int64 // the newest word's token: what no white space divides
+	tokenLo      int64 // of the newest word's token, that is words without white space between them
 	tokenLetters int64
 	tokenWords   int
 	hi           int64 // end of the newest word
@@ -31,7 +31,7 @@ type wordGapDetector struct {
 	sizes   [shortWords]uint8 // letters of the newest words
 	letters int               // their sum
 	shorts  int               // short words in a row
-	shortLo int64             // the fourth of them: until then they may be anything
+	shortLo int64             // the fourth of them: fewer are no sign
 }
 
 const (
@@ -44,14 +44,14 @@ const (
 	longLetters  = 36 // of four words
 )
 
-// odd enters word i of the main track and reports whether it looks odd, and from
-// which byte on waits has held the channel for it.
+// odd enters word i of the channel and reports whether it looks odd, and from which byte
+// on the channel has waited for it.
 func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int64, ok bool) {
 	span := word.Span
 	joined := i > 0 && w.joins(s, span.Lo)
 	w.hi = span.Hi
 	if word.Weight == ngram.CharWeight {
-		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi} // no gaps are needed there
+		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi} // its script has no spaces
 		return 0, false
 	}
 	if !joined {
@@ -103,8 +103,8 @@ func (w *wordGapDetector) sum(i, size int64) (four int) {
 	return four
 }
 
-// joins reports whether no white space stands between the newest word and the
-// next one, which begins at lo.
+// joins reports whether no white space is between the newest word and the next one, which
+// begins at lo.
 func (w *wordGapDetector) joins(s *respace, lo int64) bool {
 	gap := s.past.from(w.hi)
 	if gap == nil || lo < w.hi {
@@ -113,8 +113,7 @@ func (w *wordGapDetector) joins(s *respace, lo int64) bool {
 	return !spaced(gap[:lo-w.hi])
 }
 
-// spaced reports whether white space stands in a gap, written as an escape
-// perhaps.
+// spaced reports whether a gap has white space, also as an escape such as \n.
 func spaced(gap []byte) bool {
 	for _, c := range gap {
 		if c <= ' ' || c == '\\' {
@@ -136,9 +135,9 @@ func capitals(raw []byte) (n int) {
 	return n
 }
 
-// waits returns the first byte that may turn out to belong to something odd: two
-// single letters in a row may become four, short words eight, and a token of several
-// words long. Once they are, the lattice holds what it needs.
+// waits returns the first byte that may turn out to be part of a sign: two single letters
+// in a row may become four, short words eight, and a token of several words long. Once
+// they are, the lattice decides which bytes wait.
 func (w *wordGapDetector) waits(s *respace) int64 {
 	lo := int64(math.MaxInt64)
 	if w.singles > 1 && w.singles < singleRun {

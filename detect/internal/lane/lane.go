@@ -1,14 +1,16 @@
-// Package lane reads a channel in other ways than as it is: encoded, with letters
-// moved or turned, with words from the last to the first, with gaps that are none.
+// Package lane reads a channel in other ways than as it is: decoded, with letters moved
+// or turned round, with its words from the last to the first, with other gaps between
+// its words. A channel is one text of an answer; each way is a lane. Most lanes sleep and
+// cost nothing until the channel shows a sign that wakes them.
 //
-// It knows letters, encodings and the filters of an index. Of the detector it knows
-// what a [Host] tells it. It decides nothing about what it finds: it claims spans.
+// The package knows letters, encodings and the filters of an index. It knows the detector
+// only as a [Host]. It does not decide whether bytes are withheld: it claims them.
 package lane
 
 import "strings"
 
-// Lane is a way of reading a channel: how a finding was spelled. The low byte is
-// the lane of the channel itself, the high byte that of the text that came out of it.
+// Lane is a way of reading a channel: how a finding was spelled. The low byte is the lane
+// of the channel itself, the high byte the lane of the text that it was decoded to.
 type Lane uint16
 
 // The lanes.
@@ -31,7 +33,7 @@ const (
 )
 
 // Within returns the lane of a finding in lane inner of the text that lane l decoded.
-// No lane lies deeper than two.
+// Text that was decoded twice has no lanes.
 func (l Lane) Within(inner Lane) Lane { return l | inner<<8 }
 
 // Outer returns the lane of the channel itself.

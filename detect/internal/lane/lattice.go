@@ -8,18 +8,17 @@ import (
 	"noecho/ngram"
 )
 
-// lattice finds the words in a sequence of letters. Behind each letter it keeps
-// the paths that end there: words in a row, each of which may stand in an indexed
-// window, with every 2-gram and 4-gram of them indexed as far as the filters say. A
-// path whose newest 4-gram is absent goes on with its last three words, one whose
-// newest 2-gram is with the last alone, so no window over present grams is missed,
-// and each way to read the letters is kept once. A path of n words is a window; it
-// counts as in the main track.
+// lattice finds the words in a sequence of letters. Behind each letter it keeps the paths
+// that end there. A path is words in a row, each of which may be part of an indexed
+// window, and whose 2-grams and 4-grams may be indexed, as far as the filters tell. If the
+// newest 4-gram of a path is absent, the path goes on with its last three words; if its
+// newest 2-gram is absent, with the last word alone. So no window is missed, and each way
+// to read the letters is kept once. A path of n words is looked up as a window.
 //
-// Only what the filters refute is given up, as long as there is credit for the work,
-// meanProbes a letter and some in hand, and no more than mostPaths are kept: what is
-// left out then has the shorter words and the shorter paths behind it. In text
-// neither bound is reached.
+// Only paths that the filters refute are dropped, within two bounds: each letter earns
+// credit for meanProbes look-ups, of which some may be saved up, and no more than
+// mostPaths end at a letter. Beyond a bound paths of shorter words, behind shorter paths,
+// are left out. Ordinary text reaches neither bound.
 type lattice struct {
 	n      int
 	paths  []path // a ring, length a power of two; a fork writes where the next paths go
@@ -28,7 +27,7 @@ type lattice struct {
 	made   uint64
 	slots  [latticeSlots]slot // the newest letters
 	tail   [tailBytes + 16]byte
-	credit int   // probes that may be made
+	credit int   // look-ups that may be made
 	unread int64 // letters at which a bound was reached
 	words  [maxLetters]latticeWord
 }
@@ -38,8 +37,8 @@ type slot struct {
 	span        ngram.Span
 	first, last uint64 // the paths that end here
 	bytes       uint8
-	begins      bool // a word of the main track begins here
-	alone       bool // it is a word of its own
+	begins      bool // a word of the channel begins here
+	alone       bool // it is a word of its own, in a script without spaces
 }
 
 // path is words in a row that end at one letter.
@@ -48,15 +47,15 @@ type path struct {
 	key     uint64    // of the last n-1 words, if there are as many
 	prev    uint64    // the path without the newest word; 0: none
 	prefix  uint64    // prefix hash behind the newest word
-	before  [3]uint64 // before the newest one, two and three words
+	before  [3]uint64 // prefix hashes before the newest one, two and three words
 	lo      int64     // of the newest word
 	letters int32     // of the newest word
 	depth   int32     // words
-	plain   int32     // newest words that are words of the main track too
-	odd     uint8     // of the newest words, the newest in bit 0: which are not
+	plain   int32     // how many of the newest words are words of the channel too
+	odd     uint8     // a bit for each of the newest words, the newest in bit 0: it is none of the channel
 	weight  ngram.Weight
 	run     ngram.Weight // of the run of indexed windows that ends here; 0: none
-	claim   int64        // where the claimed part of the run begins; -1: nowhere
+	claim   int64        // where the claimed part of the run begins; -1: none is claimed
 	claimed int32        // words from there on
 	windows int32
 }
@@ -71,13 +70,13 @@ const (
 	maxLetters   = 24             // in a word
 	tailBytes    = 4 * maxLetters // of the newest letters
 	latticeSlots = 32             // more than maxLetters, a power of two
-	meanProbes   = 128            // a letter
-	mostProbes   = 1 << 14        // in hand
-	mostPaths    = 64             // a letter
-	pathsPerWord = 256            // of a window, in the ring
+	meanProbes   = 128            // look-ups earned with a letter
+	mostProbes   = 1 << 14        // look-ups that may be saved up
+	mostPaths    = 64             // that end at a letter
+	pathsPerWord = 256            // in the ring, for each word of a window
 )
 
-// begin makes the lattice ready for letters that do not follow on others.
+// begin makes the lattice ready for letters that do not follow the ones before.
 func (m *lattice) begin(n int, paths *[]path) {
 	size := 1
 	for size < pathsPerWord*n {
@@ -93,7 +92,7 @@ func (m *lattice) begin(n int, paths *[]path) {
 
 func (m *lattice) slot(i int64) *slot { return &m.slots[i%latticeSlots] }
 
-// path returns a path, nil if it is gone.
+// path returns a path by its number, nil if it is no longer kept.
 func (m *lattice) path(number uint64) *path {
 	p := &m.paths[number&uint64(len(m.paths)-1)]
 	if number == 0 || p.made != number {
@@ -102,8 +101,8 @@ func (m *lattice) path(number uint64) *path {
 	return p
 }
 
-// push reads the next letter and reports whether what ends there looks like indexed
-// text that the main track does not read.
+// push reads the next letter and reports whether a path that ends there looks like indexed
+// text in other words than those of the channel.
 func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
 	at := m.slot(m.count)
 	*at = slot{span: l.Span, first: m.made, last: m.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
@@ -150,8 +149,8 @@ func (m *lattice) candidates(s *respace) []latticeWord {
 	return words
 }
 
-// extend adds a word to the paths that end where it begins: first to those that
-// have a 4-gram behind them.
+// extend adds a word to the paths that end where it begins, first to those of at least
+// four words.
 func (m *lattice) extend(s *respace, w *latticeWord, l ngram.Letter) (likely bool) {
 	begin := m.count - int64(w.letters)
 	if begin <= m.begun {
@@ -159,7 +158,7 @@ func (m *lattice) extend(s *respace, w *latticeWord, l ngram.Letter) (likely boo
 	}
 	ends := m.slot(begin - 1)
 	for _, long := range [...]bool{true, false} {
-		pair, asked := false, int32(0) // whether the word may follow on the one that begins there
+		pair, asked := false, int32(0) // whether the word may follow a word of so many letters
 		for number := ends.first; number < ends.last; number++ {
 			p := m.path(number)
 			if p == nil || p.depth > 3 != long {
@@ -212,9 +211,9 @@ func (m *lattice) follow(s *respace, p *path, w *latticeWord, l ngram.Letter) bo
 	return depth >= deep && bits.OnesCount8(odd&(1<<deep-1)) >= deep/2
 }
 
-// merge drops the newest path if one with the same last n-1 words ends there too:
-// whatever comes, both are one. The one whose run is claimed from further back
-// stays.
+// merge drops the newest path if another path with the same last n-1 words ends there too,
+// since no later word can tell them apart. The path whose run is claimed from further back
+// is kept.
 func (m *lattice) merge(at *slot, q *path) {
 	first := q
 	for range m.n - 2 {
@@ -239,8 +238,7 @@ func (m *lattice) merge(at *slot, q *path) {
 	}
 }
 
-// known reports whether a path with these last three words ends at the newest
-// letter.
+// known reports whether a path with these last three words ends at the newest letter.
 func (m *lattice) known(at *slot, w *latticeWord, three uint64) bool {
 	for number := at.first; number < at.last; number++ {
 		if p := m.path(number); p != nil && p.depth > 2 && p.letters == w.letters && ngram.Between(p.before[2], p.prefix, 3) == three {
@@ -273,7 +271,7 @@ func (m *lattice) add(at *slot, w *latticeWord, l ngram.Letter) *path {
 	return q
 }
 
-// whole reports whether no word of the main track begins inside of a word.
+// whole reports whether no word of the channel begins inside a word.
 func (m *lattice) whole(w *latticeWord) bool {
 	for k := int64(1); k < int64(w.letters); k++ {
 		if m.slot(m.count - k).begins {
@@ -283,13 +281,12 @@ func (m *lattice) whole(w *latticeWord) bool {
 	return true
 }
 
-// window looks up the window that a path ends, p being the path without its last
-// word.
+// window looks up the window at the end of path q; p is q without its last word.
 func (m *lattice) window(s *respace, q, p *path, l ngram.Letter) {
 	first, weight := q, q.weight
 	for range m.n - 1 {
 		if first = m.path(first.prev); first == nil {
-			return // too much was read since
+			return // its first words are no longer kept
 		}
 		weight += first.weight
 	}
@@ -302,7 +299,7 @@ func (m *lattice) window(s *respace, q, p *path, l ngram.Letter) {
 		q.run = min(p.run+q.weight, math.MaxInt32/2)
 	}
 	if int(q.plain) >= m.n || s.r.cfg.Host.Sent(h) {
-		return // the main track's, or the client's own words
+		return // words of the channel, which the plain lane finds, or of the client
 	}
 	q.claim, q.claimed, q.windows = first.lo, int32(m.n), 1
 	if p.claim >= 0 {
@@ -313,7 +310,7 @@ func (m *lattice) window(s *respace, q, p *path, l ngram.Letter) {
 	}
 }
 
-// waits returns the first byte that may belong to a window yet to come.
+// waits returns the first byte that may belong to a window with the next letters.
 func (m *lattice) waits() int64 {
 	lo := int64(math.MaxInt64)
 	for i := max(m.begun, m.count-maxLetters); i < m.count; i++ {
@@ -328,7 +325,7 @@ func (m *lattice) waits() int64 {
 	return lo
 }
 
-// origin returns where the oldest window begins that a path may yet be part of.
+// origin returns where a path's part of a window with the next word may begin.
 func (m *lattice) origin(number uint64) int64 {
 	lo := int64(math.MaxInt64)
 	p := m.path(number)

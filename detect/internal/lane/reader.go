@@ -14,34 +14,34 @@ type Config struct {
 	Lanes   Lanes
 	Budget  int64        // bytes that they may read; 0 means DefaultBudget
 	Set     track.Set    // the index
-	Words   Vocabulary   // nil: joined and spaced letters are not read
+	Words   Vocabulary   // nil: letters that are spaced out or run together are not read
 	Ledger  track.Ledger // nil: findings have no places
 	Spec    ngram.Spec
-	Least   ngram.Weight // of a run
-	Strict  bool         // words wait until those behind them weigh as much as a run must
-	MaxHeld int          // bytes that the channel may hold back
+	Least   ngram.Weight // of a run that counts
+	Strict  bool         // a word waits until the words behind it weigh as much as a run must
+	MaxHeld int          // bytes of the channel that may wait
 
 	Backward bool // the words of the channel itself come from the last to the first
 }
 
-// Reader reads the lanes of one channel. It is the one place that switches lanes on:
-// what Start does not return costs nothing.
+// Reader reads the lanes of one channel. It alone switches lanes on: a lane whose finder
+// Start does not return costs nothing.
 type Reader struct {
 	cfg     Config
-	depth   int  // lanes that this channel lies in
-	inBytes bool // all of them stand for bytes
+	depth   int  // how often this channel was decoded
+	inBytes bool // by lanes that are codes of bytes
 	work    *work
 
 	codes   *codes   // nil: no lane of these is read
 	respace *respace // nil: not read
-	spare   struct { // of an earlier channel
+	spare   struct { // finders of an earlier channel, used again
 		codes   *codes
 		reverse *reverse
 		respace *respace
 	}
 }
 
-// work is what the lanes of a channel did, those within lanes included.
+// work counts the work of the lanes of a channel, those of decoded text included.
 type work struct {
 	read      int64 // bytes
 	budget    int64
@@ -102,16 +102,16 @@ func (r *Reader) Cut(p []byte) int {
 	return r.codes.cut(p)
 }
 
-// Load is what reading the lanes of a channel took.
+// Load counts the work of the lanes of a channel.
 type Load struct {
-	Read      int64 // bytes, those within lanes included
-	Unscanned int64 // bytes and letters that were not read in every way: too many, or too deep
+	Read      int64 // bytes, those of decoded text included
+	Unscanned int64 // bytes beyond the budget or decoded too often, and letters with too many ways to read them
 	Awake     int   // lanes that are reading
-	Letters   int   // that wait for the end of their word
+	Letters   int   // waiting for the end of their word
 	Paths     int   // ways to read the letters up to the newest one
 }
 
-// Load returns what reading the channel took so far.
+// Load returns the work so far.
 func (r *Reader) Load() Load {
 	var l Load
 	if r.codes != nil {

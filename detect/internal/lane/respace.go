@@ -7,15 +7,15 @@ import (
 	"noecho/ngram"
 )
 
-// respace finds indexed text whose words cannot be told by the gaps between them:
-// "h e l l o", "h.e.l.l.o", "helloworld", "helloWorld". It reads letters and puts
-// words together again, every way that the index admits (lattice.go).
+// respace finds indexed text whose gaps do not tell where its words end: "h e l l o",
+// "h.e.l.l.o", "helloworld", "helloWorld". It reads letters and forms words of them in
+// every way that the index allows (lattice.go).
 //
-// It sleeps until the words of the channel look as if they were none (gaps.go), then
-// reads the last restart bytes again and stays awake for drowsy letters behind the
-// last thing that looked odd or like indexed text. It goes word by word of the
-// channel, as they are completed, so its findings do not depend on how the channel
-// was cut. Text that the channel's own words give is left to the plain reading.
+// It sleeps until the words of the channel look odd (gaps.go), then reads the last restart
+// bytes again. It stays awake for drowsy letters behind the last word that looked odd or
+// like indexed text. It reads letters only up to the last complete word of the channel, so
+// its findings do not depend on the cut. It leaves runs of the channel's own words to the
+// plain lane.
 type respace struct {
 	r       *Reader
 	gaps    wordGapDetector
@@ -23,9 +23,9 @@ type respace struct {
 	letters ngram.Letters
 	queue   []ngram.Letter // read and not yet in the lattice, since their word is open
 	lattice lattice
-	until   int64 // letters at which it falls asleep
+	until   int64 // number of the letter at which it falls asleep
 	slept   int64 // offset up to which letters were in the lattice
-	floor   int64 // every byte below may have left before it woke
+	floor   int64 // every byte below may have been released before it woke
 	*respaced
 
 	fork *respace // scratch of Fork
@@ -35,16 +35,16 @@ type respace struct {
 type respaced struct {
 	past    past
 	claim   *Claim // open; nil: none
-	claimAt int64  // letters at its newest window
+	claimAt int64  // number of letters at its newest window
 	places  track.Locator
-	paths   []path            // of the lattice: a fork goes on where it reads on
+	paths   []path            // of the lattice: a fork writes behind those in use
 	words   [ngram.MaxN]*path // scratch
 }
 
 const (
 	restart = 128 // bytes that are read again when it wakes
 	drowsy  = 48  // letters
-	deep    = 8   // words in a row that look like indexed text, half of them odd
+	deep    = 8   // words in a path, half of them odd, that look like indexed text
 )
 
 func (s *respace) reset() {
@@ -102,8 +102,7 @@ func (s *respace) take(n int) {
 	s.queue = s.queue[:copy(s.queue, s.queue[n:])]
 }
 
-// wake begins to read at a word some bytes before word i of the channel, which
-// begins at offset lo.
+// wake begins to read some bytes before word i of the channel, which begins at offset lo.
 func (s *respace) wake(i, lo int64) {
 	from := lo
 	for first := i - 1; first >= 0; first-- {
@@ -124,8 +123,8 @@ func (s *respace) wake(i, lo int64) {
 	s.queue = s.letters.Append(s.queue[:0], raw)
 }
 
-// live returns where the first word begins that the plain reading keeps back once it
-// has read word i.
+// live returns where the first word begins that may be part of an indexed window with the
+// word behind word i. Words before it may have been released.
 func (s *respace) live(i int64) int64 {
 	if i < 0 {
 		return 0
@@ -146,14 +145,14 @@ func (s *respace) live(i int64) int64 {
 	return s.r.cfg.Host.Word(first).Span.Lo
 }
 
-// sleep ends the reading: nothing of the text looks like indexed text any more.
+// sleep ends the reading: the text does not look like indexed text any more.
 func (s *respace) sleep() {
 	s.settle(math.MaxInt64)
 	s.awake, s.queue = false, s.queue[:0]
 }
 
-// settle closes the finding whose newest window ended at that letter or before: none
-// can follow on it any more.
+// settle closes the finding if its newest window ended at that letter or before: it cannot
+// grow any more.
 func (s *respace) settle(at int64) {
 	if s.claim != nil && s.claimAt <= at && !s.r.cfg.Host.Now().Tried {
 		s.r.cfg.Host.Settle(s.claim)
@@ -161,7 +160,7 @@ func (s *respace) settle(at int64) {
 	}
 }
 
-// hit claims a run of indexed windows, of which a path ends the newest.
+// hit claims a run of indexed windows whose newest ends with path q.
 func (s *respace) hit(span ngram.Span, q *path, digest uint64) {
 	host, now := s.r.cfg.Host, s.r.cfg.Host.Now()
 	span.Lo = max(span.Lo, now.Overflow, s.floor)
@@ -182,7 +181,7 @@ func (s *respace) hit(span ngram.Span, q *path, digest uint64) {
 	c.Resumed = c.Resumed || span.Lo < now.Parked
 	c.Digests = track.AddDigests(c.Digests, digest)
 	if s.r.cfg.Ledger != nil {
-		if fresh || int64(q.claimed) < s.places.Next() { // another way to read the letters counts anew
+		if fresh || int64(q.claimed) < s.places.Next() { // q reads the letters in another way
 			s.places.Start(s.r.cfg.Ledger)
 		}
 		if s.locate(q, int(q.claimed)) {
@@ -192,8 +191,8 @@ func (s *respace) hit(span ngram.Span, q *path, digest uint64) {
 	host.Claim(c, span)
 }
 
-// locate adds the newest words of a path, which are part of the finding's first
-// claimed words, to its places. It fails if the words are gone.
+// locate adds the newest words of a path, whose claimed words are those of the finding, to
+// the places of the finding. It fails if the words are no longer kept.
 func (s *respace) locate(q *path, claimed int) bool {
 	words := s.words[:min(claimed, s.r.cfg.Spec.N)] // the newest ones, in order
 	for i := len(words) - 1; i >= 0; i-- {
@@ -211,7 +210,7 @@ func (s *respace) locate(q *path, claimed int) bool {
 	return true
 }
 
-// seedOf prepares the seed of words of a path.
+// seedOf returns words of a path as a seed.
 func seedOf(words []*path) track.Seed {
 	first, last := words[0], words[len(words)-1]
 	s := track.Seed{
@@ -231,7 +230,7 @@ func (s *respace) Waits() int64 {
 		lo = min(lo, s.lattice.waits())
 	}
 	if s.past.end-lo > int64(s.r.cfg.MaxHeld)/2 {
-		return math.MaxInt64 // that much is not kept back on suspicion
+		return math.MaxInt64 // so many bytes do not wait on a suspicion
 	}
 	return lo
 }
@@ -266,7 +265,7 @@ type past struct {
 	buf [4 << 10]byte
 }
 
-// add adds bytes; as many as half of the room holds are always kept.
+// add adds bytes. The newest ones, half the size of the buffer, are always kept.
 func (b *past) add(p []byte) {
 	b.end += int64(len(p))
 	p = p[max(0, len(p)-len(b.buf)/2):]
@@ -279,7 +278,7 @@ func (b *past) add(p []byte) {
 // begin is the offset of the oldest byte that is always kept.
 func (b *past) begin() int64 { return b.end - int64(min(b.n, len(b.buf)/2)) }
 
-// from returns the bytes from an offset on, nil if they are gone.
+// from returns the bytes from an offset on, nil if they are no longer kept.
 func (b *past) from(lo int64) []byte {
 	if lo < b.begin() {
 		return nil

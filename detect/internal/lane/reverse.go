@@ -7,15 +7,15 @@ import (
 	"noecho/ngram"
 )
 
-// reverse is the finder of words that come in the text from the last to the first.
-// Nothing in the words themselves tells of it, so it reads all of them: a second
-// track of the same words whose grams are those of the backward order. It asks the
-// index as seldom as the main track does. Words without white space between them are
-// turned round as one: "now well-known is this" is read as "this is well known now".
+// reverse is the finder of text whose words come from the last to the first. The words
+// themselves give no sign of it, so it reads all of them: a second track of the same words
+// whose grams are those of the other order. It looks up as little as the main track does.
+// Words without white space between them are a token, and a token keeps its order:
+// "now well-known is this" is read as "this is well known now".
 type reverse struct {
 	r     *Reader
 	t     track.Track
-	token []ngram.Word // words without white space between them so far
+	token []ngram.Word // words of the open token
 	found *reverseFinding
 	fork  *reverse // scratch of Fork
 }
@@ -23,11 +23,11 @@ type reverse struct {
 // reverseFinding is the newest finding, which forks share.
 type reverseFinding struct {
 	claim  *Claim // nil: none is open
-	at     int64  // the words of the finding end before this one of the track
+	at     int64  // first word of the track behind those of the finding
 	places track.Locator
 }
 
-// maxToken is how many words without white space between them are turned as one.
+// maxToken is how many words a token has at most.
 const maxToken = 16
 
 func (v *reverse) reset() {
@@ -101,7 +101,7 @@ func (v *reverse) claim(p *track.Part) {
 		span.Lo, span.Hi = min(span.Lo, t.Span(i).Lo), max(span.Hi, t.Span(i).Hi)
 	}
 	if v.r.cfg.Host.Plain(span) {
-		return // one long token, whose words come in their own order
+		return // one long token, whose words are in their own order
 	}
 	if f.claim == nil || span.Lo >= f.claim.Span.Hi {
 		v.close()
@@ -124,7 +124,7 @@ func (v *reverse) claim(p *track.Part) {
 	v.r.cfg.Host.Claim(c, span)
 }
 
-// close settles the finding.
+// close settles the open finding.
 func (v *reverse) close() {
 	if v.found.claim != nil {
 		v.r.cfg.Host.Settle(v.found.claim)
@@ -159,7 +159,8 @@ func (v *reverse) Fork() Finder {
 	return f
 }
 
-// End implements Finder. The finding of a fork goes on if its words come again.
+// End implements Finder. A finding that is open at the end of a fork stays open: the same
+// words may come again behind the pause.
 func (v *reverse) End() {
 	v.turn()
 	if !v.r.cfg.Host.Now().Tried {

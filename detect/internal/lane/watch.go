@@ -2,20 +2,19 @@ package lane
 
 import "math"
 
-// watch looks at every byte of a channel for what wakes lanes. It is a handful of
-// counters and two sums:
+// watch looks at every byte of a channel for signs that wake lanes. It is a handful of
+// counters and sums:
 //
-//   - runs: how many letters, digits and signs of base64 stand in a row, how many
-//     groups of digits and percent codes came one soon after another;
-//   - sums of what speaks for moved or turned letters: for each letter (or pair)
-//     the logarithm of how much likelier it is in such a text than in English,
-//     never below nothing (E. S. Page, Continuous inspection schemes, Biometrika
-//     41, 1954). It rises by about 0.8 a letter in a text that was moved and falls
-//     as fast in one that was not.
+//   - counters: the letters, digits and signs of base64 in a row, and the groups of digits
+//     and the percent codes that came soon one after another;
+//   - sums: for each letter, or pair of letters, the logarithm of how much likelier it is
+//     in text whose letters were moved, or whose words were turned round, than in English.
+//     A sum never falls below zero (E. S. Page, Continuous inspection schemes, Biometrika
+//     41, 1954). It rises by about 0.8 a letter in such a text and falls as fast in another.
 //
-// For example "gur dhvpx oebja" raises the sum of moved letters by 2.5 to 3 a
-// letter for the q, v, x and j that are frequent letters moved, and passes the
-// threshold with the third word.
+// For example the q, v, x and j of "gur dhvpx oebja" are frequent letters that were moved.
+// Each raises the sum of moved letters by 2.5 to 3, and the sum passes the threshold with
+// the third word.
 type watch struct {
 	prev    byte // class of the byte before
 	dash    dashState
@@ -25,19 +24,19 @@ type watch struct {
 	mixed   int32
 	codes   int32
 	percent int32
-	sums    [3]int64 // for each of the sums from where words wait
+	sums    [3]int64 // for each sum the offset from which on bytes wait
 	at      int64    // bytes read
-	first   int64    // where the first of the groups of digits begins
-	last    int64    // where the last one begins
-	sign    int64    // where the last percent sign stands
+	first   int64    // offset of the first of the groups of digits
+	last    int64    // offset of the last one
+	sign    int64    // offset of the last percent sign
 }
 
-// dashState is where a hyphen at the end of a line stands.
+// dashState is how much of a hyphen and a line break has come.
 type dashState uint8
 
 const (
 	dashNone dashState = iota
-	dashHeld           // behind a hyphen that follows a letter; a line break may come
+	dashSign           // behind a hyphen that follows a letter; a line break may come
 	dashLine           // behind the line break
 )
 
@@ -49,8 +48,8 @@ const (
 	codePrefix   = 2  // the \x before the first group
 	percentSigns = 2
 	percentApart = 24
-	sumHeld      = 28 // from here on words wait for what comes of it
-	sumSpan      = 16 // bytes before that which it is made of
+	sumWaits     = 28 // from here on bytes wait
+	sumSpan      = 16 // bytes before, which have raised the sum
 	movedAt      = 112
 	turnedAt     = 112
 	sumMost      = 240
@@ -60,15 +59,14 @@ const (
 	mixedMost    = 144
 )
 
-// wideFall is what a byte beyond ASCII takes from the sums of moved and turned
-// letters.
+// wideFall is by how much a byte beyond ASCII lowers the sums of moved and turned letters.
 const wideFall = 4
 
 // Classes of bytes; 1 to 26 are the letters.
 const (
 	classOther   = 0
 	classDigit   = 27 + iota - 1
-	classSign    // that stands for a letter: @ $ !
+	classSign    // one that looks like a letter: @ $ !
 	classPacked  // signs of base64
 	classPercent //
 	classDash    //
@@ -97,12 +95,11 @@ var classes = func() (t [256]byte) {
 	return t
 }()
 
-// read looks at the next bytes and returns how many those are. A byte that raises
-// a wanted alarm is read alone, so that everything before has been dealt with as if
-// the bytes had come one by one. For the same reason it stops before a byte from
-// which on bytes before it wait (waits), and before a hyphen that may end a line.
-// Nearly all are letters and spaces that raise nothing: those it counts in
-// registers.
+// read looks at the next bytes and returns how many it has looked at. A byte that raises a
+// wanted alarm is read alone, so that the bytes before it have been handled as if all
+// bytes had come one by one. For the same reason read stops before a byte that makes bytes
+// before it wait, and before a hyphen that may end a line. Nearly all bytes are letters and
+// spaces that raise nothing: calm counts those in registers.
 func (w *watch) read(p []byte, want alarm) (int, alarm) {
 	for i := 0; i < len(p); i++ {
 		if w.mixed == 0 && w.dash == dashNone && w.prev <= 26 {
@@ -116,10 +113,10 @@ func (w *watch) read(p []byte, want alarm) (int, alarm) {
 		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
 			return i, 0
 		}
-		before, held := *w, w.holds()&want
+		before, pending := *w, w.pending()&want
 		a := w.next(c, k) & want
 		w.at++
-		if i > 0 && (a != 0 || w.holds()&want&^held != 0) {
+		if i > 0 && (a != 0 || w.pending()&want&^pending != 0) {
 			*w = before
 			return i, 0
 		}
@@ -130,8 +127,8 @@ func (w *watch) read(p []byte, want alarm) (int, alarm) {
 	return len(p), 0
 }
 
-// calm reads letters and other bytes of no interest while every sum is small, and
-// returns how many it read.
+// calm reads letters and other bytes that raise no alarm while every sum is small, and
+// returns how many it has read.
 func (w *watch) calm(p []byte) int {
 	prev, run, moved, turned := w.prev, w.run, w.moved, w.turned
 	i := 0
@@ -143,7 +140,7 @@ func (w *watch) calm(p []byte) int {
 		if k == classOther {
 			r = 0
 		}
-		if k > 26 || m >= sumHeld || t >= sumHeld || r >= runBytes {
+		if k > 26 || m >= sumWaits || t >= sumWaits || r >= runBytes {
 			break
 		}
 		prev, run, moved, turned = k, r, m, t
@@ -185,18 +182,18 @@ func (w *watch) next(c, k byte) (a alarm) {
 	return a | w.raised()
 }
 
-// sum adds what a pair speaks for, and notes where a sum that begins to count
-// began to rise.
+// sum adds the scores of a pair of letters, and records the offset from which on bytes
+// wait when a sum begins to count.
 func (w *watch) sum(x, y byte) {
 	moved := max(0, min(sumMost, w.moved+int32(movedScores[y])))
 	turned := max(0, min(sumMost, w.turned+int32(turnedScores[x][y])))
-	if moved >= sumHeld && w.moved < sumHeld {
+	if moved >= sumWaits && w.moved < sumWaits {
 		w.sums[0] = w.at - sumSpan
 	}
-	if turned >= sumHeld && w.turned < sumHeld {
+	if turned >= sumWaits && w.turned < sumWaits {
 		w.sums[1] = w.at - sumSpan
 	}
-	if w.mixed < sumHeld {
+	if w.mixed < sumWaits {
 		w.sums[2] = w.at - sumSpan
 	}
 	w.moved, w.turned = moved, turned
@@ -222,10 +219,10 @@ func (w *watch) raised() (a alarm) {
 // line reads a byte that may end a line behind a hyphen.
 func (w *watch) line(c byte) (a alarm) {
 	switch {
-	case w.dash == dashHeld && c == '\n':
+	case w.dash == dashSign && c == '\n':
 		w.dash = dashLine
 		return alarmHyphen
-	case w.dash == dashHeld && c == '\r':
+	case w.dash == dashSign && c == '\r':
 	default:
 		w.dash = dashNone
 	}
@@ -265,7 +262,7 @@ func (w *watch) rare(k byte) (a alarm) {
 		}
 	case classDash:
 		if beside {
-			w.dash = dashHeld
+			w.dash = dashSign
 		}
 	case classWide:
 		w.run = 0
@@ -274,33 +271,33 @@ func (w *watch) rare(k byte) (a alarm) {
 	return a
 }
 
-// holds returns the alarms for which bytes wait, hyphens apart.
-func (w *watch) holds() (a alarm) {
+// pending returns the alarms for which bytes wait, that for hyphens apart.
+func (w *watch) pending() (a alarm) {
 	if w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart {
 		a |= alarmCodes
 	}
-	if w.moved >= sumHeld {
+	if w.moved >= sumWaits {
 		a |= alarmRot13
 	}
-	if w.turned >= sumHeld {
+	if w.turned >= sumWaits {
 		a |= alarmMirrored
 	}
-	if w.mixed >= sumHeld {
+	if w.mixed >= sumWaits {
 		a |= alarmMixed
 	}
 	return a
 }
 
-// waits returns the first byte that must be held until it is clear whether one of
-// the wanted alarms is raised, math.MaxInt64 if there is none: numbers one after
-// another may be the first codes of many, a sum that rises may rise on, and before
-// a line break that follows a hyphen stands half a word.
+// waits returns the first byte that must wait until it is certain whether a wanted alarm is
+// raised, math.MaxInt64 if there is none: numbers one after another may be the first codes
+// of many, a sum that rises may rise on, and before a hyphen and a line break is half a
+// word.
 func (w *watch) waits(want alarm) int64 {
 	free := int64(math.MaxInt64)
-	if want&alarmHyphen != 0 && w.dash == dashHeld {
+	if want&alarmHyphen != 0 && w.dash == dashSign {
 		return 0
 	}
-	want &= w.holds()
+	want &= w.pending()
 	if want&alarmCodes != 0 {
 		free = w.first - codePrefix
 	}

@@ -5,8 +5,8 @@ package lane
 // movedScores is ln(P(rot13(c))/P(c)) of letter c, in eighths.
 var movedScores = [32]int8{0, 0, 14, -3, -24, -5, 8, 13, -4, -15, 21, -7, -7, -24, 0, -14, 3, 24, 5, -8, -13, 4, 15, -21, 7, 7, 24}
 
-// turnedScores is ln(P(ba)/P(ab)) of the pair ab, in eighths; 0 is what is no
-// letter.
+// turnedScores is ln(P(ba)/P(ab)) of the pair ab, in eighths; 0 is every
+// byte but a letter.
 var turnedScores = [32][32]int8{
 	{0, -13, -24, -19, 10, 16, 1, 3, -3, -16, -24, 5, 5, -7, 10, -4, -17, -17, 7, 5, -4, -10, -24, -15, 11, 14, -10},
 	{13, 0, -4, 3, -7, 24, 8, -5, 24, -5, -2, -24, -7, 1, -14, 21, 5, -9, -5, -9, -9, -1, -9, 13, -7, -24, 12},

@@ -2,13 +2,13 @@ package track
 
 import "noecho/ngram"
 
-// MaxPlaces bounds the places that are kept of a finding.
+// MaxPlaces is how many places are kept of a finding.
 const MaxPlaces = 8
 
 // Seed is five words of the text that occur in the corpus.
 //
-// Two seeds whose places in the corpus are as far apart as the words themselves,
-// give or take a few, come from the same passage. Seeds in a row are a [Chain].
+// If two seeds are as far apart in the corpus as in the text, give or take a few words,
+// they come from one passage. Seeds of one passage in a row are a [Chain].
 //
 // Worked example: the corpus has "a b c d e f g h i j k l" from place 100 on, the
 // text is "a b c d e f x h i j k l". The seeds "a b c d e" at 100, "b c d e f" at
@@ -23,12 +23,12 @@ type Seed struct {
 
 // Chain is seeds of one passage in a row.
 type Chain struct {
-	From   int64        // first word that waits for the chain to become a match, or would
+	From   int64        // first word that waits, or would wait, for the chain to become a match
 	Lo     int64        // offset of that word
 	Weight ngram.Weight // of the words in its seeds
-	Broken bool         // its seeds are not one run of words
+	Broken bool         // other words are between its seeds
 	Waits  bool         // its words wait from word From on
-	Hot    bool         // it is a near match; From is then the first word behind the match so far
+	Hot    bool         // it is a match; From is then the first word behind it
 
 	start  ngram.Place // of its first seed
 	place  ngram.Place // of its newest seed
@@ -36,25 +36,25 @@ type Chain struct {
 	last   int64       // first word of its newest seed
 	end    int64       // offset behind its newest seed
 	seeds  int
-	rarity int    // of its seeds together: the fewer places a seed has the more it says
-	head   uint64 // hashes of its first and its newest seed
-	tail   uint64
+	rarity int    // of its seeds together: a seed with fewer places is better evidence
+	head   uint64 // hash of its first seed
+	tail   uint64 // hash of its newest seed
 }
 
-// maxChains bounds the chains that are followed at a time: common words have many
-// places, of which nearly all lead nowhere.
+// maxChains is how many chains are followed at a time. Common words have many places, of
+// which nearly all begin chains that do not go on.
 const maxChains = 64
 
-// SeedBytes is the most text between two seeds of a chain. More is no text, or it
-// hides another one.
+// SeedBytes is the most bytes between two seeds of a chain. Words that are further apart
+// do not belong to one passage.
 const SeedBytes = 4 << 10
 
 // rarest is the rarity of a seed with one place.
 const rarest = 16
 
-// Chains follows the places that the words of a text lead to. It allocates nothing.
+// Chains follows the places in the corpus of the words of a text. It allocates nothing.
 type Chains struct {
-	Ahead    int64 // by how much a seed has to lie ahead of the first one of a run for the run to wait
+	Ahead    int64 // words from the first seed of a chain to the seed that lets it wait
 	Backward bool  // the words come from the last to the first
 
 	all   [maxChains]Chain
@@ -73,14 +73,15 @@ func (c *Chains) All() []Chain { return c.all[:c.n] }
 // Reach is the last word that the next seed of a chain may end with.
 func (c *Chains) Reach(ch *Chain) int64 { return ch.last + c.gap + 2*ngram.SeedWords - 1 }
 
-// Alive reports whether a chain may go on with a seed that ends with a word that
-// begins at offset.
+// Alive reports whether a chain may go on with a seed whose last word is this one, at
+// this offset.
 func (c *Chains) Alive(ch *Chain, word, offset int64) bool {
 	return word <= c.Reach(ch) && offset-ch.end <= SeedBytes
 }
 
-// follows reports how far a seed at a place is off the place that a chain leads to.
-// Nearly every chain leads to another passage, so the distances are compared first.
+// follows reports whether a seed at a place goes on a chain, and by how many words its
+// distance in the text and in the corpus differ. Nearly every chain is in another passage,
+// so the distances are compared first.
 func (c *Chains) follows(ch *Chain, s *Seed, place ngram.Place) (off int64, ok bool) {
 	words := s.Word - ch.last
 	places := int64(place - ch.place)
@@ -88,11 +89,11 @@ func (c *Chains) follows(ch *Chain, s *Seed, place ngram.Place) (off int64, ok b
 	if off > c.slack || words <= 0 || places <= 0 || !c.Alive(ch, s.Word+ngram.SeedWords-1, s.Newest) {
 		return 0, false
 	}
-	return off, s.Hash.Lo != ch.head && s.Hash.Lo != ch.tail // the same words once more say nothing new
+	return off, s.Hash.Lo != ch.head && s.Hash.Lo != ch.tail // the same words once more are no evidence
 }
 
-// Add enters one of the places of a seed, of which there are so many, and returns
-// the chain that it went to.
+// Add enters one place of a seed that has so many places, and returns the chain that the
+// place belongs to.
 func (c *Chains) Add(s *Seed, place ngram.Place, places int) *Chain {
 	place = c.forward(place)
 	var best *Chain
@@ -118,10 +119,10 @@ func (c *Chains) Add(s *Seed, place ngram.Place, places int) *Chain {
 	return best
 }
 
-// wait decides from where on the words of a chain wait. The second seed begins what
-// waits. But as long as the chain is one run of words the track keeps them anyway,
-// because none of their short grams is absent. So nothing waits until a seed lies
-// further ahead: most runs of six words are common ones that end there.
+// wait decides from which word on the words of a chain wait: from its second seed on. As
+// long as the chain's words are in a row they are open anyway, because none of their short
+// grams is absent. So the chain waits only once a seed is further ahead: most sequences of
+// six words are common ones that end there.
 func (c *Chains) wait(ch *Chain, s *Seed, sameRun bool) {
 	if ch.Waits {
 		return
@@ -132,7 +133,7 @@ func (c *Chains) wait(ch *Chain, s *Seed, sameRun bool) {
 	ch.Waits = !sameRun || s.Word-ch.base >= c.Ahead
 }
 
-// slot returns room for another chain: that of one that ended, else of the one with
+// slot returns room for another chain: that of a chain that ended, else of the one with
 // the fewest seeds, the oldest of these.
 func (c *Chains) slot(s *Seed) *Chain {
 	if c.n < len(c.all) {
@@ -152,8 +153,7 @@ func (c *Chains) slot(s *Seed) *Chain {
 	return worst
 }
 
-// better reports whether a chain says more about where words come from than
-// another one.
+// better reports whether a chain is better evidence of a place than another one.
 func (ch *Chain) better(o *Chain) bool {
 	switch {
 	case ch.rarity != o.rarity:
@@ -164,11 +164,11 @@ func (ch *Chain) better(o *Chain) bool {
 	return ch.start < o.start
 }
 
-// locatingSeeds is the least number of seeds in a run of a window's length, none of
-// which is too common: a chain of fewer tells a place only if there is no other.
+// locatingSeeds is the least number of seeds in a window, if none of them is too common. A
+// chain of fewer seeds gives a place only if no chain has more.
 const locatingSeeds = 3
 
-// Best appends the places of the chains that use accepts, the best first, at most
+// Best appends the places of the chains that use accepts, the likeliest first, at most
 // [MaxPlaces]. The place of a chain is that of its first seed.
 func (c *Chains) Best(dst []ngram.Place, use func(*Chain) bool) []ngram.Place {
 	var top [MaxPlaces]*Chain
@@ -197,7 +197,8 @@ func (c *Chains) Best(dst []ngram.Place, use func(*Chain) bool) []ngram.Place {
 	return dst
 }
 
-// forward turns places so that they grow along the text, and back.
+// forward turns a place round if the words come backwards, so that places grow along the
+// text; a second call turns it back.
 func (c *Chains) forward(p ngram.Place) ngram.Place {
 	if c.Backward {
 		return ^p
@@ -205,8 +206,8 @@ func (c *Chains) forward(p ngram.Place) ngram.Place {
 	return p
 }
 
-// Seed returns the seed of the words that end with word i. It is one if the words
-// are in the ledger, which they are not if Seedless.
+// Seed returns the five words that end with word i as a seed. The ledger has no places for
+// them if Seedless is true.
 func (t *Track) Seed(i int64) Seed {
 	first := i - ngram.SeedWords + 1
 	s := Seed{
@@ -219,9 +220,9 @@ func (t *Track) Seed(i int64) Seed {
 	return s
 }
 
-// Seedless reports whether the words that end with word i cannot be a seed: one of
-// their short grams is absent. It asks as little as Push does, because an absent
-// gram rules out more than one seed.
+// Seedless reports whether the five words that end with word i cannot be a seed, because
+// one of their 2- and 4-grams is absent. It looks up as little as Push does: an absent gram
+// rules out more than one seed.
 func (t *Track) Seedless(i int64) bool {
 	first := i - ngram.SeedWords + 1
 	switch {

@@ -2,14 +2,14 @@ package track
 
 import "noecho/ngram"
 
-// Locator tells where in the corpus the words of one finding are. It asks the
-// ledger for every short gram of the finding, whatever else looks for them.
+// Locator finds the places in the corpus where the words of one finding occur. It looks up
+// every gram of the finding that may be a seed.
 type Locator struct {
 	Backward bool // the words come from the last to the first
 
 	ledger Ledger
 	chains Chains
-	next   int64 // first word for which no seed that ends with it was asked for yet
+	next   int64 // first word for which the seed that ends with it was not looked up yet
 	found  []ngram.Place
 }
 
@@ -21,7 +21,7 @@ func (l *Locator) Start(ledger Ledger) {
 
 // Follow adds words first to last of a track.
 func (l *Locator) Follow(t *Track, first, last int64) {
-	oldest := t.Count - int64(len(t.ring)) + 1 // before it the prefix is gone
+	oldest := t.Count - int64(len(t.ring)) + 1 // the ring has no prefix hash before it
 	for i := max(l.next, max(first, oldest)+ngram.SeedWords-1); i <= last; i++ {
 		s := t.Seed(i)
 		l.Add(&s)
@@ -29,10 +29,10 @@ func (l *Locator) Follow(t *Track, first, last int64) {
 	l.next = last + 1
 }
 
-// Next is the first word for which no seed that ends with it was added yet.
+// Next returns the first word for which the seed that ends with it was not added yet.
 func (l *Locator) Next() int64 { return l.next }
 
-// Add adds a seed. Seeds come in order.
+// Add adds a seed. Seeds must come in order.
 func (l *Locator) Add(s *Seed) {
 	l.found = l.ledger.Seeds(l.found[:0], s.Hash)
 	for _, p := range l.found {

@@ -6,18 +6,18 @@ import (
 	"noecho/ngram"
 )
 
-// MaxDigests bounds the window digests that are kept of a run or a finding.
+// MaxDigests is how many digests of windows are kept of a run or a finding.
 const MaxDigests = 8
 
-// Echo says that the client had sent the words of a window itself.
+// Echo tells that the words of a window occur in a message of the client.
 type Echo bool
 
-// Run is the sequence of consecutive indexed windows that the newest words belong
-// to. It counts once its words weigh enough. Its parts are told apart by whether
-// the client had sent the windows itself: those are echoes.
+// Run is the sequence of indexed windows, each of which ends with the next word, that the
+// newest words belong to. It counts once its words weigh enough. It is divided into parts,
+// of which some are echoes and some are not.
 type Run struct {
 	Active bool
-	Hot    bool  // heavy enough
+	Hot    bool  // it weighs enough
 	Last   int64 // its newest word
 	Weight ngram.Weight
 	Parts  []Part // in order; once hot only the newest
@@ -36,8 +36,8 @@ type Part struct {
 // Reset forgets the run.
 func (r *Run) Reset() { *r = Run{Last: -1, Parts: r.Parts[:0]} }
 
-// waits returns the first word that the run may yet make a finding of. newest is
-// the newest word of the track.
+// waits returns the first word of a run that is still too light and may go on, echoes at
+// its beginning apart. newest is the newest word of the track.
 func (r *Run) waits(newest int64) (first int64, ok bool) {
 	if !r.Active || r.Hot || r.Last != newest {
 		return 0, false
@@ -50,9 +50,9 @@ func (r *Run) waits(newest int64) (first int64, ok bool) {
 	return 0, false
 }
 
-// Enter adds the indexed window of words first to last, whose text begins at lo, to
-// the run. weight is that of the run if the window begins before the text, else 0.
-// What was one part before is still one unless fresh.
+// Enter adds the indexed window of words first to last, whose text begins at offset lo, to
+// the run. If the window begins before the text, weight is that of the run, else 0. Fresh
+// is true if the window begins another part.
 func (t *Track) Enter(first, last, lo int64, weight ngram.Weight, echo Echo, digest uint64) (fresh bool) {
 	r := &t.Run
 	if !r.Active {
@@ -87,7 +87,7 @@ func (r *Run) Newest() {
 	r.Parts = r.Parts[:1]
 }
 
-// AddDigests appends the digests that are not there yet, up to [MaxDigests].
+// AddDigests appends the digests that dst does not have, up to [MaxDigests] in all.
 func AddDigests(dst []uint64, digests ...uint64) []uint64 {
 	for _, h := range digests {
 		if len(dst) < MaxDigests && !slices.Contains(dst, h) {

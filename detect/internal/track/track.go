@@ -1,9 +1,12 @@
 // Package track follows the words of one text as they are read: which windows of
 // them are indexed, which short grams are known to be absent, which run of indexed
-// windows the newest words belong to, and which places of the corpus they lead to.
+// windows the newest words belong to, and at which places of the corpus they occur.
 //
-// It knows words, grams and the filters of an index. It knows nothing of findings,
-// prompts or channels: package detect and its lanes build those on top of it.
+// A gram is a sequence of words, a window a gram of the n words that an index was built
+// with, a run a sequence of indexed windows that overlap.
+//
+// The package knows words, grams and the filters of an index. It knows nothing of
+// findings, prompts or channels: package detect and its lanes build on it.
 package track
 
 import "noecho/ngram"
@@ -22,13 +25,12 @@ type Ledger interface {
 	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
 }
 
-// Track finds the words of a text, keeps the newest of them and asks the index
-// about the windows that end with each.
+// Track finds the words of a text, keeps the newest of them and looks up the window that
+// ends with each.
 //
-// Most windows are ruled out without a look-up of their own: seven windows of ten
-// words share a 4-gram. So while no gram is missing the newest 4-gram is asked for
-// first, and once one is missing nothing needs asking until the windows have moved
-// past it.
+// Most windows are ruled out without a look-up of their own, since seven windows of ten
+// words share a 4-gram. As long as no gram is absent, the newest 4-gram is looked up
+// first. Once one is absent, nothing is looked up until the windows have moved past it.
 type Track struct {
 	Set     Set
 	N       int // words in a window
@@ -41,12 +43,12 @@ type Track struct {
 	Acted  int64 // newest word inside a span that is withheld; -1: none
 	Run    Run
 
-	Strict   bool // words are open until those behind them weigh as much as a run must
+	Strict   bool // a word is open until the words behind it weigh as much as a run must
 	Backward bool // the words come from the last to the first
 
 	ring   []entry      // the newest words; its length is a power of two
-	least  ngram.Weight // of a run
-	light  int64        // first of the newest words that together weigh less than that
+	least  ngram.Weight // of a run that counts
+	light  int64        // first of the newest words that together weigh less than least
 	weight ngram.Weight // of the words from light on
 }
 
@@ -55,7 +57,7 @@ type entry struct {
 	prefix uint64 // prefix hash behind the word
 	span   ngram.Span
 	weight ngram.Weight
-	known  uint8 // the answers of the gates about the grams that end here
+	known  uint8 // answers of the filters about the grams that end with this word
 }
 
 // Bits of entry.known.
@@ -66,12 +68,12 @@ const (
 	absent4
 )
 
-// Provisional is the most words that Scanner.Peek can yield: each code point that
-// the scanner still buffers may be one. The ring has room for them.
+// Provisional is the most words that Scanner.Peek returns: each code point in the
+// scanner's buffer may be one. The ring has room for them.
 const Provisional = 64
 
-// Init prepares a track for a new text, in which a run must weigh least. A lighter
-// run never has more words than the ring.
+// Init prepares a track for a new text, in which a run counts if it weighs at least
+// least. The ring has room for all words of a lighter run.
 func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	size := 1
 	for size < int(least)+spec.N+Provisional {
@@ -90,15 +92,15 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	t.Run.Reset()
 }
 
-// Fork makes t the track that o is, for words that are only tried. It shares the
-// ring, in whose free places those words land, and the scanner, which may only Peek.
+// Fork makes t a copy of o that shares the ring and the scanner of o. Words pushed to t
+// take places of the ring that o does not use yet. Only Peek of the scanner may be called.
 func (t *Track) Fork(o *Track) {
 	words, parts := t.Words, t.Run.Parts[:0]
 	*t = *o
 	t.Words, t.Run.Parts = words, append(parts, o.Run.Parts...)
 }
 
-// CopyFrom makes t the track that o is, with a ring and a scanner of its own.
+// CopyFrom makes t a copy of o with a ring and a scanner of its own.
 func (t *Track) CopyFrom(o *Track) {
 	scanner, ring := t.Scanner, t.ring
 	if scanner == nil {
@@ -125,13 +127,13 @@ func (t *Track) Prefix(i int64) uint64 {
 	return t.at(i - 1).prefix
 }
 
-// Span is the place of word i in the text.
+// Span returns the bytes of word i in the text.
 func (t *Track) Span(i int64) ngram.Span {
 	s := t.at(i).span
 	return ngram.Span{Lo: s.Lo + t.Base, Hi: s.Hi + t.Base}
 }
 
-// Word is word i as the scanner found it, but for its place.
+// Word returns word i as the scanner found it, with the span that Span returns.
 func (t *Track) Word(i int64) ngram.Word {
 	return ngram.Word{Span: t.Span(i), Weight: t.Weight(i), Hash: t.Prefix(i+1) - t.roll(t.Prefix(i), 0)}
 }
@@ -185,8 +187,7 @@ func (t *Track) gram(before, after uint64, k int) ngram.Hash {
 	return ngram.Gram(before, after, k)
 }
 
-// complete reports whether every short gram of words first to last may be
-// indexed.
+// complete reports whether every 2-gram and 4-gram of words first to last may be indexed.
 func (t *Track) complete(first, last int64) bool {
 	for i := last; i > first; i-- {
 		if t.missing2(i) {
@@ -225,8 +226,8 @@ func (t *Track) missing4(i int64) bool {
 	return e.known&absent4 != 0
 }
 
-// FirstLive returns the first word that a window yet to come may contain: no gram
-// behind that word is known to be absent. It is Count if there is none.
+// FirstLive returns the first word that an indexed window with the next word may contain:
+// no gram behind that word is known to be absent. It is Count if there is none.
 func (t *Track) FirstLive() int64 {
 	newest := t.Count - 1
 	oldest := max(0, newest-int64(t.N)+2)
@@ -239,8 +240,8 @@ func (t *Track) FirstLive() int64 {
 	return max(oldest, t.Absent+1)
 }
 
-// FirstOpen returns the first word that a run may yet make a finding of, Count if
-// there is none.
+// FirstOpen returns the first word that may yet become part of a run that counts, Count
+// if there is none.
 func (t *Track) FirstOpen() int64 {
 	first := t.FirstLive()
 	if t.Strict {

@@ -1,8 +1,8 @@
-// Command genwatch writes watch_tables.go: how much more likely a letter, or a
-// pair of letters, is in text that was moved or turned round than in text as it
-// stands. Its input is plain English text; the committed table was counted over
-// two public-domain novels and the inaugural and State of the Union addresses of
-// the United States (3.2 MB).
+// Command genwatch writes watch_tables.go: how much likelier a letter, or a pair of
+// letters, is in text whose letters were moved or whose words were turned round than in
+// plain text. Its input is plain English text. The committed table was counted over two
+// public-domain novels and the inaugural and State of the Union addresses of the United
+// States (3.2 MB).
 //
 //	go run ./detect/internal/lane/genwatch FILE... > detect/internal/lane/watch_tables.go
 package main
@@ -48,7 +48,7 @@ func main() {
 		moved := (k-1+13)%26 + 1
 		fmt.Fprintf(&b, ", %d", score(single[moved], single[k]))
 	}
-	b.WriteString("}\n\n// turnedScores is ln(P(ba)/P(ab)) of the pair ab, in eighths; 0 is what is no\n// letter.\nvar turnedScores = [32][32]int8{\n")
+	b.WriteString("}\n\n// turnedScores is ln(P(ba)/P(ab)) of the pair ab, in eighths; 0 is every\n// byte but a letter.\nvar turnedScores = [32][32]int8{\n")
 	for x := range letters {
 		b.WriteString("{")
 		for y := range letters {
@@ -76,7 +76,7 @@ func letter(c byte) int {
 
 // score is the logarithm of a ratio of counts.
 func score(of, to float64) int {
-	const unseen = 20 // so that what is rare decides little
+	const unseen = 20 // so that rare pairs decide little
 	s := math.Round(scale * math.Log((of+unseen)/(to+unseen)))
 	return int(max(-limit, min(limit, s)))
 }
