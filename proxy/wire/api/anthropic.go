@@ -252,8 +252,7 @@ func modelInPath(path string) (model, verb string) {
 // is the assistant's, the answer goes on with it in the middle of a word.
 // Vertex names the model and asks for a stream in the path.
 func anthropicRequest(path string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "messages":
@@ -281,7 +280,7 @@ func anthropicRequest(path string, body []byte) (wire.Request, error) {
 			r.Model = model
 		}
 	}
-	return r.Request, err
+	return r, err
 }
 
 // anthropicTurns reads the messages of a conversation.
@@ -386,8 +385,7 @@ var anthropicComplete = wire.NewFamily(wire.Family{
 
 // completeRequest:
 func completeRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v), name == "metadata":
 		case name == "prompt":
@@ -397,7 +395,6 @@ func completeRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // completeEnding ends a completion with a message of the kind that it came in.

@@ -95,8 +95,7 @@ func converseEndRules(at string) []wire.Rule {
 
 // converseRequest: Model and stream are asked for in the path.
 func converseRequest(path string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
 		case "messages":
 			return r.conversation(v)
@@ -110,7 +109,7 @@ func converseRequest(path string, body []byte) (wire.Request, error) {
 		return nil
 	})
 	r.Model, r.Stream = bedrockPath(path)
-	return r.Request, err
+	return r, err
 }
 
 // bedrockPath reads the model and whether a stream is asked for from a path
@@ -325,9 +324,8 @@ func vendorChatRules() []wire.Rule {
 // invokeRequest: Model and stream are asked for in the path, the
 // rest in the vendor's words.
 func invokeRequest(path string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
 	anthropic := false
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case name == "anthropic_version":
 			anthropic = true
@@ -342,10 +340,10 @@ func invokeRequest(path string, body []byte) (wire.Request, error) {
 		return nil
 	})
 	if anthropic {
-		r.Request, err = anthropicRequest("", body)
+		r, err = anthropicRequest("", body)
 	}
 	r.Model, r.Stream = bedrockPath(path)
-	return r.Request, err
+	return r, err
 }
 
 // invokeFraming:

@@ -84,8 +84,7 @@ func cohereCitationRules(at string) []wire.Rule {
 
 // cohereRequest:
 func cohereRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "messages":
@@ -95,7 +94,6 @@ func cohereRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // cohereFailure:
@@ -239,8 +237,7 @@ func cohereV1Rules() []wire.Rule {
 
 // cohereV1Request:
 func cohereV1Request(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "prompt", name == "message":
@@ -250,7 +247,6 @@ func cohereV1Request(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // cohereV1Framing: a stream is lines, whatever it is called.

@@ -109,12 +109,7 @@ func geminiPartRules(at string) []wire.Rule {
 // geminiRequest: The path names the model and asks for a stream.
 // Members may be written in camel case or with underscores.
 func geminiRequest(path string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	r.Model = path[strings.LastIndexByte(path, '/')+1:]
-	if at := strings.LastIndexByte(r.Model, ':'); at >= 0 {
-		r.Model, r.Stream = r.Model[:at], r.Model[at:] == ":streamGenerateContent"
-	}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
 		case "contents":
 			if v.Kind() == '{' {
@@ -137,7 +132,11 @@ func geminiRequest(path string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
+	r.Model = path[strings.LastIndexByte(path, '/')+1:]
+	if at := strings.LastIndexByte(r.Model, ':'); at >= 0 {
+		r.Model, r.Stream = r.Model[:at], r.Model[at:] == ":streamGenerateContent"
+	}
+	return r, err
 }
 
 // geminiConfig reads a member of generationConfig.

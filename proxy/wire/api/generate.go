@@ -36,12 +36,10 @@ func generateRules() []wire.Rule {
 
 // generateRequest: Of several prompts the last is the tail.
 func generateRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		generateMember(r, name, v)
 		return nil
 	})
-	return r.Request, err
 }
 
 // generateMember reads a member of a request to /generate: TGI calls the prompt
@@ -430,8 +428,7 @@ var invocations = wire.NewFamily(wire.Family{
 
 // invocationsRequest:
 func invocationsRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
 		case "messages":
 			return r.conversation(v)
@@ -443,7 +440,6 @@ func invocationsRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // invocationsEnding ends a stream as the API would whose messages it has seen.

@@ -53,8 +53,8 @@ func genericAnywhere() []wire.Rule {
 // genericRequest: Of a body that is no JSON nothing is seen: files
 // are sent so.
 func genericRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
 	if start := bytes.TrimLeft(body, " \t\r\n"); len(start) == 0 || start[0] != '{' {
+		r := &request{wire.Request{N: 1}}
 		if dec := newDecoder(start); len(start) > 0 && start[0] == '[' {
 			if v, err := dec.ReadValue(); err == nil {
 				r.visible(v)
@@ -62,7 +62,7 @@ func genericRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return r.Request, nil
 	}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 			return nil
@@ -79,7 +79,6 @@ func genericRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // genericFraming:

@@ -37,14 +37,12 @@ var harbour = wire.NewFamily(wire.Family{
 
 // harbourRequest takes the text of every other member for text that the client sent.
 func harbourRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		if !r.common(name, v) {
 			r.visible(v)
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // harbourEnding ends a blocked stream with the event that Harbour sends when its own

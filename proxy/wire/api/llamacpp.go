@@ -59,9 +59,8 @@ func llamaRules() []wire.Rule {
 // llamaRequest: What is to be filled in stands between
 // input_prefix with the prompt behind it, and input_suffix.
 func llamaRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
 	var prefix []byte
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "n_cmpl":
@@ -88,7 +87,7 @@ func llamaRequest(_ string, body []byte) (wire.Request, error) {
 	if len(prefix) > 0 {
 		r.Tail = append(prefix, r.Tail...)
 	}
-	return r.Request, err
+	return r, err
 }
 
 // llamaPrompt reads a prompt: a string, token ids, both mixed, several of them,

@@ -72,8 +72,7 @@ func mistralRules() []wire.Rule {
 
 // mistralRequest:
 func mistralRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "inputs" && v.Kind() == '"':
@@ -92,7 +91,6 @@ func mistralRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // mistralFailure:

@@ -61,7 +61,7 @@ func ollamaRules() []wire.Rule {
 // ollamaChatRequest:
 func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
 	r := &request{wire.Request{N: 1, Stream: true}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return r.read(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case ollamaMember(r, name, v):
 		case name == "messages":
@@ -71,13 +71,12 @@ func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // ollamaGenerateRequest: A context is token ids and shows no text.
 func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
 	r := &request{wire.Request{N: 1, Stream: true}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return r.read(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case ollamaMember(r, name, v):
 		case name == "prompt":
@@ -90,7 +89,6 @@ func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
 }
 
 // ollamaMember reads the members that both requests share and those that hold no

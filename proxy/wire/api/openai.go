@@ -175,8 +175,7 @@ func chatRules() []wire.Rule {
 
 // chatRequest:
 func chatRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "messages":
@@ -186,45 +185,6 @@ func chatRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
-}
-
-// conversation reads the messages of a chat, or of several.
-func (r *request) conversation(v jsontext.Value) error {
-	return eachElement(v, func(v jsontext.Value) error {
-		if v.Kind() == '[' {
-			return r.conversation(v)
-		}
-		r.visible(v)
-		r.Tail = nil
-		return eachMember(v, func(name string, v jsontext.Value) error {
-			if name == "content" {
-				r.Tail = contentText(nil, v)
-			}
-			return nil
-		})
-	})
-}
-
-// contentText appends the text of a message's content: a string, or the texts
-// of its parts one behind the other.
-func contentText(dst []byte, v jsontext.Value) []byte {
-	if v.Kind() == '"' {
-		return wire.AppendText(dst, bytes.TrimSpace(v))
-	}
-	_ = eachElement(v, func(part jsontext.Value) error {
-		if part.Kind() == '"' {
-			dst = wire.AppendText(dst, part)
-			return nil
-		}
-		return eachMember(part, func(name string, v jsontext.Value) error {
-			if name == "text" && v.Kind() == '"' {
-				dst = wire.AppendText(dst, v)
-			}
-			return nil
-		})
-	})
-	return dst
 }
 
 // completions is the legacy OpenAI Completions API and the servers that speak
@@ -252,8 +212,7 @@ func completionRules() []wire.Rule {
 
 // completionsRequest: Of several prompts the last is the tail.
 func completionsRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "prompt":
@@ -266,19 +225,4 @@ func completionsRequest(_ string, body []byte) (wire.Request, error) {
 		}
 		return nil
 	})
-	return r.Request, err
-}
-
-// prompt reads a prompt: a string, several, or token ids, which show nothing.
-func (r *request) prompt(v jsontext.Value) {
-	switch v.Kind() {
-	case '"':
-		r.Tail = wire.AppendText(nil, v)
-		r.Messages = append(r.Messages, r.Tail)
-	case '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			r.prompt(v)
-			return nil
-		})
-	}
 }

@@ -13,19 +13,26 @@ import (
 // request is a request that is being read.
 type request struct{ wire.Request }
 
-// readRequest calls f with every member of a request body. The body has to be
-// one JSON object in which no object has a name twice: servers differ in which
-// of the two they obey, and a policy chosen by the other would be no policy.
-func readRequest(body []byte, f func(name string, v jsontext.Value) error) error {
+// readRequest makes a request of the members of its body, each of which is given to
+// f. The body has to be one JSON object in which no object has a name twice: servers
+// differ in which of the two they obey, and a policy chosen by the other would be no
+// policy.
+func readRequest(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
+	return (&request{wire.Request{N: 1}}).read(body, f)
+}
+
+// read is [readRequest] for an API with defaults of its own: r has them.
+func (r *request) read(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
 	dec := newDecoder(body)
 	v, err := dec.ReadValue()
 	if err != nil {
-		return fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
+		return r.Request, fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
 	}
 	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
-		return fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
+		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
-	return eachMember(v, f)
+	err = eachMember(v, func(name string, v jsontext.Value) error { return f(r, name, v) })
+	return r.Request, err
 }
 
 func newDecoder(b []byte) *jsontext.Decoder {
@@ -162,6 +169,76 @@ func appendTexts(dst []byte, v jsontext.Value) []byte {
 		})
 	}
 	return dst
+}
+
+// conversation reads the messages of a chat, or of several.
+func (r *request) conversation(v jsontext.Value) error {
+	return eachElement(v, func(v jsontext.Value) error {
+		if v.Kind() == '[' {
+			return r.conversation(v)
+		}
+		r.visible(v)
+		r.Tail = nil
+		return eachMember(v, func(name string, v jsontext.Value) error {
+			if name == "content" {
+				r.Tail = contentText(nil, v)
+			}
+			return nil
+		})
+	})
+}
+
+// contentText appends the text of a message's content: a string, or the texts
+// of its parts one behind the other.
+func contentText(dst []byte, v jsontext.Value) []byte {
+	if v.Kind() == '"' {
+		return wire.AppendText(dst, bytes.TrimSpace(v))
+	}
+	_ = eachElement(v, func(part jsontext.Value) error {
+		if part.Kind() == '"' {
+			dst = wire.AppendText(dst, part)
+			return nil
+		}
+		return eachMember(part, func(name string, v jsontext.Value) error {
+			if name == "text" && v.Kind() == '"' {
+				dst = wire.AppendText(dst, v)
+			}
+			return nil
+		})
+	})
+	return dst
+}
+
+// prompt reads a prompt: a string, several, or token ids, which show nothing.
+func (r *request) prompt(v jsontext.Value) {
+	switch v.Kind() {
+	case '"':
+		r.Tail = wire.AppendText(nil, v)
+		r.Messages = append(r.Messages, r.Tail)
+	case '[':
+		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+			r.prompt(v)
+			return nil
+		})
+	}
+}
+
+// items reads the input: a text or items of any type, a message each. The last
+// one's text is the tail.
+func (r *request) items(v jsontext.Value) error {
+	if v.Kind() == '"' {
+		r.Tail = wire.AppendText(nil, v)
+	}
+	r.visible(v)
+	return eachElement(v, func(v jsontext.Value) error {
+		r.Tail = nil
+		return eachMember(v, func(name string, v jsontext.Value) error {
+			if name == "content" || name == "output" {
+				r.Tail = contentText(nil, v)
+			}
+			return nil
+		})
+	})
 }
 
 // members reads the members of one object after the other, without allocating

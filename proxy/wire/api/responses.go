@@ -23,11 +23,10 @@ var responses = wire.NewFamily(wire.Family{
 // responsesRequest: What the server adds from earlier responses,
 // conversations and stored prompts shows no text.
 func responsesRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1}}
 	if len(body) == 0 { // a GET, or a POST that names all it wants in its path
-		return r.Request, nil
+		return wire.Request{N: 1}, nil
 	}
-	err := readRequest(body, func(name string, v jsontext.Value) error {
+	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
 		case "input", "items":
 			return r.items(v)
@@ -43,25 +42,6 @@ func responsesRequest(_ string, body []byte) (wire.Request, error) {
 			}
 		}
 		return nil
-	})
-	return r.Request, err
-}
-
-// items reads the input: a text or items of any type, a message each. The last
-// one's text is the tail.
-func (r *request) items(v jsontext.Value) error {
-	if v.Kind() == '"' {
-		r.Tail = wire.AppendText(nil, v)
-	}
-	r.visible(v)
-	return eachElement(v, func(v jsontext.Value) error {
-		r.Tail = nil
-		return eachMember(v, func(name string, v jsontext.Value) error {
-			if name == "content" || name == "output" {
-				r.Tail = contentText(nil, v)
-			}
-			return nil
-		})
 	})
 }
 
