@@ -61,9 +61,9 @@ var house = []floor{
 	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
-	{pkg: "proxy/config", never: slices.Concat(network[1:], logging)},
+	{pkg: "proxy/config", ours: []string{"detect"}, never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
-	{pkg: "proxy/policy", ours: []string{"proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "proxy/policy", ours: []string{"detect", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",

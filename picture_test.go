@@ -38,17 +38,17 @@ type arrow struct {
 // box that it leads to lies below it, so boxes above each other need no bends.
 func boxes() []*box {
 	return []*box{
-		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 4, x: 120, w: 1030},
-		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 3, x: 120, w: 580},
+		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 5, x: 120, w: 1030},
+		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 4, x: 120, w: 580},
 		{pkg: "proxy/relay", caption: "one answer: queue, channels, writer", area: "proxy", floor: 2, x: 428, w: 272},
 		{pkg: "eval", caption: "disguises, alarms", floor: 2, x: 728, w: 146},
 		{pkg: "index/build", caption: "builds and merges index files", area: "index", floor: 2, x: 896, w: 254, open: true},
-		{pkg: "proxy/policy", caption: "rules and budgets", area: "proxy", floor: 1, x: 100, w: 160},
+		{pkg: "proxy/policy", caption: "rules and budgets", area: "proxy", floor: 3, x: 30, w: 290},
 		{pkg: "proxy/wire/api", caption: "one file a family", area: "proxy", floor: 1, x: 280, w: 160},
 		{pkg: "detect", caption: "text to spans", area: "detect", floor: 1, x: 570, w: 160, open: true},
 		{pkg: "index", caption: "reads an index", area: "index", floor: 1, x: 930, w: 150, open: true},
-		{pkg: "proxy/alert", caption: "events and sinks", area: "proxy", floor: 0, x: 30, w: 160},
-		{pkg: "proxy/config", caption: "YAML to one value", area: "proxy", floor: 0, x: 210, w: 160},
+		{pkg: "proxy/alert", caption: "events and sinks", area: "proxy", floor: 0, x: 30, w: 140},
+		{pkg: "proxy/config", caption: "YAML to one value", area: "proxy", floor: 2, x: 184, w: 150},
 		{pkg: "proxy/wire", caption: "framing, places, cuts", area: "proxy", floor: 0, x: 390, w: 160},
 		{pkg: "ngram", caption: "text to words to hashes", floor: 0, x: 570, w: 160, open: true},
 		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 160},
@@ -59,7 +59,7 @@ func boxes() []*box {
 const (
 	boxHeight  = 60
 	floorPitch = 122
-	topFloor   = 4
+	topFloor   = 5
 	pageWidth  = 1200
 	pageHeight = 24 + topFloor*floorPitch + boxHeight + 62
 )

@@ -20,7 +20,6 @@
 package detect
 
 import (
-	"noecho/detect/internal/track"
 	"noecho/ngram"
 )
 
@@ -96,6 +95,9 @@ const (
 	Strict                  // always after the full weight: no timing signal
 )
 
+// String returns the policy's name in a configuration.
+func (r Release) String() string { return [...]string{"adaptive", "strict"}[r] }
+
 // Action is the consequence of a finding. A higher one is never taken back.
 type Action uint8
 
@@ -105,6 +107,9 @@ const (
 	Redact                // its bytes are withheld
 	Block                 // its bytes are withheld, and the channel ends before them
 )
+
+// String returns the action's name in a configuration.
+func (a Action) String() string { return [...]string{"observe", "redact", "block"}[a] }
 
 // Kind is the sort of a finding.
 type Kind uint8
@@ -124,12 +129,6 @@ func (k Kind) String() string {
 
 // DefaultMaxHeld is how many bytes of a channel may wait.
 const DefaultMaxHeld = 64 << 10
-
-// MaxPlaces is how many places a finding names at most.
-const MaxPlaces = track.MaxPlaces
-
-// MaxDigests is how many window digests a finding has at most.
-const MaxDigests = track.MaxDigests
 
 // Config is how one channel is judged. The zero value is the default.
 type Config struct {
@@ -163,9 +162,9 @@ type Finding struct {
 	Words   int
 	Windows int      // indexed ones in the span
 	Resumed bool     // its beginning was released before the channel resumed after Park
-	Digests []uint64 // hashes of the first windows, at most MaxDigests
+	Digests []uint64 // hashes of the first windows, at most 8
 
-	Places []ngram.Place // its places in the corpus, the likeliest first, at most MaxPlaces; nil: not known
+	Places []ngram.Place // its places in the corpus, the likeliest first, at most 8; nil: not known
 	Phrase *ngram.Phrase // the phrase, of a finding of that kind
 }
 

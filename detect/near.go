@@ -184,7 +184,7 @@ func (n *near) extend(first, lo, last int64, s *track.Seed) {
 	f.Words += int(last - first + 1)
 	f.Windows++
 	f.Resumed = f.Resumed || lo < n.h.parked
-	if len(f.Digests) < MaxDigests {
+	if len(f.Digests) < track.MaxDigests {
 		f.Digests = append(f.Digests, s.Hash.Lo)
 	}
 	f.Places = n.chain.Best(f.Places[:0], func(ch *track.Chain) bool { return ch.Hot && n.chain.Alive(ch, t.Count-1, s.Newest) })

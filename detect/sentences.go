@@ -15,6 +15,9 @@ const (
 	ExtentRest                   // the channel from its first byte on
 )
 
+// String returns the extent's name in a configuration.
+func (e Extent) String() string { return [...]string{"span", "sentence", "rest"}[e] }
+
 // maxSentence is how many bytes a sentence has at most. A sentence waits until its end,
 // so it must have one.
 const maxSentence = 2 << 10

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/proxy/config"
+	"noecho/detect"
 )
 
 // TestTokenIDsAhead: what makes a server send token ids before the text that
@@ -29,7 +29,7 @@ func TestTokenIDsAhead(t *testing.T) {
 		{"/completion", `{"prompt":"a","response_fields":["content","tokens"]}`},
 		{"/completion", `{"prompt":"a","response_fields":["timings/predicted_ms"]}`},
 	}
-	for _, mode := range []config.Mode{config.Redact, config.Block} {
+	for _, mode := range []detect.Action{detect.Redact, detect.Block} {
 		cfg := bedConfig(t, up.url())
 		cfg.Mode = mode
 		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
@@ -49,7 +49,7 @@ func TestTokenIDsAhead(t *testing.T) {
 		}
 	}
 	cfg := bedConfig(t, up.url())
-	cfg.Mode = config.Observe
+	cfg.Mode = detect.Observe
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	for _, r := range ahead {
 		if status, _, text, err := b.do("POST", r.path, r.body); err != nil || status != 200 {

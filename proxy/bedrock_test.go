@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/proxy/config"
 )
 
@@ -41,7 +42,7 @@ func TestSigned(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
 	cfg := bedConfig(t, up.url())
-	observe := config.Observe
+	observe := detect.Observe
 	cfg.Routes = []config.Route{{Path: "/"}, {Path: "/open", API: passAPI, Mode: &observe}}
 	b := newBed(t, Options{Config: cfg})
 	for name, request := range map[string]string{
@@ -106,7 +107,7 @@ func TestBedrockBlocked(t *testing.T) {
 		c.whole(200, "application/json", `{"output":{"message":{"role":"assistant","content":[{"text":"`+secret+`"}]}},"stopReason":"end_turn"}`)
 	})
 	cfg := bedConfig(t, up.url())
-	cfg.Mode = config.Block
+	cfg.Mode = detect.Block
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	for body, want := range map[string]string{
 		converseAsk:                `{"message":"withheld: the answer would repeat training data"}`,

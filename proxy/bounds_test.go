@@ -23,8 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"noecho/detect"
 	"noecho/internal/fakellm"
-	"noecho/proxy/config"
 )
 
 // resident is the memory of this process, in bytes.
@@ -53,12 +53,12 @@ func residentNow(t *testing.T) int64 {
 // meanwhile.
 func TestGiantAnswer(t *testing.T) {
 	const mega = 1 << 20
-	sizes := map[config.Mode]int64{config.Redact: giantAnswer * mega, config.Block: 8 * mega, config.Observe: 8 * mega}
+	sizes := map[detect.Action]int64{detect.Redact: giantAnswer * mega, detect.Block: 8 * mega, detect.Observe: 8 * mega}
 	if testing.Short() || raced {
-		sizes[config.Redact] = 8 * mega
+		sizes[detect.Redact] = 8 * mega
 	}
 	llm := fakellm.Config{Models: map[string]fakellm.Script{}}
-	for name, n := range map[string]int64{"small": mega, "large": sizes[config.Block], "giant": sizes[config.Redact]} {
+	for name, n := range map[string]int64{"small": mega, "large": sizes[detect.Block], "giant": sizes[detect.Redact]} {
 		s := fakellm.Say("")
 		s.Giant = n
 		llm.Models[name] = s
@@ -83,14 +83,14 @@ func TestGiantAnswer(t *testing.T) {
 		}
 		_, small := read("small")
 		model := "large"
-		if mode == config.Redact {
+		if mode == detect.Redact {
 			model = "giant"
 		}
 		n, large := read(model)
 		if large > small+8*mega && !raced { // the race detector's own memory grows with what was ever touched
 			t.Errorf("%s: %d KiB resident after %d MB, %d KiB after 1 MB", mode, large>>10, size>>20, small>>10)
 		}
-		if mode == config.Observe && n < size {
+		if mode == detect.Observe && n < size {
 			t.Errorf("%s: %d bytes arrived of %d", mode, n, size)
 		}
 		t.Logf("%s: %d KiB resident after 1 MB, %d KiB after %d MB; %d bytes arrived", mode, small>>10, large>>10, size>>20, n)
@@ -110,7 +110,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 	piece := strings.Repeat("word ", mega/5) + "x"
 	frame := fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) // made once: the script leaves no garbage either
 	for _, stream := range []bool{false, true} {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 			head, begin, end := headChunked, `{"choices":[{"index":0,"message":{"content":"`, `"}}]}`
 			if stream {
 				head, begin, end = headSSE, `data: {"choices":[{"index":0,"delta":{"content":"`, "\"}}]}\n\n"
@@ -157,11 +157,11 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 			if large > small+8*mega && !raced { // the race detector's own memory grows with what was ever touched
 				t.Errorf("%s, stream %t: %d KiB resident after %d MB, %d KiB after 1 MB", mode, stream, large>>10, giant, small>>10)
 			}
-			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == config.Observe) != (n == whole) {
+			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == detect.Observe) != (n == whole) {
 				t.Errorf("%s, stream %t: %d bytes arrived of %d", mode, stream, n, whole)
 			}
 			fate := "refused"
-			if mode == config.Observe {
+			if mode == detect.Observe {
 				fate = "passed"
 			}
 			if got := b.metric("noecho_body_bytes_total", `{fate="`+fate+`"}`); got < 8*mega {

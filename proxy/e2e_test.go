@@ -145,14 +145,14 @@ func TestModes(t *testing.T) {
 	said := "So it goes: " + secret + ". The end."
 	const cut = "So it goes: "
 	for _, tt := range []struct {
-		mode          config.Mode
+		mode          detect.Action
 		whole, stream string
 		status        int
 		action        string
 	}{
-		{config.Observe, said + "[stop]", said + "[stop][DONE]", 200, "observed"},
-		{config.Redact, cut + "[redacted]. The end.[stop]", cut + "[redacted]. The end.[stop][DONE]", 200, "redacted"},
-		{config.Block, "[error content_filter]", cut + "[content_filter][DONE]", 400, "blocked"},
+		{detect.Observe, said + "[stop]", said + "[stop][DONE]", 200, "observed"},
+		{detect.Redact, cut + "[redacted]. The end.[stop]", cut + "[redacted]. The end.[stop][DONE]", 200, "redacted"},
+		{detect.Block, "[error content_filter]", cut + "[content_filter][DONE]", 400, "blocked"},
 	} {
 		for _, segment := range []int{0, 1} {
 			t.Run(fmt.Sprintf("%s/segment=%d", tt.mode, segment), func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestCleanIsUntouched(t *testing.T) {
 		}
 		c.whole(200, "application/json; charset=utf-8", whole)
 	})
-	for _, mode := range []config.Mode{config.Observe, config.Redact, config.Block} {
+	for _, mode := range []detect.Action{detect.Observe, detect.Redact, detect.Block} {
 		cfg := bedConfig(t, up.url())
 		cfg.Mode = mode
 		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
@@ -305,10 +305,10 @@ func TestUnscannable(t *testing.T) {
 	}
 	for name, a := range answers {
 		for _, tt := range []struct {
-			mode      config.Mode
+			mode      detect.Action
 			unscanned config.Unscanned
 			passes    bool
-		}{{config.Redact, config.Refuse, false}, {config.Block, config.Refuse, false}, {config.Redact, config.Pass, true}, {config.Observe, config.Refuse, true}} {
+		}{{detect.Redact, config.Refuse, false}, {detect.Block, config.Refuse, false}, {detect.Redact, config.Pass, true}, {detect.Observe, config.Refuse, true}} {
 			t.Run(fmt.Sprintf("%s/%s/%s", name, tt.mode, tt.unscanned), func(t *testing.T) {
 				t.Parallel()
 				up := newScripted(t, func(c *scene) { c.say("%s", a.raw) })
@@ -372,7 +372,7 @@ func TestBytesAddUp(t *testing.T) {
 			c.say(endChunked)
 		}
 	})
-	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 		cfg := bedConfig(t, up.url())
 		cfg.Mode = mode
 		b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
@@ -393,7 +393,7 @@ func TestUndecodableBytesAddUp(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"foo", "gzip, gzip, gzip", "gzip", "br", "zstd", "deflate"} {
 		for _, kind := range []string{"application/json", "text/event-stream"} {
-			for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+			for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 				up := newScripted(t, func(c *scene) {
 					c.say("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\nContent-Length: 8\r\n\r\n\x0fno way!", kind, coding)
 				})
@@ -415,7 +415,7 @@ func TestNamesInOtherCase(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
 	cfg := bedConfig(t, up.url())
-	cfg.Routes = []config.Route{{Path: "/", Unscanned: config.Pass, Models: []config.ModelMode{{Glob: "test-*", Mode: config.Observe}}}}
+	cfg.Routes = []config.Route{{Path: "/", Unscanned: config.Pass, Models: []config.ModelMode{{Glob: "test-*", Mode: detect.Observe}}}}
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	for _, body := range []string{
 		`{"model":"test-1","Model":"prod"}`, `{"Model":"prod"}`, `{"model":"test-1","MODEL":"prod"}`, `{"model":"test-1","\u004dodel":"prod"}`,
@@ -472,17 +472,17 @@ func TestRequestsByAction(t *testing.T) {
 	leak := `{"choices":[{"index":0,"message":{"content":"` + secret + `"}}]}`
 	clean := `{"choices":[{"index":0,"message":{"content":"fine"}}]}`
 	for _, c := range []struct {
-		mode         config.Mode
+		mode         detect.Action
 		unscanned    config.Unscanned
 		answer, want string
 	}{
-		{config.Observe, config.Refuse, clean, "clean"},
-		{config.Observe, config.Refuse, leak, "observed"},
-		{config.Observe, config.Refuse, `{"choices":[{`, "forwarded"},
-		{config.Redact, config.Pass, `{"choices":[{`, "forwarded"},
-		{config.Redact, config.Refuse, `{"choices":[{`, "refused"},
-		{config.Redact, config.Refuse, leak, "redacted"},
-		{config.Block, config.Refuse, leak, "blocked"},
+		{detect.Observe, config.Refuse, clean, "clean"},
+		{detect.Observe, config.Refuse, leak, "observed"},
+		{detect.Observe, config.Refuse, `{"choices":[{`, "forwarded"},
+		{detect.Redact, config.Pass, `{"choices":[{`, "forwarded"},
+		{detect.Redact, config.Refuse, `{"choices":[{`, "refused"},
+		{detect.Redact, config.Refuse, leak, "redacted"},
+		{detect.Block, config.Refuse, leak, "blocked"},
 	} {
 		up := newScripted(t, func(s *scene) { s.whole(200, "application/json", c.answer) })
 		cfg := bedConfig(t, up.url())
@@ -503,7 +503,7 @@ func TestRedirect(t *testing.T) {
 	t.Parallel()
 	const leads = "Location: http://model.internal/v1\r\nContent-Location: /x\r\nRefresh: 0; url=http://model.internal\r\nLink: <http://model.internal>\r\nAlt-Svc: h2=\":1\"\r\n"
 	for _, head := range []string{"HTTP/1.1 307 X", "HTTP/1.1 301 X", "HTTP/1.1 300 X", "HTTP/1.1 200 OK", "HTTP/1.1 201 X"} {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 			up := newScripted(t, func(c *scene) {
 				c.say("%s\r\nContent-Type: application/json\r\n%sContent-Length: 2\r\n\r\n{}", head, leads)
 			})
@@ -515,7 +515,7 @@ func TestRedirect(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Error(err)
-			case mode == config.Observe:
+			case mode == detect.Observe:
 				if h.Get("Location") == "" || text != "{}" {
 					t.Errorf("%s: %d %v %q: observing changes nothing", head, status, h, text)
 				}
@@ -523,7 +523,7 @@ func TestRedirect(t *testing.T) {
 				t.Errorf("%s %s: %d %q", head, mode, status, text)
 			}
 			for _, name := range leadHeaders {
-				if v := h.Get(name); v != "" && mode != config.Observe {
+				if v := h.Get(name); v != "" && mode != detect.Observe {
 					t.Errorf("%s %s: %s: %s", head, mode, name, v)
 				}
 			}
@@ -573,7 +573,7 @@ func TestBlockClosesUpstream(t *testing.T) {
 		close(closed)
 	})
 	cfg := bedConfig(t, up.url())
-	cfg.Mode = config.Block
+	cfg.Mode = detect.Block
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	_, _, text, err := b.do("POST", chatPath, askStream)
 	if err != nil || chatText(t, text) != "well [content_filter][DONE]" {
@@ -587,7 +587,7 @@ func TestBlockClosesUpstream(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []fakellm.FaultKind{fakellm.FaultCut, fakellm.FaultShort, fakellm.FaultGarbage, fakellm.FaultError} {
-		for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+		for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 			t.Run(fmt.Sprintf("%s/%s", kind, mode), func(t *testing.T) {
 				t.Parallel()
 				llm := fakellm.Config{Models: map[string]fakellm.Script{}}
@@ -604,7 +604,7 @@ func TestFaults(t *testing.T) {
 					for _, stream := range []bool{true, false} {
 						ask := fmt.Sprintf(`{"model":"%d","stream":%t,"messages":[{"role":"user","content":"hi"}]}`, after, stream)
 						status, _, text, err := b.do("POST", chatPath, ask)
-						if mode != config.Observe && strings.Contains(text, "bravo charlie") {
+						if mode != detect.Observe && strings.Contains(text, "bravo charlie") {
 							t.Errorf("after %d: leaked %q", after, text)
 						}
 						if kind == fakellm.FaultCut && err == nil && status == 200 && !strings.Contains(text, "content_filter") {
@@ -626,7 +626,7 @@ func (panicSet) Window(ngram.Hash) bool { panic("canary-panic-value") }
 // nothing unscanned leaves.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 		said := "It was: " + secret + ". So what?"
 		cfg := bedConfig(t, recite(t, says(said)).URL())
 		cfg.Mode = mode
@@ -638,18 +638,18 @@ func TestPanics(t *testing.T) {
 		}})
 		for range 2 {
 			status, _, text, err := b.do("POST", chatPath, askWhole)
-			if mode == config.Observe && (err != nil || chatText(t, text) != said+"[stop]") || mode != config.Observe && status != 400 {
+			if mode == detect.Observe && (err != nil || chatText(t, text) != said+"[stop]") || mode != detect.Observe && status != 400 {
 				t.Errorf("%s unstreamed: %d %q %v", mode, status, text, err)
 			}
 			_, _, text, err = b.do("POST", chatPath, askStream)
-			if mode == config.Observe && (err != nil || chatText(t, text) != said+"[stop][DONE]") || mode != config.Observe && (err == nil || strings.Contains(text, "bravo charlie")) {
+			if mode == detect.Observe && (err != nil || chatText(t, text) != said+"[stop][DONE]") || mode != detect.Observe && (err == nil || strings.Contains(text, "bravo charlie")) {
 				t.Errorf("%s streamed: %q %v", mode, text, err)
 			}
 		}
 		if n := b.metric("noecho_panics_total", ""); n != 4 {
 			t.Errorf("%s: %d panics counted, want 4", mode, n)
 		}
-		if mode != config.Observe {
+		if mode != detect.Observe {
 			if refused, all := b.metric("noecho_body_bytes_total", `{fate="refused"}`), b.metric("noecho_body_bytes_total", `{fate="\w+"}`); refused == 0 || all < 2*len(said) {
 				t.Errorf("%s: %d bytes refused, %d on the books", mode, refused, all)
 			}
@@ -681,7 +681,7 @@ func (s latePanicSet) Window(h ngram.Hash) bool {
 // TestPanicsReportFindings: the findings made before a panic are reported.
 func TestPanicsReportFindings(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []config.Mode{config.Redact, config.Observe} {
+	for _, mode := range []detect.Action{detect.Redact, detect.Observe} {
 		cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what? It was: "+secret+".")).URL())
 		cfg.Mode = mode
 		open, left := secretOpen(t), &atomic.Int32{}
@@ -692,7 +692,7 @@ func TestPanicsReportFindings(t *testing.T) {
 		}})
 		left.Store(3) // those of secret
 		_, _, _, err := b.do("POST", chatPath, askStream)
-		if (err != nil) != (mode == config.Redact) {
+		if (err != nil) != (mode == detect.Redact) {
 			t.Errorf("%s: %v", mode, err)
 		}
 		if n := b.metric("noecho_panics_total", ""); n != 1 {
@@ -750,7 +750,7 @@ func TestObserveIsLive(t *testing.T) {
 		c.say(endChunked)
 	})
 	cfg := bedConfig(t, up.url())
-	cfg.Mode = config.Observe
+	cfg.Mode = detect.Observe
 	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 	req, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+b.data+chatPath, strings.NewReader(askWhole))
 	if err != nil {

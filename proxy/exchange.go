@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
@@ -28,7 +29,7 @@ type exchange struct {
 	srv      *Server
 	snap     *snapshot
 	route    *route
-	mode     config.Mode
+	mode     detect.Action
 	started  time.Time
 	answered time.Time // when the first byte of the answer's body was ready
 
@@ -212,7 +213,7 @@ func (e *exchange) broken(err error) {
 
 // lenient reports whether what cannot be scanned is passed on.
 func (e *exchange) lenient() bool {
-	return e.mode == config.Observe || e.route.policy.Unscanned == config.Pass
+	return e.mode == detect.Observe || e.route.policy.Unscanned == config.Pass
 }
 
 // protects reports whether what an answer holds decides what the caller gets.

@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
@@ -223,7 +224,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	if len(text) == 0 && !ctx.IsPost() { // it asks for something that was made before
 		return wire.Request{N: 1}, refusal{}, true
 	}
-	if (ex.mode != config.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0) && ambiguous(text) {
+	if (ex.mode != detect.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0) && ambiguous(text) {
 		return wire.Request{}, refuseAmbiguous, false
 	}
 	request, err := ex.route.family.Request(ex.path, text)
@@ -235,8 +236,8 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	if request.Ahead() && !ex.lenient() {
 		return wire.Request{}, refuseAhead, false
 	}
-	if request.Schema && ex.mode == config.Redact && ex.route.policy.Schema == config.BlockSchema {
-		ex.mode = config.Block
+	if request.Schema && ex.mode == detect.Redact && ex.route.policy.Schema == config.BlockSchema {
+		ex.mode = detect.Block
 	}
 	return request, refusal{}, true
 }

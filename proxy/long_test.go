@@ -64,7 +64,7 @@ func TestObserveHoldsNothing(t *testing.T) {
 		c.whole(200, "application/json", `{"choices":[{"index":0,"message":{"content":"`+secret+`"},"finish_reason":"stop"}]}`)
 	})
 	cfg := bedConfig(t, up.url())
-	cfg.Mode = config.Observe
+	cfg.Mode = detect.Observe
 	hold := make(chan struct{})
 	b := newBed(t, Options{Config: cfg, Open: slowOpen(t, hold)})
 	req, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+b.data+chatPath, strings.NewReader(`{"messages":[]}`))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/proxy/config"
 )
 
@@ -17,7 +18,7 @@ func table(t *testing.T, routes ...config.Route) (*routeTable, error) {
 
 func TestRoutesFind(t *testing.T) {
 	t.Parallel()
-	block := config.Block
+	block := detect.Block
 	other, _ := config.ParseUpstream("http://other/base")
 	def, err := table(t)
 	if err != nil {
@@ -85,7 +86,7 @@ func TestRoutesFind(t *testing.T) {
 			}
 		})
 	}
-	if r := custom.find("POST", "/v1/chat/completions"); r.policy.ModeFor("m", config.Redact) != config.Block {
+	if r := custom.find("POST", "/v1/chat/completions"); r.policy.ModeFor("m", detect.Redact) != detect.Block {
 		t.Error("the route's own mode is lost")
 	}
 }

@@ -412,7 +412,7 @@ func TestCanary(t *testing.T) {
 		llm.Models[name] = s
 	}
 	url := recite(t, llm).URL()
-	for _, mode := range []config.Mode{config.Redact, config.Block, config.Observe} {
+	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 		cfg := bedConfig(t, url)
 		cfg.Mode = mode
 		b := newBed(t, Options{Config: cfg, Open: func([]config.Index) (Indexes, error) { return Indexes{Set: set, Spec: spec}, nil }})

@@ -73,7 +73,7 @@ func (e *exchange) decide() {
 
 // observes reports whether nothing that is found can change what the caller
 // gets.
-func (e *exchange) observes() bool { return e.mode == config.Observe && !e.verdicts.judge.Acts() }
+func (e *exchange) observes() bool { return e.mode == detect.Observe && !e.verdicts.judge.Acts() }
 
 // verdict says what is to be done about a finding of this exchange. The findings
 // before it are counted first: the caller's budget may be used up by them.
@@ -86,9 +86,7 @@ func (e *exchange) verdict(f *detect.Finding) detect.Action {
 	if f.Lane != detect.Plain {
 		facts.Lane = f.Lane.String()
 	}
-	return [...]detect.Action{
-		policy.Observe: detect.Observe, policy.Redact: detect.Redact, policy.Block: detect.Block,
-	}[e.verdicts.judge.Judge(&facts)]
+	return e.verdicts.judge.Judge(&facts)
 }
 
 // identifier is the kind of identifier that a finding is, empty if it is none.
@@ -119,7 +117,7 @@ func (e *exchange) count(f relay.Finding) {
 	if n, raise := st.meter.Count(e.verdicts.caller); raise {
 		ev := e.event(alert.TypeProbing)
 		ev.Action, ev.Channel = alert.Observed, f.Channel
-		if cfg.Budget.Then == config.ThenBlock && e.mode != config.Observe {
+		if cfg.Budget.Then == config.ThenBlock && e.mode != detect.Observe {
 			ev.Action = alert.Blocked
 		}
 		ev.Findings, ev.Period = n, int64(cfg.Budget.Per.Seconds())
@@ -189,15 +187,11 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 	cfg := detect.Config{
 		MinWords: r.MinWords,
 		MaxHeld:  int(s.cfg.Limits.Held),
-		Extent: [...]detect.Extent{
-			config.Span: detect.ExtentSpan, config.Sentence: detect.ExtentSentence, config.Rest: detect.ExtentRest,
-		}[r.ExtentFor(s.cfg.Extent)],
+		Extent:   r.ExtentFor(s.cfg.Extent),
+		Release:  r.Release,
 
 		PhraseRecords: uint32(s.cfg.Identifiers.MaxRecords),
 		Near:          detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
-	}
-	if r.Release == config.Strict {
-		cfg.Release = detect.Strict
 	}
 	for l := detect.Despaced; detect.AllLanes.Has(l); l++ {
 		if slices.Contains(s.cfg.Lanes, l.String()) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"noecho/detect"
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/proxy"
@@ -142,7 +143,7 @@ func (s *demoStage) startProxy(path string) error {
 	cfg.Upstream.URL = &url.URL{Scheme: "http", Host: s.model.Addr}
 	cfg.Limits.Drain = time.Second
 	cfg.Routes = []config.Route{{Path: "/"}}
-	for _, m := range []config.Mode{config.Observe, config.Redact, config.Block} {
+	for _, m := range []detect.Action{detect.Observe, detect.Redact, detect.Block} {
 		cfg.Routes[0].Models = append(cfg.Routes[0].Models, config.ModelMode{Glob: modelFor(m), Mode: m})
 	}
 	s.proxy, err = proxy.New(proxy.Options{

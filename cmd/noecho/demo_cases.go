@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
-	"noecho/proxy/config"
 )
 
 // demoCorpus is the text that the demo's model repeats: old texts in the public
@@ -71,21 +71,21 @@ var (
 
 // demoTurn is one question as it is asked.
 type demoTurn struct {
-	mode   config.Mode
+	mode   detect.Action
 	stream streaming
 	demoCase
 }
 
 // demoTurns are the questions in the order in which they are asked.
 var demoTurns = []demoTurn{
-	{config.Observe, streamed, demoTicket},
-	{config.Redact, streamed, demoTicket},
-	{config.Block, streamed, demoTicket},
-	{config.Observe, unstreamed, demoNovel},
-	{config.Redact, unstreamed, demoSpeech},
-	{config.Block, unstreamed, demoSpeech},
-	{config.Redact, streamed, demoContact},
-	{config.Redact, streamed, demoClean},
+	{detect.Observe, streamed, demoTicket},
+	{detect.Redact, streamed, demoTicket},
+	{detect.Block, streamed, demoTicket},
+	{detect.Observe, unstreamed, demoNovel},
+	{detect.Redact, unstreamed, demoSpeech},
+	{detect.Block, unstreamed, demoSpeech},
+	{detect.Redact, streamed, demoContact},
+	{detect.Redact, streamed, demoClean},
 }
 
 // demoResult is one question with both answers.
@@ -140,18 +140,18 @@ func (r *demoResult) check() string {
 		}
 		return ""
 	}
-	want := map[config.Mode]alert.Action{config.Observe: alert.Observed, config.Redact: alert.Redacted, config.Block: alert.Blocked}[r.mode]
+	want := map[detect.Action]alert.Action{detect.Observe: alert.Observed, detect.Redact: alert.Redacted, detect.Block: alert.Blocked}[r.mode]
 	if r.alert.Type != alert.TypeFinding || r.alert.Action != want {
 		return fmt.Sprintf("no alert with action %s", want)
 	}
 	switch {
-	case r.mode == config.Observe:
+	case r.mode == detect.Observe:
 		if r.got != r.said {
 			return "an observed answer was changed"
 		}
 	case leaked(r.got.text, r.leak) || leaked(r.got.raw, r.leak):
 		return "words of the training data reached the caller"
-	case r.mode == config.Redact:
+	case r.mode == detect.Redact:
 		if !strings.HasPrefix(r.got.text, r.lead+"[redacted]") || !strings.HasSuffix(r.got.text, r.tail) || r.got.finish != "stop" {
 			return "the clean part of the answer was changed"
 		}

@@ -12,14 +12,14 @@ import (
 	"slices"
 	"strings"
 
-	"noecho/proxy/config"
+	"noecho/detect"
 )
 
 // demoModel is the name of the model that leaks.
 const demoModel = "northcove-support"
 
 // modelFor is the name under which the model is asked in a mode.
-func modelFor(m config.Mode) string { return demoModel + "-" + m.String() }
+func modelFor(m detect.Action) string { return demoModel + "-" + m.String() }
 
 // streaming says how an answer is asked for.
 type streaming bool

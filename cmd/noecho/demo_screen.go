@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/term"
 
+	"noecho/detect"
 	"noecho/index/build"
 	"noecho/proxy/alert"
-	"noecho/proxy/config"
 )
 
 // The widths, in columns, between which the demo prints side by side. Below the
@@ -55,11 +55,11 @@ func (s *demoScreen) result(number int, r *demoResult) {
 	said := split(r.said.text, len(r.lead), len(r.lead)+len(r.leak), red)
 	got := split(r.got.text, 0, 0, "")
 	switch r.mode {
-	case config.Redact:
+	case detect.Redact:
 		if at := strings.Index(r.got.text, "[redacted]"); at >= 0 {
 			got = split(r.got.text, at, at+len("[redacted]"), green)
 		}
-	case config.Observe:
+	case detect.Observe:
 		got = split(r.got.text, len(r.lead), len(r.lead)+len(r.leak), red)
 	}
 	if note := r.got.note(); note != "" {
@@ -179,7 +179,7 @@ func (s *demoScreen) summary(results []demoResult, findings int, broken []string
 	for i := range results {
 		if results[i].leak != "" {
 			leaks++
-			if results[i].mode != config.Observe {
+			if results[i].mode != detect.Observe {
 				stopped++
 			}
 		}

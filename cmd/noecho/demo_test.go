@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
-	"noecho/proxy/config"
 )
 
 // promised are results as they should be, one a turn, and their alert file.
 func promised() ([]demoResult, []byte) {
 	var results []demoResult
 	var lines []byte
-	actions := map[config.Mode]alert.Action{config.Observe: alert.Observed, config.Redact: alert.Redacted, config.Block: alert.Blocked}
+	actions := map[detect.Action]alert.Action{detect.Observe: alert.Observed, detect.Redact: alert.Redacted, detect.Block: alert.Blocked}
 	for _, turn := range demoTurns {
 		c := turn.demoCase
 		r := demoResult{demoTurn: turn, said: demoReply{status: 200, raw: c.text(), text: c.text(), finish: "stop"}}
@@ -25,12 +25,12 @@ func promised() ([]demoResult, []byte) {
 			r.alert = alert.Event{Type: alert.TypeFinding, Action: actions[turn.mode]}
 			lines = append(lines, `{"type":"finding","kind":"`+string(c.kind)+`"}`+"\n"...)
 			switch {
-			case turn.mode == config.Redact:
+			case turn.mode == detect.Redact:
 				text := c.lead + "[redacted]" + c.tail
 				r.got = demoReply{status: 200, raw: text, text: text, finish: "stop"}
-			case turn.mode == config.Block && turn.stream == streamed:
+			case turn.mode == detect.Block && turn.stream == streamed:
 				r.got = demoReply{status: 200, raw: c.lead, text: c.lead, finish: "content_filter"}
-			case turn.mode == config.Block:
+			case turn.mode == detect.Block:
 				r.got = demoReply{status: 400, code: "content_filter", message: "withheld"}
 			}
 		}
@@ -134,7 +134,7 @@ func TestDemoSideBySide(t *testing.T) {
 	var out bytes.Buffer
 	s := &demoScreen{out: &out, width: 47}
 	r := demoResult{
-		demoTurn: demoTurn{config.Redact, streamed, demoCase{question: "Why?", lead: "Größe ", leak: "one two three four", tail: " end"}},
+		demoTurn: demoTurn{detect.Redact, streamed, demoCase{question: "Why?", lead: "Größe ", leak: "one two three four", tail: " end"}},
 		said:     demoReply{status: 200, text: "Größe one two three four end", finish: "stop"},
 		got:      demoReply{status: 200, text: "Größe [redacted] end", finish: "stop"},
 	}

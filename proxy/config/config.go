@@ -2,31 +2,20 @@
 //
 // It knows the keys, their defaults and what makes a value wrong, and says so
 // with file, line and column. It opens no file but the configuration itself,
-// and imports nothing else of noecho: whether an index fits or an upstream
-// answers is for others to find out.
+// and takes only the actions, extents and releases from package detect: whether
+// an index fits or an upstream answers is for others to find out.
 package config
 
 import (
 	"net/url"
 	"path"
 	"time"
+
+	"noecho/detect"
 )
 
 // Version is the version of the configuration format this package reads.
 const Version = 1
-
-// Mode is what happens to training text in an answer.
-type Mode uint8
-
-// The modes. The zero value acts.
-const (
-	Redact  Mode = iota // training text is replaced by the mask
-	Block               // the answer ends before the training text
-	Observe             // the answer is left alone; findings are reported
-)
-
-// String returns the mode's name in a configuration file.
-func (m Mode) String() string { return modeNames[m] }
 
 // Unscanned is what happens to an answer that cannot be scanned.
 type Unscanned uint8
@@ -38,19 +27,7 @@ const (
 )
 
 // String returns the policy's name in a configuration file.
-func (u Unscanned) String() string { return unscannedNames[u] }
-
-// Release says how early clean words leave.
-type Release uint8
-
-// The release policies.
-const (
-	Adaptive Release = iota // as soon as they cannot be part of a leak
-	Strict                  // always after the full weight: no timing signal
-)
-
-// String returns the policy's name in a configuration file.
-func (r Release) String() string { return releaseNames[r] }
+func (u Unscanned) String() string { return [...]string{"refuse", "pass"}[u] }
 
 // Schema is what redact mode does with an answer whose caller asked for JSON.
 type Schema uint8
@@ -62,19 +39,12 @@ const (
 )
 
 // String returns the policy's name in a configuration file.
-func (s Schema) String() string { return schemaNames[s] }
-
-var (
-	modeNames      = [...]string{Redact: "redact", Block: "block", Observe: "observe"}
-	unscannedNames = [...]string{Refuse: "refuse", Pass: "pass"}
-	schemaNames    = [...]string{RedactSchema: "redact", BlockSchema: "block"}
-	releaseNames   = [...]string{Adaptive: "adaptive", Strict: "strict"}
-)
+func (s Schema) String() string { return [...]string{"redact", "block"}[s] }
 
 // Config is a whole configuration. Treat it as read-only: several goroutines
 // share it.
 type Config struct {
-	Mode     Mode
+	Mode     detect.Action
 	Listen   string // host:port of the data port
 	Admin    Admin
 	Index    []Index
@@ -82,7 +52,7 @@ type Config struct {
 	Routes   []Route // empty: one mount of the whole catalogue at /
 	Mask     string
 	Rules    []Rule
-	Extent   Extent
+	Extent   detect.Extent
 	Near     Near
 	Lanes    []string // of [LaneNames]
 	Alerts   []Alert
@@ -121,24 +91,24 @@ type Route struct {
 	Path      string // a whole path, or a prefix ending in /
 	API       string // API family, "pass", or empty: as the catalogue has it
 	Upstream  *url.URL
-	Mode      *Mode
+	Mode      *detect.Action
 	Unscanned Unscanned
 	Schema    Schema
-	Release   Release
+	Release   detect.Release
 	MinWords  int // 0: the index's n
-	Extent    *Extent
+	Extent    *detect.Extent
 	Models    []ModelMode
 }
 
 // ModelMode is the mode for the models whose names match a glob.
 type ModelMode struct {
 	Glob string // as path.Match reads it, except that * also matches /
-	Mode Mode
+	Mode detect.Action
 }
 
 // ModeFor returns the mode for a model, given what the file says by default.
 // The first glob that matches decides.
-func (r *Route) ModeFor(model string, inherited Mode) Mode {
+func (r *Route) ModeFor(model string, inherited detect.Action) detect.Action {
 	for _, m := range r.Models {
 		if globMatch(m.Glob, model) {
 			return m.Mode
@@ -172,6 +142,9 @@ const (
 	AlertFile AlertType = iota
 	AlertStdout
 )
+
+// String returns the type's name in a configuration file.
+func (t AlertType) String() string { return [...]string{"file", "stdout"}[t] }
 
 // Headers names request headers that are passed on besides the built-in ones.
 type Headers struct {
@@ -229,6 +202,7 @@ func DefaultLimits() Limits {
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
+		Mode:   detect.Redact,
 		Listen: "127.0.0.1:8711",
 		Admin:  Admin{Listen: "127.0.0.1:8712"},
 		Mask:   "[redacted]",

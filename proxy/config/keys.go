@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"noecho/detect"
 )
 
 // maxMaskBytes bounds the mask: it is a mark, not a message.
@@ -32,17 +34,6 @@ func parsed[T any](r *reader, key, what string, dst *T, parse func(string) (T, e
 }
 
 func plain(s string) (string, error) { return s, nil }
-
-// words returns a parser for a value that is one of a few words.
-func words[T ~uint8](names []string) func(string) (T, error) {
-	return func(s string) (T, error) {
-		i := slices.Index(names, s)
-		if i < 0 {
-			return 0, unknownWord(s, names)
-		}
-		return T(i), nil
-	}
-}
 
 // config reads the top level.
 func (r *reader) config(n *yaml.Node, c *Config) {
@@ -69,7 +60,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		field{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
 		parsed(r, "mask", "mask", &c.Mask, parseMask),
 		field{"rules", func(n *yaml.Node) { r.rules(n, c) }},
-		parsed(r, "extent", "extent", &c.Extent, words[Extent](extentNames[:])),
+		parsed(r, "extent", "extent", &c.Extent, parseExtent),
 		field{"near", func(n *yaml.Node) { r.near(n, c) }},
 		field{"lanes", func(n *yaml.Node) { r.lanes(n, c) }},
 		field{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
@@ -127,7 +118,7 @@ func (r *reader) index(n *yaml.Node, c *Config) {
 // route reads one entry of the route list.
 func (r *reader) route(n *yaml.Node, c *Config) {
 	route := Route{}
-	mode, extent := Redact, Span
+	mode, extent := detect.Redact, detect.ExtentSpan
 	ok := r.mapping(n, "a route",
 		parsed(r, "path", "route path", &route.Path, parseRoutePath),
 		parsed(r, "api", "route api", &route.API, plain),
@@ -136,12 +127,12 @@ func (r *reader) route(n *yaml.Node, c *Config) {
 			parsed(r, "mode", "route mode", &mode, ParseMode).read(n)
 			route.Mode = &mode
 		}},
-		parsed(r, "unscanned", "unscanned", &route.Unscanned, words[Unscanned](unscannedNames[:])),
-		parsed(r, "schema", "schema", &route.Schema, words[Schema](schemaNames[:])),
-		parsed(r, "release", "release", &route.Release, words[Release](releaseNames[:])),
+		parsed(r, "unscanned", "unscanned", &route.Unscanned, named(Refuse, Pass)),
+		parsed(r, "schema", "schema", &route.Schema, named(RedactSchema, BlockSchema)),
+		parsed(r, "release", "release", &route.Release, named(detect.Adaptive, detect.Strict)),
 		parsed(r, "min_words", "min_words", &route.MinWords, parseCount),
 		field{"extent", func(n *yaml.Node) {
-			parsed(r, "extent", "extent", &extent, words[Extent](extentNames[:])).read(n)
+			parsed(r, "extent", "extent", &extent, parseExtent).read(n)
 			route.Extent = &extent
 		}},
 		field{"models", func(n *yaml.Node) { r.models(n, &route) }})
@@ -172,7 +163,7 @@ func (r *reader) models(n *yaml.Node, route *Route) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		m := ModelMode{Glob: key.Value}
+		m := ModelMode{Glob: key.Value, Mode: detect.Redact}
 		if _, err := path.Match(replaceSlash(m.Glob, "\x01"), ""); err != nil || m.Glob == "" {
 			r.say(key, "model pattern %q is not a pattern: * stands for any text, ? for one character, [ab] for one of a few", m.Glob)
 			continue
@@ -217,12 +208,11 @@ func parseCount(s string) (int, error) {
 
 // alert reads one entry of the alert list.
 func (r *reader) alert(n *yaml.Node, c *Config) {
-	names := [...]string{AlertFile: "file", AlertStdout: "stdout"}
 	a := Alert{}
 	typed, before := false, len(r.problems)
 	ok := r.mapping(n, "an alert sink",
 		field{"type", func(n *yaml.Node) {
-			parsed(r, "type", "alert type", &a.Type, words[AlertType](names[:])).read(n)
+			parsed(r, "type", "alert type", &a.Type, named(AlertFile, AlertStdout)).read(n)
 			typed = true
 		}},
 		parsed(r, "path", "alert path", &a.Path, plain),

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"noecho/detect"
+
 	"go.yaml.in/yaml/v4"
 )
 
@@ -167,24 +169,24 @@ headers: {pass: [X-Team]}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Mode != Block || c.Listen != ":1" || c.Admin != (Admin{"[::1]:2", "t"}) || c.Mask != "***" || c.Headers.Pass[0] != "x-team" {
+	if c.Mode != detect.Block || c.Listen != ":1" || c.Admin != (Admin{"[::1]:2", "t"}) || c.Mask != "***" || c.Headers.Pass[0] != "x-team" {
 		t.Errorf("%+v", c)
 	}
 	if c.Upstream.URL.String() != "https://h:9/base" || c.Upstream.CAFile != "ca" {
 		t.Errorf("upstream %v", c.Upstream)
 	}
-	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{1  0} {0 f 1048576}]" {
+	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{stdout  0} {file f 1048576}]" {
 		t.Errorf("%v %v", c.Index, c.Alerts)
 	}
 	if r := c.Routes[0]; r.Path != "/x/{b}:y" {
 		t.Errorf("%+v", r)
 	}
 	r := c.Routes[1]
-	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != Observe || r.Unscanned != Pass || r.Schema != BlockSchema || r.Schema.String() != "block" || r.Release != Strict || r.MinWords != 20 {
+	if r.Path != "/a/{b}/c" || r.API != "openai.chat" || r.Upstream.Host != "x" || *r.Mode != detect.Observe || r.Unscanned != Pass || r.Schema != BlockSchema || r.Schema.String() != "block" || r.Release != detect.Strict || r.MinWords != 20 {
 		t.Errorf("%+v", r)
 	}
-	for model, want := range map[string]Mode{"mistral/7b": Block, "o/1": Redact, "o/11": Observe, "": Observe} {
-		if got := r.ModeFor(model, Block); got != want {
+	for model, want := range map[string]detect.Action{"mistral/7b": detect.Block, "o/1": detect.Redact, "o/11": detect.Observe, "": detect.Observe} {
+		if got := r.ModeFor(model, detect.Block); got != want {
 			t.Errorf("mode for %q is %s, want %s", model, got, want)
 		}
 	}

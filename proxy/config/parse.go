@@ -8,18 +8,34 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"noecho/detect"
 )
 
 func replaceSlash(s, by string) string { return strings.ReplaceAll(s, "/", by) }
 
-// ParseMode reads the name of a mode.
-func ParseMode(s string) (Mode, error) {
-	for m, name := range modeNames {
-		if s == name {
-			return Mode(m), nil
+// ParseMode reads the name of a mode: what happens to training text in an answer.
+func ParseMode(s string) (detect.Action, error) {
+	return named(detect.Redact, detect.Block, detect.Observe)(s)
+}
+
+// named returns a parser for one of a few values, each written by its name.
+func named[T fmt.Stringer](values ...T) func(string) (T, error) {
+	return func(s string) (T, error) {
+		names := make([]string, len(values))
+		for i, v := range values {
+			if names[i] = v.String(); names[i] == s {
+				return v, nil
+			}
 		}
+		var none T
+		return none, unknownWord(s, names)
 	}
-	return 0, unknownWord(s, modeNames[:])
+}
+
+// parseExtent reads how much of an answer goes with a redacted finding.
+func parseExtent(s string) (detect.Extent, error) {
+	return named(detect.ExtentSpan, detect.ExtentSentence, detect.ExtentRest)(s)
 }
 
 // ParseUpstream reads an upstream's URL: scheme, host and optional path prefix.

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"noecho/detect"
 )
 
 // off is written where something is not wanted at all.
@@ -40,7 +42,7 @@ func (r *reader) rules(n *yaml.Node, c *Config) {
 
 // rule reads one entry of the list of rules.
 func (r *reader) rule(n *yaml.Node) (Rule, bool) {
-	var rule Rule
+	rule := Rule{Action: detect.Redact}
 	ok := r.mapping(n, "a rule",
 		field{"when", func(n *yaml.Node) { r.when(n, &rule.When) }},
 		parsed(r, "action", "rule action", &rule.Action, ParseMode))
@@ -170,7 +172,7 @@ func (r *reader) budget(n *yaml.Node, c *Config) {
 	r.mapping(n, "budget",
 		parsed(r, "findings", "budget.findings", &c.Budget.Findings, parseCount),
 		parsed(r, "per", "budget.per", &c.Budget.Per, parsePeriod),
-		parsed(r, "then", "budget.then", &c.Budget.Then, words[Then](thenNames[:])))
+		parsed(r, "then", "budget.then", &c.Budget.Then, named(ThenAlert, ThenBlock)))
 }
 
 // coverage reads how much of one record may be found. What is written replaces

@@ -1,12 +1,16 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"noecho/detect"
+)
 
 // Rule says what happens to the findings that meet all of its conditions. The
 // rules of a file are asked in its order, and the first one that fits decides.
 type Rule struct {
 	When   When
-	Action Mode
+	Action detect.Action
 }
 
 // When are the conditions of a rule. A list is met by any one of its entries;
@@ -43,19 +47,6 @@ func LaneNames() []string {
 	}
 }
 
-// Extent is how much goes where a finding is redacted.
-type Extent uint8
-
-// The extents.
-const (
-	Span     Extent = iota // the finding itself
-	Sentence               // the sentences it stands in
-	Rest                   // it and all that follows
-)
-
-// String returns the extent's name in a configuration file.
-func (e Extent) String() string { return extentNames[e] }
-
 // Near is how text is judged that is nearly that of a record.
 type Near struct {
 	Off   bool
@@ -84,7 +75,7 @@ const (
 )
 
 // String returns the name in a configuration file.
-func (t Then) String() string { return thenNames[t] }
+func (t Then) String() string { return [...]string{"alert", "block"}[t] }
 
 // Coverage is how much of one record may be found, over several requests,
 // before an alert is raised.
@@ -97,13 +88,8 @@ type Coverage struct {
 // Off reports whether nothing is watched.
 func (c Coverage) Off() bool { return c.Words == 0 && c.Share == 0 }
 
-var (
-	extentNames = [...]string{Span: "span", Sentence: "sentence", Rest: "rest"}
-	thenNames   = [...]string{ThenAlert: "alert", ThenBlock: "block"}
-)
-
 // ExtentFor returns the extent of a route, given what the file says by default.
-func (r *Route) ExtentFor(inherited Extent) Extent {
+func (r *Route) ExtentFor(inherited detect.Extent) detect.Extent {
 	if r.Extent != nil {
 		return *r.Extent
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"noecho/detect"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -35,13 +37,13 @@ coverage: {share: 25%, over: 2h}
 			Kinds: []string{"phrase", "near"}, Lanes: []string{"base64"}, Labels: []string{"a", "b c"}, Datasets: []string{"d"},
 			Models: []string{"m/*", "n"}, Routes: []string{"/v1/", "/a/{b}"}, Principals: []string{"0123456789abcdef"},
 			Identifiers: []string{"email"}, MinWords: 50,
-		}, Block},
-		{When{}, Observe},
+		}, detect.Block},
+		{When{}, detect.Observe},
 	}
 	if diff := cmp.Diff(want, c.Rules); diff != "" {
 		t.Error(diff)
 	}
-	if c.Extent != Sentence || c.Routes[0].ExtentFor(c.Extent) != Rest || c.Routes[1].ExtentFor(c.Extent) != Sentence {
+	if c.Extent != detect.ExtentSentence || c.Routes[0].ExtentFor(c.Extent) != detect.ExtentRest || c.Routes[1].ExtentFor(c.Extent) != detect.ExtentSentence {
 		t.Errorf("extents %s, %v", c.Extent, c.Routes)
 	}
 	if !slices.Equal(c.Lanes, []string{"hex", "rot13"}) || c.Near != (Near{Words: 20}) || c.Identifiers.MaxRecords != 7 || c.PrincipalKeyFile != "k" {

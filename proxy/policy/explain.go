@@ -6,11 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"noecho/detect"
 	"noecho/proxy/config"
 )
 
 // done says what an action does, of several findings.
-var done = [...]string{Observe: "only reported", Redact: "redacted", Block: "blocked"}
+var done = [...]string{detect.Observe: "only reported", detect.Redact: "redacted", detect.Block: "blocked"}
 
 // Explain says in a sentence each what the rules of a configuration and what
 // stands behind them mean, in the order in which they are asked.
@@ -18,7 +19,7 @@ func Explain(cfg *config.Config) []string {
 	var out []string
 	for i := range cfg.Rules {
 		r := &cfg.Rules[i]
-		out = append(out, fmt.Sprintf("Rule %d: %s %s.", i+1, subject(&r.When), "are "+done[ActionOf(r.Action)]))
+		out = append(out, fmt.Sprintf("Rule %d: %s %s.", i+1, subject(&r.When), "are "+done[r.Action]))
 	}
 	if !slices.ContainsFunc(cfg.Rules, func(r config.Rule) bool { return r.When.Any() }) {
 		behind := "Findings"
@@ -27,12 +28,12 @@ func Explain(cfg *config.Config) []string {
 		}
 		out = append(out,
 			fmt.Sprintf("%s in records labelled %s are blocked, unless the mode is observe.", behind, Restricted),
-			fmt.Sprintf("All others are %s, or as route and model say.", done[ActionOf(cfg.Mode)]))
+			fmt.Sprintf("All others are %s, or as route and model say.", done[cfg.Mode]))
 	}
 	switch cfg.Extent {
-	case config.Sentence:
+	case detect.ExtentSentence:
 		out = append(out, "The sentences that a redacted finding stands in go with it.")
-	case config.Rest:
+	case detect.ExtentRest:
 		out = append(out, "All that follows a redacted finding goes with it.")
 	}
 	return append(out, watched(cfg)...)

@@ -10,27 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
-
-// Action is what is done about a finding. A higher one is never taken back.
-type Action uint8
-
-// The actions, in order.
-const (
-	Observe Action = iota
-	Redact
-	Block
-)
-
-// String returns the action's name in a rule.
-func (a Action) String() string { return [...]string{"observe", "redact", "block"}[a] }
-
-// ActionOf returns the action of a mode, or of a rule.
-func ActionOf(m config.Mode) Action {
-	return [...]Action{config.Redact: Redact, config.Block: Block, config.Observe: Observe}[m]
-}
 
 // Restricted is the label whose records block although no rule says so.
 const Restricted = "restricted"
@@ -49,8 +32,8 @@ type Request struct {
 	Route     string // as alerts name it
 	Model     string
 	Principal string
-	Caller    string      // who is counted, as [Meter] names it
-	Mode      config.Mode // of the route, for this model
+	Caller    string        // who is counted, as [Meter] names it
+	Mode      detect.Action // of the route, for this model
 }
 
 // Rules are the rules of one configuration. Immutable, and safe for concurrent
@@ -63,7 +46,7 @@ type Rules struct {
 // rule is a rule of the configuration, ready to be asked.
 type rule struct {
 	when   config.When
-	action Action
+	action detect.Action
 }
 
 // Compile makes the rules of a configuration ready for indexes whose records have
@@ -71,7 +54,7 @@ type rule struct {
 func Compile(cfg *config.Config, labels []string) *Rules {
 	out := &Rules{rules: make([]rule, len(cfg.Rules)), restricted: slices.Contains(labels, Restricted)}
 	for i, r := range cfg.Rules {
-		out.rules[i] = rule{when: r.When, action: ActionOf(r.Action)}
+		out.rules[i] = rule{when: r.When, action: r.Action}
 	}
 	return out
 }
@@ -79,22 +62,22 @@ func Compile(cfg *config.Config, labels []string) *Rules {
 // Judge judges the findings of one request. It is safe for concurrent use.
 type Judge struct {
 	rules  []rule
-	most   Action // there may be
-	base   Action // where no rule fits
-	meter  *Meter // nil: no budget blocks
-	caller string // its name in meter
+	most   detect.Action // there may be
+	base   detect.Action // where no rule fits
+	meter  *Meter        // nil: no budget blocks
+	caller string        // its name in meter
 }
 
 // For returns the judge of a request: the rules whose conditions on the request
 // are met, and what its mode says behind them. Before all of them comes its
 // caller's budget, unless the mode observes; meter may be nil.
 func (r *Rules) For(req Request, meter *Meter) Judge {
-	j := Judge{base: ActionOf(req.Mode), caller: req.Caller}
+	j := Judge{base: req.Mode, caller: req.Caller}
 	j.most = j.base
-	if j.base > Observe {
+	if j.base > detect.Observe {
 		j.meter = meter
 		if r.restricted || meter.mayBlock() {
-			j.most = Block
+			j.most = detect.Block
 		}
 	}
 	for i := range r.rules {
@@ -108,22 +91,22 @@ func (r *Rules) For(req Request, meter *Meter) Judge {
 
 // Acts reports whether anything may be done about any finding. Where nothing
 // may, nothing needs to be held.
-func (j *Judge) Acts() bool { return j.most > Observe }
+func (j *Judge) Acts() bool { return j.most > detect.Observe }
 
 // Blocks reports whether any finding may be blocked.
-func (j *Judge) Blocks() bool { return j.most == Block }
+func (j *Judge) Blocks() bool { return j.most == detect.Block }
 
 // Judge says what is to be done about a finding, given what is known of it now.
 // A finding that stands in several records is judged once for each of them, and
 // what is strictest is done. It does not allocate.
-func (j *Judge) Judge(f *Facts) Action {
+func (j *Judge) Judge(f *Facts) detect.Action {
 	if j.meter.Blocks(j.caller) {
-		return Block
+		return detect.Block
 	}
 	if len(f.Records) == 0 {
 		return j.one(f, nil)
 	}
-	most := Observe
+	most := detect.Observe
 	for i := range f.Records {
 		most = max(most, j.one(f, &f.Records[i]))
 	}
@@ -131,14 +114,14 @@ func (j *Judge) Judge(f *Facts) Action {
 }
 
 // one judges a finding as one of a record; nil if none is known.
-func (j *Judge) one(f *Facts, record *alert.Record) Action {
+func (j *Judge) one(f *Facts, record *alert.Record) detect.Action {
 	for i := range j.rules {
 		if j.rules[i].fits(f, record) {
 			return j.rules[i].action
 		}
 	}
-	if j.base > Observe && j.most == Block && record != nil && slices.Contains(record.Labels, Restricted) {
-		return Block
+	if j.base > detect.Observe && j.most == detect.Block && record != nil && slices.Contains(record.Labels, Restricted) {
+		return detect.Block
 	}
 	return j.base
 }

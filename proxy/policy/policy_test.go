@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -37,45 +38,45 @@ func TestJudge(t *testing.T) {
 	coded := Facts{Kind: alert.Verbatim, Lane: "base64+rot13", Words: 40}
 	for _, tt := range []struct {
 		name, rules string
-		mode        config.Mode
+		mode        detect.Action
 		facts       Facts
-		want        Action
+		want        detect.Action
 	}{
-		{"no rules", "", config.Redact, plain, Redact},
-		{"no rules, block", "", config.Block, plain, Block},
-		{"no rules, observe", "", config.Observe, plain, Observe},
-		{"restricted", "", config.Redact, in(plain, secret), Block},
-		{"restricted observed", "", config.Observe, in(plain, secret), Observe},
-		{"restricted, one of two", "", config.Redact, in(plain, ticket, secret), Block},
-		{"restricted, but a rule", "rules: [{when: {label: restricted}, action: redact}]", config.Redact, in(plain, secret), Redact},
-		{"restricted, other rule", "rules: [{when: {label: pii}, action: observe}]", config.Redact, in(plain, secret), Block},
-		{"all", "rules: [{action: observe}]", config.Block, in(plain, secret), Observe},
-		{"acts in observe mode", "rules: [{when: {dataset: board}, action: redact}]", config.Observe, in(plain, secret), Redact},
-		{"kind", "rules: [{when: {kind: phrase}, action: block}]", config.Redact, mail, Block},
-		{"other kind", "rules: [{when: {kind: phrase}, action: block}]", config.Redact, plain, Redact},
-		{"identifier", "rules: [{when: {identifier: [phone, email]}, action: observe}]", config.Redact, mail, Observe},
-		{"no identifier", "rules: [{when: {identifier: [phone, email]}, action: observe}]", config.Redact, plain, Redact},
-		{"words", "rules: [{when: {min_words: 12}, action: block}]", config.Redact, plain, Block},
-		{"too few words", "rules: [{when: {min_words: 13}, action: block}]", config.Redact, plain, Redact},
-		{"first step", "rules: [{when: {lane: base64}, action: block}]", config.Redact, coded, Block},
-		{"second step", "rules: [{when: {lane: [hex, rot13]}, action: block}]", config.Redact, coded, Block},
-		{"not plain", "rules: [{when: {lane: plain}, action: block}]", config.Redact, coded, Redact},
-		{"plain", "rules: [{when: {lane: plain}, action: block}]", config.Redact, plain, Block},
-		{"label", "rules: [{when: {label: pii}, action: block}]", config.Redact, in(plain, ticket), Block},
-		{"label unknown", "rules: [{when: {label: pii}, action: block}]", config.Redact, plain, Redact},
-		{"both of one record", "rules: [{when: {label: pii, dataset: board}, action: observe}]", config.Redact, in(plain, ticket), Redact},
-		{"one record lets go, one does not", "rules: [{when: {dataset: tickets}, action: observe}]", config.Redact, in(plain, ticket, alert.Record{ID: "a", Dataset: "b"}), Redact},
-		{"all records let go", "rules: [{when: {dataset: tickets}, action: observe}]", config.Redact, in(plain, ticket, ticket), Observe},
-		{"order", "rules: [{when: {kind: verbatim}, action: observe}, {when: {dataset: tickets}, action: block}]", config.Redact, in(plain, ticket), Observe},
-		{"other order", "rules: [{when: {dataset: tickets}, action: block}, {when: {kind: verbatim}, action: observe}]", config.Redact, in(plain, ticket), Block},
-		{"model", "rules: [{when: {model: \"m/*\"}, action: block}]", config.Redact, plain, Block},
-		{"other model", "rules: [{when: {model: \"o*\"}, action: block}]", config.Redact, plain, Redact},
-		{"route", "rules: [{when: {route: /v1/chat}, action: block}]", config.Redact, plain, Block},
-		{"below", "rules: [{when: {route: /v1/}, action: block}]", config.Redact, plain, Block},
-		{"not below", "rules: [{when: {route: [/v1, /v2/]}, action: block}]", config.Redact, plain, Redact},
-		{"principal", "rules: [{when: {principal: 00112233aabbccdd}, action: block}]", config.Redact, plain, Block},
-		{"other principal", "rules: [{when: {principal: 00112233aabbccde}, action: block}]", config.Redact, plain, Redact},
-		{"any of each and all of them", "rules: [{when: {principal: [00112233aabbccdd, 00112233aabbccde], kind: [near, verbatim], route: /v2/}, action: block}]", config.Redact, plain, Redact},
+		{"no rules", "", detect.Redact, plain, detect.Redact},
+		{"no rules, block", "", detect.Block, plain, detect.Block},
+		{"no rules, observe", "", detect.Observe, plain, detect.Observe},
+		{"restricted", "", detect.Redact, in(plain, secret), detect.Block},
+		{"restricted observed", "", detect.Observe, in(plain, secret), detect.Observe},
+		{"restricted, one of two", "", detect.Redact, in(plain, ticket, secret), detect.Block},
+		{"restricted, but a rule", "rules: [{when: {label: restricted}, action: redact}]", detect.Redact, in(plain, secret), detect.Redact},
+		{"restricted, other rule", "rules: [{when: {label: pii}, action: observe}]", detect.Redact, in(plain, secret), detect.Block},
+		{"all", "rules: [{action: observe}]", detect.Block, in(plain, secret), detect.Observe},
+		{"acts in observe mode", "rules: [{when: {dataset: board}, action: redact}]", detect.Observe, in(plain, secret), detect.Redact},
+		{"kind", "rules: [{when: {kind: phrase}, action: block}]", detect.Redact, mail, detect.Block},
+		{"other kind", "rules: [{when: {kind: phrase}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"identifier", "rules: [{when: {identifier: [phone, email]}, action: observe}]", detect.Redact, mail, detect.Observe},
+		{"no identifier", "rules: [{when: {identifier: [phone, email]}, action: observe}]", detect.Redact, plain, detect.Redact},
+		{"words", "rules: [{when: {min_words: 12}, action: block}]", detect.Redact, plain, detect.Block},
+		{"too few words", "rules: [{when: {min_words: 13}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"first step", "rules: [{when: {lane: base64}, action: block}]", detect.Redact, coded, detect.Block},
+		{"second step", "rules: [{when: {lane: [hex, rot13]}, action: block}]", detect.Redact, coded, detect.Block},
+		{"not plain", "rules: [{when: {lane: plain}, action: block}]", detect.Redact, coded, detect.Redact},
+		{"plain", "rules: [{when: {lane: plain}, action: block}]", detect.Redact, plain, detect.Block},
+		{"label", "rules: [{when: {label: pii}, action: block}]", detect.Redact, in(plain, ticket), detect.Block},
+		{"label unknown", "rules: [{when: {label: pii}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"both of one record", "rules: [{when: {label: pii, dataset: board}, action: observe}]", detect.Redact, in(plain, ticket), detect.Redact},
+		{"one record lets go, one does not", "rules: [{when: {dataset: tickets}, action: observe}]", detect.Redact, in(plain, ticket, alert.Record{ID: "a", Dataset: "b"}), detect.Redact},
+		{"all records let go", "rules: [{when: {dataset: tickets}, action: observe}]", detect.Redact, in(plain, ticket, ticket), detect.Observe},
+		{"order", "rules: [{when: {kind: verbatim}, action: observe}, {when: {dataset: tickets}, action: block}]", detect.Redact, in(plain, ticket), detect.Observe},
+		{"other order", "rules: [{when: {dataset: tickets}, action: block}, {when: {kind: verbatim}, action: observe}]", detect.Redact, in(plain, ticket), detect.Block},
+		{"model", "rules: [{when: {model: \"m/*\"}, action: block}]", detect.Redact, plain, detect.Block},
+		{"other model", "rules: [{when: {model: \"o*\"}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"route", "rules: [{when: {route: /v1/chat}, action: block}]", detect.Redact, plain, detect.Block},
+		{"below", "rules: [{when: {route: /v1/}, action: block}]", detect.Redact, plain, detect.Block},
+		{"not below", "rules: [{when: {route: [/v1, /v2/]}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"principal", "rules: [{when: {principal: 00112233aabbccdd}, action: block}]", detect.Redact, plain, detect.Block},
+		{"other principal", "rules: [{when: {principal: 00112233aabbccde}, action: block}]", detect.Redact, plain, detect.Redact},
+		{"any of each and all of them", "rules: [{when: {principal: [00112233aabbccdd, 00112233aabbccde], kind: [near, verbatim], route: /v2/}, action: block}]", detect.Redact, plain, detect.Redact},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,10 +85,10 @@ func TestJudge(t *testing.T) {
 			if got := j.Judge(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
-			if tt.want == Block && !j.Blocks() {
+			if tt.want == detect.Block && !j.Blocks() {
 				t.Error("it blocks and says that it does not")
 			}
-			if tt.want > Observe && !j.Acts() {
+			if tt.want > detect.Observe && !j.Acts() {
 				t.Error("it acts and says that it does not")
 			}
 		})
@@ -101,12 +102,12 @@ func TestJudgeGrowth(t *testing.T) {
 	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), labels).For(Request{}, nil)
 	for words := 10; words < 30; words++ {
 		f := Facts{Kind: alert.Verbatim, Words: words}
-		want := Observe
+		want := detect.Observe
 		if words >= 15 {
-			f.Records, want = []alert.Record{ticket}, Redact
+			f.Records, want = []alert.Record{ticket}, detect.Redact
 		}
 		if words >= 20 {
-			want = Block
+			want = detect.Block
 		}
 		if got := j.Judge(&f); got != want {
 			t.Errorf("%d words: %s, want %s", words, got, want)
@@ -116,24 +117,24 @@ func TestJudgeGrowth(t *testing.T) {
 
 func TestActs(t *testing.T) {
 	t.Parallel()
-	f := func(rules string, mode config.Mode, want bool) {
+	f := func(rules string, mode detect.Action, want bool) {
 		t.Helper()
 		j := Compile(load(t, rules), labels).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
 		if j.Acts() != want {
 			t.Errorf("%s in mode %s: %t", rules, mode, !want)
 		}
 	}
-	f("", config.Redact, true)
-	f("", config.Observe, false)
-	f("rules: [{action: observe}]", config.Block, true) // never asked, but safe
-	f("rules: [{when: {label: a}, action: block}]", config.Observe, true)
-	f("rules: [{when: {label: a, model: other}, action: block}]", config.Observe, false)
-	f("rules: [{when: {label: a}, action: observe}]", config.Observe, false)
+	f("", detect.Redact, true)
+	f("", detect.Observe, false)
+	f("rules: [{action: observe}]", detect.Block, true) // never asked, but safe
+	f("rules: [{when: {label: a}, action: block}]", detect.Observe, true)
+	f("rules: [{when: {label: a, model: other}, action: block}]", detect.Observe, false)
+	f("rules: [{when: {label: a}, action: observe}]", detect.Observe, false)
 }
 
 func TestBlocks(t *testing.T) {
 	t.Parallel()
-	f := func(text string, mode config.Mode, labels []string, want bool) {
+	f := func(text string, mode detect.Action, labels []string, want bool) {
 		t.Helper()
 		cfg := load(t, text)
 		j := Compile(cfg, labels).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil))
@@ -141,15 +142,15 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("%s in mode %s with labels %s: %t", text, mode, labels, !want)
 		}
 	}
-	f("", config.Redact, nil, false)
-	f("", config.Redact, []string{"a"}, false)
-	f("", config.Redact, []string{"a", "restricted"}, true)
-	f("", config.Observe, []string{"a", "restricted"}, false)
-	f("", config.Block, nil, true)
-	f("budget: {then: block}", config.Redact, nil, true)
-	f("budget: {then: block}", config.Observe, nil, false)
-	f("rules: [{when: {kind: near}, action: block}]", config.Observe, nil, true)
-	f("rules: [{when: {kind: near}, action: redact}]", config.Redact, nil, false)
+	f("", detect.Redact, nil, false)
+	f("", detect.Redact, []string{"a"}, false)
+	f("", detect.Redact, []string{"a", "restricted"}, true)
+	f("", detect.Observe, []string{"a", "restricted"}, false)
+	f("", detect.Block, nil, true)
+	f("budget: {then: block}", detect.Redact, nil, true)
+	f("budget: {then: block}", detect.Observe, nil, false)
+	f("rules: [{when: {kind: near}, action: block}]", detect.Observe, nil, true)
+	f("rules: [{when: {kind: near}, action: redact}]", detect.Redact, nil, false)
 }
 
 func TestJudgeDoesNotAllocate(t *testing.T) {
@@ -199,8 +200,8 @@ func TestExplain(t *testing.T) {
 
 func ExampleRules_For() {
 	cfg := config.Default()
-	cfg.Rules = []config.Rule{{When: config.When{Labels: []string{"pii"}, MinWords: 20}, Action: config.Block}}
-	judge := Compile(&cfg, nil).For(Request{Route: "/v1/chat/completions", Mode: config.Redact}, nil)
+	cfg.Rules = []config.Rule{{When: config.When{Labels: []string{"pii"}, MinWords: 20}, Action: detect.Block}}
+	judge := Compile(&cfg, nil).For(Request{Route: "/v1/chat/completions", Mode: detect.Redact}, nil)
 	finding := Facts{Kind: alert.Verbatim, Words: 12, Records: []alert.Record{{ID: "17", Dataset: "tickets", Labels: []string{"pii"}}}}
 	fmt.Println(judge.Judge(&finding))
 	finding.Words = 20 // it has grown
