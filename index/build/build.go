@@ -263,6 +263,9 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 		passes++
 	}
 	info, err := p.finish(ctx, out, h, m)
+	if err == nil {
+		err = out.commit()
+	}
 	if err != nil {
 		return nil, err
 	}

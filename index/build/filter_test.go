@@ -138,6 +138,9 @@ func fprFile(tb testing.TB, n int) (path string) {
 	if _, err := p.finish(tb.Context(), out, h, new(index.Manifest)); err != nil {
 		tb.Fatal(err)
 	}
+	if err := out.commit(); err != nil {
+		tb.Fatal(err)
+	}
 	return path
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -80,25 +81,10 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 		return nil, err
 	}
 	defer out.abort()
-	var members []*member
-	for _, path := range o.Inputs {
-		f, size, err := format.OpenFile(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		m, err := newMember(path, f, size)
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, m)
-	}
-	for i, r := range o.Readers {
-		m, err := newMember(fmt.Sprintf("reader %d", i+1), r, r.Size())
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, m)
+	members, files, err := openMembers(o)
+	defer files.close()
+	if err != nil {
+		return nil, err
 	}
 	distinct, err := withoutRepeats(members)
 	if err != nil {
@@ -113,7 +99,51 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 			return nil, err
 		}
 	}
-	return merge(ctx, out, distinct, o)
+	res, err := merge(ctx, out, distinct, o)
+	if err != nil {
+		return nil, err
+	}
+	files.close() // Out may be one of them, and Windows does not replace an open file
+	if err := out.commit(); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// openFiles are the files of the members.
+type openFiles []*os.File
+
+// close closes the files. It may be called again.
+func (all openFiles) close() {
+	for _, f := range all {
+		f.Close()
+	}
+}
+
+// openMembers opens the files and the readers. The files are to be closed, also after
+// an error.
+func openMembers(o MergeOptions) (members []*member, files openFiles, err error) {
+	add := func(name string, r io.ReaderAt, size int64) error {
+		m, err := newMember(name, r, size)
+		members = append(members, m)
+		return err
+	}
+	for _, path := range o.Inputs {
+		f, size, err := format.OpenFile(path)
+		if err != nil {
+			return nil, files, err
+		}
+		files = append(files, f)
+		if err := add(path, f, size); err != nil {
+			return nil, files, err
+		}
+	}
+	for i, r := range o.Readers {
+		if err := add(fmt.Sprintf("reader %d", i+1), r, r.Size()); err != nil {
+			return nil, files, err
+		}
+	}
+	return members, files, nil
 }
 
 // withoutRepeats leaves out members that are contained in others, whose records
@@ -152,7 +182,7 @@ func (m *member) leaves() []string {
 	return []string{hex.EncodeToString(m.h.BuildID[:])}
 }
 
-// merge writes the union of members that accept each other.
+// merge writes the union of members that accept each other. The caller commits it.
 func merge(ctx context.Context, out *pending, members []*member, o MergeOptions) (*Result, error) {
 	first := members[0]
 	sizes := capacities{

@@ -130,7 +130,8 @@ func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones
 	return format.PopCount(buf), nil
 }
 
-// finish writes what is still missing and puts the file in its place.
+// finish writes the parts of the file that are still missing and reads its header
+// back. The caller commits the file.
 func (p *plan) finish(ctx context.Context, out *pending, h *format.Header, m *index.Manifest) (index.Info, error) {
 	manifest, err := json.Marshal(m)
 	if err != nil {
@@ -143,10 +144,7 @@ func (p *plan) finish(ctx context.Context, out *pending, h *format.Header, m *in
 	if err != nil {
 		return index.Info{}, fmt.Errorf("the new index does not read back: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return index.Info{}, err
-	}
-	return info, out.commit()
+	return info, ctx.Err()
 }
 
 // writeRest writes everything but the filters: checksum tables, manifest, header.

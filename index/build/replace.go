@@ -55,7 +55,7 @@ func newPending(path string) (*pending, error) {
 func tempPattern(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
 
 // commit makes the file durable and puts it in its place. The pending file is
-// closed, whatever comes of it.
+// closed, also if there is an error.
 func (p *pending) commit() (err error) {
 	defer func() {
 		if err != nil {
@@ -71,13 +71,14 @@ func (p *pending) commit() (err error) {
 			return err
 		}
 	}
-	if err := os.Rename(p.name, p.path); err != nil {
-		return err
-	}
-	p.name = ""
+	// Windows renames only closed files.
 	if err := p.Close(); err != nil {
 		return err
 	}
+	if err := rename(p.name, p.path); err != nil {
+		return err
+	}
+	p.name = ""
 	return syncDir(filepath.Dir(p.path))
 }
 
@@ -88,14 +89,4 @@ func (p *pending) abort() {
 		os.Remove(p.name)
 		p.name = ""
 	}
-}
-
-// syncDir makes the entries of a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -53,22 +53,8 @@ func (b *builder) spoolFor(dir string) (*spool, error) {
 	return &spool{f: f, needed: needed}, nil
 }
 
-// newSpoolFile creates a file without a name.
-func newSpoolFile(dir string) (*os.File, error) {
-	const mode = 0o600
-	f, err := openUnnamed(dir, mode)
-	if err == nil {
-		return f, nil
-	}
-	if f, err = os.CreateTemp(dir, ".noecho-spool-*"); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
+// spoolPattern is the name of the file where it needs one.
+const spoolPattern = ".noecho-spool-*"
 
 // spoolBlockLen is the size of a block in bytes, at which it is written.
 const spoolBlockLen = 512 << 10

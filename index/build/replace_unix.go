@@ -1,0 +1,36 @@
+//go:build !windows
+
+package build
+
+import "os"
+
+// rename puts a file in the place of another.
+func rename(from, to string) error { return os.Rename(from, to) }
+
+// syncDir makes the entries of a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// newSpoolFile creates a file of mode 0600 that is gone once it is closed: it has no
+// name.
+func newSpoolFile(dir string) (*os.File, error) {
+	const mode = 0o600
+	f, err := openUnnamed(dir, mode)
+	if err == nil {
+		return f, nil
+	}
+	if f, err = os.CreateTemp(dir, spoolPattern); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
