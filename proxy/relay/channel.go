@@ -15,7 +15,7 @@ type choice struct {
 	state    choiceState
 	withheld bool    // something of it did not leave: its logprobs and ids go
 	blocked  bool    // it ends before a finding
-	parts    []int32 // items of which something did not leave, as many as are kept
+	lost     []int32 // items of which something did not leave, as many as are kept
 	reported bool    // something of it was reported
 	spoke    uint64  // message in which it carried text of the answer
 	ended    uint64  // message in which its end was announced
@@ -33,7 +33,7 @@ const (
 // channel is one text of an answer. Its pieces may come in many messages.
 type channel struct {
 	choice *choice
-	place
+	key
 	role     wire.Role // Text, Metadata or Token
 	det      *detect.Detector
 	length   int64  // bytes of text read
@@ -46,8 +46,8 @@ type channel struct {
 	token    token
 }
 
-// place is where a channel is within its choice.
-type place struct {
+// key is where a channel is within its choice.
+type key struct {
 	item, part int32
 	name       string
 }

@@ -21,7 +21,7 @@ var errChannels = errors.New("too many text channels")
 type channelSet struct {
 	cfg            *Config
 	message        uint64
-	none           *choice
+	noChoice       *choice
 	choices        []*choice
 	list           []*channel
 	text           []byte // of the message being read
@@ -34,7 +34,7 @@ type channelSet struct {
 	finished       bool
 	record         int                // answer being read, where there are many in a body
 	spare          []*detect.Detector // of channels that are done with
-	first          int                // place of the message being read
+	firstRef       int                // place of the message being read
 	found          []Finding          // closed and not taken
 	unread         int64              // bytes that were judged as they stand and not in every lane
 }
@@ -42,7 +42,7 @@ type channelSet struct {
 func newChannelSet(cfg *Config) channelSet {
 	return channelSet{
 		cfg:            cfg,
-		none:           &choice{number: -1},
+		noChoice:       &choice{number: -1},
 		cutter:         wire.NewCutter([]byte(cfg.Mask)),
 		newline:        [1]byte{'\n'},
 		metadataPrompt: cfg.Detect.Prompt.ExcuseOnly(),
@@ -54,7 +54,7 @@ func newChannelSet(cfg *Config) channelSet {
 // that it came to.
 func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.Field) ([]ref, error) {
 	s.message++
-	s.first = len(dst)
+	s.firstRef = len(dst)
 	s.text = s.text[:0]
 	defer s.trim()
 	extras, at := m.Extras, max(m.At, 0)
@@ -101,7 +101,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
-	p := ref{role: f.Role, form: s.form(f.Form), item: f.Item, choice: c, at: f.Lo + shift, end: f.Hi + shift, with: f.With}
+	p := ref{role: f.Role, form: s.form(f.Form), item: f.Item, choice: c, at: f.Lo + shift, end: f.Hi + shift, instead: f.With}
 	switch f.Role {
 	case wire.Done:
 		return dst, nil
@@ -116,7 +116,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
-	ch, err := s.channel(c, place{f.Item, f.Part, f.Name}, f.Role)
+	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role)
 	if err != nil {
 		return dst, err
 	}
@@ -135,7 +135,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 			ch.repeat.waiting++
 		}
 	case otherPiece, otherText:
-		if ch, err = s.channel(c, place{f.Item, f.Part, f.Path}, wire.Text); err != nil {
+		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text); err != nil {
 			return dst, err
 		}
 		fallthrough
@@ -211,7 +211,7 @@ func (s *channelSet) form(f wire.Form) wire.Form {
 func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	p.channel, p.hi = ch, ch.length
 	if ch.role == wire.Token {
-		if at := ch.token.ref; at >= s.first && at < len(dst) && dst[at].channel == ch {
+		if at := ch.token.ref; at >= s.firstRef && at < len(dst) && dst[at].channel == ch {
 			dst[at].hi = p.hi // tokens go or stay together
 			return dst
 		}
@@ -229,11 +229,11 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 	ch.length += int64(len(text))
 	ch.repeat.read(text)
 	s.segments = ch.det.Append(s.segments[:0], text)
-	s.settle(ch)
+	s.decide(ch)
 }
 
-// settle takes in what the detector decided.
-func (s *channelSet) settle(ch *channel) {
+// decide takes in what the detector decided.
+func (s *channelSet) decide(ch *channel) {
 	ch.frontier = ch.det.Frontier()
 	if s.cfg.Hold {
 		for i := range s.segments {
@@ -281,7 +281,7 @@ func (s *channelSet) take(dst []Finding) []Finding {
 // choice returns the choice with the given number.
 func (s *channelSet) choice(number int32) (*choice, error) {
 	if number < 0 {
-		return s.none, nil
+		return s.noChoice, nil
 	}
 	for _, c := range s.choices {
 		if c.number == number {
@@ -297,12 +297,12 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 }
 
 // channel returns the channel at the given place.
-func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, error) {
+func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error) {
 	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
 		at.item, at.part = -1, -1
 	}
 	for _, ch := range s.list {
-		if ch.choice == c && ch.place == at {
+		if ch.choice == c && ch.key == at {
 			return ch, nil
 		}
 	}
@@ -315,7 +315,7 @@ func (s *channelSet) channel(c *choice, at place, role wire.Role) (*channel, err
 	}
 	role = textRole(role)
 	ch := &channel{
-		choice: c, place: at, role: role, det: s.detector(cfg),
+		choice: c, key: at, role: role, det: s.detector(cfg),
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
 		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats()},
 	}
@@ -330,12 +330,12 @@ func (s *channelSet) park(fields []wire.Field) {
 	done := len(fields) == 1 && fields[0].Role == wire.Done
 	for _, ch := range s.list {
 		silent := ch.fed != s.message
-		beside := ch.role == wire.Metadata || ch.role == wire.Token && ch.choice == s.none
+		beside := ch.role == wire.Metadata || ch.role == wire.Token && ch.choice == s.noChoice
 		switch {
 		case ch.frontier == ch.length:
 		case done, beside, ch.ended == s.message, ch.choice.ended == s.message, silent && ch.choice.spoke == s.message:
 			s.segments = ch.det.Park(s.segments[:0])
-			s.settle(ch)
+			s.decide(ch)
 		}
 	}
 }
@@ -344,7 +344,7 @@ func (s *channelSet) park(fields []wire.Field) {
 func (s *channelSet) parkAll() {
 	for _, ch := range s.list {
 		s.segments = ch.det.Park(s.segments[:0])
-		s.settle(ch)
+		s.decide(ch)
 	}
 }
 
@@ -355,7 +355,7 @@ func (s *channelSet) finish() {
 	}
 	for _, ch := range s.list {
 		s.segments = ch.det.Finish(s.segments[:0])
-		s.settle(ch)
+		s.decide(ch)
 		s.unread += ch.det.Unscanned()
 	}
 	s.finished = true
@@ -373,7 +373,7 @@ func (s *channelSet) next() {
 		s.spare = append(s.spare, ch.det)
 	}
 	clear(s.list)
-	s.list, s.choices, s.none = s.list[:0], s.choices[:0], &choice{number: -1}
+	s.list, s.choices, s.noChoice = s.list[:0], s.choices[:0], &choice{number: -1}
 	s.record, s.withheld, s.finished = s.record+1, false, false
 }
 

@@ -16,8 +16,8 @@ func (r *Relay) release(dst []byte) []byte {
 	}
 	for r.queue.held() > 0 {
 		it, raw, refs := r.queue.front()
-		for ; r.queue.clear < len(refs); r.queue.clear++ {
-			if p := &refs[r.queue.clear]; p.channel != nil && p.hi > p.channel.frontier {
+		for ; r.queue.decided < len(refs); r.queue.decided++ {
+			if p := &refs[r.queue.decided]; p.channel != nil && p.hi > p.channel.frontier {
 				return dst
 			}
 		}
@@ -48,10 +48,10 @@ func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 			r.ending.Sent(r.payload(it, raw))
 		}
 		return append(dst, raw...)
-	case r.channels.gone(refs):
+	case r.channels.messageGoes(refs):
 		return dst
 	}
-	return r.sent(r.splice(dst, it, raw, refs), len(dst))
+	return r.sentAnew(r.splice(dst, it, raw, refs), len(dst))
 }
 
 // payload returns the payload of a queued message.
@@ -62,9 +62,9 @@ func (r *Relay) payload(it item, raw []byte) []byte {
 	return raw[it.at : it.at+it.length]
 }
 
-// sent notes that the message that dst ends with, from at on, leaves with another
+// sentAnew notes that the message that dst ends with, from at on, leaves with another
 // payload than it came with.
-func (r *Relay) sent(dst []byte, at int) []byte {
+func (r *Relay) sentAnew(dst []byte, at int) []byte {
 	r.begun = true
 	if r.ending != nil {
 		if m := r.framer.Parse(dst[at:]); len(m.Payload) > 0 {
@@ -79,7 +79,7 @@ func (r *Relay) sent(dst []byte, at int) []byte {
 func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	for i := range refs {
 		p := &refs[i]
-		if p.channel == nil || !p.touched() || p.channel.out.block == math.MaxInt64 {
+		if p.channel == nil || !p.isCut() || p.channel.out.block == math.MaxInt64 {
 			continue
 		}
 		p.channel.out.end()
@@ -87,8 +87,8 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			p.form = wire.Plain // what was JSON ends where the span begins
 		}
 	}
-	if at := len(dst); !r.channels.gone(refs) {
-		dst = r.sent(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
+	if at := len(dst); !r.channels.messageGoes(refs) {
+		dst = r.sentAnew(r.framer.AppendEnd(r.splice(dst, it, raw, refs)), at)
 	}
 	r.channels.trackChoices(refs)
 	var open []int32
@@ -138,9 +138,9 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 		}
 		switch {
 		case r.channels.drops(p),
-			p.role == wire.End && p.with != "" && p.choice.blocked:
-			dst = append(append(dst, src[pos:p.at]...), p.with...)
-		case p.channel != nil && p.role != wire.Token && (p.touched() || p.form >= wire.Nested):
+			p.role == wire.End && p.instead != "" && p.choice.blocked:
+			dst = append(append(dst, src[pos:p.at]...), p.instead...)
+		case p.channel != nil && p.role != wire.Token && (p.isCut() || p.form >= wire.Nested):
 			dst = append(dst, src[pos:p.at]...)
 			dst = p.channel.out.splice(dst, src[p.at:p.end], p)
 		default:
@@ -168,13 +168,13 @@ func (s *channelSet) judge(refs []ref) fate {
 		p := &refs[i]
 		switch {
 		case p.channel == nil:
-		case p.touched():
+		case p.isCut():
 			f = max(f, cutHere)
 			if p.hi > p.channel.out.block {
 				f, p.choice.blocked = blockHere, true
 			}
 			p.choice.withheld, s.withheld = true, true
-			p.choice.lost(p.item)
+			p.choice.lose(p.item)
 		case f == untouched && (p.form == wire.Nested || p.form == wire.Document):
 			f = rewritten
 		}
@@ -190,15 +190,15 @@ func (s *channelSet) judge(refs []ref) fate {
 	return f
 }
 
-// lost notes that something of an item did not leave.
-func (c *choice) lost(item int32) {
-	if item >= 0 && len(c.parts) < wire.MaxChannels && !slices.Contains(c.parts, item) {
-		c.parts = append(c.parts, item)
+// lose notes that something of an item did not leave.
+func (c *choice) lose(item int32) {
+	if item >= 0 && len(c.lost) < wire.MaxChannels && !slices.Contains(c.lost, item) {
+		c.lost = append(c.lost, item)
 	}
 }
 
-// gone reports whether a message goes, because a value in it does.
-func (s *channelSet) gone(refs []ref) bool {
+// messageGoes reports whether a message goes, because a value in it does.
+func (s *channelSet) messageGoes(refs []ref) bool {
 	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.DropMessage && s.drops(&p) })
 }
 
@@ -207,14 +207,14 @@ func (s *channelSet) drops(p *ref) bool {
 	if p.role != wire.Drop && p.role != wire.DropMessage {
 		return false
 	}
-	if p.item >= 0 && len(p.choice.parts) < wire.MaxChannels && !s.none.withheld {
-		return slices.Contains(p.choice.parts, p.item)
+	if p.item >= 0 && len(p.choice.lost) < wire.MaxChannels && !s.noChoice.withheld {
+		return slices.Contains(p.choice.lost, p.item)
 	}
-	return p.choice.withheld || s.none.withheld || p.choice == s.none && s.withheld
+	return p.choice.withheld || s.noChoice.withheld || p.choice == s.noChoice && s.withheld
 }
 
-// touched reports whether a span stands in the text of p.
-func (p *ref) touched() bool {
+// isCut reports whether a span stands in the text of p.
+func (p *ref) isCut() bool {
 	cuts := p.channel.out.from(p.lo)
 	return len(cuts) > 0 && cuts[0].Lo < p.hi
 }

@@ -20,7 +20,7 @@ type ref struct {
 	choice  *choice
 	lo, hi  int64  // the text in its channel
 	at, end int    // the place in the message or, of a joined one, in its payload
-	with    string // JSON to put in its place if it is dropped or ends a blocked choice; empty: it stays
+	instead string // JSON to put in its place if it is dropped or ends a blocked choice; empty: it stays
 }
 
 // item is one queued message, or several without places.
@@ -34,15 +34,15 @@ type item struct {
 // queue holds the messages that may not leave yet, and the one being read.
 // Bytes, messages and places stand in three slices that are reused.
 type queue struct {
-	buf   []byte // messages from head on, then the rest: the message being read
-	head  int
-	tail  int // where the rest begins
-	items []item
-	first int // first item
-	clear int // places of the first item whose texts are decided
-	refs  []ref
-	base  int // first ref
-	mark  int // first ref of the message being read
+	buf       []byte // messages from head on, then the rest: the message being read
+	head      int
+	tail      int // where the rest begins
+	items     []item
+	firstItem int
+	decided   int // places of the first item whose texts are decided
+	refs      []ref
+	firstRef  int
+	restRef   int // first ref of the message being read
 }
 
 // rest is the message being read, as far as it has arrived.
@@ -59,15 +59,15 @@ func (q *queue) drop() {
 }
 
 // forget forgets the places of the message being read.
-func (q *queue) forget() { q.refs = q.refs[:q.mark] }
+func (q *queue) forget() { q.refs = q.refs[:q.restRef] }
 
 // push queues the message being read, whose payload begins at the given place and has
 // the given length if it is followed. Messages without a place that nobody follows
 // become one.
 func (q *queue) push(at, length int) {
-	next := item{size: q.partial(), refs: len(q.refs) - q.mark, at: at, length: length}
-	q.tail, q.mark = len(q.buf), len(q.refs)
-	if last := len(q.items) - 1; last >= q.first && next.plain() && q.items[last].plain() {
+	next := item{size: q.partial(), refs: len(q.refs) - q.restRef, at: at, length: length}
+	q.tail, q.restRef = len(q.buf), len(q.refs)
+	if last := len(q.items) - 1; last >= q.firstItem && next.plain() && q.items[last].plain() {
 		q.items[last].size += next.size
 		return
 	}
@@ -79,31 +79,31 @@ func (it *item) plain() bool { return it.refs == 0 && it.length == 0 }
 
 // front returns the first message, its bytes and its places.
 func (q *queue) front() (item, []byte, []ref) {
-	it := q.items[q.first]
-	return it, q.buf[q.head : q.head+it.size], q.refs[q.base : q.base+it.refs]
+	it := q.items[q.firstItem]
+	return it, q.buf[q.head : q.head+it.size], q.refs[q.firstRef : q.firstRef+it.refs]
 }
 
 // pop removes the first message.
 func (q *queue) pop() {
-	it := q.items[q.first]
-	q.first++
-	q.clear = 0
+	it := q.items[q.firstItem]
+	q.firstItem++
+	q.decided = 0
 	q.head += it.size
-	q.base += it.refs
+	q.firstRef += it.refs
 	q.tidy()
 }
 
 // held is the number of messages that wait.
-func (q *queue) held() int { return len(q.items) - q.first }
+func (q *queue) held() int { return len(q.items) - q.firstItem }
 
 // full reports whether more waits than may.
 func (q *queue) full() bool {
-	return q.tail-q.head > maxQueue || q.held() > maxQueued || len(q.refs)-q.base > maxRefs
+	return q.tail-q.head > maxQueue || q.held() > maxQueued || len(q.refs)-q.firstRef > maxRefs
 }
 
 // tidy reuses storage in front of the first message.
 func (q *queue) tidy() {
-	if q.held() == 0 && q.partial() == 0 && len(q.refs) == q.base {
+	if q.held() == 0 && q.partial() == 0 && len(q.refs) == q.firstRef {
 		q.reset()
 		return
 	}
@@ -112,14 +112,14 @@ func (q *queue) tidy() {
 		q.tail -= q.head
 		q.head = 0
 	}
-	if q.first > minCompact && q.first > len(q.items)/2 {
-		q.items = append(q.items[:0], q.items[q.first:]...)
-		q.first = 0
+	if q.firstItem > minCompact && q.firstItem > len(q.items)/2 {
+		q.items = append(q.items[:0], q.items[q.firstItem:]...)
+		q.firstItem = 0
 	}
-	if q.base > minCompact && q.base > len(q.refs)/2 {
-		q.refs = append(q.refs[:0], q.refs[q.base:]...)
-		q.mark -= q.base
-		q.base = 0
+	if q.firstRef > minCompact && q.firstRef > len(q.refs)/2 {
+		q.refs = append(q.refs[:0], q.refs[q.firstRef:]...)
+		q.restRef -= q.firstRef
+		q.firstRef = 0
 	}
 }
 

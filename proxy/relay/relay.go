@@ -141,7 +141,7 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 	}
 	for len(p) > 0 {
 		n, ends := r.framer.Scan(p)
-		dst = r.take(dst, p[:n], ends)
+		dst = r.readPiece(dst, p[:n], ends)
 		p = p[n:]
 		if r.state == relayEnded {
 			r.counts.Refused += int64(len(p))
@@ -151,8 +151,8 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// take reads a piece of the current message; ends says whether it is the last one.
-func (r *Relay) take(dst, p []byte, ends bool) []byte {
+// readPiece reads a piece of the current message; ends says whether it is the last one.
+func (r *Relay) readPiece(dst, p []byte, ends bool) []byte {
 	q := &r.queue
 	if r.state == relaySkips {
 		r.counts.Passed += int64(len(p))
@@ -184,24 +184,24 @@ func (r *Relay) take(dst, p []byte, ends bool) []byte {
 			r.state = relaySkips
 		}
 	case ends:
-		dst = r.message(dst)
+		dst = r.readMessage(dst)
 	}
 	return dst
 }
 
-// message reads the message that has just become whole.
-func (r *Relay) message(dst []byte) []byte {
+// readMessage reads the message that has just become whole.
+func (r *Relay) readMessage(dst []byte) []byte {
 	q := &r.queue
 	raw := q.rest()
 	m := r.framer.Parse(raw)
 	if r.cfg.Framing == wire.Records {
-		return r.record(dst, m)
+		return r.readRecord(dst, m)
 	}
-	if err := r.read(raw, m); err != nil {
+	if err := r.readTexts(raw, m); err != nil {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
-		releaseRepeats(q.refs[q.mark:])
+		releaseRepeats(q.refs[q.restRef:])
 		q.forget()
 		r.counts.Passed += int64(len(raw))
 	} else {
@@ -227,8 +227,8 @@ func (r *Relay) message(dst []byte) []byte {
 	return r.release(dst)
 }
 
-// read finds the texts of the message raw and gives them to their channels.
-func (r *Relay) read(raw []byte, m wire.Message) error {
+// readTexts finds the texts of the message raw and gives them to their channels.
+func (r *Relay) readTexts(raw []byte, m wire.Message) error {
 	var fields []wire.Field
 	if len(bytes.TrimSpace(m.Payload)) > 0 {
 		var err error
@@ -243,14 +243,14 @@ func (r *Relay) read(raw []byte, m wire.Message) error {
 	return err
 }
 
-// record judges a message that is an answer of its own, as Whole judges
+// readRecord judges a message that is an answer of its own, as Whole judges
 // a body, and forgets it: texts of different records never join, and the memory
 // of a record is that of the next one. One that is withheld leaves as the
 // family's record of a request that failed.
-func (r *Relay) record(dst []byte, m wire.Message) []byte {
+func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
-	dst, err := r.answer(dst, raw, r.read(raw, m))
+	dst, err := r.answer(dst, raw, r.readTexts(raw, m))
 	if err != nil {
 		dst = r.cfg.Family.Record(dst, m.Payload, failureOf(err))
 		dst = append(dst, raw[m.At+len(m.Payload):]...) // it ends as the real one
@@ -309,7 +309,7 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 		return dst, r.err
 	}
 	if r.queue.partial() > 0 {
-		if dst = r.message(dst); r.state == relayEnded {
+		if dst = r.readMessage(dst); r.state == relayEnded {
 			return dst, r.err
 		}
 	}
@@ -365,7 +365,7 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	if !r.cfg.Hold {
 		dst = append(dst, body...)
 	}
-	if err = r.read(body, r.framer.Parse(body)); err != nil && r.readText(body) {
+	if err = r.readTexts(body, r.framer.Parse(body)); err != nil && r.readText(body) {
 		err = nil
 	}
 	dst, err = r.answer(dst, body, err)
