@@ -8,20 +8,21 @@ import (
 	"noecho/proxy/wire"
 )
 
-// choice is one of the answers that a response holds side by side.
+// choice is one of the answers that a response gives side by side. Texts that belong to
+// none of them have a choice of their own, whose number is -1.
 type choice struct {
-	number   int32  // -1: what belongs to none
-	list     string // what holds it, in the names of channels; empty: it is the only one
+	number   int32
+	list     string // name of the list of choices, for the names of channels; empty: there is no list
 	state    choiceState
-	withheld bool    // something of it did not leave: its logprobs and ids go
+	withheld bool    // some text of it did not leave, so its logprobs and token ids do not either
 	blocked  bool    // it ends before a finding
-	lost     []int32 // items of which something did not leave, as many as are kept
-	reported bool    // something of it was reported
-	spoke    uint64  // message in which it carried text of the answer
-	ended    uint64  // message in which its end was announced
+	lost     []int32 // items of which some text did not leave, at most MaxChannels
+	reported bool    // a finding of it was reported
+	spoke    uint64  // the last message that had text of the answer for it
+	ended    uint64  // the last message that announced its end
 }
 
-// choiceState is what the caller has seen of a choice.
+// choiceState is how much of a choice the caller has seen.
 type choiceState uint8
 
 const (
@@ -36,37 +37,37 @@ type channel struct {
 	key
 	role     wire.Role // Text, Metadata or Token
 	det      *detect.Detector
-	length   int64  // bytes of text read
-	frontier int64  // bytes of text decided; math.MaxInt64 behind a block
-	fed      uint64 // message that carried text last
-	ended    uint64 // message behind which no more text is to be waited for
-	origin   int32  // the item that carried text last
+	length   int64  // bytes of text that were read
+	frontier int64  // bytes of text that are decided; math.MaxInt64 once a finding is blocked
+	fed      uint64 // the last message that had text for it
+	ended    uint64 // the last message whose text is decided without waiting for more
+	origin   int32  // the item of the last piece
 	repeat   repeat
 	out      output
 	token    token
 }
 
-// key is where a channel is within its choice.
+// key identifies a channel within its choice.
 type key struct {
 	item, part int32
 	name       string
 }
 
-// token is what a channel of tokens has besides.
+// token has the fields that only channels of tokens use.
 type token struct {
-	ref    int             // the place of its text in the message that is being read
-	secret *detect.Finding // the first one that is no echo
+	ref    int             // index of the one place that all tokens of a message share
+	secret *detect.Finding // the first finding that is no echo
 }
 
-// startsText reports whether a piece begins a text of its own. That of a field with
-// Separate does, and a string beside the answer whose items share the channel: none goes
-// on with the text of another.
+// startsText reports whether a piece begins a new text in the channel. The family says
+// so with Separate. Besides, strings beside the answer never go on with the text of
+// another item, although items may share a channel.
 func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 	return f.Separate ||
 		ch.role == wire.Metadata && ch.item < 0 && f.Item >= 0 && ch.length > 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
-// label is the channel's name in an alert.
+// label returns the channel's name in an alert.
 func (ch *channel) label() string {
 	name := strings.Replace(ch.name, "#", strconv.Itoa(int(ch.item)), 1)
 	name = strings.Replace(name, "#", strconv.Itoa(int(ch.part)), 1)

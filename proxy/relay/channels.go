@@ -10,33 +10,33 @@ import (
 	"noecho/proxy/wire"
 )
 
-// errForeign says that a line of a stream is none.
+// errForeign says that an event stream has a line that its format does not know.
 var errForeign = errors.New("a line of the stream is no line of an event stream")
 
-// errChannels says that an answer has more channels than an honest one.
+// errChannels says that an answer has more channels or choices than an honest one.
 var errChannels = errors.New("too many text channels")
 
-// channelSet keeps the channels and choices of an answer, and the findings in them
-// until somebody takes them.
+// channelSet has the channels and choices of an answer, and their findings until they
+// are taken.
 type channelSet struct {
 	cfg            *Config
 	message        uint64
 	noChoice       *choice
 	choices        []*choice
 	list           []*channel
-	text           []byte // of the message being read
+	text           []byte // all texts of the message being read
 	segments       []detect.Segment
 	closed         []*detect.Finding
 	cutter         wire.Cutter
 	newline        [1]byte
-	metadataPrompt *detect.Prompt // for channels beside the answer
-	withheld       bool           // something of the answer did not leave
+	metadataPrompt *detect.Prompt // for channels beside the answer, which do not go on from the prompt
+	withheld       bool           // some text of the answer did not leave
 	finished       bool
-	record         int                // answer being read, where there are many in a body
-	spare          []*detect.Detector // of channels that are done with
-	firstRef       int                // place of the message being read
-	found          []Finding          // closed and not taken
-	unread         int64              // bytes that were judged as they stand and not in every lane
+	record         int                // number of the answer, in a body with many
+	spare          []*detect.Detector // of the channels of answers before
+	firstRef       int                // index of the first place of the message being read
+	found          []Finding          // not taken yet
+	unread         int64              // see Counts
 }
 
 func newChannelSet(cfg *Config) channelSet {
@@ -49,9 +49,9 @@ func newChannelSet(cfg *Config) channelSet {
 	}
 }
 
-// read gives the texts of the message raw to their channels, parks the channels
-// that fell silent, and appends the message's places to dst: before an error, those
-// that it came to.
+// read gives the texts of the message raw to their channels, parks the channels that
+// fell silent, and appends the places of the message to dst. With an error it returns
+// the places before it, which the caller has to release.
 func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.Field) ([]ref, error) {
 	s.message++
 	s.firstRef = len(dst)
@@ -82,7 +82,7 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 	return dst, nil
 }
 
-// trim gives back storage that a large message made.
+// trim gives back the storage that a large message made.
 func (s *channelSet) trim() {
 	if cap(s.text) > keepStorage {
 		s.text = nil
@@ -95,7 +95,8 @@ func (s *channelSet) trim() {
 	}
 }
 
-// field reads one place of a message. shift is added to its position.
+// field reads one place of a message and appends it. shift is where text begins in the
+// message: offsets of f are relative to text.
 func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) ([]ref, error) {
 	c, err := s.choice(f.Choice)
 	if err != nil {
@@ -124,7 +125,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
-	if f.Role == wire.Final { // pieces that follow are of the next text
+	if f.Role == wire.Final { // pieces that follow belong to the next text
 		ch.ended, ch.repeat.complete = s.message, true
 	}
 	text := s.text[lo:]
@@ -152,7 +153,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	return s.add(dst, ch, p), nil
 }
 
-// textRole returns the role of a text that has the role of a copy and is none.
+// textRole returns the role of a piece whose place could have had a copy.
 func textRole(role wire.Role) wire.Role {
 	if role == wire.Alias || repeatsAll(role) {
 		return wire.Text
@@ -160,9 +161,8 @@ func textRole(role wire.Role) wire.Role {
 	return role
 }
 
-// startPiece separates a piece from the text of its channel if it belongs to another
-// one. The text of the message begins at the separator, so that no copy is equal to
-// text that has one.
+// startPiece writes a separator before a piece that does not go on with the text of its
+// channel. The message's text starts at the separator: no copy equals a text with one.
 func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int) {
 	r := &ch.repeat
 	if ch.fed != s.message {
@@ -183,9 +183,9 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 	ch.origin = f.Item
 }
 
-// say gives text of a place to its channel, and notes whether more of it is to be
-// waited for. The name of a tool speaks for its choice, a string that nobody knows
-// does not.
+// say gives the text of a place to its channel and notes whether the stream may wait for
+// more of it. A known place, such as the name of a tool, shows that its choice speaks;
+// a string that the family has no rule for does not.
 func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
 	switch {
 	case how == otherText, f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text):
@@ -196,7 +196,7 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	s.feed(ch, text)
 }
 
-// form settles whether a reply is JSON text.
+// form returns the form of a text: a reply is JSON text if the request asked for that.
 func (s *channelSet) form(f wire.Form) wire.Form {
 	switch {
 	case f != wire.Reply:
@@ -207,12 +207,12 @@ func (s *channelSet) form(f wire.Form) wire.Form {
 	return wire.Plain
 }
 
-// add appends a place that holds text of ch up to its end.
+// add appends a place whose text in ch ends where ch ends.
 func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	p.channel, p.hi = ch, ch.length
 	if ch.role == wire.Token {
 		if at := ch.token.ref; at >= s.firstRef && at < len(dst) && dst[at].channel == ch {
-			dst[at].hi = p.hi // tokens go or stay together
+			dst[at].hi = p.hi // all tokens of a message leave, or none
 			return dst
 		}
 		ch.token.ref = len(dst)
@@ -220,10 +220,10 @@ func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	return append(dst, p)
 }
 
-// addSeparator begins a text of its own in a channel.
+// addSeparator begins a new text in a channel: a newline is no part of a word.
 func (s *channelSet) addSeparator(ch *channel) { s.feed(ch, s.newline[:]) }
 
-// feed gives text to a channel.
+// feed gives text to a channel and its detector.
 func (s *channelSet) feed(ch *channel, text []byte) {
 	ch.fed = s.message
 	ch.length += int64(len(text))
@@ -232,7 +232,7 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 	s.decide(ch)
 }
 
-// decide takes in what the detector decided.
+// decide takes over the decisions and the closed findings of a channel's detector.
 func (s *channelSet) decide(ch *channel) {
 	ch.frontier = ch.det.Frontier()
 	if s.cfg.Hold {
@@ -242,7 +242,7 @@ func (s *channelSet) decide(ch *channel) {
 			}
 		}
 		if ch.out.block < math.MaxInt64 {
-			ch.frontier = math.MaxInt64 // nothing behind a block is judged, or leaves
+			ch.frontier = math.MaxInt64 // the text behind is not judged and does not leave
 		}
 	}
 	s.closed = ch.det.Closed(s.closed[:0])
@@ -251,8 +251,8 @@ func (s *channelSet) decide(ch *channel) {
 	}
 }
 
-// report reports a closed finding. Tokens repeat the text they stand beside:
-// what they show is reported at the end, if nothing else of the choice was.
+// report keeps a closed finding for take. Tokens repeat a text, so that their findings
+// are those of the text: the first is reported at the end, if none of its choice was.
 func (s *channelSet) report(ch *channel, f *detect.Finding) {
 	if ch.role == wire.Token && !s.finished {
 		if ch.token.secret == nil && !f.Echo {
@@ -268,7 +268,7 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 	ch.choice.reported = ch.choice.reported || !f.Echo
 }
 
-// take appends the findings that are closed and lets go of them.
+// take appends the findings and forgets them.
 func (s *channelSet) take(dst []Finding) []Finding {
 	dst = append(dst, s.found...)
 	if clear(s.found); cap(s.found) > minCompact {
@@ -296,7 +296,8 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 	return c, nil
 }
 
-// channel returns the channel at the given place.
+// channel returns the channel of a choice with the given key. Items share a channel
+// whose name has no #.
 func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error) {
 	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
 		at.item, at.part = -1, -1
@@ -311,7 +312,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error
 	}
 	cfg := s.cfg.Detect
 	if role == wire.Metadata {
-		cfg.Prompt = s.metadataPrompt // it goes on from nothing the caller said
+		cfg.Prompt = s.metadataPrompt
 	}
 	role = textRole(role)
 	ch := &channel{
@@ -323,9 +324,9 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error
 	return ch, nil
 }
 
-// park decides the channels that would stall the stream: those that stand
-// beside the answer, those of a choice that ended, and those that fell silent
-// while their choice spoke in another.
+// park decides the channels that would stall the stream: those beside the answer, those
+// of a choice that ended, and those that were silent while their choice spoke in
+// another. Their text is judged as if it ended here, but may go on.
 func (s *channelSet) park(fields []wire.Field) {
 	done := len(fields) == 1 && fields[0].Role == wire.Done
 	for _, ch := range s.list {
@@ -340,7 +341,7 @@ func (s *channelSet) park(fields []wire.Field) {
 	}
 }
 
-// parkAll decides everything read so far.
+// parkAll decides all text that was read.
 func (s *channelSet) parkAll() {
 	for _, ch := range s.list {
 		s.segments = ch.det.Park(s.segments[:0])
@@ -348,7 +349,7 @@ func (s *channelSet) parkAll() {
 	}
 }
 
-// finish decides everything and reports what is left to report.
+// finish decides all text because it ends, and reports the findings of tokens.
 func (s *channelSet) finish() {
 	if s.finished {
 		return
@@ -366,8 +367,7 @@ func (s *channelSet) finish() {
 	}
 }
 
-// next forgets what was read, so that a new answer can be. What is reported
-// then says which one it stands in.
+// next forgets the answer, so that the next one of the body can be read.
 func (s *channelSet) next() {
 	for _, ch := range s.list {
 		s.spare = append(s.spare, ch.det)
@@ -388,7 +388,8 @@ func (s *channelSet) detector(cfg detect.Config) *detect.Detector {
 	return detect.New(s.cfg.Set, s.cfg.Spec, cfg)
 }
 
-// label is a channel's name in an alert.
+// label returns a channel's name in an alert. In a body of many answers it begins with
+// the number of the answer.
 func (s *channelSet) label(ch *channel) string {
 	if s.cfg.Framing == wire.Records {
 		return "lines." + strconv.Itoa(s.record) + "." + ch.label()

@@ -9,7 +9,7 @@ import (
 	"noecho/proxy/wire"
 )
 
-// release appends the messages whose texts are all decided, in order.
+// release appends, in order, the messages whose texts are all decided.
 func (r *Relay) release(dst []byte) []byte {
 	if !r.cfg.Hold {
 		return dst
@@ -31,7 +31,7 @@ func (r *Relay) release(dst []byte) []byte {
 	return dst
 }
 
-// emit appends one message: as it came, spliced, or as the last one.
+// emit appends one message: as it came, spliced, or as the last one of the answer.
 func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
 	fate := r.channels.judge(refs)
 	if len(refs) > 0 {
@@ -62,8 +62,8 @@ func (r *Relay) payload(it item, raw []byte) []byte {
 	return raw[it.at : it.at+it.length]
 }
 
-// sentAnew notes that the message that dst ends with, from at on, leaves with another
-// payload than it came with.
+// sentAnew notes that the message that dst ends with, from at on, leaves. It was changed,
+// so its payload is looked for again.
 func (r *Relay) sentAnew(dst []byte, at int) []byte {
 	r.begun = true
 	if r.ending != nil {
@@ -74,7 +74,7 @@ func (r *Relay) sentAnew(dst []byte, at int) []byte {
 	return dst
 }
 
-// block appends what of a message is clean, ends every open choice as filtered,
+// block appends a message up to its blocked span, ends every open choice as filtered,
 // and ends the stream.
 func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	for i := range refs {
@@ -84,7 +84,7 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		}
 		p.channel.out.end()
 		if p.form == wire.Nested {
-			p.form = wire.Plain // what was JSON ends where the span begins
+			p.form = wire.Plain // JSON text that is cut off is no JSON any longer
 		}
 	}
 	if at := len(dst); !r.channels.messageGoes(refs) {
@@ -107,7 +107,7 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 	return dst
 }
 
-// splice appends a message without what must not leave.
+// splice appends a message without its cuts.
 func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	if it.at >= 0 {
 		return r.spliceInto(dst, raw, refs, inText)
@@ -116,19 +116,20 @@ func (r *Relay) splice(dst []byte, it item, raw []byte, refs []ref) []byte {
 	return r.framer.Rewrite(dst, r.spliceInto(nil, raw, refs, aroundPayload), payload)
 }
 
-// where says which places of a message a text has.
+// where selects places of a message: a payload on several lines and the lines around it
+// are spliced one after the other.
 type where uint8
 
 const (
-	inText        where = iota // all of them
-	inPayload                  // those of a payload that was joined
+	inText        where = iota // all places
+	inPayload                  // those in the payload
 	aroundPayload              // those outside of it
 )
 
-// has reports whether a place is among them.
+// has reports whether a place is selected.
 func (w where) has(p *ref) bool { return w == inText || (w == aroundPayload) == (p.form == wire.Raw) }
 
-// spliceInto appends src, in which those places of refs stand.
+// spliceInto appends src, whose places are those of refs that w selects, without its cuts.
 func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 	pos := 0
 	for i := range refs {
@@ -151,17 +152,18 @@ func (r *Relay) spliceInto(dst, src []byte, refs []ref, w where) []byte {
 	return append(dst, src[pos:]...)
 }
 
-// fate is what becomes of a message.
+// fate is how a message leaves.
 type fate uint8
 
 const (
-	untouched fate = iota
-	rewritten      // it is written anew: something goes, or its JSON text is followed
-	cutHere        // a span stands in it
-	blockHere      // one that ends the answer
+	untouched fate = iota // byte for byte
+	rewritten             // a value is dropped, or the cutter has to follow its JSON text
+	cutHere               // without a span of its text
+	blockHere             // up to a span that ends the answer
 )
 
-// judge says what becomes of a message and marks what is withheld by it.
+// judge returns the fate of a message and marks its choices and items whose text is
+// withheld.
 func (s *channelSet) judge(refs []ref) fate {
 	f := untouched
 	for i := range refs {
@@ -190,19 +192,21 @@ func (s *channelSet) judge(refs []ref) fate {
 	return f
 }
 
-// lose notes that something of an item did not leave.
+// lose notes that some text of an item did not leave.
 func (c *choice) lose(item int32) {
 	if item >= 0 && len(c.lost) < wire.MaxChannels && !slices.Contains(c.lost, item) {
 		c.lost = append(c.lost, item)
 	}
 }
 
-// messageGoes reports whether a message goes, because a value in it does.
+// messageGoes reports whether a message is left out, because it would say nothing without
+// a value that is dropped.
 func (s *channelSet) messageGoes(refs []ref) bool {
 	return slices.ContainsFunc(refs, func(p ref) bool { return p.role == wire.DropMessage && s.drops(&p) })
 }
 
-// drops reports whether a value goes because something it belongs to did.
+// drops reports whether a value is dropped because some text of its item or choice was
+// withheld.
 func (s *channelSet) drops(p *ref) bool {
 	if p.role != wire.Drop && p.role != wire.DropMessage {
 		return false
@@ -213,13 +217,13 @@ func (s *channelSet) drops(p *ref) bool {
 	return p.choice.withheld || s.noChoice.withheld || p.choice == s.noChoice && s.withheld
 }
 
-// isCut reports whether a span stands in the text of p.
+// isCut reports whether a cut is in the text of a place.
 func (p *ref) isCut() bool {
 	cuts := p.channel.out.from(p.lo)
 	return len(cuts) > 0 && cuts[0].Lo < p.hi
 }
 
-// trackChoices keeps what the caller sees of the choices of a message.
+// trackChoices notes which choices a message that leaves begins and ends.
 func (s *channelSet) trackChoices(refs []ref) {
 	for i := range refs {
 		switch c := refs[i].choice; {
@@ -231,7 +235,7 @@ func (s *channelSet) trackChoices(refs []ref) {
 	}
 }
 
-// forgetCuts forgets the cuts that the texts of a message that left have used up.
+// forgetCuts forgets the cuts of a message that has left, unless a copy may come.
 func (s *channelSet) forgetCuts(refs []ref) {
 	releaseRepeats(refs)
 	for i := range refs {
@@ -246,20 +250,21 @@ func (s *channelSet) forgetCuts(refs []ref) {
 	}
 }
 
-// output is how the text of a channel leaves: cut.
+// output has the cuts of a channel, the byte ranges of its text that must not leave, and
+// the state of the cutter, which has to see the pieces in order.
 type output struct {
-	cuts       []wire.Cut      // decided, not yet past, must not leave
+	cuts       []wire.Cut      // ascending; those that are no longer needed are forgotten
 	last       *detect.Finding // of the last cut
-	spans      uint64          // cut so far
+	spans      uint64          // masked so far
 	block      int64           // where the span begins that ends the answer; math.MaxInt64: none
-	cutter     wire.Cutter
-	beforeLast wire.Cutter // cutter before the piece that ends at cutTo
-	cutTo      int64       // end of the text that went through cutter
-	item       int32       // that cutter is in, if items share the channel
+	cutter     wire.Cutter     // behind the text up to cutTo
+	beforeLast wire.Cutter     // its state before the last piece
+	cutTo      int64
+	item       int32 // of the last piece, if items share the channel
 }
 
-// cut notes a piece that must not leave. Pieces that touch are one to the reader
-// if they were found in different ways.
+// cut adds a segment that must not leave. Two findings that touch get one mask if they
+// are of different kinds: they are two views of one leak.
 func (o *output) cut(s *detect.Segment) {
 	if s.Finding.Action == detect.Block {
 		o.block = min(o.block, s.Span.Lo)
@@ -279,7 +284,7 @@ func (o *output) cut(s *detect.Segment) {
 	o.cuts = append(o.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: o.spans})
 }
 
-// end makes everything from the blocked span on one cut.
+// end cuts all text from the blocked span on, without a mask.
 func (o *output) end() {
 	n := 0
 	for n < len(o.cuts) && o.cuts[n].Hi <= o.block {
@@ -288,7 +293,7 @@ func (o *output) end() {
 	o.cuts = append(o.cuts[:n], wire.Cut{Lo: o.block, Hi: math.MaxInt64, Seq: o.spans + 1, Bare: true})
 }
 
-// from returns the cuts that end behind an offset.
+// from returns the cuts that end behind lo.
 func (o *output) from(lo int64) []wire.Cut {
 	if len(o.cuts) == 0 || o.cuts[0].Hi > lo {
 		return o.cuts
@@ -311,15 +316,15 @@ func (o *output) forget(hi int64) {
 	}
 }
 
-// splice appends one text of a channel without what must not leave. The second
-// place of a text is cut from the same state as the first.
+// splice appends the literal of a place without its cuts. A second place of a piece is
+// cut from the same state as the first, and a copy of a whole text from the beginning.
 func (o *output) splice(dst, literal []byte, p *ref) []byte {
 	if repeatsAll(p.role) {
 		fresh := o.cutter
 		fresh.Restart()
 		again := fresh
 		dst = again.Append(dst, literal, p.form, p.lo, o.from(p.lo))
-		if p.role == wire.Cumulative { // a piece may follow
+		if p.role == wire.Cumulative { // a piece may follow it
 			o.beforeLast, o.cutter, o.cutTo, o.item = fresh, again, p.hi, p.item
 		}
 		return dst

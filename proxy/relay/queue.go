@@ -2,53 +2,55 @@ package relay
 
 import "noecho/proxy/wire"
 
-// Limits of the queue of one answer. Past them the failure policy applies.
+// Limits of the queue of one answer. A message beyond them counts as one that cannot be
+// scanned.
 const (
 	maxQueue    = 16 << 20 // bytes of messages that wait
 	maxQueued   = 1 << 16  // messages that wait
 	maxRefs     = 1 << 17  // places in them
 	keepStorage = 1 << 20  // bytes of storage that an empty queue keeps
-	minCompact  = 1 << 12  // elements gone before storage is moved
+	minCompact  = 1 << 12  // elements of a slice that are no longer used before the rest is moved
 )
 
-// ref is one place of a queued message.
+// ref is a place of a queued message: a piece of a channel's text, or a value that
+// depends on the texts of its choice.
 type ref struct {
 	role    wire.Role
 	form    wire.Form
-	item    int32    // that it is a piece of, or that a dropped value goes with; -1: none
-	channel *channel // nil: no text
+	item    int32    // that the text or value belongs to; -1: none
+	channel *channel // nil: the place is a value without text
 	choice  *choice
-	lo, hi  int64  // the text in its channel
-	at, end int    // the place in the message or, of a joined one, in its payload
-	instead string // JSON to put in its place if it is dropped or ends a blocked choice; empty: it stays
+	lo, hi  int64  // offsets of the text in its channel
+	at, end int    // the place in the message or, if that has its payload on several lines, in the payload
+	instead string // JSON for a value that is dropped or ends a blocked choice; empty: the value is kept
 }
 
-// item is one queued message, or several without places.
+// item is one queued message, or several in a row that are plain.
 type item struct {
-	size   int // bytes
-	refs   int
-	at     int // where its payload begins in it; -1: the payload is on several lines
-	length int // of the payload, if the ending of the stream follows it; else 0
+	size   int // in bytes
+	refs   int // number of places
+	at     int // where its payload begins; -1: the payload is on several lines
+	length int // of the payload, if the ending of the stream has to see it; else 0
 }
 
-// queue holds the messages that may not leave yet, and the one being read.
-// Bytes, messages and places stand in three slices that are reused.
+// queue has the messages that may not leave yet and behind them the rest: the message
+// that is being read. Bytes, messages and places are in three slices that are reused.
 type queue struct {
-	buf       []byte // messages from head on, then the rest: the message being read
-	head      int
+	buf       []byte
+	head      int // where the first message begins
 	tail      int // where the rest begins
 	items     []item
 	firstItem int
-	decided   int // places of the first item whose texts are decided
+	decided   int // places of the first message that are known to be decided
 	refs      []ref
-	firstRef  int
-	restRef   int // first ref of the message being read
+	firstRef  int // first place of the first message
+	restRef   int // first place of the rest
 }
 
-// rest is the message being read, as far as it has arrived.
+// rest returns the message being read, as far as it has arrived.
 func (q *queue) rest() []byte { return q.buf[q.tail:] }
 
-// partial is the length of rest.
+// partial returns the length of rest.
 func (q *queue) partial() int { return len(q.buf) - q.tail }
 
 // drop forgets the message being read.
@@ -61,9 +63,9 @@ func (q *queue) drop() {
 // forget forgets the places of the message being read.
 func (q *queue) forget() { q.refs = q.refs[:q.restRef] }
 
-// push queues the message being read, whose payload begins at the given place and has
-// the given length if it is followed. Messages without a place that nobody follows
-// become one.
+// push queues the message being read. Its payload begins at the byte at; length is that
+// of the payload if the ending of the stream has to see it, else 0. Plain messages in
+// a row become one item.
 func (q *queue) push(at, length int) {
 	next := item{size: q.partial(), refs: len(q.refs) - q.restRef, at: at, length: length}
 	q.tail, q.restRef = len(q.buf), len(q.refs)
@@ -74,7 +76,7 @@ func (q *queue) push(at, length int) {
 	q.items = append(q.items, next)
 }
 
-// plain reports whether nothing needs to be known of a message but its bytes.
+// plain reports whether a message leaves without anybody looking at it.
 func (it *item) plain() bool { return it.refs == 0 && it.length == 0 }
 
 // front returns the first message, its bytes and its places.
@@ -93,15 +95,15 @@ func (q *queue) pop() {
 	q.tidy()
 }
 
-// held is the number of messages that wait.
+// held returns the number of items that wait.
 func (q *queue) held() int { return len(q.items) - q.firstItem }
 
-// full reports whether more waits than may.
+// full reports whether the messages that wait pass a limit.
 func (q *queue) full() bool {
 	return q.tail-q.head > maxQueue || q.held() > maxQueued || len(q.refs)-q.firstRef > maxRefs
 }
 
-// tidy reuses storage in front of the first message.
+// tidy moves messages to the beginning of storage once enough of it is free.
 func (q *queue) tidy() {
 	if q.held() == 0 && q.partial() == 0 && len(q.refs) == q.firstRef {
 		q.reset()
@@ -123,7 +125,7 @@ func (q *queue) tidy() {
 	}
 }
 
-// reset empties the queue. Storage that one large message made is given back.
+// reset empties the queue and gives back storage that a large message made.
 func (q *queue) reset() {
 	buf, items, refs := q.buf[:0], q.items[:0], q.refs[:0]
 	if cap(buf) > keepStorage {

@@ -1,10 +1,18 @@
-// Package relay lets an answer out message by message, only as far as detection
-// has judged its texts, and cuts out of a message what must not leave.
+// Package relay sends the answer of a model on, message by message. A message waits
+// until detection has decided each of its texts; the bytes of a text that must not
+// leave are cut out of it.
 //
-// It knows messages, the channels that their texts belong to, and what is sent
-// when an answer ends early. Where a message keeps text it asks of package wire,
-// and what is a leak of package detect. It knows nothing of HTTP, of policies or
-// of alerts.
+// The package knows messages, the channels that their texts belong to, and the
+// messages that end an answer early. Package wire tells it where a message keeps text,
+// package detect which text is a leak. It knows nothing of HTTP, of policies or of
+// alerts.
+//
+// A few words are used throughout. A message is the smallest unit that leaves: an event
+// of a stream, a line, or a whole body. A choice is one of the answers that a response
+// gives side by side. A channel is one text of a choice, such as its content or the
+// arguments of one tool call, whose pieces may come in many messages. A place is where
+// a message has a piece of a channel, or a value that depends on one. The frontier of a
+// channel is the offset up to which its text is decided.
 package relay
 
 import (
@@ -18,41 +26,41 @@ import (
 	"noecho/proxy/wire"
 )
 
-// ErrEnded is matched by the errors that say that noecho itself ended the
-// answer. What was appended to dst ends the body legally: send it, close the
+// ErrEnded is matched by the errors that say that noecho itself ended the answer. The
+// bytes appended to dst end the body as its protocol demands: send them, close the
 // upstream with an error and end the client's body cleanly.
 var ErrEnded = errors.New("answer ended by noecho")
 
-// Why noecho ended an answer.
+// The reasons for which noecho ends an answer.
 var (
 	ErrBlocked = fmt.Errorf("%w: it would repeat training data", ErrEnded)
 	ErrRefused = fmt.Errorf("%w: it cannot be scanned", ErrEnded)
 )
 
-// The failures a relay puts into an answer, besides [wire.Withheld].
+// The failures that a relay writes into an answer, besides [wire.Withheld].
 var (
 	failRefused  = wire.Failure{Message: "withheld: the answer cannot be scanned", Code: "unscannable_content"}
 	FailStopping = wire.Failure{Message: "noecho is stopping: the answer is not complete, ask again", Code: "proxy_stopping"}
 	FailUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
 )
 
-// Decision is what may be done about an answer. The zero value does nothing: the
+// Decision says how far an answer may be changed. The zero value changes nothing: the
 // answer leaves as it comes, and its findings are only reported.
 type Decision struct {
-	Act   detect.Action // about each finding, where Detect.Judge is nil
-	Hold  bool          // a message waits until its texts are decided; else it leaves first and is read after
-	Block bool          // a finding may be blocked; Act may be enough to say so
-	Pass  bool          // a message that cannot be scanned leaves; else it ends the answer. Without Hold it has left
+	Act   detect.Action // the action for each finding, if Detect.Judge is nil
+	Hold  bool          // a message waits until its texts are decided; else it leaves first and is read afterwards
+	Block bool          // Detect.Judge may block; not needed where Act says it
+	Pass  bool          // a message that cannot be scanned leaves; else it ends the answer. Implied without Hold
 }
 
 // Finding is one closed finding of an answer.
 type Finding struct {
 	Channel string // "choices.0.content"
 	Finding *detect.Finding
-	Action  detect.Action // what was done about it: Observe for an echo, and without Hold
+	Action  detect.Action // taken: Observe for an echo, and for all findings without Hold
 }
 
-// Config is how one answer is judged. Family, Set and Spec are required.
+// Config tells how to judge one answer. Family, Set and Spec are required.
 type Config struct {
 	Family  *wire.Family
 	Request wire.Request
@@ -62,43 +70,43 @@ type Config struct {
 	Set    detect.Index
 	Spec   ngram.Spec
 	Detect detect.Config
-	Mask   string // empty means nothing is put in the place of a span
+	Mask   string // put in the place of each span of a finding; may be empty
 }
 
-// Counts says what became of the bytes of an answer. Once the relay has
-// ended, Scanned + Passed + Refused is exactly what it was given.
+// Counts counts the bytes of an answer by their fate. Once the relay has ended, Scanned
+// + Passed + Refused is the number of bytes that it was given.
 type Counts struct {
 	Scanned int64 // bytes of messages whose text was judged
 	Passed  int64 // bytes forwarded unscanned, as the route allows
 	Refused int64 // bytes neither scanned nor forwarded
 	Held    int   // messages that wait for a decision now
-	Unread  int64 // bytes that were judged as they stand and not in every lane
+	Unread  int64 // bytes that were judged as plain text only and not decoded: too many, or too deep
 }
 
-// relayState is where a relay stands.
+// relayState is how far a relay has come.
 type relayState uint8
 
 const (
 	relayRuns  relayState = iota
-	relaySkips            // passes the rest of a message that is too large
+	relaySkips            // forwards the rest of a message that is too large
 	relayEnded
 )
 
-// Relay reads an answer as it arrives and yields what may leave. A message
-// leaves whole, in order, when every text in it lies below the frontier of its
-// channel; where a span stands, the message is spliced. It is made for one
-// answer and is not safe for concurrent use.
+// Relay reads an answer as it arrives and yields the bytes that may leave. Messages
+// leave whole and in order, each as soon as all of its texts are below the frontiers of
+// their channels. A message with a span of a finding is spliced: the span is cut out.
+// Without Hold, bytes leave first and are read afterwards.
 //
-// Without Hold, bytes leave first and are read after.
+// A relay is made for one answer. It is not safe for concurrent use.
 type Relay struct {
 	cfg       Config
 	counts    Counts
 	state     relayState
-	err       error // why it ended
+	err       error // for which the answer was ended; nil: none
 	framer    wire.Framer
-	ending    wire.Ending // what ends the stream if it is blocked; nil: it cannot be
+	ending    wire.Ending // ends the stream if it is blocked; nil: that cannot happen
 	begun     bool        // whether a message has left
-	documents int64       // documents that have left
+	documents int64       // messages with places that have left
 	locator   *wire.Locator
 	queue     queue
 	channels  channelSet
@@ -128,9 +136,9 @@ func New(cfg Config) *Relay {
 	return r
 }
 
-// Append reads p, the next bytes of a streamed body after content decoding,
-// and appends to dst what may leave. An error matches ErrEnded; afterwards
-// every byte counts as refused.
+// Append reads p, the next bytes of a streamed body after content decoding, and appends
+// to dst the bytes that may leave. An error matches ErrEnded; from then on every byte
+// counts as refused.
 func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 	if r.state == relayEnded {
 		r.counts.Refused += int64(len(p))
@@ -189,7 +197,8 @@ func (r *Relay) readPiece(dst, p []byte, ends bool) []byte {
 	return dst
 }
 
-// readMessage reads the message that has just become whole.
+// readMessage reads the message that has just become complete, and appends the messages
+// that may leave now.
 func (r *Relay) readMessage(dst []byte) []byte {
 	q := &r.queue
 	raw := q.rest()
@@ -227,7 +236,8 @@ func (r *Relay) readMessage(dst []byte) []byte {
 	return r.release(dst)
 }
 
-// readTexts finds the texts of the message raw and gives them to their channels.
+// readTexts finds the texts of the message raw, which m takes apart, and gives them to
+// their channels.
 func (r *Relay) readTexts(raw []byte, m wire.Message) error {
 	var fields []wire.Field
 	if len(bytes.TrimSpace(m.Payload)) > 0 {
@@ -243,10 +253,10 @@ func (r *Relay) readTexts(raw []byte, m wire.Message) error {
 	return err
 }
 
-// readRecord judges a message that is an answer of its own, as Whole judges
-// a body, and forgets it: texts of different records never join, and the memory
-// of a record is that of the next one. One that is withheld leaves as the
-// family's record of a request that failed.
+// readRecord judges a message that is an answer for itself, as Whole judges a body, and
+// forgets it: texts of different records never join, and all records use the same
+// memory. In the place of one that is withheld the family's record of a failed request
+// leaves.
 func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
@@ -262,14 +272,12 @@ func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 	return dst
 }
 
-// passes reports whether what cannot be scanned is passed on.
-func (r *Relay) passes() bool {
-	return !r.cfg.Hold || r.cfg.Pass
-}
+// passes reports whether messages that cannot be scanned leave.
+func (r *Relay) passes() bool { return !r.cfg.Hold || r.cfg.Pass }
 
-// answer appends raw, an answer in one message that was read with the given error, as
-// its texts allow, unless it has left before it was read. An error matches ErrEnded and
-// says that another message has to leave in its place.
+// answer appends raw, a whole answer that was read with the error err, as its texts
+// allow. Without Hold it has left already. An error matches ErrEnded: a failure has to
+// leave in its place.
 func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 	r.channels.finish()
 	fate := untouched
@@ -294,7 +302,7 @@ func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 	return r.spliceInto(dst, raw, r.queue.refs, inText), nil
 }
 
-// failureOf is the failure in the place of an answer that ended with an error.
+// failureOf returns the failure that replaces an answer for which answer returned err.
 func failureOf(err error) wire.Failure {
 	if errors.Is(err, ErrBlocked) {
 		return wire.Withheld
@@ -302,8 +310,8 @@ func failureOf(err error) wire.Failure {
 	return failRefused
 }
 
-// Finish ends a streamed body at a clean end of the upstream and appends what
-// was still held. An error matches ErrEnded.
+// Finish ends a streamed body at a clean end of the upstream and appends the messages
+// that waited. An error matches ErrEnded.
 func (r *Relay) Finish(dst []byte) ([]byte, error) {
 	if r.state == relayEnded {
 		return dst, r.err
@@ -320,9 +328,8 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 	return dst, r.err
 }
 
-// Abort ends a streamed body before its end: nothing undecided leaves, and an error
-// event that says why is appended where the protocol has one. After the end it does
-// nothing.
+// Abort ends a streamed body early: no undecided message leaves, and where the protocol
+// has an error message one that says why is appended. After the end Abort does nothing.
 func (r *Relay) Abort(dst []byte, why wire.Failure) []byte {
 	if r.state == relayEnded {
 		return dst
@@ -350,16 +357,16 @@ func (r *Relay) fail(dst []byte, why wire.Failure) []byte {
 	return w.Out
 }
 
-// end closes the books.
+// end decides all texts and ends the relay; why is nil unless noecho ended the answer.
 func (r *Relay) end(why error) {
 	r.channels.finish()
 	r.queue.reset()
 	r.state, r.err = relayEnded, why
 }
 
-// Whole judges an unstreamed body and appends what the caller gets instead.
-// Status 0 keeps the upstream's status; 400 comes with the family's error body
-// and an error that matches ErrEnded.
+// Whole judges an unstreamed body and appends the body that the caller gets. Status 0
+// keeps the upstream's status; 400 comes with the family's error body and an error that
+// matches ErrEnded.
 func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	r.queue.buf = body
 	if !r.cfg.Hold {
@@ -376,8 +383,8 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 	return dst, 0, nil
 }
 
-// readText reads the body of an error as plain text if it is no JSON: servers
-// and the proxies before them send all kinds of error pages.
+// readText reads the body of an error as plain text, because servers and the proxies
+// before them send error pages that are no JSON. It reports whether it could.
 func (r *Relay) readText(body []byte) bool {
 	if r.cfg.Status < 400 || inPieces(body) {
 		return false
@@ -388,9 +395,9 @@ func (r *Relay) readText(body []byte) bool {
 	return err == nil
 }
 
-// inPieces reports whether a text looks like a stream with another label: events,
-// or a JSON object on each of several lines. Read as it stands it would hide a text
-// that its messages carry in pieces.
+// inPieces reports whether a body looks like a stream that is labelled as something
+// else: events, or a JSON object on each of several lines. Read as plain text it would
+// hide a text whose pieces are in different messages.
 func inPieces(body []byte) bool {
 	objects := 0
 	for line := range bytes.FieldsFuncSeq(body, func(c rune) bool { return c == '\r' || c == '\n' }) {
@@ -405,14 +412,14 @@ func inPieces(body []byte) bool {
 	return objects > 1
 }
 
-// Take appends the findings that were closed since the last call, each once, in the
-// order in which they were. Call it after every other call, also after one that
-// panicked, and from Detect.Judge if that counts findings. Until then the relay keeps
-// them: as each covers a word of its own at least, no more than the words of the
-// texts that were read since.
+// Take appends the findings that were closed since the last call, in that order. Each
+// finding is returned once. Call Take after every other method, also after one that
+// panicked, and from Detect.Judge if its verdict depends on the findings before. The
+// relay keeps findings until they are taken. Each has a word of its own, so there are at
+// most as many as the bytes given to the methods since then have words.
 func (r *Relay) Take(dst []Finding) []Finding { return r.channels.take(dst) }
 
-// Counts returns the figures so far.
+// Counts returns the counts so far.
 func (r *Relay) Counts() Counts {
 	r.counts.Held, r.counts.Unread = r.queue.held(), r.channels.unread
 	return r.counts

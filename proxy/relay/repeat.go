@@ -16,9 +16,9 @@ import (
 //	all of it so far        {"text":"a"} {"text":"a b"} {"text":"a b c"}     Cumulative
 //	all of it at the end    {"delta":"a"} {"delta":" b"} {"text":"a b"}      Final
 //
-// A place says by its role that its text may be a copy. Whether it is one is decided
-// by the bytes, because a server that sends another text there must not get it past
-// the detector: relate compares, and a text that is no copy is read like any other.
+// By its role a place may have a copy. Whether it has one is decided by its bytes, so
+// that no other text gets past the detector: relate compares them, and a text that is no
+// copy is read like any other.
 
 // maxKept is the number of cuts that a channel keeps for copies to come. A channel
 // with more of them takes no copy for one any longer.
@@ -27,11 +27,11 @@ const maxKept = 1 << 14
 // errAmbiguous says that two places that should hold one text do not.
 var errAmbiguous = errors.New("two places of one text differ")
 
-// repeat is how the text of a channel comes more than once.
+// repeat has the fields of a channel that tell copies of its text from new text.
 type repeat struct {
 	// Copies in the message that is being read.
 	start  int64 // where in the channel the text of this message begins, separator included
-	rule   int32 // of the place that said it first
+	rule   int32 // of the place that had it first
 	lo, hi int   // the same text in channelSet.text
 	names  []alias
 	apart  []int32 // rules whose places have a text of their own
@@ -39,9 +39,9 @@ type repeat struct {
 	// Copies in later messages.
 	keeps      bool         // the channel keeps its cuts, for copies to come
 	all        segmentSoFar // the text of the channel
-	latest     segmentSoFar // the same without the texts before the last that is complete; start 0: there is none
-	complete   bool         // the latest text is: what follows belongs to the next one
-	pieced     bool         // the text has come in pieces, not only in copies
+	latest     segmentSoFar // the text behind the last complete one; start 0: none was complete
+	complete   bool         // the latest segment is, so the next piece begins another one
+	pieced     bool         // some place had a piece of the text only
 	waiting    int          // queued places that have a copy
 	cumulation cumulation
 
@@ -49,9 +49,9 @@ type repeat struct {
 	first     uint64 // hash of the first piece
 }
 
-// segmentSoFar is the text of a channel from an offset on, as far as it was read. An
-// item whose parts share a channel sends a copy of each part when that ends: it is one
-// of the latest segment.
+// segmentSoFar is the text of a channel from an offset on, as far as it was read. Where
+// the parts of an item share a channel, the copy at the end of each part is one of the
+// latest segment.
 type segmentSoFar struct {
 	start int64
 	sum   maphash.Hash
@@ -65,7 +65,7 @@ func (s *segmentSoFar) begins(text []byte, n int64) bool {
 // alias is a name of a text, as the rule of the places that have it.
 type alias struct {
 	rule int32
-	end  int64 // in the channel: what was said under this name ends there
+	end  int64 // in the channel: where the text said under this name ends
 }
 
 // relation is how the text of a place relates to the text of its channel.
@@ -75,12 +75,12 @@ const (
 	nextPiece  relation = iota // it follows that text
 	copied                     // it begins with a copy of it, and may go on
 	otherPiece                 // it is a piece of another text, which has a channel of its own
-	otherText                  // it is a text for itself, in that other channel
+	otherText                  // it is all of another text, in that other channel
 )
 
-// relate says how the text of a place, which ends all, the text of the message, and
-// begins in it at lo, relates to the text of the channel. Of a copy it returns where
-// in the channel the original begins.
+// relate tells how the text of a place, all[lo:], relates to the text of the channel. all
+// is the text of the message so far. For a copy it also returns the offset in the channel
+// at which the original begins.
 func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (relation, int64, error) {
 	switch f.Role {
 	case wire.Alias:
@@ -92,11 +92,11 @@ func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (re
 	return nextPiece, 0, nil
 }
 
-// relateAlias is relate for one name of a text with several. A client may read any of
-// the names, but only one, and must get one text by each. So what is said under a name
-// has to be one piece of the channel's text: a name that comes back after the others
-// went on without it is ambiguous, and so is one that was the same and differs now. A
-// name that differs from the start has another text.
+// relateAlias is relate for one name of a text with several. A client may read any one of
+// the names, so the pieces said under each name have to be adjacent in the channel. A
+// name that comes back after the others went on without it is ambiguous, and so is one
+// whose text was the same before and differs now. A name whose text differs from the
+// start has another text.
 func (ch *channel) relateAlias(rule int32, all []byte, lo int, message uint64) (relation, int64, error) {
 	r := &ch.repeat
 	if slices.Contains(r.apart, rule) {
@@ -129,7 +129,7 @@ func (r *repeat) alias(rule int32) *alias {
 	return nil
 }
 
-// named notes that the text was said under a name up to end.
+// named notes that the text up to end was said under the name of a rule.
 func (r *repeat) named(rule int32, end int64) {
 	if a := r.alias(rule); a != nil {
 		a.end = end
@@ -138,9 +138,9 @@ func (r *repeat) named(rule int32, end int64) {
 	r.names = append(r.names, alias{rule: rule, end: end})
 }
 
-// relateWhole is relate for a text that should be all of the channel's, or of its latest
-// segment. Any other is a text for itself, unless it shows that the text comes in
-// pieces after all.
+// relateWhole is relate for a text that should begin with all of the channel's text, or
+// of its latest segment. If it does not, it is another text, or shows that the server
+// sends only the new part each time.
 func (ch *channel) relateWhole(role wire.Role, text []byte) (relation, int64) {
 	r := &ch.repeat
 	from, begins := int64(0), true
@@ -179,7 +179,7 @@ func (r *repeat) read(text []byte) {
 // startSegment begins the next text of a channel whose last one is complete.
 func (r *repeat) startSegment(at int64) { r.complete, r.latest = false, segmentSoFar{start: at} }
 
-// releaseRepeats notes that places of a message wait no longer.
+// releaseRepeats notes that the copies in places of a message wait no longer.
 func releaseRepeats(refs []ref) {
 	for i := range refs {
 		if p := &refs[i]; repeatsAll(p.role) {
@@ -188,7 +188,7 @@ func releaseRepeats(refs []ref) {
 	}
 }
 
-// repeatsAll reports whether a place of that role says all of a text, not only a piece.
+// repeatsAll reports whether a place with that role has all of a text, not only a piece.
 func repeatsAll(role wire.Role) bool { return role == wire.Final || role == wire.Cumulative }
 
 // cumulation records how a server streams a text of role Cumulative: each message
@@ -227,12 +227,12 @@ const (
 	varied
 )
 
-// constant notes a piece of a text that the family has no rule for, and reports
-// whether the text has said nothing so far: all of its pieces were equal (the state of
-// a job, the name of a model, which every message repeats) or codes (an id or a time of
-// each message). Such a text would hold every message until the next one, or longer:
-// ids put together are one endless word. It is decided at once instead, and still
-// scanned: should it turn out to be a leak, it is found from its n-th word on.
+// constant notes a piece of a text that the family has no rule for, and reports whether
+// the text has said nothing so far: all of its pieces were equal (the state of a job or
+// the name of a model, which every message repeats) or codes (an id or a time of each
+// message). Such a text would make every message wait for the next one, or for longer:
+// ids put together are one endless word. So it is decided at once. It is still scanned:
+// should it become a leak, that is found from its n-th word on.
 func (r *repeat) constant(text []byte) bool {
 	sum, code := maphash.Bytes(r.all.sum.Seed(), text), wire.Code(text)
 	switch {
