@@ -1,11 +1,10 @@
 package ngram
 
-// Words can be read against their order: the hash of a gram whose last word was
-// read first is the hash of the same words in their own order. The rolling
-// polynomial runs with the inverse of the multiplier, which an odd number has
-// modulo 2^64, and is scaled back.
+// Words can be read from the last to the first, and their grams still have the hashes
+// that they have in the other order. For this the rolling polynomial uses the inverse of
+// the multiplier, which every odd number has modulo 2^64, and is scaled back.
 
-// inverse is the number that multiplier times it is 1 modulo 2^64.
+// inverse times multiplier is 1 modulo 2^64.
 var inverse = func() uint64 {
 	x := multiplier // right in the lowest 3 bits; each step doubles them
 	for range 5 {
@@ -23,13 +22,12 @@ var inverses = func() (p [MaxN + 1]uint64) {
 	return p
 }()
 
-// RollBack extends a prefix hash of words that are read against their order:
+// RollBack extends a prefix hash of words that are read from the last to the first:
 // P(i+1) = P(i)/M + w(i) mod 2^64.
 func RollBack(prefix, word uint64) uint64 { return prefix*inverse + word }
 
-// GramBack returns the hash of the k words between two prefix hashes of RollBack,
-// in the order against which they were read: the words c, b, a give what [Gram]
-// gives for a, b, c.
+// GramBack returns the hash of the k words between two prefix hashes of RollBack, in the
+// order of the text: for the words c, b, a it is the hash that [Gram] returns for a, b, c.
 func GramBack(before, after uint64, k int) Hash {
 	return Gram(0, (after-before*inverses[k])*powers[k-1], k)
 }

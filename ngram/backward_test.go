@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestGramBack: words read from the last to the first give the hash of their
-// order, whatever was read before them.
+// TestGramBack: words that are read from the last to the first have the hash of their own
+// order, also if other words were read before them.
 func TestGramBack(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))

@@ -2,9 +2,9 @@ package ngram
 
 import "unicode/utf8"
 
-// decoder assembles code points. Sequences that are not UTF-8 become
-// separators, but for surrogates written in three bytes, which the next
-// machine joins: a JSON stream may cut a pair in two.
+// decoder assembles code points. Sequences that are not UTF-8 become separators, except
+// surrogates written in three bytes: a JSON stream may cut a pair in two, and the next
+// machine joins it.
 type decoder struct {
 	lo   int64
 	need uint8 // continuation bytes still to come; 0: between code points

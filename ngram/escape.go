@@ -1,23 +1,22 @@
 package ngram
 
-// Backslash escapes are read as the text they stand for, so that a JSON string
-// gives the same words raw, escaped or escaped twice. A run of backslashes and
-// what follows it:
+// Backslash escapes are read as the text that they encode, so that a JSON string gives the
+// same words raw, escaped or escaped twice. A run of backslashes is read together with the
+// character behind it:
 //
 //	n r t b f          white space; n and r begin a line
 //	u and four hex     that code point; two surrogate halves are one
 //	other ASCII letter the run separates
 //	or digit
-//	anything else      the run vanishes and what follows speaks for itself
+//	any other          the run vanishes and the character is read as usual
 //
-// The last two differ because an encoder may write everything but ASCII
-// letters and digits as an escape: `\é`, `\\é` and `\\\u00e9` are one text at
-// three depths and must not differ.
+// The last two differ because an encoder may escape every character but ASCII letters and
+// digits: `\é`, `\\é` and `\\\u00e9` are one text at three depths and must not differ.
 
-// separator stands for a code point that only separates.
+// separator is read in the place of a code point that only separates words.
 const separator rune = -1
 
-// escState is where the escape machine stands.
+// escState is the state of the escape machine.
 type escState uint8
 
 const (
@@ -26,8 +25,7 @@ const (
 	escHex           // behind the u, digits of four read
 )
 
-// escape holds a run of backslashes and a high surrogate until what they mean
-// is known.
+// escape keeps a run of backslashes, and a high surrogate, until their meaning is known.
 type escape struct {
 	state    escState
 	digits   int8
@@ -93,7 +91,7 @@ func (s *Scanner) afterRun(r rune, at Span) {
 	s.join(r, at)
 }
 
-// notHex gives back a u and the digits behind it that turned out to be text.
+// notHex reads a u and the digits behind it, fewer than four, as text.
 func (s *Scanner) notHex() {
 	e := &s.esc
 	e.state = escNone

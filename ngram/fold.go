@@ -1,20 +1,19 @@
 package ngram
 
-// What one rune becomes is looked up in foldPages, made by
-// internal/gentables: compatibility decomposition, marks and invisible
-// characters dropped, full case folding, ASCII digits, look-alike letters. With
-// marks dropped each of these steps is free of context, so one table does it
-// all; only Hangul syllables are taken apart by arithmetic.
+// Folding a rune is one look-up in foldPages, which internal/gentables wrote: compatibility
+// decomposition, marks and invisible characters dropped, full case folding, ASCII digits,
+// look-alike letters. Since marks are dropped, no step depends on the runes around it, so
+// one table is enough. Only Hangul syllables are taken apart by arithmetic.
 
 //go:generate go run ./internal/gentables
 
-// class says what a folded rune does to the word being read.
+// class is the effect of a folded rune on the word that is read.
 type class uint8
 
 // The classes, as internal/gentables writes them.
 const (
 	classSeparator  class = iota // ends the word
-	classDrop                    // part of the word it follows, leaves no trace
+	classDrop                    // part of the word it follows, but not of its hash
 	classApostrophe              // dropped; belongs to the word only if letters follow
 	classWord                    // letter or digit
 	classChar                    // character of an unspaced script: a word of its own
@@ -27,8 +26,8 @@ const (
 	maxRune    = 0x10FFFF
 )
 
-// lookup returns what r becomes: the class, and the folded rune of classWord
-// and classChar or the place in foldSeqs of classSeq.
+// lookup returns the class of r, and its folded rune if that is classWord or classChar, its
+// position in foldSeqs if that is classSeq.
 func lookup(r rune) (class, rune) {
 	e := foldPages[foldPage[r>>8]][r&0xff]
 	c, v := class(e>>classShift), rune(e&runeMask)
@@ -69,8 +68,8 @@ func jamo(r rune) (l, v, t rune) {
 	return l, v, t
 }
 
-// isSpace reports whether r is white space that does not end a line. It
-// decides only whether a line start persists.
+// isSpace reports whether r is white space that does not end a line: behind it a line start
+// is still one.
 func isSpace(r rune) bool {
 	switch r {
 	case ' ', '\b', '\t', '\v', '\f', 0xA0, 0x1680, 0x202F, 0x205F, 0x3000:
@@ -79,14 +78,14 @@ func isSpace(r rune) bool {
 	return r >= 0x2000 && r <= 0x200A
 }
 
-// asciiClass sorts bytes for the fast path. Zero is: take the slow path.
+// The classes of bytes on the fast path.
 const (
-	asciiSlow uint8 = iota
+	asciiSlow uint8 = iota // takes the slow path
 	asciiLetter
 	asciiDigit
-	asciiQuote  // apostrophe: nothing inside a word
+	asciiQuote  // apostrophe: dropped inside a word
 	asciiSep    // ends a word and a line start
-	asciiMarker // ends a word, a line start persists: blanks and > - * + | #
+	asciiMarker // ends a word and keeps a line start: blanks and > - * + | #
 	asciiLine   // ends a word and a line
 )
 

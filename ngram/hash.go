@@ -50,7 +50,7 @@ func NewSuite(id SuiteID) (Suite, error) {
 }
 
 // xxh64Seed is the fixed seed of the xxh64 suite. It is part of index format
-// v1. It is no key: it hides nothing from whoever holds the index.
+// v1. It is no key: it hides nothing from a person who has the index.
 const xxh64Seed uint64 = 0x6e6f6563686f2d31 // "noecho-1"
 
 // The primes of XXH64, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md.
@@ -63,7 +63,7 @@ const (
 )
 
 // xxh64Suite hashes the word zero-padded to 16 bytes, or as it is when it is
-// longer, with XXH64 under xxh64Seed. No normalised word holds a zero byte, so
+// longer, with XXH64 under xxh64Seed. No normalised word has a zero byte, so
 // padding maps no two words to one block. Nearly every word takes the branch
 // free 16-byte path; both paths are bit-exact with cespare/xxhash.
 type xxh64Suite struct{}
@@ -78,7 +78,7 @@ func (xxh64Suite) Sum(word []byte) uint64 {
 		return d.Sum64()
 	}
 	if cap(word) >= 16 {
-		// What lies behind the word is masked away: cheaper than a copy.
+		// Masking the bytes behind the word is cheaper than a copy.
 		w, m := word[:16], &padding[len(word)]
 		return xxh64Block16(binary.LittleEndian.Uint64(w[:8])&m[0], binary.LittleEndian.Uint64(w[8:])&m[1])
 	}
@@ -128,8 +128,8 @@ var powers = func() (p [MaxN + 1]uint64) {
 // The prefix hash of no words is 0.
 func Roll(prefix, word uint64) uint64 { return prefix*multiplier + word }
 
-// Between returns the prefix hash that the k words between two prefix hashes
-// have on their own, as if nothing stood before them.
+// Between returns the prefix hash that the k words between two prefix hashes have on their
+// own, as if no word came before them.
 func Between(before, after uint64, k int) uint64 { return after - before*powers[k] }
 
 // Join returns the prefix hash of a text followed by k words, given the text's
@@ -139,8 +139,8 @@ func Join(prefix, words uint64, k int) uint64 { return prefix*powers[k] + words 
 // Gram returns the hash of the k words between two prefix hashes, that is of
 // words i to i+k-1 given P(i) and P(i+k). k is 1 to [MaxN].
 //
-// A gram's hash does not depend on what stands before it, so the same words
-// give the same hash in every text.
+// The hash of a gram does not depend on the words before it, so the same words have the
+// same hash in every text.
 func Gram(before, after uint64, k int) Hash {
 	d := Between(before, after, k)
 	return Hash{

@@ -26,7 +26,7 @@ func TestXXH64IsXXHash(t *testing.T) {
 		d := xxhash.NewWithSeed(xxh64Seed)
 		_, _ = d.Write(padded)
 		want := d.Sum64()
-		longer := make([]byte, n+32) // what lies behind a word does not matter
+		longer := make([]byte, n+32) // the bytes behind a word do not matter
 		for i := range longer {
 			longer[i] = 0xA5
 		}
@@ -71,8 +71,8 @@ func TestHashVectors(t *testing.T) {
 	}
 }
 
-// TestGramForgetsWhatStandsBefore: the same words hash alike anywhere, other
-// words or another order differ.
+// TestGramForgetsWhatStandsBefore: the same words have the same hash anywhere; other words,
+// or another order of them, have another.
 func TestGramForgetsWhatStandsBefore(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -108,8 +108,8 @@ func TestGramForgetsWhatStandsBefore(t *testing.T) {
 	}
 }
 
-// TestGramsAreGram: runs of hashes are those made one by one, behind what the
-// slice held, and no run is too short.
+// TestGramsAreGram: the appended hashes are those that Gram returns one by one, and words
+// fewer than a gram give none.
 func TestGramsAreGram(t *testing.T) {
 	t.Parallel()
 	prefix := []uint64{0}

@@ -4,24 +4,24 @@ package ngram
 type Letter struct {
 	Span   Span   // raw bytes, marks behind the letter included
 	Rune   rune   // normalised
-	Weight Weight // of a word that holds it: CharWeight: it is a word of its own
+	Weight Weight // of its word: CharWeight if the letter is a word of its own
 	First  bool   // a Scanner's word begins with it
 	Last   bool   // and ends with it
 }
 
-// Letters finds the letters of a text that arrives in pieces: those of the words
-// that a [Scanner] finds, in order, for readers that do not trust what stands
-// between them. The same machines read the text, so the letters from one that is
-// First to the one that is Last are the normalised bytes of a Scanner's word.
-// Several letters may share a span: "ﬁ" is an f and an i.
+// Letters finds the letters of a text that arrives in pieces: those of the words that a
+// [Scanner] finds, in order. It is for readers that do not trust the gaps between words.
+// The same machines read the text, so the letters from one that is First to the one that
+// is Last are the normalised bytes of a Scanner's word. Several letters may share a span:
+// "ﬁ" is an f and an i.
 //
-// Letters never allocates beyond growing dst. Not safe for concurrent use; one
-// may be copied, and both then read on.
+// Letters never allocates beyond growing dst. It is not safe for concurrent use. A copy
+// reads on independently.
 type Letters struct {
 	scan Scanner
 }
 
-// letterLog is where a Scanner leaves letters.
+// letterLog collects the letters of a Scanner.
 type letterLog struct {
 	on   bool
 	open bool // the newest letter may grow and may not be the last of its word
@@ -50,11 +50,11 @@ func (l *Letters) Resume(offset int64) {
 	l.scan.mark.lineStart = false // a list number is no word
 }
 
-// Offset is the number of bytes up to the end of what was read.
+// Offset is the offset behind the last byte that was read.
 func (l *Letters) Offset() int64 { return l.scan.offset }
 
 // Append reads p, the next bytes of the text, and appends to dst the letters that
-// are now complete: the newest one is kept, since it may be the last of its word.
+// are now complete. The newest one is not, since it may be the last of its word.
 func (l *Letters) Append(dst []Letter, p []byte) []Letter {
 	s := &l.scan
 	s.letters.dst = dst
@@ -77,14 +77,14 @@ func (l *Letters) Finish(dst []Letter) []Letter {
 	return l.taken()
 }
 
-// taken gives the destination back to the caller.
+// taken returns dst with the letters appended.
 func (l *Letters) taken() []Letter {
 	dst := l.scan.letters.dst
 	l.scan.letters.dst = nil
 	return dst
 }
 
-// add notes the next letter of the open word.
+// add records the next letter of the open word.
 func (l *letterLog) add(r rune, at Span, w Weight, first bool) {
 	if l.open {
 		l.dst = append(l.dst, l.last)
@@ -92,7 +92,7 @@ func (l *letterLog) add(r rune, at Span, w Weight, first bool) {
 	l.open, l.last = true, Letter{Span: at, Rune: r, Weight: w, First: first}
 }
 
-// endWord notes that the newest letter ends a word.
+// endWord records that the newest letter ends a word.
 func (l *letterLog) endWord() {
 	if l.open {
 		l.last.Last = true

@@ -20,8 +20,8 @@ func spelled(text string, size int) []Letter {
 	return l.Finish(all)
 }
 
-// checkLetters checks that the letters of a text are those of a Scanner's words,
-// where they stand, and the same for every size of the pieces.
+// checkLetters checks that the letters of a text and their spans are those of a Scanner's
+// words, for every size of the pieces.
 func checkLetters(t interface {
 	Fatalf(format string, args ...any)
 }, text string,
@@ -90,9 +90,8 @@ func TestLettersOfAnyText(t *testing.T) {
 	})
 }
 
-// TestLettersResume reads a text from a word on: the letters are those of the
-// whole text, also if the word is a number that would be a list's at its
-// beginning.
+// TestLettersResume reads a text from a word on: the letters are those of the whole text,
+// also if the word is a number that would be a list number at the start of a text.
 func TestLettersResume(t *testing.T) {
 	t.Parallel()
 	const text = "one 2. two three"

@@ -2,20 +2,20 @@ package ngram
 
 import "sort"
 
-// Three bits of markup stand between words and are taken out.
+// Three kinds of markup are taken out of a text.
 //
-// Entities: HTML5 names with a semicolon, and numbers of up to eight digits.
-// They are decoded once; what comes out is text and never markup again.
+// Entities: HTML5 names with a semicolon, and numbers of up to eight digits. They are
+// decoded once; the result is text and never markup again.
 //
-// Tags: `<`, an optional `/`, 1 to 10 ASCII letters or digits beginning with a
-// letter, an optional `/` with or without one space before it, `>`. Block tags
-// separate, every other tag joins what it stands between. Anything else with a
-// space in it is text.
+// Tags: `<`, an optional `/`, 1 to 10 ASCII letters or digits beginning with a letter, an
+// optional `/` with or without one space before it, `>`. Block tags separate words; the
+// letters on both sides of any other tag are one word. Anything else with a space in it is
+// text.
 //
 // List numbers: 1 to 3 ASCII digits, `.` or `)` and a blank, at the start of a
 // line (behind blanks and the Markdown marks > - * + | #).
 
-// markState is where the markup machine stands.
+// markState is the state of the markup machine.
 type markState uint8
 
 const (
@@ -26,27 +26,27 @@ const (
 	markDot              // behind its dot or bracket
 )
 
-// Bounds of what is held back.
+// Bounds of the markup that is read.
 const (
 	maxEntityName   = 31 // CounterClockwiseContourIntegral
 	maxEntityDigits = 8
 	maxTagName      = 10
 	maxListDigits   = 3
-	maxHeld         = maxEntityName + 2
+	maxOpen         = maxEntityName + 2
 )
 
-// held is a code point whose meaning is not yet known.
-type held struct {
+// codePoint is a code point and its bytes in the text.
+type codePoint struct {
 	r    rune
 	span Span
 }
 
-// markup holds the code points of what may be an entity, a tag or a number.
+// markup keeps code points that may become an entity, a tag or a list number.
 type markup struct {
 	state     markState
 	lineStart bool // nothing but blanks and marks since the line began
 	n         int
-	held      [maxHeld]held
+	open      [maxOpen]codePoint
 }
 
 // marked reads one code point of the unescaped text.
@@ -65,20 +65,20 @@ func (s *Scanner) marked(r rune, at Span) {
 	}
 	switch {
 	case r == '&':
-		s.hold(markEntity, r, at)
+		s.keep(markEntity, r, at)
 		m.lineStart = false
 	case r == '<':
-		s.hold(markTag, r, at)
+		s.keep(markTag, r, at)
 		m.lineStart = false
 	case m.lineStart && isASCIIDigit(r):
-		s.hold(markNumber, r, at)
+		s.keep(markNumber, r, at)
 	default:
 		m.lineStart = s.keepsLineStart(r)
 		s.text(r, at)
 	}
 }
 
-// keepsLineStart reports whether a line start holds behind r.
+// keepsLineStart reports whether a line start is still one behind r.
 func (s *Scanner) keepsLineStart(r rune) bool {
 	switch r {
 	case '\n', '\r':
@@ -101,34 +101,34 @@ func (s *Scanner) keepsLineStart(r rune) bool {
 	return c == classDrop
 }
 
-// hold keeps a code point back and moves to the given state.
-func (s *Scanner) hold(st markState, r rune, at Span) {
+// keep adds a code point to the open markup and moves to the given state.
+func (s *Scanner) keep(st markState, r rune, at Span) {
 	s.mark.state = st
-	s.mark.held[s.mark.n] = held{r, at}
+	s.mark.open[s.mark.n] = codePoint{r, at}
 	s.mark.n++
 }
 
-// release gives back what was held: it is text after all.
+// release reads the open markup as text: it is none.
 func (s *Scanner) release() {
 	m := &s.mark
 	n := m.n
 	m.state, m.n, m.lineStart = markNone, 0, false
 	for i := range n {
-		s.text(m.held[i].r, m.held[i].span)
+		s.text(m.open[i].r, m.open[i].span)
 	}
 }
 
 // entity reads a code point behind an ampersand.
 func (s *Scanner) entity(r rune, at Span) {
 	m := &s.mark
-	body := m.held[1:m.n]
+	body := m.open[1:m.n]
 	switch {
 	case r == ';':
 		r1, r2, ok := decodeEntity(body)
 		if !ok {
 			break
 		}
-		whole := Span{m.held[0].span.Lo, at.Hi}
+		whole := Span{m.open[0].span.Lo, at.Hi}
 		m.state, m.n = markNone, 0
 		s.text(r1, whole)
 		if r2 != 0 {
@@ -136,7 +136,7 @@ func (s *Scanner) entity(r rune, at Span) {
 		}
 		return
 	case entityMayGoOn(body, r):
-		s.hold(markEntity, r, at)
+		s.keep(markEntity, r, at)
 		return
 	}
 	s.release()
@@ -144,7 +144,7 @@ func (s *Scanner) entity(r rune, at Span) {
 }
 
 // entityMayGoOn reports whether body and r can begin an entity.
-func entityMayGoOn(body []held, r rune) bool {
+func entityMayGoOn(body []codePoint, r rune) bool {
 	n := len(body)
 	if n == 0 {
 		return r == '#' || isASCIILetter(r)
@@ -162,14 +162,14 @@ func entityMayGoOn(body []held, r rune) bool {
 	return isASCIIDigit(r) && n-1 < maxEntityDigits
 }
 
-// entity is an HTML5 name and the one or two runes it stands for.
+// entity is an HTML5 name and its one or two runes.
 type entity struct {
 	name   string
 	r1, r2 rune
 }
 
-// decodeEntity decodes what stands between ampersand and semicolon.
-func decodeEntity(body []held) (r1, r2 rune, ok bool) {
+// decodeEntity decodes the code points between ampersand and semicolon.
+func decodeEntity(body []codePoint) (r1, r2 rune, ok bool) {
 	if len(body) == 0 {
 		return 0, 0, false
 	}
@@ -183,8 +183,8 @@ func decodeEntity(body []held) (r1, r2 rune, ok bool) {
 	return entities[i].r1, entities[i].r2, true
 }
 
-// compareName compares a table name with ASCII code points that are held.
-func compareName(name string, body []held) int {
+// compareName compares a name of the table with ASCII code points.
+func compareName(name string, body []codePoint) int {
 	for i := 0; i < len(name) && i < len(body); i++ {
 		if d := int(name[i]) - int(body[i].r); d != 0 {
 			return d
@@ -193,9 +193,9 @@ func compareName(name string, body []held) int {
 	return len(name) - len(body)
 }
 
-// decodeNumber decodes a numeric reference as HTML5 does: zero, surrogates and
-// what lies beyond Unicode only separate, 128 to 159 mean windows-1252.
-func decodeNumber(digits []held) (r1, r2 rune, ok bool) {
+// decodeNumber decodes a numeric reference as HTML5 does: zero, surrogates and numbers
+// beyond Unicode only separate, 128 to 159 are characters of windows-1252.
+func decodeNumber(digits []codePoint) (r1, r2 rune, ok bool) {
 	base := rune(10)
 	if len(digits) > 0 && digits[0].r|0x20 == 'x' {
 		base, digits = 16, digits[1:]
@@ -218,7 +218,7 @@ func decodeNumber(digits []held) (r1, r2 rune, ok bool) {
 	}
 }
 
-// windows1252 is what numeric references 128 to 159 stand for,
+// windows1252 is the characters of numeric references 128 to 159,
 // https://html.spec.whatwg.org/multipage/parsing.html#numeric-character-reference-end-state.
 var windows1252 = [32]rune{
 	0x20AC, 0x81, 0x201A, 0x192, 0x201E, 0x2026, 0x2020, 0x2021,
@@ -230,7 +230,7 @@ var windows1252 = [32]rune{
 // tag reads a code point behind a less-than.
 func (s *Scanner) tag(r rune, at Span) {
 	m := &s.mark
-	body := m.held[1:m.n]
+	body := m.open[1:m.n]
 	name := tagName(body)
 	closed := len(name) > 0 && body[len(body)-1].r == '/'
 	spaced := len(name) > 0 && body[len(body)-1].r == ' '
@@ -244,15 +244,15 @@ func (s *Scanner) tag(r rune, at Span) {
 		return
 	case closed:
 	case r == '/' && (len(body) == 0 || len(name) > 0):
-		s.hold(markTag, r, at)
+		s.keep(markTag, r, at)
 		return
 	case spaced:
 	case r == ' ' && len(name) > 0:
-		s.hold(markTag, r, at)
+		s.keep(markTag, r, at)
 		return
 	case isASCIILetter(r) || len(name) > 0 && isASCIIDigit(r):
 		if len(name) < maxTagName {
-			s.hold(markTag, r, at)
+			s.keep(markTag, r, at)
 			return
 		}
 	}
@@ -260,8 +260,8 @@ func (s *Scanner) tag(r rune, at Span) {
 	s.marked(r, at)
 }
 
-// tagName returns the name in what stands behind a less-than.
-func tagName(body []held) []held {
+// tagName returns the name in the code points behind a less-than.
+func tagName(body []codePoint) []codePoint {
 	if len(body) > 0 && body[0].r == '/' {
 		body = body[1:]
 	}
@@ -275,7 +275,7 @@ func tagName(body []held) []held {
 }
 
 // isBlockTag reports whether a tag separates words.
-func isBlockTag(name []held) bool {
+func isBlockTag(name []codePoint) bool {
 	var b [2]byte
 	if len(name) == 3 {
 		return name[0].r|0x20 == 'd' && name[1].r|0x20 == 'i' && name[2].r|0x20 == 'v'
@@ -305,10 +305,10 @@ func (s *Scanner) listNumber(r rune, at Span) {
 		s.endWord()
 		return
 	case m.state == markNumber && isASCIIDigit(r) && m.n < maxListDigits:
-		s.hold(markNumber, r, at)
+		s.keep(markNumber, r, at)
 		return
 	case m.state == markNumber && (r == '.' || r == ')'):
-		s.hold(markDot, r, at)
+		s.keep(markDot, r, at)
 		return
 	}
 	s.release()

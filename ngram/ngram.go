@@ -1,13 +1,13 @@
 // Package ngram turns text into words and words into window hashes.
 //
-// It is the ground floor of noecho: index and proxy must agree on every word,
-// so both use this package and nothing else to find words. It knows Unicode,
-// the few bits of markup that stand between words, and hashing. It knows
-// nothing of files, networks, JSON documents or what an index is, and does no
-// I/O.
+// The builder of an index and the detector must agree on every word, so both use this
+// package, and nothing else, to find words. It knows Unicode, the few kinds of markup
+// between words, and hashing. It knows nothing of files, networks, JSON documents or
+// indexes, and does no I/O.
 //
-// The rules are NormV1, described in docs/normalisation.md. They are frozen:
-// an index records the version it was built with, and a changed rule is a new
+// A gram is a sequence of words, and a window is a gram of n words, where n belongs to an
+// index. The rules for words are NormV1, described in docs/normalisation.md. They are
+// frozen: an index records the version that it was built with, and a changed rule is a new
 // version, never an edit.
 package ngram
 
@@ -22,8 +22,8 @@ const UnicodeVersion = "15.0.0"
 // MaxWordBytes is the length in normalised bytes at which a word is cut.
 const MaxWordBytes = 256
 
-// Limits of the window length n. Below MinN there would be no room for the
-// 4-gram gate; above MaxN a window would outgrow the detector's history.
+// Limits of the window length n. A shorter window has too few 4-grams to rule it out by; a
+// longer one has more words than a detector keeps.
 const (
 	MinN     = 5
 	DefaultN = 10
@@ -37,14 +37,13 @@ type Span struct{ Lo, Hi int64 }
 // Len returns the length of the span in bytes.
 func (s Span) Len() int64 { return s.Hi - s.Lo }
 
-// Weight measures how much a word counts for the length of a run, in thirds of
-// a word.
+// Weight is how much a word counts for the length of a text, in thirds of a word.
 type Weight int32
 
-// The two weights there are. Ten Japanese characters are a greeting, not a
-// leak, so a character of a script written without spaces weighs a third.
+// The weights. Ten Japanese characters are a greeting, not a leak, so a character of a
+// script that is written without spaces weighs a third.
 const (
-	CharWeight Weight = 1 // a one-character word of an unspaced script
+	CharWeight Weight = 1 // a word of one character of such a script
 	WordWeight Weight = 3 // any other word
 )
 
@@ -53,13 +52,13 @@ func Words(n int) Weight { return Weight(n) * WordWeight }
 
 // Word is one normalised token.
 type Word struct {
-	Span   Span   // raw bytes, first to last letter, marks included
+	Span   Span   // its bytes in the text, from the first letter to the last, marks included
 	Hash   uint64 // the suite's hash of the normalised bytes
 	Weight Weight
 }
 
-// Spec is the recipe for windows. Two texts can be compared only if their
-// specs are equal; an index carries its spec.
+// Spec says how windows are made. Two texts can be compared only if their specs are equal;
+// an index records its spec.
 type Spec struct {
 	N     int   // words in a window
 	Suite Suite // how a word is hashed

@@ -5,31 +5,31 @@ import (
 	"math/bits"
 )
 
-// Scanner finds the words of a text that arrives in pieces. The words it
-// yields do not depend on how the text was cut.
+// Scanner finds the words of a text that arrives in pieces. The words do not depend on how
+// the text was cut.
 //
-// A text passes four small machines, each of which holds back no more than it
-// needs to decide:
+// A text passes four small machines, each of which keeps no more of it than it needs to
+// decide:
 //
-//	bytes -> code points   decode.go   UTF-8; surrogates in three bytes are let through
+//	bytes -> code points   decode.go   UTF-8; surrogates in three bytes pass
 //	      -> escapes       escape.go   \n, \u0041, surrogate halves joined
 //	      -> markup        markup.go   entities, tags, list numbers at line start
 //	      -> words         word.go     fold, collect, cut, hash
 //
 // For example `Caf\u00e9 <b>No</b>1` yields the words "cafe" and "no1".
 //
-// Plain ASCII letters and separators take a fast path past all of them. A
-// Scanner never allocates beyond growing dst. Not safe for concurrent use.
+// Plain ASCII letters and separators take a fast path past all of them. A Scanner never
+// allocates beyond growing dst. It is not safe for concurrent use.
 type Scanner struct {
 	suite  Suite
 	offset int64  // bytes read
-	dst    []Word // where words go during a call
+	dst    []Word // of the call that is running
 
 	code    decoder
 	esc     escape
 	mark    markup
 	word    openWord
-	letters letterLog          // of a reader of letters
+	letters letterLog          // used by Letters alone
 	normal  [MaxWordBytes]byte // the open word's normalised bytes
 }
 
@@ -92,14 +92,14 @@ func (s *Scanner) Peek(dst []Word) []Word {
 // Offset is the number of bytes read.
 func (s *Scanner) Offset() int64 { return s.offset }
 
-// Frontier is the offset below which every byte's word is known: the start of
-// the unfinished word or markup, or Offset if there is none.
+// Frontier is the offset below which every byte's word is known: the start of the word or
+// markup that is not complete, or Offset if there is none.
 func (s *Scanner) Frontier() int64 {
 	switch {
 	case s.word.open:
 		return s.word.span.Lo
 	case s.mark.state != markNone:
-		return s.mark.held[0].span.Lo
+		return s.mark.open[0].span.Lo
 	case s.esc.high != 0:
 		return s.esc.highSpan.Lo
 	case s.esc.state != escNone:
@@ -111,7 +111,7 @@ func (s *Scanner) Frontier() int64 {
 	}
 }
 
-// idle reports whether no machine but the last holds anything.
+// idle reports whether no machine but the last keeps any part of the text.
 func (s *Scanner) idle() bool {
 	return s.code.need == 0 && s.esc.state == escNone && s.esc.high == 0 && s.mark.state == markNone
 }
@@ -131,7 +131,7 @@ func (s *Scanner) fast(p []byte) int {
 		if class != asciiQuote {
 			s.endWord()
 		}
-		// A marker keeps the line start it stands at.
+		// Behind a marker at a line start is still a line start.
 		if class != asciiMarker {
 			s.mark.lineStart = class == asciiLine
 		}
@@ -153,8 +153,8 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 	n, i := s.word.n, 0
 	for len(p)-i >= 8 && n+8 <= MaxWordBytes {
 		x := binary.LittleEndian.Uint64(p[i:])
-		// Folds letters and digits. What is written behind them is no part of the
-		// word.
+		// This folds letters and digits. The bytes that it writes behind them are not
+		// part of the word.
 		binary.LittleEndian.PutUint64(s.normal[n:], x|each*0x20)
 		k := asciiRun(x)
 		n, i = n+k, i+k

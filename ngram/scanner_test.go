@@ -169,7 +169,7 @@ func TestEverySplit(t *testing.T) {
 	}
 }
 
-// checkScan holds a text against everything that is true of every text.
+// checkScan checks the properties that the words of every text have.
 func checkScan(t interface{ Fatalf(string, ...any) }, text string, cut int) {
 	s := xxh64Suite{}
 	want := scan(s, text)
@@ -195,7 +195,7 @@ func checkScan(t interface{ Fatalf(string, ...any) }, text string, cut int) {
 		}
 		frontier = sc.Frontier()
 	}
-	// The fast path is the slow one, only faster.
+	// The fast path gives the words of the slow one.
 	slow := NewScanner(s)
 	for _, c := range []byte(text) {
 		slow.decode(c)
@@ -240,7 +240,7 @@ func FuzzSplit(f *testing.F) {
 				t.Fatalf("%q: word %q", text, w)
 			}
 		}
-		// What is folded stays as it is.
+		// Folding a folded word does not change it.
 		if again := wordsOf(strings.Join(words, " ")); !slices.Equal(again, words) {
 			t.Fatalf("%q: words %q become %q", text, words, again)
 		}
@@ -274,8 +274,8 @@ func escapeJSON(s string, html bool) string {
 	return out[1 : len(out)-1]
 }
 
-// TestEscapedAlike: a text gives the same words raw, escaped and escaped twice,
-// whatever the encoder escapes.
+// TestEscapedAlike: a text gives the same words raw, escaped and escaped twice, by an
+// encoder that escapes little and by one that escapes much.
 func TestEscapedAlike(t *testing.T) {
 	t.Parallel()
 	alphabet := []rune("aZé\u0301ß漢か한𝐇😀19.)\n\r\t\b\f\v\x00\x7f '\u2019\"\\/<>b&amp;#u0ndr-*|\u2028\u00ad\u00a0")

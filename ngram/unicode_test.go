@@ -16,7 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The tests in this file hold the frozen tables against published data of
+// The tests in this file compare the frozen tables with published data of
 // Unicode 15.0.0, from Debian's packages unicode-data and
 // python3-confusable-homoglyphs. Without these packages they are skipped.
 
@@ -116,7 +116,7 @@ func TestCaseFolding(t *testing.T) {
 	}
 }
 
-// TestDefaultIgnorable: what is invisible by default leaves no trace.
+// TestDefaultIgnorable: characters that are invisible by default are dropped.
 func TestDefaultIgnorable(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -191,7 +191,7 @@ func TestConfusables(t *testing.T) {
 		if want == "" || size != len(c) || r < utf8.RuneSelf || unicode.IsPunct(r) || unicode.Is(unicode.Nd, r) {
 			continue
 		}
-		// What decomposes is judged by its parts; of the rest the small letter
+		// A rune that decomposes becomes its parts; of any other its small letter
 		// decides.
 		if parts := norm.NFKD.String(c); parts != c {
 			if !slices.Equal(wordsOf(c), wordsOf(parts)) {
@@ -217,6 +217,5 @@ func TestConfusables(t *testing.T) {
 	}
 }
 
-// exceptions are the look-alikes that NormV1 reads otherwise: two bars stay
-// separators.
+// exceptions are look-alikes that NormV1 reads otherwise: two bars are separators.
 var exceptions = map[rune]bool{0x2223: true, 0x23FD: true}

@@ -24,7 +24,7 @@ const (
 	classShift = 24
 )
 
-// folder computes what NormV1 makes of a rune.
+// folder computes the table entries of NormV1.
 type folder struct {
 	imitates map[rune]rune // UTS #39: code point -> ASCII letter
 	seqs     []uint32
@@ -48,7 +48,7 @@ func newFolder(list string) (*folder, error) {
 	return f, nil
 }
 
-// dropped says whether a rune of a decomposition leaves no trace in a word.
+// dropped reports whether a rune of a decomposition is left out of a word's hash.
 func dropped(r rune) bool {
 	if unicode.IsSpace(r) || r == '\b' {
 		return false // U+0008 separates, as its JSON escape \b does
@@ -115,8 +115,8 @@ func digit(r rune) rune {
 }
 
 // lookalike maps a folded rune to the ASCII letter that either of its cases
-// imitates, small letter first. Bars and punctuation stay separators: they
-// stand between words, not in them.
+// imitates, small letter first. Bars and punctuation are separators: they are
+// written between words, not in them.
 func (f *folder) lookalike(r rune) rune {
 	if r < utf8.RuneSelf || unicode.IsPunct(r) || r == 0x2223 || r == 0x23FD {
 		return r
@@ -129,7 +129,7 @@ func (f *folder) lookalike(r rune) rune {
 	return r
 }
 
-// entry packs what one folded rune is. self is the rune the table is asked for.
+// entry packs the class and the value of one folded rune. self is the rune of the entry.
 func entry(self, r rune) uint32 {
 	class := uint32(classSeparator)
 	switch {
@@ -147,7 +147,7 @@ func entry(self, r rune) uint32 {
 	return class<<classShift | uint32(r)
 }
 
-// unspaced says whether a rune belongs to a script written without spaces.
+// unspaced reports whether a rune belongs to a script written without spaces.
 func unspaced(r rune) bool {
 	switch r {
 	case 0x30FC, 0x3006, 0x303C, 0x3031, 0x3032, 0x3033, 0x3034, 0x3035:

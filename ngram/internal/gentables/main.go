@@ -1,4 +1,4 @@
-// Command gentables writes the tables of NormV1: what every rune becomes, and
+// Command gentables writes the tables of NormV1: the folding of every rune, and
 // the HTML5 entities. It runs once; its output is committed and frozen, so that
 // no newer toolchain or library can move a word.
 //
