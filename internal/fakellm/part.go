@@ -2,7 +2,10 @@ package fakellm
 
 import (
 	"iter"
+	"math/rand/v2"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // part is one step of what a choice says. Both protocols, streamed or not, are
@@ -114,4 +117,165 @@ func turns(choices []iter.Seq[part]) iter.Seq2[int, part] {
 			}
 		}
 	}
+}
+
+// pieces cuts text. The pieces joined are the text; a surrogate half on its own
+// is written in three bytes, as if it were a character.
+func pieces(text string, c Chunking) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if c.Unit == UTF16 {
+			text = wtf8(text)
+		}
+		draw := c.draw()
+		for text != "" {
+			n := c.cut(text, draw())
+			if !yield(text[:n]) {
+				return
+			}
+			text = text[n:]
+		}
+	}
+}
+
+// draw returns the size of the next piece, in units.
+func (c Chunking) draw() func() int {
+	size := c.Size
+	if size == 0 {
+		size = 1
+		if c.Unit == Tokens {
+			size = 4
+		}
+	}
+	if c.Seed == 0 {
+		return func() int { return size }
+	}
+	r := rand.New(rand.NewPCG(c.Seed, 0))
+	return func() int { return 1 + r.IntN(size) }
+}
+
+// cut returns the length in bytes of the first piece of size units.
+func (c Chunking) cut(text string, size int) int {
+	n := 0
+	switch c.Unit {
+	case Words:
+		for ; size > 0 && n < len(text); size-- {
+			n += word(text[n:])
+		}
+	case Tokens:
+		n = token(text, size)
+	case Chars, UTF16:
+		for ; size > 0 && n < len(text); size-- {
+			n += char(text[n:])
+		}
+	default:
+		n = len(text)
+	}
+	return n
+}
+
+// word is the length of a word with the white space before it.
+func word(text string) int {
+	n := 0
+	for n < len(text) && blank(text[n]) {
+		n++
+	}
+	for n < len(text) && !blank(text[n]) {
+		n++
+	}
+	return n
+}
+
+// token is the length of a piece of a word of at most size bytes, or of one
+// character, with the space before it.
+func token(text string, size int) int {
+	n := 0
+	if text[0] == ' ' {
+		n = 1
+	}
+	end := n + size
+	for n < len(text) && !blank(text[n]) {
+		step := char(text[n:])
+		if n+step > end && n > 0 && text[n-1] != ' ' {
+			break
+		}
+		n += step
+	}
+	return max(n, 1)
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+// char is the length of one character, of a lone surrogate, or of one byte that
+// is neither.
+func char(text string) int {
+	if _, ok := surrogate(text); ok {
+		return 3
+	}
+	_, n := utf8.DecodeRuneInString(text)
+	return n
+}
+
+// wtf8 writes every character beyond the basic plane as two surrogates.
+func wtf8(text string) string {
+	var out []byte
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if hi, lo := utf16.EncodeRune(r); n == 4 {
+			for _, u := range [...]rune{hi, lo} {
+				out = append(out, 0xe0|byte(u>>12), 0x80|byte(u>>6)&0xbf, 0x80|byte(u)&0xbf)
+			}
+		} else {
+			out = append(out, text[i:i+n]...)
+		}
+		i += n
+	}
+	return string(out)
+}
+
+// surrogate reads a lone surrogate as wtf8 writes it.
+func surrogate(text string) (rune, bool) {
+	if len(text) < 3 || text[0] != 0xed || text[1] < 0xa0 || text[1] > 0xbf {
+		return 0, false
+	}
+	return 0xd000 | rune(text[1]&0x3f)<<6 | rune(text[2]&0x3f), true
+}
+
+// quote writes text as a JSON string. Bytes that are not UTF-8 are written as
+// they are, which no JSON reader has to accept.
+func quote(text string, e Escape) []byte {
+	out := []byte{'"'}
+	for i := 0; i < len(text); {
+		u, lone := surrogate(text[i:])
+		if lone {
+			out = escapeUnit(out, u)
+			i += 3
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			out = append(out, text[i])
+		case e == EscapeAll || r < 0x20 || e == EscapeASCII && r >= 0x7f:
+			for _, u := range utf16.Encode([]rune{r}) {
+				out = escapeUnit(out, rune(u))
+			}
+		case r == '"' || r == '\\':
+			out = append(out, '\\', byte(r))
+		default:
+			out = append(out, text[i:i+n]...)
+		}
+		i += n
+	}
+	return append(out, '"')
+}
+
+func escapeUnit(dst []byte, u rune) []byte {
+	switch u {
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[u>>12&15], digits[u>>8&15], digits[u>>4&15], digits[u&15])
 }

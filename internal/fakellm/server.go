@@ -136,6 +136,22 @@ type protocol struct {
 	body    func(*generation) []byte
 }
 
+// protocols are the APIs the server speaks, by path.
+func protocols() map[string]protocol {
+	return map[string]protocol{
+		"/v1/chat/completions":       {readChat, events, (*generation).chatStream, (*generation).chatBody},
+		"/v1/completions":            {readCompletion, events, (*generation).completionStream, (*generation).completionBody},
+		"/v1/responses":              {readResponses, events, (*generation).responsesStream, (*generation).responsesBody},
+		"/v1/messages":               {readChat, events, (*generation).anthropicStream, (*generation).anthropicBody},
+		"/api/chat":                  {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
+		"/api/generate":              {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
+		"/v1beta/models/{model}":     {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
+		"/v1/models/{model}":         {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
+		"/v2/chat":                   {readChat, events, (*generation).cohereStream, (*generation).cohereBody},
+		"/model/{model}/{operation}": {readConverse, eventStream, (*generation).converseStream, (*generation).converseBody},
+	}
+}
+
 // generate answers one request. A fault that breaks the connection panics with
 // [http.ErrAbortHandler], as net/http asks for.
 func (s *Server) generate(w http.ResponseWriter, r *http.Request, p protocol) {

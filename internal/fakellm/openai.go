@@ -1,10 +1,9 @@
 package fakellm
 
 import (
-	"bytes"
-	"encoding/json"
 	"iter"
 	"strconv"
+	"unicode/utf8"
 )
 
 // What a real server makes up for every answer is constant here: an answer
@@ -16,9 +15,6 @@ const (
 	created      = 1700000000
 	probability  = -0.125 // the logarithm of every token's
 )
-
-// literal is a JSON value that is written as it stands.
-type literal = json.RawMessage
 
 // answer is a chat completion or one chunk of it; also a completion.
 type answer struct {
@@ -105,58 +101,6 @@ func logprob(text string, e Escape, top int) entry {
 		t.Top = append(t.Top, one(alt))
 	}
 	return t
-}
-
-// encode writes a JSON value as servers do, without escaping for HTML.
-func encode(v any) []byte {
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("fakellm: internal error: " + err.Error()) // our own types always encode
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-}
-
-// generation is one answer to one request.
-type generation struct {
-	req    *request
-	script Script
-	spoken int // pieces of text so far, as usage counts them
-}
-
-// choice returns the parts of choice i.
-func (g *generation) choice(i int) iter.Seq[part] {
-	var c Choice
-	if n := len(g.script.Choices); n > 0 {
-		c = g.script.Choices[i%n]
-	}
-	giant := int64(0)
-	if i == 0 {
-		giant = g.script.Giant
-	}
-	return c.parts(&g.script, giant, g.req.limit())
-}
-
-// choices returns the parts of all choices.
-func (g *generation) choices() []iter.Seq[part] {
-	all := make([]iter.Seq[part], g.req.choices())
-	for i := range all {
-		all[i] = g.choice(i)
-	}
-	return all
-}
-
-func (g *generation) quote(text string) literal { return quote(text, g.script.Escape) }
-
-// usage is the usage member of the whole answer.
-func (g *generation) usage() literal {
-	in := g.req.words()
-	return encode(struct {
-		Prompt     int `json:"prompt_tokens"`
-		Completion int `json:"completion_tokens"`
-		Total      int `json:"total_tokens"`
-	}{in, g.spoken, in + g.spoken})
 }
 
 // chatStream returns the messages of a streamed chat answer.
@@ -290,4 +234,142 @@ func (t *tokens) join(u *tokens) *tokens {
 		return u
 	}
 	return &tokens{Content: append(t.Content, u.Content...), Refusal: append(t.Refusal, u.Refusal...)}
+}
+
+// textChoice is one choice of a completion, streamed or not. A stream has null
+// for the reason until the end.
+type textChoice struct {
+	Text         literal   `json:"text"`
+	Index        int       `json:"index"`
+	Logprobs     *textProb `json:"logprobs"`
+	FinishReason *string   `json:"finish_reason"`
+}
+
+// textProb are the probabilities of a completion: parallel lists, and one
+// object per token whose keys are the alternatives.
+type textProb struct {
+	Tokens  []literal `json:"tokens"`
+	Probs   []float64 `json:"token_logprobs"`
+	Top     []literal `json:"top_logprobs"`
+	Offsets []int     `json:"text_offset"` // in characters
+}
+
+// completionStream returns the messages of a streamed completion.
+func (g *generation) completionStream() iter.Seq[event] {
+	out := g.completion()
+	if g.req.StreamOptions.IncludeUsage {
+		out.Usage = literal("null")
+	}
+	return func(yield func(event) bool) {
+		offsets := make([]int, g.req.choices())
+		for i, p := range turns(g.choices()) {
+			c, ok := g.textPart(i, p, &offsets[i])
+			if !ok {
+				continue
+			}
+			out.Choices = []any{c}
+			if !yield(event{data: encode(out)}) {
+				return
+			}
+		}
+		if g.req.StreamOptions.IncludeUsage {
+			out.Choices, out.Usage = []any{}, g.usage()
+			if !yield(event{data: encode(out)}) {
+				return
+			}
+		}
+		yield(done)
+	}
+}
+
+func (g *generation) completion() answer {
+	return answer{ID: completionID, Object: "text_completion", Created: created, Model: g.req.Model}
+}
+
+// textPart turns a part into a choice. A completion has content and nothing
+// else; an echo of the prompt stands where a chat names the role. offset counts
+// the characters of the choice so far.
+func (g *generation) textPart(index int, p part, offset *int) (textChoice, bool) {
+	c := textChoice{Index: index, Text: literal(`""`)}
+	switch p.kind {
+	case partRole:
+		if !g.req.Echo {
+			return c, false
+		}
+		p.text = g.req.prompts[index/(g.req.choices()/len(g.req.prompts))]
+	case partContent:
+		g.spoken++
+	case partFinish:
+		c.FinishReason = &p.text
+		return c, true
+	default:
+		return c, false
+	}
+	c.Text = g.quote(p.text)
+	if top := g.req.top(); top >= 0 {
+		c.Logprobs = g.textProb(p.text, *offset, top)
+	}
+	*offset += utf8.RuneCountInString(p.text)
+	return c, true
+}
+
+func (g *generation) textProb(text string, offset, top int) *textProb {
+	var alternatives []byte
+	for i, t := range logprob(text, g.script.Escape, top).Top {
+		if i > 0 {
+			alternatives = append(alternatives, ',')
+		}
+		alternatives = append(append(append(alternatives, t.Token...), ':'), encode(t.Logprob)...)
+	}
+	return &textProb{
+		Tokens:  []literal{g.quote(text)},
+		Probs:   []float64{probability},
+		Top:     []literal{append(append(literal{'{'}, alternatives...), '}')},
+		Offsets: []int{offset},
+	}
+}
+
+// completionBody returns a completion in one piece.
+func (g *generation) completionBody() []byte {
+	out := g.completion()
+	out.Choices = []any{}
+	for i, parts := range g.choices() {
+		var text []byte
+		var probs *textProb
+		var offset int
+		choice := textChoice{Index: i}
+		for p := range parts {
+			c, ok := g.textPart(i, p, &offset)
+			if !ok {
+				continue
+			}
+			switch p.kind {
+			case partRole:
+				text = append(text, g.req.prompts[i/(g.req.choices()/len(g.req.prompts))]...)
+			case partContent:
+				text = append(text, p.text...)
+			}
+			probs = probs.join(c.Logprobs)
+			choice.FinishReason = c.FinishReason
+		}
+		choice.Text, choice.Logprobs = g.quote(string(text)), probs
+		out.Choices = append(out.Choices, choice)
+	}
+	out.Usage = g.usage()
+	return encode(out)
+}
+
+// join appends the entries of u.
+func (t *textProb) join(u *textProb) *textProb {
+	if t == nil || u == nil {
+		if u == nil {
+			return t
+		}
+		return u
+	}
+	t.Tokens = append(t.Tokens, u.Tokens...)
+	t.Probs = append(t.Probs, u.Probs...)
+	t.Top = append(t.Top, u.Top...)
+	t.Offsets = append(t.Offsets, u.Offsets...)
+	return t
 }
