@@ -53,7 +53,7 @@ func (b *anthropicBlocks) close(send func(string, []byte)) {
 }
 
 // anthropicStream returns the events of a streamed message.
-func (g *generation) anthropicStream() iter.Seq[event] {
+func anthropicStream(g *generation) iter.Seq[event] {
 	var b anthropicBlocks
 	return g.stream(func(p part, send func(string, []byte)) {
 		delta := func(kind, member string) {
@@ -83,7 +83,7 @@ func (g *generation) anthropicStream() iter.Seq[event] {
 }
 
 // anthropicBody returns a message in one piece.
-func (g *generation) anthropicBody() []byte {
+func anthropicBody(g *generation) []byte {
 	s := g.whole()
 	var blocks []literal
 	if s.reasoning != "" {

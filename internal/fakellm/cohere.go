@@ -16,7 +16,7 @@ func cohereStop(finish string) string {
 	return "COMPLETE"
 }
 
-func (g *generation) cohereUsage() literal {
+func cohereUsage(g *generation) literal {
 	in := g.req.words()
 	return jsonf(`{"billed_units":{"input_tokens":%d,"output_tokens":%d},"tokens":{"input_tokens":%d,"output_tokens":%d}}`, in, g.spoken, in, g.spoken)
 }
@@ -57,7 +57,7 @@ func (o *cohereOpen) content(p part, send func(string, []byte)) {
 }
 
 // cohereStream returns the events of a streamed answer.
-func (g *generation) cohereStream() iter.Seq[event] {
+func cohereStream(g *generation) iter.Seq[event] {
 	var o cohereOpen
 	return g.stream(func(p part, send func(string, []byte)) {
 		switch p.kind {
@@ -78,14 +78,14 @@ func (g *generation) cohereStream() iter.Seq[event] {
 			send("tool-call-delta", jsonf(`{"type":"tool-call-delta","index":%d,"delta":{"message":{"tool_calls":{"function":{"arguments":%s}}}}}`, p.tool, g.quote(p.text)))
 		case partFinish:
 			o.close(send)
-			send("message-end", jsonf(`{"type":"message-end","delta":{"finish_reason":"%s","usage":%s}}`, cohereStop(p.text), g.cohereUsage()))
+			send("message-end", jsonf(`{"type":"message-end","delta":{"finish_reason":"%s","usage":%s}}`, cohereStop(p.text), cohereUsage(g)))
 			send(done.name, done.data)
 		}
 	})
 }
 
 // cohereBody returns an answer in one piece.
-func (g *generation) cohereBody() []byte {
+func cohereBody(g *generation) []byte {
 	s := g.whole()
 	var content, calls []string
 	if s.reasoning != "" {
@@ -104,5 +104,5 @@ func (g *generation) cohereBody() []byte {
 	if len(calls) > 0 {
 		message += `,"tool_calls":[` + strings.Join(calls, ",") + `]`
 	}
-	return jsonf(`{"id":"fake","finish_reason":"%s","message":%s},"usage":%s}`, cohereStop(s.finish), message, g.cohereUsage())
+	return jsonf(`{"id":"fake","finish_reason":"%s","message":%s},"usage":%s}`, cohereStop(s.finish), message, cohereUsage(g))
 }

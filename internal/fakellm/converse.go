@@ -8,7 +8,7 @@ import (
 // converseStop says in Bedrock's words why an answer ended.
 func converseStop(finish string) string { return anthropicStop(finish) }
 
-func (g *generation) converseUsage() literal {
+func converseUsage(g *generation) literal {
 	in := g.req.words()
 	return jsonf(`{"inputTokens":%d,"outputTokens":%d,"totalTokens":%d}`, in, g.spoken, in+g.spoken)
 }
@@ -38,7 +38,7 @@ func (b *converseBlocks) turn(p part, send func(string, []byte)) {
 }
 
 // converseStream returns the events of a streamed answer.
-func (g *generation) converseStream() iter.Seq[event] {
+func converseStream(g *generation) iter.Seq[event] {
 	var b converseBlocks
 	return g.stream(func(p part, send func(string, []byte)) {
 		delta := func(format string) {
@@ -62,13 +62,13 @@ func (g *generation) converseStream() iter.Seq[event] {
 		case partFinish:
 			b.close(send)
 			send("messageStop", jsonf(`{"stopReason":"%s"}`, converseStop(p.text)))
-			send("metadata", jsonf(`{"usage":%s,"metrics":{"latencyMs":5}}`, g.converseUsage()))
+			send("metadata", jsonf(`{"usage":%s,"metrics":{"latencyMs":5}}`, converseUsage(g)))
 		}
 	})
 }
 
 // converseBody returns an answer in one piece.
-func (g *generation) converseBody() []byte {
+func converseBody(g *generation) []byte {
 	s := g.whole()
 	var blocks []string
 	if s.reasoning != "" {
@@ -81,5 +81,5 @@ func (g *generation) converseBody() []byte {
 		blocks = append(blocks, string(jsonf(`{"toolUse":{"toolUseId":"tooluse_%d","name":%s,"input":%s}}`, i, g.quote(c.Name), g.object(c.Arguments))))
 	}
 	return jsonf(`{"metrics":{"latencyMs":5},"output":{"message":{"content":[%s],"role":"assistant"}},"stopReason":"%s","usage":%s}`,
-		strings.Join(blocks, ","), converseStop(s.finish), g.converseUsage())
+		strings.Join(blocks, ","), converseStop(s.finish), converseUsage(g))
 }

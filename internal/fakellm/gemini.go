@@ -14,7 +14,7 @@ func geminiStop(finish string) string {
 }
 
 // geminiAnswer is one answer, or one message of a stream: they look the same.
-func (g *generation) geminiAnswer(parts []string, finish string) []byte {
+func geminiAnswer(g *generation, parts []string, finish string) []byte {
 	out := jsonf(`{"candidates":[{"content":{"parts":[%s],"role":"model"},"index":0`, strings.Join(parts, ","))
 	if finish != "" {
 		out = append(out, jsonf(`,"finishReason":"%s"`, finish)...)
@@ -24,27 +24,27 @@ func (g *generation) geminiAnswer(parts []string, finish string) []byte {
 		in, g.spoken, in+g.spoken, g.quote(g.req.Model))...)
 }
 
-func (g *generation) geminiText(text string) string {
+func geminiText(g *generation, text string) string {
 	return string(jsonf(`{"text":%s}`, g.quote(text)))
 }
 
-func (g *generation) geminiThink(text string) string {
+func geminiThink(g *generation, text string) string {
 	return string(jsonf(`{"text":%s,"thought":true}`, g.quote(text)))
 }
 
-func (g *generation) geminiCall(c ToolCall) string {
+func geminiCall(g *generation, c ToolCall) string {
 	return string(jsonf(`{"functionCall":{"name":%s,"args":%s}}`, g.quote(c.Name), g.object(c.Arguments)))
 }
 
 // geminiStream returns the messages of a streamed answer. A call comes whole.
-func (g *generation) geminiStream() iter.Seq[event] {
+func geminiStream(g *generation) iter.Seq[event] {
 	var calls []ToolCall
 	return g.stream(func(p part, send func(string, []byte)) {
 		switch p.kind {
 		case partReasoning:
-			send("", g.geminiAnswer([]string{g.geminiThink(p.text)}, ""))
+			send("", geminiAnswer(g, []string{geminiThink(g, p.text)}, ""))
 		case partContent, partRefusal:
-			send("", g.geminiAnswer([]string{g.geminiText(p.text)}, ""))
+			send("", geminiAnswer(g, []string{geminiText(g, p.text)}, ""))
 		case partCall:
 			calls = append(calls, ToolCall{Name: p.text})
 		case partArgs:
@@ -52,29 +52,29 @@ func (g *generation) geminiStream() iter.Seq[event] {
 		case partFinish:
 			var parts []string
 			for _, c := range calls {
-				parts = append(parts, g.geminiCall(c))
+				parts = append(parts, geminiCall(g, c))
 			}
 			if len(parts) == 0 {
-				parts = []string{g.geminiText("")}
+				parts = []string{geminiText(g, "")}
 			}
-			send("", g.geminiAnswer(parts, geminiStop(p.text)))
+			send("", geminiAnswer(g, parts, geminiStop(p.text)))
 		case partRole:
 		}
 	})
 }
 
 // geminiBody returns an answer in one piece.
-func (g *generation) geminiBody() []byte {
+func geminiBody(g *generation) []byte {
 	s := g.whole()
 	var parts []string
 	if s.reasoning != "" {
-		parts = append(parts, g.geminiThink(s.reasoning))
+		parts = append(parts, geminiThink(g, s.reasoning))
 	}
 	if text := s.content + s.refusal; text != "" {
-		parts = append(parts, g.geminiText(text))
+		parts = append(parts, geminiText(g, text))
 	}
 	for _, c := range s.calls {
-		parts = append(parts, g.geminiCall(c))
+		parts = append(parts, geminiCall(g, c))
 	}
-	return g.geminiAnswer(parts, geminiStop(s.finish))
+	return geminiAnswer(g, parts, geminiStop(s.finish))
 }

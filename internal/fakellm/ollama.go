@@ -11,7 +11,7 @@ func ollamaStop(finish string) string {
 }
 
 // ollamaLine is one line of an answer: of a chat or of a generation.
-func (g *generation) ollamaLine(content, thinking, calls string, rest string) []byte {
+func ollamaLine(g *generation, content, thinking, calls string, rest string) []byte {
 	const head = `{"model":%s,"created_at":"2023-11-14T22:13:20.123456Z",`
 	if g.req.generate {
 		line := jsonf(head+`"response":%s`, g.quote(g.req.Model), g.quote(content))
@@ -30,12 +30,12 @@ func (g *generation) ollamaLine(content, thinking, calls string, rest string) []
 	return append(append(append(line, '}'), rest...), '}')
 }
 
-func (g *generation) ollamaCall(i int, c ToolCall) string {
+func ollamaCall(g *generation, i int, c ToolCall) string {
 	return string(jsonf(`{"function":{"index":%d,"name":%s,"arguments":%s}}`, i, g.quote(c.Name), g.object(c.Arguments)))
 }
 
 // ollamaEnd is what the last line adds.
-func (g *generation) ollamaEnd(finish string) string {
+func ollamaEnd(g *generation, finish string) string {
 	context := ""
 	if g.req.generate {
 		context = `,"context":[1,2,3]`
@@ -45,15 +45,15 @@ func (g *generation) ollamaEnd(finish string) string {
 }
 
 // ollamaStream returns the lines of a streamed answer. A call comes whole.
-func (g *generation) ollamaStream() iter.Seq[event] {
+func ollamaStream(g *generation) iter.Seq[event] {
 	const more = `,"done":false`
 	var calls []ToolCall
 	return g.stream(func(p part, send func(string, []byte)) {
 		switch p.kind {
 		case partReasoning:
-			send("", g.ollamaLine("", p.text, "", more))
+			send("", ollamaLine(g, "", p.text, "", more))
 		case partContent, partRefusal:
-			send("", g.ollamaLine(p.text, "", "", more))
+			send("", ollamaLine(g, p.text, "", "", more))
 		case partCall:
 			calls = append(calls, ToolCall{Name: p.text})
 		case partArgs:
@@ -63,23 +63,23 @@ func (g *generation) ollamaStream() iter.Seq[event] {
 				calls = nil // a generation has none
 			}
 			for i, c := range calls {
-				send("", g.ollamaLine("", "", g.ollamaCall(i, c), more))
+				send("", ollamaLine(g, "", "", ollamaCall(g, i, c), more))
 			}
-			send("", g.ollamaLine("", "", "", g.ollamaEnd(p.text)))
+			send("", ollamaLine(g, "", "", "", ollamaEnd(g, p.text)))
 		case partRole:
 		}
 	})
 }
 
 // ollamaBody returns an answer in one piece.
-func (g *generation) ollamaBody() []byte {
+func ollamaBody(g *generation) []byte {
 	s := g.whole()
 	calls := ""
 	for i, c := range s.calls {
 		if i > 0 {
 			calls += ","
 		}
-		calls += g.ollamaCall(i, c)
+		calls += ollamaCall(g, i, c)
 	}
-	return g.ollamaLine(s.content+s.refusal, s.reasoning, calls, g.ollamaEnd(s.finish))
+	return ollamaLine(g, s.content+s.refusal, s.reasoning, calls, ollamaEnd(g, s.finish))
 }

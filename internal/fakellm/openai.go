@@ -104,7 +104,7 @@ func logprob(text string, e Escape, top int) entry {
 }
 
 // chatStream returns the messages of a streamed chat answer.
-func (g *generation) chatStream() iter.Seq[event] {
+func chatStream(g *generation) iter.Seq[event] {
 	out := answer{ID: chatID, Object: "chat.completion.chunk", Created: created, Model: g.req.Model}
 	if g.req.StreamOptions.IncludeUsage {
 		out.Usage = literal("null")
@@ -182,7 +182,7 @@ func callID(choice, tool int) string {
 }
 
 // chatBody returns a chat answer in one piece.
-func (g *generation) chatBody() []byte {
+func chatBody(g *generation) []byte {
 	out := answer{ID: chatID, Object: "chat.completion", Created: created, Model: g.req.Model, Choices: []any{}}
 	for i, c := range g.choices() {
 		out.Choices = append(out.Choices, g.chatChoice(i, c))
@@ -255,7 +255,7 @@ type textProb struct {
 }
 
 // completionStream returns the messages of a streamed completion.
-func (g *generation) completionStream() iter.Seq[event] {
+func completionStream(g *generation) iter.Seq[event] {
 	out := g.completion()
 	if g.req.StreamOptions.IncludeUsage {
 		out.Usage = literal("null")
@@ -330,7 +330,7 @@ func (g *generation) textProb(text string, offset, top int) *textProb {
 }
 
 // completionBody returns a completion in one piece.
-func (g *generation) completionBody() []byte {
+func completionBody(g *generation) []byte {
 	out := g.completion()
 	out.Choices = []any{}
 	for i, parts := range g.choices() {

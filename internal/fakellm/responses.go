@@ -30,7 +30,7 @@ func (r *responses) event(kind, format string, args ...any) {
 func (r *responses) answer(status string) literal {
 	usage := literal("null")
 	if status != "in_progress" {
-		usage = r.g.responsesUsage()
+		usage = responsesUsage(r.g)
 	}
 	return jsonf(`{"id":"resp_fake","object":"response","created_at":%d,"status":"%s","error":null,"incomplete_details":null,"instructions":null,"model":%s,"output":[%s],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":%s}`,
 		created, status, r.g.quote(r.g.req.Model), strings.Join(r.all, ","), usage)
@@ -38,7 +38,7 @@ func (r *responses) answer(status string) literal {
 
 // item is the open item as it stands.
 func (r *responses) item(status, text string) string {
-	return r.g.responsesItem(r.kind, len(r.all), r.name, status, text)
+	return responsesItem(r.g, r.kind, len(r.all), r.name, status, text)
 }
 
 // turn closes the open item and opens one for p, if p is not of it.
@@ -86,13 +86,13 @@ func (r *responses) delta(kind, format string, p part) {
 	r.event(kind, format+`,"output_index":%d,"delta":%s`, len(r.all), len(r.all), r.g.quote(p.text))
 }
 
-func (g *generation) responsesUsage() literal {
+func responsesUsage(g *generation) literal {
 	in := g.req.words()
 	return jsonf(`{"input_tokens":%d,"input_tokens_details":{"cached_tokens":0},"output_tokens":%d,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":%d}`, in, g.spoken, in+g.spoken)
 }
 
 // responsesItem is one item of the output.
-func (g *generation) responsesItem(kind partKind, at int, name, status, text string) string {
+func responsesItem(g *generation, kind partKind, at int, name, status, text string) string {
 	switch {
 	case kind == partArgs:
 		return string(jsonf(`{"id":"fc_%d","type":"function_call","status":"%s","call_id":"call_%d","name":%s,"arguments":%s}`, at, status, at, g.quote(name), g.quote(text)))
@@ -107,7 +107,7 @@ func (g *generation) responsesItem(kind partKind, at int, name, status, text str
 }
 
 // responsesStream returns the events of a streamed answer.
-func (g *generation) responsesStream() iter.Seq[event] {
+func responsesStream(g *generation) iter.Seq[event] {
 	r := &responses{g: g}
 	return g.stream(func(p part, send func(string, []byte)) {
 		r.send = send
@@ -133,11 +133,11 @@ func (g *generation) responsesStream() iter.Seq[event] {
 }
 
 // responsesBody returns an answer in one piece.
-func (g *generation) responsesBody() []byte {
+func responsesBody(g *generation) []byte {
 	s := g.whole()
 	r := &responses{g: g}
 	add := func(kind partKind, name, text string) {
-		r.all = append(r.all, g.responsesItem(kind, len(r.all), name, "completed", text))
+		r.all = append(r.all, responsesItem(g, kind, len(r.all), name, "completed", text))
 	}
 	if s.reasoning != "" {
 		add(partReasoning, "", s.reasoning)

@@ -139,16 +139,16 @@ type protocol struct {
 // protocols are the APIs the server speaks, by path.
 func protocols() map[string]protocol {
 	return map[string]protocol{
-		"/v1/chat/completions":       {readChat, events, (*generation).chatStream, (*generation).chatBody},
-		"/v1/completions":            {readCompletion, events, (*generation).completionStream, (*generation).completionBody},
-		"/v1/responses":              {readResponses, events, (*generation).responsesStream, (*generation).responsesBody},
-		"/v1/messages":               {readChat, events, (*generation).anthropicStream, (*generation).anthropicBody},
-		"/api/chat":                  {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
-		"/api/generate":              {readOllama, lines, (*generation).ollamaStream, (*generation).ollamaBody},
-		"/v1beta/models/{model}":     {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
-		"/v1/models/{model}":         {readGemini, geminiFraming, (*generation).geminiStream, (*generation).geminiBody},
-		"/v2/chat":                   {readChat, events, (*generation).cohereStream, (*generation).cohereBody},
-		"/model/{model}/{operation}": {readConverse, eventStream, (*generation).converseStream, (*generation).converseBody},
+		"/v1/chat/completions":       {readChat, events, chatStream, chatBody},
+		"/v1/completions":            {readCompletion, events, completionStream, completionBody},
+		"/v1/responses":              {readResponses, events, responsesStream, responsesBody},
+		"/v1/messages":               {readChat, events, anthropicStream, anthropicBody},
+		"/api/chat":                  {readOllama, lines, ollamaStream, ollamaBody},
+		"/api/generate":              {readOllama, lines, ollamaStream, ollamaBody},
+		"/v1beta/models/{model}":     {readGemini, geminiFraming, geminiStream, geminiBody},
+		"/v1/models/{model}":         {readGemini, geminiFraming, geminiStream, geminiBody},
+		"/v2/chat":                   {readChat, events, cohereStream, cohereBody},
+		"/model/{model}/{operation}": {readConverse, eventStream, converseStream, converseBody},
 	}
 }
 
