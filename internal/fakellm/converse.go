@@ -1,48 +1,20 @@
 package fakellm
 
-import (
-	"iter"
-	"strings"
-)
-
-// converseStop says in Bedrock's words why an answer ended.
-func converseStop(finish string) string { return anthropicStop(finish) }
+import "iter"
 
 func converseUsage(g *generation) literal {
 	in := g.req.words()
 	return jsonf(`{"inputTokens":%d,"outputTokens":%d,"totalTokens":%d}`, in, g.spoken, in+g.spoken)
 }
 
-// converseBlocks numbers the blocks of an answer.
-type converseBlocks struct {
-	open bool
-	kind partKind
-	tool int
-	at   int
-}
-
-func (b *converseBlocks) close(send func(string, []byte)) {
-	if b.open {
-		send("contentBlockStop", jsonf(`{"contentBlockIndex":%d}`, b.at))
-		b.open = false
-		b.at++
-	}
-}
-
-// turn closes the open block if p is not of it.
-func (b *converseBlocks) turn(p part, send func(string, []byte)) {
-	if !b.open || b.kind != p.kind || b.tool != p.tool {
-		b.close(send)
-	}
-	b.open, b.kind, b.tool = true, p.kind, p.tool
-}
-
-// converseStream returns the events of a streamed answer.
+// converseStream returns the events of a streamed answer of Bedrock's Converse, which
+// has Anthropic's words for the end of an answer.
 func converseStream(g *generation) iter.Seq[event] {
-	var b converseBlocks
+	var b blocks
 	return g.stream(func(p part, send func(string, []byte)) {
+		b.end = func() { send("contentBlockStop", jsonf(`{"contentBlockIndex":%d}`, b.at)) }
 		delta := func(format string) {
-			b.turn(p, send)
+			b.turn(p)
 			send("contentBlockDelta", jsonf(`{"contentBlockIndex":%d,"delta":`+format+`,"p":"abcdefgh"}`, b.at, g.quote(p.text)))
 		}
 		switch p.kind {
@@ -51,17 +23,16 @@ func converseStream(g *generation) iter.Seq[event] {
 		case partReasoning:
 			delta(`{"reasoningContent":{"text":%s}}`)
 		case partContent, partRefusal:
-			p.kind = partContent
 			delta(`{"text":%s}`)
 		case partCall:
 			p.kind = partArgs
-			b.turn(p, send)
+			b.turn(p)
 			send("contentBlockStart", jsonf(`{"contentBlockIndex":%d,"start":{"toolUse":{"toolUseId":"tooluse_%d","name":%s}}}`, b.at, p.tool, g.quote(p.text)))
 		case partArgs:
 			delta(`{"toolUse":{"input":%s}}`)
 		case partFinish:
-			b.close(send)
-			send("messageStop", jsonf(`{"stopReason":"%s"}`, converseStop(p.text)))
+			b.close()
+			send("messageStop", jsonf(`{"stopReason":"%s"}`, anthropicStop(p.text)))
 			send("metadata", jsonf(`{"usage":%s,"metrics":{"latencyMs":5}}`, converseUsage(g)))
 		}
 	})
@@ -70,16 +41,9 @@ func converseStream(g *generation) iter.Seq[event] {
 // converseBody returns an answer in one piece.
 func converseBody(g *generation) []byte {
 	s := g.whole()
-	var blocks []string
-	if s.reasoning != "" {
-		blocks = append(blocks, string(jsonf(`{"reasoningContent":{"reasoningText":{"text":%s,"signature":"c2ln"}}}`, g.quote(s.reasoning))))
-	}
-	if text := s.content + s.refusal; text != "" {
-		blocks = append(blocks, string(jsonf(`{"text":%s}`, g.quote(text))))
-	}
-	for i, c := range s.calls {
-		blocks = append(blocks, string(jsonf(`{"toolUse":{"toolUseId":"tooluse_%d","name":%s,"input":%s}}`, i, g.quote(c.Name), g.object(c.Arguments))))
-	}
+	content := g.items(s, `{"reasoningContent":{"reasoningText":{"text":%s,"signature":"c2ln"}}}`, `{"text":%s}`, func(i int, c ToolCall) []byte {
+		return jsonf(`{"toolUse":{"toolUseId":"tooluse_%d","name":%s,"input":%s}}`, i, g.quote(c.Name), g.object(c.Arguments))
+	})
 	return jsonf(`{"metrics":{"latencyMs":5},"output":{"message":{"content":[%s],"role":"assistant"}},"stopReason":"%s","usage":%s}`,
-		strings.Join(blocks, ","), converseStop(s.finish), converseUsage(g))
+		content, anthropicStop(s.finish), converseUsage(g))
 }

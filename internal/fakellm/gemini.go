@@ -1,39 +1,23 @@
 package fakellm
 
-import (
-	"iter"
-	"strings"
-)
+import "iter"
 
-// geminiStop says in Gemini's words why an answer ended.
-func geminiStop(finish string) string {
-	if finish == "length" {
-		return "MAX_TOKENS"
-	}
-	return "STOP"
+func geminiParts(g *generation, s speech) string {
+	return g.items(s, `{"text":%s,"thought":true}`, `{"text":%s}`, func(_ int, c ToolCall) []byte {
+		return jsonf(`{"functionCall":{"name":%s,"args":%s}}`, g.quote(c.Name), g.object(c.Arguments))
+	})
 }
 
-// geminiAnswer is one answer, or one message of a stream: they look the same.
-func geminiAnswer(g *generation, parts []string, finish string) []byte {
-	out := jsonf(`{"candidates":[{"content":{"parts":[%s],"role":"model"},"index":0`, strings.Join(parts, ","))
+// geminiAnswer is one answer, or one message of a stream: they look the same. A finish
+// is empty until the last message.
+func geminiAnswer(g *generation, parts, finish string) []byte {
+	out := jsonf(`{"candidates":[{"content":{"parts":[%s],"role":"model"},"index":0`, parts)
 	if finish != "" {
-		out = append(out, jsonf(`,"finishReason":"%s"`, finish)...)
+		out = append(out, jsonf(`,"finishReason":"%s"`, stop(finish, "STOP", "MAX_TOKENS", "STOP"))...)
 	}
 	in := g.req.words()
 	return append(out, jsonf(`}],"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d},"modelVersion":%s,"responseId":"fake"}`,
 		in, g.spoken, in+g.spoken, g.quote(g.req.Model))...)
-}
-
-func geminiText(g *generation, text string) string {
-	return string(jsonf(`{"text":%s}`, g.quote(text)))
-}
-
-func geminiThink(g *generation, text string) string {
-	return string(jsonf(`{"text":%s,"thought":true}`, g.quote(text)))
-}
-
-func geminiCall(g *generation, c ToolCall) string {
-	return string(jsonf(`{"functionCall":{"name":%s,"args":%s}}`, g.quote(c.Name), g.object(c.Arguments)))
 }
 
 // geminiStream returns the messages of a streamed answer. A call comes whole.
@@ -42,22 +26,19 @@ func geminiStream(g *generation) iter.Seq[event] {
 	return g.stream(func(p part, send func(string, []byte)) {
 		switch p.kind {
 		case partReasoning:
-			send("", geminiAnswer(g, []string{geminiThink(g, p.text)}, ""))
+			send("", geminiAnswer(g, geminiParts(g, speech{reasoning: p.text}), ""))
 		case partContent, partRefusal:
-			send("", geminiAnswer(g, []string{geminiText(g, p.text)}, ""))
+			send("", geminiAnswer(g, geminiParts(g, speech{content: p.text}), ""))
 		case partCall:
 			calls = append(calls, ToolCall{Name: p.text})
 		case partArgs:
 			calls[p.tool].Arguments += p.text
 		case partFinish:
-			var parts []string
-			for _, c := range calls {
-				parts = append(parts, geminiCall(g, c))
+			parts := `{"text":""}`
+			if len(calls) > 0 {
+				parts = geminiParts(g, speech{calls: calls})
 			}
-			if len(parts) == 0 {
-				parts = []string{geminiText(g, "")}
-			}
-			send("", geminiAnswer(g, parts, geminiStop(p.text)))
+			send("", geminiAnswer(g, parts, p.text))
 		case partRole:
 		}
 	})
@@ -66,15 +47,5 @@ func geminiStream(g *generation) iter.Seq[event] {
 // geminiBody returns an answer in one piece.
 func geminiBody(g *generation) []byte {
 	s := g.whole()
-	var parts []string
-	if s.reasoning != "" {
-		parts = append(parts, geminiThink(g, s.reasoning))
-	}
-	if text := s.content + s.refusal; text != "" {
-		parts = append(parts, geminiText(g, text))
-	}
-	for _, c := range s.calls {
-		parts = append(parts, geminiCall(g, c))
-	}
-	return geminiAnswer(g, parts, geminiStop(s.finish))
+	return geminiAnswer(g, geminiParts(g, s), s.finish)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // generation is one answer to one request.
@@ -48,10 +49,11 @@ func (g *generation) usage() literal {
 	}{in, g.spoken, in + g.spoken})
 }
 
-// speech is all that one choice says.
+// speech is all that one choice says. A refusal is part of its content: only the APIs
+// of OpenAI have a member for it.
 type speech struct {
-	reasoning, content, refusal, finish string
-	calls                               []ToolCall
+	reasoning, content, finish string
+	calls                      []ToolCall
 }
 
 // whole returns what the first choice says.
@@ -61,10 +63,8 @@ func (g *generation) whole() speech {
 		switch p.kind {
 		case partReasoning:
 			s.reasoning += p.text
-		case partContent:
+		case partContent, partRefusal:
 			s.content += p.text
-		case partRefusal:
-			s.refusal += p.text
 		case partCall:
 			s.calls = append(s.calls, ToolCall{Name: p.text})
 			continue
@@ -84,8 +84,8 @@ func (g *generation) whole() speech {
 // jsonf is a JSON message: the texts among args are literals already.
 func jsonf(format string, args ...any) []byte { return fmt.Appendf(nil, format, args...) }
 
-// stream yields the messages that write makes of the parts of the first choice,
-// between those of a beginning and an end.
+// stream yields the messages that write makes of the parts of the first choice. A
+// refusal is content, as in a speech.
 func (g *generation) stream(write func(p part, send func(event string, data []byte))) iter.Seq[event] {
 	return func(yield func(event) bool) {
 		ok := true
@@ -96,10 +96,71 @@ func (g *generation) stream(write func(p part, send func(event string, data []by
 			if p.kind != partRole && p.kind != partFinish && p.kind != partCall {
 				g.spoken++
 			}
+			if p.kind == partRefusal {
+				p.kind = partContent
+			}
 			if write(p, send); !ok {
 				return
 			}
 		}
+	}
+}
+
+// items writes the reasoning, the content and the calls of a speech, as far as it has
+// them, as the elements of a JSON array. reasoning and content are formats for a text.
+func (g *generation) items(s speech, reasoning, content string, call func(i int, c ToolCall) []byte) string {
+	var all []string
+	if s.reasoning != "" {
+		all = append(all, string(jsonf(reasoning, g.quote(s.reasoning))))
+	}
+	if s.content != "" {
+		all = append(all, string(jsonf(content, g.quote(s.content))))
+	}
+	for i, c := range s.calls {
+		all = append(all, string(call(i, c)))
+	}
+	return strings.Join(all, ",")
+}
+
+// stop translates the reason why an answer ended into an API's words for a call, for
+// the limit of tokens, and for the end of the text.
+func stop(finish, call, limit, end string) string {
+	switch finish {
+	case "tool_calls":
+		return call
+	case "length":
+		return limit
+	default:
+		return end
+	}
+}
+
+// blocks numbers the blocks of a streamed answer: each kind of text and each call is
+// one.
+type blocks struct {
+	open bool
+	kind partKind
+	tool int
+	at   int
+	end  func() // sends the end of the open block
+}
+
+// turn ends the open block, if p is not part of it, and reports whether p begins a
+// new one.
+func (b *blocks) turn(p part) bool {
+	if b.open && b.kind == p.kind && b.tool == p.tool {
+		return false
+	}
+	b.close()
+	b.open, b.kind, b.tool = true, p.kind, p.tool
+	return true
+}
+
+func (b *blocks) close() {
+	if b.open {
+		b.end()
+		b.open = false
+		b.at++
 	}
 }
 

@@ -2,14 +2,6 @@ package fakellm
 
 import "iter"
 
-// ollamaStop says in Ollama's words why an answer ended.
-func ollamaStop(finish string) string {
-	if finish == "length" {
-		return "length"
-	}
-	return "stop"
-}
-
 // ollamaLine is one line of an answer: of a chat or of a generation.
 func ollamaLine(g *generation, content, thinking, calls string, rest string) []byte {
 	const head = `{"model":%s,"created_at":"2023-11-14T22:13:20.123456Z",`
@@ -30,8 +22,8 @@ func ollamaLine(g *generation, content, thinking, calls string, rest string) []b
 	return append(append(append(line, '}'), rest...), '}')
 }
 
-func ollamaCall(g *generation, i int, c ToolCall) string {
-	return string(jsonf(`{"function":{"index":%d,"name":%s,"arguments":%s}}`, i, g.quote(c.Name), g.object(c.Arguments)))
+func ollamaCall(g *generation, i int, c ToolCall) []byte {
+	return jsonf(`{"function":{"index":%d,"name":%s,"arguments":%s}}`, i, g.quote(c.Name), g.object(c.Arguments))
 }
 
 // ollamaEnd is what the last line adds.
@@ -41,7 +33,7 @@ func ollamaEnd(g *generation, finish string) string {
 		context = `,"context":[1,2,3]`
 	}
 	return string(jsonf(`,"done":true,"done_reason":"%s"%s,"total_duration":5,"load_duration":1,"prompt_eval_count":%d,"prompt_eval_duration":2,"eval_count":%d,"eval_duration":2`,
-		ollamaStop(finish), context, g.req.words(), g.spoken))
+		stop(finish, "stop", "length", "stop"), context, g.req.words(), g.spoken))
 }
 
 // ollamaStream returns the lines of a streamed answer. A call comes whole.
@@ -63,7 +55,7 @@ func ollamaStream(g *generation) iter.Seq[event] {
 				calls = nil // a generation has none
 			}
 			for i, c := range calls {
-				send("", ollamaLine(g, "", "", ollamaCall(g, i, c), more))
+				send("", ollamaLine(g, "", "", string(ollamaCall(g, i, c)), more))
 			}
 			send("", ollamaLine(g, "", "", "", ollamaEnd(g, p.text)))
 		case partRole:
@@ -74,12 +66,6 @@ func ollamaStream(g *generation) iter.Seq[event] {
 // ollamaBody returns an answer in one piece.
 func ollamaBody(g *generation) []byte {
 	s := g.whole()
-	calls := ""
-	for i, c := range s.calls {
-		if i > 0 {
-			calls += ","
-		}
-		calls += ollamaCall(g, i, c)
-	}
-	return ollamaLine(g, s.content+s.refusal, s.reasoning, calls, ollamaEnd(g, s.finish))
+	calls := g.items(speech{calls: s.calls}, "", "", func(i int, c ToolCall) []byte { return ollamaCall(g, i, c) })
+	return ollamaLine(g, s.content, s.reasoning, calls, ollamaEnd(g, s.finish))
 }

@@ -103,20 +103,30 @@ func logprob(text string, e Escape, top int) entry {
 	return t
 }
 
-// chatStream returns the messages of a streamed chat answer.
-func chatStream(g *generation) iter.Seq[event] {
-	out := answer{ID: chatID, Object: "chat.completion.chunk", Created: created, Model: g.req.Model}
-	if g.req.StreamOptions.IncludeUsage {
+// answer returns an answer without choices.
+func (g *generation) answer(id, object string) answer {
+	return answer{ID: id, Object: object, Created: created, Model: g.req.Model, Choices: []any{}}
+}
+
+// chunks yields the messages of a stream: one for each part of each choice that chunk
+// makes a choice of, the usage if it was asked for, and [DONE].
+func (g *generation) chunks(out answer, chunk func(i int, p part) (choice any, ok bool)) iter.Seq[event] {
+	usage := g.req.StreamOptions.IncludeUsage
+	if usage {
 		out.Usage = literal("null")
 	}
 	return func(yield func(event) bool) {
 		for i, p := range turns(g.choices()) {
-			out.Choices = []any{g.chatDelta(i, p)}
+			c, ok := chunk(i, p)
+			if !ok {
+				continue
+			}
+			out.Choices = []any{c}
 			if !yield(event{data: encode(out)}) {
 				return
 			}
 		}
-		if g.req.StreamOptions.IncludeUsage {
+		if usage {
 			out.Choices, out.Usage = []any{}, g.usage()
 			if !yield(event{data: encode(out)}) {
 				return
@@ -124,6 +134,11 @@ func chatStream(g *generation) iter.Seq[event] {
 		}
 		yield(done)
 	}
+}
+
+// chatStream returns the messages of a streamed chat answer.
+func chatStream(g *generation) iter.Seq[event] {
+	return g.chunks(g.answer(chatID, "chat.completion.chunk"), func(i int, p part) (any, bool) { return g.chatDelta(i, p), true })
 }
 
 func (g *generation) chatDelta(index int, p part) chatDelta {
@@ -183,7 +198,7 @@ func callID(choice, tool int) string {
 
 // chatBody returns a chat answer in one piece.
 func chatBody(g *generation) []byte {
-	out := answer{ID: chatID, Object: "chat.completion", Created: created, Model: g.req.Model, Choices: []any{}}
+	out := g.answer(chatID, "chat.completion")
 	for i, c := range g.choices() {
 		out.Choices = append(out.Choices, g.chatChoice(i, c))
 	}
@@ -256,34 +271,8 @@ type textProb struct {
 
 // completionStream returns the messages of a streamed completion.
 func completionStream(g *generation) iter.Seq[event] {
-	out := g.completion()
-	if g.req.StreamOptions.IncludeUsage {
-		out.Usage = literal("null")
-	}
-	return func(yield func(event) bool) {
-		offsets := make([]int, g.req.choices())
-		for i, p := range turns(g.choices()) {
-			c, ok := g.textPart(i, p, &offsets[i])
-			if !ok {
-				continue
-			}
-			out.Choices = []any{c}
-			if !yield(event{data: encode(out)}) {
-				return
-			}
-		}
-		if g.req.StreamOptions.IncludeUsage {
-			out.Choices, out.Usage = []any{}, g.usage()
-			if !yield(event{data: encode(out)}) {
-				return
-			}
-		}
-		yield(done)
-	}
-}
-
-func (g *generation) completion() answer {
-	return answer{ID: completionID, Object: "text_completion", Created: created, Model: g.req.Model}
+	offsets := make([]int, g.req.choices())
+	return g.chunks(g.answer(completionID, "text_completion"), func(i int, p part) (any, bool) { return g.textPart(i, p, &offsets[i]) })
 }
 
 // textPart turns a part into a choice. A completion has content and nothing
@@ -296,7 +285,7 @@ func (g *generation) textPart(index int, p part, offset *int) (textChoice, bool)
 		if !g.req.Echo {
 			return c, false
 		}
-		p.text = g.req.prompts[index/(g.req.choices()/len(g.req.prompts))]
+		p.text = g.prompt(index)
 	case partContent:
 		g.spoken++
 	case partFinish:
@@ -311,6 +300,11 @@ func (g *generation) textPart(index int, p part, offset *int) (textChoice, bool)
 	}
 	*offset += utf8.RuneCountInString(p.text)
 	return c, true
+}
+
+// prompt is the prompt that a choice continues.
+func (g *generation) prompt(choice int) string {
+	return g.req.prompts[choice/(g.req.choices()/len(g.req.prompts))]
 }
 
 func (g *generation) textProb(text string, offset, top int) *textProb {
@@ -331,8 +325,7 @@ func (g *generation) textProb(text string, offset, top int) *textProb {
 
 // completionBody returns a completion in one piece.
 func completionBody(g *generation) []byte {
-	out := g.completion()
-	out.Choices = []any{}
+	out := g.answer(completionID, "text_completion")
 	for i, parts := range g.choices() {
 		var text []byte
 		var probs *textProb
@@ -345,7 +338,7 @@ func completionBody(g *generation) []byte {
 			}
 			switch p.kind {
 			case partRole:
-				text = append(text, g.req.prompts[i/(g.req.choices()/len(g.req.prompts))]...)
+				text = append(text, g.prompt(i)...)
 			case partContent:
 				text = append(text, p.text...)
 			}

@@ -11,9 +11,7 @@ type responses struct {
 	g    *generation
 	send func(event string, data []byte)
 	seq  int
-	open bool
-	kind partKind
-	tool int
+	blocks
 	name string
 	text string   // of the open item
 	all  []string // items that are complete
@@ -43,11 +41,10 @@ func (r *responses) item(status, text string) string {
 
 // turn closes the open item and opens one for p, if p is not of it.
 func (r *responses) turn(p part) {
-	if r.open && r.kind == p.kind && r.tool == p.tool {
+	if !r.blocks.turn(p) {
 		return
 	}
-	r.close()
-	r.open, r.kind, r.tool, r.name, r.text = true, p.kind, p.tool, p.text, ""
+	r.name, r.text = p.text, ""
 	r.event("response.output_item.added", `"output_index":%d,"item":%s`, len(r.all), r.item("in_progress", ""))
 	switch p.kind {
 	case partContent:
@@ -57,12 +54,8 @@ func (r *responses) turn(p part) {
 	}
 }
 
-// close closes the open item: its text comes once more each time.
-func (r *responses) close() {
-	if !r.open {
-		return
-	}
-	r.open = false
+// done ends the open item: its text comes once more each time.
+func (r *responses) done() {
 	at, text := len(r.all), r.g.quote(r.text)
 	switch r.kind {
 	case partContent:
@@ -109,6 +102,7 @@ func responsesItem(g *generation, kind partKind, at int, name, status, text stri
 // responsesStream returns the events of a streamed answer.
 func responsesStream(g *generation) iter.Seq[event] {
 	r := &responses{g: g}
+	r.end = r.done
 	return g.stream(func(p part, send func(string, []byte)) {
 		r.send = send
 		switch p.kind {
@@ -118,7 +112,6 @@ func responsesStream(g *generation) iter.Seq[event] {
 		case partReasoning:
 			r.delta("response.reasoning_summary_text.delta", `"item_id":"rs_%d","summary_index":0`, p)
 		case partContent, partRefusal:
-			p.kind = partContent
 			r.delta("response.output_text.delta", `"item_id":"msg_%d","content_index":0,"logprobs":[]`, p)
 		case partCall:
 			p.kind = partArgs
@@ -142,8 +135,8 @@ func responsesBody(g *generation) []byte {
 	if s.reasoning != "" {
 		add(partReasoning, "", s.reasoning)
 	}
-	if text := s.content + s.refusal; text != "" {
-		add(partContent, "", text)
+	if s.content != "" {
+		add(partContent, "", s.content)
 	}
 	for _, c := range s.calls {
 		add(partArgs, c.Name, c.Arguments)

@@ -95,12 +95,20 @@ type slicer struct {
 }
 
 func (s *slicer) Write(p []byte) (int, error) {
-	for at := 0; at < len(p); {
-		n, err := s.w.Write(p[at:min(at+s.size, len(p))])
-		at += n
+	return writeSlices(p, s.size, func(slice []byte) (int, error) {
+		n, err := s.w.Write(slice)
 		if err == nil {
 			err = s.control.Flush()
 		}
+		return n, err
+	})
+}
+
+// writeSlices writes p in slices of size bytes.
+func writeSlices(p []byte, size int, write func([]byte) (int, error)) (int, error) {
+	for at := 0; at < len(p); {
+		n, err := write(p[at:min(at+size, len(p))])
+		at += n
 		if err != nil {
 			return at, err
 		}

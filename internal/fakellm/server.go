@@ -215,13 +215,4 @@ type slicedConn struct {
 	size int
 }
 
-func (c slicedConn) Write(p []byte) (int, error) {
-	for at := 0; at < len(p); {
-		n, err := c.Conn.Write(p[at:min(at+c.size, len(p))])
-		at += n
-		if err != nil {
-			return at, err
-		}
-	}
-	return len(p), nil
-}
+func (c slicedConn) Write(p []byte) (int, error) { return writeSlices(p, c.size, c.Conn.Write) }
