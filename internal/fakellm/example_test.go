@@ -9,8 +9,7 @@ import (
 	"noecho/internal/fakellm"
 )
 
-// A server that says three words, one message each, and then breaks the
-// connection.
+// A server that says three words, one message each, and then breaks the connection.
 func Example() {
 	script := fakellm.Say("one two three")
 	script.Fault = fakellm.Fault{Kind: fakellm.FaultCut, After: 4} // the role, then three words

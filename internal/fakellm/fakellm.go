@@ -1,9 +1,9 @@
-// Package fakellm is a model server without a model: it speaks the protocols of
-// the usual model APIs over a real socket and recites what it was told to, cut,
-// paced, compressed and broken as a test wishes.
+// Package fakellm is a model server without a model: it speaks the protocols of the
+// usual model APIs over a real socket and recites the texts of a script, cut, paced,
+// compressed and broken as a test needs.
 //
-// It knows the public protocol and nothing of noecho, so that a test that runs
-// through it compares two independent readings of that protocol.
+// It knows the public protocols and nothing of noecho, so that a test that runs through
+// it compares two independent readings of a protocol.
 package fakellm
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Config is what a server recites to whom.
+// Config says which script a server recites in answer to which request.
 type Config struct {
 	Models  map[string]Script `json:"models,omitempty"`  // by the request's model
 	Prompts []Prompt          `json:"prompts,omitempty"` // the first that matches, before Models
@@ -28,20 +28,19 @@ type Config struct {
 	OnEnd func(Exchange) `json:"-"`
 }
 
-// Prompt chooses a script by what was asked.
+// Prompt chooses a script by the text of a request.
 type Prompt struct {
 	Contains string `json:"contains"` // in the last message, or in the prompt
 	Script   Script `json:"script"`
 }
 
-// Script is an answer and how it is given. The zero value says nothing and
-// stops.
+// Script is an answer and the way to send it. The zero value is an empty answer.
 type Script struct {
 	Choices  []Choice `json:"choices,omitempty"` // choice i of a request says Choices[i % len]
 	Chunking Chunking `json:"chunking,omitzero"`
 	Escape   Escape   `json:"escape,omitempty"`
 	Pace     Duration `json:"pace,omitempty"`     // before every message
-	Encoding string   `json:"encoding,omitempty"` // gzip, deflate, deflate-raw, br or zstd, whatever the client accepts
+	Encoding string   `json:"encoding,omitempty"` // gzip, deflate, deflate-raw, br or zstd, used even if the client does not accept it
 	Slice    int      `json:"slice,omitempty"`    // bytes of body sent at a time; 0: a whole message
 	Giant    int64    `json:"giant,omitempty"`    // bytes without a space that follow the content of choice 0
 	Fault    Fault    `json:"fault,omitzero"`
@@ -51,7 +50,7 @@ type Script struct {
 	ReasoningAs string `json:"reasoning_as,omitempty"`
 }
 
-// Choice is what one choice says, in the order of its members.
+// Choice is the content of one choice, in the order of its members.
 type Choice struct {
 	Reasoning string     `json:"reasoning,omitempty"`
 	Content   string     `json:"content,omitempty"`
@@ -63,10 +62,10 @@ type Choice struct {
 // ToolCall is one call of a function.
 type ToolCall struct {
 	Name      string `json:"name"`
-	Arguments string `json:"arguments"` // JSON, or whatever the test wants there
+	Arguments string `json:"arguments"` // usually JSON
 }
 
-// Unit is what a text is cut into.
+// Unit is the kind of piece that a text is cut into.
 type Unit string
 
 // The units. A token is a piece of a word with the space before it. UTF-16 code
@@ -86,26 +85,26 @@ type Chunking struct {
 	Seed uint64 `json:"seed,omitempty"` // if set: pieces of 1 to Size units, drawn from it
 }
 
-// Escape is how the server writes characters in JSON.
+// Escape says which characters the server escapes in JSON.
 type Escape string
 
 // The ways to escape.
 const (
-	EscapeLeast Escape = ""      // only what JSON demands
-	EscapeASCII Escape = "ascii" // whatever is not ASCII
+	EscapeLeast Escape = ""      // those that JSON demands
+	EscapeASCII Escape = "ascii" // those that are not ASCII, too
 	EscapeAll   Escape = "all"   // every character
 )
 
-// Fault is something that goes wrong, once After messages are out. A message is
-// one event of a stream; for an answer in one piece After does not count and the
-// fault falls in its middle.
+// Fault is an error of the server, after After messages. A message is one event of a
+// stream; for an answer in one piece After does not count and the fault is in its
+// middle.
 type Fault struct {
 	Kind   FaultKind `json:"kind,omitempty"`
 	After  int       `json:"after,omitempty"`
 	Status int       `json:"status,omitempty"` // for FaultStatus; 0 means 500
 }
 
-// FaultKind says what goes wrong.
+// FaultKind is the kind of an error.
 type FaultKind string
 
 // The faults.
@@ -113,9 +112,9 @@ const (
 	NoFault      FaultKind = ""
 	FaultCut     FaultKind = "cut"     // the connection breaks
 	FaultShort   FaultKind = "short"   // the body ends cleanly, without finish reason or [DONE]
-	FaultGarbage FaultKind = "garbage" // one message is no JSON; a stream then goes on
+	FaultGarbage FaultKind = "garbage" // one message is not JSON; a stream then goes on
 	FaultError   FaultKind = "error"   // an error event ends the stream; a body is that error
-	FaultSilent  FaultKind = "silent"  // nothing more comes until the client goes
+	FaultSilent  FaultKind = "silent"  // nothing more comes until the client closes the connection
 	FaultStatus  FaultKind = "status"  // an error status instead of an answer
 )
 
@@ -125,7 +124,7 @@ type Exchange struct {
 	Header   http.Header
 	Body     []byte // of the request
 	Messages int    // sent
-	Complete bool   // all that the script holds was sent
+	Complete bool   // the whole script was sent
 }
 
 // Duration is a time.Duration that JSON writes like "20ms".
@@ -141,12 +140,12 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Say is a script that says one text in one choice, in words.
+// Say is a script of one choice with one text, in words.
 func Say(text string) Script {
 	return Script{Choices: []Choice{{Content: text}}, Chunking: Chunking{Unit: Words}}
 }
 
-// check reports the first thing in the configuration that means nothing.
+// check returns an error for the first invalid value of the configuration.
 func (c *Config) check() error {
 	f := func(where string, s *Script) error {
 		switch {
@@ -181,7 +180,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// script chooses what to say.
+// script chooses the script for a request.
 func (c *Config) script(model, prompt string) (Script, bool) {
 	for _, p := range c.Prompts {
 		if strings.Contains(prompt, p.Contains) {

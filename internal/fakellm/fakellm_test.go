@@ -445,7 +445,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRequest feeds the request readers: whatever comes, the server answers.
+// FuzzRequest feeds the request readers: the server answers any bytes.
 func FuzzRequest(f *testing.F) {
 	f.Add(true, `{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"n":3,"logprobs":true}`)
 	f.Add(false, `{"model":"m","prompt":["a","b"],"echo":true,"n":2,"logprobs":3,"max_tokens":1}`)
@@ -468,8 +468,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// BenchmarkStream is the fastest that the server recites to one client: what
-// stands behind it must not be measured by it.
+// BenchmarkStream measures how fast the server sends to one client, the upper limit for
+// every benchmark of a proxy before it.
 func BenchmarkStream(b *testing.B) {
 	script := Say(strings.Repeat("word ", 1000))
 	s := serve(b, Config{Default: &script})

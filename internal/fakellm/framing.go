@@ -9,18 +9,18 @@ import (
 
 // event is one message of a stream.
 type event struct {
-	name string // where the protocol has names
+	name string // in protocols with named events
 	data []byte
 }
 
 // done is the last message of OpenAI's streams.
 var done = event{data: []byte("[DONE]")}
 
-// framing is how messages stand in a stream.
+// framing is the way to write messages into a stream.
 type framing struct {
 	contentType string
-	frame       func(m event, n int) []byte // n counts the messages before
-	last        string                      // what follows the last message
+	frame       func(m event, n int) []byte // n is the number of messages before m
+	last        string                      // written behind the last message
 }
 
 // events are server-sent events, with their names if they have any.

@@ -12,7 +12,7 @@ import (
 type generation struct {
 	req    *request
 	script Script
-	spoken int // pieces of text so far, as usage counts them
+	spoken int // pieces of text so far, for usage
 }
 
 // choice returns the parts of choice i.
@@ -49,14 +49,14 @@ func (g *generation) usage() literal {
 	}{in, g.spoken, in + g.spoken})
 }
 
-// speech is all that one choice says. A refusal is part of its content: only the APIs
+// speech is the content of one choice. A refusal is part of the content: only the APIs
 // of OpenAI have a member for it.
 type speech struct {
 	reasoning, content, finish string
 	calls                      []ToolCall
 }
 
-// whole returns what the first choice says.
+// whole returns the content of the first choice.
 func (g *generation) whole() speech {
 	var s speech
 	for p := range g.choice(0) {
@@ -81,11 +81,11 @@ func (g *generation) whole() speech {
 	return s
 }
 
-// jsonf is a JSON message: the texts among args are literals already.
+// jsonf formats a JSON message. The texts among args are JSON literals already.
 func jsonf(format string, args ...any) []byte { return fmt.Appendf(nil, format, args...) }
 
 // stream yields the messages that write makes of the parts of the first choice. A
-// refusal is content, as in a speech.
+// refusal counts as content, as in a speech.
 func (g *generation) stream(write func(p part, send func(event string, data []byte))) iter.Seq[event] {
 	return func(yield func(event) bool) {
 		ok := true
@@ -164,7 +164,8 @@ func (b *blocks) close() {
 	}
 }
 
-// object is the arguments of a call as an object; what is none becomes one.
+// object returns the arguments of a call as a JSON object. Arguments that are no JSON
+// become a member of one.
 func (g *generation) object(arguments string) literal {
 	if json.Valid([]byte(arguments)) {
 		return literal(arguments)
@@ -172,7 +173,7 @@ func (g *generation) object(arguments string) literal {
 	return jsonf(`{"raw":%s}`, g.quote(arguments))
 }
 
-// literal is a JSON value that is written as it stands.
+// literal is a JSON value that is written unchanged.
 type literal = json.RawMessage
 
 // encode writes a JSON value as servers do, without escaping for HTML.

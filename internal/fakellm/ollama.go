@@ -26,7 +26,7 @@ func ollamaCall(g *generation, i int, c ToolCall) []byte {
 	return jsonf(`{"function":{"index":%d,"name":%s,"arguments":%s}}`, i, g.quote(c.Name), g.object(c.Arguments))
 }
 
-// ollamaEnd is what the last line adds.
+// ollamaEnd is the end of the last line.
 func ollamaEnd(g *generation, finish string) string {
 	context := ""
 	if g.req.generate {
@@ -36,7 +36,7 @@ func ollamaEnd(g *generation, finish string) string {
 		stop(finish, "stop", "length", "stop"), context, g.req.words(), g.spoken))
 }
 
-// ollamaStream returns the lines of a streamed answer. A call comes whole.
+// ollamaStream returns the lines of a streamed answer. A call comes in one piece.
 func ollamaStream(g *generation) iter.Seq[event] {
 	const more = `,"done":false`
 	var calls []ToolCall

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// What a real server makes up for every answer is constant here: an answer
-// depends on the request and the script alone, so two of them can be compared
-// byte for byte.
+// Values that a real server makes up for every answer are constant here: an answer
+// depends on the request and the script alone, so two answers can be compared byte for
+// byte.
 const (
 	chatID       = "chatcmpl-fake"
 	completionID = "cmpl-fake"
@@ -16,7 +16,7 @@ const (
 	probability  = -0.125 // the logarithm of every token's
 )
 
-// answer is a chat completion or one chunk of it; also a completion.
+// answer is a chat completion, one chunk of it, or a completion.
 type answer struct {
 	ID      string  `json:"id"`
 	Object  string  `json:"object"`
@@ -108,8 +108,8 @@ func (g *generation) answer(id, object string) answer {
 	return answer{ID: id, Object: object, Created: created, Model: g.req.Model, Choices: []any{}}
 }
 
-// chunks yields the messages of a stream: one for each part of each choice that chunk
-// makes a choice of, the usage if it was asked for, and [DONE].
+// chunks yields the messages of a stream: one for each part of which chunk makes a
+// choice, the usage if it was asked for, and [DONE].
 func (g *generation) chunks(out answer, chunk func(i int, p part) (choice any, ok bool)) iter.Seq[event] {
 	usage := g.req.StreamOptions.IncludeUsage
 	if usage {
@@ -168,7 +168,7 @@ func (g *generation) chatDelta(index int, p part) chatDelta {
 	return c
 }
 
-// reasoning puts the text under the names that the script chooses.
+// reasoning puts the text into the members that the script names.
 func (g *generation) reasoning(text literal) (asContent, plain literal) {
 	switch g.script.ReasoningAs {
 	case "reasoning":
@@ -275,9 +275,9 @@ func completionStream(g *generation) iter.Seq[event] {
 	return g.chunks(g.answer(completionID, "text_completion"), func(i int, p part) (any, bool) { return g.textPart(i, p, &offsets[i]) })
 }
 
-// textPart turns a part into a choice. A completion has content and nothing
-// else; an echo of the prompt stands where a chat names the role. offset counts
-// the characters of the choice so far.
+// textPart turns a part into a choice. A completion has content and nothing else; the
+// echo of the prompt is sent where a chat sends the role. offset counts the characters
+// of the choice so far.
 func (g *generation) textPart(index int, p part, offset *int) (textChoice, bool) {
 	c := textChoice{Index: index, Text: literal(`""`)}
 	switch p.kind {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// part is one step of what a choice says. Both protocols, streamed or not, are
+// part is one step of the content of a choice. Every protocol, streamed or not, is
 // written from the same parts.
 type part struct {
 	kind partKind
@@ -66,7 +66,7 @@ func (c Choice) parts(s *Script, giant int64, limit int) iter.Seq[part] {
 	}
 }
 
-// reason is the finish reason of a choice that said all it has to say.
+// reason is the finish reason of a choice that came to its end.
 func (c Choice) reason() string {
 	switch {
 	case c.Finish != "":
@@ -90,8 +90,8 @@ func filler(n int64) iter.Seq[string] {
 	}
 }
 
-// turns takes one part of every choice in turn, as servers that compute choices
-// together send them.
+// turns takes one part of every choice in turn, like a server that computes choices
+// together.
 func turns(choices []iter.Seq[part]) iter.Seq2[int, part] {
 	return func(yield func(int, part) bool) {
 		next := make([]func() (part, bool), len(choices))
@@ -240,8 +240,8 @@ func surrogate(text string) (rune, bool) {
 	return 0xd000 | rune(text[1]&0x3f)<<6 | rune(text[2]&0x3f), true
 }
 
-// quote writes text as a JSON string. Bytes that are not UTF-8 are written as
-// they are, which no JSON reader has to accept.
+// quote writes text as a JSON string. Bytes that are not UTF-8 are written unchanged,
+// which no JSON reader has to accept.
 func quote(text string, e Escape) []byte {
 	out := []byte{'"'}
 	for i := 0; i < len(text); {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestProtocols compares what the server says in every API, streamed and in one
+// TestProtocols compares the answers of the server in every API, streamed and in one
 // piece, with testdata/protocols.txt.
 func TestProtocols(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// TestProtocolErrors: a path that names no operation, and bodies that are none.
+// TestProtocolErrors: a path without a known operation, and bodies that are no request.
 func TestProtocolErrors(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Default: &Script{}})

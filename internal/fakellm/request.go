@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// request is what the server reads of a request of either protocol.
+// request contains the members of a request that the server reads, of any protocol.
 type request struct {
 	Model         string          `json:"model"`
 	Messages      []message       `json:"messages"`
@@ -25,7 +25,7 @@ type request struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 
-	prompts  []string // what each completion continues; for chat, the last message
+	prompts  []string // the text that each completion continues; for chat, the last message
 	generate bool     // Ollama: a completion, not a chat
 }
 
@@ -174,7 +174,7 @@ func readOllama(r *http.Request, body []byte) (*request, error) {
 	return req, err
 }
 
-// readGemini reads a request of Gemini: model and operation stand in the path.
+// readGemini reads a request of Gemini: model and operation are in the path.
 func readGemini(r *http.Request, body []byte) (*request, error) {
 	model, operation, _ := strings.Cut(r.PathValue("model"), ":")
 	if operation != "generateContent" && operation != "streamGenerateContent" {
@@ -220,8 +220,8 @@ func readConverse(r *http.Request, body []byte) (*request, error) {
 	return req, err
 }
 
-// readRest reads the members that requests share; prompt is a text, a list of
-// messages, or nothing if the messages stand where a chat has them.
+// readRest reads the members that requests share. prompt is a text, a list of messages,
+// or nothing if the messages are in the member messages.
 func readRest(r *http.Request, body, prompt []byte) (*request, error) {
 	var text string
 	if len(prompt) == 0 {

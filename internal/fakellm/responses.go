@@ -34,7 +34,7 @@ func (r *responses) answer(status string) literal {
 		created, status, r.g.quote(r.g.req.Model), strings.Join(r.all, ","), usage)
 }
 
-// item is the open item as it stands.
+// item is the open item in its current state.
 func (r *responses) item(status, text string) string {
 	return responsesItem(r.g, r.kind, len(r.all), r.name, status, text)
 }
@@ -54,7 +54,7 @@ func (r *responses) turn(p part) {
 	}
 }
 
-// done ends the open item: its text comes once more each time.
+// done ends the open item: each closing event repeats its text.
 func (r *responses) done() {
 	at, text := len(r.all), r.g.quote(r.text)
 	switch r.kind {

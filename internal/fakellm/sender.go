@@ -23,7 +23,7 @@ var (
 	errStop = errors.New("the answer ends early on purpose")
 )
 
-// garbage is what a broken server sends for a message.
+// garbage is a message of a broken server.
 const garbage = `{"id":"chatcmpl-fake","choices":[{"index":0,"delta":{"content":"half a`
 
 // sender writes the body of one answer.
@@ -36,7 +36,7 @@ type sender struct {
 	control *http.ResponseController
 }
 
-// packer is a compressor whose output can be forced out.
+// packer is a compressor that can flush its output.
 type packer interface {
 	io.WriteCloser
 	Flush() error
@@ -116,7 +116,7 @@ func writeSlices(p []byte, size int, write func([]byte) (int, error)) (int, erro
 	return len(p), nil
 }
 
-// send writes bytes of the body and forces them out.
+// send writes bytes of the body and flushes them.
 func (s *sender) send(p []byte) error {
 	if _, err := s.body.Write(p); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (s *sender) close() error {
 	return s.packer.Close()
 }
 
-// wait lets the script's pace pass.
+// wait waits for the pace of the script.
 func (s *sender) wait() error {
 	if s.script.Pace == 0 {
 		return s.ctx.Err()
@@ -183,7 +183,7 @@ func (s *sender) stream(f framing, messages iter.Seq[event], end *Exchange) erro
 	return s.close()
 }
 
-// fault does to a stream what the script says. It returns nil if the stream
+// fault carries out the fault of the script in a stream. It returns nil if the stream
 // goes on.
 func (s *sender) fault(f framing, end *Exchange) error {
 	switch s.script.Fault.Kind {
@@ -252,8 +252,8 @@ func (s *sender) spoil(body []byte) error {
 	}
 }
 
-// giant sends an answer whose first content goes on with the script's filler,
-// without ever holding it.
+// giant sends an answer whose first content is followed by the script's filler, without
+// keeping the filler in memory.
 func (s *sender) giant(body []byte, end *Exchange) error {
 	at := bytes.Index(body, []byte(`"content":"`))
 	if at < 0 {

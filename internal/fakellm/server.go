@@ -128,7 +128,7 @@ func errorBody(status int, message string) []byte {
 	}{body{Message: message, Type: kind}})
 }
 
-// protocol is how one API reads requests and writes answers.
+// protocol reads the requests and writes the answers of one API.
 type protocol struct {
 	read    func(r *http.Request, body []byte) (*request, error)
 	framing func(r *http.Request) framing // of a stream

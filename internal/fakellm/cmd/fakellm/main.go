@@ -20,13 +20,14 @@ import (
 const usage = `usage: fakellm [-listen ADDRESS] [-script FILE | -text FILE [-unit UNIT] [-size N] [-seed N] [-pace TIME]]
 
 fakellm speaks Chat Completions, Completions, Responses, Anthropic Messages, Ollama,
-Gemini, Cohere v2 and Bedrock Converse, and recites a text to whoever asks. -script reads a JSON file that chooses answers by
-model or prompt and makes things go wrong; its members are those of the Go type
-fakellm.Config. -text is the short way: one file, said to everybody.
+Gemini, Cohere v2 and Bedrock Converse, and answers every request with a text.
+-script reads a JSON file that chooses answers by model or prompt and adds faults;
+its members are those of the Go type fakellm.Config. -text is the short way: one
+file is the answer to every request.
 
 It prints its base URL on the standard output once it listens, and ends on
-Ctrl-C. A script that leaks slowly to whoever says "secret", breaks the
-connection of whoever asks for the model "broken", and greets everybody else:
+Ctrl-C. This script leaks slowly if a prompt contains "secret", breaks the
+connection of a request for the model "broken", and greets all others:
 
 ` + example + `
 `
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	listen := flags.String("listen", "127.0.0.1:8000", "`address` to listen on")
 	script := flags.String("script", "", "JSON `file` with a fakellm.Config")
 	text := flags.String("text", "", "`file` to recite")
-	unit := flags.String("unit", "words", "what a message holds: words, tokens, chars, utf16, or empty for everything")
+	unit := flags.String("unit", "words", "unit of a message: words, tokens, chars, utf16, or empty for the whole text")
 	size := flags.Int("size", 0, "`number` of units in a message; for tokens, bytes")
 	seed := flags.Uint64("seed", 0, "if not 0, draw sizes of 1 to -size from this `number`")
 	pace := flags.Duration("pace", 0, "`time` before every message")
