@@ -22,8 +22,8 @@ func byLength(f *detect.Finding) detect.Action {
 	return detect.Observe
 }
 
-// TestActions: each finding of an answer gets the action of its own. What was
-// redacted before the answer is blocked stays masked, however it was cut.
+// TestActions: each finding of an answer gets the action of its own. A span that
+// was redacted before the answer is blocked stays masked, however it was cut.
 func TestActions(t *testing.T) {
 	t.Parallel()
 	all := strings.Fields(secret)
@@ -69,8 +69,8 @@ func TestActionsOfOneAnswer(t *testing.T) {
 	}
 }
 
-// TestUnread counts what lies deeper than the lanes read: it was judged as it
-// stands, and somebody has to know.
+// TestUnread counts the bytes of text that is encoded more deeply than the lanes
+// decode: they were judged as plain text only, and somebody has to know.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)

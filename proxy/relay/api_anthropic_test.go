@@ -42,7 +42,7 @@ func refused(open int) string {
 	return stop + anthropicEvent(`{"type":"message_delta","delta":{"stop_reason":"refusal","stop_sequence":null},"usage":{"input_tokens":3,"output_tokens":1}}`) + anthropicEvent(`{"type":"message_stop"}`)
 }
 
-// said is what a client has made of an answer of Anthropic's.
+// said is an answer of Anthropic's as a client puts it together.
 type said struct {
 	Content []map[string]any
 	Stop    string         `json:"stop_reason"`
@@ -389,8 +389,8 @@ func textBlocks(texts ...string) string {
 }
 
 // TestAnthropicBlocks: citations cut a text into blocks anywhere; it is read as
-// one. What a block has let go when it ended is gone, the rest is not, each
-// block is masked for itself, and only its own citations go.
+// one text. Words that left when their block ended are gone, the others do not leave.
+// Each block is masked for itself, and only its own citations are dropped.
 func TestAnthropicBlocks(t *testing.T) {
 	t.Parallel()
 	body := messageStart + textBlocks("he said quartz vio", "let sphinx umpire walnut ", "lagoon cobalt then", " and no more") + messageEnd
@@ -423,8 +423,8 @@ func TestAnthropicBlocks(t *testing.T) {
 	}
 }
 
-// TestAnthropicOrder: what is announced leaves at once, and the text of
-// a block before the block's end.
+// TestAnthropicOrder: announcements leave at once, and the text of a block leaves before
+// the block's end.
 func TestAnthropicOrder(t *testing.T) {
 	t.Parallel()
 	r := New(anthropicConfig(t, redacting))

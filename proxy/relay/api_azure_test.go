@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// azureCases are what Azure OpenAI makes of chat: chunks without choices,
-// choices without a delta, offsets into the text, and what was found in the
-// caller's own data.
+// azureCases are the shapes of chat that only Azure OpenAI has: chunks without choices,
+// choices without a delta, offsets into the text, and passages of the caller's own data.
 func azureCases() []apiCase {
 	const path = "/openai/deployments/gpt/chat/completions"
 	const ask = `{"messages":[{"role":"user","content":"hi"}]`

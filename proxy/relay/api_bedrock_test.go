@@ -72,8 +72,7 @@ func awsEvents(t *testing.T, body []byte) []awsEvent {
 	return out
 }
 
-// conversed is what a client has made of a Converse answer: the texts of its
-// blocks.
+// conversed is a Converse answer as a client puts it together: the texts of its blocks.
 type conversed struct {
 	text, reasoning, signature, input, result, cited string
 	stop                                             string

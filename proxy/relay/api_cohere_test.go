@@ -112,14 +112,14 @@ func cohereStreamed(shape, member string) apiCase {
 	return c
 }
 
-// cohereAnswer is what a client makes of a stream.
+// cohereAnswer is a stream as a client puts it together.
 type cohereAnswer struct {
 	content, calls map[int]string
 	plan           string
 }
 
-// cohereRead reads a stream and fails if it is not what the API allows: each
-// block is begun and ended, and so is the message.
+// cohereRead reads a stream and fails if the API does not allow it: each block is begun
+// and ended, and so is the message.
 func cohereRead(t *testing.T, body []byte) cohereAnswer {
 	t.Helper()
 	a := cohereAnswer{map[int]string{}, map[int]string{}, ""}

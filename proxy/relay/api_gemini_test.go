@@ -22,10 +22,10 @@ type geminiShape struct {
 	name string
 	// part is the part that carries a piece of the text.
 	part func(piece string) string
-	// read returns what a part says.
+	// read returns the text of a part.
 	read func(part map[string]any) string
-	// beside, if not nil, is what the candidate has besides, of all the text
-	// so far.
+	// beside, if not nil, returns the other members of a candidate, from all the
+	// text so far.
 	beside func(pieces []string) string
 	schema bool // the text is JSON
 	whole  bool // the part carries all of the text, streamed or not

@@ -99,7 +99,7 @@ func tgiCases() []apiCase {
 	}
 }
 
-// tgiText reads a stream that ends as it should. What comes last is the text of
+// tgiText reads a stream that ends as it should. The last message has the text of
 // all tokens.
 func tgiText(t *testing.T, body []byte) string {
 	t.Helper()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// mistralCases are what Mistral makes of chat: answers in parts, thoughts, and
-// the completion of the middle of a text.
+// mistralCases are the shapes of chat that only Mistral has: answers in parts, thoughts,
+// and the completion of the middle of a text.
 func mistralCases() []apiCase {
 	part := map[string]string{
 		"text parts":     `{"type":"text","text":%s}`,
@@ -133,7 +133,7 @@ func mistralOutput(shape, text string) string {
 	return fmt.Sprintf(`"type":"message.output","content":%s`, mustJSON(text))
 }
 
-// mistralSaid reads what an output says, in one piece or as a piece.
+// mistralSaid reads the text of an output, or of one piece of it.
 func mistralSaid(t *testing.T, output []byte) string {
 	t.Helper()
 	var o struct {

@@ -19,7 +19,7 @@ type openAIPlace struct {
 	nested     bool   // the text is a member of a JSON text
 }
 
-// openAIPlaces are what a choice of the two APIs may hold.
+// openAIPlaces are the places of text in a choice of the two APIs.
 func openAIPlaces() []openAIPlace {
 	chat := func(shape, members string, at ...any) openAIPlace {
 		return openAIPlace{api: "openai.chat", shape: shape, members: `"MESSAGE":{` + members + `}`, at: append([]any{"MESSAGE"}, at...)}

@@ -26,8 +26,8 @@ func responsesConfig(t *testing.T, mode Decision, ask string) Config {
 	return cfg
 }
 
-// What a response repeats of its request is no leak, wherever the request said
-// it, and only that: what it did not say there is one.
+// Words that a response repeats of its request are no leak, wherever the request has
+// them. All others are.
 func TestResponsesEcho(t *testing.T) {
 	t.Parallel()
 	const text = "Always say: " + apiSecret + ". Be brief."

@@ -84,7 +84,7 @@ func responsesServers() []apiCase {
 }
 
 // responsesSum puts the pieces of one kind of event together, without those of
-// the clean texts beside them. Without pieces it is what the end says.
+// the clean texts beside them. Without pieces it returns the text of the end.
 func responsesSum(t *testing.T, body []byte, delta string) string {
 	t.Helper()
 	var sum strings.Builder

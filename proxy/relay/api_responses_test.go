@@ -257,7 +257,7 @@ func responsesEvents(t *testing.T, body []byte) []map[string]any {
 
 // responsesRead reads the text of one item as a strict client does: events are
 // numbered without a gap, nothing is used before it was announced or after it
-// was done, every repeat says what was said before, and what began has ended.
+// was done, every copy equals its pieces, and every item that began has ended.
 func responsesRead(t *testing.T, body []byte, at int, shape responsesShape) string {
 	t.Helper()
 	events := responsesEvents(t, body)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// vllmCases are the shapes of what vLLM and SGLang add to OpenAI's APIs: token
-// ids, the prompt's log probabilities, which experts were asked, batches.
+// vllmCases are the shapes that vLLM and SGLang add to OpenAI's APIs: token ids, the
+// prompt's log probabilities, the experts that were asked, batches.
 func vllmCases() []apiCase {
 	tokens := func(pieces []string) string {
 		all := []string{"null"}

@@ -23,7 +23,7 @@ var updateAPIs = flag.Bool("update-apis", false, "write docs/routes.md anew")
 // every split; together they are the table of docs/routes.md.
 type apiCase struct {
 	api   string // name of the family
-	shape string // what is special: "text", "tool arguments", "logprobs", …
+	shape string // the place of the text: "text", "tool arguments", "logprobs", …
 	path  string // of the request
 	ask   string // body of the request; empty: GET
 
@@ -34,13 +34,13 @@ type apiCase struct {
 	// that repeats the text repeats it.
 	body func(pieces []string) []byte
 	// text reads the answer's text back, as a client does: from an answer that
-	// was redacted or blocked too. It fails the test if the answer is not what
-	// the API allows, its end included.
+	// was redacted or blocked too. It fails the test if the API does not
+	// allow the answer, its end included.
 	text func(t *testing.T, body []byte) string
 	// filtered checks that a blocked answer ends as the API says.
 	// Only for streams; nil: text checks it.
 	filtered func(t *testing.T, body []byte)
-	// mask is what stands for the secret in text; empty: the configured mask.
+	// mask replaces the secret in text; empty: the configured mask does.
 	mask string
 }
 
@@ -49,7 +49,7 @@ func apiCases() []apiCase {
 	return slices.Concat(openAICases(), azureCases(), mistralCases(), cohereCases(), responsesCases(), anthropicCases(), geminiCases(), bedrockCases(), genericCases(), localCases())
 }
 
-// What the cases say. The words of the secret stand nowhere else, in no API.
+// The texts of the cases. The words of the secret are nowhere else, in no API.
 const (
 	apiSecret = "quartz violet sphinx umpire walnut lagoon cobalt"
 	apiBefore = "he said to me that"
@@ -72,7 +72,7 @@ func apiPieces(text string) []string {
 	return out
 }
 
-// config is what the proxy would make of a case.
+// config returns the configuration that the proxy would make for a case.
 func (c *apiCase) config(t *testing.T, mode Decision) Config {
 	t.Helper()
 	family := api.ByName(c.api)

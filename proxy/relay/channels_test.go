@@ -64,9 +64,9 @@ func randomStream(rnd *rand.Rand) string {
 	return b.String()
 }
 
-// FuzzRelayChannels: with many channels in turn it does not matter either how
-// the stream arrives, the same is found in every mode, what leaves is valid
-// JSON, and what leaves in redact mode holds no window of the secret.
+// FuzzRelayChannels: with many channels in turn it does not matter either how the stream
+// arrives. Every mode has the same findings, the messages that leave are valid JSON, and
+// in redact mode they have no window of the secret.
 func FuzzRelayChannels(f *testing.F) {
 	for i := range uint64(20) {
 		f.Add(i)

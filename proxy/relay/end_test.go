@@ -80,7 +80,7 @@ func TestRelayBlock(t *testing.T) {
 	}
 }
 
-// TestRelayClean: a clean answer leaves byte for byte, whatever it carries.
+// TestRelayClean: a clean answer of any shape leaves byte for byte.
 func TestRelayClean(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -115,7 +115,7 @@ func TestRelayClean(t *testing.T) {
 	}
 }
 
-// TestRelayUnscannable: what cannot be scanned is refused, or passed and
+// TestRelayUnscannable: a message that cannot be scanned is refused, or passed and
 // counted, and never both.
 func TestRelayUnscannable(t *testing.T) {
 	t.Parallel()
@@ -275,8 +275,8 @@ func TestRelayAbort(t *testing.T) {
 	}
 }
 
-// TestRelayParking: a channel that falls silent holds nothing back, and what
-// stands beside the answer never does.
+// TestRelayParking: a channel that falls silent makes no message wait, and one beside
+// the answer never does.
 func TestRelayParking(t *testing.T) {
 	t.Parallel()
 	content := []string{}
@@ -330,7 +330,7 @@ func TestRelayParking(t *testing.T) {
 	}
 }
 
-// TestRelayOrder: what carries no text waits its turn, and costs one place.
+// TestRelayOrder: messages without a text wait for their turn and cost one item.
 func TestRelayOrder(t *testing.T) {
 	t.Parallel()
 	head, pings := stream(delta(0, `"content":"alpha bravo"`)), strings.Repeat(": ping\n\n", 100)
@@ -345,8 +345,8 @@ func TestRelayOrder(t *testing.T) {
 	}
 }
 
-// TestRelayResumes: a channel that was parked and goes on is still read as one
-// text, and what follows is redacted.
+// TestRelayResumes: a channel that was parked and goes on is still read as one text, and
+// the rest of a span is redacted.
 func TestRelayResumes(t *testing.T) {
 	t.Parallel()
 	body := stream(delta(0, `"reasoning":"so alpha bravo charlie"`), delta(0, `"content":"hm hm hm hm hm"`),

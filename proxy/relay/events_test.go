@@ -17,8 +17,8 @@ func eventsConfig(t *testing.T, mode Decision) Config {
 	return cfg
 }
 
-// TestEventsBroken: what cannot be told for certain is refused with an exception
-// that a client can read, or passed and counted where the route allows it.
+// TestEventsBroken: a message whose text cannot be told for certain is refused with an
+// exception that a client can read, or passed and counted where the route allows it.
 func TestEventsBroken(t *testing.T) {
 	t.Parallel()
 	start := awsFrame("event", "messageStart", `{"role":"assistant"}`)
@@ -73,8 +73,8 @@ func TestEventsErrorText(t *testing.T) {
 	}
 }
 
-// TestEventsSignature: the signature of a thought that was not touched stays,
-// because the API wants it back; what goes with a finding goes.
+// TestEventsSignature: the signature of a thought that was not cut stays, because the API
+// wants it back; one that belongs to a cut text is dropped.
 func TestEventsSignature(t *testing.T) {
 	t.Parallel()
 	block := func(n, thought, signature, citation string) string {

@@ -134,7 +134,7 @@ func TestKnownFailures(t *testing.T) {
 	})
 }
 
-// TestRelayEcho: what the caller said himself is reported and left alone.
+// TestRelayEcho: words that the caller sent are reported and leave.
 func TestRelayEcho(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Decision{redacting, blocking, observing} {
@@ -161,8 +161,8 @@ func TestRelayStrict(t *testing.T) {
 	}
 }
 
-// TestRelayMemory: what a relay keeps does not grow with the answer, whatever
-// the answer is made of.
+// TestRelayMemory: the memory of a relay does not grow with the answer, for answers of
+// many shapes.
 func TestRelayMemory(t *testing.T) {
 	shapes := map[string]func(i int) string{
 		"words":        func(i int) string { return delta(0, `"content":" some words of it"`) },
@@ -199,7 +199,7 @@ func TestRelayMemory(t *testing.T) {
 			before := heap()
 			grow(10000)
 			after := heap()
-			for range 5 { // what other tests left behind may still be going
+			for range 5 { // garbage of other tests may still have to be collected
 				if after <= before+256<<10 {
 					break
 				}

@@ -10,8 +10,8 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// TestGenericRepeats: what every message repeats is scanned all the same, and
-// what begins like that and turns into a text is found.
+// TestGenericRepeats: a string that every message repeats is scanned all the same, and one
+// that begins like that and turns into a text is found.
 func TestGenericRepeats(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)

@@ -1,6 +1,6 @@
 package relay
 
-// What broke in other guards, gateways and clients, each as a test of ours. The
+// Failures of other guards, gateways and clients, each as a test of ours. The
 // references are public: a project and the number of an issue or, marked PR, of
 // a pull request.
 //
@@ -306,7 +306,7 @@ func TestEndingsHaveRequiredMembers(t *testing.T) {
 	for _, c := range apiCases() {
 		if c.api == "anthropic.messages" && c.streamed(t) {
 			blocked := c.judge(t, blocking, tellingSplits, c.body(apiPieces(apiBefore+" "+apiSecret+apiAfter)))
-			c.text(t, []byte(blocked.out)) // fails on what the API does not allow
+			c.text(t, []byte(blocked.out)) // fails if the API does not allow it
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// TestRelayTGI: the text that comes last is told even where it is not what its
-// tokens were, and so are tokens that are called special.
+// TestRelayTGI: the text that comes last is judged even if it differs from its tokens, and
+// so are tokens that are called special.
 func TestRelayTGI(t *testing.T) {
 	t.Parallel()
 	tokens := func(text, last string) string {
@@ -41,9 +41,9 @@ func TestRelayTGI(t *testing.T) {
 	}
 }
 
-// TestRelaySofar: a text is told whether its messages hold all of it or what is
-// new, whatever it begins with.
-func TestRelaySofar(t *testing.T) {
+// TestRelayCumulation: of a text with any beginning it is found out whether each message
+// has all of it or only the new part.
+func TestRelayCumulation(t *testing.T) {
 	t.Parallel()
 	write := func(texts ...string) string {
 		var events []string

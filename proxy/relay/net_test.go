@@ -98,7 +98,7 @@ func (n *apiNet) close(t *testing.T) {
 	}
 }
 
-// netKey is what a line of testdata/net.txt is sorted by: its name, and nothing for a comment.
+// netKey is the key to sort a line of testdata/net.txt by: its name, and nothing for a comment.
 func netKey(line string) string {
 	if strings.HasPrefix(line, "#") {
 		return ""

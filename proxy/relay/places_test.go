@@ -122,7 +122,7 @@ func TestRelayAlternatives(t *testing.T) {
 			if strings.Contains(payloads[0], "delta") {
 				family = api.ByName("openai.chat")
 			}
-			if name == "bytes" { // digits: nothing to look for in what leaves
+			if name == "bytes" { // digits: no words to look for
 				cfg := testConfig(t)
 				if got := everySplit(t, cfg, stream(payloads...)); strings.Contains(got.out, "103,111,108,102") {
 					t.Errorf("left in %s", got.out)
@@ -182,8 +182,8 @@ func TestRelayAlternativesAllocs(t *testing.T) {
 	}
 }
 
-// TestRelayFraming: what stands around the payloads is one text for each kind
-// of line, however short the lines are.
+// TestRelayFraming: the text around the payloads is one channel for each kind of line,
+// however short the lines are.
 func TestRelayFraming(t *testing.T) {
 	t.Parallel()
 	data := "data: " + delta(0, `"content":"ok"`) + "\n"

@@ -10,8 +10,8 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// streamCases are streams with a leak and what the caller gets. What stays has
-// to stay byte for byte.
+// streamCases are streams with a leak and the streams that the caller gets. Bytes that
+// are not cut leave as they are.
 var streamCases = []struct {
 	name     string
 	in, want string
@@ -358,7 +358,7 @@ func TestRelayJSONMode(t *testing.T) {
 	}
 }
 
-// TestRelayWordsGone: no word of a span is in the raw bytes, whatever carries it.
+// TestRelayWordsGone: no word of a span is in the raw bytes, in any member that repeats it.
 func TestRelayWordsGone(t *testing.T) {
 	t.Parallel()
 	for _, tt := range streamCases {

@@ -15,7 +15,7 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// secret is what the model was trained on. Windows have five words.
+// secret is the text that the model was trained on. Windows have five words.
 const secret = "alpha bravo charlie delta echo foxtrot golf"
 
 // memory is an exact set of windows and their short grams.
@@ -51,7 +51,7 @@ func newMemory(spec ngram.Spec, texts ...string) memory {
 	return m
 }
 
-// What may be done about an answer, named as the modes of a configuration.
+// The decisions, named as the modes of a configuration.
 var (
 	observing = Decision{}
 	redacting = Decision{Act: detect.Redact, Hold: true}
@@ -79,7 +79,7 @@ func testConfig(t testing.TB) Config {
 	}
 }
 
-// outcome is what became of an answer.
+// outcome has the bytes, findings and counts of an answer that went through a relay.
 type outcome struct {
 	out      string
 	err      error
@@ -98,7 +98,7 @@ func relayed(cfg Config, body string, at ...int) outcome {
 		out, o.err = r.Append(out, []byte(body[from:to]))
 		o.take(r)
 		if o.err != nil {
-			out, _ = r.Append(out, []byte(body[to:])) // what comes after the end counts too
+			out, _ = r.Append(out, []byte(body[to:])) // bytes after the end count too
 			break
 		}
 		from = to

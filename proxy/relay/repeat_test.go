@@ -9,8 +9,8 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// TestCumulation: a text comes as a whole each time until it does not begin with
-// what came before, once at the start or twice in a row later.
+// TestCumulation: a text is cumulative until a message does not begin with the text before
+// it: once at the start, or twice in a row later.
 func TestCumulation(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -47,8 +47,8 @@ func againConfig(t *testing.T, mode Decision) Config {
 	return cfg
 }
 
-// TestRelayParts: two parts of an item are one text to the detector, and what
-// repeats the second one shows no more of it than its pieces did.
+// TestRelayParts: two parts of an item are one text to the detector, and a copy of the
+// second one is cut as its pieces were.
 func TestRelayParts(t *testing.T) {
 	t.Parallel()
 	const first, second = "so alpha bravo charlie delta", " echo foxtrot golf and on"
@@ -90,9 +90,9 @@ func TestRelayParts(t *testing.T) {
 	}
 }
 
-// TestRelayRepeatsApart: what should repeat a text and does not, because it was
-// trimmed or comes too early, is no piece of it. The words at the seam stay
-// words, in both.
+// TestRelayRepeatsApart: a text that should be a copy and is none, because it was trimmed
+// or comes too early, is no piece of the other one. The words where they meet stay words,
+// in both.
 func TestRelayRepeatsApart(t *testing.T) {
 	t.Parallel()
 	const said = " alpha bravo charlie delta echo" // as many words as a window has
@@ -132,7 +132,7 @@ func TestRelayManyCuts(t *testing.T) {
 	const span = "so alpha bravo charlie delta echo on "
 	const each = 1 << 6
 	const piece = "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":%q}\n\n"
-	// What comes last is held. Its cut is the first that is too many, or not.
+	// The last words wait. Their cut is the first that is too many, or not.
 	tail := strings.TrimSuffix(span, " on ")
 	for _, more := range []int{0, each} {
 		all := strings.Repeat(span, maxKept+more) + tail

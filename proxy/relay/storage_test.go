@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRelayStorage: while a stream waits for its next message, nothing is kept
-// of a large one, whatever it was made of.
+// TestRelayStorage: while a stream waits for its next message, no storage of a large one
+// is kept, for messages of many shapes.
 func TestRelayStorage(t *testing.T) {
 	const large = 12 << 20
 	text := strings.Repeat("some other words of it ", large/23)

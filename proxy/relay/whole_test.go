@@ -178,9 +178,9 @@ func contentOf(t *testing.T, out string) string {
 	return b.String()
 }
 
-// FuzzRelaySplit: the same answer gives the same bytes and findings however it
-// arrives, and the same text as unstreamed; what is clean is untouched; what is
-// blocked is the clean text before the span.
+// FuzzRelaySplit: the same answer gives the same bytes and findings however it arrives,
+// and the same text as unstreamed. A clean answer is untouched, and a blocked one is the
+// clean text before the span.
 func FuzzRelaySplit(f *testing.F) {
 	for i := range uint64(20) {
 		f.Add(i, uint8(i))
@@ -213,8 +213,8 @@ func FuzzRelaySplit(f *testing.F) {
 	})
 }
 
-// FuzzRelayBytes: whatever an upstream sends, every byte is accounted for, and
-// what is passed in observe mode is what came.
+// FuzzRelayBytes: every byte of any body is accounted for, and in observe mode the body
+// leaves as it came.
 func FuzzRelayBytes(f *testing.F) {
 	for _, tt := range streamCases {
 		f.Add([]byte(tt.in), uint64(1))
