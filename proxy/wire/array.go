@@ -2,42 +2,43 @@ package wire
 
 import "bytes"
 
-// arrayFramer cuts a JSON array of objects into its elements as they arrive:
-// what Gemini streams unless it is asked for events. A message is an element
-// and what stands before it, the `[` or the `,`:
+// arrayFramer cuts a JSON array of objects into its elements as they arrive. Gemini
+// streams such an array unless the request asks for events. A message is one element
+// together with the `[` or `,` before it:
 //
 //	[{"candidates":…}   \n,\r\n{"candidates":…}   \n]\n
 //
-// From the `]` on all is one message, which ends with the body: while anything
-// may still follow, the array can be ended by whoever ends the answer. So can
-// one that is nothing but whole elements, because each brings its comma.
+// The `]` and all bytes after it are one message, which ends with the body. So noecho
+// can close the array itself as long as the `]` has not left, and an array cut after
+// any element can be closed, because each element brings its own comma.
 //
-// A body that does not begin with `[` is one document, an error for example,
-// and one message. Elements that are no objects and anything else between two
-// elements are foreign; so is all that comes behind them.
+// A body that does not begin with `[`, such as an error, is one document and one
+// message. An element that is not an object and any other byte between two elements
+// make their message foreign, and all messages after it.
 //
-// Where an element ends is told by counting brackets outside of strings. That
-// is right for JSON, and for what is no JSON the element is none either.
+// The framer finds the end of an element by counting brackets outside of strings. In
+// valid JSON that is exact. In anything else the element is not valid JSON either, and
+// reading it fails.
 type arrayFramer struct {
 	wholeFramer
 	state arrayState
 	depth int // brackets open
 }
 
-// arrayState is where Scan stands.
+// arrayState is the position of Scan in the body.
 type arrayState uint8
 
 const (
 	arrayStart   arrayState = iota // before the array
-	arrayFirst                     // behind the [
-	arrayNext                      // behind a comma
-	arrayBetween                   // behind an element
-	arrayElement                   // within an element
-	arrayString                    // within a string of it
-	arrayEscape                    // behind a backslash of it
+	arrayFirst                     // after the [
+	arrayNext                      // after a comma
+	arrayBetween                   // after an element
+	arrayElement                   // inside an element
+	arrayString                    // inside a string of the element
+	arrayEscape                    // after a backslash in that string
 	arrayEnd                       // from the ] on
 	arrayBare                      // the body is no array
-	arrayForeign                   // behind what does not belong there
+	arrayForeign                   // after bytes that belong to no array of objects
 )
 
 // Scan implements [Framer].
@@ -66,7 +67,8 @@ func (f *arrayFramer) Scan(p []byte) (int, bool) {
 	return len(p), false
 }
 
-// inElement reads a byte of an element, outside of its strings.
+// inElement reads a byte of an element, outside of its strings, and reports whether
+// the element ends with it.
 func (f *arrayFramer) inElement(c byte) bool {
 	switch c {
 	case '"':
@@ -113,7 +115,7 @@ func (f *arrayFramer) Parse(raw []byte) Message {
 	switch {
 	case f.state == arrayForeign:
 		return Message{Foreign: true}
-	case at == len(raw): // the body was cut behind an element
+	case at == len(raw): // the body was cut after an element
 		return Message{}
 	case raw[at] == '{':
 		return Message{Payload: raw[at:], At: at}
@@ -130,7 +132,7 @@ func (f *arrayFramer) appendMessage(dst []byte, _ string, payload []byte, begun 
 		dst = append(dst, '[')
 	case f.state != arrayBare:
 		dst = append(dst, ',')
-	case begun: // the one document has left
+	case begun: // the only document has already left
 		return dst
 	}
 	return append(dst, payload...)
@@ -154,7 +156,7 @@ func (f *arrayFramer) Rewrite(dst, raw, payload []byte) []byte {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// skipSpace returns the index of the first byte from i on that is no JSON white
+// skipSpace returns the index of the first byte at or after i that is not JSON white
 // space.
 func skipSpace(p []byte, i int) int { return len(p) - len(bytes.TrimLeft(p[i:], " \t\r\n")) }
 

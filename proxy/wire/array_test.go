@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// arrayBody is what a framer makes of a body.
+// arrayBody returns the messages and payloads of a body.
 type arrayBody struct {
 	messages, payloads []string
 	foreign            bool
@@ -98,8 +98,7 @@ func TestArray(t *testing.T) {
 	}
 }
 
-// TestArrayEnds: whatever of an array has left, what is written behind it makes
-// a whole one.
+// TestArrayEnds: after any part of an array has left, the framer can complete the array.
 func TestArrayEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -145,8 +144,8 @@ func TestArrayRewrite(t *testing.T) {
 }
 
 // FuzzArray: cutting keeps every byte and does not depend on how the body
-// arrives. The elements of what another parser reads as an array of objects
-// are the payloads, and nothing else is read as one.
+// arrives. If another parser reads the body as an array of objects, its elements are the
+// payloads; any other body is foreign or one document.
 func FuzzArray(f *testing.F) {
 	f.Add([]byte("[{\"a\":\"]\\\"\"}\n,\r\n{}]\n"), uint64(1))
 	f.Add([]byte(`{"error":[{}]}`), uint64(2))

@@ -7,29 +7,29 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// chunkReader reads payloads that carry a document in base64, as Bedrock's
+// chunkReader reads payloads that carry a JSON document in base64, as Bedrock's
 // InvokeModel streams them: {"bytes":"…","p":"…"}. The member p is padding that
-// hides how long the document is. Not safe for concurrent use.
+// hides the length of the document. Not safe for concurrent use.
 type chunkReader struct {
 	dec      jsontext.Decoder
 	opts     []jsontext.Options
 	in       bytes.Buffer
-	text     []byte // a literal without its escapes
+	text     []byte // a string literal without its escapes
 	document []byte
 }
 
-// chunk is what such a payload holds.
+// chunk is one such payload, decoded.
 type chunk struct {
 	document []byte // valid until the next payload is read
-	lo, hi   int    // its literal; hi is 0 if there is none, as in an exception
-	broken   bool   // it is no base64, or not alone
+	lo, hi   int    // the literal of the document; hi is 0 if there is none, as in an exception
+	broken   bool   // the literal is not base64, or the payload has other members
 }
 
-// strictBase64 decodes what can be decoded in one way only.
+// strictBase64 refuses text that decoders may read in different ways.
 var strictBase64 = base64.StdEncoding.Strict()
 
-// read reads a payload. One that is no JSON object carries no document: as it
-// stands it cannot be scanned either.
+// read reads a payload. A payload that is not a JSON object carries no document; the
+// locator will refuse it.
 func (r *chunkReader) read(payload []byte) chunk {
 	c, others := r.literal(payload)
 	if c.hi == 0 {
@@ -46,8 +46,8 @@ func (r *chunkReader) read(payload []byte) chunk {
 	return c
 }
 
-// literal finds the literal of the document. others is the number of members
-// that have no place beside it.
+// literal finds the literal of the document. others counts the members that are
+// neither the document nor padding.
 func (r *chunkReader) literal(payload []byte) (c chunk, others int) {
 	if r.opts == nil {
 		r.opts = []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)}
@@ -81,8 +81,8 @@ func (r *chunkReader) literal(payload []byte) (c chunk, others int) {
 	return c, others
 }
 
-// rewrite returns a payload with another document. A payload whose document is
-// that one already stays as it is.
+// rewrite returns the payload with another document. If the payload already carries
+// that document, it is returned unchanged.
 func (r *chunkReader) rewrite(payload, document []byte) []byte {
 	c := r.read(payload)
 	switch {

@@ -1,45 +1,46 @@
 package wire
 
-// Form is how a text stands in its message.
+// Form is the way in which a message writes a text.
 type Form uint8
 
 // The forms.
 const (
 	Plain    Form = iota // the text of a JSON string
-	Reply                // the same; JSON text when the request asked for JSON
-	Nested               // the text of a JSON string, itself JSON text
+	Reply                // the same; the text is JSON if the request asked for JSON
+	Nested               // the text of a JSON string; that text is JSON
 	Document             // a JSON value: the text is its bytes
-	Raw                  // bytes outside of any JSON
-	Bytes                // a JSON array of the text's bytes; it is never cut
+	Raw                  // bytes outside of JSON
+	Bytes                // a JSON array with the bytes of the text; never cut
 )
 
-// Cut is a piece of a channel's text that must not leave: half-open byte
-// offsets. Cuts with equal Seq belong to one span.
+// Cut is a range of a channel's text that must not leave: the bytes Lo to Hi, Hi
+// excluded. Cuts with equal Seq are parts of one span, which gets one mask.
 type Cut struct {
 	Lo, Hi int64
 	Seq    uint64
-	Bare   bool // nothing is put in its place
+	Bare   bool // without a mask in its place
 }
 
-// Cutter writes the pieces of one channel, in order, without its cuts. It
-// copies every byte that is not cut as it stands in the message, escapes
-// included, and puts a mask at the start of every span.
+// Cutter writes the pieces of one channel, in order, without its cuts. It copies every
+// byte that is not cut exactly as the message has it, escapes included, and writes a
+// mask at the start of every span.
 //
-// In JSON text a span covers syntax too. There string contents and keys are
-// masked, once for each string; a number becomes 0; punctuation, true, false
-// and null stay. So what was valid JSON stays valid:
+// In JSON text a span covers syntax too. There the contents of strings and keys are
+// masked, once for each string; a number becomes 0; punctuation, true, false and null
+// stay. So valid JSON stays valid:
 //
 //	text   {"to":"Sarah Hale","no":4711,"ok":true}     span: Sarah … true
 //	out    {"to":"[redacted]","[redacted]":0,"[redacted]":true}
 //
-// A lexer that lives across pieces tells the four apart. Text that turns out
-// not to be JSON is cut as plain text from there on.
+// A lexer that keeps its state between pieces tells strings, numbers, words and
+// punctuation apart. Text that turns out not to be JSON is cut as plain text from that
+// byte on.
 //
-// The zero value is not usable: see [NewCutter]. A Cutter is copied by
-// assignment; a copy goes on from the same state.
+// The zero value is not usable: see [NewCutter]. A Cutter is copied by assignment; the
+// copy continues from the same state.
 type Cutter struct {
-	mask, nested []byte // as text, and as text within a JSON string
-	seq          uint64 // span that was masked last
+	mask, nested []byte // the mask as text, and as text inside a JSON string
+	seq          uint64 // the span that was masked last
 	lex          lexer
 }
 
@@ -48,12 +49,13 @@ func NewCutter(mask []byte) Cutter {
 	return Cutter{mask: mask, nested: AppendEscaped(nil, mask)}
 }
 
-// Restart goes on in another place that shares the channel: a span that reaches
-// into it is masked there too, and JSON text begins anew.
+// Restart prepares the cutter for another place that shares the channel: a span that
+// covers both places is masked in both, and JSON text begins anew.
 func (c *Cutter) Restart() { c.seq, c.lex = 0, lexer{} }
 
-// Append appends the piece that stands at literal in the given form, whose
-// text begins at offset at of the channel, without the cuts. Cuts ascend.
+// Append appends literal without the cuts. literal is one piece of the channel in the
+// given form, and its text begins at offset at of the channel. Cuts are in ascending
+// order.
 func (c *Cutter) Append(dst, literal []byte, form Form, at int64, cuts []Cut) []byte {
 	quoted := form == Plain || form == Nested || form == Reply
 	s := literal
@@ -99,10 +101,10 @@ func (c *Cutter) Append(dst, literal []byte, form Form, at int64, cuts []Cut) []
 	return dst
 }
 
-// utf8Max is the number of text bytes that one escape or byte can stand for.
+// utf8Max is the number of text bytes that one escape can spell.
 const utf8Max = 4
 
-// verdict is what becomes of a unit of text.
+// verdict says whether a unit of text stays.
 type verdict uint8
 
 const (

@@ -146,7 +146,7 @@ func TestCutter(t *testing.T) {
 	}
 }
 
-// TestCutterKeepsBytes: what stays keeps its spelling.
+// TestCutterKeepsBytes: bytes that are not cut keep their spelling.
 func TestCutterKeepsBytes(t *testing.T) {
 	t.Parallel()
 	c := NewCutter([]byte("\"x\"\n\u2028"))
@@ -158,8 +158,8 @@ func TestCutterKeepsBytes(t *testing.T) {
 	}
 }
 
-// FuzzArguments: whatever is cut from JSON text, it stays JSON text; without a
-// cut not a byte changes; and it does not matter how the text comes in pieces.
+// FuzzArguments: JSON text stays JSON text after any cut; without a cut no byte changes;
+// and the result does not depend on the pieces in which the text comes.
 func FuzzArguments(f *testing.F) {
 	f.Add([]byte(`{"to":"Sarah \"Hale\"","no":-47.11e+2,"ok":[true,false,null,{}]}`), uint64(1))
 	f.Add([]byte(`"\ud83d\ude00\\"`), uint64(2))

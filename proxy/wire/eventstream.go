@@ -17,22 +17,22 @@ import (
 //	headers, payload
 //	CRC-32 of all before   4 bytes
 //
-// Both sums (IEEE) are checked and made anew for a frame that was changed. Where
-// a prelude is wrong nobody can tell where the next frame begins: the rest of the
-// body is foreign.
+// Both sums (IEEE) are checked, and computed anew for a frame that was changed. The
+// first three fields are the prelude. If a prelude is wrong, nobody can tell where the
+// next frame begins, so the rest of the body is foreign.
 type eventFramer struct {
 	wholeFramer
 	carries cargo
 	prelude [preludeSize]byte
 	have    int   // bytes of the prelude read
-	left    int64 // bytes of the frame behind it
+	left    int64 // bytes of the frame after the prelude that are still to come
 	state   eventState
 	chunk   chunkReader
-	notes   []Field
+	notes   []Field  // texts of headers
 	names   [][]byte // of the headers of a frame
 }
 
-// cargo is how a document stands in a frame.
+// cargo is the way in which a frame carries a document.
 type cargo uint8
 
 const (
@@ -40,7 +40,7 @@ const (
 	chunks                 // {"bytes":"…"}: the document in base64
 )
 
-// eventState is where Scan stands.
+// eventState says whether Scan still finds frames.
 type eventState uint8
 
 const (
@@ -54,15 +54,15 @@ const (
 	maxHeaders  = 32              // of a frame; servers send three
 )
 
-// ExceptionEvent before the name of an event makes it that of an exception: a
-// message that ends the stream with an error.
+// ExceptionEvent is the prefix of the name of an exception: an event that ends the
+// stream with an error.
 const ExceptionEvent = "exception:"
 
 func newEventFramer(c cargo) *eventFramer {
 	return &eventFramer{carries: c}
 }
 
-// Scan implements [Framer]. Behind a wrong prelude every piece is a message.
+// Scan implements [Framer]. After a wrong prelude every piece is a message.
 func (f *eventFramer) Scan(p []byte) (int, bool) {
 	if f.state == eventLost {
 		return len(p), true
@@ -88,8 +88,8 @@ func (f *eventFramer) Scan(p []byte) (int, bool) {
 	return n + int(f.left), true
 }
 
-// readPrelude reads the lengths at the start of a frame. It reports whether
-// they can be those of one and their sum is right.
+// readPrelude reads the lengths at the start of a frame, and reports whether they are
+// possible and their sum is right.
 func readPrelude(raw []byte) (total, headers int64, ok bool) {
 	if len(raw) < preludeSize {
 		return 0, 0, false
@@ -99,8 +99,8 @@ func readPrelude(raw []byte) (total, headers int64, ok bool) {
 		crc32.ChecksumIEEE(raw[:8]) == binary.BigEndian.Uint32(raw[8:])
 }
 
-// Parse implements [Framer]. Texts of headers are metadata; a frame that has text
-// where no caller looks for it, or cannot be read in one way only, is foreign.
+// Parse implements [Framer]. Texts of headers are metadata. A frame is foreign if it
+// has text where no client looks for it, or if clients may read it in different ways.
 func (f *eventFramer) Parse(raw []byte) Message {
 	f.notes = f.notes[:0]
 	total, headers, ok := readPrelude(raw)
@@ -121,9 +121,9 @@ func (f *eventFramer) Parse(raw []byte) Message {
 	return m
 }
 
-// headers reads the headers of a frame that ends with them and reports whether
-// they are such as servers send: each name once, and words of a machine's for
-// values. The one that tells people about an error is metadata.
+// headers reads the headers at the end of the given part of a frame, and reports
+// whether they are like those that servers send: each name once, and identifiers for
+// values. The header with an error message for people is metadata.
 func (f *eventFramer) headers(frame []byte) bool {
 	f.names = f.names[:0]
 	for at := preludeSize; at < len(frame); {
@@ -150,10 +150,10 @@ func (f *eventFramer) headers(frame []byte) bool {
 	return true
 }
 
-// errorMessage is the header of an error that is no exception.
+// errorMessage is the header with the message of an error that is not an exception.
 const errorMessage = ":error-message"
 
-// eventHeader is one header; its value is a range of the frame.
+// eventHeader is one header. Its value is the bytes lo to hi of the frame.
 type eventHeader struct {
 	name   []byte
 	kind   headerKind
@@ -177,8 +177,8 @@ const (
 	headerKinds
 )
 
-// readHeader reads the header at an offset of a frame that ends with its
-// headers, and returns where the next one begins.
+// readHeader reads the header at an offset of the given part of a frame, and returns
+// the offset of the next one.
 func readHeader(frame []byte, at int) (h eventHeader, next int, ok bool) {
 	rest := frame[at:]
 	if len(rest) < 2 || len(rest) < 2+int(rest[0]) {
@@ -236,8 +236,8 @@ func appendFrame(dst, headers, payload []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[at:]))
 }
 
-// Rewrite implements [Framer]. raw is a frame that was read; of its headers one
-// may have changed its length since.
+// Rewrite implements [Framer]. raw is a frame that was read; the value of one of its
+// headers may have been cut since, which changed its length.
 func (f *eventFramer) Rewrite(dst, raw, payload []byte) []byte {
 	grown := len(raw) - int(binary.BigEndian.Uint32(raw))
 	end := preludeSize + int(binary.BigEndian.Uint32(raw[4:])) + grown
@@ -251,12 +251,12 @@ func (f *eventFramer) Rewrite(dst, raw, payload []byte) []byte {
 	return appendFrame(dst, headers, payload)
 }
 
-// mended returns the headers of a frame that ends with them, with the length of
-// the one that tells about an error as it is now.
+// mended returns the headers at the end of the given part of a frame, after the value
+// of the error message grew by so many bytes, with its new length.
 func (f *eventFramer) mended(frame []byte, grown int) []byte {
 	headers := append([]byte(nil), frame[preludeSize:]...)
 	for at := preludeSize; at < len(frame); {
-		h, next, ok := readHeader(frame, at) // those before the changed one are as they were
+		h, next, ok := readHeader(frame, at) // headers before the changed one are intact
 		if string(h.name) == errorMessage {
 			value := h.lo - preludeSize
 			length := min(h.hi-h.lo+grown, math.MaxUint16)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// frameOf builds a frame by hand; headers stand one behind the other.
+// frameOf builds a frame by hand, from its headers in order.
 func frameOf(headers, payload string) []byte {
 	out := binary.BigEndian.AppendUint32(nil, uint32(16+len(headers)+len(payload)))
 	out = binary.BigEndian.AppendUint32(out, uint32(len(headers)))
@@ -27,7 +27,7 @@ const (
 	errorHeaders     = "\x0d:message-type\x07\x00\x05error\x0b:error-code\x07\x00\x05e_123\x0e:error-message\x07\x00\x0eit broke apart\x01x\x07\x00\x01y"
 )
 
-// TestEventGolden: frames are what the format says, byte for byte.
+// TestEventGolden: frames follow the format, byte for byte.
 func TestEventGolden(t *testing.T) {
 	t.Parallel()
 	const empty = "000000100000000005c248eb7d98c8ff" // neither headers nor payload
@@ -97,8 +97,7 @@ func TestEventFrames(t *testing.T) {
 	}
 }
 
-// TestEventErrorText: the one header that speaks to people is read, and may be
-// cut.
+// TestEventErrorText: the header with a message for people is read, and may be cut.
 func TestEventErrorText(t *testing.T) {
 	t.Parallel()
 	f := newEventFramer(documents)
@@ -125,7 +124,7 @@ func TestEventErrorText(t *testing.T) {
 	}
 }
 
-// TestEventForeign: what cannot be read in one way only is foreign.
+// TestEventForeign: a frame that clients may read in different ways is foreign.
 func TestEventForeign(t *testing.T) {
 	t.Parallel()
 	good := frameOf(eventHeaders, `{"delta":{"text":"a"}}`)
@@ -198,7 +197,7 @@ func TestEventChunks(t *testing.T) {
 		"exception":         {`{"message":"no"}`, `{"message":"no"}`},
 		"no object":         {`["a"]`, `["a"]`},
 		"no JSON":           {`{"bytes":"` + b64, `{"bytes":"` + b64},
-		"twice":             {`{"bytes":"` + b64 + `","bytes":"` + b64 + `"}`, `{"bytes":"` + b64 + `","bytes":"` + b64 + `"}`}, // refused by whoever reads it
+		"twice":             {`{"bytes":"` + b64 + `","bytes":"` + b64 + `"}`, `{"bytes":"` + b64 + `","bytes":"` + b64 + `"}`}, // refused by every reader
 		"two documents":     {`{"bytes":"` + b64 + `"}{}`, `{"bytes":"` + b64 + `"}{}`},
 		"not base64":        {`{"bytes":"a b"}`, "foreign"},
 		"base64 in lines":   {`{"bytes":"` + b64[:4] + `\n` + b64[4:] + `"}`, "foreign"},
@@ -232,7 +231,7 @@ func TestEventChunks(t *testing.T) {
 	}
 }
 
-// TestEventAllocations: a clean frame costs no storage of its own.
+// TestEventAllocations: a clean frame allocates nothing.
 func TestEventAllocations(t *testing.T) { // not parallel: it counts allocations
 	for name, tt := range map[string]struct {
 		carries cargo
@@ -256,8 +255,8 @@ func TestEventAllocations(t *testing.T) { // not parallel: it counts allocations
 	}
 }
 
-// FuzzEvents: splits do not matter, nothing is lost, and what was read can be
-// written again.
+// FuzzEvents: the result does not depend on splits, no byte is lost, and a frame that was
+// read can be written again.
 func FuzzEvents(f *testing.F) {
 	f.Add(bytes.Join([][]byte{frameOf(eventHeaders, `{"delta":{"text":"a"}}`), frameOf(chunkHeaders, `{"bytes":"eyJhIjoxfQ==","p":"a"}`), frameOf(errorHeaders, "")}, nil), uint8(3))
 	f.Add(frameOf("\x01a\x06\x00\x01x\x01b\x09", "{}"), uint8(1))

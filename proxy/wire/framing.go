@@ -2,26 +2,26 @@ package wire
 
 import "bytes"
 
-// MaxMessage is the number of bytes that one message may have.
+// MaxMessage is the largest size of one message, in bytes.
 const MaxMessage = 16 << 20
 
-// Framing is how a body is cut into messages.
+// Framing is the way in which a body is cut into messages.
 type Framing uint8
 
 // The framings. The zero value is one JSON document.
 const (
 	JSON        Framing = iota
 	SSE                 // text/event-stream
-	Lines               // JSON documents, one a line
+	Lines               // one JSON document a line
 	Records             // the same, but each line is an answer of its own
-	PlainText           // the text itself
+	PlainText           // the body is the text
 	Array               // a JSON array of objects, element by element
 	Events              // application/vnd.amazon.eventstream
 	EventChunks         // the same, with the JSON documents in base64
 )
 
-// ByContentType returns the framing that a Content-Type stands for: the part
-// before the parameters, in lower case.
+// ByContentType returns the framing for a Content-Type without its parameters, in
+// lower case. Unknown types are one JSON document.
 func ByContentType(contentType string) Framing {
 	switch contentType {
 	case "text/event-stream":
@@ -35,36 +35,36 @@ func ByContentType(contentType string) Framing {
 	return JSON
 }
 
-// Framer cuts a body into messages and keeps every byte of it: the messages
-// put together are the body. It keeps no bytes itself. Not safe for concurrent
-// use.
+// Framer cuts a body into messages. Every byte of the body belongs to a message, and
+// the messages in order are the body. A framer stores no bytes of it. Not safe for
+// concurrent use.
 type Framer interface {
-	// Scan reads on in the body. It returns how many bytes of p belong to the
-	// message that is being read, and whether it ends with them.
+	// Scan continues reading the body with p. It returns the number of bytes of p
+	// that belong to the current message, and whether the message ends with them.
 	Scan(p []byte) (n int, ends bool)
-	// Parse finds the payload of a whole message. The result is valid until
-	// raw is changed or Parse is called again.
+	// Parse finds the payload of a complete message. The result is valid until raw
+	// changes or Parse is called again.
 	Parse(raw []byte) Message
-	// appendMessage appends a message that carries payload. event is what the
-	// framing calls it, where framings have names. begun says whether
-	// a message has left before it.
+	// appendMessage appends a message that carries payload. event is the name of
+	// the message, in framings with names. begun says whether a message has left
+	// before it.
 	appendMessage(dst []byte, event string, payload []byte, begun bool) []byte
-	// appendClose appends what ends a body behind its last message.
+	// appendClose appends the end of a body, after its last message.
 	appendClose(dst []byte, begun bool) []byte
-	// Rewrite appends raw with another payload. It is for payloads that stand
-	// on several lines.
+	// Rewrite appends raw with another payload. It is for payloads that are not one
+	// range of raw: see At in [Message].
 	Rewrite(dst, raw, payload []byte) []byte
-	// AppendEnd makes raw, the last message, one that can be followed by
-	// another: at the end of a body the last one may be cut short.
+	// AppendEnd completes raw, the last message of a body, which may be cut short, so
+	// that another message can follow.
 	AppendEnd(raw []byte) []byte
 }
 
 // Message is a whole message, taken apart.
 type Message struct {
-	Payload []byte  // the JSON document it carries; empty if none
-	At      int     // where Payload begins in the raw message; -1: it stands on several lines
+	Payload []byte  // the JSON document that the message carries; empty if there is none
+	At      int     // where Payload begins in the raw message; -1: it is not one range of it
 	Extras  []Field // texts outside the payload, as places of the raw message, in order
-	Foreign bool    // something stands in it that the framing has no place for
+	Foreign bool    // the message has bytes that the framing has no place for
 }
 
 // outside returns the place of a text outside the payload: the bytes lo to hi of the
@@ -92,25 +92,26 @@ func NewFramer(f Framing, family *Family) Framer {
 	return &wholeFramer{}
 }
 
-// Writer writes messages of a stream that are not the upstream's.
+// Writer writes messages that noecho adds to a stream. Its fields describe the stream
+// so far.
 type Writer struct {
 	Framer Framer
-	Begun  bool  // whether a message has left
+	Begun  bool  // a message has left
 	Next   int64 // number of the next message, for APIs that count them
 	Out    []byte
 }
 
-// Message writes one message. event is its name where the framing has names.
+// Message writes one message. event is its name, in framings with names.
 func (w *Writer) Message(event string, payload []byte) {
 	w.Out = w.Framer.appendMessage(w.Out, event, payload, w.Begun)
 	w.Begun = true
 }
 
-// Close writes what ends the body.
+// Close writes the end of the body.
 func (w *Writer) Close() { w.Out = w.Framer.appendClose(w.Out, w.Begun) }
 
-// wholeFramer takes the body as one message. The other framers embed it for the
-// methods that they do not need.
+// wholeFramer takes the whole body as one message. The other framers embed it for
+// methods that need no code in their framing.
 type wholeFramer struct{}
 
 func (*wholeFramer) Scan(p []byte) (int, bool) { return len(p), false }

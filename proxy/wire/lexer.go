@@ -1,35 +1,35 @@
 package wire
 
-// lexState is where the lexer stands in JSON text.
+// lexState is the position of the lexer in JSON text.
 type lexState uint8
 
 const (
 	lexBetween lexState = iota // between tokens
-	lexString                  // within a string
-	lexEscape                  // behind a backslash
-	lexHex                     // within the digits of \u
+	lexString                  // inside a string
+	lexEscape                  // after a backslash
+	lexHex                     // inside the digits of \u
 	lexNumber
-	lexWord  // within true, false or null
+	lexWord  // inside true, false or null
 	lexPlain // not JSON: plain text to the end
 )
 
-// lexer is the state of a [Cutter] in JSON text. It knows tokens, not grammar:
-// that is enough to cut.
+// lexer is the state of a [Cutter] in JSON text. It knows the tokens of JSON and not
+// its grammar, which is enough to cut.
 type lexer struct {
 	state   lexState
 	depth   int32   // open brackets
 	hex     uint8   // digits of \u still to come
-	prev    byte    // last byte written of a number
-	gone    verdict // goes: the rest of the escape or number is left out
+	prev    byte    // the last byte of a number that was written
+	gone    verdict // goes: the rest of the escape or number is not written
 	word    string  // true, false or null
 	matched uint8   // bytes of word read
-	held    uint64  // span in which word began: it waits for its end; 0: none
-	strings uint64  // strings begun
-	masked  uint64  // the string that was masked last
+	held    uint64  // the span that word began in: nothing of word is written before its end; 0: none
+	strings uint64  // number of strings begun
+	masked  uint64  // number of the string that was masked last
 }
 
-// structured cuts one unit of JSON text: what to write for it, and whether the
-// unit itself stays behind that.
+// structured cuts one unit of JSON text. It returns bytes to write, and whether the
+// unit itself follows them.
 func (c *Cutter) structured(unit []byte, cut *Cut) ([]byte, verdict) {
 	l := &c.lex
 	b := unit[0]
@@ -112,8 +112,8 @@ func (c *Cutter) between(b byte, cut *Cut) ([]byte, verdict) {
 	return nil, stays
 }
 
-// surrender goes on as plain text: it was not JSON. A word that was held back
-// is lost to the span it began in.
+// surrender treats the rest of the text as plain text, because it is not JSON. A word
+// that was not written yet becomes part of the span that it began in.
 func (c *Cutter) surrender(cut *Cut) ([]byte, verdict) {
 	c.lex.state = lexPlain
 	if held := c.lex.held; held != 0 {
@@ -125,7 +125,7 @@ func (c *Cutter) surrender(cut *Cut) ([]byte, verdict) {
 	return c.plain(cut)
 }
 
-// inString reads a byte within a string.
+// inString reads a byte inside a string.
 func (c *Cutter) inString(b byte, cut *Cut) ([]byte, verdict) {
 	l := &c.lex
 	switch b {
@@ -141,7 +141,7 @@ func (c *Cutter) inString(b byte, cut *Cut) ([]byte, verdict) {
 	return c.content(cut)
 }
 
-// content cuts a byte of a string's content.
+// content cuts a byte of the content of a string.
 func (c *Cutter) content(cut *Cut) ([]byte, verdict) {
 	switch {
 	case cut == nil:
@@ -153,8 +153,8 @@ func (c *Cutter) content(cut *Cut) ([]byte, verdict) {
 	return c.nested, goes
 }
 
-// inEscape reads the byte behind a backslash. If only the backslash has left,
-// a second one makes it whole.
+// inEscape reads the byte after a backslash. If the span begins with that byte, a
+// second backslash is written, so that the first one is a complete escape.
 func (c *Cutter) inEscape(b byte, cut *Cut) ([]byte, verdict) {
 	l := &c.lex
 	l.state = lexString
@@ -171,8 +171,8 @@ func (c *Cutter) inEscape(b byte, cut *Cut) ([]byte, verdict) {
 	return []byte{'\\'}, goes
 }
 
-// inHex reads a digit of \u. If the span begins within the digits, zeros make
-// the escape whole.
+// inHex reads a digit of \u. If the span begins inside the digits, zeros complete the
+// escape.
 func (c *Cutter) inHex(b byte, cut *Cut) ([]byte, verdict) {
 	l := &c.lex
 	if !isHex(b) {
@@ -190,8 +190,8 @@ func (c *Cutter) inHex(b byte, cut *Cut) ([]byte, verdict) {
 	return []byte{'0'}, goes
 }
 
-// inNumber reads a byte of a number. What has left of a number before a span
-// began stays; a digit is added where JSON wants one.
+// inNumber reads a byte of a number. The digits before the span stay; a digit is added
+// where JSON needs one.
 func (l *lexer) inNumber(b byte, cut *Cut) ([]byte, verdict) {
 	switch {
 	case l.gone == goes:
@@ -215,7 +215,7 @@ func isHex(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
 }
 
-// endsWord reports whether b may stand behind true, false or null.
+// endsWord reports whether b may follow true, false or null.
 func endsWord(b byte) bool {
 	switch b {
 	case ' ', '\t', '\n', '\r', ',', ']', '}':

@@ -2,9 +2,9 @@ package wire
 
 import "bytes"
 
-// lineFramer cuts a body into lines, each of which is a JSON document: NDJSON,
-// JSON Lines. Lines end with LF; a CR before it belongs to the end. An empty
-// line is a message without a payload.
+// lineFramer cuts a body into lines, each of which is a JSON document: NDJSON, JSON
+// Lines. A line ends with LF, and a CR before the LF belongs to the end. An empty line
+// is a message without a payload.
 type lineFramer struct{ wholeFramer }
 
 // Scan implements [Framer].

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// AppendText appends the text of a JSON string literal, quotes included, that
-// is known to be valid. Raw bytes pass as they are, invalid UTF-8 too. A lone
-// surrogate becomes its three bytes of WTF-8, so that a pair cut in two by a
-// message boundary can still be joined by whoever reads the text.
+// AppendText appends the text of lit, a valid JSON string literal with its quotes.
+// Bytes outside of escapes are copied, invalid UTF-8 too. A lone surrogate becomes its
+// three bytes of WTF-8, so that the reader of the text can still join a pair of
+// surrogates whose halves came in two messages.
 func AppendText(dst, lit []byte) []byte {
 	s := lit[1 : len(lit)-1]
 	for {
@@ -22,7 +22,7 @@ func AppendText(dst, lit []byte) []byte {
 	}
 }
 
-// AppendForm appends the text that stands at a place in the given form.
+// AppendForm appends the text of a place, which is written in the given form.
 func AppendForm(dst, place []byte, f Form) []byte {
 	switch f {
 	case Document, Raw:
@@ -33,8 +33,8 @@ func AppendForm(dst, place []byte, f Form) []byte {
 	return AppendText(dst, place)
 }
 
-// appendBytes appends the bytes that a JSON array of numbers spells, as
-// logprobs do. What is no byte is left out.
+// appendBytes appends the bytes whose values are the numbers of a JSON array, as
+// logprobs have them. Numbers that are no bytes are left out.
 func appendBytes(dst, array []byte) []byte {
 	n, digits := 0, 0
 	for _, c := range array {
@@ -52,8 +52,8 @@ func appendBytes(dst, array []byte) []byte {
 	return dst
 }
 
-// appendEscape appends the text of the escape that s begins with and returns
-// the length of the escape. Two escapes that make one rune are one.
+// appendEscape appends the text of the escape at the start of s, and returns the length
+// of the escape. Two escapes that spell one rune count as one.
 func appendEscape(dst, s []byte) ([]byte, int) {
 	switch s[1] {
 	case 'n':
@@ -99,8 +99,8 @@ func hex4(s []byte) rune {
 	return r
 }
 
-// AppendEscaped appends text as it stands between the quotes of a JSON string.
-// Only what JSON requires is escaped.
+// AppendEscaped appends text as the inside of a JSON string. It escapes only the bytes
+// that JSON requires to be escaped.
 func AppendEscaped(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	for _, c := range text {

@@ -8,89 +8,89 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of one message and of the names of one answer. What passes them is
-// unscannable: an honest answer stays far below.
+// Limits of one message and of the names of one answer. A message beyond a limit
+// cannot be scanned. Honest answers stay far below the limits.
 const (
 	MaxChannels = 512     // text channels of an answer
 	MaxChoices  = 256     // choices of an answer
-	maxDepth    = 64      // nested arrays and objects, the text of a Document apart
+	maxDepth    = 64      // nested arrays and objects, but for the text of a Document
 	maxFields   = 1 << 18 // places in a whole body
 	maxStreamed = 1 << 16 // places in a message of a stream
-	keepFields  = 1 << 12 // places that a locator keeps storage for
+	keepFields  = 1 << 12 // places whose storage a locator keeps
 	keepPayload = 1 << 18 // bytes of a payload whose storage a locator keeps
 	maxElements = 1 << 12 // numbered elements in a message
-	maxRanks    = 32      // alternatives at one place
-	maxPath     = 1 << 10 // bytes of the name of an unknown string
+	maxRanks    = 32      // elements or members with a rank, in one array or object
+	maxPath     = 1 << 10 // bytes of the path of a string without a rule
 
-	maxIdentifier = 64 // bytes of a word that is believed to be no text
+	maxIdentifier = 64 // bytes of a word that counts as an identifier and not as text
 )
 
-// Field is one place of a message that matters. Texts and dropped values are
-// byte ranges of the payload and ascend by Lo; a range within another one
-// follows it.
+// Field is one place of a message: a text, a value that may be dropped, or the start or
+// end of a choice. It is the bytes Lo to Hi of the payload. Places are in ascending
+// order of Lo; a place inside another one follows it.
 type Field struct {
 	Role     Role
 	Form     Form
 	Choice   int32  // -1: none
 	Item     int32  // -1: none
 	Part     int32  // -1: none
-	Rule     int32  // the family's rule, -1: none
-	Name     string // of the channel, within its choice
-	Path     string // the name it has if it turns out to be a text of its own
-	With     string // Drop, End: JSON to put in its place; empty: the value stays
+	Rule     int32  // the rule of the family, -1: none
+	Name     string // of the channel, unique in its choice
+	Path     string // of the place: it names the channel if the text proves not to be the one of its rule
+	With     string // Drop, End: JSON to write instead; empty: the value stays
 	Lo, Hi   int
-	Separate bool  // this is a text of its own: it does not go on from the text before it in the channel
-	InItem   bool  // Drop: only if something of the item was withheld, not of another one of the choice
-	rank     int32 // Item + 1 if that is the place among alternatives
-	object   int32 // that a discriminator may move the texts of, -1: none
+	Separate bool  // the text does not continue the earlier text of its channel
+	InItem   bool  // Drop: only after text of the same item was withheld
+	rank     int32 // Item + 1 if the item is a rank, else 0
+	object   int32 // index in moved, -1: none
 }
 
-// Locator finds the places of a family's messages. It belongs to one answer
-// and is not safe for concurrent use. It never allocates once it has seen the
-// names an answer uses.
+// Locator finds the places of a family's messages. It belongs to one answer and is not
+// safe for concurrent use. Once it has seen the names that an answer uses, it allocates
+// nothing.
 type Locator struct {
 	paths     *paths
-	positions int32 // elements of unknown arrays that are channels of their own
+	positions int32 // the first elements of an array without a rule, each of which is a channel
 	limit     int   // places in a message
 	dec       *jsontext.Decoder
 	in        bytes.Buffer
-	peek      *jsontext.Decoder // reads what kind a message is
+	peek      *jsontext.Decoder // reads the kind of a message
 	head      bytes.Buffer
-	large     bool // the payload is
+	large     bool // the payload is larger than keepPayload
 	opts      []jsontext.Options
 	frames    []frame
-	elements  []int32 // numbers of the numbered elements of a message
-	moved     []int32 // by object: the discriminator that moves its texts, -1: none
+	elements  []int32 // numbers of the numbered elements of a message; until resolve, fields have indexes of it
+	moved     []int32 // by object: the rule of the discriminator that moves its texts, -1: none
 	begun     []int32
 	fields    []Field
-	path      []byte // name of the place being read, where the table ends
+	path      []byte // of the value being read, if no rule leads to it
 	key       []byte
 	names     map[string]string
-	keys      map[string]int32 // numbers of elements that a text names
+	keys      map[string]int32 // numbers of elements that are named by a text
 }
 
-// frame is one array or object being read.
+// frame is one array or object that is being read.
 type frame struct {
-	node   int16 // -1: unknown to the table
+	node   int16 // -1: no path of a rule leads here
 	kind   jsontext.Kind
 	apart  bool  // its texts are Separate
-	name   int32 // length of path at this place
-	pos    int32 // elements or alternatives read
-	choice int32 // element, -1: none
+	name   int32 // length of the path of this value
+	pos    int32 // elements, or members with a rank, that were read
+	choice int32 // index in elements, -1: none; so are item and part
 	item   int32
 	part   int32
-	object int32 // that a discriminator may move the texts of, -1: none
+	object int32 // index in moved, -1: none
 	rank   int32 // from 1 on, 0: none
-	drop   int32 // field that ends with this value, -1: none
-	word   int16 // rule of a member known by its name, from 1 on, 0: none
-	goes   bool  // it stands in a value that goes
+	drop   int32 // index of the field that ends with this value, -1: none
+	word   int16 // rule for a member with this name anywhere, from 1 on, 0: none
+	goes   bool  // the value is inside one that may be dropped
 	start  int   // of the value in the payload
 	ints   int32 // elements that are small whole numbers
 }
 
-// NewLocator returns a locator for one answer. In a stream, strings in the
-// first elements of an unknown array are channels of their own, because their
-// pieces may come in different messages.
+// NewLocator returns a locator for one answer. In a stream, each of the first elements
+// of an array without a rule is a channel, because the pieces of its text may come in
+// different messages.
 func NewLocator(family *Family, f Framing) *Locator {
 	l := &Locator{
 		paths: family.paths,
@@ -107,11 +107,12 @@ func NewLocator(family *Family, f Framing) *Locator {
 	return l
 }
 
-// Locate returns the places of a message with the given payload. They are
-// valid until the next call. Every string of the message is a place, if only
-// of a channel of its own, but for empty ones and those the family knows to
-// hold no text. Errors match [ErrUnscannable]: no JSON, a name twice in one
-// object (no two readers agree on which one counts), or more than the limits.
+// Locate returns the places of a message with the given payload. They are valid until
+// the next call. Every string of the message is a place, except for empty strings and
+// for identifiers where a rule says [NoText]; a string without a rule is a channel
+// that is named by its path. Errors match [ErrUnscannable]: the payload is not JSON,
+// an object has a name twice (readers disagree on the one that counts), or a limit is
+// passed.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
 	l.fields, l.elements, l.frames, l.moved = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0]
 	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
@@ -127,8 +128,8 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 	return l.fields, l.resolve()
 }
 
-// Release lets go of the payload and of storage that a large one made. The
-// places of it are no longer valid.
+// Release forgets the payload, and the storage that a large one needed. Its places are
+// no longer valid.
 func (l *Locator) Release() {
 	l.in, l.head = bytes.Buffer{}, bytes.Buffer{}
 	if l.large || cap(l.fields) > keepFields {
@@ -141,16 +142,16 @@ func (l *Locator) Release() {
 	l.peek.Reset(&l.head, l.opts...)
 }
 
-// Forget lets go of the names of an answer that is over, if there are many: the
-// next one begins.
+// Forget forgets the names of an answer, if there are many, before the next answer in
+// the same body.
 func (l *Locator) Forget() {
 	if len(l.names) > MaxChannels/2 {
 		clear(l.names)
 	}
 }
 
-// resolve puts the numbers of elements into the fields. In a whole body no two
-// choices may have one number.
+// resolve replaces the indexes of elements in the fields by their numbers, which may
+// come after the texts. In an answer in one piece no two choices may have one number.
 func (l *Locator) resolve() error {
 	l.begun = l.begun[:0]
 	for i := range l.fields {
@@ -184,7 +185,7 @@ func (l *Locator) resolve() error {
 	return nil
 }
 
-// document reads the payload to its end.
+// document reads the whole payload.
 func (l *Locator) document(payload []byte) error {
 	root, err := l.root(payload)
 	if err != nil {
@@ -229,8 +230,8 @@ func (l *Locator) document(payload []byte) error {
 	return nil
 }
 
-// root is the frame of a whole payload. What it says of itself is read first,
-// wherever it stands.
+// root returns the frame of the whole payload. The kind of the message is read first,
+// wherever the payload says it.
 func (l *Locator) root(payload []byte) (frame, error) {
 	f := frame{choice: -1, item: -1, part: -1, object: -1, drop: -1}
 	if l.dec.PeekKind() != '{' {
@@ -255,21 +256,21 @@ func (l *Locator) root(payload []byte) (frame, error) {
 	return f, nil
 }
 
-// begin begins the one choice of a message.
+// begin begins the only choice of a message.
 func (l *Locator) begin(f *frame) error {
 	f.choice = l.newNumber(0)
 	return l.add(Field{Role: Begin, Choice: f.choice, Item: -1, Part: -1, Rule: -1, object: -1})
 }
 
-// newNumber adds a numbered element.
+// newNumber adds a numbered element and returns its index.
 func (l *Locator) newNumber(n int32) int32 {
 	l.elements = append(l.elements, n)
 	return int32(len(l.elements) - 1)
 }
 
-// kindOf returns what an object says it is: the text of the member kind, or the
-// name of a mark. It looks no further than that; whether the name comes twice
-// is found later.
+// kindOf returns the kind of a message: the text of its kind member, or the name of the
+// first member that is a mark. It reads no further; a second member of that name is
+// found later.
 func (l *Locator) kindOf(payload []byte) []byte {
 	l.head = *bytes.NewBuffer(payload)
 	l.peek.Reset(&l.head, l.opts...)
@@ -299,9 +300,9 @@ func (l *Locator) kindOf(payload []byte) []byte {
 	return nil
 }
 
-// broken is the error for a payload that is not JSON. The decoder's message
-// may quote it, so it is left out.
+// broken is the error for a payload that is not JSON. It leaves out the message of the
+// decoder, which may quote the payload.
 func broken(error) error { return fmt.Errorf("%w: no valid JSON", ErrUnscannable) }
 
-// tooMany is the error for a limit passed.
+// tooMany is the error for a message beyond a limit.
 func tooMany(what string) error { return fmt.Errorf("%w: too many %s", ErrUnscannable, what) }

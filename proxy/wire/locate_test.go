@@ -116,8 +116,8 @@ func TestLocateAllocs(t *testing.T) {
 	}
 }
 
-// FuzzLocate: places ascend and are JSON values, every string is a place but
-// for those the table knows, and a splice that cuts nothing changes nothing.
+// FuzzLocate: places are JSON values in ascending order, every string is a place unless a
+// rule says otherwise, and a splice that cuts nothing changes nothing.
 func FuzzLocate(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"index":0,"delta":{"content":"a\u0041","tool_calls":[{"index":1,"function":{"arguments":"{\"a\":1}"}}]},"logprobs":{"content":[{"token":"a"}]}}],"x":[["y"]]}`))
 	f.Add([]byte(`{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"a":[1]}}}]}}]}`))
@@ -198,8 +198,8 @@ func uncovered(t *testing.T, payload []byte, covered map[int]bool) {
 	}
 }
 
-// TestMarks: a member says by being there what kind a message is, whatever
-// stands before it and however its name is spelled.
+// TestMarks: the presence of a member decides the kind of a message, wherever it is and
+// however its name is escaped.
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	family := wire.NewFamily(wire.Family{Choices: "choices", Marks: []string{"token", "meta"}, Rules: []wire.Rule{

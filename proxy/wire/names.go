@@ -2,8 +2,8 @@ package wire
 
 import "bytes"
 
-// plainName reports whether a name may stand in the name of a channel. Any
-// other could be text of the answer, and names of channels are logged.
+// plainName reports whether the name of a member may be part of the name of a channel.
+// Names of channels are logged, and any other name could be text of the answer.
 func plainName(name []byte) bool {
 	for _, c := range name {
 		switch {
@@ -24,8 +24,8 @@ func fingerprint(name []byte) uint64 {
 	return h
 }
 
-// IsIdentifier reports whether the inside of a string literal is one word of a
-// machine's: an id, the name of a model or a kind. An escape is none.
+// IsIdentifier reports whether the inside of a string literal is an identifier: an id,
+// a kind, the name of a model. A string with an escape is not one.
 func IsIdentifier(s []byte) bool {
 	for _, c := range s {
 		switch {
@@ -38,8 +38,8 @@ func IsIdentifier(s []byte) bool {
 	return len(s) <= maxIdentifier
 }
 
-// wordy reports whether a name could hold a run of words: names that servers
-// give to members do not.
+// wordy reports whether the name of a member could be a run of words, unlike the names
+// that servers give to members.
 func wordy(name []byte) bool {
 	gaps := 0
 	for _, c := range name {
@@ -53,8 +53,7 @@ func wordy(name []byte) bool {
 	return gaps >= 4
 }
 
-// Code reports whether a text looks like an id or a time: one word of a machine's
-// that has digits.
+// Code reports whether a text looks like an id or a time: an identifier with digits.
 func Code(text []byte) bool {
 	const shortest = 6
 	return len(text) >= shortest && IsIdentifier(text) && bytes.ContainsAny(text, "0123456789")

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// paths is the compiled table of a family. Immutable.
+// paths is the rules of a family, compiled to a tree with a node for each step of a
+// path. Immutable.
 type paths struct {
 	rules    []Rule
 	nodes    []node
@@ -14,31 +15,31 @@ type paths struct {
 	marks    map[string]bool
 	done     string
 	unlisted Role
-	roots    map[string]int16 // by kind of message; others start at 0
+	roots    map[string]int16 // first node by kind of message; other kinds start at node 0
 	names    map[string]bool  // of events
-	single   bool             // a message holds one choice
+	single   bool             // each message is about one choice
 	repeats  bool             // texts come more than once
-	words    map[string]int16 // members known by their name: the rule, from 1 on
+	words    map[string]int16 // rules for members by name alone, from 1 on
 }
 
-// node is one step of the table's paths.
+// node is one step of the paths.
 type node struct {
 	name  string // of the member that leads here
-	path  string // names unknown strings below: within the choice, # for item and part
+	path  string // of this node in its choice, with # for item and part: names strings without a rule
 	kids  []int16
 	each  int16   // node of the elements, 0: none
 	any   int16   // node of any other member, 0: none
-	level int8    // this is an element with a number: 1 choice, 2 item, 3 part
-	rank  bool    // this is an alternative: its place is the item
+	level int8    // of an element with a number: 1 choice, 2 item, 3 part; else 0
+	rank  bool    // an element or member whose rank is the item
 	moves bool    // one of the members is a discriminator
-	has   numbers // numbers of the message that members are
+	has   numbers // of a first node: numbers of the message that its members are
 	rule  int16   // -1: none
 }
 
-// numbers says which numbers a message states of itself.
+// numbers says which numbers a message has as members.
 type numbers struct{ choice, item, part bool }
 
-// compile compiles the table of a family.
+// compile compiles the rules of a family.
 func compile(t *Family) *paths {
 	p := &paths{
 		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, kind: cmp.Or(t.KindMember, "type"), done: t.Done,
@@ -60,11 +61,11 @@ func compile(t *Family) *paths {
 	for when, root := range p.roots {
 		p.addKind(root, when)
 	}
-	p.anywhere(t.Anywhere) // last: their paths are names, and lead nowhere
+	p.anywhere(t.Anywhere) // last, because their paths are only names
 	return p
 }
 
-// set is the set of the given names.
+// set returns the set of the given names.
 func set(names []string) map[string]bool {
 	m := map[string]bool{}
 	for _, name := range names {
@@ -73,8 +74,8 @@ func set(names []string) map[string]bool {
 	return m
 }
 
-// level is what the last numbered element of a path is: 1 a choice, 2 an item, 3
-// a part. It is 0 if there is none, and 1 where the message is a choice.
+// level returns the level of the last numbered element of a path: 1 for a choice, 2 for
+// an item, 3 for a part. Without one it is 0, or 1 if the message is the choice.
 func (p *paths) level(path []string) int8 {
 	level := int8(0)
 	if p.single {
@@ -91,8 +92,8 @@ func (p *paths) level(path []string) int8 {
 	return level
 }
 
-// addKind adds the rules for one kind of message. Those for that kind come
-// first: they win over those for every kind.
+// addKind adds the rules for one kind of message. Rules for that kind alone are added
+// first, so that they win over rules for every kind.
 func (p *paths) addKind(root int16, when string) {
 	p.addRules(root, when, nil)
 	if when == "" {
@@ -106,8 +107,7 @@ func (p *paths) addKind(root int16, when string) {
 	p.share(root, own)
 }
 
-// share lets a kind of message have the members that only rules for every kind
-// lead to.
+// share gives a kind of message the members that only rules for every kind lead to.
 func (p *paths) share(root int16, own map[string]bool) {
 	n, all := &p.nodes[root], &p.nodes[0]
 	for _, k := range all.kids {
@@ -117,8 +117,8 @@ func (p *paths) share(root int16, own map[string]bool) {
 	}
 }
 
-// numbered notes that a rule holds for a kind of message: what it says may be
-// a number of the message itself.
+// numbered records in the first node of a kind that a rule applies to the kind: the
+// place may be a number of the message.
 func (p *paths) numbered(root int16, r Rule) {
 	switch has := &p.nodes[root].has; {
 	case r.element:
@@ -133,8 +133,8 @@ func (p *paths) numbered(root int16, r Rule) {
 	}
 }
 
-// addRules adds the rules for a kind of message; of those for every kind only
-// the ones that begin with one of the given members, or with none.
+// addRules adds the rules for a kind of message. Unless members is nil, it adds only
+// the rules whose path begins with one of them or with no name.
 func (p *paths) addRules(root int16, when string, members map[string]bool) {
 	for i, r := range p.rules {
 		if r.Kind != when {
@@ -142,7 +142,7 @@ func (p *paths) addRules(root int16, when string, members map[string]bool) {
 		}
 		if all := steps(r.Path); members != nil && len(all) > 0 && !members[all[0]] && !strings.ContainsAny(all[0], "[*@") {
 			if len(all) == 1 || r.role != discriminator {
-				p.numbered(root, r) // the rest is shared
+				p.numbered(root, r) // the nodes of the path are shared
 			}
 			continue
 		}
@@ -162,7 +162,7 @@ func (p *paths) addRules(root int16, when string, members map[string]bool) {
 	}
 }
 
-// steps are the steps of a path.
+// steps returns the steps of a path.
 func steps(path string) []string {
 	if path == "" {
 		return nil
@@ -170,17 +170,17 @@ func steps(path string) []string {
 	return strings.Split(strings.TrimPrefix(strings.ReplaceAll(path, "[", ".["), "."), ".")
 }
 
-// parent is the node of the object that holds the member a path leads to.
+// parent returns the node of the object with the member that a path leads to.
 func (p *paths) parent(root int16, path string) *node {
 	all := steps(path)
 	at := root
 	for _, step := range all[:len(all)-1] {
-		at = p.step(at, step, 0) // every step is there
+		at = p.step(at, step, 0) // the step exists
 	}
 	return &p.nodes[at]
 }
 
-// step returns the node that a step leads to and makes it if there is none.
+// step returns the node that a step leads to, and makes it if there is none.
 func (p *paths) step(at int16, step string, level int8) int16 {
 	n := &p.nodes[at]
 	next := node{name: step, path: n.path, rule: -1}
@@ -238,7 +238,7 @@ func (p *paths) member(at int16, name []byte) int16 {
 	return -1
 }
 
-// element returns the node of the elements, or -1.
+// element returns the node of the elements of an array, or -1.
 func (p *paths) element(at int16) int16 {
 	if each := p.nodes[at].each; each != 0 {
 		return each
@@ -246,7 +246,7 @@ func (p *paths) element(at int16) int16 {
 	return -1
 }
 
-// event reports whether a stream's event may have that name.
+// event reports whether an event of a stream may have that name.
 func (p *paths) event(name []byte) bool { return p.names[string(name)] }
 
 func join(path, name string) string {
@@ -256,7 +256,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// anywhere compiles the rules for members that are known by their name.
+// anywhere compiles the rules for members by name alone.
 func (p *paths) anywhere(rules []Rule) {
 	if len(rules) == 0 {
 		return
@@ -268,8 +268,8 @@ func (p *paths) anywhere(rules []Rule) {
 	}
 }
 
-// word returns the rule for a member that no path leads to, from 1 on, or 0. A
-// name that ends like the name of an id or of a time is one.
+// word returns the rule for a member that no path leads to, from 1 on, or 0. A name
+// with the ending of an id or a time has the rule of id.
 func (p *paths) word(name []byte) int16 {
 	if p.words == nil {
 		return 0

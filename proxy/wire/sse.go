@@ -2,31 +2,31 @@ package wire
 
 import "bytes"
 
-// sseFramer cuts a text/event-stream body into events, as the WHATWG HTML
-// standard says: lines end with LF, CRLF or CR and with nothing else, a blank
-// line ends an event, a byte order mark at the start is no text, and the data
-// lines of an event are joined with LF. A blank line that ends no event is a
-// message of its own, as is a block of comments.
+// sseFramer cuts a text/event-stream body into events, as the WHATWG HTML standard
+// says: a line ends with LF, CRLF or CR and with nothing else, a blank line ends an
+// event, a byte order mark at the start is ignored, and the data lines of an event are
+// joined with LF. A blank line that ends no event is a message of its own, and so is a
+// block of comments.
 type sseFramer struct {
 	wholeFramer
 	state sseState
-	line  sseEnd // how the line before ended
+	line  sseEnd // end of the line before
 	paths *paths // knows the names of events
-	join  []byte // payload of an event with several data lines
+	join  []byte // the payload of an event with several data lines
 	notes []Field
 }
 
-// sseState is where Scan stands.
+// sseState is the position of Scan in a line.
 type sseState uint8
 
 const (
 	sseStart sseState = iota // at the start of a line
-	sseLine                  // within a line
-	sseCR                    // behind a CR: an LF belongs to it
-	sseBlank                 // behind the CR of a blank line whose LF is due
+	sseLine                  // inside a line
+	sseCR                    // after a CR: an LF belongs to it
+	sseBlank                 // after the CR of a blank line, before its LF
 )
 
-// sseEnd is how a line ended.
+// sseEnd is the end of a line.
 type sseEnd uint8
 
 const (
@@ -34,16 +34,15 @@ const (
 	sseCRLF
 )
 
-// What a framer keeps storage for.
+// Storage that a framer keeps for the next message.
 const (
 	keepJoin  = 1 << 18 // bytes of payloads on several lines
 	keepNotes = 1 << 12 // lines other than data
 )
 
-// Scan implements [Framer]. The CR of a blank line ends the event at once,
-// because nothing may follow it for a long time; an LF that follows then
-// begins the next message. Only where the line before ended with CRLF the LF
-// is waited for.
+// Scan implements [Framer]. The CR of a blank line ends the event at once, because the
+// next byte may be long in coming; if it is an LF, the LF begins the next message. Only
+// if the line before ended with CRLF, Scan waits for the LF.
 func (f *sseFramer) Scan(p []byte) (int, bool) {
 	for i := 0; i < len(p); {
 		switch f.state {
@@ -101,7 +100,7 @@ func lineEnd(p []byte) int {
 	return lf
 }
 
-// cutLine returns the first line of p without its end, and what follows.
+// cutLine returns the first line of p without its end, and the bytes after the line.
 func cutLine(p []byte) (line, rest []byte) {
 	j := lineEnd(p)
 	if j < 0 {
@@ -151,7 +150,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 	return m
 }
 
-// sseField is what a line is.
+// sseField is the kind of a line.
 type sseField uint8
 
 const (
@@ -161,15 +160,16 @@ const (
 	sseEvent
 	sseID
 	sseRetry
-	sseForeign // no line of an event stream
+	sseForeign // not a line of an event stream
 )
 
-// channel is the name of the texts of such lines.
+// channel returns the channel of texts in such lines.
 func (f sseField) channel() string {
 	return [...]string{sseComment: "framing.comment", sseEvent: "framing.event", sseID: "framing.id", sseRetry: "framing.retry", sseForeign: "framing"}[f]
 }
 
-// sseValue returns the value of a line, or all of a foreign one.
+// sseValue returns the value and the kind of a line. The value of a foreign line is
+// the whole line.
 func sseValue(line []byte) (value []byte, field sseField) {
 	if len(line) == 0 {
 		return line, sseBlankLine
@@ -197,8 +197,8 @@ func sseValue(line []byte) (value []byte, field sseField) {
 	return line, sseForeign
 }
 
-// usual reports whether the value of a line is one that servers send and that
-// says nothing.
+// usual reports whether the value of a line is one that servers commonly send, and so
+// has no text to scan.
 func (f *sseFramer) usual(field sseField, value []byte) bool {
 	switch field {
 	case sseComment:

@@ -1,16 +1,15 @@
 package wire
 
-// textFramer takes a body as text that is no JSON: its bytes are the answer. So
-// that it can leave as it comes, it is cut behind every space and every
-// character beyond ASCII.
+// textFramer is for a body that is plain text: its bytes are the answer. The body is cut
+// after every space and every character beyond ASCII, so that it can leave as it comes.
 type textFramer struct {
 	wholeFramer
 	size int // of the piece being read
-	more int // bytes that its last character still has
+	more int // bytes still to come of its last character
 	note [1]Field
 }
 
-// maxPiece is the length of text that is one piece without a space in it.
+// maxPiece is the largest size of a piece without a space, in bytes.
 const maxPiece = 4 << 10
 
 // Scan implements [Framer].
@@ -45,7 +44,7 @@ func (f *textFramer) Parse(raw []byte) Message {
 	return Message{Extras: f.note[:]}
 }
 
-// appendMessage implements [Framer]: the payload stands on a line of its own.
+// appendMessage implements [Framer]: the payload gets a line of its own.
 func (f *textFramer) appendMessage(dst []byte, _ string, payload []byte, begun bool) []byte {
 	if begun {
 		dst = append(dst, '\n')

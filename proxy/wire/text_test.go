@@ -42,7 +42,8 @@ func TestTextFramer(t *testing.T) {
 	}
 }
 
-// FuzzTextFramer: reads do not matter, every byte is kept, no piece is long.
+// FuzzTextFramer: the result does not depend on reads, every byte is kept, and no piece is
+// long.
 func FuzzTextFramer(f *testing.F) {
 	f.Add([]byte("so it is é世界\xf0\x9f\x98\x80 \xff"), uint16(3))
 	f.Fuzz(func(t *testing.T, body []byte, at uint16) {

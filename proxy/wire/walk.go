@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// member reads the name of the next member of f into next.
+// member reads the name of the next member of f, and prepares the frame next for its
+// value.
 func (l *Locator) member(f, next *frame) error {
 	lit, err := l.dec.ReadValue()
 	if err != nil || len(lit) < 2 {
@@ -44,11 +45,11 @@ func (l *Locator) member(f, next *frame) error {
 	return l.name(f, name, lit)
 }
 
-// anyMember reads the name of a member under a * or @ rule.
+// anyMember does the same for a member under a * or @ step.
 func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	n := &l.paths.nodes[next.node]
 	if !n.rank {
-		next.apart = true // members share the name *
+		next.apart = true // these members share one channel
 		return l.name(f, name, lit)
 	}
 	if f.pos == maxRanks {
@@ -66,7 +67,7 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	})
 }
 
-// name adds the name of a member of f if it could hold text.
+// name adds a place for the name of a member of f if the name could be text.
 func (l *Locator) name(f *frame, name, lit []byte) error {
 	if !wordy(name) {
 		return nil
@@ -78,7 +79,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	})
 }
 
-// element starts the next element of f in next.
+// element prepares the frame next for the next element of f.
 func (l *Locator) element(f, next *frame) error {
 	pos := f.pos
 	f.pos++
@@ -113,8 +114,8 @@ func (l *Locator) element(f, next *frame) error {
 	return nil
 }
 
-// numbered gives the element in next its number: its place, until a member
-// says otherwise.
+// numbered numbers the element in next by its position, until one of its members says
+// otherwise.
 func (l *Locator) numbered(pos int32, next *frame) error {
 	level := l.paths.nodes[next.node].level
 	if level == 0 {
@@ -137,7 +138,7 @@ func (l *Locator) numbered(pos int32, next *frame) error {
 	return l.add(Field{Role: Begin, Choice: at, Item: -1, Part: -1, Rule: -1, object: -1, Lo: here, Hi: here})
 }
 
-// enter sets path to the name of f, to which a step is to be added.
+// enter sets path to that of f, so that a step can be added.
 func (l *Locator) enter(f *frame) {
 	if f.node >= 0 {
 		l.path = append(l.path[:0], l.paths.nodes[f.node].path...)
@@ -146,7 +147,7 @@ func (l *Locator) enter(f *frame) {
 	l.path = l.path[:f.name]
 }
 
-// value reads one value. at is the frame it would be if it is a container.
+// value reads one value. at is its frame, in case that it is an array or object.
 func (l *Locator) value(at frame) error {
 	rule := int32(-1)
 	switch {
@@ -190,10 +191,10 @@ func (l *Locator) value(at frame) error {
 	}
 }
 
-// drops reports whether a value with the role may be replaced as a whole.
+// drops reports whether a value with the role may be dropped.
 func (r Role) drops() bool { return r == Drop || r == DropMessage }
 
-// field is the place of a value that has just been read, of the given length.
+// field returns the place of the value that was just read and has the given size.
 func (l *Locator) field(at frame, rule int32, role Role, size int) Field {
 	hi := int(l.dec.InputOffset())
 	return Field{
@@ -202,7 +203,8 @@ func (l *Locator) field(at frame, rule int32, role Role, size int) Field {
 	}
 }
 
-// container reads the start of an array or object, or all of it.
+// container reads the start of an array or object, or all of one that is itself a
+// place.
 func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind) error {
 	form := Plain
 	if rule >= 0 {
@@ -246,8 +248,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 	return nil
 }
 
-// number reads a number: of interest only where it numbers an element or the
-// message.
+// number reads a number, which may be the number of an element or of the message.
 func (l *Locator) number(lit []byte, role Role) error {
 	switch role {
 	case choiceNumber, itemNumber, partNumber:
@@ -258,7 +259,7 @@ func (l *Locator) number(lit []byte, role Role) error {
 	n, err := strconv.ParseInt(string(lit), 10, 32)
 	if err != nil || n < 0 {
 		if l.paths.unlisted == Text {
-			return nil // nobody knows what it numbers
+			return nil // its meaning is not known
 		}
 		return errNumber()
 	}
@@ -276,12 +277,12 @@ func (l *Locator) number(lit []byte, role Role) error {
 	return nil
 }
 
-// errNumber is the error for an element whose number cannot be one.
+// errNumber is the error for an element with an invalid number.
 func errNumber() error {
 	return fmt.Errorf("%w: the number of an element is no whole number", ErrUnscannable)
 }
 
-// text adds the field of a string.
+// text adds the place of a string.
 func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	if len(lit) == len(`""`) {
 		return nil
@@ -316,7 +317,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.keyed(lit); err != nil {
 			return err
 		}
-	case keyIsText: // of the name, not of the value
+	case keyIsText: // the name is the token; the value has no rule
 	default:
 		if rule < 0 || l.paths.rules[rule].form == Bytes {
 			break
@@ -332,7 +333,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	return l.unlisted(f, at)
 }
 
-// unlisted adds a string whose place says nothing of it.
+// unlisted adds a string to the channel of its path.
 func (l *Locator) unlisted(f Field, at frame) error {
 	f.Role, f.Rule, f.Form, f.With = l.paths.unlisted, -1, Plain, ""
 	if f.Role == Text {
@@ -349,7 +350,7 @@ func (l *Locator) unlisted(f Field, at frame) error {
 	return l.add(f)
 }
 
-// dropped adds a value that goes when something was withheld.
+// dropped adds the place of a value that may be dropped.
 func (l *Locator) dropped(at frame, rule int32, size int) error {
 	r := &l.paths.rules[rule]
 	f := l.field(at, rule, r.role, size)
@@ -385,8 +386,8 @@ func (l *Locator) intern() (string, error) {
 	return name, nil
 }
 
-// keyed numbers the element whose member is being read by the member's text:
-// equal texts, equal numbers, in all messages of an answer.
+// keyed numbers the current element by a text, the value of one of its members. Equal
+// texts give equal numbers, in all messages of an answer.
 func (l *Locator) keyed(lit []byte) error {
 	l.key = AppendText(l.key[:0], lit)
 	n, ok := l.keys[string(l.key)]
@@ -408,15 +409,15 @@ func (l *Locator) keyed(lit []byte) error {
 	return nil
 }
 
-// Where the answer may be anywhere, whole numbers may be the bytes of a text or
-// the ids of its tokens.
+// Limits for a family whose answer may be anywhere: there an array of whole numbers may
+// be the bytes of a text or the ids of its tokens.
 const (
-	maxNumbers = 32 // of them in a row before a message is unscannable
-	maxDigits  = 7  // of a number that may be one of these
+	maxNumbers = 32 // numbers in one array; a message with more cannot be scanned
+	maxDigits  = 7  // digits of such a number
 )
 
-// called puts the names of its channel into a field with a rule. A rule that
-// holds anywhere has no name of its own: the path is.
+// called sets the channel of a field that has a rule. A rule for members by name alone
+// names no channel, so the path of the place does.
 func (l *Locator) called(f *Field, at frame) error {
 	if at.node >= 0 {
 		f.Name, f.Path = l.paths.rules[f.Rule].Channel, l.paths.nodes[at.node].path
@@ -428,8 +429,8 @@ func (l *Locator) called(f *Field, at frame) error {
 	return err
 }
 
-// pieces reports whether the element about to be read is a piece of a text that
-// goes on in the next one: a string right in an array.
+// pieces reports whether the next element of an array is a piece of a text that the
+// element after it continues: a string, in a family whose answer may be anywhere.
 func (l *Locator) pieces() bool { return l.paths.unlisted == Text && l.dec.PeekKind() == '"' }
 
 // small counts a number that may be a byte or the id of a token.
@@ -445,8 +446,8 @@ func (l *Locator) small(lit []byte) {
 	l.frames[len(l.frames)-1].ints++
 }
 
-// numbers adds an array of numbers that may be a text: it goes when something
-// was withheld. A long one cannot be scanned.
+// numbers adds the place of an array of numbers that may be a text: it is dropped after
+// text was withheld. A message with a long one cannot be scanned.
 func (l *Locator) numbers(f *frame) error {
 	switch {
 	case l.paths.unlisted != Text, f.kind != '[', f.ints == 0, f.ints < f.pos, f.goes:
