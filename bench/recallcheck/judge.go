@@ -22,7 +22,7 @@ type count struct {
 	Found    int `json:"found"`  // words in findings
 	Beyond   int `json:"beyond"` // of them not in the reference
 
-	Beside
+	OtherFindings
 }
 
 func (c *count) add(o count) {
@@ -36,7 +36,7 @@ func (c *count) add(o count) {
 	c.Findings += o.Findings
 	c.Found += o.Found
 	c.Beyond += o.Beyond
-	c.Beside.add(o.Beside)
+	c.OtherFindings.add(o.OtherFindings)
 }
 
 // spot is a place in an output, without its text.
@@ -231,31 +231,4 @@ func (j *judge) explain(out *output, f finding, beyond []word, s *spot) {
 		j.r.FalseWords += len(beyond)
 		j.r.False = append(j.r.False, *s)
 	}
-}
-
-// part returns the text of a finding.
-func (out *output) part(f finding) []letter {
-	lo := 0
-	for lo < len(out.text) && out.text[lo].lo < f.Start {
-		lo++
-	}
-	hi := lo
-	for hi < len(out.text) && out.text[hi].hi <= f.End {
-		hi++
-	}
-	return out.text[lo:hi]
-}
-
-// lineAt returns the line of a byte of the file.
-func (out *output) lineAt(at int) int {
-	if out.line > 0 {
-		return out.line
-	}
-	line := 1
-	for _, c := range out.data[:at] {
-		if c == '\n' {
-			line++
-		}
-	}
-	return line
 }

@@ -18,8 +18,8 @@ const nearShare = 0.6
 // it: verbatim findings that it goes on from, or into, are not part of it.
 const nearAround = 12
 
-// Beside is what was found beside the verbatim runs of the text as it stands.
-type Beside struct {
+// OtherFindings is what was found beside the verbatim runs of the text as it stands.
+type OtherFindings struct {
 	Near        int `json:"near"`         // near matches
 	NearWords   int `json:"near_words"`   // words in them that no verbatim finding covers
 	NearShared  int `json:"near_shared"`  // of those, words that stand in runs of the corpus of nearWindow words
@@ -31,7 +31,7 @@ type Beside struct {
 	Unnamed int `json:"unnamed"` // findings that name none
 }
 
-func (b *Beside) add(o Beside) {
+func (b *OtherFindings) add(o OtherFindings) {
 	b.Near += o.Near
 	b.NearWords += o.NearWords
 	b.NearShared += o.NearShared
@@ -40,21 +40,6 @@ func (b *Beside) add(o Beside) {
 	b.Named += o.Named
 	b.Wrong += o.Wrong
 	b.Unnamed += o.Unnamed
-}
-
-// around returns a near match with the words on either side of it.
-func (out *output) around(f finding) finding {
-	words := reading{}.words(out.text)
-	first, last := 0, len(words)-1
-	for first < last && words[first].hi <= f.Start {
-		first++
-	}
-	for last > first && words[last].lo >= f.End {
-		last--
-	}
-	f.Start = min(f.Start, words[max(0, first-nearAround)].lo)
-	f.End = max(f.End, words[min(len(words)-1, last+nearAround)].hi)
-	return f
 }
 
 // plain reports whether a finding is one that the reference can judge.
@@ -91,17 +76,6 @@ func (j *judge) near(out *output, f finding, found []finding, c *count) {
 			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "too few words stand in the corpus",
 		})
 	}
-}
-
-// share is the share of the words that stand in runs of the corpus.
-func (q *quoted) share() float64 {
-	n := 0
-	for _, in := range q.in {
-		if in {
-			n++
-		}
-	}
-	return float64(n) / float64(max(1, len(q.in)))
 }
 
 // named judges the first record that a finding names: the file of the corpus has
@@ -144,7 +118,3 @@ type bookReference struct {
 	book, n int
 	reading string
 }
-
-// rightlyNamed reports whether the first record is right in 99.9 % of the findings
-// that name one.
-func (r *report) rightlyNamed() bool { return 1000*r.Total.Wrong <= r.Total.Named }

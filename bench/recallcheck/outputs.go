@@ -207,3 +207,45 @@ func readFindings(path string, stdin io.Reader) (map[string][]finding, error) {
 	}
 	return out, nil
 }
+
+// part returns the text of a finding.
+func (out *output) part(f finding) []letter {
+	lo := 0
+	for lo < len(out.text) && out.text[lo].lo < f.Start {
+		lo++
+	}
+	hi := lo
+	for hi < len(out.text) && out.text[hi].hi <= f.End {
+		hi++
+	}
+	return out.text[lo:hi]
+}
+
+// lineAt returns the line of a byte of the file.
+func (out *output) lineAt(at int) int {
+	if out.line > 0 {
+		return out.line
+	}
+	line := 1
+	for _, c := range out.data[:at] {
+		if c == '\n' {
+			line++
+		}
+	}
+	return line
+}
+
+// around returns a near match with the words on either side of it.
+func (out *output) around(f finding) finding {
+	words := reading{}.words(out.text)
+	first, last := 0, len(words)-1
+	for first < last && words[first].hi <= f.Start {
+		first++
+	}
+	for last > first && words[last].lo >= f.End {
+		last--
+	}
+	f.Start = min(f.Start, words[max(0, first-nearAround)].lo)
+	f.End = max(f.End, words[min(len(words)-1, last+nearAround)].hi)
+	return f
+}

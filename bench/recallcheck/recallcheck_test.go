@@ -45,9 +45,9 @@ func TestFixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []count{
-		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, Beside: Beside{Named: 4}},
+		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, OtherFindings: OtherFindings{Named: 4}},
 		// "forty-two" is two words apart and one glued.
-		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, Beside: Beside{Named: 1}},
+		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, OtherFindings: OtherFindings{Named: 1}},
 	}
 	if diff := cmp.Diff(want, r.Groups); diff != "" {
 		t.Error(diff)
@@ -132,9 +132,9 @@ func TestSeesErrors(t *testing.T) {
 	}
 }
 
-// TestBeside judges near matches by how much of them stands in the corpus, and
+// TestOtherFindings judges near matches by how much of them stands in the corpus, and
 // findings by whether the record they name holds them.
-func TestBeside(t *testing.T) {
+func TestOtherFindings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "answer.txt")
@@ -161,20 +161,20 @@ func TestBeside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Beside{Near: 1, NearWords: 17, NearShared: 13, Named: 2}); r.Total.Beside != want {
-		t.Errorf("%+v, want %+v", r.Total.Beside, want)
+	if want := (OtherFindings{Near: 1, NearWords: 17, NearShared: 13, Named: 2}); r.Total.OtherFindings != want {
+		t.Errorf("%+v, want %+v", r.Total.OtherFindings, want)
 	}
 	r, err = judgeArgs(t, line("they all", "the end", "near", "corpus/garden.md")+line("Sow", "spring", "verbatim", "corpus/harbour.txt")+end,
 		"-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
 	if !errors.Is(err, errDisagree) { // of both names none is right
 		t.Errorf("error %v", err)
 	}
-	if want := (Beside{Near: 1, NearWords: 7, NearDoubted: 1, Named: 2, Wrong: 2}); r.Total.Beside != want || len(r.Doubted) != 1 || len(r.Misnamed) != 2 {
-		t.Errorf("%+v, want %+v", r.Total.Beside, want)
+	if want := (OtherFindings{Near: 1, NearWords: 7, NearDoubted: 1, Named: 2, Wrong: 2}); r.Total.OtherFindings != want || len(r.Doubted) != 1 || len(r.Misnamed) != 2 {
+		t.Errorf("%+v, want %+v", r.Total.OtherFindings, want)
 	}
 	r, err = judgeArgs(t, strings.Replace(sow, `"plain"`, `"rot13"`, 1)+sow+end, "-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
-	if want := (Beside{Other: 1, Named: 1}); err != nil || r.Total.Beside != want {
-		t.Errorf("%v, %+v, want %+v", err, r.Total.Beside, want)
+	if want := (OtherFindings{Other: 1, Named: 1}); err != nil || r.Total.OtherFindings != want {
+		t.Errorf("%v, %+v, want %+v", err, r.Total.OtherFindings, want)
 	}
 }
 

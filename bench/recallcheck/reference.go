@@ -153,3 +153,14 @@ func (q *quoted) longest() int {
 	}
 	return best
 }
+
+// share is the share of the words that stand in runs of the corpus.
+func (q *quoted) share() float64 {
+	n := 0
+	for _, in := range q.in {
+		if in {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, len(q.in)))
+}

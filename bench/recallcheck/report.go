@@ -71,7 +71,7 @@ func (r *report) print(w io.Writer, o *options) error {
 		fmt.Fprintf(b, "| %s | %d | %d |\n", e.Reading, e.Findings, e.Words)
 	}
 	fmt.Fprintf(b, "| nothing: false alarms | %d | %d |\n", r.FalseAlarms, r.FalseWords)
-	r.printBeside(b)
+	r.printOthers(b)
 	spots(b, "missed", r.Missed)
 	spots(b, "false alarm", r.False)
 	spots(b, "misnamed", r.Misnamed)
@@ -83,9 +83,9 @@ func (r *report) print(w io.Writer, o *options) error {
 	return b.Flush()
 }
 
-// printBeside prints what was found beside the verbatim runs, and whether the
+// printOthers prints what was found beside the verbatim runs, and whether the
 // right record was named.
-func (r *report) printBeside(w io.Writer) {
+func (r *report) printOthers(w io.Writer) {
 	fmt.Fprintf(w, "\n| outputs of | near matches | words beside verbatim | of them in runs of %d | doubted | named | wrong | unnamed | other findings |\n", nearWindow)
 	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 	for _, c := range append(slices.Clone(r.Groups), r.Total) {
@@ -104,3 +104,7 @@ func spots(w io.Writer, title string, all []spot) {
 		fmt.Fprintln(w)
 	}
 }
+
+// rightlyNamed reports whether the first record is right in 99.9 % of the findings
+// that name one.
+func (r *report) rightlyNamed() bool { return 1000*r.Total.Wrong <= r.Total.Named }
