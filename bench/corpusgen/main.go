@@ -1,13 +1,14 @@
-// Command corpusgen writes a made-up training corpus of any size: chat rows as
-// JSON lines, or plain text. The same seed and size give the same bytes.
+// Command corpusgen writes a made-up training corpus of any size: chat rows as JSON
+// lines, or plain text. The same seed and size give the same bytes.
 //
-// It knows how often words and phrases of real text come again, which is what an
-// index build costs and what an index weighs. It knows nothing of indexes.
+// It knows how often words and phrases are repeated in real text: the repetitions
+// decide the time of an index build and the size of an index. It knows nothing of
+// indexes.
 //
-// Words follow Zipf's law over a vocabulary of made-up words, short ones first.
-// They stand in phrases that come again, and whole sentences come again as
-// well, as greetings and signatures do. At 300 MB of rows 98 of 100 windows of ten
-// words are distinct, 79 of 100 four-word grams and 23 of 100 two-word grams.
+// Words follow Zipf's law over a vocabulary of made-up words, short ones first. They
+// come in phrases that are repeated, and whole sentences are repeated as well, as
+// greetings and signatures are. At 300 MB of rows 98 of 100 windows of ten words are
+// distinct, 79 of 100 four-word grams and 23 of 100 two-word grams.
 //
 //	go run ./bench/corpusgen -size 1GB >rows.jsonl
 package main

@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// What a corpus is made of.
+// The numbers of different parts of a corpus.
 const (
 	vocabulary = 200_000
 	phrases    = 1_200_000
-	sentences  = 20_000 // that come again
+	sentences  = 20_000 // that are repeated
 	systems    = 40     // system prompts
 )
 
@@ -22,7 +22,7 @@ type generator struct {
 	word   ranks
 	lists  [][]int32 // phrases: ranks of words
 	phrase ranks
-	again  [][]byte // sentences that come again
+	again  [][]byte // sentences that are repeated
 	system [][]byte
 	rows   uint64
 	seed   uint64
@@ -126,7 +126,7 @@ func (g *generator) sentence(dst []byte) []byte {
 	return append(dst, ".?!."[g.r.IntN(4)])
 }
 
-// text appends sentences until there are that many bytes.
+// text appends sentences up to a number of bytes.
 func (g *generator) text(dst []byte, size int) []byte {
 	for end := len(dst) + size; len(dst) < end; {
 		if g.r.IntN(25) == 0 {

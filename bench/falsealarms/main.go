@@ -31,14 +31,14 @@ const usage = `usage: falsealarms -corpus FOLDER -work FOLDER [flags]
        falsealarms -train FOLDER -heldout FOLDER -work FOLDER [flags]
 
 falsealarms indexes the documents of one folder and reads those of the other, or
-splits one folder by document, and says of every finding whether its words are in
-the training part. Each file is one document of plain text. It exits with 1 if a
-finding is a false alarm, a quotation was missed, or a result depends on how the
-text was cut.
+splits one folder by document. For every finding it checks whether the training part
+contains the words. Each file is one document of plain text. The exit code is 1 if a
+finding is a false alarm, a quotation was missed, or a result depends on the pieces
+that the text came in.
 
 `
 
-// options says what to measure.
+// options describe a measurement.
 type options struct {
 	corpus, train, heldout string
 	work                   string
@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.maxWords, "max-words", 5_000_000, "`words` of held-out text at most, which bounds memory")
 	flags.StringVar(&o.quotations, "quotations", "", "`file` for the list of real quotations")
 	flags.BoolVar(&o.near, "near", false, "look for near matches too")
-	flags.BoolVar(&o.full, "full", false, "judge as the product does: near matches, phrases and all lanes too")
+	flags.BoolVar(&o.full, "full", false, "use everything that the product uses: near matches, phrases and all lanes too")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
 	flags.BoolVar(&o.showText, "show-text", false, "show the words of findings in the text report")
 	if err := flags.Parse(args); err != nil {
@@ -167,10 +167,10 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	return r, err
 }
 
-// withoutPhrases is an index of which the phrases are not used.
+// withoutPhrases is an index whose phrases are not used.
 type withoutPhrases struct{ *index.Index }
 
-// HasPhrases returns false.
+// HasPhrases hides the phrases.
 func (withoutPhrases) HasPhrases() bool { return false }
 
 // documents returns the documents to index and those to read, in the order of their

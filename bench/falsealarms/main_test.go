@@ -23,7 +23,7 @@ const (
 		"the quick brown fox jumps over the lazy cat and then sleeps\n"
 )
 
-// TestRun measures two folders from end to end. What it writes holds no text.
+// TestRun measures two folders from end to end. Its output contains no text.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -72,7 +72,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, word := range []string{"quick", "liquor"} {
 		if bytes.Contains(rows, []byte(word)) || bytes.Contains(out.Bytes(), []byte(word)) {
-			t.Errorf("the report holds %q", word)
+			t.Errorf("the report contains %q", word)
 		}
 	}
 }

@@ -31,7 +31,7 @@ type indexSize struct {
 
 func newReport() *report { return &report{Go: runtime.Version(), CPUs: runtime.NumCPU()} }
 
-// print writes the report, and the list of quotations where it was asked for.
+// print writes the report, and the list of quotations if a file is named for it.
 func (r *report) print(w io.Writer, o *options) error {
 	if o.quotations != "" {
 		if err := os.WriteFile(o.quotations, r.quotations(), 0o666); err != nil {

@@ -1,9 +1,9 @@
-// Command latency measures what noecho adds to an answer. It asks the same
-// scripted model directly and through noecho, one right after the other and in
-// changing order, so that whatever else the machine does falls on both.
+// Command latency measures the time that noecho adds to an answer. It asks the same
+// scripted model directly and through noecho, one right after the other and in changing
+// order, so that other work of the machine slows both.
 //
-// It knows how to start noecho and how to read a stream with a clock beside it.
-// It talks to loopback only, and to nothing that it did not start itself.
+// It knows how to start noecho and how to time the parts of a stream. It talks to
+// loopback only, and only to programs that it started itself.
 package main
 
 import (
@@ -27,7 +27,7 @@ answer in one piece.
 
 `
 
-// options is what to measure.
+// options describe a measurement.
 type options struct {
 	noecho   string
 	mode     string
@@ -37,7 +37,7 @@ type options struct {
 	corpus   int // MiB of text in the index
 }
 
-// bounds keep a slip of the finger from becoming an attack on this machine.
+// check refuses numbers that would overload this machine by a slip of the finger.
 func (o *options) check() error {
 	switch {
 	case o.requests < 1 || o.requests > 100_000:

@@ -22,7 +22,7 @@ import (
 // patience bounds every wait for a process.
 const patience = time.Minute
 
-// rig is a model, an index and a noecho that is ready.
+// rig is a model, an index, and a noecho that is ready.
 type rig struct {
 	dir    string
 	model  *fakellm.Server
@@ -33,7 +33,7 @@ type rig struct {
 	guard  string
 }
 
-// newRig starts everything. What it starts says what it has to say on log.
+// newRig starts everything. The programs that it starts write their messages to log.
 func newRig(ctx context.Context, o *options, log io.Writer) (*rig, error) {
 	dir, err := os.MkdirTemp("", "latency")
 	if err != nil {
@@ -57,7 +57,8 @@ func (r *rig) start(ctx context.Context, o *options, log io.Writer) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the index: %w", err)
 	}
-	// Another seed than the corpus has, the same words: clean, but not strange.
+	// The seed differs from that of the corpus, the words are the same: the answer is
+	// clean, but its words are known.
 	say := fakellm.Say(strings.Join(text(2, o.words), " "))
 	var err error
 	if r.model, err = fakellm.New(fakellm.Config{Default: &say}); err != nil {
@@ -112,7 +113,7 @@ func (r *rig) awaitReady(ctx context.Context, url string) error {
 	}
 }
 
-// close ends what was started and removes what was written.
+// close ends the programs that were started and removes the files that were written.
 func (r *rig) close() {
 	if r.ended != nil {
 		_ = r.serve.Process.Signal(syscall.SIGTERM)
@@ -140,14 +141,14 @@ func writeCorpus(name string, size int) error {
 		line := strings.Join(text(uint64(3+written), 12), " ") + "\n"
 		written += len(line)
 		if _, err := w.WriteString(line); err != nil {
-			break // Flush says it again
+			break // Flush returns the error again
 		}
 	}
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// text draws n words from a vocabulary in which, as in language, few words
-// make up most of the text.
+// text draws n words from a vocabulary in which few words make up most of the text, as
+// in language.
 func text(seed uint64, n int) []string {
 	r := rand.New(rand.NewPCG(seed, 1))
 	zipf := rand.NewZipf(r, 1.1, 8, 50_000)

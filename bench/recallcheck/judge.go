@@ -5,17 +5,17 @@ import (
 	"io"
 )
 
-// row of the table: counts of one group of outputs.
+// count is a row of the table: the counts of one group of outputs.
 type count struct {
 	Group   string `json:"group"`
 	Outputs int    `json:"outputs"`
 	Words   int    `json:"words"`
 
-	Reference int `json:"reference"` // words in runs of the corpus, punctuation apart
+	Reference int `json:"reference"` // words in runs of the corpus; punctuation ends a word
 	Missed    int `json:"missed"`    // of them in no finding
 	Longest   int `json:"longest"`   // words of the longest run
 
-	Glued       int `json:"glued"` // the same with punctuation taken out of words
+	Glued       int `json:"glued"` // the same, with punctuation taken out of words
 	GluedMissed int `json:"glued_missed"`
 
 	Findings int `json:"findings"`
@@ -47,7 +47,7 @@ type spot struct {
 	End     int    `json:"end"`
 	Words   int    `json:"words"`
 	Corpus  string `json:"corpus"`  // file and line; empty: nowhere
-	Because string `json:"because"` // the reading under which it is a quotation
+	Because string `json:"because"` // name of the reading by which it is a quotation
 }
 
 // judge compares findings with references.
@@ -56,7 +56,7 @@ type judge struct {
 	books    []book
 	apart    *reference
 	glued    *reference
-	looser   []*reference // made when they are needed, as is what follows
+	looser   []*reference // these and the following ones are made when they are needed
 	short    *reference
 	single   map[bookReference]*reference
 	findings map[string][]finding
@@ -180,7 +180,7 @@ func (j *judge) finding(out *output, q *quoted, f finding, c *count) {
 	}
 }
 
-// source says where in the corpus the first window of a finding stands.
+// source returns the place in the corpus of the first window of a finding.
 func (j *judge) source(q *quoted, f finding) string {
 	for _, w := range q.words {
 		if p, ok := q.where[w.lo]; ok && w.lo >= f.Start && w.lo < f.End {
@@ -191,8 +191,8 @@ func (j *judge) source(q *quoted, f finding) string {
 	return ""
 }
 
-// explain looks for the readings under which the words of a finding stand in
-// the corpus that do not in the reference.
+// explain looks for readings by which the corpus contains the words of a finding that
+// are not in the reference.
 func (j *judge) explain(out *output, f finding, beyond []word, s *spot) {
 	for i := range looser {
 		if len(beyond) == 0 && s.Corpus != "" {
@@ -202,8 +202,8 @@ func (j *judge) explain(out *output, f finding, beyond []word, s *spot) {
 			j.looser[i] = newReference(looser[i], j.o.n, j.books)
 		}
 		q := j.looser[i].read(out.part(f))
-		// The reference may take for a word what is none by this reading, such as
-		// the n of an escape: it lies in the run all the same.
+		// The reference may read a word where this reading has none, such as the n of
+		// an escape: the word is within the run all the same.
 		runs, left := q.runs(), beyond[:0]
 		for _, w := range beyond {
 			for len(runs) > 0 && runs[0][1] <= w.lo {

@@ -1,9 +1,9 @@
-// Command recallcheck judges a scan: which words of a model's outputs stand in the
-// corpus, and which of them noecho scan found.
+// Command recallcheck checks a scan: it finds the words of a model's outputs that are
+// in the corpus, and compares them with the findings of noecho scan.
 //
-// It makes words and runs by means of its own, as plainly as it can, and knows
-// of noecho only the lines that scan --json prints: it imports nothing of ours
-// and must not, or both could be wrong in the same way.
+// It makes words and runs with code of its own, as plainly as it can, and knows only
+// the lines that noecho scan --json prints. It must not import packages of noecho, or
+// both could be wrong in the same way.
 package main
 
 import (
@@ -16,26 +16,26 @@ import (
 
 const usageFormat = `usage: recallcheck --corpus FOLDER --findings FILE [flags] --outputs FILE...
 
-recallcheck reads the texts of a corpus, the outputs of models and what noecho found
-in those, and counts:
+recallcheck reads the texts of a corpus, the outputs of models and the findings of
+noecho in these outputs, and counts:
 
-  reference   words of the outputs in runs of at least --n words that stand in a
-              row in one file of the corpus. Words are in lower case and without
-              accents. Once punctuation ends a word ("apart"), once it is taken
-              out of it ("glued": to-day is today); an apostrophe inside a word is
-              taken out both times.
+  reference   words of the outputs in runs of at least --n words that one file of
+              the corpus contains. Words are in lower case and without accents.
+              Punctuation is read in two ways: it ends a word ("apart"), or it is
+              taken out of it ("glued": to-day is today); an apostrophe inside a
+              word is taken out both times.
   missed      words of the reference apart that no finding covers.
-  beyond      words that findings cover and that are not in the reference, by
-              what makes them quotations: the rule of reading without which the
-              run is not seen. What no rule explains is a false alarm, unless a
-              person sees why; letters of other alphabets that look alike are
-              the one thing that noecho reads as equal and recallcheck does not.
+  beyond      words that findings cover and that are not in the reference, by the
+              reading rule that makes them quotations. If no rule does, the finding
+              is a false alarm, unless a person sees the reason: noecho reads
+              letters of other alphabets that look alike as equal, recallcheck
+              does not.
 
 Near matches are counted apart: how many of their words no verbatim finding covers,
-and how many of those stand in runs of %d words of the corpus. A near match is
-doubted if less than %d %% of its words do, alone and with the %d on either side. A finding that names a record is wrong
-if the file it names first does not hold it. Findings in other lanes are counted
-and not judged.
+and how many of those are in runs of %d words of the corpus. A near match is doubted
+if fewer than %d %% of its words are, alone and with the %d on either side. A
+finding that names a record is wrong if the file it names first does not contain
+it. Findings in other lanes are counted and not checked.
 
 Outputs are texts, or with --field JSON lines with the text in that column. Make
 the findings with the same files under the same names:
@@ -49,7 +49,7 @@ prints no text.
 
 `
 
-// options is what to judge.
+// options say which scan to check.
 type options struct {
 	corpus, findings string
 	outputs          []string
@@ -73,7 +73,7 @@ func (o *options) check() error {
 	return nil
 }
 
-// errDisagree ends a run that found noecho wrong.
+// errDisagree is the error of a run that found noecho wrong.
 var errDisagree = errors.New("findings and reference disagree")
 
 func main() {
@@ -100,10 +100,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		o.outputs = append(o.outputs, s)
 		return nil
 	})
-	flags.StringVar(&o.field, "field", "", "`column` of JSON lines that holds the text; without it a file is one text")
+	flags.StringVar(&o.field, "field", "", "`column` of JSON lines of the text; without it a file is one text")
 	flags.StringVar(&o.by, "by", "model", "`column` that the table groups by; files without columns are a group each")
 	flags.IntVar(&o.n, "n", 10, "`words` in a window of the index")
-	flags.BoolVar(&o.list, "list", false, "list every finding: where it stands in both, and its length")
+	flags.BoolVar(&o.list, "list", false, "list every finding: its place in both texts, and its length")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err

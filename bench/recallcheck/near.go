@@ -5,29 +5,29 @@ import (
 	"strings"
 )
 
-// nearWindow is the number of words in a row that a near match has to share
-// with the corpus to count as supported: what one word in six changed leaves.
+// nearWindow is the number of words in a row that a near match has to share with the
+// corpus to count as supported: such runs remain if one word in six is changed.
 const nearWindow = 4
 
-// nearShare is the share of the words of a near match, alone or with those around
-// it, that has to be supported. One word in six is changed; a changed one in a row of six leaves
-// runs of five.
+// nearShare is the share of the words of a near match, alone or with those around it,
+// that has to be supported. If one word in six is changed, runs of five words remain.
 const nearShare = 0.6
 
-// nearAround is how many words on either side of a near match are looked at with
-// it: verbatim findings that it goes on from, or into, are not part of it.
+// nearAround is how many words on either side of a near match are read with it: a near
+// match may continue a verbatim finding, which is not part of it, or lead to one.
 const nearAround = 12
 
-// OtherFindings is what was found beside the verbatim runs of the text as it stands.
+// OtherFindings counts the findings that are not verbatim runs of the plain text, and
+// the records that findings name.
 type OtherFindings struct {
 	Near        int `json:"near"`         // near matches
 	NearWords   int `json:"near_words"`   // words in them that no verbatim finding covers
-	NearShared  int `json:"near_shared"`  // of those, words that stand in runs of the corpus of nearWindow words
-	NearDoubted int `json:"near_doubted"` // near matches of which too few words do
+	NearShared  int `json:"near_shared"`  // of those, words in runs of nearWindow words of the corpus
+	NearDoubted int `json:"near_doubted"` // near matches with too few such words
 	Other       int `json:"other"`        // findings of other kinds and in other lanes
 
 	Named   int `json:"named"`   // verbatim and near findings that name a record
-	Wrong   int `json:"wrong"`   // of them those whose first record does not hold them
+	Wrong   int `json:"wrong"`   // of them those whose first record does not contain them
 	Unnamed int `json:"unnamed"` // findings that name none
 }
 
@@ -47,7 +47,7 @@ func (f *finding) plain() bool {
 	return (f.Kind == "" || f.Kind == "verbatim") && (f.Lane == "" || f.Lane == "plain")
 }
 
-// near judges a near match: how much of it the corpus supports.
+// near checks how much of a near match the corpus supports.
 func (j *judge) near(out *output, f finding, found []finding, c *count) {
 	if j.short == nil {
 		j.short = newReference(reading{name: "short runs"}, nearWindow, j.books)
@@ -73,13 +73,13 @@ func (j *judge) near(out *output, f finding, found []finding, c *count) {
 	if alone.share() < nearShare && q.share() < nearShare {
 		c.NearDoubted++
 		j.r.Doubted = append(j.r.Doubted, spot{
-			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "too few words stand in the corpus",
+			File: f.File, Line: f.Line, Start: f.Start, End: f.End, Words: f.Words, Because: "too few words are in the corpus",
 		})
 	}
 }
 
-// named judges the first record that a finding names: the file of the corpus has
-// to hold the words. n is how many in a row.
+// named checks the first record that a finding names: the file of the corpus has to
+// contain n words in a row of the finding.
 func (j *judge) named(out *output, f finding, n int, c *count) {
 	if len(f.Records) == 0 {
 		c.Unnamed++
@@ -98,8 +98,8 @@ func (j *judge) named(out *output, f finding, n int, c *count) {
 	}
 }
 
-// holds reports whether n words in a row of a text stand in a file of the corpus
-// under any reading.
+// holds reports whether a file of the corpus contains n words in a row of a text by any
+// reading.
 func (j *judge) holds(book, n int, text []letter) bool {
 	for _, rd := range append([]reading{{name: "reference"}}, looser...) {
 		key := bookReference{book, n, rd.name}

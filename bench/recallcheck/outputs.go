@@ -104,8 +104,8 @@ func row(line []byte, o *options) (*output, error) {
 	return out, nil
 }
 
-// unquote reads what stands between the quotes of a valid JSON string, which
-// begins at an offset.
+// unquote reads the bytes between the quotes of a valid JSON string, which begins at an
+// offset.
 func unquote(raw []byte, at int) []letter {
 	out := make([]letter, 0, len(raw))
 	for i := 0; i < len(raw); {
@@ -153,7 +153,7 @@ func hex4(raw []byte) rune {
 	return rune(n)
 }
 
-// finding is what is read of a line of noecho scan --json.
+// finding is a line of noecho scan --json, as far as it is needed.
 type finding struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
@@ -168,8 +168,8 @@ type finding struct {
 	} `json:"records"`
 }
 
-// readFindings reads the output of noecho scan --json, by file. What could not
-// be scanned cannot be judged.
+// readFindings reads the output of noecho scan --json, by file. An input that noecho
+// could not scan is an error.
 func readFindings(path string, stdin io.Reader) (map[string][]finding, error) {
 	r := stdin
 	if path != "-" {

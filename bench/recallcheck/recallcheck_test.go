@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fixture are the arguments for the shipped texts: an index of the corpus was
-// built with noecho, and the outputs were scanned with it.
+// fixture returns the arguments for the shipped texts, which were indexed and scanned
+// with noecho.
 func fixture(more ...string) []string {
 	return append([]string{
 		"-corpus", "testdata/corpus", "-findings", "testdata/findings.jsonl", "-field", "text",
@@ -36,8 +36,8 @@ func judgeArgs(t *testing.T, stdin string, args ...string) (*report, error) {
 	return &r, err
 }
 
-// TestFixture counts by hand: the words of the shipped outputs that stand in
-// the shipped corpus.
+// TestFixture compares with counts by hand of the words of the shipped outputs that are
+// in the shipped corpus.
 func TestFixture(t *testing.T) {
 	t.Parallel()
 	r, err := judgeArgs(t, "", fixture()...)
@@ -46,7 +46,8 @@ func TestFixture(t *testing.T) {
 	}
 	want := []count{
 		{Group: "large", Outputs: 3, Words: 73, Reference: 33, Longest: 23, Glued: 33, Findings: 4, Found: 68, Beyond: 35, OtherFindings: OtherFindings{Named: 4}},
-		// "forty-two" is two words apart and one glued.
+		// "forty-two" is two words if punctuation ends a word, and one if it is taken
+		// out.
 		{Group: "small", Outputs: 2, Words: 27, Reference: 16, Longest: 16, Glued: 15, Findings: 1, Found: 16, OtherFindings: OtherFindings{Named: 1}},
 	}
 	if diff := cmp.Diff(want, r.Groups); diff != "" {
@@ -93,7 +94,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestSeesErrors judges scans that are wrong, each in one way.
+// TestSeesErrors checks scans that are wrong, each in one way.
 func TestSeesErrors(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/findings.jsonl")
@@ -104,7 +105,7 @@ func TestSeesErrors(t *testing.T) {
 	tests := []struct {
 		name, was, is string
 		missed, false int
-		line          int // of what is reported
+		line          int // part of the report
 	}{
 		{"a finding is missing", `{"file":"testdata/outputs.jsonl","line":2,"start":96,"end":171,"words":16,"kind":"verbatim","lane":"plain","records":[{"id":"testdata/corpus/harbour.txt","dataset":"corpus","labels":[]}]}` + "\n", "", 16, 0, 2},
 		{"one ends a word early", `"start":348,"end":402`, `"start":348,"end":398`, 1, 0, 4},
@@ -132,13 +133,13 @@ func TestSeesErrors(t *testing.T) {
 	}
 }
 
-// TestOtherFindings judges near matches by how much of them stands in the corpus, and
-// findings by whether the record they name holds them.
+// TestOtherFindings checks near matches by the share of their words that is in the
+// corpus, and findings by whether the named record contains them.
 func TestOtherFindings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "answer.txt")
-	text := "the fee for a boat in the inner harbour is forty-two euros a day in summer. " + // one word in six is another
+	text := "the fee for a boat in the inner harbour is forty-two euros a day in summer. " + // every sixth word differs
 		strings.Repeat("and so it went on ", 4) + "they all went home in the end. " + strings.Repeat("and so it went on ", 4) +
 		"Sow the beans when the elder flowers, never before the last frost of the spring."
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -166,7 +167,7 @@ func TestOtherFindings(t *testing.T) {
 	}
 	r, err = judgeArgs(t, line("they all", "the end", "near", "corpus/garden.md")+line("Sow", "spring", "verbatim", "corpus/harbour.txt")+end,
 		"-corpus", "testdata/corpus", "-findings", "-", "-outputs", path)
-	if !errors.Is(err, errDisagree) { // of both names none is right
+	if !errors.Is(err, errDisagree) { // neither of the names is right
 		t.Errorf("error %v", err)
 	}
 	if want := (OtherFindings{Near: 1, NearWords: 7, NearDoubted: 1, Named: 2, Wrong: 2}); r.Total.OtherFindings != want || len(r.Doubted) != 1 || len(r.Misnamed) != 2 {
@@ -202,7 +203,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestRefuses wants a scan that ended, of these very outputs.
+// TestRefuses: the scan must have ended, and must be one of these outputs.
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	done := "\n" + `{"summary":{"unscanned":0}}`
@@ -258,7 +259,7 @@ func TestReadings(t *testing.T) {
 			for _, w := range tt.reading.words(letters(tt.text)) {
 				got = append(got, w.text)
 				if w.lo < at || w.hi <= w.lo || w.hi > len(tt.text) {
-					t.Errorf("%s stands at %d to %d", w.text, w.lo, w.hi)
+					t.Errorf("%s is at %d to %d", w.text, w.lo, w.hi)
 				}
 				at = w.hi
 			}
@@ -269,7 +270,8 @@ func TestReadings(t *testing.T) {
 	}
 }
 
-// FuzzRow reads a row as encoding/json does, and says where each letter stands.
+// FuzzRow compares the text of a row with encoding/json, and checks the place of each
+// letter.
 func FuzzRow(f *testing.F) {
 	for _, seed := range []string{
 		`{"text":"plain","model":"m"}`, `{"text":"\u00e9\ud83d\ude00\n\"\\\/","model":3}`,
@@ -287,7 +289,7 @@ func FuzzRow(f *testing.F) {
 		at := out.lo
 		for _, l := range out.text {
 			if l.lo != at || l.hi <= l.lo {
-				t.Fatalf("a letter stands at %d to %d, the one before ends at %d", l.lo, l.hi, at)
+				t.Fatalf("a letter is at %d to %d, the one before ends at %d", l.lo, l.hi, at)
 			}
 			at = l.hi
 			got.WriteRune(l.r)

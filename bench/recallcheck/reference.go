@@ -33,8 +33,8 @@ func (b *book) line(at int) int {
 	return n + 1
 }
 
-// readBooks reads the files of a folder and below; hidden ones are left out, as
-// they are from an index.
+// readBooks reads the files of a folder and below. Hidden files are left out, as in an
+// index.
 func readBooks(folder string) ([]book, error) {
 	var books []book
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -60,12 +60,12 @@ func readBooks(folder string) ([]book, error) {
 	return books, err
 }
 
-// place is where a window stands in the corpus.
+// place is the place of a window in the corpus.
 type place struct{ book, lo int }
 
-// reference knows which sequences of n words stand in a corpus, under one
-// reading. Words are numbers; a window is the bytes of n of them. Its memory is
-// about a hundred bytes a word of the corpus.
+// reference is the set of sequences of n words of a corpus, by one reading. Words are
+// numbers; a window is the bytes of n of them. Its memory is about a hundred bytes a
+// word of the corpus.
 type reference struct {
 	reading reading
 	n       int
@@ -102,8 +102,8 @@ func (r *reference) window(words []word) string {
 	return string(r.key)
 }
 
-// quoted is a text with those of its words marked that stand in a run of n
-// words of the corpus.
+// quoted is a text whose words are marked if they are in a run of n words of the
+// corpus.
 type quoted struct {
 	words []word
 	in    []bool
@@ -154,7 +154,7 @@ func (q *quoted) longest() int {
 	return best
 }
 
-// share is the share of the words that stand in runs of the corpus.
+// share is the share of the words that are in runs of the corpus.
 func (q *quoted) share() float64 {
 	n := 0
 	for _, in := range q.in {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// because is what one looser reading explains.
+// because counts the words that one looser reading explains.
 type because struct {
 	Reading  string `json:"reading"`
 	Findings int    `json:"findings"`
@@ -26,11 +26,11 @@ type report struct {
 	FalseAlarms int    `json:"false_alarms"`
 	FalseWords  int    `json:"false_words"`
 	False       []spot `json:"false,omitempty"`
-	Missed      []spot `json:"missed,omitempty"`       // punctuation apart
-	GluedMissed []spot `json:"glued_missed,omitempty"` // punctuation taken out of words
+	Missed      []spot `json:"missed,omitempty"`       // by the reference in which punctuation ends a word
+	GluedMissed []spot `json:"glued_missed,omitempty"` // by the reference in which punctuation is taken out of words
 	List        []spot `json:"list,omitempty"`         // every verbatim finding
-	Doubted     []spot `json:"doubted,omitempty"`      // near matches of which little stands in the corpus
-	Misnamed    []spot `json:"misnamed,omitempty"`     // findings whose first record does not hold them
+	Doubted     []spot `json:"doubted,omitempty"`      // near matches with few words of the corpus
+	Misnamed    []spot `json:"misnamed,omitempty"`     // findings whose first record does not contain them
 }
 
 func newReport(books []book) *report {
@@ -83,8 +83,8 @@ func (r *report) print(w io.Writer, o *options) error {
 	return b.Flush()
 }
 
-// printOthers prints what was found beside the verbatim runs, and whether the
-// right record was named.
+// printOthers prints the findings that are not verbatim runs, and whether the right
+// record was named.
 func (r *report) printOthers(w io.Writer) {
 	fmt.Fprintf(w, "\n| outputs of | near matches | words beside verbatim | of them in runs of %d | doubted | named | wrong | unnamed | other findings |\n", nearWindow)
 	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|")

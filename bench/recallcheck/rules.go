@@ -6,13 +6,11 @@ import (
 	"unicode"
 )
 
-// rule changes a text before it is cut into words. It keeps where the letters
-// stand.
+// rule changes a text before it is cut into words. It keeps the places of the letters.
 type rule func([]letter) []letter
 
-// looser are the readings that explain a run which the reference does not see,
-// in the order they are tried: the reference with one rule more, and last with
-// all of them.
+// looser are the readings that explain a run which the reference does not have, in the
+// order they are tried: the reference with one rule more, and last with all of them.
 var looser = []reading{
 	{name: "backslash escape", rules: []rule{escapes}},
 	{name: "entity", rules: []rule{entities}},
@@ -22,7 +20,7 @@ var looser = []reading{
 	{name: "several of these", rules: []rule{escapes, entities, noTags, noListNumbers, visible}},
 }
 
-// visible takes characters out that nobody sees.
+// visible removes invisible characters.
 func visible(text []letter) []letter {
 	out := make([]letter, 0, len(text))
 	for _, l := range text {
@@ -33,7 +31,7 @@ func visible(text []letter) []letter {
 	return out
 }
 
-// noListNumbers takes "12. " and "3) " out at the start of lines.
+// noListNumbers removes "12. " and "3) " at the start of lines.
 func noListNumbers(text []letter) []letter {
 	out := make([]letter, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -47,7 +45,8 @@ func noListNumbers(text []letter) []letter {
 	return out
 }
 
-// behindNumber returns where a line goes on behind its marks and number.
+// behindNumber returns the offset behind the marks and the number at the start of a
+// line.
 func behindNumber(text []letter, i int) int {
 	at := func(j int) rune {
 		if j < len(text) {
@@ -69,8 +68,7 @@ func behindNumber(text []letter, i int) int {
 	return i
 }
 
-// noTags takes out tags that have no attributes. Those that break lines become
-// a blank.
+// noTags removes tags without attributes. Tags that break lines become a blank.
 func noTags(text []letter) []letter {
 	out := make([]letter, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -87,8 +85,8 @@ func noTags(text []letter) []letter {
 	return out
 }
 
-// tag returns the name of a tag that begins here, in lower case, and where its
-// last character stands, -1 if there is none.
+// tag returns the name of a tag that begins at i, in lower case, and the index of its
+// last character, -1 if there is none.
 func tag(text []letter, i int) (name string, end int) {
 	if text[i].r != '<' {
 		return "", -1
@@ -108,7 +106,7 @@ func tag(text []letter, i int) (name string, end int) {
 	return "", -1
 }
 
-// entities reads &amp; and the like.
+// entities replaces &amp; and other entities.
 func entities(text []letter) []letter {
 	out := make([]letter, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -132,7 +130,8 @@ func entities(text []letter) []letter {
 	return out
 }
 
-// escapes reads backslashes: \n and the like are blanks, others vanish.
+// escapes replaces backslash escapes: \n and the like become blanks, other backslashes
+// vanish.
 func escapes(text []letter) []letter {
 	out := make([]letter, 0, len(text))
 	for i := 0; i < len(text); i++ {

@@ -19,15 +19,15 @@ type word struct {
 	lo, hi int
 }
 
-// reading is one way to make words of a text: a rule that is applied first, and
-// what becomes of punctuation.
+// reading is one way to make words of a text: rules that are applied first, and the
+// treatment of punctuation.
 type reading struct {
 	name  string
 	rules []rule
 	punct punctuation
 }
 
-// punctuation says what it does to the word it stands in.
+// punctuation says how a punctuation mark changes the word around it.
 type punctuation uint8
 
 const (
@@ -72,8 +72,8 @@ func (rd reading) words(text []letter) []word {
 	return out
 }
 
-// isApostrophe reports the apostrophes, typed and typeset. One at the beginning
-// of a word begins none; one before a letter goes on with the word.
+// isApostrophe reports the apostrophes, typed and typeset. An apostrophe at the
+// beginning of a word is not part of it; one before a letter does not end the word.
 func isApostrophe(r rune) bool { return strings.ContainsRune("'’‘ʼ", r) }
 
 // plain returns a character in lower case without its marks.
@@ -90,13 +90,13 @@ func plain(r rune) string {
 	return b.String()
 }
 
-// letters spells out a text that stands in a file as it is.
+// letters returns the characters of a text with their places in it.
 func letters(text string) []letter {
 	out := make([]letter, 0, len(text))
 	for i, r := range text {
 		out = append(out, letter{r, i, i + len(string(r))})
 	}
-	for i := range out { // a byte that is no UTF-8 is one byte long
+	for i := range out { // a byte of invalid UTF-8 is one byte long
 		if i+1 < len(out) {
 			out[i].hi = out[i+1].lo
 		} else {
