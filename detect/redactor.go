@@ -69,7 +69,7 @@ func (r *Redactor) Write(p []byte) (n int, err error) {
 // Close decides and writes the bytes that still wait. It does not close the
 // underlying writer.
 func (r *Redactor) Close() error {
-	if r.err == errClosed {
+	if errors.Is(r.err, errClosed) {
 		return nil
 	}
 	r.segs = r.d.Finish(r.segs[:0])
