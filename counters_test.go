@@ -35,8 +35,6 @@ const (
 // number of files. No type joins the list.
 var scattered = map[string]int{
 	"internal/fakellm.generation": 9,
-	"index/build.builder":         8,
-	"index/build.plan":            7,
 	"proxy.Server":                7,
 	"proxy/relay.channelSet":      6,
 	"proxy.exchange":              5,

@@ -47,7 +47,7 @@ func randomHashes(seed uint64, n int) []ngram.Hash {
 func BenchmarkInsert(b *testing.B) {
 	for _, n := range []int{1e6, 3e7} {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
-			p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n) * 4 / 5, twos: uint64(n) / 3, words: uint64(n) / 32})
+			p, err := newPlan(nil, 10, capacities{windows: uint64(n), fours: uint64(n) * 4 / 5, twos: uint64(n) / 3, words: uint64(n) / 32})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -114,7 +114,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	}
 	b := &builder{o: o, spec: spec}
 	m := &index.Manifest{Model: o.Model, Builder: o.Builder}
-	if err := b.notePhrases(m); err != nil {
+	if b.phrases, err = newPhraseNotes(b); err != nil {
 		return nil, err
 	}
 	out, err := newPending(o.Out)
@@ -128,15 +128,19 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {
 		return nil, err
 	}
-	if b.spool, err = b.spoolFor(spoolDir(o.Out)); err != nil {
-		return nil, err
+	if o.Capacity == 0 {
+		if b.spool, err = newSpool(spoolDir(o.Out), b.sources); err != nil {
+			return nil, err
+		}
+		defer b.spool.close()
 	}
-	defer b.spool.close()
-	defer b.closeNotes()
-	if err := b.findCommon(ctx, m); err != nil {
-		return nil, err
+	if o.MaxDocFreq != 0 || o.Report != "" {
+		if err := leaveOutCommon(ctx, b, m); err != nil {
+			return nil, err
+		}
 	}
 	b.openNotes()
+	defer b.closeNotes()
 	return b.build(ctx, out, m)
 }
 
@@ -241,15 +245,15 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 			return nil, err
 		}
 	}
-	p, err := newPlan(b.o.N, sizes)
+	p, err := newPlan(out, b.o.N, sizes)
 	if err != nil {
 		return nil, err
 	}
 	stripes := p.stripes(uint64(b.budget()) / (shelfParts + 1) * shelfParts)
-	if first, err = b.insert(ctx, out, p, stripes, first); err != nil {
+	if first, err = b.insert(ctx, p, stripes, first); err != nil {
 		return nil, err
 	}
-	if err := b.finishNotes(ctx, p, out); err != nil {
+	if err := b.finishNotes(ctx, p); err != nil {
 		return nil, err
 	}
 	all := first.sum()
@@ -262,7 +266,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	if b.o.Capacity == 0 {
 		passes++
 	}
-	info, err := p.finish(ctx, out, h, m)
+	info, err := p.finish(ctx, h, m)
 	if err == nil {
 		err = out.commit()
 	}
@@ -312,4 +316,35 @@ func (b *builder) startPass(n int64) {
 	b.o.Progress.Bytes.Store(0)
 	b.o.Progress.Total.Store(total)
 	b.o.Progress.Pass.Store(n + b.before)
+}
+
+// openNotes makes the notebooks of the build. The ledger is the last one: which
+// records it names is known when the others have finished.
+func (b *builder) openNotes() {
+	b.notes = append(b.notes, b.phrases)
+	b.places = newPlaces(len(b.sources), newScratch(spoolDir(b.o.Out)))
+	if !b.o.NoLedger {
+		b.notes = append(b.notes, newLedgerNotes(b))
+	}
+}
+
+// finishNotes appends the sections of the notebooks.
+func (b *builder) finishNotes(ctx context.Context, p *plan) error {
+	if err := b.places.settle(); err != nil {
+		return err
+	}
+	for _, n := range b.notes {
+		if err := n.finish(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeNotes gives back what the notebooks hold.
+func (b *builder) closeNotes() {
+	for _, n := range b.notes {
+		n.close()
+	}
+	b.places.to.close()
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 
 	"noecho/index"
 	"noecho/index/corpus"
@@ -15,7 +15,7 @@ import (
 // insert fills the filters, a pass for each stripe, and writes them. first is
 // what the counting pass saw, nil if there was none. It returns what the first
 // of all passes saw.
-func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][]*target, first *tally) (*tally, error) {
+func (b *builder) insert(ctx context.Context, p *plan, stripes [][]*target, first *tally) (*tally, error) {
 	done := int64(0)
 	if first != nil {
 		done = 1
@@ -26,7 +26,7 @@ func (b *builder) insert(ctx context.Context, out *pending, p *plan, stripes [][
 	for _, stripe := range stripes {
 		done++
 		b.startPass(done)
-		t, err := b.fillStripe(ctx, out, p, stripe, &pass{b: b, first: first == nil})
+		t, err := b.fillStripe(ctx, p, stripe, &pass{b: b, first: first == nil})
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (b *builder) checkOnePass(stripes [][]*target) error {
 }
 
 // fillStripe builds the targets of one stripe with one pass over the corpus.
-func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe []*target, ps *pass) (*tally, error) {
+func (b *builder) fillStripe(ctx context.Context, p *plan, stripe []*target, ps *pass) (*tally, error) {
 	defer func() {
 		for _, t := range stripe {
 			t.end()
@@ -93,28 +93,12 @@ func (b *builder) fillStripe(ctx context.Context, out *pending, p *plan, stripe 
 	}
 	for _, t := range stripe {
 		t.flush(b.o.Workers)
-		if err := p.write(out, t, b.o.Workers); err != nil {
+		if err := p.write(t, b.o.Workers); err != nil {
 			return nil, err
 		}
 		t.end()
 	}
 	return counted, ctx.Err()
-}
-
-// checkFill refuses filters that hold more windows than they were sized for:
-// they would raise more false alarms than promised.
-func (p *plan) checkFill() error {
-	s := p.sections[planConfirm]
-	// Two per cent and four standard deviations of what the fill tells.
-	most := float64(s.Capacity)*1.02 + 4*math.Sqrt(float64(s.Capacity)) + 8
-	got := s.Distinct()
-	if s.Full() {
-		return fmt.Errorf("the inputs have %d distinct windows or far more, more than the capacity of %d: build again with a capacity of their number of words, or without one", got, s.Capacity)
-	}
-	if float64(got) > most {
-		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.Capacity, headroom(got))
-	}
-	return nil
 }
 
 // describe completes the manifest.
@@ -126,7 +110,6 @@ func (b *builder) describe(m *index.Manifest, t *tally, sizes capacities) {
 		m.Phrases = &b.counts
 		m.NotIndexed.ShortRecords -= b.counts.Records
 	}
-	phrased := m.Parameters // as notePhrases has it
 	m.Datasets = describeDatasets(t, b.sources, b.o.Dataset, b.o.Labels)
 	m.CorpusDigest = corpusDigest(b.sources)
 	m.Time = newest(b.sources)
@@ -135,9 +118,15 @@ func (b *builder) describe(m *index.Manifest, t *tally, sizes capacities) {
 		Format: string(b.o.Corpus.Format), Fields: b.o.Corpus.Fields, Roles: b.o.Corpus.Roles,
 		Capacity: sizes.windows, Sizing: "counted",
 		WindowBits: format.WindowBits, ConfirmBits: format.ConfirmBits, GateBits: format.GateBits, WordBits: format.WordBits,
+		NoIdentifiers: b.o.NoIdentifiers, MinPhrase: b.o.MinPhrase,
 	}
-	m.Parameters.NoIdentifiers, m.Parameters.Patterns = phrased.NoIdentifiers, phrased.Patterns
-	m.Parameters.Subjects, m.Parameters.MinPhrase = phrased.Subjects, phrased.MinPhrase
+	for _, pattern := range b.o.Patterns {
+		m.Parameters.Patterns = append(m.Parameters.Patterns, pattern.String())
+	}
+	slices.Sort(m.Parameters.Patterns)
+	if b.o.Subjects != "" {
+		m.Parameters.Subjects = []string{b.phrases.digest}
+	}
 	if b.o.Capacity != 0 {
 		m.Parameters.Sizing = "given"
 	}

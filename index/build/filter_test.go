@@ -99,7 +99,7 @@ func fprFile(tb testing.TB, n int) (path string) {
 		tb.Fatal(err)
 	}
 	defer out.abort()
-	p, err := newPlan(10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n), words: uint64(n)})
+	p, err := newPlan(out, 10, capacities{windows: uint64(n), fours: uint64(n), twos: uint64(n), words: uint64(n)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -129,13 +129,13 @@ func fprFile(tb testing.TB, n int) (path string) {
 		t.flush(1)
 	}
 	for _, t := range targets {
-		if err := p.write(out, t, 1); err != nil {
+		if err := p.write(t, 1); err != nil {
 			tb.Fatal(err)
 		}
 		t.end()
 	}
 	h := &format.Header{N: 10, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: ngram.XXH64, Capacity: uint64(n)}
-	if _, err := p.finish(tb.Context(), out, h, new(index.Manifest)); err != nil {
+	if _, err := p.finish(tb.Context(), h, new(index.Manifest)); err != nil {
 		tb.Fatal(err)
 	}
 	if err := out.commit(); err != nil {

@@ -39,15 +39,10 @@ type cells struct {
 	words []uint32
 }
 
-// newCells returns a table of at most a quarter of the memory, and no larger
-// than the corpus.
-func (b *builder) newCells() (*cells, error) {
-	size := uint64(b.o.Memory) / 4
-	total := uint64(0)
-	for _, s := range b.sources {
-		if s.Size < 0 {
-			total = size
-		}
+// newCells returns a table of at most so many bytes, and no larger than the corpus.
+func newCells(most int64, sources []*source) (*cells, error) {
+	size, total := uint64(most), uint64(0)
+	for _, s := range sources {
 		total += uint64(max(0, s.Size))
 	}
 	size = max(4096, min(size, 4*total)) &^ 7
@@ -168,20 +163,38 @@ func (n *nominator) endRecord(source, line int) error {
 	return nil
 }
 
-// findCommon does the two passes, adds what is too common to the exclusions and
+// leaveOutCommon adds the windows that are too common to the exclusions of a build and
 // writes the report.
-func (b *builder) findCommon(ctx context.Context, m *index.Manifest) error {
-	if b.o.MaxDocFreq == 0 && b.o.Report == "" {
-		return nil
-	}
-	for _, s := range b.sources {
-		if s.Path == corpus.Stdin {
-			return errors.New("common windows are found by reading the inputs again, and standard input can be read only once: name a file")
-		}
-	}
-	table, err := b.newCells()
+func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
+	all, err := findCommon(ctx, b)
 	if err != nil {
 		return err
+	}
+	b.before = 2
+	rows, excluded := pick(all, b.o.MaxDocFreq)
+	if b.o.MaxDocFreq != 0 {
+		for _, c := range rows[:excluded] {
+			b.exclude[c.hash.Lo] = struct{}{}
+		}
+		m.Exclusions = append(m.Exclusions, commonExclusion(rows[:excluded], b.o.MaxDocFreq))
+	}
+	if b.o.Report == "" {
+		return nil
+	}
+	r := &reporter{o: &b.o, spec: b.spec, sources: b.sources}
+	return r.write(rows)
+}
+
+// findCommon does the two passes.
+func findCommon(ctx context.Context, b *builder) (map[uint64]*common, error) {
+	for _, s := range b.sources {
+		if s.Path == corpus.Stdin {
+			return nil, errors.New("common windows are found by reading the inputs again, and standard input can be read only once: name a file")
+		}
+	}
+	table, err := newCells(b.o.Memory/4, b.sources)
+	if err != nil {
+		return nil, err
 	}
 	defer table.mem.Free()
 	counting := &pass{b: b}
@@ -190,7 +203,7 @@ func (b *builder) findCommon(ctx context.Context, m *index.Manifest) error {
 	}
 	b.startPass(1)
 	if _, err := counting.run(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	n := &nominees{cells: table, bound: cellMost, all: map[uint64]*common{}, most: nomineeMost + int(b.o.Memory/1024)}
 	if b.o.Report != "" {
@@ -204,21 +217,13 @@ func (b *builder) findCommon(ctx context.Context, m *index.Manifest) error {
 		exact.sinks = append(exact.sinks, &nominator{to: n})
 	}
 	b.startPass(2)
-	if _, err := exact.run(ctx); err != nil {
-		return err
-	}
-	b.before = 2
-	rows, excluded := b.pick(n.all)
-	b.excludeCommon(m, rows[:excluded])
-	if b.o.Report == "" {
-		return nil
-	}
-	return b.writeReport(rows)
+	_, err = exact.run(ctx)
+	return n.all, err
 }
 
-// pick returns the windows of the report, the most frequent ones first, and how
-// many of them are too common to be indexed.
-func (b *builder) pick(all map[uint64]*common) (rows []*common, excluded int) {
+// pick returns the windows of the report, the most frequent ones first, and how many
+// of them are in more records than maxDocFreq allows; 0: any number is allowed.
+func pick(all map[uint64]*common, maxDocFreq uint64) (rows []*common, excluded int) {
 	for _, c := range all {
 		if c.records > 1 {
 			rows = append(rows, c)
@@ -227,30 +232,24 @@ func (b *builder) pick(all map[uint64]*common) (rows []*common, excluded int) {
 	slices.SortFunc(rows, func(a, b *common) int {
 		return cmp.Or(cmp.Compare(b.records, a.records), cmp.Compare(a.hash.Hi, b.hash.Hi), cmp.Compare(a.hash.Lo, b.hash.Lo))
 	})
-	if b.o.MaxDocFreq != 0 {
-		for excluded < len(rows) && rows[excluded].records > b.o.MaxDocFreq {
-			excluded++
-		}
+	for maxDocFreq != 0 && excluded < len(rows) && rows[excluded].records > maxDocFreq {
+		excluded++
 	}
 	return rows[:min(len(rows), max(excluded, reportRows))], excluded
 }
 
-// excludeCommon leaves windows out of the index and says so in the manifest.
-func (b *builder) excludeCommon(m *index.Manifest, rows []*common) {
-	if b.o.MaxDocFreq == 0 {
-		return
-	}
+// commonExclusion describes windows that are left out.
+func commonExclusion(rows []*common, maxDocFreq uint64) index.Exclusion {
 	los := make([]uint64, len(rows))
 	for i, c := range rows {
 		los[i] = c.hash.Lo
-		b.exclude[c.hash.Lo] = struct{}{}
 	}
 	slices.Sort(los)
 	sum := sha256.New()
 	for _, lo := range los {
 		sum.Write(binary.LittleEndian.AppendUint64(nil, lo))
 	}
-	m.Exclusions = append(m.Exclusions, index.Exclusion{
-		Kind: fmt.Sprintf("in more than %d records", b.o.MaxDocFreq), Digest: hex.EncodeToString(sum.Sum(nil)), Windows: uint64(len(rows)),
-	})
+	return index.Exclusion{
+		Kind: fmt.Sprintf("in more than %d records", maxDocFreq), Digest: hex.EncodeToString(sum.Sum(nil)), Windows: uint64(len(rows)),
+	}
 }

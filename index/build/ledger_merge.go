@@ -211,8 +211,8 @@ func (m *memberTables) eachRecord(s *memberSource, rows, names *format.Payload, 
 
 // addUnion writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
 // they have them.
-func (p *plan) addUnion(ctx context.Context, out *pending, members []*member, m *index.Manifest) error {
-	if err := p.addPhrases(out, members, m); err != nil {
+func addUnion(ctx context.Context, p *plan, dir string, members []*member, m *index.Manifest) error {
+	if err := addPhrases(p, members, m); err != nil {
 		return err
 	}
 	if members[0].tables == nil {
@@ -230,8 +230,8 @@ func (p *plan) addUnion(ctx context.Context, out *pending, members []*member, m 
 	for _, d := range m.Datasets {
 		datasets = append(datasets, d.Name)
 	}
-	kept := newScratch(spoolDir(out.path))
+	kept := newScratch(dir)
 	defer kept.close()
 	shape := format.NewLedgerShape(u.taken, u.end)
-	return p.addTables(out, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})
+	return addTables(p, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})
 }

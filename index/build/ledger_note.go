@@ -50,7 +50,7 @@ func (l *ledgerNotes) add(at *placer) *ledgerNoter {
 func (l *ledgerNotes) close() { l.kept.close() }
 
 // finish writes the sections. All places are settled.
-func (l *ledgerNotes) finish(ctx context.Context, p *plan, f file) error {
+func (l *ledgerNotes) finish(ctx context.Context, p *plan) error {
 	l.joinBlocks()
 	taken := uint64(0)
 	for _, n := range l.noters {
@@ -61,7 +61,7 @@ func (l *ledgerNotes) finish(ctx context.Context, p *plan, f file) error {
 		return err
 	}
 	shape := format.NewLedgerShape(taken, l.b.places.end)
-	return p.addTables(f, shape, l, l.b.recordSet(), sorting{ctx: ctx, kept: l.kept, workers: l.b.o.Workers, memory: l.b.o.Memory})
+	return addTables(p, shape, l, l.b.places.recordSet(l.b.sources, l.b.o.Dataset), sorting{ctx: ctx, kept: l.kept, workers: l.b.o.Workers, memory: l.b.o.Memory})
 }
 
 // A ledgerNoter lists the seeds of what one worker reads.

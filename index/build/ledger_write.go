@@ -53,15 +53,15 @@ type sorting struct {
 }
 
 // addTables writes LEDGER and RECORDS.
-func (p *plan) addTables(f file, shape format.LedgerShape, seeds seedSource, records *recordSet, with sorting) error {
-	err := p.addSection(f, format.KindLedger, func(w io.Writer) error {
+func addTables(p *plan, shape format.LedgerShape, seeds seedSource, records *recordSet, with sorting) error {
+	err := p.addSection(format.KindLedger, func(w io.Writer) error {
 		_, err := writeLedger(w, shape, seeds, with)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return p.addSection(f, format.KindRecords, records.write)
+	return p.addSection(format.KindRecords, records.write)
 }
 
 // writeLedger sorts seeds and writes the payload of LEDGER. The shape says how

@@ -191,7 +191,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if first.hasWords() {
 		sizes.words = first.section(planWords).Capacity
 	}
-	p, err := newPlan(int(first.h.N), sizes)
+	p, err := newPlan(out, int(first.h.N), sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	}
 	o.Progress.Total.Store(int64(total))
 	o.Progress.Pass.Store(1)
-	if err := p.unite(ctx, out, members, o.Progress); err != nil {
+	if err := uniteFilters(ctx, p, members, o.Progress); err != nil {
 		return nil, err
 	}
 	if err := p.checkFill(); err != nil {
@@ -217,7 +217,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.addUnion(ctx, out, members, manifest); err != nil {
+	if err := addUnion(ctx, p, spoolDir(o.Out), members, manifest); err != nil {
 		return nil, err
 	}
 	h := &format.Header{N: first.h.N, Norm: first.h.Norm, Unicode: first.h.Unicode, Suite: first.h.Suite, KeyID: first.h.KeyID, Capacity: first.h.Capacity}
@@ -227,7 +227,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 		h.Words += m.h.Words
 		h.Windows += m.h.Windows
 	}
-	info, err := p.finish(ctx, out, h, manifest)
+	info, err := p.finish(ctx, h, manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -338,8 +338,8 @@ func shape(s format.Section) string {
 	return fmt.Sprintf("%d grams in %d bytes", s.Capacity, s.Length)
 }
 
-// unite writes the union of the members' filters.
-func (p *plan) unite(ctx context.Context, out *pending, members []*member, progress *Progress) error {
+// uniteFilters writes the union of the members' filters.
+func uniteFilters(ctx context.Context, p *plan, members []*member, progress *Progress) error {
 	pieces := make(chan format.Piece, 64)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -359,7 +359,7 @@ func (p *plan) unite(ctx context.Context, out *pending, members []*member, progr
 		g.Go(func() error {
 			all, one := make([]byte, format.ChunkLen), make([]byte, format.ChunkLen)
 			for c := range pieces {
-				n, err := p.uniteChunk(out, members, c, all, one)
+				n, err := uniteChunk(p, members, c, all, one)
 				if err != nil {
 					return err
 				}
@@ -372,7 +372,7 @@ func (p *plan) unite(ctx context.Context, out *pending, members []*member, progr
 }
 
 // uniteChunk writes one piece of a filter; all and one are scratch.
-func (p *plan) uniteChunk(out *pending, members []*member, c format.Piece, all, one []byte) (int, error) {
+func uniteChunk(p *plan, members []*member, c format.Piece, all, one []byte) (int, error) {
 	s := &p.sections[c.Section]
 	lo := c.Chunk * format.ChunkLen
 	n := min(format.ChunkLen, s.Length-lo)
@@ -396,7 +396,7 @@ func (p *plan) uniteChunk(out *pending, members []*member, c format.Piece, all, 
 	}
 	atomic.AddUint64(&s.Ones, format.PopCount(all))
 	binary.LittleEndian.PutUint32(p.tables[c.Section][4*c.Chunk:], crc32.Checksum(all, format.Castagnoli))
-	if _, err := out.WriteAt(all, int64(s.Offset+lo)); err != nil {
+	if _, err := p.out.WriteAt(all, int64(s.Offset+lo)); err != nil {
 		return 0, fmt.Errorf("write index: %w", err)
 	}
 	return int(n), nil

@@ -1,14 +1,8 @@
 package build
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
-	"fmt"
-	"hash/crc32"
-	"io"
 
-	"noecho/index/internal/format"
 	"noecho/ngram"
 )
 
@@ -25,7 +19,7 @@ type notebook interface {
 	noter(at *placer) noter
 	// finish appends the sections, once the first pass is over and every place is
 	// settled.
-	finish(ctx context.Context, p *plan, f file) error
+	finish(ctx context.Context, p *plan) error
 	// close gives back what the notebook holds; it may come at any time.
 	close()
 }
@@ -53,107 +47,4 @@ type recordPart struct {
 	id     string // of the row; empty: it has none
 	block  int    // of the text, from 0 on
 	last   bool   // no block follows
-}
-
-// openNotes makes the notebooks of the build. The ledger is the last one: which
-// records it names is known when the others have finished.
-func (b *builder) openNotes() {
-	b.notes = append(b.notes, b.phrases)
-	b.places = newPlaces(len(b.sources), newScratch(spoolDir(b.o.Out)))
-	if !b.o.NoLedger {
-		b.notes = append(b.notes, newLedgerNotes(b))
-	}
-}
-
-// finishNotes appends the sections of the notebooks.
-func (b *builder) finishNotes(ctx context.Context, p *plan, f file) error {
-	if err := b.places.settle(); err != nil {
-		return err
-	}
-	for _, n := range b.notes {
-		if err := n.finish(ctx, p, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// closeNotes gives back what the notebooks hold.
-func (b *builder) closeNotes() {
-	for _, n := range b.notes {
-		n.close()
-	}
-	if b.places != nil {
-		b.places.to.close()
-	}
-}
-
-// addSection writes a section behind what is there, and then what write writes
-// into it. A section must not be empty. Readers that do not know its kind skip
-// it.
-func (p *plan) addSection(f file, kind format.Kind, write func(w io.Writer) error) error {
-	out := &sectionWriter{f: f, at: p.manifest}
-	w := bufio.NewWriterSize(out, format.ChunkLen)
-	err := write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = out.end()
-	}
-	if err != nil {
-		return fmt.Errorf("write %v: %w", format.Section{Kind: kind}, err)
-	}
-	s := format.Section{Kind: kind, Offset: p.manifest, Length: out.length}
-	p.extra = append(p.extra, extraSection{Section: s, table: out.table})
-	p.manifest = s.End()
-	return nil
-}
-
-// extraSection is a section that is no filter, and its checksum table.
-type extraSection struct {
-	format.Section
-	table []byte
-}
-
-// sectionWriter writes a payload and takes the checksums of its pieces.
-type sectionWriter struct {
-	f      file
-	at     uint64
-	length uint64
-	sum    uint32
-	filled int // bytes of the piece that sum is of
-	table  []byte
-}
-
-func (w *sectionWriter) Write(p []byte) (int, error) {
-	if _, err := w.f.WriteAt(p, int64(w.at+w.length)); err != nil {
-		return 0, err
-	}
-	w.length += uint64(len(p))
-	for rest := p; len(rest) > 0; {
-		n := min(len(rest), format.ChunkLen-w.filled)
-		w.sum = crc32.Update(w.sum, format.Castagnoli, rest[:n])
-		if w.filled += n; w.filled == format.ChunkLen {
-			w.endPiece()
-		}
-		rest = rest[n:]
-	}
-	return len(p), nil
-}
-
-// end takes the checksum of the last piece.
-func (w *sectionWriter) end() error {
-	if w.filled > 0 {
-		w.endPiece()
-	}
-	if w.length == 0 {
-		return fmt.Errorf("nothing to write")
-	}
-	return nil
-}
-
-func (w *sectionWriter) endPiece() {
-	w.table = binary.LittleEndian.AppendUint32(w.table, w.sum)
-	w.sum, w.filled = 0, 0
 }

@@ -47,7 +47,7 @@ func (m *member) loadPhrases(c *format.Checker) (err error) {
 }
 
 // addPhrases writes PHRASES and START of the members, if any has them.
-func (p *plan) addPhrases(out *pending, members []*member, m *index.Manifest) error {
+func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 	var move func(member int, p ngram.Place) ngram.Place
 	if members[0].tables != nil {
 		var all []*memberTables
@@ -60,7 +60,7 @@ func (p *plan) addPhrases(out *pending, members []*member, m *index.Manifest) er
 			return ngram.Place(moved)
 		}
 	}
-	rows, err := unitePhrases(members, move).write(p, out)
+	rows, err := unitePhrases(members, move).write(p)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/internal/format"
@@ -29,13 +28,25 @@ const seenMost = 1 << 10
 type phraseNotes struct {
 	b        *builder
 	subjects []corpus.Subject
+	digest   string // of the list of subjects
 	noters   []*phraseNoter
 	held     atomic.Int64 // rows in all sets
 	limit    int64
 }
 
-func newPhraseNotes(b *builder, subjects []corpus.Subject) *phraseNotes {
-	return &phraseNotes{b: b, subjects: subjects, limit: b.o.Memory / 4 / phraseBytes}
+// newPhraseNotes reads the list of subjects, if there is one.
+func newPhraseNotes(b *builder) (p *phraseNotes, err error) {
+	p = &phraseNotes{b: b, limit: b.o.Memory / 4 / phraseBytes}
+	if b.o.Subjects == "" {
+		return p, nil
+	}
+	if p.subjects, p.digest, err = corpus.ReadSubjects(b.o.Subjects); err != nil {
+		return nil, err
+	}
+	if len(p.subjects) > format.MaxSubjects {
+		return nil, fmt.Errorf("subjects %s: %d are too many, at most %d", b.o.Subjects, len(p.subjects), format.MaxSubjects)
+	}
+	return p, nil
 }
 
 func (p *phraseNotes) noter(at *placer) noter {
@@ -53,35 +64,11 @@ func (p *phraseNotes) noter(at *placer) noter {
 
 func (p *phraseNotes) close() {}
 
-// notePhrases begins the notes of phrases, reads the list of subjects, and says so
-// in the manifest.
-func (b *builder) notePhrases(m *index.Manifest) error {
-	p := &m.Parameters
-	p.NoIdentifiers, p.MinPhrase = b.o.NoIdentifiers, b.o.MinPhrase
-	for _, pattern := range b.o.Patterns {
-		p.Patterns = append(p.Patterns, pattern.String())
-	}
-	slices.Sort(p.Patterns)
-	var subjects []corpus.Subject
-	if b.o.Subjects != "" {
-		list, digest, err := corpus.ReadSubjects(b.o.Subjects)
-		if err != nil {
-			return err
-		}
-		if len(list) > format.MaxSubjects {
-			return fmt.Errorf("subjects %s: %d are too many, at most %d", b.o.Subjects, len(list), format.MaxSubjects)
-		}
-		subjects, p.Subjects = list, []string{digest}
-	}
-	b.phrases = newPhraseNotes(b, subjects)
-	return nil
-}
-
 // any reports whether there is any phrase.
 func (p *phraseNotes) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
 
 // finish writes the sections.
-func (p *phraseNotes) finish(_ context.Context, to *plan, f file) error {
+func (p *phraseNotes) finish(_ context.Context, to *plan) error {
 	all := newPhraseSet()
 	blocks := map[blockPhrase]struct{}{}
 	for _, n := range p.noters {
@@ -109,7 +96,7 @@ func (p *phraseNotes) finish(_ context.Context, to *plan, f file) error {
 	all.subjects = subjectNames(p.subjects)
 	p.addSubjects(all)
 	var err error
-	p.b.counts.Rows, err = all.write(to, f)
+	p.b.counts.Rows, err = all.write(to)
 	for _, n := range p.noters {
 		p.b.counts.Records += n.only
 	}

@@ -81,7 +81,7 @@ func (s *phraseSet) begin(words []uint64) (finger uint64) {
 
 // write appends PHRASES and START to a file that is being built; an empty set
 // gives none. It returns how many rows there are of each kind.
-func (s *phraseSet) write(p *plan, f file) (map[ngram.PhraseKind]uint64, error) {
+func (s *phraseSet) write(p *plan) (map[ngram.PhraseKind]uint64, error) {
 	if len(s.rows) == 0 {
 		return nil, nil
 	}
@@ -103,10 +103,10 @@ func (s *phraseSet) write(p *plan, f file) (map[ngram.PhraseKind]uint64, error) 
 		starts = append(starts, k)
 	}
 	slices.Sort(starts)
-	if err := p.addSection(f, format.KindPhrases, func(w io.Writer) error { return s.writeRows(w, names.Kinds, starts, text) }); err != nil {
+	if err := p.addSection(format.KindPhrases, func(w io.Writer) error { return s.writeRows(w, names.Kinds, starts, text) }); err != nil {
 		return nil, err
 	}
-	return count, writeStart(p, f, starts)
+	return count, writeStart(p, starts)
 }
 
 // writeRows writes the payload of PHRASES.
@@ -154,7 +154,7 @@ func (s *phraseSet) writeRows(w io.Writer, kinds []ngram.PhraseKind, starts []ui
 }
 
 // writeStart writes START.
-func writeStart(p *plan, f file, starts []uint32) error {
+func writeStart(p *plan, starts []uint32) error {
 	length := format.BlockedLen(uint64(len(starts)), format.StartBits)
 	words := make([]uint64, length/8)
 	blocks := length / (format.BlockBits / 8)
@@ -165,7 +165,7 @@ func writeStart(p *plan, f file, starts []uint32) error {
 		}
 	}
 	ones := uint64(0)
-	err := p.addSection(f, format.KindStart, func(w io.Writer) error {
+	err := p.addSection(format.KindStart, func(w io.Writer) error {
 		var b [8]byte
 		for _, word := range words {
 			binary.LittleEndian.PutUint64(b[:], word)

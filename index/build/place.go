@@ -247,3 +247,52 @@ func (p *places) eachNote(f func(source int, n note) error) error {
 	}
 	return nil
 }
+
+// recordSet returns the records of a build that are to be named.
+func (p *places) recordSet(sources []*source, dataset string) *recordSet {
+	var names []string
+	for _, s := range sources {
+		names = append(names, s.datasetName(dataset))
+	}
+	datasets := slices.Compact(slices.Sorted(slices.Values(names)))
+	set := &recordSet{end: p.end, datasets: uint64(len(datasets))}
+	for i, s := range sources {
+		number, _ := slices.BinarySearch(datasets, names[i])
+		set.sources = append(set.sources, namedSource{place: p.bases[i], dataset: uint64(number), path: nameOf(s.Path)})
+	}
+	set.each = p.eachRecord
+	return set
+}
+
+// eachRecord calls f for every record that is to be named.
+func (p *places) eachRecord(f func(namedRecord) error) error {
+	var rec namedRecord
+	var id []byte
+	wanted := false
+	flush := func() error {
+		if !wanted {
+			return nil
+		}
+		wanted = false
+		return f(rec)
+	}
+	err := p.eachNote(func(source int, n note) error {
+		if n.flags&noteGoesOn == 0 {
+			if err := flush(); err != nil {
+				return err
+			}
+			id = append(id[:0], n.id...)
+			rec = namedRecord{place: n.place, source: uint64(source), line: n.line, id: id}
+			if len(id) > 0 {
+				rec.line = 0
+			}
+			wanted = p.wanted[source]
+		}
+		wanted = wanted || n.flags&noteWanted != 0
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -31,6 +32,7 @@ const (
 // first, because their sizes are known before their contents, then what else is
 // said of the records, the manifest last.
 type plan struct {
+	out      file
 	sections []format.Section // by filter
 	tables   [][]byte         // by filter: checksum tables, filled piece by piece
 	extra    []extraSection   // behind the filters
@@ -38,11 +40,11 @@ type plan struct {
 }
 
 // newPlan lays out the filters. With no capacity for words there is no WORDS.
-func newPlan(n int, c capacities) (*plan, error) {
+func newPlan(out file, n int, c capacities) (*plan, error) {
 	if c.windows == 0 || c.windows > math.MaxInt64/(64*format.ConfirmBits) {
 		return nil, fmt.Errorf("capacity of %d windows is out of range", c.windows)
 	}
-	p := &plan{sections: []format.Section{
+	p := &plan{out: out, sections: []format.Section{
 		planGate4:   {Kind: format.KindGates, Gram: format.GateLong, Capacity: c.fours, K: format.GateK, Block: format.BlockBits, Length: format.BlockedLen(c.fours, format.GateBits)},
 		planGate2:   {Kind: format.KindGates, Gram: format.GateShort, Capacity: c.twos, K: format.GateK, Block: format.BlockBits, Length: format.BlockedLen(c.twos, format.GateBits)},
 		planWindows: {Kind: format.KindWindows, Gram: uint32(n), Capacity: c.windows, K: format.WindowK, Block: format.BlockBits, Length: format.BlockedLen(c.windows, format.WindowBits)},
@@ -95,14 +97,14 @@ func (p *plan) stripes(budget uint64) [][]*target {
 
 // write writes a finished target to its place and keeps its checksums and its
 // count of set bits. The workers share the work.
-func (p *plan) write(w io.WriterAt, t *target, workers int) error {
+func (p *plan) write(t *target, workers int) error {
 	var g errgroup.Group
 	var ones atomic.Uint64
 	for first := range uint64(workers) {
 		g.Go(func() error {
 			buf := make([]byte, format.ChunkLen)
 			for at := first * format.ChunkLen; at < t.size/8; at += uint64(workers) * format.ChunkLen {
-				n, err := p.writeChunk(w, t, at, buf[:min(t.size/8-at, format.ChunkLen)])
+				n, err := p.writeChunk(t, at, buf[:min(t.size/8-at, format.ChunkLen)])
 				if err != nil {
 					return err
 				}
@@ -118,13 +120,13 @@ func (p *plan) write(w io.WriterAt, t *target, workers int) error {
 
 // writeChunk writes the bytes of a target from at on and returns how many bits
 // are set in them. buf is for them, at most a checksummed piece.
-func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones uint64, err error) {
+func (p *plan) writeChunk(t *target, at uint64, buf []byte) (ones uint64, err error) {
 	for i, word := range t.mem.Words[at/8:][:len(buf)/8] {
 		binary.LittleEndian.PutUint64(buf[8*i:], word)
 	}
 	s, to := &p.sections[t.section], t.from/8+at
 	binary.LittleEndian.PutUint32(p.tables[t.section][4*(to/format.ChunkLen):], crc32.Checksum(buf, format.Castagnoli))
-	if _, err := w.WriteAt(buf, int64(s.Offset+to)); err != nil {
+	if _, err := p.out.WriteAt(buf, int64(s.Offset+to)); err != nil {
 		return 0, fmt.Errorf("write index: %w", err)
 	}
 	return format.PopCount(buf), nil
@@ -132,15 +134,15 @@ func (p *plan) writeChunk(w io.WriterAt, t *target, at uint64, buf []byte) (ones
 
 // finish writes the parts of the file that are still missing and reads its header
 // back. The caller commits the file.
-func (p *plan) finish(ctx context.Context, out *pending, h *format.Header, m *index.Manifest) (index.Info, error) {
+func (p *plan) finish(ctx context.Context, h *format.Header, m *index.Manifest) (index.Info, error) {
 	manifest, err := json.Marshal(m)
 	if err != nil {
 		return index.Info{}, fmt.Errorf("write manifest: %w", err)
 	}
-	if err := p.writeRest(out, h, append(manifest, '\n')); err != nil {
+	if err := p.writeRest(h, append(manifest, '\n')); err != nil {
 		return index.Info{}, err
 	}
-	info, err := index.Stat(out, int64(h.FileLen))
+	info, err := index.Stat(p.out, int64(h.FileLen))
 	if err != nil {
 		return index.Info{}, fmt.Errorf("the new index does not read back: %w", err)
 	}
@@ -148,14 +150,14 @@ func (p *plan) finish(ctx context.Context, out *pending, h *format.Header, m *in
 }
 
 // writeRest writes everything but the filters: checksum tables, manifest, header.
-func (p *plan) writeRest(f file, h *format.Header, manifest []byte) error {
+func (p *plan) writeRest(h *format.Header, manifest []byte) error {
 	m := format.Section{Kind: format.KindManifest, Flags: format.FlagRequired, Offset: p.manifest, Length: uint64(len(manifest))}
 	table := make([]byte, 4*format.Chunks(m.Length))
 	for i := uint64(0); i < m.Length; i += format.ChunkLen {
 		sum := crc32.Checksum(manifest[i:min(i+format.ChunkLen, m.Length)], format.Castagnoli)
 		binary.LittleEndian.PutUint32(table[4*(i/format.ChunkLen):], sum)
 	}
-	if _, err := f.WriteAt(manifest, int64(m.Offset)); err != nil {
+	if _, err := p.out.WriteAt(manifest, int64(m.Offset)); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
 	h.Sections = slices.Clone(p.sections)
@@ -169,20 +171,20 @@ func (p *plan) writeRest(f file, h *format.Header, manifest []byte) error {
 		s.TableCRC = crc32.Checksum(t, format.Castagnoli)
 		// The padding in front of and behind the table reads as zero: the file
 		// was empty and is set to its full length.
-		if _, err := f.WriteAt(t, int64(s.TableAt())); err != nil {
+		if _, err := p.out.WriteAt(t, int64(s.TableAt())); err != nil {
 			return fmt.Errorf("write index: %w", err)
 		}
 	}
 	h.FileLen = m.End()
-	if err := f.Truncate(int64(h.FileLen)); err != nil {
+	if err := p.out.Truncate(int64(h.FileLen)); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
-	id, err := format.Digest(f, h)
+	id, err := format.Digest(p.out, h)
 	if err != nil {
 		return err
 	}
 	h.BuildID = id
-	if _, err := f.WriteAt(h.Encode(), 0); err != nil {
+	if _, err := p.out.WriteAt(h.Encode(), 0); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
 	return nil
@@ -193,4 +195,90 @@ type file interface {
 	io.ReaderAt
 	io.WriterAt
 	Truncate(size int64) error
+}
+
+// addSection writes a section behind what is there, and then what write writes
+// into it. A section must not be empty. Readers that do not know its kind skip
+// it.
+func (p *plan) addSection(kind format.Kind, write func(w io.Writer) error) error {
+	out := &sectionWriter{f: p.out, at: p.manifest}
+	w := bufio.NewWriterSize(out, format.ChunkLen)
+	err := write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = out.end()
+	}
+	if err != nil {
+		return fmt.Errorf("write %v: %w", format.Section{Kind: kind}, err)
+	}
+	s := format.Section{Kind: kind, Offset: p.manifest, Length: out.length}
+	p.extra = append(p.extra, extraSection{Section: s, table: out.table})
+	p.manifest = s.End()
+	return nil
+}
+
+// extraSection is a section that is no filter, and its checksum table.
+type extraSection struct {
+	format.Section
+	table []byte
+}
+
+// sectionWriter writes a payload and takes the checksums of its pieces.
+type sectionWriter struct {
+	f      file
+	at     uint64
+	length uint64
+	sum    uint32
+	filled int // bytes of the piece that sum is of
+	table  []byte
+}
+
+func (w *sectionWriter) Write(p []byte) (int, error) {
+	if _, err := w.f.WriteAt(p, int64(w.at+w.length)); err != nil {
+		return 0, err
+	}
+	w.length += uint64(len(p))
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), format.ChunkLen-w.filled)
+		w.sum = crc32.Update(w.sum, format.Castagnoli, rest[:n])
+		if w.filled += n; w.filled == format.ChunkLen {
+			w.endPiece()
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// end takes the checksum of the last piece.
+func (w *sectionWriter) end() error {
+	if w.filled > 0 {
+		w.endPiece()
+	}
+	if w.length == 0 {
+		return fmt.Errorf("nothing to write")
+	}
+	return nil
+}
+
+func (w *sectionWriter) endPiece() {
+	w.table = binary.LittleEndian.AppendUint32(w.table, w.sum)
+	w.sum, w.filled = 0, 0
+}
+
+// checkFill refuses filters that hold more windows than they were sized for:
+// they would raise more false alarms than promised.
+func (p *plan) checkFill() error {
+	s := p.sections[planConfirm]
+	// Two per cent and four standard deviations of what the fill tells.
+	most := float64(s.Capacity)*1.02 + 4*math.Sqrt(float64(s.Capacity)) + 8
+	got := s.Distinct()
+	if s.Full() {
+		return fmt.Errorf("the inputs have %d distinct windows or far more, more than the capacity of %d: build again with a capacity of their number of words, or without one", got, s.Capacity)
+	}
+	if float64(got) > most {
+		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.Capacity, headroom(got))
+	}
+	return nil
 }

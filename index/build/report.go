@@ -47,26 +47,33 @@ func headOf(spec ngram.Spec) reportHead {
 	return reportHead{Report: reportName, Version: 1, N: spec.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: spec.Suite.ID().String()}
 }
 
-// writeReport writes the windows, with their text if that was asked for.
-func (b *builder) writeReport(rows []*common) error {
-	if err := b.locate(rows); err != nil {
+// reporter writes the report of a build.
+type reporter struct {
+	o       *Options
+	spec    ngram.Spec
+	sources []*source
+}
+
+// write writes the windows, with their text if that was asked for.
+func (r *reporter) write(rows []*common) error {
+	if err := r.locate(rows); err != nil {
 		return err
 	}
-	f, err := newPending(b.o.Report)
+	f, err := newPending(r.o.Report)
 	if err != nil {
 		return err
 	}
 	defer f.abort()
-	if b.o.ShowText {
+	if r.o.ShowText {
 		if err := f.Chmod(0o600); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err = enc.Encode(headOf(b.spec))
+	err = enc.Encode(headOf(r.spec))
 	for _, c := range rows {
-		first := b.sources[c.source].Path
+		first := r.sources[c.source].Path
 		if c.line > 0 {
 			first = fmt.Sprintf("%s:%d", first, c.line)
 		}
@@ -80,10 +87,10 @@ func (b *builder) writeReport(rows []*common) error {
 
 // locate finds the lines of windows in text files, and their text if it is
 // shown.
-func (b *builder) locate(rows []*common) error {
-	wanted := make([]map[uint64]*common, len(b.sources))
+func (r *reporter) locate(rows []*common) error {
+	wanted := make([]map[uint64]*common, len(r.sources))
 	for _, c := range rows {
-		if !b.o.ShowText && c.line > 0 {
+		if !r.o.ShowText && c.line > 0 {
 			continue
 		}
 		if wanted[c.source] == nil {
@@ -91,11 +98,11 @@ func (b *builder) locate(rows []*common) error {
 		}
 		wanted[c.source][c.hash.Lo] = c
 	}
-	for i, s := range b.sources {
+	for i, s := range r.sources {
 		if len(wanted[i]) == 0 {
 			continue
 		}
-		if err := b.locateIn(s, wanted[i]); err != nil {
+		if err := r.locateIn(s, wanted[i]); err != nil {
 			return err
 		}
 	}
@@ -104,22 +111,22 @@ func (b *builder) locate(rows []*common) error {
 
 // locateIn does so in one input. Of a text file it reads what a quarter of the
 // memory holds.
-func (b *builder) locateIn(s *source, wanted map[uint64]*common) error {
-	r, err := s.Open()
+func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
+	in, err := s.Open()
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	l := &locator{b: b, wanted: wanted, scan: ngram.NewScanner(b.spec.Suite)}
+	defer in.Close()
+	l := &locator{n: r.spec.N, text: r.o.ShowText, wanted: wanted, scan: ngram.NewScanner(r.spec.Suite)}
 	if s.Format == corpus.Text {
-		text, err := io.ReadAll(io.LimitReader(r, b.o.Memory/4))
+		text, err := io.ReadAll(io.LimitReader(in, r.o.Memory/4))
 		if err != nil {
 			return fmt.Errorf("read %s: %w", s.Path, err)
 		}
 		l.segment(text, 0)
 		return nil
 	}
-	lines, parser := corpus.NewLines(r, s.Path, b.o.Corpus), corpus.NewParser(s.Format, b.o.Corpus)
+	lines, parser := corpus.NewLines(in, s.Path, r.o.Corpus), corpus.NewParser(s.Format, r.o.Corpus)
 	var rec corpus.Record
 	for len(wanted) > 0 {
 		block, err := lines.Next()
@@ -150,7 +157,8 @@ func (b *builder) locateIn(s *source, wanted map[uint64]*common) error {
 
 // locator looks for windows in texts.
 type locator struct {
-	b      *builder
+	n      int  // words in a window
+	text   bool // the text of the windows is wanted, too
 	wanted map[uint64]*common
 	scan   *ngram.Scanner
 	words  []ngram.Word
@@ -161,7 +169,7 @@ type locator struct {
 func (l *locator) segment(text []byte, line int) {
 	l.scan.Reset()
 	l.words = l.scan.Finish(l.scan.Append(l.words[:0], text))
-	n := l.b.spec.N
+	n := l.n
 	prefix := make([]uint64, len(l.words)+1)
 	counted, lines := int64(0), 1
 	for i, w := range l.words {
@@ -181,7 +189,7 @@ func (l *locator) segment(text []byte, line int) {
 			lines += bytes.Count(text[counted:at], []byte("\n"))
 			counted, c.line = at, lines
 		}
-		if l.b.o.ShowText {
+		if l.text {
 			c.text = string(text[at:w.Span.Hi])
 		}
 	}

@@ -28,13 +28,11 @@ type spool struct {
 	blocks sync.Pool   // of *[]byte
 }
 
-// spoolFor decides whether the build keeps its runs, and returns nil if not.
-func (b *builder) spoolFor(dir string) (*spool, error) {
-	if b.o.Capacity != 0 {
-		return nil, nil
-	}
+// newSpool decides whether a build of several passes keeps the runs of its sources,
+// and returns nil if not.
+func newSpool(dir string, sources []*source) (*spool, error) {
 	size, needed := int64(0), false
-	for _, s := range b.sources {
+	for _, s := range sources {
 		needed = needed || s.Size < 0
 		size += max(0, s.Size)
 	}
