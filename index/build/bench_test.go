@@ -51,15 +51,15 @@ func BenchmarkInsert(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			stripe := p.stripes(1 << 40)[0]
-			for _, t := range stripe {
+			round := p.rounds(1 << 40)[0]
+			for _, t := range round {
 				if err := t.begin(p.sections[t.section], t.size/8); err != nil {
 					b.Fatal(err)
 				}
 				defer t.end()
 				clear(t.mem.Words) // touches every page
 			}
-			in, err := newInserter(stripe)
+			in, err := newInserter(round)
 			if err != nil {
 				b.Fatal(err)
 			}

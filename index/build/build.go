@@ -27,7 +27,7 @@ import (
 // which sizes the filters, and keeps the word hashes if there is room for them;
 // the second one sets bits. Both use all cores, and neither depends on the order of the inputs or on which core saw
 // what: the same inputs give the same bytes. If the filters are larger than the
-// memory allowed, they are built stripe by stripe, with a pass for each.
+// memory allowed, they are built round by round, with a pass for each.
 
 // DefaultMemory bounds the memory of a build in bytes.
 const DefaultMemory = 2 << 30
@@ -90,17 +90,17 @@ func (e *BadRecordError) Unwrap() error { return e.Record }
 
 // builder is one build.
 type builder struct {
-	o       Options
-	spec    ngram.Spec
-	sources []*source
-	spool   *spool // nil: the inputs are read again
-	exclude map[uint64]struct{}
-	places  *places
-	notes   []notebook // what is taken down in the first pass
-	phrases *phraseNotes
-	counts  index.PhraseCounts
-	before  int64      // passes of findCommon
-	mu      sync.Mutex // around o.Notice
+	o        Options
+	spec     ngram.Spec
+	sources  []*source
+	runs     *runCache // nil: the inputs are read again
+	exclude  map[uint64]struct{}
+	places   *places
+	sections []sectionBuilder // what is taken down in the first pass
+	phrases  *phraseBuilder
+	counts   index.PhraseCounts
+	before   int64      // passes of findCommon
+	mu       sync.Mutex // around o.Notice
 }
 
 // Build reads the inputs and writes an index of them to o.Out. The file appears
@@ -114,7 +114,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	}
 	b := &builder{o: o, spec: spec}
 	m := &index.Manifest{Model: o.Model, Builder: o.Builder}
-	if b.phrases, err = newPhraseNotes(b); err != nil {
+	if b.phrases, err = newPhraseBuilder(b); err != nil {
 		return nil, err
 	}
 	out, err := newPending(o.Out)
@@ -129,18 +129,18 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	if o.Capacity == 0 {
-		if b.spool, err = newSpool(spoolDir(o.Out), b.sources); err != nil {
+		if b.runs, err = newRunCache(cacheDir(o.Out), b.sources); err != nil {
 			return nil, err
 		}
-		defer b.spool.close()
+		defer b.runs.close()
 	}
 	if o.MaxDocFreq != 0 || o.Report != "" {
 		if err := leaveOutCommon(ctx, b, m); err != nil {
 			return nil, err
 		}
 	}
-	b.openNotes()
-	defer b.closeNotes()
+	b.beginSections()
+	defer b.closeSections()
 	return b.build(ctx, out, m)
 }
 
@@ -173,7 +173,7 @@ func (b *builder) find() (skipped uint64, err error) {
 		return 0, err
 	}
 	for _, s := range left {
-		b.note("%s: skipped: %s", s.Path, s.Reason)
+		b.notice("%s: skipped: %s", s.Path, s.Reason)
 	}
 	if len(inputs) == 0 {
 		return 0, errors.New("no input holds text")
@@ -186,17 +186,17 @@ func (b *builder) find() (skipped uint64, err error) {
 	for i, s := range b.sources {
 		s.at = i
 	}
-	b.noteFormats()
+	b.noticeFormats()
 	return uint64(len(left)), nil
 }
 
-// noteFormats says how inputs are read of which no format was named.
-func (b *builder) noteFormats() {
+// noticeFormats says how inputs are read of which no format was named.
+func (b *builder) noticeFormats() {
 	const most = 8
 	decided := slices.DeleteFunc(slices.Clone(b.sources), func(s *source) bool { return !s.Decided })
 	if len(decided) <= most {
 		for _, s := range decided {
-			b.note("%v", &s.Input)
+			b.notice("%v", &s.Input)
 		}
 		return
 	}
@@ -206,13 +206,13 @@ func (b *builder) noteFormats() {
 	}
 	for _, f := range corpus.Formats() {
 		if count[f] > 0 {
-			b.note("%d files read as %s", count[f], f)
+			b.notice("%d files read as %s", count[f], f)
 		}
 	}
 }
 
 // note tells the caller something that a reader of the output wants to know.
-func (b *builder) note(format string, args ...any) {
+func (b *builder) notice(format string, args ...any) {
 	if b.o.Notice == nil {
 		return
 	}
@@ -227,7 +227,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 		return &BadRecordError{Record: r}
 	}
 	if p.first {
-		b.note("%v", r)
+		b.notice("%v", r)
 	}
 	return nil
 }
@@ -238,7 +238,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow %d or more",
 			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*format.ChunkLen)
 	}
-	sizes, first := givenCapacities(b.o.Capacity), (*tally)(nil)
+	sizes, first := givenCapacities(b.o.Capacity), (*stats)(nil)
 	if b.o.Capacity == 0 {
 		var err error
 		if sizes, first, err = b.count(ctx); err != nil {
@@ -249,11 +249,11 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	if err != nil {
 		return nil, err
 	}
-	stripes := p.stripes(uint64(b.budget()) / (shelfParts + 1) * shelfParts)
-	if first, err = b.insert(ctx, p, stripes, first); err != nil {
+	rounds := p.rounds(uint64(b.budget()) / (bufferShare + 1) * bufferShare)
+	if first, err = b.insert(ctx, p, rounds, first); err != nil {
 		return nil, err
 	}
-	if err := b.finishNotes(ctx, p); err != nil {
+	if err := b.finishSections(ctx, p); err != nil {
 		return nil, err
 	}
 	all := first.sum()
@@ -262,7 +262,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 		N: uint32(b.o.N), Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID(),
 		Capacity: sizes.windows, Records: all.Records, Segments: all.Segments, Words: all.Words, Windows: first.windows,
 	}
-	passes := len(stripes)
+	passes := len(rounds)
 	if b.o.Capacity == 0 {
 		passes++
 	}
@@ -280,8 +280,8 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 func (b *builder) budget() int64 { return b.o.Memory - int64(b.o.Workers)*perWorker }
 
 // count is the first pass.
-func (b *builder) count(ctx context.Context) (capacities, *tally, error) {
-	all := newSamples()
+func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
+	all := newEstimators()
 	p := &pass{b: b, first: true}
 	for range b.o.Workers {
 		p.sinks = append(p.sinks, &counter{to: all})
@@ -291,8 +291,8 @@ func (b *builder) count(ctx context.Context) (capacities, *tally, error) {
 	if err != nil {
 		return capacities{}, nil, err
 	}
-	if b.spool != nil {
-		b.spool.full = true
+	if b.runs != nil {
+		b.runs.full = true
 	}
 	if t.windows == 0 && !b.phrases.any() {
 		return capacities{}, nil, &NoWindowsError{NotIndexed: t.not}
@@ -310,30 +310,30 @@ func (b *builder) startPass(n int64) {
 		}
 		total += s.Size
 	}
-	if b.spool.ready() {
-		total = b.spool.size
+	if b.runs.ready() {
+		total = b.runs.size
 	}
 	b.o.Progress.Bytes.Store(0)
 	b.o.Progress.Total.Store(total)
 	b.o.Progress.Pass.Store(n + b.before)
 }
 
-// openNotes makes the notebooks of the build. The ledger is the last one: which
+// beginSections makes the section builders of the build. The ledger is the last one: which
 // records it names is known when the others have finished.
-func (b *builder) openNotes() {
-	b.notes = append(b.notes, b.phrases)
-	b.places = newPlaces(len(b.sources), newScratch(spoolDir(b.o.Out)))
+func (b *builder) beginSections() {
+	b.sections = append(b.sections, b.phrases)
+	b.places = newPlaces(len(b.sources), newTempStore(cacheDir(b.o.Out)))
 	if !b.o.NoLedger {
-		b.notes = append(b.notes, newLedgerNotes(b))
+		b.sections = append(b.sections, newLedgerBuilder(b))
 	}
 }
 
-// finishNotes appends the sections of the notebooks.
-func (b *builder) finishNotes(ctx context.Context, p *plan) error {
+// finishSections appends the sections of the section builders.
+func (b *builder) finishSections(ctx context.Context, p *plan) error {
 	if err := b.places.settle(); err != nil {
 		return err
 	}
-	for _, n := range b.notes {
+	for _, n := range b.sections {
 		if err := n.finish(ctx, p); err != nil {
 			return err
 		}
@@ -341,9 +341,9 @@ func (b *builder) finishNotes(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// closeNotes gives back what the notebooks hold.
-func (b *builder) closeNotes() {
-	for _, n := range b.notes {
+// closeSections gives back what the section builders hold.
+func (b *builder) closeSections() {
+	for _, n := range b.sections {
 		n.close()
 	}
 	b.places.to.close()

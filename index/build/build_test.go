@@ -143,7 +143,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 		{Inputs: inputs, Workers: 1},
 		{Inputs: inputs, Workers: 2},
 		{Inputs: reversed, Workers: 7},
-		{Inputs: reversed, Workers: 1, Memory: perWorker + 4*format.ChunkLen}, // several stripes or not
+		{Inputs: reversed, Workers: 1, Memory: perWorker + 4*format.ChunkLen}, // several rounds or not
 	} {
 		o.Out = filepath.Join(t.TempDir(), "x.nidx")
 		if _, err := Build(context.Background(), o); err != nil {
@@ -256,7 +256,7 @@ func TestStripesMakeTheSameFile(t *testing.T) {
 	}
 	o := Options{Out: filepath.Join(dir, "y.nidx"), Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader("x"), Capacity: 1_500_000, Memory: 3*perWorker + 4*format.ChunkLen, Workers: 3}
 	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "standard input can be read only once") {
-		t.Errorf("stdin in stripes: %v", err)
+		t.Errorf("stdin in rounds: %v", err)
 	}
 	o.Memory = 1 << 20
 	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "too few") {

@@ -12,21 +12,21 @@ import (
 	"noecho/ngram"
 )
 
-// insert fills the filters, a pass for each stripe, and writes them. first is
+// insert fills the filters, a pass for each round, and writes them. first is
 // what the counting pass saw, nil if there was none. It returns what the first
 // of all passes saw.
-func (b *builder) insert(ctx context.Context, p *plan, stripes [][]*target, first *tally) (*tally, error) {
+func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, first *stats) (*stats, error) {
 	done := int64(0)
 	if first != nil {
 		done = 1
-	} else if err := b.checkOnePass(stripes); err != nil {
+	} else if err := b.checkOnePass(rounds); err != nil {
 		return nil, err
 	}
-	b.o.Progress.Passes.Store(b.before + done + int64(len(stripes)))
-	for _, stripe := range stripes {
+	b.o.Progress.Passes.Store(b.before + done + int64(len(rounds)))
+	for _, round := range rounds {
 		done++
 		b.startPass(done)
-		t, err := b.fillStripe(ctx, p, stripe, &pass{b: b, first: first == nil})
+		t, err := b.fillRound(ctx, p, round, &pass{b: b, first: first == nil})
 		if err != nil {
 			return nil, err
 		}
@@ -44,9 +44,9 @@ func (b *builder) insert(ctx context.Context, p *plan, stripes [][]*target, firs
 
 // checkOnePass refuses a capacity whose filters need several passes if an
 // input can be read only once.
-func (b *builder) checkOnePass(stripes [][]*target) error {
+func (b *builder) checkOnePass(rounds [][]*filterRange) error {
 	for _, s := range b.sources {
-		if s.Path == corpus.Stdin && len(stripes) > 1 {
+		if s.Path == corpus.Stdin && len(rounds) > 1 {
 			return fmt.Errorf("filters for %d windows do not fit into %d bytes of memory, and standard input can be read only once: allow more memory, or leave the capacity out",
 				b.o.Capacity, b.o.Memory)
 		}
@@ -54,28 +54,28 @@ func (b *builder) checkOnePass(stripes [][]*target) error {
 	return nil
 }
 
-// fillStripe builds the targets of one stripe with one pass over the corpus.
-func (b *builder) fillStripe(ctx context.Context, p *plan, stripe []*target, ps *pass) (*tally, error) {
+// fillRound builds the targets of one round with one pass over the corpus.
+func (b *builder) fillRound(ctx context.Context, p *plan, round []*filterRange, ps *pass) (*stats, error) {
 	defer func() {
-		for _, t := range stripe {
+		for _, t := range round {
 			t.end()
 		}
 	}()
 	size := uint64(0)
-	for _, t := range stripe {
+	for _, t := range round {
 		size += t.size / 8
 	}
 	// The longer a shelf, the less often its part is fetched, up to the length of
 	// the part.
 	spare := min(1, float64(b.budget())/float64(size)-1)
-	for _, t := range stripe {
+	for _, t := range round {
 		if err := t.begin(p.sections[t.section], uint64(float64(t.size/8)*spare)); err != nil {
 			return nil, err
 		}
 	}
 	inserters := make([]*inserter, b.o.Workers)
 	for i := range inserters {
-		in, err := newInserter(stripe)
+		in, err := newInserter(round)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func (b *builder) fillStripe(ctx context.Context, p *plan, stripe []*target, ps 
 		in.flush()
 		in.close()
 	}
-	for _, t := range stripe {
+	for _, t := range round {
 		t.flush(b.o.Workers)
 		if err := p.write(t, b.o.Workers); err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func (b *builder) fillStripe(ctx context.Context, p *plan, stripe []*target, ps 
 }
 
 // describe completes the manifest.
-func (b *builder) describe(m *index.Manifest, t *tally, sizes capacities) {
+func (b *builder) describe(m *index.Manifest, t *stats, sizes capacities) {
 	skipped := m.NotIndexed.SkippedFiles
 	m.NotIndexed = t.not
 	m.NotIndexed.SkippedFiles = skipped

@@ -103,7 +103,7 @@ func fprFile(tb testing.TB, n int) (path string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	targets := p.stripes(math.MaxUint64)[0]
+	targets := p.rounds(math.MaxUint64)[0]
 	for _, t := range targets {
 		if err := t.begin(p.sections[t.section], t.size/8); err != nil {
 			tb.Fatal(err)

@@ -60,14 +60,14 @@ func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
 
 // A cutter turns the text of segments into runs. Not safe for concurrent use.
 type cutter struct {
-	n     int
-	scan  *ngram.Scanner
-	words []ngram.Word
-	run   []uint64
-	head  []uint64 // the first n-1 words of the segment
-	total uint64   // words in the segment
-	notes []noter  // who is told of its text
-	at    *placer  // says where it stands; may be nil
+	n          int
+	scan       *ngram.Scanner
+	words      []ngram.Word
+	run        []uint64
+	head       []uint64    // the first n-1 words of the segment
+	total      uint64      // words in the segment
+	collectors []collector // who is told of its text
+	at         *placer     // says where it stands; may be nil
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -78,7 +78,7 @@ func newCutter(spec ngram.Spec) *cutter {
 func (c *cutter) begin() {
 	c.scan.Reset()
 	c.run, c.head, c.total = c.run[:0], c.head[:0], 0
-	for _, n := range c.notes {
+	for _, n := range c.collectors {
 		n.beginSegment()
 	}
 }
@@ -113,7 +113,7 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 // take moves the scanner's words, completed by a piece of text, to the run.
 func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 	c.total += uint64(len(c.words))
-	for _, n := range c.notes {
+	for _, n := range c.collectors {
 		if err := n.add(text, c.words); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 
 // target is the piece of a filter that is being built in memory, shared by all
 // workers.
-type target struct {
+type filterRange struct {
 	section int    // in the plan
 	from    uint64 // its first bit in the filter
 	size    uint64 // bits, a multiple of 64
@@ -20,31 +20,31 @@ type target struct {
 	mem     memory.Region
 	shift   uint // log2 of the bits in a part
 
-	grams *shelves[uint64] // of a blocked filter: all bits of a gram lie in one part
-	bits  *shelves[uint32] // of a filter without blocks
+	grams *partitionBuffers[uint64] // of a blocked filter: all bits of a gram lie in one part
+	bits  *partitionBuffers[uint32] // of a filter without blocks
 }
 
 // begin allocates the target, and shelves of at most that many bytes.
-func (t *target) begin(s format.Section, shelfBytes uint64) (err error) {
+func (t *filterRange) begin(s format.Section, bufferBytes uint64) (err error) {
 	t.m, t.k = 8*s.Length, int(s.K)
 	if t.mem, err = memory.New(t.size / 8); err != nil {
 		return err
 	}
-	for t.shift = uint(bits.Len64(8*partBytes)) - 1; (t.size-1)>>t.shift >= partsMax; {
+	for t.shift = uint(bits.Len64(8*partitionBytes)) - 1; (t.size-1)>>t.shift >= partitionsMax; {
 		t.shift++
 	}
 	parts := (t.size-1)>>t.shift + 1
 	if s.Block == 0 {
-		t.bits, err = newShelves(parts, shelfBytes, t.setBits)
+		t.bits, err = newPartitionBuffers(parts, bufferBytes, t.setBits)
 	} else {
 		t.blocks = t.m / format.BlockBits
-		t.grams, err = newShelves(parts, shelfBytes, t.addGrams)
+		t.grams, err = newPartitionBuffers(parts, bufferBytes, t.addGrams)
 	}
 	return err
 }
 
 // flush writes what is still on the shelves. The workers share the work.
-func (t *target) flush(workers int) {
+func (t *filterRange) flush(workers int) {
 	if t.bits != nil {
 		t.bits.flush(workers)
 	} else {
@@ -53,7 +53,7 @@ func (t *target) flush(workers int) {
 }
 
 // end gives the target's memory back.
-func (t *target) end() {
+func (t *filterRange) end() {
 	t.mem.Free()
 	if t.bits != nil {
 		t.bits.mem.Free()
@@ -65,7 +65,7 @@ func (t *target) end() {
 }
 
 // part returns the words of a part.
-func (t *target) part(part uint64) []uint64 {
+func (t *filterRange) part(part uint64) []uint64 {
 	base := part << t.shift / 64
 	return t.mem.Words[base:min(base+1<<t.shift/64, uint64(len(t.mem.Words)))]
 }
@@ -83,7 +83,7 @@ func touch(words []uint64) (sum uint64) {
 }
 
 // setBits sets bits of a part.
-func (t *target) setBits(part uint64, at []uint32) {
+func (t *filterRange) setBits(part uint64, at []uint32) {
 	words, mask := t.part(part), uint32(1<<t.shift-1)
 	touch(words)
 	for _, bit := range at {
@@ -93,7 +93,7 @@ func (t *target) setBits(part uint64, at []uint32) {
 }
 
 // addGrams sets the bits of grams that lie in a part.
-func (t *target) addGrams(part uint64, grams []uint64) {
+func (t *filterRange) addGrams(part uint64, grams []uint64) {
 	words := t.part(part)
 	touch(words)
 	first := (t.from + part<<t.shift) / format.BlockBits
@@ -127,14 +127,14 @@ func setBlock(w *[format.BlockBits / 64]uint64, lo uint64, k int) {
 	}
 }
 
-// gramLists are one worker's grams for a target of a blocked filter.
-type gramLists struct {
-	*lists[uint64]
-	t *target
+// gramBatches are one worker's grams for a target of a blocked filter.
+type gramBatches struct {
+	*writeBatches[uint64]
+	t *filterRange
 }
 
 // add lists grams. Those outside the target are another pass's.
-func (l *gramLists) add(grams []uint64) {
+func (l *gramBatches) add(grams []uint64) {
 	first, size, blocks, shift := l.t.from/format.BlockBits, l.t.size/format.BlockBits, l.t.blocks, l.t.shift-format.BlockLog
 	entries, next := l.entries, &l.next
 	for _, lo := range grams {
@@ -143,25 +143,25 @@ func (l *gramLists) add(grams []uint64) {
 		if block >= size {
 			continue
 		}
-		part := block >> (shift & 63) % partsMax
+		part := block >> (shift & 63) % partitionsMax
 		n := next[part]
-		entries[n%(partsMax*listLen)] = lo
+		entries[n%(partitionsMax*batchLen)] = lo
 		next[part] = n + 1
-		if (n+1)%listLen == 0 {
+		if (n+1)%batchLen == 0 {
 			l.empty(part)
 		}
 	}
 }
 
-// bitLists are one worker's bits for a target of a filter without blocks.
-type bitLists struct {
-	*lists[uint32]
-	t    *target
+// bitBatches are one worker's bits for a target of a filter without blocks.
+type bitBatches struct {
+	*writeBatches[uint32]
+	t    *filterRange
 	locs []uint64 // of some windows
 }
 
 // add lists the bits of windows.
-func (l *bitLists) add(windows []ngram.Hash) {
+func (l *bitBatches) add(windows []ngram.Hash) {
 	k := l.t.k
 	for len(windows) > 0 {
 		n := min(len(windows), len(l.locs)/k)
@@ -174,7 +174,7 @@ func (l *bitLists) add(windows []ngram.Hash) {
 }
 
 // put lists bits. Those outside the target are another pass's.
-func (l *bitLists) put(locs []uint64) {
+func (l *bitBatches) put(locs []uint64) {
 	from, size, shift := l.t.from, l.t.size, l.t.shift
 	entries, next := l.entries, &l.next
 	for _, loc := range locs {
@@ -182,42 +182,42 @@ func (l *bitLists) put(locs []uint64) {
 		if loc >= size {
 			continue
 		}
-		part := loc >> (shift & 63) % partsMax
+		part := loc >> (shift & 63) % partitionsMax
 		n := next[part]
-		entries[n%(partsMax*listLen)] = uint32(loc) // setBits takes the low bits
+		entries[n%(partitionsMax*batchLen)] = uint32(loc) // setBits takes the low bits
 		next[part] = n + 1
-		if (n+1)%listLen == 0 {
+		if (n+1)%batchLen == 0 {
 			l.empty(part)
 		}
 	}
 }
 
-// inserter adds grams to the targets of a stripe. One for each worker.
+// inserter adds grams to the targets of a round. One for each worker.
 type inserter struct {
-	grams   [planFilters][]gramLists // of the blocked filters
-	confirm []bitLists
+	grams   [planFilters][]gramBatches // of the blocked filters
+	confirm []bitBatches
 	los     []uint64 // of the windows of a run
 }
 
 // newInserter returns an inserter with empty lists.
-func newInserter(stripe []*target) (*inserter, error) {
+func newInserter(round []*filterRange) (*inserter, error) {
 	in := new(inserter)
-	for _, t := range stripe {
+	for _, t := range round {
 		if t.bits != nil {
-			l, err := newLists(t.bits)
+			l, err := newWriteBatches(t.bits)
 			if err != nil {
 				in.close()
 				return nil, err
 			}
-			in.confirm = append(in.confirm, bitLists{l, t, make([]uint64, 64*t.k)})
+			in.confirm = append(in.confirm, bitBatches{l, t, make([]uint64, 64*t.k)})
 			continue
 		}
-		l, err := newLists(t.grams)
+		l, err := newWriteBatches(t.grams)
 		if err != nil {
 			in.close()
 			return nil, err
 		}
-		in.grams[t.section] = append(in.grams[t.section], gramLists{l, t})
+		in.grams[t.section] = append(in.grams[t.section], gramBatches{l, t})
 	}
 	return in, nil
 }
@@ -270,5 +270,5 @@ func (in *inserter) close() {
 	for _, l := range in.confirm {
 		l.mem.Free()
 	}
-	in.grams, in.confirm = [planFilters][]gramLists{}, nil
+	in.grams, in.confirm = [planFilters][]gramBatches{}, nil
 }

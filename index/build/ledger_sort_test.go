@@ -72,7 +72,7 @@ func TestWriteLedger(t *testing.T) {
 			t.Parallel()
 			all := randomSeeds(rand.New(rand.NewPCG(uint64(i), 3)), tt.seeds, tt.end)
 			var out bytes.Buffer
-			kept := newScratch(t.TempDir())
+			kept := newTempStore(t.TempDir())
 			defer kept.close()
 			with := sorting{ctx: context.Background(), kept: kept, workers: tt.workers, memory: tt.memory}
 			shape, err := writeLedger(&out, format.NewLedgerShape(uint64(tt.seeds), tt.end), &heap{seeds: all}, with)
@@ -133,7 +133,7 @@ func TestWriteLedgerFails(t *testing.T) {
 		"writer":    {context.Background(), &heap{seeds: all}, 100_000, "disk full"},
 		"cancelled": {cancelled, &heap{seeds: all}, 1 << 30, context.Canceled.Error()},
 	} {
-		kept := newScratch(t.TempDir())
+		kept := newTempStore(t.TempDir())
 		defer kept.close()
 		_, err := writeLedger(&failing{tt.left}, format.NewLedgerShape(60_000, 1<<30), tt.from, sorting{ctx: tt.ctx, kept: kept, workers: 3, memory: 1 << 20})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -148,15 +148,15 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 	t.Parallel()
 	spec := mustSpec(t)
 	b := &builder{o: Options{Out: filepath.Join(t.TempDir(), "x")}, spec: spec}
-	b.places = newPlaces(1, newScratch(t.TempDir()))
-	notes := newLedgerNotes(b)
+	b.places = newPlaces(1, newTempStore(t.TempDir()))
+	notes := newLedgerBuilder(b)
 	defer notes.close()
 	at := b.places.placer()
 	at.pos = 1<<32 - 20_000
-	n := notes.noter(at)
+	n := notes.collector(at)
 	o := newOracle(spec)
 	cut := newCutter(spec)
-	cut.notes, cut.at = []noter{n}, at
+	cut.collectors, cut.at = []collector{n}, at
 	for i := range 30 {
 		text := prose(uint64(i), 2000)
 		o.segment("", text, nil)
@@ -180,7 +180,7 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 	if err := b.places.settle(); err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range notes.noters {
+	for _, n := range notes.collectors {
 		n.flush()
 	}
 	got, total := map[uint64][]ngram.Place{}, 0

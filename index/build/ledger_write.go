@@ -47,7 +47,7 @@ func (w *ledgerWriter) write(k *keys) error {
 // sorting is what sorting seeds may use.
 type sorting struct {
 	ctx     context.Context
-	kept    *scratch // for the directory
+	kept    *tempStore // for the directory
 	workers int
 	memory  int64
 }
@@ -67,7 +67,7 @@ func addTables(p *plan, shape format.LedgerShape, seeds seedSource, records *rec
 // writeLedger sorts seeds and writes the payload of LEDGER. The shape says how
 // many there are, and is returned complete.
 func writeLedger(to io.Writer, shape format.LedgerShape, from seedSource, with sorting) (format.LedgerShape, error) {
-	dir := &scratchWriter{to: with.kept}
+	dir := &tempWriter{to: with.kept}
 	w := &ledgerWriter{shape: shape, rows: format.NewPacker(to), dir: format.NewPacker(dir)}
 	if err := sortSeeds(from, newSortPlan(&shape, with.workers, with.memory), with, w.write); err != nil {
 		return shape, err
@@ -89,13 +89,13 @@ func writeLedger(to io.Writer, shape format.LedgerShape, from seedSource, with s
 	return w.shape, err
 }
 
-// scratchWriter writes to a scratch file that others append to as well.
-type scratchWriter struct {
-	to     *scratch
+// tempWriter writes to a scratch file that others append to as well.
+type tempWriter struct {
+	to     *tempStore
 	pieces [][2]int64 // offset and length
 }
 
-func (w *scratchWriter) Write(b []byte) (int, error) {
+func (w *tempWriter) Write(b []byte) (int, error) {
 	at, n := w.to.append(b), int64(len(b))
 	if k := len(w.pieces) - 1; k >= 0 && w.pieces[k][0]+w.pieces[k][1] == at {
 		w.pieces[k][1] += n
@@ -106,7 +106,7 @@ func (w *scratchWriter) Write(b []byte) (int, error) {
 }
 
 // copyTo copies what was written.
-func (w *scratchWriter) copyTo(to io.Writer) error {
+func (w *tempWriter) copyTo(to io.Writer) error {
 	buf := make([]byte, 64<<10)
 	for _, p := range w.pieces {
 		for at, end := p[0], p[0]+p[1]; at < end; {

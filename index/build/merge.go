@@ -207,17 +207,17 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	}
 	o.Progress.Total.Store(int64(total))
 	o.Progress.Pass.Store(1)
-	if err := uniteFilters(ctx, p, members, o.Progress); err != nil {
+	if err := mergeFilters(ctx, p, members, o.Progress); err != nil {
 		return nil, err
 	}
 	if err := p.checkFill(); err != nil {
 		return nil, err
 	}
-	manifest, err := uniteManifests(members, o.Builder)
+	manifest, err := mergeManifests(members, o.Builder)
 	if err != nil {
 		return nil, err
 	}
-	if err := addUnion(ctx, p, spoolDir(o.Out), members, manifest); err != nil {
+	if err := addMerged(ctx, p, cacheDir(o.Out), members, manifest); err != nil {
 		return nil, err
 	}
 	h := &format.Header{N: first.h.N, Norm: first.h.Norm, Unicode: first.h.Unicode, Suite: first.h.Suite, KeyID: first.h.KeyID, Capacity: first.h.Capacity}
@@ -338,8 +338,8 @@ func shape(s format.Section) string {
 	return fmt.Sprintf("%d grams in %d bytes", s.Capacity, s.Length)
 }
 
-// uniteFilters writes the union of the members' filters.
-func uniteFilters(ctx context.Context, p *plan, members []*member, progress *Progress) error {
+// mergeFilters writes the union of the members' filters.
+func mergeFilters(ctx context.Context, p *plan, members []*member, progress *Progress) error {
 	pieces := make(chan format.Piece, 64)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -359,7 +359,7 @@ func uniteFilters(ctx context.Context, p *plan, members []*member, progress *Pro
 		g.Go(func() error {
 			all, one := make([]byte, format.ChunkLen), make([]byte, format.ChunkLen)
 			for c := range pieces {
-				n, err := uniteChunk(p, members, c, all, one)
+				n, err := mergeChunk(p, members, c, all, one)
 				if err != nil {
 					return err
 				}
@@ -371,8 +371,8 @@ func uniteFilters(ctx context.Context, p *plan, members []*member, progress *Pro
 	return g.Wait()
 }
 
-// uniteChunk writes one piece of a filter; all and one are scratch.
-func uniteChunk(p *plan, members []*member, c format.Piece, all, one []byte) (int, error) {
+// mergeChunk writes one piece of a filter; all and one are scratch.
+func mergeChunk(p *plan, members []*member, c format.Piece, all, one []byte) (int, error) {
 	s := &p.sections[c.Section]
 	lo := c.Chunk * format.ChunkLen
 	n := min(format.ChunkLen, s.Length-lo)

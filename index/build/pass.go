@@ -49,23 +49,23 @@ type task struct {
 
 // worker works on the tasks of one pass.
 type worker struct {
-	p     *pass
-	sink  sink
-	tally *tally
-	cut   *cutter
-	g     grams
-	spool spoolBlock
-	run64 []uint64
-	rec   corpus.Record
-	parse map[corpus.Format]*corpus.Parser
-	notes []noter
-	at    *placer // nil but in the first pass
+	p          *pass
+	sink       sink
+	stats      *stats
+	cut        *cutter
+	g          grams
+	runs       runBlock
+	run64      []uint64
+	rec        corpus.Record
+	parse      map[corpus.Format]*corpus.Parser
+	collectors []collector
+	at         *placer // nil but in the first pass
 
 	windows uint64 // of the current segment
 }
 
 // run reads everything and returns what was counted.
-func (p *pass) run(ctx context.Context) (*tally, error) {
+func (p *pass) run(ctx context.Context) (*stats, error) {
 	p.tasks = make(chan task, len(p.sinks))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -74,14 +74,14 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 	})
 	workers := make([]*worker, len(p.sinks))
 	for i, s := range p.sinks {
-		w := &worker{p: p, sink: s, tally: newTally(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
+		w := &worker{p: p, sink: s, stats: newStats(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
 		if p.first {
-			w.spool.to = p.b.spool
+			w.runs.to = p.b.runs
 			w.at = p.b.places.placer()
-			for _, n := range p.b.notes {
-				w.notes = append(w.notes, n.noter(w.at))
+			for _, n := range p.b.sections {
+				w.collectors = append(w.collectors, n.collector(w.at))
 			}
-			w.cut.notes, w.cut.at = w.notes, w.at
+			w.cut.collectors, w.cut.at = w.collectors, w.at
 		}
 		workers[i] = w
 		g.Go(func() error {
@@ -90,7 +90,7 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 					return err
 				}
 			}
-			return w.spool.flush()
+			return w.runs.flush()
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -99,9 +99,9 @@ func (p *pass) run(ctx context.Context) (*tally, error) {
 		}
 		return nil, err
 	}
-	all := newTally()
+	all := newStats()
 	for _, w := range workers {
-		all.merge(w.tally)
+		all.merge(w.stats)
 	}
 	return all, nil
 }
@@ -115,8 +115,8 @@ func (t *task) close() {
 
 // feed reads the inputs one after the other and hands out tasks.
 func (p *pass) feed(ctx context.Context) error {
-	if p.b.spool.ready() {
-		return p.b.spool.replay(func(runs *[]byte) error {
+	if p.b.runs.ready() {
+		return p.b.runs.replay(func(runs *[]byte) error {
 			p.b.o.Progress.Bytes.Add(int64(len(*runs)))
 			return p.hand(ctx, task{runs: runs})
 		})
@@ -187,7 +187,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 	}
 	switch {
 	case t.runs != nil:
-		defer w.p.b.spool.free(t.runs)
+		defer w.p.b.runs.free(t.runs)
 		var err error
 		w.run64, err = eachRun(*t.runs, w.run64, w.run)
 		return err
@@ -196,7 +196,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 	case t.text != nil:
 		return w.text(t)
 	case len(t.block.Data) == 0:
-		w.tally.not.BadRecords++
+		w.stats.not.BadRecords++
 		return nil
 	default:
 		return w.lines(t)
@@ -205,7 +205,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 
 // text reads a text file: one record of one segment.
 func (w *worker) text(t task) error {
-	d := w.tally.dataset(t.src.Arg)
+	d := w.stats.dataset(t.src.Arg)
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
 	w.cut.begin()
 	if err := w.read(t, d); err != nil {
@@ -242,19 +242,19 @@ func (w *worker) read(t task, d *index.Dataset) error {
 	}
 }
 
-// beginRecord tells the noters that a record begins.
+// beginRecord tells the collectors that a record begins.
 func (w *worker) beginRecord(r recordPart) {
 	if w.at != nil {
 		w.at.beginRecord(r)
 	}
-	for _, n := range w.notes {
+	for _, n := range w.collectors {
 		n.beginRecord(r)
 	}
 }
 
-// endSegment tells the noters that a segment ends.
+// endSegment tells the collectors that a segment ends.
 func (w *worker) endSegment(indexed bool) error {
-	for _, n := range w.notes {
+	for _, n := range w.collectors {
 		if err := n.endSegment(indexed); err != nil {
 			return err
 		}
@@ -265,9 +265,9 @@ func (w *worker) endSegment(indexed bool) error {
 	return nil
 }
 
-// endNotes tells the noters that a record ends, or a part of one.
-func (w *worker) endNotes() error {
-	for _, n := range w.notes {
+// endCollected tells the collectors that a record ends, or a part of one.
+func (w *worker) endCollected() error {
+	for _, n := range w.collectors {
 		if err := n.endRecord(); err != nil {
 			return err
 		}
@@ -278,10 +278,10 @@ func (w *worker) endNotes() error {
 	return nil
 }
 
-// endRecord tells the noters that a record ends, and the sink, if it wants to
+// endRecord tells the collectors that a record ends, and the sink, if it wants to
 // know.
 func (w *worker) endRecord(s *source, line int) error {
-	if err := w.endNotes(); err != nil {
+	if err := w.endCollected(); err != nil {
 		return err
 	}
 	if r, ok := w.sink.(recordSink); ok {
@@ -297,14 +297,14 @@ func (w *worker) lines(t task) error {
 		parser = corpus.NewParser(t.src.Format, w.p.b.o.Corpus)
 		w.parse[t.src.Format] = parser
 	}
-	d := w.tally.dataset(t.src.Arg)
+	d := w.stats.dataset(t.src.Arg)
 	d.Bytes += uint64(len(t.block.Data))
 	return t.block.EachLine(func(line []byte, number int, _ int64) error {
 		if err := parser.Parse(line, &w.rec); err != nil {
-			w.tally.not.BadRecords++
+			w.stats.not.BadRecords++
 			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
 		}
-		w.tally.skip(w.rec.Skipped)
+		w.stats.skip(w.rec.Skipped)
 		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})
 		indexed := 0
 		for _, s := range w.rec.Segments {
@@ -331,7 +331,7 @@ func (w *worker) lines(t task) error {
 // is indexed.
 func (w *worker) segment(d *index.Dataset, words uint64) int {
 	if words < uint64(w.p.b.spec.N) {
-		w.tally.not.ShortSegments++
+		w.stats.not.ShortSegments++
 		return 0
 	}
 	if w.windows == 0 {
@@ -348,13 +348,13 @@ func (w *worker) count(d *index.Dataset, segments int) {
 	if segments > 0 {
 		d.Records++
 	} else {
-		w.tally.not.ShortRecords++
+		w.stats.not.ShortRecords++
 	}
 }
 
 // keep spools a run and hands its grams to the sink.
 func (w *worker) keep(run []uint64) error {
-	if err := w.spool.add(run); err != nil {
+	if err := w.runs.add(run); err != nil {
 		return err
 	}
 	return w.run(run)
@@ -364,8 +364,8 @@ func (w *worker) keep(run []uint64) error {
 func (w *worker) run(run []uint64) error {
 	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
 	w.windows += uint64(len(w.g.windows))
-	w.tally.windows += uint64(len(w.g.windows))
-	w.tally.not.ExcludedWindows += w.g.excluded
+	w.stats.windows += uint64(len(w.g.windows))
+	w.stats.not.ExcludedWindows += w.g.excluded
 	return w.sink.add(&w.g)
 }
 

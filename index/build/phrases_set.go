@@ -24,7 +24,7 @@ type phraseRow struct {
 // unite adds what another source says of the same words. It depends on no order:
 // the first kind and place count, records add up, and what is not weak makes the
 // row so. Words of several weak subjects belong to none of them.
-func (r *phraseRow) unite(o phraseRow) {
+func (r *phraseRow) merge(o phraseRow) {
 	r.records = uint32(min(uint64(r.records)+uint64(o.records), math.MaxUint32))
 	if o.place != 0 && (r.place == 0 || o.place < r.place) {
 		r.place = o.place
@@ -60,7 +60,7 @@ func (s *phraseSet) add(words []uint64, row phraseRow) bool {
 	finger := s.begin(words)
 	old, ok := s.rows[finger]
 	if ok {
-		old.unite(row)
+		old.merge(row)
 		row = old
 	}
 	s.rows[finger] = row

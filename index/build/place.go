@@ -21,14 +21,14 @@ import (
 // A placer says where the words stand that one worker reads, and takes down its
 // records. Not safe for concurrent use.
 type placer struct {
-	// pos is where the next word stands that noters are given, or, while they are
+	// pos is where the next word stands that collectors are given, or, while they are
 	// given words, the first of them: a position in what this worker reads, which
 	// place turns into a place of the corpus once the pass is over. Consecutive
 	// words of a segment have consecutive positions.
 	pos uint64
 
-	to     *scratch
-	tasks  []taskNote
+	to     *tempStore
+	tasks  []taskSpan
 	buf    []byte // notes of records
 	filed  int    // tasks whose notes are in the scratch file
 	part   recordPart
@@ -36,15 +36,15 @@ type placer struct {
 	wanted bool   // the record is to be named
 }
 
-// taskNote says what a worker read in a task.
-type taskNote struct {
-	task    int64
-	source  int
-	first   uint64 // position of the worker at which it begins
-	end     uint64
-	place   uint64 // at which it begins
-	notesAt int64  // notes of its records: in the scratch file
-	notes   int    // bytes of them
+// taskSpan says what a worker read in a task.
+type taskSpan struct {
+	task     int64
+	source   int
+	first    uint64 // position of the worker at which it begins
+	end      uint64
+	place    uint64 // at which it begins
+	rowsAt   int64  // notes of its records: in the scratch file
+	rowBytes int    // bytes of them
 }
 
 // want says that the record that is being read holds something that leads to
@@ -60,7 +60,7 @@ func (p *placer) place(pos uint64) ngram.Place {
 // taskOf returns the number of the task in which a position lies, which is not
 // before that one.
 func (p *placer) taskOf(from int, pos uint64) int {
-	i, _ := slices.BinarySearchFunc(p.tasks[from:], pos, func(t taskNote, pos uint64) int {
+	i, _ := slices.BinarySearchFunc(p.tasks[from:], pos, func(t taskSpan, pos uint64) int {
 		if t.end <= pos {
 			return -1
 		}
@@ -72,7 +72,7 @@ func (p *placer) taskOf(from int, pos uint64) int {
 func (p *placer) beginRecord(r recordPart) {
 	if n := len(p.tasks); n == 0 || p.tasks[n-1].task != r.task {
 		p.endTask()
-		p.tasks = append(p.tasks, taskNote{task: r.task, source: r.source, first: p.pos, end: p.pos, notesAt: int64(len(p.buf))})
+		p.tasks = append(p.tasks, taskSpan{task: r.task, source: r.source, first: p.pos, end: p.pos, rowsAt: int64(len(p.buf))})
 	}
 	p.part, p.first, p.wanted = r, p.pos, false
 }
@@ -98,10 +98,10 @@ func (p *placer) endRecord() {
 	}
 	var flags byte
 	if p.wanted {
-		flags |= noteWanted
+		flags |= rowWanted
 	}
 	if p.part.block > 0 {
-		flags |= noteGoesOn
+		flags |= rowContinues
 	}
 	n := len(p.buf)
 	p.buf = append(p.buf, flags)
@@ -110,13 +110,13 @@ func (p *placer) endRecord() {
 	id := nameOf(p.part.id)
 	p.buf = binary.AppendUvarint(p.buf, uint64(len(id)))
 	p.buf = append(p.buf, id...)
-	t.notes += len(p.buf) - n
+	t.rowBytes += len(p.buf) - n
 }
 
 // Flags of a record's note.
 const (
-	noteWanted = 1 << iota
-	noteGoesOn // it is no record but a later block of one
+	rowWanted    = 1 << iota
+	rowContinues // it is no record but a later block of one
 )
 
 // nameOf returns an id or a path as the index keeps it: valid UTF-8 and not
@@ -138,30 +138,30 @@ func nameOf(s string) string {
 func (p *placer) endTask() {
 	const enough = 64 << 10
 	if len(p.buf) >= enough {
-		p.file()
+		p.spill()
 	}
 }
 
 // file moves the notes to the scratch file.
-func (p *placer) file() {
+func (p *placer) spill() {
 	at := p.to.append(p.buf)
 	for i := p.filed; i < len(p.tasks); i++ {
-		p.tasks[i].notesAt += at
+		p.tasks[i].rowsAt += at
 	}
 	p.filed, p.buf = len(p.tasks), p.buf[:0]
 }
 
 // places are the placers of a build.
 type places struct {
-	to     *scratch
+	to     *tempStore
 	all    []*placer
-	tasks  []*taskNote // of all placers, in the order of the corpus
+	tasks  []*taskSpan // of all placers, in the order of the corpus
 	bases  []uint64    // by source: its first place
 	end    uint64      // the place behind the last gap
 	wanted map[int]bool
 }
 
-func newPlaces(sources int, to *scratch) *places {
+func newPlaces(sources int, to *tempStore) *places {
 	return &places{to: to, bases: make([]uint64, sources), wanted: map[int]bool{}}
 }
 
@@ -178,12 +178,12 @@ func (p *places) wantText(source int) { p.wanted[source] = true }
 // settle gives every task its place. The first pass is over.
 func (p *places) settle() error {
 	for _, one := range p.all {
-		one.file()
+		one.spill()
 		for i := range one.tasks {
 			p.tasks = append(p.tasks, &one.tasks[i])
 		}
 	}
-	slices.SortFunc(p.tasks, func(a, b *taskNote) int { return int(a.task - b.task) })
+	slices.SortFunc(p.tasks, func(a, b *taskSpan) int { return int(a.task - b.task) })
 	p.end = ngram.PlaceGap
 	source := 0
 	for _, t := range p.tasks {
@@ -212,26 +212,26 @@ func checkPlaces(end uint64) error {
 }
 
 // note is what was taken down of a record, or of a later block of one.
-type note struct {
+type recordRow struct {
 	flags byte
 	place uint64
 	line  uint64
 	id    []byte // valid until the next note
 }
 
-// eachNote calls f for every note, in the order of the corpus.
-func (p *places) eachNote(f func(source int, n note) error) error {
+// eachRow calls f for every note, in the order of the corpus.
+func (p *places) eachRow(f func(source int, n recordRow) error) error {
 	var buf []byte
 	for _, t := range p.tasks {
-		if t.notes == 0 {
+		if t.rowBytes == 0 {
 			continue
 		}
-		buf = slices.Grow(buf[:0], t.notes)[:t.notes]
-		if err := p.to.readAt(buf, t.notesAt); err != nil {
+		buf = slices.Grow(buf[:0], t.rowBytes)[:t.rowBytes]
+		if err := p.to.readAt(buf, t.rowsAt); err != nil {
 			return err
 		}
 		for rest := buf; len(rest) > 0; {
-			n := note{flags: rest[0]}
+			n := recordRow{flags: rest[0]}
 			rest = rest[1:]
 			var at, idLen uint64
 			for _, v := range []*uint64{&at, &n.line, &idLen} {
@@ -276,8 +276,8 @@ func (p *places) eachRecord(f func(namedRecord) error) error {
 		wanted = false
 		return f(rec)
 	}
-	err := p.eachNote(func(source int, n note) error {
-		if n.flags&noteGoesOn == 0 {
+	err := p.eachRow(func(source int, n recordRow) error {
+		if n.flags&rowContinues == 0 {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -288,7 +288,7 @@ func (p *places) eachRecord(f func(namedRecord) error) error {
 			}
 			wanted = p.wanted[source]
 		}
-		wanted = wanted || n.flags&noteWanted != 0
+		wanted = wanted || n.flags&rowWanted != 0
 		return nil
 	})
 	if err != nil {

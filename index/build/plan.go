@@ -68,36 +68,36 @@ func newPlan(out file, n int, c capacities) (*plan, error) {
 	return p, nil
 }
 
-// stripes divides the filters into stripes of at most budget bytes, each of
+// rounds divides the filters into rounds of at most budget bytes, each of
 // which is built by a pass over the corpus. Stripes end between checksummed
 // pieces.
-func (p *plan) stripes(budget uint64) [][]*target {
-	var all [][]*target
-	var stripe []*target
+func (p *plan) rounds(budget uint64) [][]*filterRange {
+	var all [][]*filterRange
+	var round []*filterRange
 	left := uint64(0)
 	for i, s := range p.sections {
 		for from := uint64(0); from < s.Length; {
 			if left < format.ChunkLen && left < s.Length-from {
-				if len(stripe) > 0 {
-					all = append(all, stripe)
+				if len(round) > 0 {
+					all = append(all, round)
 				}
-				stripe, left = nil, max(budget, format.ChunkLen)
+				round, left = nil, max(budget, format.ChunkLen)
 			}
 			size := min(s.Length-from, left)
 			if from+size < s.Length {
 				size = size / format.ChunkLen * format.ChunkLen
 			}
-			stripe = append(stripe, &target{section: i, from: 8 * from, size: 8 * size})
+			round = append(round, &filterRange{section: i, from: 8 * from, size: 8 * size})
 			from += size
 			left -= size
 		}
 	}
-	return append(all, stripe)
+	return append(all, round)
 }
 
 // write writes a finished target to its place and keeps its checksums and its
 // count of set bits. The workers share the work.
-func (p *plan) write(t *target, workers int) error {
+func (p *plan) write(t *filterRange, workers int) error {
 	var g errgroup.Group
 	var ones atomic.Uint64
 	for first := range uint64(workers) {
@@ -120,7 +120,7 @@ func (p *plan) write(t *target, workers int) error {
 
 // writeChunk writes the bytes of a target from at on and returns how many bits
 // are set in them. buf is for them, at most a checksummed piece.
-func (p *plan) writeChunk(t *target, at uint64, buf []byte) (ones uint64, err error) {
+func (p *plan) writeChunk(t *filterRange, at uint64, buf []byte) (ones uint64, err error) {
 	for i, word := range t.mem.Words[at/8:][:len(buf)/8] {
 		binary.LittleEndian.PutUint64(buf[8*i:], word)
 	}

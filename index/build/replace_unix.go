@@ -17,15 +17,15 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// newSpoolFile creates a file of mode 0600 that is gone once it is closed: it has no
+// newTempFile creates a file of mode 0600 that is gone once it is closed: it has no
 // name.
-func newSpoolFile(dir string) (*os.File, error) {
+func newTempFile(dir string) (*os.File, error) {
 	const mode = 0o600
 	f, err := openUnnamed(dir, mode)
 	if err == nil {
 		return f, nil
 	}
-	if f, err = os.CreateTemp(dir, spoolPattern); err != nil {
+	if f, err = os.CreateTemp(dir, cachePattern); err != nil {
 		return nil, err
 	}
 	if err := os.Remove(f.Name()); err != nil {

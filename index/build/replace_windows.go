@@ -24,11 +24,11 @@ func rename(from, to string) error {
 // folders.
 func syncDir(string) error { return nil }
 
-// newSpoolFile creates a file that no other program can open and that the system
+// newTempFile creates a file that no other program can open and that the system
 // deletes once it is closed, also if the process is killed.
-func newSpoolFile(dir string) (*os.File, error) {
+func newTempFile(dir string) (*os.File, error) {
 	for {
-		path := filepath.Join(dir, strings.Replace(spoolPattern, "*", fmt.Sprint(rand.Uint32()), 1))
+		path := filepath.Join(dir, strings.Replace(cachePattern, "*", fmt.Sprint(rand.Uint32()), 1))
 		name, err := windows.UTF16PtrFromString(path)
 		if err != nil {
 			return nil, err

@@ -90,7 +90,7 @@ type joined struct {
 
 // split works on a block of a text; the last one comes as a reader.
 func (w *worker) split(t task) error {
-	d := w.tally.dataset(t.src.Arg)
+	d := w.stats.dataset(t.src.Arg)
 	last := t.text != nil
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, block: t.at, last: last})
 	w.cut.begin()
@@ -116,13 +116,13 @@ func (w *worker) split(t task) error {
 	return w.join(t, b, d)
 }
 
-// endBlock tells the noters that a block ends. Whether the text has a window is
+// endBlock tells the collectors that a block ends. Whether the text has a window is
 // known once all blocks are done: a block of less than n words says no.
 func (w *worker) endBlock(words uint64) error {
 	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {
 		return err
 	}
-	return w.endNotes()
+	return w.endCollected()
 }
 
 // join makes the windows over the cuts to the blocks before, as far as those are

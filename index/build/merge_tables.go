@@ -83,7 +83,7 @@ func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
 }
 
 // union is the LEDGER and RECORDS of several members. It is a [seedSource].
-type union struct {
+type mergedTables struct {
 	members []*memberTables
 	order   []*memberSource // by number
 	of      []*memberTables // by number
@@ -91,9 +91,9 @@ type union struct {
 	end     uint64
 }
 
-// uniteTables puts the sources of the members in order.
-func uniteTables(members []*memberTables) *union {
-	u := &union{members: members, end: ngram.PlaceGap}
+// mergeTables puts the sources of the members in order.
+func mergeTables(members []*memberTables) *mergedTables {
+	u := &mergedTables{members: members, end: ngram.PlaceGap}
 	type entry struct {
 		m *memberTables
 		s *memberSource
@@ -131,7 +131,7 @@ func (m *memberTables) move(place uint64, from int) (moved uint64, source int) {
 }
 
 // collect adds the seeds of a slice.
-func (u *union) collect(k *keys) error {
+func (u *mergedTables) collect(k *keys) error {
 	for _, m := range u.members {
 		p := m.readers.Get().(*format.Payload)
 		m.collect(k, p)
@@ -165,7 +165,7 @@ func (m *memberTables) collect(k *keys, p *format.Payload) {
 
 // recordSet returns the records of the union. datasets are the sorted names of
 // the manifest.
-func (u *union) recordSet(datasets []string) *recordSet {
+func (u *mergedTables) recordSet(datasets []string) *recordSet {
 	set := &recordSet{end: u.end, datasets: uint64(len(datasets))}
 	for _, s := range u.order {
 		number, _ := slices.BinarySearch(datasets, s.dataset)
@@ -209,9 +209,9 @@ func (m *memberTables) eachRecord(s *memberSource, rows, names *format.Payload, 
 	return nil
 }
 
-// addUnion writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
+// addMerged writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
 // they have them.
-func addUnion(ctx context.Context, p *plan, dir string, members []*member, m *index.Manifest) error {
+func addMerged(ctx context.Context, p *plan, dir string, members []*member, m *index.Manifest) error {
 	if err := addPhrases(p, members, m); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func addUnion(ctx context.Context, p *plan, dir string, members []*member, m *in
 	for _, m := range members {
 		all = append(all, m.tables)
 	}
-	u := uniteTables(all)
+	u := mergeTables(all)
 	if err := checkPlaces(u.end); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func addUnion(ctx context.Context, p *plan, dir string, members []*member, m *in
 	for _, d := range m.Datasets {
 		datasets = append(datasets, d.Name)
 	}
-	kept := newScratch(dir)
+	kept := newTempStore(dir)
 	defer kept.close()
 	shape := format.NewLedgerShape(u.taken, u.end)
 	return addTables(p, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})

@@ -24,7 +24,7 @@ const (
 
 // sample is a set of grams that were drawn by their hashes. Safe for concurrent
 // use.
-type sample struct {
+type distinctEstimator struct {
 	mask atomic.Uint64 // of the bits that are zero in every gram that is kept
 
 	mu    sync.Mutex
@@ -32,10 +32,12 @@ type sample struct {
 	kept  int
 }
 
-func newSample() *sample { return &sample{slots: make([]uint64, 2*sampleMost)} }
+func newDistinctEstimator() *distinctEstimator {
+	return &distinctEstimator{slots: make([]uint64, 2*sampleMost)}
+}
 
 // add adds grams by their Lo.
-func (s *sample) add(grams []uint64) {
+func (s *distinctEstimator) add(grams []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, lo := range grams {
@@ -46,7 +48,7 @@ func (s *sample) add(grams []uint64) {
 }
 
 // insert adds one gram and reports whether it was new.
-func (s *sample) insert(lo uint64) bool {
+func (s *distinctEstimator) insert(lo uint64) bool {
 	if lo == 0 {
 		return false
 	}
@@ -63,7 +65,7 @@ func (s *sample) insert(lo uint64) bool {
 }
 
 // thin asks for one more zero bit until there is room.
-func (s *sample) thin() {
+func (s *distinctEstimator) thin() {
 	old := s.slots
 	for s.kept > sampleMost {
 		mask := s.mask.Load()<<1 | 1
@@ -78,14 +80,14 @@ func (s *sample) thin() {
 }
 
 // estimate returns how many distinct grams were added.
-func (s *sample) estimate() uint64 {
+func (s *distinctEstimator) estimate() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return uint64(s.kept) * (s.mask.Load() + 1)
 }
 
 // without returns the estimate for the grams that are not in a set of Lo.
-func (s *sample) without(out map[uint64]struct{}) uint64 {
+func (s *distinctEstimator) without(out map[uint64]struct{}) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := 0
@@ -98,13 +100,15 @@ func (s *sample) without(out map[uint64]struct{}) uint64 {
 }
 
 // samples are what all workers of a build count into.
-type samples struct{ windows, fours, twos, words *sample }
+type estimators struct{ windows, fours, twos, words *distinctEstimator }
 
-func newSamples() *samples { return &samples{newSample(), newSample(), newSample(), newSample()} }
+func newEstimators() *estimators {
+	return &estimators{newDistinctEstimator(), newDistinctEstimator(), newDistinctEstimator(), newDistinctEstimator()}
+}
 
 // capacities returns the estimates with headroom. Windows of the set are left
 // out.
-func (s *samples) capacities(out map[uint64]struct{}) capacities {
+func (s *estimators) capacities(out map[uint64]struct{}) capacities {
 	return capacities{
 		windows: headroom(s.windows.without(out)),
 		fours:   headroom(s.fours.estimate()),
@@ -115,7 +119,7 @@ func (s *samples) capacities(out map[uint64]struct{}) capacities {
 
 // counter draws the grams of one worker. Not safe for concurrent use.
 type counter struct {
-	to  *samples
+	to  *estimators
 	hit []uint64
 }
 
@@ -138,7 +142,7 @@ func (c *counter) add(g *grams) error {
 }
 
 // draw adds to a sample what may be kept of it.
-func (c *counter) draw(to *sample, grams []uint64) {
+func (c *counter) draw(to *distinctEstimator, grams []uint64) {
 	c.hit = c.hit[:0]
 	mask := to.mask.Load()
 	for _, lo := range grams {

@@ -10,7 +10,7 @@ import (
 	"noecho/ngram"
 )
 
-// The ledger's notebook. Seeds are listed by the upper bits of their fingerprints
+// The ledger's sectionBuilder. Seeds are listed by the upper bits of their fingerprints
 // while the corpus is read; full lists go to a file. Afterwards every list is
 // small enough to be sorted in memory.
 
@@ -20,40 +20,40 @@ const (
 	listFirst = 64
 )
 
-// ledgerNotes makes LEDGER and RECORDS of what the first pass saw.
-type ledgerNotes struct {
-	b      *builder
-	kept   *scratch // lists of seeds
-	noters []*ledgerNoter
-	heads  [1 << listBits]int64 // by upper bits: where the last list is; 0: there is none
+// ledgerBuilder makes LEDGER and RECORDS of what the first pass saw.
+type ledgerBuilder struct {
+	b          *builder
+	kept       *tempStore // lists of seeds
+	collectors []*seedCollector
+	heads      [1 << listBits]int64 // by upper bits: where the last list is; 0: there is none
 }
 
-func newLedgerNotes(b *builder) *ledgerNotes {
-	l := &ledgerNotes{b: b, kept: newScratch(spoolDir(b.o.Out))}
+func newLedgerBuilder(b *builder) *ledgerBuilder {
+	l := &ledgerBuilder{b: b, kept: newTempStore(cacheDir(b.o.Out))}
 	l.kept.append(make([]byte, 8)) // so that no list is at 0
 	return l
 }
 
-func (l *ledgerNotes) noter(at *placer) noter { return l.add(at) }
+func (l *ledgerBuilder) collector(at *placer) collector { return l.add(at) }
 
-// add returns another noter. at may be nil: its positions are places.
-func (l *ledgerNotes) add(at *placer) *ledgerNoter {
-	n := &ledgerNoter{
-		to: l, at: at, number: len(l.noters),
+// add returns another collector. at may be nil: its positions are places.
+func (l *ledgerBuilder) add(at *placer) *seedCollector {
+	n := &seedCollector{
+		to: l, at: at, number: len(l.collectors),
 		seeder: seeder{n: l.b.spec.N, exclude: l.b.exclude},
 	}
 	n.before, n.from = seedReach(l.b.spec.N)
-	l.noters = append(l.noters, n)
+	l.collectors = append(l.collectors, n)
 	return n
 }
 
-func (l *ledgerNotes) close() { l.kept.close() }
+func (l *ledgerBuilder) close() { l.kept.close() }
 
 // finish writes the sections. All places are settled.
-func (l *ledgerNotes) finish(ctx context.Context, p *plan) error {
+func (l *ledgerBuilder) finish(ctx context.Context, p *plan) error {
 	l.joinBlocks()
 	taken := uint64(0)
-	for _, n := range l.noters {
+	for _, n := range l.collectors {
 		n.flush()
 		taken += n.taken
 	}
@@ -64,9 +64,9 @@ func (l *ledgerNotes) finish(ctx context.Context, p *plan) error {
 	return addTables(p, shape, l, l.b.places.recordSet(l.b.sources, l.b.o.Dataset), sorting{ctx: ctx, kept: l.kept, workers: l.b.o.Workers, memory: l.b.o.Memory})
 }
 
-// A ledgerNoter lists the seeds of what one worker reads.
-type ledgerNoter struct {
-	to     *ledgerNotes
+// A seedCollector lists the seeds of what one worker reads.
+type seedCollector struct {
+	to     *ledgerBuilder
 	at     *placer
 	number int
 	seeder
@@ -85,16 +85,16 @@ type ledgerNoter struct {
 	taken  uint64
 }
 
-func (n *ledgerNoter) beginRecord(r recordPart) { n.part = r }
+func (n *seedCollector) beginRecord(r recordPart) { n.part = r }
 
-func (n *ledgerNoter) beginSegment() {
+func (n *seedCollector) beginSegment() {
 	n.words, n.head, n.total, n.pos, n.next = n.words[:0], n.head[:0], 0, n.at.pos, 0
 	if n.part.block > 0 {
 		n.next = n.before
 	}
 }
 
-func (n *ledgerNoter) add(_ []byte, words []ngram.Word) error {
+func (n *seedCollector) add(_ []byte, words []ngram.Word) error {
 	for _, w := range words {
 		n.words = append(n.words, w.Hash)
 	}
@@ -107,7 +107,7 @@ func (n *ledgerNoter) add(_ []byte, words []ngram.Word) error {
 	return nil
 }
 
-func (n *ledgerNoter) endSegment(bool) error {
+func (n *seedCollector) endSegment(bool) error {
 	n.keepHead()
 	if n.part.last {
 		n.read(len(n.words) - ngram.SeedWords + 1)
@@ -120,10 +120,10 @@ func (n *ledgerNoter) endSegment(bool) error {
 	return nil
 }
 
-func (n *ledgerNoter) endRecord() error { return nil }
+func (n *seedCollector) endRecord() error { return nil }
 
 // read decides grams of the segment that is being read.
-func (n *ledgerNoter) read(to int) {
+func (n *seedCollector) read(to int) {
 	if n.decide(to) {
 		n.at.want()
 	}
@@ -131,7 +131,7 @@ func (n *ledgerNoter) read(to int) {
 
 // decide lists the seeds among the grams that are not decided yet, up to that
 // one, and reports whether any of them lies in an indexed window.
-func (n *ledgerNoter) decide(to int) (indexed bool) {
+func (n *seedCollector) decide(to int) (indexed bool) {
 	if end := n.pos + uint64(len(n.words)); end-n.origin >= 1<<32 {
 		n.flush()
 		n.origin = n.pos
@@ -146,7 +146,7 @@ func (n *ledgerNoter) decide(to int) (indexed bool) {
 }
 
 // drop forgets the words that no gram needs any more.
-func (n *ledgerNoter) drop() {
+func (n *seedCollector) drop() {
 	drop := min(n.next-n.before, len(n.words))
 	if drop <= 0 {
 		return
@@ -157,12 +157,12 @@ func (n *ledgerNoter) drop() {
 }
 
 // list lists a seed, given its position from the origin on.
-func (n *ledgerNoter) list(finger, at uint64) {
+func (n *seedCollector) list(finger, at uint64) {
 	i := finger >> (format.FingerBits - listBits)
 	l := n.lists[i]
 	if len(l) == cap(l) {
 		if len(l) >= listMost {
-			n.file(i)
+			n.spill(i)
 			l = l[:0]
 		} else {
 			l = slices.Grow(l, max(listFirst, len(l)))
@@ -172,12 +172,12 @@ func (n *ledgerNoter) list(finger, at uint64) {
 }
 
 // A list in the file is a sequence of numbers of 8 bytes: where the list before
-// it is, its length, the number of the noter, where its positions count from, and
+// it is, its length, the number of the collector, where its positions count from, and
 // then for each seed the lower 32 bits of the fingerprint and of the position.
 const listHead = 4
 
 // file moves a list to the file.
-func (n *ledgerNoter) file(i uint64) {
+func (n *seedCollector) spill(i uint64) {
 	l := n.lists[i]
 	b := make([]byte, 0, 8*(listHead+len(l)))
 	b = binary.LittleEndian.AppendUint64(b, 0)
@@ -192,16 +192,16 @@ func (n *ledgerNoter) file(i uint64) {
 }
 
 // flush moves all lists to the file.
-func (n *ledgerNoter) flush() {
+func (n *seedCollector) flush() {
 	for i, l := range n.lists {
 		if len(l) > 0 {
-			n.file(uint64(i))
+			n.spill(uint64(i))
 		}
 	}
 }
 
 // collect adds the seeds of a slice.
-func (l *ledgerNotes) collect(k *keys) error {
+func (l *ledgerBuilder) collect(k *keys) error {
 	head := make([]byte, 8*listHead)
 	var b []byte
 	for at := l.heads[k.slice>>(k.sliceBits-listBits)]; at != 0; {
@@ -214,7 +214,7 @@ func (l *ledgerNotes) collect(k *keys) error {
 		if err := l.kept.readAt(b, at+int64(len(head))); err != nil {
 			return err
 		}
-		n, origin := l.noters[le.Uint64(head[16:])], le.Uint64(head[24:])
+		n, origin := l.collectors[le.Uint64(head[16:])], le.Uint64(head[24:])
 		n.collect(k, b, origin)
 		at = int64(le.Uint64(head))
 	}
@@ -222,7 +222,7 @@ func (l *ledgerNotes) collect(k *keys) error {
 }
 
 // collect adds the seeds of a list. Their positions ascend.
-func (n *ledgerNoter) collect(k *keys, b []byte, origin uint64) {
+func (n *seedCollector) collect(k *keys, b []byte, origin uint64) {
 	upper := k.slice >> (k.sliceBits - listBits) << (format.FingerBits - listBits)
 	task, end, shift := 0, uint64(0), uint64(0) // of the task at hand
 	for ; len(b) >= 8; b = b[8:] {
@@ -249,17 +249,17 @@ type blockEdge struct {
 
 // edge is how many words of the edge of a block may take part in grams that it
 // could not decide.
-func (n *ledgerNoter) edge() int { return n.before + n.from - 1 }
+func (n *seedCollector) edge() int { return n.before + n.from - 1 }
 
 // keepHead keeps the first words of a block before they are dropped.
-func (n *ledgerNoter) keepHead() {
+func (n *seedCollector) keepHead() {
 	if (n.part.block > 0 || !n.part.last) && len(n.head) == 0 {
 		n.head = append(n.head, n.words[:min(len(n.words), 2*n.edge())]...)
 	}
 }
 
 // keepEdge keeps what joining needs of the block that ends.
-func (n *ledgerNoter) keepEdge() {
+func (n *seedCollector) keepEdge() {
 	e := blockEdge{part: n.part, at: n.at, pos: n.at.pos - uint64(n.total), words: n.total, head: slices.Clone(n.head)}
 	if n.total > len(n.head) {
 		e.tail = slices.Clone(n.words[len(n.words)-n.edge():])
@@ -268,7 +268,7 @@ func (n *ledgerNoter) keepEdge() {
 }
 
 // decided returns the range of grams that the block itself decided.
-func (n *ledgerNoter) decided(e *blockEdge) (from, to int) {
+func (n *seedCollector) decided(e *blockEdge) (from, to int) {
 	if from = n.before; e.part.block == 0 {
 		from = 0
 	}
@@ -279,9 +279,9 @@ func (n *ledgerNoter) decided(e *blockEdge) (from, to int) {
 }
 
 // joinBlocks lists the seeds over the cuts of texts.
-func (l *ledgerNotes) joinBlocks() {
+func (l *ledgerBuilder) joinBlocks() {
 	var edges []blockEdge
-	for _, n := range l.noters {
+	for _, n := range l.collectors {
 		edges = append(edges, n.blocks...)
 		n.blocks = nil
 	}
@@ -299,7 +299,7 @@ func (l *ledgerNotes) joinBlocks() {
 
 // join goes on with the next block of a text and lists the seeds over the cut
 // before it. It reports whether they lie in an indexed window.
-func (n *ledgerNoter) join(e *blockEdge) (indexed bool) {
+func (n *seedCollector) join(e *blockEdge) (indexed bool) {
 	if e.part.block == 0 {
 		n.words, n.next, n.pos = n.words[:0], 0, 0
 	}

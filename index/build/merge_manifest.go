@@ -14,9 +14,9 @@ import (
 	"noecho/index/internal/format"
 )
 
-// uniteManifests returns the manifest of a merged index. It depends neither on
+// mergeManifests returns the manifest of a merged index. It depends neither on
 // the order of the members nor on whether they were merged step by step.
-func uniteManifests(members []*member, builder string) (*index.Manifest, error) {
+func mergeManifests(members []*member, builder string) (*index.Manifest, error) {
 	all := &index.Manifest{Builder: builder, Parameters: members[0].manifest.Parameters, Exclusions: members[0].manifest.Exclusions}
 	sets := map[string]*index.Dataset{}
 	var models, formats, fields, roles []string
@@ -36,7 +36,7 @@ func uniteManifests(members []*member, builder string) (*index.Manifest, error) 
 		addNotIndexed(&all.NotIndexed, in.NotIndexed)
 		all.Merged = append(all.Merged, m.leaves()...)
 		for _, d := range in.Datasets {
-			if err := uniteDataset(sets, d); err != nil {
+			if err := mergeDataset(sets, d); err != nil {
 				return nil, fmt.Errorf("merge index %q: %w", m.path, err)
 			}
 		}
@@ -44,7 +44,7 @@ func uniteManifests(members []*member, builder string) (*index.Manifest, error) 
 	all.Model = strings.Join(names(models), ", ")
 	all.Parameters.Format = strings.Join(names(formats), ", ")
 	all.Parameters.Fields = names(fields)
-	unitePhraseParameters(&all.Parameters, members)
+	mergePhraseParameters(&all.Parameters, members)
 	if !sameLists(members) {
 		all.Parameters.Roles = names(roles)
 	}
@@ -64,8 +64,8 @@ func sameLists(members []*member) bool {
 	})
 }
 
-// uniteDataset adds a dataset to the one of its name.
-func uniteDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
+// mergeDataset adds a dataset to the one of its name.
+func mergeDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
 	sum := sets[d.Name]
 	if sum == nil {
 		sets[d.Name] = &d

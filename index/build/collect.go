@@ -11,22 +11,22 @@ import (
 // is taken down in the first pass, the only one that sees text, and becomes
 // sections behind the filters.
 
-// A notebook makes sections of what its noters took down. It is made for one
+// A sectionBuilder makes sections of what its collectors took down. It is made for one
 // build.
-type notebook interface {
-	// noter returns a noter for one worker of the first pass. at says where the
+type sectionBuilder interface {
+	// collector returns a collector for one worker of the first pass. at says where the
 	// words stand that the worker reads, and is told which records are to be named.
-	noter(at *placer) noter
+	collector(at *placer) collector
 	// finish appends the sections, once the first pass is over and every place is
 	// settled.
 	finish(ctx context.Context, p *plan) error
-	// close gives back what the notebook holds; it may come at any time.
+	// close gives back what the sectionBuilder holds; it may come at any time.
 	close()
 }
 
-// A noter takes down what one worker reads: every segment of every record,
+// A collector takes down what one worker reads: every segment of every record,
 // those too short for a window as well. Not safe for concurrent use.
-type noter interface {
+type collector interface {
 	beginRecord(r recordPart)
 	beginSegment()
 	// add is given the next piece of the segment's text and the words that it

@@ -22,17 +22,17 @@ type Progress struct {
 	Total  atomic.Int64 // to be read in this pass; 0: not known
 }
 
-// tally counts what one worker saw in one pass.
-type tally struct {
+// stats counts what one worker saw in one pass.
+type stats struct {
 	datasets map[string]*index.Dataset // by argument
 	not      index.NotIndexed
 	windows  uint64
 }
 
-func newTally() *tally { return &tally{datasets: map[string]*index.Dataset{}} }
+func newStats() *stats { return &stats{datasets: map[string]*index.Dataset{}} }
 
 // dataset returns the counts of an argument.
-func (t *tally) dataset(arg string) *index.Dataset {
+func (t *stats) dataset(arg string) *index.Dataset {
 	d := t.datasets[arg]
 	if d == nil {
 		d = new(index.Dataset)
@@ -42,7 +42,7 @@ func (t *tally) dataset(arg string) *index.Dataset {
 }
 
 // merge adds another worker's counts.
-func (t *tally) merge(o *tally) {
+func (t *stats) merge(o *stats) {
 	for arg, d := range o.datasets {
 		sum := t.dataset(arg)
 		sum.Bytes += d.Bytes
@@ -55,7 +55,7 @@ func (t *tally) merge(o *tally) {
 }
 
 // sum adds up the datasets.
-func (t *tally) sum() (all index.Dataset) {
+func (t *stats) sum() (all index.Dataset) {
 	for _, d := range t.datasets {
 		all.Records += d.Records
 		all.Segments += d.Segments
@@ -65,7 +65,7 @@ func (t *tally) sum() (all index.Dataset) {
 }
 
 // skip counts the messages of a record that were not read.
-func (t *tally) skip(s corpus.Skips) {
+func (t *stats) skip(s corpus.Skips) {
 	t.not.SystemMessages += uint64(s.System)
 	t.not.DeveloperMessages += uint64(s.Developer)
 	t.not.OtherMessages += uint64(s.Other)
@@ -93,7 +93,7 @@ func (s *source) datasetName(name string) string {
 
 // describeDatasets returns the manifest's datasets: one for each argument, or
 // all in one if the build names it.
-func describeDatasets(t *tally, sources []*source, name string, labels []string) []index.Dataset {
+func describeDatasets(t *stats, sources []*source, name string, labels []string) []index.Dataset {
 	paths := map[string][]string{} // by dataset
 	sets := map[string]*index.Dataset{}
 	for _, s := range sources {

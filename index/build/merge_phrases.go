@@ -54,25 +54,25 @@ func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 		for _, one := range members {
 			all = append(all, one.tables)
 		}
-		uniteTables(all) // says where the sources of the members go
+		mergeTables(all) // says where the sources of the members go
 		move = func(member int, place ngram.Place) ngram.Place {
 			moved, _ := all[member].move(uint64(place), 0)
 			return ngram.Place(moved)
 		}
 	}
-	rows, err := unitePhrases(members, move).write(p)
+	rows, err := mergePhrases(members, move).write(p)
 	if err != nil {
 		return err
 	}
-	m.Phrases = unitePhraseCounts(rows, members)
+	m.Phrases = mergePhraseCounts(rows, members)
 	return nil
 }
 
-// unitePhrases returns the phrases of all members. move turns the places of a
+// mergePhrases returns the phrases of all members. move turns the places of a
 // member into those of the union; nil: they stay.
-func unitePhrases(members []*member, move func(member int, p ngram.Place) ngram.Place) *phraseSet {
+func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.Place) *phraseSet {
 	all := newPhraseSet()
-	all.subjects = uniteSubjects(members)
+	all.subjects = mergeSubjects(members)
 	number := map[string]uint32{}
 	for i, s := range all.subjects {
 		number[s.ID] = uint32(i + 1)
@@ -96,7 +96,7 @@ func unitePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 			}
 			finger := le.Uint64(b)
 			if old, ok := all.rows[finger]; ok {
-				old.unite(row)
+				old.merge(row)
 				row = old
 			}
 			all.rows[finger] = row
@@ -110,8 +110,8 @@ func unitePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 	return all
 }
 
-// uniteSubjects returns the subjects of all members, each id once.
-func uniteSubjects(members []*member) []format.SubjectName {
+// mergeSubjects returns the subjects of all members, each id once.
+func mergeSubjects(members []*member) []format.SubjectName {
 	labels := map[string][]string{}
 	for _, m := range members {
 		if m.phrases == nil {
@@ -129,8 +129,8 @@ func uniteSubjects(members []*member) []format.SubjectName {
 	return all
 }
 
-// unitePhraseParameters unites how the members looked for phrases.
-func unitePhraseParameters(p *index.Parameters, members []*member) {
+// mergePhraseParameters unites how the members looked for phrases.
+func mergePhraseParameters(p *index.Parameters, members []*member) {
 	p.NoIdentifiers, p.MinPhrase = true, 0
 	var patterns, subjects []string
 	for _, m := range members {
@@ -145,8 +145,8 @@ func unitePhraseParameters(p *index.Parameters, members []*member) {
 	p.Patterns, p.Subjects = names(patterns), names(subjects)
 }
 
-// unitePhraseCounts returns the counts of a union whose rows were counted.
-func unitePhraseCounts(rows map[ngram.PhraseKind]uint64, members []*member) *index.PhraseCounts {
+// mergePhraseCounts returns the counts of a union whose rows were counted.
+func mergePhraseCounts(rows map[ngram.PhraseKind]uint64, members []*member) *index.PhraseCounts {
 	if len(rows) == 0 {
 		return nil
 	}

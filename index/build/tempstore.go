@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// scratchMost is how many bytes stay in memory before there is a file.
-const scratchMost = 1 << 20
+// tempStoreMost is how many bytes stay in memory before there is a file.
+const tempStoreMost = 1 << 20
 
 // scratch keeps bytes until a build or a merge is over: in memory as long as they
 // are few, then in a file of mode 0600 that has no name. Nothing in it is text.
 // Safe for concurrent use; what was appended can be read at once.
-type scratch struct {
+type tempStore struct {
 	dir string
 
 	mu     sync.Mutex
@@ -23,10 +23,10 @@ type scratch struct {
 	failed error
 }
 
-func newScratch(dir string) *scratch { return &scratch{dir: dir} }
+func newTempStore(dir string) *tempStore { return &tempStore{dir: dir} }
 
 // append adds bytes and returns where they are. An error comes with err.
-func (s *scratch) append(b []byte) int64 {
+func (s *tempStore) append(b []byte) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.add(b)
@@ -34,7 +34,7 @@ func (s *scratch) append(b []byte) int64 {
 
 // chain adds bytes to a chain of which head says where the last ones are. Their
 // first 8 are set to where those before them are.
-func (s *scratch) chain(head *int64, b []byte) {
+func (s *tempStore) chain(head *int64, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	binary.LittleEndian.PutUint64(b, uint64(*head))
@@ -42,11 +42,11 @@ func (s *scratch) chain(head *int64, b []byte) {
 }
 
 // add adds bytes; the caller holds the lock.
-func (s *scratch) add(b []byte) int64 {
+func (s *tempStore) add(b []byte) int64 {
 	at := s.size
 	switch {
 	case s.failed != nil:
-	case s.f == nil && len(s.mem)+len(b) <= scratchMost:
+	case s.f == nil && len(s.mem)+len(b) <= tempStoreMost:
 		s.mem = append(s.mem, b...)
 		s.size += int64(len(b))
 	default:
@@ -56,9 +56,9 @@ func (s *scratch) add(b []byte) int64 {
 }
 
 // write adds bytes to the file.
-func (s *scratch) write(b []byte) (err error) {
+func (s *tempStore) write(b []byte) (err error) {
 	if s.f == nil {
-		if s.f, err = newSpoolFile(s.dir); err != nil {
+		if s.f, err = newTempFile(s.dir); err != nil {
 			return fmt.Errorf("keep seeds and names of records in %q: %w", s.dir, err)
 		}
 		if _, err = s.f.Write(s.mem); err == nil {
@@ -76,14 +76,14 @@ func (s *scratch) write(b []byte) (err error) {
 }
 
 // err returns the first error of any append.
-func (s *scratch) err() error {
+func (s *tempStore) err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed
 }
 
 // readAt fills b with what was appended at that offset.
-func (s *scratch) readAt(b []byte, at int64) error {
+func (s *tempStore) readAt(b []byte, at int64) error {
 	s.mu.Lock()
 	f := s.f
 	if f == nil {
@@ -100,7 +100,7 @@ func (s *scratch) readAt(b []byte, at int64) error {
 }
 
 // close drops everything. It may be called again.
-func (s *scratch) close() {
+func (s *tempStore) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.f != nil {

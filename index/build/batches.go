@@ -22,18 +22,18 @@ import (
 // 17 to 22, measured side by side on a busy machine.
 
 const (
-	partBytes  = 512 << 10 // a part; larger if there would be more than partsMax
-	partsMax   = 512       // a power of two
-	listLen    = 512       // entries in a list, a power of two
-	shelfMin   = 16 << 10  // bytes of a shelf
-	shelfParts = 2         // all shelves take the size of the filters over this, or more
+	partitionBytes = 512 << 10 // a part; larger if there would be more than partitionsMax
+	partitionsMax  = 512       // a power of two
+	batchLen       = 512       // entries in a list, a power of two
+	bufferMin      = 16 << 10  // bytes of a shelf
+	bufferShare    = 2         // all shelves take the size of the filters over this, or more
 )
 
 // entry is what is listed: a bit's offset in its part, or the Lo of a gram.
 type entry interface{ uint32 | uint64 }
 
 // shelves are the long lists of a target.
-type shelves[E entry] struct {
+type partitionBuffers[E entry] struct {
 	locks   []sync.Mutex // by part: the shelf and the part
 	mem     memory.Region
 	entries []E
@@ -44,39 +44,39 @@ type shelves[E entry] struct {
 
 // lists are the short lists of one worker. Not safe for concurrent use. They
 // are arrays, so that the loops that fill them need few registers.
-type lists[E entry] struct {
-	to      *shelves[E]
+type writeBatches[E entry] struct {
+	to      *partitionBuffers[E]
 	mem     memory.Region
-	entries *[partsMax * listLen]E // listLen for each part
-	first   [partsMax]uint32       // by part: its first entry
-	next    [partsMax]uint32       // by part: where its next entry goes
+	entries *[partitionsMax * batchLen]E // batchLen for each part
+	first   [partitionsMax]uint32        // by part: its first entry
+	next    [partitionsMax]uint32        // by part: where its next entry goes
 }
 
-// newShelves returns empty shelves of about so many bytes in all.
-func newShelves[E entry](parts, bytes uint64, write func(uint64, []E)) (*shelves[E], error) {
+// newPartitionBuffers returns empty shelves of about so many bytes in all.
+func newPartitionBuffers[E entry](parts, bytes uint64, write func(uint64, []E)) (*partitionBuffers[E], error) {
 	var e E
 	each := uint64(unsafe.Sizeof(e))
-	size := max(shelfMin, bytes/parts) / each &^ 7
+	size := max(bufferMin, bytes/parts) / each &^ 7
 	mem, entries, err := newEntries[E](parts * size)
 	if err != nil {
 		return nil, err
 	}
-	return &shelves[E]{locks: make([]sync.Mutex, parts), mem: mem, entries: entries, used: make([]uint64, parts), size: size, write: write}, nil
+	return &partitionBuffers[E]{locks: make([]sync.Mutex, parts), mem: mem, entries: entries, used: make([]uint64, parts), size: size, write: write}, nil
 }
 
-// newLists returns empty lists that are emptied into s.
-func newLists[E entry](s *shelves[E]) (*lists[E], error) {
-	mem, entries, err := newEntries[E](partsMax * listLen)
+// newWriteBatches returns empty lists that are emptied into s.
+func newWriteBatches[E entry](s *partitionBuffers[E]) (*writeBatches[E], error) {
+	mem, entries, err := newEntries[E](partitionsMax * batchLen)
 	if err != nil {
 		return nil, err
 	}
-	l := &lists[E]{to: s, mem: mem, entries: (*[partsMax * listLen]E)(entries)}
+	l := &writeBatches[E]{to: s, mem: mem, entries: (*[partitionsMax * batchLen]E)(entries)}
 	// The lists grow alike. If all began at their beginning, their ends would
 	// fall into the same few sets of the cache, so each begins a line later.
 	var e E
 	line := 64 / uint32(unsafe.Sizeof(e))
-	for part := range uint32(partsMax) {
-		l.first[part] = part*listLen + part*line%listLen
+	for part := range uint32(partitionsMax) {
+		l.first[part] = part*batchLen + part*line%batchLen
 		l.next[part] = l.first[part]
 	}
 	return l, nil
@@ -96,21 +96,21 @@ func newEntries[E entry](n uint64) (memory.Region, []E, error) {
 }
 
 // empty moves the list of a part to its shelf.
-func (l *lists[E]) empty(part uint64) {
+func (l *writeBatches[E]) empty(part uint64) {
 	l.to.take(part, l.entries[l.first[part]:l.next[part]])
-	l.first[part] = uint32(part) * listLen
+	l.first[part] = uint32(part) * batchLen
 	l.next[part] = l.first[part]
 }
 
 // flush moves every list to its shelf.
-func (l *lists[E]) flush() {
+func (l *writeBatches[E]) flush() {
 	for part := range l.to.locks {
 		l.empty(uint64(part))
 	}
 }
 
 // take puts entries on a shelf, which is written first if they do not fit.
-func (s *shelves[E]) take(part uint64, entries []E) {
+func (s *partitionBuffers[E]) take(part uint64, entries []E) {
 	s.locks[part].Lock()
 	if s.used[part]+uint64(len(entries)) > s.size {
 		s.clear(part)
@@ -121,14 +121,14 @@ func (s *shelves[E]) take(part uint64, entries []E) {
 }
 
 // clear writes a shelf to its part; the caller holds its lock.
-func (s *shelves[E]) clear(part uint64) {
+func (s *partitionBuffers[E]) clear(part uint64) {
 	s.write(part, s.entries[part*s.size:part*s.size+s.used[part]])
 	s.used[part] = 0
 }
 
 // flush writes every shelf. The workers have flushed their lists, and share the
 // work.
-func (s *shelves[E]) flush(workers int) {
+func (s *partitionBuffers[E]) flush(workers int) {
 	var g sync.WaitGroup
 	for first := range workers {
 		g.Go(func() {

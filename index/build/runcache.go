@@ -18,7 +18,7 @@ import (
 //
 // The file is a sequence of blocks: the length in bytes (4), then runs: the
 // number of words (4), the hash of each (8), all little endian.
-type spool struct {
+type runCache struct {
 	f      *os.File
 	mu     sync.Mutex
 	size   int64       // written
@@ -28,9 +28,9 @@ type spool struct {
 	blocks sync.Pool   // of *[]byte
 }
 
-// newSpool decides whether a build of several passes keeps the runs of its sources,
+// newRunCache decides whether a build of several passes keeps the runs of its sources,
 // and returns nil if not.
-func newSpool(dir string, sources []*source) (*spool, error) {
+func newRunCache(dir string, sources []*source) (*runCache, error) {
 	size, needed := int64(0), false
 	for _, s := range sources {
 		needed = needed || s.Size < 0
@@ -41,30 +41,30 @@ func newSpool(dir string, sources []*source) (*spool, error) {
 	if free, ok := freeSpace(dir); !needed && (!ok || uint64(size) > free/4) {
 		return nil, nil
 	}
-	f, err := newSpoolFile(dir)
+	f, err := newTempFile(dir)
 	if err != nil {
 		if needed {
 			return nil, fmt.Errorf("spool standard input: %w", err)
 		}
 		return nil, nil
 	}
-	return &spool{f: f, needed: needed}, nil
+	return &runCache{f: f, needed: needed}, nil
 }
 
-// spoolPattern is the name of the file where it needs one.
-const spoolPattern = ".noecho-spool-*"
+// cachePattern is the name of the file where it needs one.
+const cachePattern = ".noecho-spool-*"
 
-// spoolBlockLen is the size of a block in bytes, at which it is written.
-const spoolBlockLen = 512 << 10
+// runBlockLen is the size of a block in bytes, at which it is written.
+const runBlockLen = 512 << 10
 
-// spoolBlock collects the runs of one worker.
-type spoolBlock struct {
-	to  *spool
+// runBlock collects the runs of one worker.
+type runBlock struct {
+	to  *runCache
 	buf []byte
 }
 
 // add appends a run.
-func (b *spoolBlock) add(run []uint64) error {
+func (b *runBlock) add(run []uint64) error {
 	if b.to == nil || b.to.broken.Load() {
 		return nil
 	}
@@ -75,14 +75,14 @@ func (b *spoolBlock) add(run []uint64) error {
 	for _, w := range run {
 		b.buf = binary.LittleEndian.AppendUint64(b.buf, w)
 	}
-	if len(b.buf) < spoolBlockLen {
+	if len(b.buf) < runBlockLen {
 		return nil
 	}
 	return b.flush()
 }
 
 // flush writes the block.
-func (b *spoolBlock) flush() error {
+func (b *runBlock) flush() error {
 	if len(b.buf) == 0 {
 		return nil
 	}
@@ -103,11 +103,11 @@ func (b *spoolBlock) flush() error {
 }
 
 // ready reports whether the next pass can replay the spool.
-func (s *spool) ready() bool { return s != nil && s.full && !s.broken.Load() }
+func (s *runCache) ready() bool { return s != nil && s.full && !s.broken.Load() }
 
 // replay hands on every block of runs. The receiver gives it back with
 // [spool.free].
-func (s *spool) replay(hand func(runs *[]byte) error) error {
+func (s *runCache) replay(hand func(runs *[]byte) error) error {
 	r := io.NewSectionReader(s.f, 0, s.size)
 	for {
 		var n [4]byte
@@ -122,7 +122,7 @@ func (s *spool) replay(hand func(runs *[]byte) error) error {
 		}
 		size := int(binary.LittleEndian.Uint32(n[:]))
 		if cap(*b) < size {
-			*b = make([]byte, max(size, spoolBlockLen+8*runWords+8))
+			*b = make([]byte, max(size, runBlockLen+8*runWords+8))
 		}
 		*b = (*b)[:size]
 		if _, err := io.ReadFull(r, *b); err != nil {
@@ -135,7 +135,7 @@ func (s *spool) replay(hand func(runs *[]byte) error) error {
 }
 
 // free takes a block back.
-func (s *spool) free(runs *[]byte) { s.blocks.Put(runs) }
+func (s *runCache) free(runs *[]byte) { s.blocks.Put(runs) }
 
 // eachRun calls f for each run of a block. buf holds the run and is returned as
 // it grew.
@@ -156,12 +156,12 @@ func eachRun(b []byte, buf []uint64, f func(run []uint64) error) ([]uint64, erro
 }
 
 // close drops the spool.
-func (s *spool) close() {
+func (s *runCache) close() {
 	if s != nil {
 		s.f.Close()
 	}
 }
 
-// spoolDir is the folder of the spool: where the index goes there is a disk, and
+// cacheDir is the folder of the spool: where the index goes there is a disk, and
 // room on it, while the folder for temporary files may be memory.
-func spoolDir(out string) string { return filepath.Dir(out) }
+func cacheDir(out string) string { return filepath.Dir(out) }

@@ -18,9 +18,9 @@ func TestSampleCountsSets(t *testing.T) {
 		for i := range grams {
 			grams[i] = format.SplitMix(uint64(n), uint64(i))
 		}
-		one := newSample()
+		one := newDistinctEstimator()
 		one.add(grams)
-		several := newSample()
+		several := newDistinctEstimator()
 		r := rand.New(rand.NewPCG(1, uint64(n)))
 		r.Shuffle(n, func(i, j int) { grams[i], grams[j] = grams[j], grams[i] })
 		var wg sync.WaitGroup

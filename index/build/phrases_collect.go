@@ -24,19 +24,19 @@ const phraseBytes = 160
 // seenMost is how many phrases of a record may leave their room to the next one.
 const seenMost = 1 << 10
 
-// phraseNotes makes PHRASES and START of what the first pass saw.
-type phraseNotes struct {
-	b        *builder
-	subjects []corpus.Subject
-	digest   string // of the list of subjects
-	noters   []*phraseNoter
-	held     atomic.Int64 // rows in all sets
-	limit    int64
+// phraseBuilder makes PHRASES and START of what the first pass saw.
+type phraseBuilder struct {
+	b          *builder
+	subjects   []corpus.Subject
+	digest     string // of the list of subjects
+	collectors []*phraseCollector
+	held       atomic.Int64 // rows in all sets
+	limit      int64
 }
 
-// newPhraseNotes reads the list of subjects, if there is one.
-func newPhraseNotes(b *builder) (p *phraseNotes, err error) {
-	p = &phraseNotes{b: b, limit: b.o.Memory / 4 / phraseBytes}
+// newPhraseBuilder reads the list of subjects, if there is one.
+func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
+	p = &phraseBuilder{b: b, limit: b.o.Memory / 4 / phraseBytes}
 	if b.o.Subjects == "" {
 		return p, nil
 	}
@@ -49,8 +49,8 @@ func newPhraseNotes(b *builder) (p *phraseNotes, err error) {
 	return p, nil
 }
 
-func (p *phraseNotes) noter(at *placer) noter {
-	n := &phraseNoter{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
+func (p *phraseBuilder) collector(at *placer) collector {
+	n := &phraseCollector{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
 	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
 	switch {
 	case !p.b.o.NoIdentifiers:
@@ -58,24 +58,24 @@ func (p *phraseNotes) noter(at *placer) noter {
 	case len(p.b.o.Patterns) > 0:
 		n.finder = identify.NewPatterns(p.b.o.Patterns)
 	}
-	p.noters = append(p.noters, n)
+	p.collectors = append(p.collectors, n)
 	return n
 }
 
-func (p *phraseNotes) close() {}
+func (p *phraseBuilder) close() {}
 
 // any reports whether there is any phrase.
-func (p *phraseNotes) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
+func (p *phraseBuilder) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
 
 // finish writes the sections.
-func (p *phraseNotes) finish(_ context.Context, to *plan) error {
+func (p *phraseBuilder) finish(_ context.Context, to *plan) error {
 	all := newPhraseSet()
 	blocks := map[blockPhrase]struct{}{}
-	for _, n := range p.noters {
+	for _, n := range p.collectors {
 		for finger, row := range n.set.rows {
 			row.place = n.settle(row.place)
 			if old, ok := all.rows[finger]; ok {
-				old.unite(row)
+				old.merge(row)
 				row = old
 			}
 			all.rows[finger] = row
@@ -97,7 +97,7 @@ func (p *phraseNotes) finish(_ context.Context, to *plan) error {
 	p.addSubjects(all)
 	var err error
 	p.b.counts.Rows, err = all.write(to)
-	for _, n := range p.noters {
+	for _, n := range p.collectors {
 		p.b.counts.Records += n.only
 	}
 	return err
@@ -105,7 +105,7 @@ func (p *phraseNotes) finish(_ context.Context, to *plan) error {
 
 // settle turns what a row was noted with into its place: a position and 1. An
 // index without a ledger has no places.
-func (n *phraseNoter) settle(noted ngram.Place) ngram.Place {
+func (n *phraseCollector) settle(noted ngram.Place) ngram.Place {
 	if noted == 0 || n.to.b.o.NoLedger {
 		return 0
 	}
@@ -118,9 +118,9 @@ type blockPhrase struct {
 	source int
 }
 
-// A phraseNoter takes down the phrases of what one worker reads.
-type phraseNoter struct {
-	to     *phraseNotes
+// A phraseCollector takes down the phrases of what one worker reads.
+type phraseCollector struct {
+	to     *phraseBuilder
 	at     *placer
 	finder *identify.Finder // nil: none are looked for
 	spell  speller
@@ -138,7 +138,7 @@ type phraseNoter struct {
 	begins  []int64  // offsets of its newest words, as far as the finder may yet ask
 }
 
-func (n *phraseNoter) beginRecord(r recordPart) {
+func (n *phraseCollector) beginRecord(r recordPart) {
 	n.part, n.indexed = r, false
 	if len(n.seen) > seenMost {
 		n.seen = map[uint64]struct{}{} // clearing a large one costs as much each time
@@ -146,7 +146,7 @@ func (n *phraseNoter) beginRecord(r recordPart) {
 	clear(n.seen)
 }
 
-func (n *phraseNoter) beginSegment() {
+func (n *phraseCollector) beginSegment() {
 	if n.finder != nil {
 		n.finder.Reset()
 	}
@@ -154,7 +154,7 @@ func (n *phraseNoter) beginSegment() {
 	n.first, n.begins = n.first[:0], n.begins[:0]
 }
 
-func (n *phraseNoter) add(text []byte, words []ngram.Word) error {
+func (n *phraseCollector) add(text []byte, words []ngram.Word) error {
 	n.words += len(words)
 	if n.to.b.o.MinPhrase > 0 && n.words <= ngram.MaxPhraseWords {
 		for _, w := range words {
@@ -176,7 +176,7 @@ func (n *phraseNoter) add(text []byte, words []ngram.Word) error {
 	return err
 }
 
-func (n *phraseNoter) endSegment(indexed bool) error {
+func (n *phraseCollector) endSegment(indexed bool) error {
 	n.indexed = n.indexed || indexed
 	if n.finder != nil {
 		n.found = n.finder.Finish(n.found[:0])
@@ -188,10 +188,10 @@ func (n *phraseNoter) endSegment(indexed bool) error {
 	if least == 0 || n.inBlocks() || n.words < least || n.words >= n.to.b.spec.N || n.words > ngram.MaxPhraseWords {
 		return nil
 	}
-	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.note(0)})
+	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.position(0)})
 }
 
-func (n *phraseNoter) endRecord() error {
+func (n *phraseCollector) endRecord() error {
 	if !n.indexed && len(n.seen) > 0 && !n.inBlocks() {
 		n.only++
 	}
@@ -199,13 +199,13 @@ func (n *phraseNoter) endRecord() error {
 }
 
 // inBlocks reports whether the record is a text that is read in blocks.
-func (n *phraseNoter) inBlocks() bool { return n.part.block > 0 || !n.part.last }
+func (n *phraseCollector) inBlocks() bool { return n.part.block > 0 || !n.part.last }
 
 // enterFound enters all spellings of what was found.
-func (n *phraseNoter) enterFound() error {
+func (n *phraseCollector) enterFound() error {
 	for _, m := range n.found {
 		k, _ := slices.BinarySearch(n.begins, m.Lo)
-		row := phraseRow{kind: ngram.PhraseKind(m.Kind), place: n.note(n.words - len(n.begins) + k)}
+		row := phraseRow{kind: ngram.PhraseKind(m.Kind), place: n.position(n.words - len(n.begins) + k)}
 		err := n.spell.each(m.Kind, m.Text, func(words []uint64) error {
 			return n.enter(words, row)
 		})
@@ -217,10 +217,10 @@ func (n *phraseNoter) enterFound() error {
 }
 
 // note says where word i of the segment stands; settle reads it.
-func (n *phraseNoter) note(i int) ngram.Place { return ngram.Place(n.start+uint64(i)) + 1 }
+func (n *phraseCollector) position(i int) ngram.Place { return ngram.Place(n.start+uint64(i)) + 1 }
 
 // enter enters a phrase, once for each record.
-func (n *phraseNoter) enter(words []uint64, row phraseRow) error {
+func (n *phraseCollector) enter(words []uint64, row phraseRow) error {
 	finger := n.set.begin(words)
 	if _, again := n.seen[finger]; again {
 		return nil
@@ -285,7 +285,7 @@ func eachPhrase(words []uint64, f func(words []uint64) error) error {
 }
 
 // addSubjects adds the attributes of the listed data subjects.
-func (p *phraseNotes) addSubjects(all *phraseSet) {
+func (p *phraseBuilder) addSubjects(all *phraseSet) {
 	s := speller{scan: ngram.NewScanner(p.b.spec.Suite)}
 	for i, subject := range p.subjects {
 		for _, a := range subject.Attributes {
