@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ const (
 // TestLibrary builds an index of each record, merges them, and masks the answer.
 func TestLibrary(t *testing.T) {
 	dir := t.TempDir()
-	var shards []build.Source
+	var shards []*io.SectionReader
 	for id, text := range map[string]string{"ticket-1": ticket, "memo-1": memo} {
 		path := filepath.Join(dir, id)
 		w, err := build.NewWriter(context.Background(), build.Options{Out: path, Capacity: 1000, Labels: []string{"pii"}})
@@ -45,7 +46,7 @@ func TestLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shards = append(shards, bytes.NewReader(b))
+		shards = append(shards, io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))))
 	}
 	res, err := build.Merge(context.Background(), build.MergeOptions{Out: filepath.Join(dir, "all"), Readers: shards})
 	if err != nil {

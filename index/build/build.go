@@ -81,13 +81,6 @@ func (e *NoWindowsError) Error() string {
 	return "nothing to index: no text of the inputs has enough words for a window"
 }
 
-// A BadRecordError ends a strict build.
-type BadRecordError struct{ Record *corpus.BadRecord }
-
-func (e *BadRecordError) Error() string { return "bad record: " + e.Record.Error() }
-
-func (e *BadRecordError) Unwrap() error { return e.Record }
-
 // builder is one build.
 type builder struct {
 	o        Options
@@ -224,7 +217,7 @@ func (b *builder) notice(format string, args ...any) {
 // bad reports a bad record, once for all passes.
 func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 	if b.o.Strict {
-		return &BadRecordError{Record: r}
+		return fmt.Errorf("bad record: %w", r)
 	}
 	if p.first {
 		b.notice("%v", r)

@@ -190,7 +190,7 @@ func TestBuildCountsWhatItLeavesOut(t *testing.T) {
 	if joined := strings.Join(notes, "\n"); !strings.Contains(joined, "a.jsonl:3: not valid JSON") || !strings.Contains(joined, "a.jsonl:4: no messages") || !strings.Contains(joined, "read as openai") {
 		t.Errorf("notes:\n%s", joined)
 	}
-	var bad *BadRecordError
+	var bad *corpus.BadRecord
 	if _, err := Build(context.Background(), Options{Out: out, Inputs: []string{in}, Strict: true}); !errors.As(err, &bad) {
 		t.Errorf("strict: %v", err)
 	}

@@ -35,7 +35,7 @@ type collector interface {
 	add(text []byte, words []ngram.Word) error
 	// endSegment is told whether any window of the segment is indexed.
 	endSegment(indexed bool) error
-	endRecord() error
+	endRecord()
 }
 
 // recordPart names a record, or one block of a text that several workers read:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ func ExampleWriter() {
 func ExampleMerge() {
 	dir := tempDir()
 	defer os.RemoveAll(dir)
-	var shards []build.Source
+	var shards []*io.SectionReader
 	for i, text := range []string{
 		"My router restarts every night at three and then the alarm goes off.",
 		"Since the update I cannot print the labels for parcels to Norway.",
@@ -86,7 +87,7 @@ func ExampleMerge() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		shards = append(shards, bytes.NewReader(b))
+		shards = append(shards, io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))))
 	}
 	res, err := build.Merge(context.Background(), build.MergeOptions{Out: filepath.Join(dir, "all.nidx"), Readers: shards})
 	if err != nil {

@@ -75,6 +75,7 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 	sum := sha256.New()
 	text := io.TeeReader(r, sum)
 	var g grams
+	cut := newCutter(spec)
 	emit := func(run []uint64) error {
 		g.fill(run, spec.N, nil)
 		for _, h := range g.windows {
@@ -83,9 +84,16 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 		return nil
 	}
 	if in.Format == corpus.Text {
-		err = cutText(text, newCutter(spec), emit)
+		_, err = cut.read(text, emit)
 	} else {
-		err = cutLines(text, in, newCutter(spec), o, emit)
+		err = eachRecord(text, in, o, func(_ int, rec *corpus.Record) error {
+			for _, s := range rec.Segments {
+				if _, err := cut.whole(rec.Text(s), emit); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, func(bad *corpus.BadRecord) error { return bad })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("exclude %s: %w", in.Path, err)
@@ -93,53 +101,27 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 	return sum.Sum(nil), nil
 }
 
-// cutText cuts a text into runs.
-func cutText(r io.Reader, cut *cutter, emit func([]uint64) error) error {
-	cut.begin()
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := r.Read(buf)
-		if err := cut.add(buf[:n], emit); err != nil {
-			return err
-		}
-		if errors.Is(err, io.EOF) {
-			_, err := cut.end(emit)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// cutLines cuts the segments of JSON lines into runs.
-func cutLines(r io.Reader, in *corpus.Input, cut *cutter, o corpus.Options, emit func([]uint64) error) error {
-	lines := corpus.NewLines(r, in.Path, o)
-	parser := corpus.NewParser(in.Format, o)
+// eachRecord calls f for every record of JSON lines with the number of its line, and
+// bad for every line that is none.
+func eachRecord(r io.Reader, in *corpus.Input, o corpus.Options, f func(line int, rec *corpus.Record) error, bad func(*corpus.BadRecord) error) error {
+	lines, parser := corpus.NewLines(r, in.Path, o), corpus.NewParser(in.Format, o)
 	var rec corpus.Record
 	for {
 		block, err := lines.Next()
-		if errors.Is(err, io.EOF) {
+		var long *corpus.BadRecord
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = block.EachLine(func(line []byte, number int, _ int64) error {
-			if err := parser.Parse(line, &rec); err != nil {
-				return &corpus.BadRecord{Path: in.Path, Line: number, Reason: err.Error()}
-			}
-			for _, s := range rec.Segments {
-				cut.begin()
-				if err := cut.add(rec.Text(s), emit); err != nil {
-					return err
+		case errors.As(err, &long):
+			err = bad(long)
+		case err == nil:
+			err = block.EachLine(func(line []byte, number int, _ int64) error {
+				if err := parser.Parse(line, &rec); err != nil {
+					return bad(&corpus.BadRecord{Path: in.Path, Line: number, Reason: err.Error()})
 				}
-				if _, err := cut.end(emit); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+				return f(number, &rec)
+			})
+		}
 		if err != nil {
 			return err
 		}

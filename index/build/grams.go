@@ -1,6 +1,9 @@
 package build
 
 import (
+	"errors"
+	"io"
+
 	"noecho/index/internal/format"
 	"noecho/ngram"
 )
@@ -67,7 +70,6 @@ type cutter struct {
 	head       []uint64    // the first n-1 words of the segment
 	total      uint64      // words in the segment
 	collectors []collector // who is told of its text
-	at         *placer     // says where it stands; may be nil
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -110,6 +112,33 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 	return c.total, err
 }
 
+// read cuts a text up to its end.
+func (c *cutter) read(r io.Reader, emit func(run []uint64) error) (words uint64, err error) {
+	c.begin()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := r.Read(buf)
+		if err := c.add(buf[:n], emit); err != nil {
+			return 0, err
+		}
+		if errors.Is(err, io.EOF) {
+			return c.end(emit)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// whole cuts a segment whose text is at hand.
+func (c *cutter) whole(text []byte, emit func(run []uint64) error) (words uint64, err error) {
+	c.begin()
+	if err := c.add(text, emit); err != nil {
+		return 0, err
+	}
+	return c.end(emit)
+}
+
 // take moves the scanner's words, completed by a piece of text, to the run.
 func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 	c.total += uint64(len(c.words))
@@ -117,9 +146,6 @@ func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 		if err := n.add(text, c.words); err != nil {
 			return err
 		}
-	}
-	if c.at != nil {
-		c.at.advance(len(c.words))
 	}
 	for _, w := range c.words[:min(len(c.words), c.n-1-len(c.head))] {
 		c.head = append(c.head, w.Hash)

@@ -120,7 +120,7 @@ func (n *seedCollector) endSegment(bool) error {
 	return nil
 }
 
-func (n *seedCollector) endRecord() error { return nil }
+func (n *seedCollector) endRecord() {}
 
 // read decides grams of the segment that is being read.
 func (n *seedCollector) read(to int) {

@@ -156,7 +156,7 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 	n := notes.collector(at)
 	o := newOracle(spec)
 	cut := newCutter(spec)
-	cut.collectors, cut.at = []collector{n}, at
+	cut.collectors = []collector{n, at}
 	for i := range 30 {
 		text := prose(uint64(i), 2000)
 		o.segment("", text, nil)
@@ -174,7 +174,7 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 		if err := n.endSegment(true); err != nil {
 			t.Fatal(err)
 		}
-		at.endSegment()
+		_ = at.endSegment(true) // never fails
 		at.endRecord()
 	}
 	if err := b.places.settle(); err != nil {

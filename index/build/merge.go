@@ -28,30 +28,10 @@ import (
 // MergeOptions names the indexes to merge. Out is required, and one index.
 type MergeOptions struct {
 	Out      string
-	Inputs   []string  // files; an index that comes twice counts once
-	Readers  []Source  // more indexes; errors call them reader 1, reader 2, …
-	Builder  string    // the version of the program
-	Progress *Progress // may be nil
-}
-
-// Source is an index that is not a file of its own. [bytes.Reader] and
-// [io.SectionReader] are sources. It is read from several goroutines.
-type Source interface {
-	io.ReaderAt
-	Size() int64 // in bytes
-}
-
-// A MergeError says why two indexes cannot be merged, and how to build them so
-// that they can.
-type MergeError struct {
-	Path, Other string // the files
-	Field       string // what differs
-	Have, Want  string // in Path, and in Other
-	Rebuild     string // what to do
-}
-
-func (e *MergeError) Error() string {
-	return fmt.Sprintf("cannot merge %s: its %s is %s, that of %s is %s: %s", e.Path, e.Field, e.Have, e.Other, e.Want, e.Rebuild)
+	Inputs   []string            // files; an index that comes twice counts once
+	Readers  []*io.SectionReader // more indexes; errors call them reader 1, reader 2, …
+	Builder  string              // the version of the program
+	Progress *Progress           // may be nil
 }
 
 // member is one index that is merged.
@@ -67,8 +47,8 @@ type member struct {
 }
 
 // Merge writes the union of indexes to o.Out. The file appears there complete
-// and durable, or not at all. Indexes of different recipes give a [*MergeError],
-// a damaged one an error that matches [ErrDamaged].
+// and durable, or not at all. The error for indexes of different recipes names the
+// property and says how to rebuild them; that for a damaged one matches [index.ErrDamaged].
 func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if len(o.Inputs)+len(o.Readers) == 0 {
 		return nil, errors.New("no index to merge")
@@ -298,36 +278,32 @@ func (m *member) section(filter int) format.Section { return m.h.Sections[m.filt
 // accepts returns the first property in which another index differs. If it is the
 // capacity, both may be rebuilt with room for the given number of windows.
 func (m *member) accepts(o *member, windows uint64) error {
-	sameNoecho := "rebuild it with the noecho that built the other"
-	fields := []struct {
-		field, have, want, rebuild string
-	}{
+	const sameNoecho = "rebuild it with the noecho that built the other"
+	there := map[bool]string{true: "there", false: "missing"}
+	type property struct{ field, have, want, rebuild string }
+	properties := []property{
 		{"n", fmt.Sprint(o.h.N), fmt.Sprint(m.h.N), fmt.Sprintf("rebuild it with --n %d", m.h.N)},
 		{"normalisation version", fmt.Sprint(o.h.Norm), fmt.Sprint(m.h.Norm), sameNoecho},
 		{"Unicode version", o.h.Unicode, m.h.Unicode, sameNoecho},
 		{"hash suite", o.h.Suite.String(), m.h.Suite.String(), sameNoecho},
 		{"key id", fmt.Sprintf("%x", o.h.KeyID), fmt.Sprintf("%x", m.h.KeyID), "rebuild it with the key of the other"},
 		{"capacity", fmt.Sprint(o.h.Capacity), fmt.Sprint(m.h.Capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
+		{"section WORDS", there[o.hasWords()], there[m.hasWords()], "rebuild the one without it"},
+		{"section LEDGER", there[o.tables != nil], there[m.tables != nil], "rebuild the one without it, or the other with --no-ledger"},
 	}
-	there := map[bool]string{true: "there", false: "missing"}
-	fields = append(fields, struct{ field, have, want, rebuild string }{
-		"section WORDS", there[o.hasWords()], there[m.hasWords()], "rebuild the one without it",
-	}, struct{ field, have, want, rebuild string }{
-		"section LEDGER", there[o.tables != nil], there[m.tables != nil], "rebuild the one without it, or the other with --no-ledger",
-	})
 	for i := range min(len(o.filters), len(m.filters)) {
 		have, want := o.section(i), m.section(i)
-		fields = append(fields, struct{ field, have, want, rebuild string }{
+		properties = append(properties, property{
 			"capacity of " + want.String(), shape(have), shape(want), fmt.Sprintf("rebuild both with --capacity %d", m.h.Capacity),
 		})
 	}
-	have, want := exclusionsDigest(o.manifest), exclusionsDigest(m.manifest)
-	fields = append(fields, struct{ field, have, want, rebuild string }{
-		"list of exclusions", have, want, "rebuild both with the same --exclude files and without --max-doc-freq: a report of one build can be the --exclude of all",
+	properties = append(properties, property{
+		"list of exclusions", exclusionsDigest(o.manifest), exclusionsDigest(m.manifest),
+		"rebuild both with the same --exclude files and without --max-doc-freq: a report of one build can be the --exclude of all",
 	})
-	for _, f := range fields {
-		if f.have != f.want {
-			return &MergeError{Path: o.path, Other: m.path, Field: f.field, Have: f.have, Want: f.want, Rebuild: f.rebuild}
+	for _, p := range properties {
+		if p.have != p.want {
+			return fmt.Errorf("cannot merge %s: its %s is %s, that of %s is %s: %s", o.path, p.field, p.have, m.path, p.want, p.rebuild)
 		}
 	}
 	return nil

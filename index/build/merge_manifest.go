@@ -75,10 +75,7 @@ func mergeDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
 		return err
 	}
 	sum.Files += d.Files
-	sum.Bytes += d.Bytes
-	sum.Records += d.Records
-	sum.Segments += d.Segments
-	sum.Words += d.Words
+	addCounts(sum, &d)
 	if labels := names(slices.Concat(sum.Labels, d.Labels)); labels != nil {
 		sum.Labels = labels
 	}

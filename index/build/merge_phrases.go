@@ -94,12 +94,7 @@ func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 			if row.place != 0 && move != nil {
 				row.place = move(i, row.place)
 			}
-			finger := le.Uint64(b)
-			if old, ok := all.rows[finger]; ok {
-				old.merge(row)
-				row = old
-			}
-			all.rows[finger] = row
+			all.put(le.Uint64(b), row)
 			b = b[format.PhraseRowLen:]
 		}
 		for range m.phrases.Starts {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,7 +72,7 @@ func TestMergedShardsEqualOneBuild(t *testing.T) {
 		}
 	}
 	ends := MergeOptions{Out: filepath.Join(dir, "readers.nidx"), Inputs: shards[:3]}
-	ends.Readers = []Source{bytes.NewReader(readAll(t, shards[3]))}
+	ends.Readers = []*io.SectionReader{reader(readAll(t, shards[3]))}
 	if _, err := Merge(context.Background(), ends); err != nil || !bytes.Equal(readAll(t, all), readAll(t, ends.Out)) {
 		t.Errorf("from files and a reader: %v, or another file", err)
 	}
@@ -120,8 +121,7 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 		{build("x.nidx", Options{Capacity: 5000, Exclude: []string{writeInput(t, filepath.Join(dir, "x.txt"), prose(1, 20))}}), "list of exclusions", "--exclude"},
 	} {
 		_, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{a, tt.file}})
-		var differs *MergeError
-		if !errors.As(err, &differs) || differs.Field != tt.field || !strings.Contains(err.Error(), tt.flag) {
+		if err == nil || !strings.Contains(err.Error(), "its "+tt.field+" is ") || !strings.Contains(err.Error(), tt.flag) {
 			t.Errorf("%s: %v", filepath.Base(tt.file), err)
 		}
 	}
@@ -137,7 +137,7 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 	if _, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{damagedFile}}); !errors.Is(err, format.ErrDamaged) {
 		t.Errorf("damaged: %v", err)
 	}
-	_, err = Merge(context.Background(), MergeOptions{Out: out, Readers: []Source{bytes.NewReader(b)}})
+	_, err = Merge(context.Background(), MergeOptions{Out: out, Readers: []*io.SectionReader{reader(b)}})
 	if !errors.Is(err, format.ErrDamaged) || !strings.Contains(err.Error(), "reader 1") {
 		t.Errorf("a damaged reader: %v", err)
 	}
@@ -170,4 +170,8 @@ func TestMergeRefusesTooMany(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "more than the capacity of 12000") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func reader(b []byte) *io.SectionReader {
+	return io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b)))
 }

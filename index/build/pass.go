@@ -59,7 +59,6 @@ type worker struct {
 	rec        corpus.Record
 	parse      map[corpus.Format]*corpus.Parser
 	collectors []collector
-	at         *placer // nil but in the first pass
 
 	windows uint64 // of the current segment
 }
@@ -77,11 +76,12 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 		w := &worker{p: p, sink: s, stats: newStats(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
 		if p.first {
 			w.runs.to = p.b.runs
-			w.at = p.b.places.placer()
+			at := p.b.places.placer()
 			for _, n := range p.b.sections {
-				w.collectors = append(w.collectors, n.collector(w.at))
+				w.collectors = append(w.collectors, n.collector(at))
 			}
-			w.cut.collectors, w.cut.at = w.collectors, w.at
+			w.collectors = append(w.collectors, at) // the last one: the others ask it for the position
+			w.cut.collectors = w.collectors
 		}
 		workers[i] = w
 		g.Go(func() error {
@@ -207,11 +207,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 func (w *worker) text(t task) error {
 	d := w.stats.dataset(t.src.Arg)
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
-	w.cut.begin()
-	if err := w.read(t, d); err != nil {
-		return err
-	}
-	words, err := w.cut.end(w.keep)
+	words, err := w.read(t, d)
 	if err != nil {
 		return err
 	}
@@ -223,30 +219,33 @@ func (w *worker) text(t task) error {
 	return w.endRecord(t.src, 0)
 }
 
-// read reads a text to its end and closes it.
-func (w *worker) read(t task, d *index.Dataset) error {
+// read cuts a text up to its end and closes it.
+func (w *worker) read(t task, d *index.Dataset) (words uint64, err error) {
 	defer t.text.Close()
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := t.text.Read(buf)
-		d.Bytes += uint64(n)
-		if err := w.cut.add(buf[:n], w.keep); err != nil {
-			return err
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", t.src.Path, err)
-		}
+	r := &counted{r: t.text, path: t.src.Path}
+	words, err = w.cut.read(r, w.keep)
+	d.Bytes += r.n
+	return words, err
+}
+
+// counted counts the bytes that are read and names the file in errors.
+type counted struct {
+	r    io.Reader
+	path string
+	n    uint64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += uint64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("read %s: %w", c.path, err)
 	}
+	return n, err
 }
 
 // beginRecord tells the collectors that a record begins.
 func (w *worker) beginRecord(r recordPart) {
-	if w.at != nil {
-		w.at.beginRecord(r)
-	}
 	for _, n := range w.collectors {
 		n.beginRecord(r)
 	}
@@ -259,31 +258,20 @@ func (w *worker) endSegment(indexed bool) error {
 			return err
 		}
 	}
-	if w.at != nil {
-		w.at.endSegment()
-	}
 	return nil
 }
 
-// endCollected tells the collectors that a record ends, or a part of one.
-func (w *worker) endCollected() error {
+// endPart tells the collectors that a record ends, or a part of one.
+func (w *worker) endPart() {
 	for _, n := range w.collectors {
-		if err := n.endRecord(); err != nil {
-			return err
-		}
+		n.endRecord()
 	}
-	if w.at != nil {
-		w.at.endRecord()
-	}
-	return nil
 }
 
 // endRecord tells the collectors that a record ends, and the sink, if it wants to
 // know.
 func (w *worker) endRecord(s *source, line int) error {
-	if err := w.endCollected(); err != nil {
-		return err
-	}
+	w.endPart()
 	if r, ok := w.sink.(recordSink); ok {
 		return r.endRecord(s.at, line)
 	}
@@ -308,11 +296,7 @@ func (w *worker) lines(t task) error {
 		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})
 		indexed := 0
 		for _, s := range w.rec.Segments {
-			w.cut.begin()
-			if err := w.cut.add(w.rec.Text(s), w.keep); err != nil {
-				return err
-			}
-			words, err := w.cut.end(w.keep)
+			words, err := w.cut.whole(w.rec.Text(s), w.keep)
 			if err != nil {
 				return err
 			}

@@ -74,11 +74,7 @@ func (p *phraseBuilder) finish(_ context.Context, to *plan) error {
 	for _, n := range p.collectors {
 		for finger, row := range n.set.rows {
 			row.place = n.settle(row.place)
-			if old, ok := all.rows[finger]; ok {
-				old.merge(row)
-				row = old
-			}
-			all.rows[finger] = row
+			all.put(finger, row)
 		}
 		for k := range n.set.starts {
 			all.starts[k] = struct{}{}
@@ -191,11 +187,10 @@ func (n *phraseCollector) endSegment(indexed bool) error {
 	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.position(0)})
 }
 
-func (n *phraseCollector) endRecord() error {
+func (n *phraseCollector) endRecord() {
 	if !n.indexed && len(n.seen) > 0 && !n.inBlocks() {
 		n.only++
 	}
-	return nil
 }
 
 // inBlocks reports whether the record is a text that is read in blocks.

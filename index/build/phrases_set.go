@@ -56,15 +56,17 @@ func newPhraseSet() *phraseSet {
 
 // add adds a phrase of at most [ngram.MaxPhraseWords] words, given their hashes,
 // and reports whether it is new.
-func (s *phraseSet) add(words []uint64, row phraseRow) bool {
-	finger := s.begin(words)
-	old, ok := s.rows[finger]
-	if ok {
+func (s *phraseSet) add(words []uint64, row phraseRow) bool { return s.put(s.begin(words), row) }
+
+// put adds a row and reports whether its fingerprint is new.
+func (s *phraseSet) put(finger uint64, row phraseRow) bool {
+	old, known := s.rows[finger]
+	if known {
 		old.merge(row)
 		row = old
 	}
 	s.rows[finger] = row
-	return !ok
+	return !known
 }
 
 // begin adds the beginnings of a phrase and returns its fingerprint.

@@ -77,14 +77,19 @@ func (p *placer) beginRecord(r recordPart) {
 	p.part, p.first, p.wanted = r, p.pos, false
 }
 
-// advance passes words over.
-func (p *placer) advance(words int) { p.pos += uint64(words) }
+func (p *placer) beginSegment() {}
+
+func (p *placer) add(_ []byte, words []ngram.Word) error {
+	p.pos += uint64(len(words))
+	return nil
+}
 
 // endSegment leaves a gap, but not where a text goes on in the next block.
-func (p *placer) endSegment() {
+func (p *placer) endSegment(bool) error {
 	if p.part.last {
 		p.pos += ngram.PlaceGap
 	}
+	return nil
 }
 
 // endRecord takes the record down if it is wanted; of a text in blocks that is

@@ -126,33 +126,20 @@ func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 		l.segment(text, 0)
 		return nil
 	}
-	lines, parser := corpus.NewLines(in, s.Path, r.o.Corpus), corpus.NewParser(s.Format, r.o.Corpus)
-	var rec corpus.Record
-	for len(wanted) > 0 {
-		block, err := lines.Next()
-		var bad *corpus.BadRecord
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.As(err, &bad):
-			continue
-		case err != nil:
-			return err
+	done := errors.New("all windows are found")
+	err = eachRecord(in, &s.Input, r.o.Corpus, func(line int, rec *corpus.Record) error {
+		for _, seg := range rec.Segments {
+			l.segment(rec.Text(seg), line)
 		}
-		err = block.EachLine(func(line []byte, number int, _ int64) error {
-			if parser.Parse(line, &rec) != nil {
-				return nil // reported by the passes
-			}
-			for _, seg := range rec.Segments {
-				l.segment(rec.Text(seg), number)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+		if len(wanted) == 0 {
+			return done
 		}
+		return nil
+	}, func(*corpus.BadRecord) error { return nil }) // the passes have reported it
+	if errors.Is(err, done) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // locator looks for windows in texts.

@@ -93,36 +93,26 @@ func (w *worker) split(t task) error {
 	d := w.stats.dataset(t.src.Arg)
 	last := t.text != nil
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, block: t.at, last: last})
-	w.cut.begin()
+	var words uint64
+	var err error
 	if last {
-		if err := w.read(t, d); err != nil {
-			return err
-		}
+		words, err = w.read(t, d)
 	} else {
 		d.Bytes += uint64(len(t.block.Data))
-		if err := w.cut.add(t.block.Data, w.keep); err != nil {
-			return err
-		}
+		words, err = w.cut.whole(t.block.Data, w.keep)
 	}
-	words, err := w.cut.end(w.keep)
 	if err != nil {
 		return err
 	}
-	if err := w.endBlock(words); err != nil {
-		return err
-	}
-	b := splitBlock{head: slices.Clone(w.cut.head), words: words, last: last}
-	b.tail = slices.Clone(w.cut.run[max(0, len(w.cut.run)-w.cut.n+1):])
-	return w.join(t, b, d)
-}
-
-// endBlock tells the collectors that a block ends. Whether the text has a window is
-// known once all blocks are done: a block of less than n words says no.
-func (w *worker) endBlock(words uint64) error {
+	// Whether the text has a window is known once all blocks are done. A block of fewer
+	// than n words says no.
 	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {
 		return err
 	}
-	return w.endCollected()
+	w.endPart()
+	b := splitBlock{head: slices.Clone(w.cut.head), words: words, last: last}
+	b.tail = slices.Clone(w.cut.run[max(0, len(w.cut.run)-w.cut.n+1):])
+	return w.join(t, b, d)
 }
 
 // join makes the windows over the cuts to the blocks before, as far as those are

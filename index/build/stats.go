@@ -44,11 +44,7 @@ func (t *stats) dataset(arg string) *index.Dataset {
 // merge adds another worker's counts.
 func (t *stats) merge(o *stats) {
 	for arg, d := range o.datasets {
-		sum := t.dataset(arg)
-		sum.Bytes += d.Bytes
-		sum.Records += d.Records
-		sum.Segments += d.Segments
-		sum.Words += d.Words
+		addCounts(t.dataset(arg), d)
 	}
 	addNotIndexed(&t.not, o.not)
 	t.windows += o.windows
@@ -57,11 +53,17 @@ func (t *stats) merge(o *stats) {
 // sum adds up the datasets.
 func (t *stats) sum() (all index.Dataset) {
 	for _, d := range t.datasets {
-		all.Records += d.Records
-		all.Segments += d.Segments
-		all.Words += d.Words
+		addCounts(&all, d)
 	}
 	return all
+}
+
+// addCounts adds the counts of text of a dataset to a sum.
+func addCounts(sum, d *index.Dataset) {
+	sum.Bytes += d.Bytes
+	sum.Records += d.Records
+	sum.Segments += d.Segments
+	sum.Words += d.Words
 }
 
 // skip counts the messages of a record that were not read.
@@ -107,10 +109,7 @@ func describeDatasets(t *stats, sources []*source, name string, labels []string)
 		d.Files++
 		paths[key] = append(paths[key], filepath.ToSlash(s.Path))
 		if counts, ok := t.datasets[s.Arg]; ok {
-			d.Bytes += counts.Bytes
-			d.Records += counts.Records
-			d.Segments += counts.Segments
-			d.Words += counts.Words
+			addCounts(d, counts)
 			delete(t.datasets, s.Arg)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"noecho/index"
@@ -85,9 +85,8 @@ func TestIndexWithoutWords(t *testing.T) {
 		t.Error("a union of indexes without words has words")
 	}
 	for _, in := range [][]string{{before[0], after[1]}, {after[0], before[1]}} {
-		var differs *MergeError
 		_, err := Merge(context.Background(), MergeOptions{Out: filepath.Join(dir, "mixed.nidx"), Inputs: in})
-		if !errors.As(err, &differs) || differs.Field != "section WORDS" {
+		if err == nil || !strings.Contains(err.Error(), "its section WORDS is ") {
 			t.Errorf("merge of an index with words and one without: %v", err)
 		}
 	}
