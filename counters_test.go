@@ -34,15 +34,12 @@ const (
 // scattered lists the types whose methods are in more than maxFiles files, with the
 // number of files. No type joins the list.
 var scattered = map[string]int{
-	"internal/fakellm.generation": 9,
-	"proxy.Server":                7,
-	"proxy/relay.channelSet":      6,
-	"proxy.exchange":              5,
-	"cmd/noecho.app":              5,
-	"ngram.Scanner":               5,
-	"proxy/relay.channel":         4,
-	"proxy/relay.Relay":           4,
-	"eval.measurement":            4,
+	"proxy.Server":           7,
+	"proxy/relay.channelSet": 6,
+	"proxy.exchange":         5,
+	"ngram.Scanner":          5,
+	"proxy/relay.channel":    4,
+	"proxy/relay.Relay":      4,
 }
 
 // library lists the packages that other programs import.

@@ -29,14 +29,14 @@ is printed in a sentence each.`,
 			if o.config == "" && a.getenv("NOECHO_CONFIG") == "" {
 				return usageError("no configuration is given: name a file with --config or NOECHO_CONFIG")
 			}
-			return a.check(&o)
+			return check(a, &o)
 		},
 	}
 	o.addConfig(cmd)
 	return cmd
 }
 
-func (a *app) check(o *overlay) error {
+func check(a *app, o *overlay) error {
 	cfg, err := o.load(a.getenv)
 	if err != nil {
 		return err

@@ -51,13 +51,13 @@ past redact or block, or a clean answer is touched.`,
 		Example: "  noecho demo",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.demo(cmd.Context())
+			return runDemo(cmd.Context(), a)
 		},
 	}
 }
 
-// demo runs the whole demonstration.
-func (a *app) demo(ctx context.Context) error {
+// runDemo runs the whole demonstration.
+func runDemo(ctx context.Context, a *app) error {
 	dir, err := os.MkdirTemp("", "noecho-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)

@@ -124,9 +124,9 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	}
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	e.options.Notice, e.options.Progress = notices.print, new(eval.Progress)
-	stop := showEvalProgress(a.stderr, e.options.Progress)
+	bar := showProgress(a.stderr, e.step)
 	report, err := eval.Run(ctx, e.options)
-	stop()
+	bar.stop()
 	notices.close()
 	switch {
 	case ctx.Err() != nil:
@@ -229,20 +229,17 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// evalSteps name what a measurement does, in order.
-var evalSteps = [eval.Steps]string{"reading the corpus", "drawing passages", "disguises"}
+// evalSteps are the names of the steps of a measurement, in order.
+var evalSteps = [eval.Steps + 1]string{"", "reading the corpus", "drawing passages", "disguises"}
 
-// showEvalProgress draws a bar while a measurement runs, on a terminal only. The
-// function it returns takes it away.
-func showEvalProgress(w io.Writer, p *eval.Progress) (stop func()) {
-	return showGauge(w, gauge{step: p.Step.Load, done: p.Done.Load, bar: func() stepBar {
-		step := p.Step.Load()
-		return stepBar{
-			name:  evalSteps[step-1],
-			total: max(1, p.Total.Load()),
-			unit:  progressbar.OptionShowBytes(step < eval.Steps),
-		}
-	}})
+// step returns the current step of the measurement.
+func (e *evalRun) step() step {
+	p := e.options.Progress
+	n := p.Step.Load()
+	return step{
+		number: n, name: evalSteps[n], done: p.Done.Load(), total: max(1, p.Total.Load()),
+		unit: progressbar.OptionShowBytes(n < eval.Steps),
+	}
 }
 
 // evalFiles is where the reports go. Empty: nowhere; "-": standard output, which

@@ -28,7 +28,9 @@ type lineSplitter struct {
 	long bool   // the unfinished line was given up: drop what is left of it
 }
 
-func (s *lineSplitter) write(p []byte) error {
+// Write implements [io.Writer].
+func (s *lineSplitter) Write(p []byte) (int, error) {
+	all := len(p)
 	for len(p) > 0 {
 		piece, rest, ended := bytes.Cut(p, []byte("\n"))
 		p = rest
@@ -41,11 +43,11 @@ func (s *lineSplitter) write(p []byte) error {
 		}
 		if ended {
 			if err := s.emit(); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // end ends the line that has begun, if any.
@@ -157,7 +159,7 @@ func (f *follower) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
 		n, err := f.file.Read(buf)
 		f.offset += int64(n)
-		if err := f.lines.write(buf[:n]); err != nil {
+		if _, err := f.lines.Write(buf[:n]); err != nil {
 			return err
 		}
 		switch {

@@ -149,9 +149,9 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	o.Progress, o.Notice = new(build.Progress), notices.print
-	stop := showProgress(a.stderr, o.Progress)
+	bar := showBuild(a.stderr, o.Progress)
 	res, err := build.Build(ctx, o)
-	stop()
+	bar.stop()
 	notices.close()
 	var none *build.NoWindowsError
 	if errors.As(err, &none) {
@@ -248,17 +248,17 @@ func (p *noticePrinter) close() {
 	}
 }
 
-// showProgress draws a bar while a build runs, on a terminal only. The function
-// it returns takes it away.
-func showProgress(w io.Writer, p *build.Progress) (stop func()) {
-	return showGauge(w, gauge{step: p.Pass.Load, done: p.Bytes.Load, bar: func() stepBar {
-		b := stepBar{name: fmt.Sprintf("pass %d", p.Pass.Load()), total: p.Total.Load(), unit: progressbar.OptionShowBytes(true)}
+// showBuild draws the passes of a build or merge as they run.
+func showBuild(w io.Writer, p *build.Progress) *progress {
+	return showProgress(w, func() step {
+		s := step{number: p.Pass.Load(), done: p.Bytes.Load(), total: p.Total.Load(), unit: progressbar.OptionShowBytes(true)}
+		s.name = fmt.Sprintf("pass %d", s.number)
 		if n := p.Passes.Load(); n > 0 {
-			b.name += fmt.Sprintf(" of %d", n)
+			s.name += fmt.Sprintf(" of %d", n)
 		}
-		if b.total == 0 {
-			b.total = -1
+		if s.total == 0 {
+			s.total = -1
 		}
-		return b
-	}})
+		return s
+	})
 }

@@ -62,9 +62,9 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 func (m *indexMerge) run(ctx context.Context, a *app) error {
 	o := m.options
 	o.Progress = new(build.Progress)
-	stop := showProgress(a.stderr, o.Progress)
+	bar := showBuild(a.stderr, o.Progress)
 	res, err := build.Merge(ctx, o)
-	stop()
+	bar.stop()
 	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted: nothing was written")

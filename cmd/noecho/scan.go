@@ -10,7 +10,9 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -57,12 +59,13 @@ type scan struct {
 	fields   []string
 	asJSON   bool
 
-	a        *app
-	set      *index.Index
-	names    proxy.Indexes // of records
-	options  corpus.Options
-	cfg      detect.Config
-	progress *scanProgress
+	a       *app
+	set     *index.Index
+	names   proxy.Indexes // of records
+	options corpus.Options
+	cfg     detect.Config
+	taken   atomic.Int64 // bytes read of the files as they are on disk
+	bar     *progress
 
 	mu    sync.Mutex
 	total scanSummary
@@ -123,9 +126,12 @@ func (s *scan) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.progress = newScanProgress(s.a.stderr, jobs)
+	total := scanTotal(jobs)
+	s.bar = showProgress(s.a.stderr, func() step {
+		return step{number: 1, name: "scanning", done: s.taken.Load(), total: total, unit: progressbar.OptionShowBytes(true)}
+	})
 	err = s.work(ctx, jobs)
-	s.progress.stop()
+	s.bar.stop()
 	if err != nil {
 		return err
 	}
@@ -206,6 +212,21 @@ func (s *scan) find(ctx context.Context, args []string) ([]scanJob, error) {
 	return jobs, nil
 }
 
+// scanTotal returns the number of bytes of all files on disk, -1 if it is not known.
+func scanTotal(jobs []scanJob) int64 {
+	total := int64(0)
+	for _, j := range jobs {
+		switch {
+		case j.in == nil:
+		case j.in.Size < 0:
+			return -1
+		default:
+			total += j.in.Size
+		}
+	}
+	return total
+}
+
 // finish prints the summary and decides the exit code.
 func (s *scan) finish() error {
 	t := s.total
@@ -232,7 +253,7 @@ func (s *scan) spec() ngram.Spec { return s.set.Spec() }
 
 // work scans the files on all cores. Their output comes in their order.
 func (s *scan) work(ctx context.Context, jobs []scanJob) error {
-	out := newTurns(s.progress.over(s.a.stdout), s.progress.over(s.a.stderr))
+	out := newTurns(s.bar.above(s.a.stdout), s.bar.above(s.a.stderr))
 	g, ctx := errgroup.WithContext(ctx)
 	numbers := make(chan int)
 	g.Go(func() error {
@@ -394,7 +415,7 @@ func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 // progress notes how much of the current file was read.
 func (f *fileScan) progress(taken int64) {
 	if taken != f.taken {
-		f.s.progress.taken.Add(taken - f.taken)
+		f.s.taken.Add(taken - f.taken)
 		f.taken = taken
 	}
 }

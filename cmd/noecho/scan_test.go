@@ -165,7 +165,7 @@ func TestScanProgress(t *testing.T) {
 		if err := s.run(context.Background(), args); err != nil {
 			t.Fatalf("%v: %v, %s", args, err, errs.String())
 		}
-		if got := s.progress.taken.Load(); got != want {
+		if got := s.taken.Load(); got != want {
 			t.Errorf("%v: progress ended at %d of %d bytes", args, got, want)
 		}
 	}

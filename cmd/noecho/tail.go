@@ -80,7 +80,7 @@ lines of which none is an alert ends with exit code 1.`,
 			case path == "":
 				path = defaultAlerts
 			}
-			return a.tail(cmd.Context(), path, flags, filter)
+			return tail(cmd.Context(), a, path, flags, filter)
 		},
 	}
 	f := cmd.Flags()
@@ -213,7 +213,7 @@ func (f *tailFilter) names(r alert.Record) bool {
 }
 
 // tail shows one file until its end, or until ctx ends.
-func (a *app) tail(ctx context.Context, path string, flags tailFlags, filter tailFilter) error {
+func tail(ctx context.Context, a *app, path string, flags tailFlags, filter tailFilter) error {
 	p := &tailPrinter{
 		out: a.stdout, log: a.stderr, filter: filter, name: path,
 		colours: coloursFor(a.stdout, a.getenv),
@@ -241,46 +241,21 @@ func (a *app) tail(ctx context.Context, path string, flags tailFlags, filter tai
 	return p.summary()
 }
 
-// tailStream shows what r holds. It ends with ctx even if a read does not.
+// tailStream shows the lines of r until its end. It ends with ctx even while a read
+// waits.
 func tailStream(ctx context.Context, r io.Reader, p *tailPrinter) error {
-	type chunk struct {
-		bytes []byte
-		err   error
-	}
-	chunks := make(chan chunk)
-	go func() {
-		for {
-			buf := make([]byte, 64<<10)
-			n, err := r.Read(buf)
-			select {
-			case chunks <- chunk{buf[:n], err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
 	lines := lineSplitter{line: p.line}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case c := <-chunks:
-			if err := lines.write(c.bytes); err != nil {
-				return err
-			}
-			switch {
-			case errors.Is(c.err, io.EOF):
-				if err := lines.end(); err != nil {
-					return err
-				}
-				return p.anyAlerts()
-			case c.err != nil:
-				return c.err
-			}
-		}
+	_, err := io.Copy(&lines, &interruptible{ctx: ctx, from: r})
+	if err == nil {
+		err = lines.end()
+	}
+	switch {
+	case err == nil:
+		return p.anyAlerts()
+	case errors.Is(err, context.Canceled):
+		return nil
+	default:
+		return err
 	}
 }
 

@@ -30,7 +30,7 @@ func TestLineSplitterOverEverySplit(t *testing.T) {
 		var got []string
 		s := lineSplitter{line: func(line []byte) error { got = append(got, string(line)); return nil }}
 		for _, p := range []string{text[:cut], text[cut:]} {
-			if err := s.write([]byte(p)); err != nil {
+			if _, err := s.Write([]byte(p)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -49,14 +49,14 @@ func TestLineSplitterGivesUpLongLines(t *testing.T) {
 	s := lineSplitter{line: func(line []byte) error { got = append(got, len(line)); return nil }}
 	block := bytes.Repeat([]byte("x"), 300<<10)
 	for range 40 {
-		if err := s.write(block); err != nil {
+		if _, err := s.Write(block); err != nil {
 			t.Fatal(err)
 		}
 		if len(s.rest) > maxTailLine {
 			t.Fatalf("%d bytes kept", len(s.rest))
 		}
 	}
-	if err := s.write([]byte("\nshort\n")); err != nil {
+	if _, err := s.Write([]byte("\nshort\n")); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, []int{maxTailLine, 5}) {
@@ -393,7 +393,7 @@ func FuzzTail(f *testing.F) {
 		s := lineSplitter{line: p.line}
 		at := min(max(cut, 0), len(text))
 		for _, piece := range [][]byte{text[:at], text[at:]} {
-			if err := s.write(piece); err != nil {
+			if _, err := s.Write(piece); err != nil {
 				t.Fatal(err)
 			}
 		}
