@@ -120,7 +120,7 @@ func (s *demoScreen) line(words []demoWord) string {
 // columns prints two texts side by side.
 func (s *demoScreen) columns(left, right []demoWord) {
 	width := (s.width - 7) / 2
-	s.printf("   %s │ %s\n", pad("model said", width), "caller got")
+	s.printf("   %-*s │ caller got\n", width, "model said")
 	a, b := wrap(left, width), wrap(right, width)
 	for i := range max(len(a), len(b)) {
 		var l, r []demoWord
@@ -133,10 +133,6 @@ func (s *demoScreen) columns(left, right []demoWord) {
 		gap := strings.Repeat(" ", max(0, width-length(l)))
 		s.printf("   %s%s │ %s\n", s.line(l), gap, s.line(r))
 	}
-}
-
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
 // wrap breaks words into lines of at most width columns; a longer word has a

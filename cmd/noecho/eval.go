@@ -129,14 +129,12 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	bar.stop()
 	notices.close()
 	switch {
-	case ctx.Err() != nil:
-		return errors.New("interrupted: nothing was written")
 	case errors.Is(err, eval.ErrOtherCorpus):
 		return fmt.Errorf("%w: give the files it was built from, with the same --format, --field and --roles", err)
 	case errors.Is(err, eval.ErrNoPassages):
 		return fmt.Errorf("%w; ask for fewer --words", err)
 	case err != nil:
-		return indexError(err)
+		return buildError(ctx, err)
 	}
 	report.Noecho, report.Command = readBuildInfo().Version, e.commandLine(cmd)
 	for _, f := range set.Files() {

@@ -45,6 +45,14 @@ func indexError(err error) error {
 	}
 }
 
+// buildError gives an error of a build, merge or measurement its exit code.
+func buildError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted: nothing was written")
+	}
+	return indexError(err)
+}
+
 // openIndexes opens the named indexes as one. On an error none stays open.
 func openIndexes(paths []string) (set *index.Index, err error) {
 	var open []*index.Index

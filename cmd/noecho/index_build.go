@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -158,10 +159,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return fmt.Errorf("%w of %d words; not indexed: %v", err, o.N, none.NotIndexed)
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			err = errors.New("interrupted: nothing was written")
-		}
-		return indexError(err)
+		return buildError(ctx, err)
 	}
 	return b.report(a.stdout, o.Out, res)
 }
@@ -210,12 +208,9 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if p := res.Manifest.Phrases; p != nil {
 		phrases = "phrases: " + p.String() + "\n"
 	}
-	left := res.Manifest.NotIndexed.String()
-	if left == "" {
-		left = "nothing"
-	}
 	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, about %d distinct windows of %d words, %s, build %s\n%snot indexed: %s\n",
-		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases, left)
+		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
+		cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
 	return err
 }
 

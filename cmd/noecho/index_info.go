@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -91,11 +92,7 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 		row("newest input", "%s", m.Time.Format(time.RFC3339))
 	}
 	row("built by", "noecho %s", m.Builder)
-	left := m.NotIndexed.String()
-	if left == "" {
-		left = "nothing"
-	}
-	row("not indexed", "%s", left)
+	row("not indexed", "%s", cmp.Or(m.NotIndexed.String(), "nothing"))
 	if m.Phrases != nil {
 		row("phrases", "%s", m.Phrases)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -66,10 +65,7 @@ func (m *indexMerge) run(ctx context.Context, a *app) error {
 	res, err := build.Merge(ctx, o)
 	bar.stop()
 	if err != nil {
-		if ctx.Err() != nil {
-			err = errors.New("interrupted: nothing was written")
-		}
-		return indexError(err)
+		return buildError(ctx, err)
 	}
 	if m.asJSON {
 		return json.NewEncoder(a.stdout).Encode(indexReport{File: o.Out, Info: res.Info, Manifest: res.Manifest})

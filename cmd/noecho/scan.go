@@ -248,9 +248,6 @@ func (s *scan) finish() error {
 	}
 }
 
-// spec is how the indexes make words.
-func (s *scan) spec() ngram.Spec { return s.set.Spec() }
-
 // work scans the files on all cores. Their output comes in their order.
 func (s *scan) work(ctx context.Context, jobs []scanJob) error {
 	out := newTurns(s.bar.above(s.a.stdout), s.bar.above(s.a.stderr))
@@ -269,7 +266,8 @@ func (s *scan) work(ctx context.Context, jobs []scanJob) error {
 	})
 	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
 		g.Go(func() error {
-			f := &fileScan{s: s, ch: newScanChannel(s)}
+			f := &fileScan{s: s}
+			f.ch = newScanChannel(s, &f.total)
 			for i := range numbers {
 				f.out = out.file(i)
 				err := f.scan(ctx, jobs[i])
@@ -304,6 +302,7 @@ type fileScan struct {
 	ch    *scanChannel
 	out   *turn
 	total scanSummary
+	found []*detect.Finding
 	line  bytes.Buffer
 	taken int64 // bytes of the current file
 }
@@ -423,9 +422,8 @@ func (f *fileScan) progress(taken int64) {
 // report prints the findings that are complete. place says where in the file a
 // byte of the text stands, given the line of the text it is on.
 func (f *fileScan) report(file string, place func(at int64, line int) corpus.Place) error {
-	f.total.Bytes += f.ch.takeBytes()
-	f.total.Words += f.ch.takeWords()
-	for _, found := range f.ch.closed() {
+	f.found = f.ch.d.Closed(f.found[:0])
+	for _, found := range f.found {
 		lo := place(found.Span.Lo, f.ch.lineOf(found))
 		hi := place(found.Span.Hi, 0)
 		f.total.Findings++
@@ -491,15 +489,13 @@ type scanChannel struct {
 	words   *ngram.Scanner // counts
 	wordBuf []ngram.Word
 	segs    []detect.Segment
-	found   []*detect.Finding
 
 	read     int64
 	line     int     // of the frontier
 	newlines []int64 // offsets of line feeds, the last of those below the frontier too
 	next     int     // the first of them that is not below the frontier
 	starts   map[*detect.Finding]scanLine
-	nBytes   int64
-	nWords   int64
+	total    *scanSummary // counts the bytes and words of all texts
 }
 
 // scanLine is the line of a byte.
@@ -508,17 +504,17 @@ type scanLine struct {
 	number int
 }
 
-func newScanChannel(s *scan) *scanChannel {
+func newScanChannel(s *scan, total *scanSummary) *scanChannel {
+	spec := s.set.Spec()
 	return &scanChannel{
-		d:     detect.New(s.set, s.spec(), s.cfg),
-		words: ngram.NewScanner(s.spec().Suite),
-		line:  1, starts: map[*detect.Finding]scanLine{},
+		d:     detect.New(s.set, spec, s.cfg),
+		words: ngram.NewScanner(spec.Suite), starts: map[*detect.Finding]scanLine{}, total: total,
 	}
 }
 
 // reset begins another text.
 func (c *scanChannel) reset(s *scan) {
-	c.d.Reset(s.set, s.spec(), s.cfg)
+	c.d.Reset(s.set, s.set.Spec(), s.cfg)
 	c.words.Reset()
 	c.read, c.line, c.newlines, c.next = 0, 1, c.newlines[:0], 0
 	clear(c.starts)
@@ -536,9 +532,9 @@ func (c *scanChannel) append(p []byte) {
 		c.newlines = append(c.newlines, c.read+int64(at))
 	}
 	c.read += int64(len(p))
-	c.nBytes += int64(len(p))
+	c.total.Bytes += int64(len(p))
 	c.wordBuf = c.words.Append(c.wordBuf[:0], p)
-	c.nWords += int64(len(c.wordBuf))
+	c.total.Words += int64(len(c.wordBuf))
 	c.segs = c.d.Append(c.segs[:0], p)
 	c.decided()
 }
@@ -562,7 +558,7 @@ func (c *scanChannel) forget() {
 // finish ends the text.
 func (c *scanChannel) finish() {
 	c.wordBuf = c.words.Finish(c.wordBuf[:0])
-	c.nWords += int64(len(c.wordBuf))
+	c.total.Words += int64(len(c.wordBuf))
 	c.segs = c.d.Finish(c.segs[:0])
 	c.decided()
 }
@@ -588,12 +584,6 @@ func (c *scanChannel) advance(to int64) {
 	}
 }
 
-// closed returns the findings that are complete since the last call.
-func (c *scanChannel) closed() []*detect.Finding {
-	c.found = c.d.Closed(c.found[:0])
-	return c.found
-}
-
 // lineOf returns the line on which a closed finding begins, and forgets it. One
 // that begins before what was withheld of it, or lies within another, begins among
 // the line feeds that are remembered.
@@ -605,18 +595,4 @@ func (c *scanChannel) lineOf(f *detect.Finding) int {
 	}
 	below, _ := slices.BinarySearch(c.newlines, f.Span.Lo)
 	return c.line - (c.next - below)
-}
-
-// takeBytes returns the bytes read since the last call.
-func (c *scanChannel) takeBytes() int64 {
-	n := c.nBytes
-	c.nBytes = 0
-	return n
-}
-
-// takeWords returns the words read since the last call.
-func (c *scanChannel) takeWords() int64 {
-	n := c.nWords
-	c.nWords = 0
-	return n
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -104,13 +103,4 @@ func (o *overlay) settings(cfg *config.Config) []setting {
 			return nil
 		}},
 	}
-}
-
-// readCgroup returns the memory limit of the control group, or "".
-func readCgroup() string {
-	b, err := os.ReadFile("/sys/fs/cgroup/memory.max")
-	if err != nil {
-		return ""
-	}
-	return string(b)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -34,4 +35,13 @@ func heapLimit(memoryMax string, indexBytes int64) (int64, bool) {
 		return 0, false
 	}
 	return max(total-total/100*memoryReserve-indexBytes, memoryLeast), true
+}
+
+// readCgroup returns the memory limit of the control group, or "".
+func readCgroup() string {
+	b, err := os.ReadFile("/sys/fs/cgroup/memory.max")
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }

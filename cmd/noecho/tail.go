@@ -87,75 +87,59 @@ lines of which none is an alert ends with exit code 1.`,
 	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for more")
 	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d ago, or 2026-01-31T08:00:00Z")
 	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
-	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(actionNames(), ", ")+"; may be repeated")
-	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(kindNames(), ", ")+"; or alerts of this type; may be repeated")
+	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(tailActions, ", ")+"; may be repeated")
+	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(findingKinds, ", ")+"; or alerts of this type; may be repeated")
 	f.StringArrayVar(&flags.records, "record", nil, "only alerts about the record with this `id`; may be repeated")
 	f.StringArrayVar(&flags.labels, "label", nil, "only alerts about records with this `label`; may be repeated")
 	f.BoolVar(&flags.json, "json", false, "print the lines as they are")
-	completeFlag(cmd, "kind", append(kindNames(), tailTypes()...))
+	completeFlag(cmd, "kind", tailKinds)
 	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
-	completeFlag(cmd, "action", actionNames())
+	completeFlag(cmd, "action", tailActions)
 	return cmd
 }
 
-// tailActions are the actions that an alert may have.
-var tailActions = []alert.Action{
-	alert.Observed, alert.Redacted, alert.Blocked, alert.Echo,
-	alert.Refused, alert.Passed, alert.Applied, alert.Failed,
-}
-
-// kindNames are the kinds of finding.
-func kindNames() []string {
-	return []string{string(alert.Verbatim), string(alert.Phrase), string(alert.Near), string(alert.Stuffing)}
-}
-
-// tailTypes are the types of alert that --kind tells apart besides.
-func tailTypes() []string {
-	return []string{
+// Values of --action and --kind, in the order of the help. A kind is that of a finding,
+// or the type of another alert.
+var (
+	tailActions = []string{
+		string(alert.Observed), string(alert.Redacted), string(alert.Blocked), string(alert.Echo),
+		string(alert.Refused), string(alert.Passed), string(alert.Applied), string(alert.Failed),
+	}
+	findingKinds = []string{string(alert.Verbatim), string(alert.Phrase), string(alert.Near), string(alert.Stuffing)}
+	tailKinds    = append(slices.Clone(findingKinds),
 		string(alert.TypeUnscanned), string(alert.TypeProbing), string(alert.TypeDrip),
-		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload),
-	}
-}
-
-func actionNames() []string {
-	var names []string
-	for _, a := range tailActions {
-		names = append(names, string(a))
-	}
-	return names
-}
+		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload))
+)
 
 // tailFilter says which alerts are shown. The zero value shows all.
 type tailFilter struct {
 	since   time.Time
 	rank    int // lowest severity; see alert.Severity.Rank
-	actions []alert.Action
-	kinds   []string // of findings, or types of other alerts
+	actions []string
+	kinds   []string
 	records []string
 	labels  []string
 }
 
 // filter reads the flags, at the given time.
 func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
-	var out tailFilter
+	out := tailFilter{actions: f.actions, kinds: f.kinds, records: f.records, labels: f.labels}
 	if f.severity != "" {
 		out.rank = alert.Severity(f.severity).Rank()
 		if out.rank == 0 {
 			return out, usageError("--severity %q: want low, medium, high or critical", f.severity)
 		}
 	}
-	for _, name := range f.actions {
-		if !slices.Contains(tailActions, alert.Action(name)) {
-			return out, usageError("--action %q: want %s", name, strings.Join(actionNames(), ", "))
+	for _, flag := range []struct {
+		name          string
+		values, known []string
+	}{{"action", f.actions, tailActions}, {"kind", f.kinds, tailKinds}} {
+		for _, v := range flag.values {
+			if !slices.Contains(flag.known, v) {
+				return out, usageError("--%s %q: want %s", flag.name, v, strings.Join(flag.known, ", "))
+			}
 		}
-		out.actions = append(out.actions, alert.Action(name))
 	}
-	for _, name := range f.kinds {
-		if known := append(kindNames(), tailTypes()...); !slices.Contains(known, name) {
-			return out, usageError("--kind %q: want %s", name, strings.Join(known, ", "))
-		}
-	}
-	out.kinds, out.records, out.labels = f.kinds, f.records, f.labels
 	if f.since == "" {
 		return out, nil
 	}
@@ -193,7 +177,7 @@ func (f *tailFilter) shows(ev *alert.Event) bool {
 	rank := ev.Severity.Rank()
 	return !ev.Time.Before(f.since) &&
 		(rank == 0 || rank >= f.rank) &&
-		(len(f.actions) == 0 || slices.Contains(f.actions, ev.Action)) &&
+		(len(f.actions) == 0 || slices.Contains(f.actions, string(ev.Action))) &&
 		(len(f.kinds) == 0 || slices.Contains(f.kinds, kindOf(ev))) &&
 		(len(f.records)+len(f.labels) == 0 || slices.ContainsFunc(ev.Records, f.names))
 }
@@ -238,7 +222,8 @@ func tail(ctx context.Context, a *app, path string, flags tailFlags, filter tail
 	if err != nil {
 		return fmt.Errorf("tail %s: %w", p.name, err)
 	}
-	return p.summary()
+	p.summary()
+	return nil
 }
 
 // tailStream shows the lines of r until its end. It ends with ctx even while a read
@@ -361,14 +346,13 @@ func (p *tailPrinter) follow(ev *alert.Event) {
 }
 
 // summary says at the end what could not be shown.
-func (p *tailPrinter) summary() error {
+func (p *tailPrinter) summary() {
 	if p.garbled > 0 {
 		p.note("%s: %d of %d lines were not alerts", p.name, p.garbled, p.number)
 	}
 	if p.missing > 0 {
 		p.note("%s: %d events are missing", p.name, p.missing)
 	}
-	return nil
 }
 
 // anyAlerts wants an alert in what was read to its end: a file of something
@@ -378,7 +362,7 @@ func (p *tailPrinter) anyAlerts() error {
 	case p.alerts > 0:
 		return nil
 	case p.garbled > 0:
-		return fmt.Errorf("it holds no alerts, only %s of something else; name the file that noecho serve writes with --alerts", count(uint64(p.garbled), "line"))
+		return fmt.Errorf("it holds no alerts, only %s of something else; name the file that noecho serve writes with --alerts", count(p.garbled, "line"))
 	default:
 		p.note("%s: it holds no alerts yet", p.name)
 		return nil
@@ -406,12 +390,12 @@ func details(ev *alert.Event) []string {
 	case alert.TypeFinding:
 		return append([]string{span(ev)}, request(ev)...)
 	case alert.TypeProbing:
-		head := fmt.Sprintf("%s within %s, %s", count(uint64(max(ev.Findings, 0)), "finding"), seconds(ev.Period), printable(string(ev.Action)))
+		head := fmt.Sprintf("%s within %s, %s", count(max(ev.Findings, 0), "finding"), seconds(ev.Period), printable(string(ev.Action)))
 		return append([]string{head}, request(ev)...)
 	case alert.TypeDrip:
 		return append([]string{drip(ev)}, request(ev)...)
 	case alert.TypeUnscanned:
-		head := []string{fmt.Sprintf("%s: %s not scanned (%s)", printable(string(ev.Action)), count(uint64(max(ev.Bytes, 0)), "byte"), printable(ev.Reason))}
+		head := []string{fmt.Sprintf("%s: %s not scanned (%s)", printable(string(ev.Action)), count(max(ev.Bytes, 0), "byte"), printable(ev.Reason))}
 		return append(head, request(ev)...)
 	case alert.TypeGap:
 		return []string{fmt.Sprintf("%s lost on the way to %s (%s)", count(ev.Lost, "event"), printable(ev.Sink), printable(ev.Reason))}
@@ -422,7 +406,7 @@ func details(ev *alert.Event) []string {
 
 // span says what was found, how, and where in the answer.
 func span(ev *alert.Event) string {
-	s := count(uint64(max(ev.Words, 0)), "word")
+	s := count(max(ev.Words, 0), "word")
 	if ev.Kind != alert.Verbatim {
 		s += " " + printable(string(ev.Kind))
 	}
@@ -444,11 +428,11 @@ func span(ev *alert.Event) string {
 
 // drip says how much of a record came out.
 func drip(ev *alert.Event) string {
-	s := count(uint64(max(ev.Words, 0)), "word")
+	s := count(max(ev.Words, 0), "word")
 	if ev.RecordWords > 0 {
 		s += fmt.Sprintf(" of %d", ev.RecordWords)
 	}
-	s += " of one record by " + count(uint64(max(ev.Requests, 0)), "request")
+	s += " of one record by " + count(max(ev.Requests, 0), "request")
 	if ev.Several {
 		s += " of several callers"
 	}
@@ -500,11 +484,11 @@ func short(ids string) string {
 	return strings.Join(parts, "+")
 }
 
-func count(n uint64, what string) string {
+func count[N int | int64 | uint64](n N, noun string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + noun
 	}
-	return strconv.FormatUint(n, 10) + " " + what + "s"
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // printable returns s if it is safe to print, else with escapes: a model's name
