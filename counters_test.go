@@ -37,7 +37,6 @@ var scattered = map[string]int{
 	"proxy.Server":           7,
 	"proxy/relay.channelSet": 6,
 	"proxy.exchange":         5,
-	"ngram.Scanner":          5,
 	"proxy/relay.channel":    4,
 	"proxy/relay.Relay":      4,
 }

@@ -59,3 +59,158 @@ func (s *Scanner) finishDecode() {
 		s.escaped(separator, Span{s.code.lo, s.offset})
 	}
 }
+
+// Backslash escapes are read as the text that they encode, so that a JSON string gives the
+// same words raw, escaped or escaped twice. A run of backslashes is read together with the
+// character behind it:
+//
+//	n r t b f          white space; n and r begin a line
+//	u and four hex     that code point; two surrogate halves are one
+//	other ASCII letter the run separates
+//	or digit
+//	any other          the run vanishes and the character is read as usual
+//
+// The last two differ because an encoder may escape every character but ASCII letters and
+// digits: `\é`, `\\é` and `\\\u00e9` are one text at three depths and must not differ.
+
+// separator is read in the place of a code point that only separates words.
+const separator rune = -1
+
+// escState is the state of the escape machine.
+type escState uint8
+
+const (
+	escNone escState = iota
+	escRun           // in a run of backslashes
+	escHex           // behind the u, digits of four read
+)
+
+// escape keeps a run of backslashes, and a high surrogate, until their meaning is known.
+type escape struct {
+	state    escState
+	digits   int8
+	value    rune
+	lo       int64 // of the run
+	uLo      int64 // of the u
+	high     rune  // a high surrogate that waits for its low half; 0: none
+	highSpan Span
+}
+
+// escaped reads one code point of the raw text.
+func (s *Scanner) escaped(r rune, at Span) {
+	e := &s.esc
+	switch e.state {
+	case escNone:
+		if r == '\\' {
+			e.state, e.lo = escRun, at.Lo
+			return
+		}
+		s.join(r, at)
+	case escRun:
+		s.afterRun(r, at)
+	case escHex:
+		v, ok := hexDigit(r)
+		if !ok {
+			s.notHex()
+			s.escaped(r, at)
+			return
+		}
+		e.value = e.value<<4 | v
+		e.digits++
+		if e.digits == 4 {
+			e.state = escNone
+			s.join(e.value, Span{e.lo, at.Hi})
+		}
+	}
+}
+
+// afterRun reads the first code point behind a run of backslashes.
+func (s *Scanner) afterRun(r rune, at Span) {
+	e := &s.esc
+	whole := Span{e.lo, at.Hi}
+	switch {
+	case r == '\\':
+		return
+	case r == 'u':
+		e.state, e.digits, e.value, e.uLo = escHex, 0, 0, at.Lo
+		return
+	case r == 'n':
+		r, at = '\n', whole
+	case r == 'r':
+		r, at = '\r', whole
+	case r == 't':
+		r, at = '\t', whole
+	case r == 'b':
+		r, at = '\b', whole
+	case r == 'f':
+		r, at = '\f', whole
+	case isASCIILetter(r) || isASCIIDigit(r):
+		s.join(separator, Span{e.lo, at.Lo})
+	}
+	e.state = escNone
+	s.join(r, at)
+}
+
+// notHex reads a u and the digits behind it, fewer than four, as text.
+func (s *Scanner) notHex() {
+	e := &s.esc
+	e.state = escNone
+	s.join(separator, Span{e.lo, e.uLo})
+	s.join('u', Span{e.uLo, e.uLo + 1})
+	for i := range int64(e.digits) {
+		v := e.value >> (4 * (int64(e.digits) - 1 - i)) & 0xf
+		// The case of a hex digit is folded away anyway.
+		s.join(rune("0123456789abcdef"[v]), Span{e.uLo + 1 + i, e.uLo + 2 + i})
+	}
+}
+
+// join passes code points on and makes one of two surrogate halves.
+func (s *Scanner) join(r rune, at Span) {
+	e := &s.esc
+	if e.high != 0 {
+		high := e.high
+		e.high = 0
+		if r >= 0xDC00 && r <= 0xDFFF {
+			s.marked((high-0xD800)<<10|(r-0xDC00)+0x10000, Span{e.highSpan.Lo, at.Hi})
+			return
+		}
+		s.marked(separator, e.highSpan)
+	}
+	switch {
+	case r >= 0xD800 && r <= 0xDBFF:
+		e.high, e.highSpan = r, at
+	case r >= 0xDC00 && r <= 0xDFFF:
+		s.marked(separator, at)
+	default:
+		s.marked(r, at)
+	}
+}
+
+// finishEscape ends a text inside an escape.
+func (s *Scanner) finishEscape() {
+	if s.esc.state == escHex {
+		s.notHex()
+	}
+	s.esc.state = escNone
+	if s.esc.high != 0 {
+		s.esc.high = 0
+		s.marked(separator, s.esc.highSpan)
+	}
+}
+
+func hexDigit(r rune) (rune, bool) {
+	switch {
+	case r >= '0' && r <= '9':
+		return r - '0', true
+	case r >= 'a' && r <= 'f':
+		return r - 'a' + 10, true
+	case r >= 'A' && r <= 'F':
+		return r - 'A' + 10, true
+	default:
+		return 0, false
+	}
+}
+
+func isASCIILetter(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' }
+
+func isASCIIDigit(r rune) bool { return r >= '0' && r <= '9' }
