@@ -44,6 +44,7 @@ var (
 // test: a new one says first what it stands on.
 var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/windowset", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
@@ -57,23 +58,23 @@ var house = []floor{
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "detect/internal/track", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "detect/internal/lane", ours: []string{"ngram", "detect/internal/decode", "detect/internal/track"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode", "detect/internal/lane", "detect/internal/track"}, tests: []string{"index", "index/build", "index/corpus"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build"}, never: slices.Concat(network, logging)},
+	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode", "detect/internal/lane", "detect/internal/track"}, tests: []string{"index", "index/build", "index/corpus", "internal/windowset"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build", "internal/windowset"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
-	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
+	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "internal/windowset", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", ours: []string{"detect"}, never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/policy", ours: []string{"detect", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
 		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "index", "ngram"},
-		tests: []string{"index/build", "index/corpus", "internal/fakellm"},
+		tests: []string{"index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm"}},
-	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "ngram", "detect"}},
+	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "internal/windowset", "ngram", "detect"}},
 	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{

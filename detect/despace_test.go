@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect/internal/lane"
 	"noecho/ngram"
 )
 
@@ -134,7 +135,7 @@ func TestDespacePassages(t *testing.T) {
 				t.Errorf("%s: %q was not found", name, spelt)
 			}
 			for _, f := range findings {
-				if f.Lane != Despaced || f.Kind != Verbatim || f.Words < 10 || f.Windows < 1 {
+				if f.Lane != lane.Despaced || f.Kind != Verbatim || f.Words < 10 || f.Windows < 1 {
 					t.Errorf("%s: %+v", name, f)
 				}
 			}
@@ -184,7 +185,7 @@ func lettersOf(text string) string {
 
 // despacing returns a detector that reads letters.
 func despacing(set *wordSet, cfg Config) *Detector {
-	cfg.Lanes = LanesOf(Despaced)
+	cfg.Lanes = lane.LanesOf(lane.Despaced)
 	return New(set, spec(set.n), cfg)
 }
 
@@ -222,7 +223,7 @@ func TestDespaceConfig(t *testing.T) {
 			}
 		}
 	}
-	if got, _ := drive(New(set, spec(10), Config{Lanes: LanesOf(Rot13)}), joined); got != joined {
+	if got, _ := drive(New(set, spec(10), Config{Lanes: lane.LanesOf(lane.Rot13)}), joined); got != joined {
 		t.Errorf("the lane was not asked for: %q", got)
 	}
 	if got, _ := drive(New(set.plainSet, spec(10), Config{Lanes: AllLanes}), joined); got != joined {
@@ -250,7 +251,7 @@ func TestDespaceUnspaced(t *testing.T) {
 	set := newWordSet(10, han, order)
 	for text, lane := range map[string]Lane{
 		han:                                Plain,
-		strings.ReplaceAll(order, " ", ""): Despaced,
+		strings.ReplaceAll(order, " ", ""): lane.Despaced,
 		strings.Join(strings.Split(han, ""), " "): Plain,
 	} {
 		_, findings := drive(despacing(set, Config{}), text)
@@ -386,7 +387,7 @@ func TestDespaceNames(t *testing.T) {
 		words := strings.Fields(r)
 		for _, n := range []int{10, 12, 35} {
 			spelt := "see " + letterGaps["spaced"](nil, slices.Clone(words[7:7+n])) + " end"
-			_, findings := drive(New(parts{Set: set, ledger: ledger, words: set}, spec(10), Config{Lanes: LanesOf(Despaced)}), spelt)
+			_, findings := drive(New(parts{Set: set, ledger: ledger, words: set}, spec(10), Config{Lanes: lane.LanesOf(lane.Despaced)}), spelt)
 			if len(findings) != 1 || len(findings[0].Places) == 0 || recordOf(findings[0].Places[0]) != i {
 				t.Fatalf("record %d, %d words: %v", i, n, told(findings))
 			}

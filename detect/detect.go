@@ -19,25 +19,17 @@
 // how an index is stored.
 package detect
 
-import (
-	"noecho/ngram"
-)
+import "noecho/ngram"
 
-// Set answers which grams and windows are indexed. Every method may answer true for
-// something absent (at the index's published rate) and never answers false for
-// something present.
-type Set interface {
+// Index is everything that a detector asks an index. Look-ups never fail, allocate
+// nothing beyond growing dst and are safe for concurrent use. Those that return a bool
+// may return true for something absent (at the index's published rate) and never false
+// for something present. Has methods are asked once for each channel; if one is false,
+// the look-ups that follow it are not used. index.Index is one.
+type Index interface {
 	Gate2(h ngram.Hash) bool  // is this 2-gram part of an indexed window?
 	Gate4(h ngram.Hash) bool  // is this 4-gram?
 	Window(h ngram.Hash) bool // is this window of n words indexed?
-}
-
-// Index is everything that a detector asks an index. Look-ups never fail, allocate
-// nothing beyond growing dst and are safe for concurrent use. Has methods are asked
-// once for each channel; if one is false, the look-ups that follow it are not used.
-// index.Index is one; [WindowsOnly] makes one of a Set.
-type Index interface {
-	Set
 
 	// HasLedger reports whether the index knows places. Without them findings name no
 	// place, and no near match is found.
@@ -49,8 +41,7 @@ type Index interface {
 
 	// HasPhrases reports whether the index has phrases.
 	HasPhrases() bool
-	// Start reports whether a phrase may begin with these words, at most 4. It is
-	// never false for words that begin one.
+	// Start reports whether a phrase may begin with these words, at most 4.
 	Start(h ngram.Hash) bool
 	// Phrase returns the phrase of exactly these words.
 	Phrase(h ngram.Hash) (ngram.Phrase, bool)
@@ -61,30 +52,6 @@ type Index interface {
 	// Word reports whether this word may be part of an indexed window.
 	Word(h ngram.Hash) bool
 }
-
-// WindowsOnly is an [Index] of which only the windows are used.
-type WindowsOnly struct{ Set }
-
-// HasLedger returns false.
-func (WindowsOnly) HasLedger() bool { return false }
-
-// Seeds appends nothing.
-func (WindowsOnly) Seeds(dst []ngram.Place, _ ngram.Hash) []ngram.Place { return dst }
-
-// HasPhrases returns false.
-func (WindowsOnly) HasPhrases() bool { return false }
-
-// Start returns false.
-func (WindowsOnly) Start(ngram.Hash) bool { return false }
-
-// Phrase returns false.
-func (WindowsOnly) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase{}, false }
-
-// HasWords returns false.
-func (WindowsOnly) HasWords() bool { return false }
-
-// Word returns false.
-func (WindowsOnly) Word(ngram.Hash) bool { return false }
 
 // Release is a policy of how early clean words are released.
 type Release uint8
@@ -127,14 +94,17 @@ func (k Kind) String() string {
 	return [...]string{"", "verbatim", "phrase", "near", "stuffing"}[k]
 }
 
-// DefaultMaxHeld is how many bytes of a channel may wait.
-const DefaultMaxHeld = 64 << 10
+// Values of a Config's fields that are zero.
+const (
+	defaultMaxHeld       = 64 << 10
+	defaultPhraseRecords = 100
+)
 
 // Config is how one channel is judged. The zero value is the default.
 type Config struct {
 	MinWords int     // shortest run in words, weight counted; below n means n
 	Release  Release // Adaptive
-	MaxHeld  int     // bytes; 0 means DefaultMaxHeld
+	MaxHeld  int     // bytes that may wait; 0 means 64 KiB
 	Prompt   *Prompt // the texts that the caller sent; nil if nothing is known
 	Extent   Extent  // how much text is withheld around a finding; ExtentSpan
 
@@ -144,9 +114,9 @@ type Config struct {
 	Judge func(*Finding) Action
 
 	Lanes      Lanes // read beside the plain one; none
-	LaneBudget int64 // bytes that they may read; 0 means DefaultLaneBudget
+	LaneBudget int64 // bytes that they may read; 0 means 4 MiB
 
-	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means DefaultPhraseRecords
+	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means 100
 	Near          NearRule // when words of one record with others between them count
 
 	decoded Lane // the lane that the text was decoded by; Plain: none

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
 // plainSet is the oracle's index: every gram of every record in plain maps.
 type plainSet struct {
-	WindowsOnly
+	windowset.Index
 	n             int
 	two, four, nn map[ngram.Hash]bool
 	lie           uint64 // gates say present for one absent gram in lie; 0: never
@@ -50,7 +51,7 @@ func (s *plainSet) Window(h ngram.Hash) bool { return s.nn[h] }
 
 // parts is an index of a set and of any other parts that an index may have.
 type parts struct {
-	Set
+	windowset.Set
 	ledger  seeder
 	phrases phraser
 	words   worder

@@ -70,7 +70,7 @@ func New(ix Index, spec ngram.Spec, cfg Config) *Detector {
 // Reset makes the detector ready for a new channel under cfg.
 func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if cfg.MaxHeld <= 0 {
-		cfg.MaxHeld = DefaultMaxHeld
+		cfg.MaxHeld = defaultMaxHeld
 	}
 	d.cfg, d.index, d.spec = cfg, ix, spec
 	d.ledger, d.words = nil, nil
@@ -82,7 +82,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	}
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
 	d.main.init(d)
-	d.main.Backward = cfg.decoded == Reversed
+	d.main.Backward = cfg.decoded == lane.Reversed
 	d.main.joins.reset(cfg.Prompt)
 	d.host.reset(d)
 	d.runs = verbatim{h: &d.host, places: d.runs.places}

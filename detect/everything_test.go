@@ -46,7 +46,7 @@ func mixed(seed uint64) mixture {
 	phrases := newPlainPhrases(people())
 	phrases.lie = uint64(r.IntN(3) * 4)
 	for text, p := range people() {
-		if !p.Weak && (p.Subject != 0 || p.Records <= DefaultPhraseRecords) {
+		if !p.Weak && (p.Subject != 0 || p.Records <= defaultPhraseRecords) {
 			m.people = append(m.people, text)
 		}
 	}

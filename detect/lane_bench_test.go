@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"noecho/detect/internal/lane"
 )
 
 // BenchmarkLanes reads clean text with all lanes and with none, in turn in one run. The
@@ -27,7 +29,7 @@ func BenchmarkLanes(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		off = min(off, read(d, Config{}))
-		on = min(on, read(d, Config{Lanes: AllLanes &^ LanesOf(Despaced)}))
+		on = min(on, read(d, Config{Lanes: AllLanes &^ lane.LanesOf(lane.Despaced)}))
 	}
 	b.ReportMetric(float64(on)/float64(off), "ratio")
 	b.ReportMetric(float64(off.Nanoseconds())/float64(words), "off-ns/word")

@@ -7,23 +7,33 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"noecho/detect/internal/lane"
 )
 
 // TestLaneNames: the names are a contract.
 func TestLaneNames(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for l := range Hyphenated + 1 {
+	for l := range lane.Hyphenated + 1 {
 		names = append(names, l.String())
 	}
 	want := "plain despaced base64 base32 hex percent decimal binary rot13 reversed reversed-words mirrored leet hyphenated"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("%q", got)
 	}
-	if got := Base64.Within(Rot13).String(); got != "base64+rot13" {
+	for i, name := range names {
+		if got, err := ParseLanes(name); err != nil || got != lane.LanesOf(Lane(i)) {
+			t.Errorf("%s: %b, %v", name, got, err)
+		}
+	}
+	if got, err := ParseLanes("hex", "hax", "leet"); err == nil || got != lane.LanesOf(lane.Hex, lane.Leet) {
+		t.Errorf("with an unknown name: %b, %v", got, err)
+	}
+	if got := lane.Base64.Within(lane.Rot13).String(); got != "base64+rot13" {
 		t.Errorf("%q", got)
 	}
-	if AllLanes.Has(Plain) || !AllLanes.Has(Hyphenated) || !LanesOf(Hex).Has(Hex) || LanesOf(Hex).Has(Leet) {
+	if AllLanes.Has(Plain) || !AllLanes.Has(lane.Hyphenated) || !lane.LanesOf(lane.Hex).Has(lane.Hex) || lane.LanesOf(lane.Hex).Has(lane.Leet) {
 		t.Error("the sets are wrong")
 	}
 }
@@ -35,13 +45,13 @@ func TestLaneSpans(t *testing.T) {
 	set := newPlainSet(10, shortRecord)
 	code := hex.EncodeToString([]byte("Zebras, " + shortRecord + ". Zebras"))
 	d := &Detector{}
-	_, findings := readLanes(d, set, Config{Lanes: LanesOf(Hex)}, "so "+code+" end")
+	_, findings := readLanes(d, set, Config{Lanes: lane.LanesOf(lane.Hex)}, "so "+code+" end")
 	if len(findings) != 1 {
 		t.Fatalf("%d findings", len(findings))
 	}
 	f := findings[0]
 	lo := int64(len("so ") + 2*len("Zebras, "))
-	if f.Span.Lo != lo || f.Span.Hi != lo+2*int64(len(shortRecord)) || f.Lane != Hex || f.Kind != Verbatim || f.Words != 13 {
+	if f.Span.Lo != lo || f.Span.Hi != lo+2*int64(len(shortRecord)) || f.Lane != lane.Hex || f.Kind != Verbatim || f.Words != 13 {
 		t.Errorf("%+v, want %d to %d", f, lo, lo+2*int64(len(shortRecord)))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/detect/internal/lane"
 	"noecho/ngram"
 )
 
@@ -32,7 +33,7 @@ func TestLanesFollowTheConfig(t *testing.T) {
 		{"not so common", mail, mails, Config{PhraseRecords: 300}, 1},
 	} {
 		for _, text := range []string{tt.text, base64.StdEncoding.EncodeToString([]byte(tt.text))} {
-			tt.cfg.Lanes = LanesOf(Base64)
+			tt.cfg.Lanes = lane.LanesOf(lane.Base64)
 			if _, findings := drive(New(tt.index, spec(10), tt.cfg), "It is: "+text+" , as I said."); len(findings) != tt.want {
 				t.Errorf("%s: %d findings in %.20q, want %d", tt.name, len(findings), text, tt.want)
 			}

@@ -13,16 +13,16 @@ import (
 // default. See docs/how-it-works.md for how it was chosen.
 type NearRule struct {
 	Off   bool // near matches are not looked for
-	Words int  // least words in the seeds of a match, weight counted, no fewer than in a run; 0: DefaultNearWords
-	Gap   int  // most words between two seeds, up to MaxNearGap; 0: DefaultNearGap
+	Words int  // least words in the seeds of a match, weight counted, no fewer than in a run; 0: 10
+	Gap   int  // most words between two seeds, up to 32; 0: 13
 }
 
 // The default rule for near matches. Ten words are two seeds that share no word. The gap
 // has room for two pieces of text without a seed, in which one word in six is another.
 const (
-	DefaultNearWords = 10
-	DefaultNearGap   = 13
-	MaxNearGap       = 32
+	defaultNearWords = 10
+	defaultNearGap   = 13
+	maxNearGap       = 32
 )
 
 // nearAhead is how many words a seed has to be ahead of the first seed of its chain for
@@ -62,13 +62,13 @@ func (n *near) reset() {
 	d := n.h.d
 	words, gap := d.cfg.Near.Words, d.cfg.Near.Gap
 	if words <= 0 {
-		words = DefaultNearWords
+		words = defaultNearWords
 	}
 	if gap <= 0 {
-		gap = DefaultNearGap
+		gap = defaultNearGap
 	}
 	n.least = max(ngram.Words(words), d.least)
-	n.chain.Reset(int64(min(gap, MaxNearGap)), nearSlack)
+	n.chain.Reset(int64(min(gap, maxNearGap)), nearSlack)
 	n.chain.Ahead, n.chain.Backward = nearAhead, d.main.Backward
 	if d.spec.N < nearAhead+ngram.SeedWords {
 		n.chain.Ahead = 1

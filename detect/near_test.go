@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"noecho/detect/internal/track"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
@@ -311,7 +312,7 @@ func checkNear(t testing.TB, s scenario, ix parts, cfg Config, pieces ...[]strin
 			t.Fatalf("byte %d of %q is not withheld\n%+v", i, s.text, s)
 		}
 	}
-	d.Reset(WindowsOnly{s.set}, spec(s.n), cfg)
+	d.Reset(windowset.Index{Set: s.set}, spec(s.n), cfg)
 	without := runPieces(t, d, []string{s.text})
 	var runs []Finding
 	for _, f := range whole.findings {
@@ -386,7 +387,7 @@ func FuzzNear(f *testing.F) {
 		if lie > 0 {
 			ix.ledger = lyingLedger{newPlainLedger(s.n, s.records...), lie}
 		}
-		if len(s.text) >= DefaultMaxHeld {
+		if len(s.text) >= defaultMaxHeld {
 			return // more bytes may wait than there is room for
 		}
 		cut = min(max(0, cut), len(s.text))

@@ -262,7 +262,7 @@ func BenchmarkDetector(b *testing.B) {
 	}
 }
 
-var _ Set = (*plainSet)(nil)
+var _ Index = (*plainSet)(nil)
 
 // TestEchoIsReported: words that the client sent are not withheld, and reported.
 func TestEchoIsReported(t *testing.T) {

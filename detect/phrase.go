@@ -28,9 +28,6 @@ import (
 // weakReach is how many words may be between a weak phrase and another of its subject.
 const weakReach = 30
 
-// DefaultPhraseRecords is the most records that a reported phrase may occur in.
-const DefaultPhraseRecords = 100
-
 // startWords is the number of words in the longest beginning that is asked for.
 const startWords = 4
 
@@ -137,7 +134,7 @@ func (f *phraseFinder) common(p *ngram.Phrase) bool {
 // phraseRecords returns the bound with its default.
 func (c *Config) phraseRecords() uint32 {
 	if c.PhraseRecords == 0 {
-		return DefaultPhraseRecords
+		return defaultPhraseRecords
 	}
 	return c.PhraseRecords
 }

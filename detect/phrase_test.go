@@ -222,7 +222,7 @@ func reference(text string, of map[string]ngram.Phrase) []bool {
 	var all []found
 	for i := range words {
 		for k := 1; k <= ngram.MaxPhraseWords && i+k <= len(words); k++ {
-			if p, ok := of[strings.Join(words[i:i+k], " ")]; ok && (p.Subject != 0 || p.Weak || p.Records <= DefaultPhraseRecords) {
+			if p, ok := of[strings.Join(words[i:i+k], " ")]; ok && (p.Subject != 0 || p.Weak || p.Records <= defaultPhraseRecords) {
 				all = append(all, found{i, i + k - 1, p, strings.Join(words[i:i+k], " ")})
 			}
 		}

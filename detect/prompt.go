@@ -20,12 +20,12 @@ type Message struct {
 	at    []int32
 }
 
-// NewMessage scans the text of one client message. Of its windows it keeps those in the
-// set, because only these can be findings.
-func NewMessage(set Set, spec ngram.Spec, text []byte) *Message {
+// NewMessage scans the text of one client message. Of its windows it keeps the
+// indexed ones, because only these can be findings.
+func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
 	var t track.Track
-	t.Init(set, spec, ngram.Words(spec.N))
+	t.Init(ix, spec, ngram.Words(spec.N))
 	read := func() {
 		for _, w := range t.Words {
 			m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
@@ -99,9 +99,6 @@ func (m *Message) positions(g int) []int32 { return m.at[m.start[g]:m.start[g+1]
 func (m *Message) Cost() int64 {
 	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + (len(m.sent)+len(m.seeds))*16 + 144)
 }
-
-// Words is the number of words of the message.
-func (m *Message) Words() int { return len(m.weights) }
 
 // Prompt is the texts of the request, as far as the caller can see them. A window that
 // occurs in one of its messages is an echo when the channel repeats it, and is not

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"noecho/detect"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
 // exactSet is a set of windows without false positives.
 type exactSet struct {
-	detect.WindowsOnly
+	windowset.Index
 	n                    int
 	grams2, grams4, full map[ngram.Hash]bool
 }

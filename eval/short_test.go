@@ -13,6 +13,7 @@ import (
 	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
@@ -126,7 +127,7 @@ func shortIndex(t *testing.T, sentences []string) *index.Index {
 
 // find looks for runs of windows in a text that comes in pieces of that many bytes.
 func find(ix *index.Index, cfg detect.Config, text string, piece int) []*detect.Finding {
-	return findings(detect.New(detect.WindowsOnly{Set: ix}, ix.Spec(), cfg), text, piece)
+	return findings(detect.New(windowset.Index{Set: ix}, ix.Spec(), cfg), text, piece)
 }
 
 // findEverything looks for everything that the product finds unless it is told

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"noecho/detect"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
@@ -17,7 +17,7 @@ const secret = "alpha bravo charlie delta echo foxtrot golf"
 
 // memory is an exact set of windows and their short grams.
 type memory struct {
-	detect.WindowsOnly
+	windowset.Index
 	gate2, gate4, window map[ngram.Hash]bool
 }
 
@@ -28,7 +28,7 @@ func (m memory) Gate4(h ngram.Hash) bool { return m.gate4[h] }
 func (m memory) Window(h ngram.Hash) bool { return m.window[h] }
 
 func newMemory(spec ngram.Spec, texts ...string) memory {
-	m := memory{detect.WindowsOnly{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
+	m := memory{windowset.Index{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
 	for _, text := range texts {
 		s := ngram.NewScanner(spec.Suite)
 		words := s.Finish(s.Append(nil, []byte(text)))

@@ -18,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"noecho/detect"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -177,7 +177,7 @@ func (c *scene) whole(status int, contentType, body string) {
 }
 
 // noSet is an index that holds nothing.
-type noSet struct{ detect.WindowsOnly }
+type noSet struct{ windowset.Index }
 
 func (noSet) Gate2(ngram.Hash) bool  { return false }
 func (noSet) Gate4(ngram.Hash) bool  { return false }

@@ -18,6 +18,7 @@ import (
 
 	"noecho/detect"
 	"noecho/internal/fakellm"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/config"
 )
@@ -208,7 +209,7 @@ func TestDrainLimit(t *testing.T) {
 
 // closable is an index that must not be asked once it is closed.
 type closable struct {
-	detect.WindowsOnly
+	windowset.Index
 	closed atomic.Bool
 	used   *atomic.Bool // after it was closed
 }

@@ -193,11 +193,7 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 		PhraseRecords: uint32(s.cfg.Identifiers.MaxRecords),
 		Near:          detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
 	}
-	for l := detect.Despaced; detect.AllLanes.Has(l); l++ {
-		if slices.Contains(s.cfg.Lanes, l.String()) {
-			cfg.Lanes |= detect.LanesOf(l)
-		}
-	}
+	cfg.Lanes, _ = detect.ParseLanes(s.cfg.Lanes...) // the configuration has known names only
 	return cfg
 }
 

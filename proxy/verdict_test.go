@@ -14,6 +14,7 @@ import (
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/internal/fakellm"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -339,8 +340,8 @@ func TestLaneNames(t *testing.T) {
 		t.Errorf("lanes %b, want %b", got, detect.AllLanes)
 	}
 	s.cfg.Lanes = []string{"hex", "leet"}
-	if got := s.detection(&config.Route{}).Lanes; got != detect.LanesOf(detect.Hex, detect.Leet) {
-		t.Errorf("lanes %b", got)
+	if got, want := s.detection(&config.Route{}).Lanes, detect.Lanes(1<<4|1<<12); got != want {
+		t.Errorf("lanes %b, want %b", got, want)
 	}
 	s.cfg.Lanes = nil
 	if got := s.detection(&config.Route{}).Lanes; got != 0 {
@@ -353,7 +354,7 @@ func TestLaneNames(t *testing.T) {
 
 // fixedPhrases is one phrase under every hash.
 type fixedPhrases struct {
-	detect.WindowsOnly
+	windowset.Index
 	phrase ngram.Phrase
 }
 
@@ -373,7 +374,7 @@ func TestCommonIdentifiers(t *testing.T) {
 		t.Helper()
 		s := snapshot{cfg: config.Default()}
 		s.cfg.Identifiers.MaxRecords = most
-		d := detect.New(fixedPhrases{detect.WindowsOnly{Set: newMemory(spec)}, p}, spec, s.detection(&config.Route{}))
+		d := detect.New(fixedPhrases{windowset.Index{Set: newMemory(spec)}, p}, spec, s.detection(&config.Route{}))
 		d.Finish(d.Append(nil, []byte("word")))
 		if got := d.Closed(nil); len(got) != want {
 			t.Errorf("at most %d, %+v: %d findings", most, p, len(got))

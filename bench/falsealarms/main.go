@@ -24,6 +24,7 @@ import (
 	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 )
 
@@ -149,7 +150,7 @@ func measure(ctx context.Context, o *options) (*report, error) {
 	defer ix.Close()
 	r.Index.OpenSeconds = time.Since(start).Seconds()
 	r.Index.Bytes, r.Index.Distinct = ix.Files()[0].Info.Bytes, ix.Files()[0].Info.Distinct
-	var set detect.Index = detect.WindowsOnly{Set: ix}
+	var set detect.Index = windowset.Index{Set: ix}
 	cfg := detect.Config{}
 	switch {
 	case o.full:

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"noecho/detect"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
@@ -20,7 +21,7 @@ const secret = "alpha bravo charlie delta echo foxtrot golf"
 
 // memory is an exact set of windows and their short grams.
 type memory struct {
-	detect.WindowsOnly
+	windowset.Index
 	gate2, gate4, window map[ngram.Hash]bool
 }
 
@@ -29,7 +30,7 @@ func (m memory) Gate4(h ngram.Hash) bool  { return m.gate4[h] }
 func (m memory) Window(h ngram.Hash) bool { return m.window[h] }
 
 func newMemory(spec ngram.Spec, texts ...string) memory {
-	m := memory{detect.WindowsOnly{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
+	m := memory{windowset.Index{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}, map[ngram.Hash]bool{}}
 	for _, text := range texts {
 		s := ngram.NewScanner(spec.Suite)
 		words := s.Finish(s.Append(nil, []byte(text)))

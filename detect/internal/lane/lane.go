@@ -7,7 +7,10 @@
 // only as a [Host]. It does not decide whether bytes are withheld: it claims them.
 package lane
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Lane is a way of reading a channel: how a finding was spelled. The low byte is the lane
 // of the channel itself, the high byte the lane of the text that it was decoded to.
@@ -42,18 +45,22 @@ func (l Lane) Outer() Lane { return l & 0xff }
 // String returns the lane's name in an alert, such as "plain" or "base64+rot13".
 func (l Lane) String() string {
 	var b strings.Builder
-	b.WriteString(laneName(l & 0xff))
+	b.WriteString(laneNames[l&0xff])
 	if inner := l >> 8; inner != Plain {
-		b.WriteString("+" + laneName(inner))
+		b.WriteString("+" + laneNames[inner])
 	}
 	return b.String()
 }
 
-func laneName(l Lane) string {
-	return [laneCount]string{
-		"plain", "despaced", "base64", "base32", "hex", "percent", "decimal", "binary",
-		"rot13", "reversed", "reversed-words", "mirrored", "leet", "hyphenated",
-	}[l]
+var laneNames = [laneCount]string{
+	"plain", "despaced", "base64", "base32", "hex", "percent", "decimal", "binary",
+	"rot13", "reversed", "reversed-words", "mirrored", "leet", "hyphenated",
+}
+
+// Named returns the lane with a name, Plain and false if there is none.
+func Named(name string) (Lane, bool) {
+	i := slices.Index(laneNames[:], name)
+	return Lane(max(0, i)), i >= 0
 }
 
 // Lanes is a set of lanes; the zero value is none. The plain lane is always read.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"noecho/detect"
+	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
@@ -160,7 +161,7 @@ func relayed(family *wire.Family, answer string, act detect.Action) string {
 	}
 	cfg := relay.Config{
 		Family: family, Decision: relay.Decision{Act: act, Hold: true}, Mask: "[redacted]",
-		Set: detect.WindowsOnly{Set: onlyRecord(spec, "one two three four five")}, Spec: spec,
+		Set: windowset.Index{Set: onlyRecord(spec, "one two three four five")}, Spec: spec,
 	}
 	messages := payloads(answer)
 	if len(messages) == 1 {
