@@ -7,52 +7,55 @@ import (
 	"noecho/index/internal/memory"
 )
 
-// Setting bits where they fall costs a cache miss for each of the 19 of a
-// window in CONFIRM, and an atomic operation each for two cores to share a
-// filter. So a filter is divided into parts that fit the cache, and what is to
-// be written is listed by part first, twice:
+// Setting the bits of grams in their order would cost a cache miss for each of the 19
+// bits of a window in CONFIRM, and an atomic operation each if two cores share a
+// filter. So a filter is divided into partitions that fit the cache, and the bits or
+// grams to be written are sorted by partition first, in two levels:
 //
-//	worker's lists   short, all of them fit the cache; a full one is copied to
-//	shelves          long, one a part, shared by all workers; a full one is
-//	                 written to its part
+//	write batches      short ones for each worker and partition, which all fit the
+//	                   cache; a full one is copied to the buffer of its partition
+//	partition buffers  long ones, shared by all workers; a full one is written to
+//	                   its partition
 //
-// One level costs about as much as setting bits where they fall: if the lists
-// are short a part is fetched for a few bits, and if they are long the ends of the
-// lists do not fit the cache. Two levels took 10 to 12 ns a bit where one took
-// 17 to 22, measured side by side on a busy machine.
+// One level costs about as much as setting the bits in their order: with short batches
+// a partition is loaded for a few bits, and with long ones the ends of the batches do
+// not
+// fit the cache. Two levels took 10 to 12 ns a bit and one level 17 to 22 ns, measured
+// side by side on a busy machine.
 
 const (
-	partitionBytes = 512 << 10 // a part; larger if there would be more than partitionsMax
+	partitionBytes = 512 << 10 // size of a partition; larger if there would be more than partitionsMax
 	partitionsMax  = 512       // a power of two
-	batchLen       = 512       // entries in a list, a power of two
-	bufferMin      = 16 << 10  // bytes of a shelf
-	bufferShare    = 2         // all shelves take the size of the filters over this, or more
+	batchLen       = 512       // entries in a batch, a power of two
+	bufferMin      = 16 << 10  // smallest size of a partition buffer in bytes
+	bufferShare    = 2         // all buffers together take at least the size of the filters divided by this
 )
 
-// entry is what is listed: a bit's offset in its part, or the Lo of a gram.
+// entry is one element of a batch: the offset of a bit in its partition, or the Lo
+// (lower half of the hash) of a gram.
 type entry interface{ uint32 | uint64 }
 
-// shelves are the long lists of a target.
+// partitionBuffers are the buffers of the partitions of a filter range.
 type partitionBuffers[E entry] struct {
-	locks   []sync.Mutex // by part: the shelf and the part
+	locks   []sync.Mutex // by partition: guards the buffer and the partition
 	mem     memory.Region
 	entries []E
-	used    []uint64 // by part
-	size    uint64   // entries on a shelf
+	used    []uint64 // by partition: number of entries in the buffer
+	size    uint64   // entries in a full buffer
 	write   func(part uint64, entries []E)
 }
 
-// lists are the short lists of one worker. Not safe for concurrent use. They
-// are arrays, so that the loops that fill them need few registers.
+// writeBatches are the batches of one worker. Not safe for concurrent use. They are
+// arrays, so that the loops that fill them need few registers.
 type writeBatches[E entry] struct {
 	to      *partitionBuffers[E]
 	mem     memory.Region
-	entries *[partitionsMax * batchLen]E // batchLen for each part
-	first   [partitionsMax]uint32        // by part: its first entry
-	next    [partitionsMax]uint32        // by part: where its next entry goes
+	entries *[partitionsMax * batchLen]E // room for batchLen entries for each partition
+	first   [partitionsMax]uint32        // by partition: index of the first entry of its batch
+	next    [partitionsMax]uint32        // by partition: index of the next free entry
 }
 
-// newPartitionBuffers returns empty shelves of about so many bytes in all.
+// newPartitionBuffers returns empty buffers that take about bytes in all.
 func newPartitionBuffers[E entry](parts, bytes uint64, write func(uint64, []E)) (*partitionBuffers[E], error) {
 	var e E
 	each := uint64(unsafe.Sizeof(e))
@@ -64,15 +67,16 @@ func newPartitionBuffers[E entry](parts, bytes uint64, write func(uint64, []E)) 
 	return &partitionBuffers[E]{locks: make([]sync.Mutex, parts), mem: mem, entries: entries, used: make([]uint64, parts), size: size, write: write}, nil
 }
 
-// newWriteBatches returns empty lists that are emptied into s.
+// newWriteBatches returns empty batches that are emptied into s.
 func newWriteBatches[E entry](s *partitionBuffers[E]) (*writeBatches[E], error) {
 	mem, entries, err := newEntries[E](partitionsMax * batchLen)
 	if err != nil {
 		return nil, err
 	}
 	l := &writeBatches[E]{to: s, mem: mem, entries: (*[partitionsMax * batchLen]E)(entries)}
-	// The lists grow alike. If all began at their beginning, their ends would
-	// fall into the same few sets of the cache, so each begins a line later.
+	// The batches grow at the same rate. If they all started at the beginning of their
+	// room, their ends would compete for the same few sets of the cache. So each starts
+	// one cache line later than the previous one.
 	var e E
 	line := 64 / uint32(unsafe.Sizeof(e))
 	for part := range uint32(partitionsMax) {
@@ -82,8 +86,8 @@ func newWriteBatches[E entry](s *partitionBuffers[E]) (*writeBatches[E], error) 
 	return l, nil
 }
 
-// newEntries returns memory for n entries, a multiple of 8. It is read and
-// written all over the place, so it is made large enough for huge pages.
+// newEntries returns memory for n entries, a multiple of 8. The memory is accessed in
+// random order, so it is rounded up to huge pages.
 func newEntries[E entry](n uint64) (memory.Region, []E, error) {
 	const huge = 2 << 20
 	var e E
@@ -95,21 +99,21 @@ func newEntries[E entry](n uint64) (memory.Region, []E, error) {
 	return mem, unsafe.Slice((*E)(unsafe.Pointer(&mem.Words[0])), n), nil
 }
 
-// empty moves the list of a part to its shelf.
+// empty moves the batch of a partition to the partition's buffer.
 func (l *writeBatches[E]) empty(part uint64) {
 	l.to.take(part, l.entries[l.first[part]:l.next[part]])
 	l.first[part] = uint32(part) * batchLen
 	l.next[part] = l.first[part]
 }
 
-// flush moves every list to its shelf.
+// flush empties every batch.
 func (l *writeBatches[E]) flush() {
 	for part := range l.to.locks {
 		l.empty(uint64(part))
 	}
 }
 
-// take puts entries on a shelf, which is written first if they do not fit.
+// take appends entries to a buffer. If they do not fit, it writes the buffer first.
 func (s *partitionBuffers[E]) take(part uint64, entries []E) {
 	s.locks[part].Lock()
 	if s.used[part]+uint64(len(entries)) > s.size {
@@ -120,13 +124,13 @@ func (s *partitionBuffers[E]) take(part uint64, entries []E) {
 	s.locks[part].Unlock()
 }
 
-// clear writes a shelf to its part; the caller holds its lock.
+// clear writes a buffer to its partition. The caller holds the lock of the buffer.
 func (s *partitionBuffers[E]) clear(part uint64) {
 	s.write(part, s.entries[part*s.size:part*s.size+s.used[part]])
 	s.used[part] = 0
 }
 
-// flush writes every shelf. The workers have flushed their lists, and share the
+// flush writes every buffer. The workers have flushed their batches, and share the
 // work.
 func (s *partitionBuffers[E]) flush(workers int) {
 	var g sync.WaitGroup

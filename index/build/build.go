@@ -1,9 +1,9 @@
-// Package build writes indexes: from training files, and by merging indexes.
+// Package build writes indexes, from training files or by merging other indexes.
 //
 // It knows training files (package corpus), identifiers (package identify), words
-// (package ngram) and the file format (package format). It knows nothing of who asks
-// an index. The words of the training text pass through it; what it writes to disk
-// are hashes, counts and the names of records.
+// (package ngram) and the file format (package format). It knows nothing about the
+// programs that open an index. Training text passes through memory only: the files
+// that this package writes contain hashes, counts and the names of records.
 package build
 
 import (
@@ -23,82 +23,84 @@ import (
 	"noecho/ngram"
 )
 
-// Building goes over the corpus twice. The first pass counts distinct grams,
-// which sizes the filters, and keeps the word hashes if there is room for them;
-// the second one sets bits. Both use all cores, and neither depends on the order of the inputs or on which core saw
-// what: the same inputs give the same bytes. If the filters are larger than the
-// memory allowed, they are built round by round, with a pass for each.
+// A build reads the corpus twice. The first pass counts distinct grams (sequences of
+// words), which determines the sizes of the filters, and caches the word hashes if
+// there is disk space for them. The second pass sets the bits of the filters. Both
+// passes use all cores. The result depends neither on the order of the inputs nor on
+// the distribution of the work: the same inputs give the same bytes. Filters that are
+// larger than the memory allowed are built in several rounds, with one pass for each
+// round.
 
-// DefaultMemory bounds the memory of a build in bytes.
+// DefaultMemory is the default bound of the memory of a build, in bytes.
 const DefaultMemory = 2 << 30
 
-// perWorker is what a worker takes: blocks of text, their words and grams, short
-// lists of what is to be written.
+// perWorker is the memory that one worker takes in bytes: for blocks of text, their
+// words and grams, and its write batches.
 const perWorker = 16 << 20
 
-// Options says what to build. Out and Inputs are required.
+// Options are the parameters of a build. Out and Inputs are required.
 type Options struct {
 	Out      string
 	Inputs   []string // files, folders, patterns, or corpus.Stdin
 	Corpus   corpus.Options
 	Stdin    io.Reader
 	N        int      // words in a window; 0: ngram.DefaultN
-	Dataset  string   // one name for all inputs; empty: each argument's own
-	Labels   []string // of the datasets
-	Model    string   // the model the index is bound to
-	Exclude  []string // files whose windows are left out, reports among them
-	Capacity uint64   // distinct windows to size the filters for; 0: count them
-	Memory   int64    // bytes; 0: DefaultMemory
-	Workers  int      // 0: one a core
-	Builder  string   // the version of the program
+	Dataset  string   // one name for all inputs; empty: each input argument is a dataset of its own name
+	Labels   []string // of all datasets
+	Model    string   // name of the model that the index is bound to
+	Exclude  []string // files of text whose windows are not indexed, and reports of common windows
+	Capacity uint64   // number of distinct windows that the filters are sized for; 0: count them
+	Memory   int64    // in bytes; 0: DefaultMemory
+	Workers  int      // 0: one for each core
+	Builder  string   // version of the program, for the manifest
 
-	NoLedger      bool               // leave out which records the text stands in
-	NoIdentifiers bool               // identifiers are not looked for
-	Patterns      []identify.Pattern // more kinds of them
-	Subjects      string             // a list of data subjects (corpus.ReadSubjects); empty: none
-	MinPhrase     int                // texts of at least so many words that are shorter than a window; 0: none
+	NoLedger      bool               // do not store which records the text belongs to
+	NoIdentifiers bool               // do not look for identifiers
+	Patterns      []identify.Pattern // more kinds of identifiers
+	Subjects      string             // path of a list of data subjects (corpus.ReadSubjects); empty: none
+	MinPhrase     int                // index texts of at least so many words that are shorter than a window; 0: none
 
-	MaxDocFreq uint64 // windows in more records than that are left out; 0: none
-	Report     string // where to write the most frequent windows; empty: nowhere
-	ShowText   bool   // in the report
+	MaxDocFreq uint64 // do not index windows that occur in more records; 0: no bound
+	Report     string // path for the report of the most frequent windows; empty: no report
+	ShowText   bool   // the report contains the text of the windows
 
 	Strict   bool              // the first bad record ends the build
 	Progress *Progress         // may be nil
 	Notice   func(note string) // may be nil; called by one goroutine at a time
 }
 
-// Result is what a build made.
+// Result describes the index that a build or a merge wrote.
 type Result struct {
 	Info     index.Info
 	Manifest *index.Manifest
 	Passes   int
 }
 
-// A NoWindowsError is returned by a build that found nothing to index.
+// A NoWindowsError reports that the inputs contain nothing to index.
 type NoWindowsError struct{ NotIndexed index.NotIndexed }
 
 func (e *NoWindowsError) Error() string {
 	return "nothing to index: no text of the inputs has enough words for a window"
 }
 
-// builder is one build.
+// builder is the state of one build.
 type builder struct {
 	o        Options
 	spec     ngram.Spec
 	sources  []*source
-	runs     *runCache // nil: the inputs are read again
+	runs     *runCache // nil: every pass reads the inputs
 	exclude  map[uint64]struct{}
 	places   *places
-	sections []sectionBuilder // what is taken down in the first pass
+	sections []sectionBuilder // of the sections behind the filters
 	phrases  *phraseBuilder
 	counts   index.PhraseCounts
-	before   int64      // passes of findCommon
-	mu       sync.Mutex // around o.Notice
+	before   int64      // passes that looked for common windows
+	mu       sync.Mutex // guards calls of o.Notice
 }
 
-// Build reads the inputs and writes an index of them to o.Out. The file appears
-// there complete and durable, or not at all: on an error, and when ctx ends,
-// what stood there before stands there still.
+// Build reads the inputs and writes an index of them to o.Out. The file appears there
+// complete and durable, or not at all: after an error, or if ctx ends early, the
+// previous file remains unchanged.
 func Build(ctx context.Context, o Options) (*Result, error) {
 	o.setDefaults()
 	spec, err := ngram.NewSpec(o.N, ngram.XXH64)
@@ -159,7 +161,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// find looks for the inputs and returns how many files it skipped.
+// find finds the input files and returns the number of files that it skipped.
 func (b *builder) find() (skipped uint64, err error) {
 	inputs, left, err := corpus.Find(b.o.Inputs, b.o.Stdin, b.o.Corpus)
 	if err != nil {
@@ -174,7 +176,8 @@ func (b *builder) find() (skipped uint64, err error) {
 	for _, in := range inputs {
 		b.sources = append(b.sources, &source{Input: in})
 	}
-	// Places follow the order of the sources, so it must not be the user's.
+	// The places of records follow the order of the sources. Sorting makes them
+	// independent of the order of the arguments.
 	slices.SortStableFunc(b.sources, func(x, y *source) int { return strings.Compare(x.Path, y.Path) })
 	for i, s := range b.sources {
 		s.at = i
@@ -183,7 +186,7 @@ func (b *builder) find() (skipped uint64, err error) {
 	return uint64(len(left)), nil
 }
 
-// noticeFormats says how inputs are read of which no format was named.
+// noticeFormats reports the formats of the inputs whose format was detected.
 func (b *builder) noticeFormats() {
 	const most = 8
 	decided := slices.DeleteFunc(slices.Clone(b.sources), func(s *source) bool { return !s.Decided })
@@ -204,7 +207,7 @@ func (b *builder) noticeFormats() {
 	}
 }
 
-// note tells the caller something that a reader of the output wants to know.
+// notice passes a message for the user to o.Notice.
 func (b *builder) notice(format string, args ...any) {
 	if b.o.Notice == nil {
 		return
@@ -214,7 +217,8 @@ func (b *builder) notice(format string, args ...any) {
 	b.o.Notice(fmt.Sprintf(format, args...))
 }
 
-// bad reports a bad record, once for all passes.
+// bad handles a bad record: it ends a strict build, and is reported in the first pass
+// otherwise.
 func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 	if b.o.Strict {
 		return fmt.Errorf("bad record: %w", r)
@@ -225,7 +229,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 	return nil
 }
 
-// build does the passes and writes the file.
+// build runs the passes and writes the file.
 func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*Result, error) {
 	if b.budget() < 4*format.ChunkLen {
 		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow %d or more",
@@ -269,10 +273,10 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	return &Result{Info: info, Manifest: m, Passes: passes}, nil
 }
 
-// budget is the memory for filters and their shelves in bytes.
+// budget is the memory for the filters and their partition buffers in bytes.
 func (b *builder) budget() int64 { return b.o.Memory - int64(b.o.Workers)*perWorker }
 
-// count is the first pass.
+// count runs the first pass.
 func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 	all := newEstimators()
 	p := &pass{b: b, first: true}
@@ -293,7 +297,7 @@ func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 	return all.capacities(nil), t, nil
 }
 
-// startPass tells how far the build is.
+// startPass resets the progress for pass n of the build.
 func (b *builder) startPass(n int64) {
 	total := int64(0)
 	for _, s := range b.sources {
@@ -311,8 +315,8 @@ func (b *builder) startPass(n int64) {
 	b.o.Progress.Pass.Store(n + b.before)
 }
 
-// beginSections makes the section builders of the build. The ledger is the last one: which
-// records it names is known when the others have finished.
+// beginSections makes the section builders. The ledger comes last, because the other
+// builders decide which records it has to name.
 func (b *builder) beginSections() {
 	b.sections = append(b.sections, b.phrases)
 	b.places = newPlaces(len(b.sources), newTempStore(cacheDir(b.o.Out)))
@@ -321,7 +325,7 @@ func (b *builder) beginSections() {
 	}
 }
 
-// finishSections appends the sections of the section builders.
+// finishSections writes the sections behind the filters.
 func (b *builder) finishSections(ctx context.Context, p *plan) error {
 	if err := b.places.settle(); err != nil {
 		return err
@@ -334,7 +338,7 @@ func (b *builder) finishSections(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// closeSections gives back what the section builders hold.
+// closeSections frees the memory and files of the section builders.
 func (b *builder) closeSections() {
 	for _, n := range b.sections {
 		n.close()

@@ -6,45 +6,48 @@ import (
 	"noecho/ngram"
 )
 
-// Beside its filters an index may say more of its records: where short grams
-// stand, what the records are called, which identifiers they hold. All of that
-// is taken down in the first pass, the only one that sees text, and becomes
+// Besides the filters an index contains tables about its records: the places of short
+// grams, the names of the records, and the identifiers in them. The data for these
+// tables is collected in the first pass, the only one that sees text. They become
 // sections behind the filters.
 
-// A sectionBuilder makes sections of what its collectors took down. It is made for one
-// build.
+// A sectionBuilder makes sections out of the data of its collectors. Each build has its
+// own.
 type sectionBuilder interface {
-	// collector returns a collector for one worker of the first pass. at says where the
-	// words stand that the worker reads, and is told which records are to be named.
+	// collector returns the collector for one worker of the first pass. at tells the
+	// collector the positions of the words, and the collector tells at which records
+	// the index has to name.
 	collector(at *placer) collector
-	// finish appends the sections, once the first pass is over and every place is
-	// settled.
+	// finish writes the sections. The first pass is over, and every place is known.
 	finish(ctx context.Context, p *plan) error
-	// close gives back what the sectionBuilder holds; it may come at any time.
+	// close frees the memory and files of the builder. It may be called at any time.
 	close()
 }
 
-// A collector takes down what one worker reads: every segment of every record,
-// those too short for a window as well. Not safe for concurrent use.
+// A collector gathers the data of one section builder from the texts of one worker:
+// from every segment of every record, including segments that are too short for a
+// window. Not safe for concurrent use.
 type collector interface {
 	beginRecord(r recordPart)
 	beginSegment()
-	// add is given the next piece of the segment's text and the words that it
-	// completes. Their spans count from the beginning of the segment, so the first
-	// of them may begin in the piece before. Neither may be kept.
+	// add receives the next piece of the segment's text and the words that this piece
+	// completes. The spans of the words count from the beginning of the segment, so the
+	// first word may begin in an earlier piece. The collector must not keep either
+	// slice.
 	add(text []byte, words []ngram.Word) error
-	// endSegment is told whether any window of the segment is indexed.
+	// endSegment learns whether any window of the segment is indexed.
 	endSegment(indexed bool) error
 	endRecord()
 }
 
-// recordPart names a record, or one block of a text that several workers read:
-// a record of its own kind, whose segment goes on in the next block.
+// recordPart identifies a record, or one block of a long text that several workers
+// read. Each block is collected like a record of its own, but its segment continues in
+// the next block.
 type recordPart struct {
-	task   int64  // of the pass, in the order of the corpus
-	source int    // in builder.sources
-	line   int    // of the source, or the number of the row; 0: the source is the record
-	id     string // of the row; empty: it has none
-	block  int    // of the text, from 0 on
-	last   bool   // no block follows
+	task   int64  // number of the task, in the order of the corpus
+	source int    // position in builder.sources
+	line   int    // line or row number in the source; 0: the whole source is the record
+	id     string // own id of the row; empty: it has none
+	block  int    // number of the block in the text, from 0 on
+	last   bool   // this block is the last one of its text
 }

@@ -6,29 +6,29 @@ import (
 	"sync/atomic"
 )
 
-// Counting distinct grams. A sample keeps every gram whose hash ends in d zero
-// bits, exactly once, and d is the least number of bits for which at most
-// sampleMost are kept. So what is kept, and the estimate of kept × 2^d, depends
-// on the set of grams alone, not on their order or on who saw them; up to
-// sampleMost grams it is exact, above that the standard error is 0.2 to 0.28 %.
-// Nearly every gram of a large corpus costs one test of a register, where a sketch
-// of registers costs a write to memory for each.
+// Counting distinct grams. An estimator stores the hashes that end in d zero bits, each
+// once, and d is the smallest number for which at most sampleMost hashes are stored. So
+// the stored hashes, and the estimate (stored × 2^d), depend on the set of grams alone,
+// not on their order or on the workers. Up to sampleMost grams the estimate is exact;
+// above that its standard error is 0.2 to 0.28 %. For nearly every gram of a large
+// corpus this costs one test of a register, whereas a HyperLogLog sketch costs a write
+// to memory for each gram.
 
-// sampleMost is how many grams a sample keeps.
+// sampleMost is the largest number of hashes that an estimator stores.
 const sampleMost = 1 << sampleLog
 
 const (
 	sampleLog = 18
-	slotShift = 64 - sampleLog - 1 // two slots for each
+	slotShift = 64 - sampleLog - 1 // the table has two slots for each hash
 )
 
-// sample is a set of grams that were drawn by their hashes. Safe for concurrent
-// use.
+// distinctEstimator estimates the number of distinct grams from a sample of their
+// hashes. Safe for concurrent use.
 type distinctEstimator struct {
-	mask atomic.Uint64 // of the bits that are zero in every gram that is kept
+	mask atomic.Uint64 // the bits that are zero in every stored hash
 
 	mu    sync.Mutex
-	slots []uint64 // open addressing; 0 is empty, so a gram of hash 0 is not counted
+	slots []uint64 // hash table with open addressing; 0 is an empty slot, so a gram of hash 0 is not counted
 	kept  int
 }
 
@@ -36,7 +36,7 @@ func newDistinctEstimator() *distinctEstimator {
 	return &distinctEstimator{slots: make([]uint64, 2*sampleMost)}
 }
 
-// add adds grams by their Lo.
+// add adds grams, given the lower halves (Lo) of their 128-bit hashes.
 func (s *distinctEstimator) add(grams []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *distinctEstimator) add(grams []uint64) {
 	}
 }
 
-// insert adds one gram and reports whether it was new.
+// insert stores one hash and reports whether it is new.
 func (s *distinctEstimator) insert(lo uint64) bool {
 	if lo == 0 {
 		return false
@@ -64,7 +64,7 @@ func (s *distinctEstimator) insert(lo uint64) bool {
 	}
 }
 
-// thin asks for one more zero bit until there is room.
+// thin requires more zero bits until at most sampleMost hashes are left.
 func (s *distinctEstimator) thin() {
 	old := s.slots
 	for s.kept > sampleMost {
@@ -79,14 +79,14 @@ func (s *distinctEstimator) thin() {
 	}
 }
 
-// estimate returns how many distinct grams were added.
+// estimate returns the estimated number of distinct grams.
 func (s *distinctEstimator) estimate() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return uint64(s.kept) * (s.mask.Load() + 1)
 }
 
-// without returns the estimate for the grams that are not in a set of Lo.
+// without returns the estimate for the grams whose Lo is not in the set.
 func (s *distinctEstimator) without(out map[uint64]struct{}) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,15 +99,15 @@ func (s *distinctEstimator) without(out map[uint64]struct{}) uint64 {
 	return uint64(kept) * (s.mask.Load() + 1)
 }
 
-// samples are what all workers of a build count into.
+// estimators count the distinct grams of each kind for all workers of a build.
 type estimators struct{ windows, fours, twos, words *distinctEstimator }
 
 func newEstimators() *estimators {
 	return &estimators{newDistinctEstimator(), newDistinctEstimator(), newDistinctEstimator(), newDistinctEstimator()}
 }
 
-// capacities returns the estimates with headroom. Windows of the set are left
-// out.
+// capacities returns the estimates plus headroom. Windows in the given set do not
+// count.
 func (s *estimators) capacities(out map[uint64]struct{}) capacities {
 	return capacities{
 		windows: headroom(s.windows.without(out)),
@@ -117,7 +117,8 @@ func (s *estimators) capacities(out map[uint64]struct{}) capacities {
 	}
 }
 
-// counter draws the grams of one worker. Not safe for concurrent use.
+// counter feeds the estimators with the grams of one worker. Not safe for concurrent
+// use.
 type counter struct {
 	to  *estimators
 	hit []uint64
@@ -141,7 +142,8 @@ func (c *counter) add(g *grams) error {
 	return nil
 }
 
-// draw adds to a sample what may be kept of it.
+// draw adds the grams that pass the mask of an estimator. Most do not, and need no
+// lock.
 func (c *counter) draw(to *distinctEstimator, grams []uint64) {
 	c.hit = c.hit[:0]
 	mask := to.mask.Load()
@@ -155,24 +157,24 @@ func (c *counter) draw(to *distinctEstimator, grams []uint64) {
 	}
 }
 
-// capacities is how many distinct grams the filters are sized for.
+// capacities are the numbers of distinct grams that the filters are sized for.
 type capacities struct{ windows, fours, twos, words uint64 }
 
-// headroom adds 1.6 %, six standard errors of the estimate, and rounds up to ten
-// significant bits.
+// headroom adds 1.6 %, which is six standard errors of the estimate, and rounds up to
+// ten significant bits.
 func headroom(n uint64) uint64 {
 	n += n/64 + 1
 	step := uint64(1) << max(0, bits.Len64(n)-10)
 	return (n + step - 1) / step * step
 }
 
-// givenCapacities sizes the filters for a number of windows that the user
-// gave. Text has fewer distinct short grams than windows (0.8 four-word ones
-// and 0.3 two-word ones to a window at 100 MB); if it had more, the gates would
-// clear less and nothing else.
+// givenCapacities returns the sizes of the filters for a number of windows that the
+// user gave. Text has fewer distinct short grams than windows: at 100 MB of text there
+// are 0.8 four-word grams and 0.3 two-word grams for each window. If a text had more,
+// the gates would only let more lookups pass.
 //
-// Of words a text has many when it begins and few as it goes on, so there is room
-// for as many as windows in a short text, and for a sixteenth in a long one.
+// A text has many new words at its beginning and few later on. So a short text gets
+// room for as many words as windows, and a long one for a sixteenth of that.
 func givenCapacities(windows uint64) capacities {
 	return capacities{windows: windows, fours: windows, twos: (windows + 1) / 2, words: min(windows, 1<<16) + windows/16}
 }

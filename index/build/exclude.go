@@ -14,8 +14,9 @@ import (
 	"noecho/ngram"
 )
 
-// readExclusions returns the windows of the files as a set of Lo, and what the
-// manifest says of each. The files are read in the formats of the corpus.
+// readExclusions returns the windows of the files as a set of Lo, the lower halves of
+// their hashes, and the description of each file for the manifest. The files are read
+// in the formats of the corpus.
 func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint64]struct{}, []index.Exclusion, error) {
 	all := map[uint64]struct{}{}
 	described := []index.Exclusion{}
@@ -51,7 +52,7 @@ func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint
 	return all, described, nil
 }
 
-// splitReports tells reports of common windows from text.
+// splitReports separates reports of common windows from files of text.
 func splitReports(paths []string) (reports, texts []string) {
 	for _, p := range paths {
 		if isReport(p) {
@@ -63,9 +64,9 @@ func splitReports(paths []string) (reports, texts []string) {
 	return reports, texts
 }
 
-// excludeInput adds the windows of one file to the set and returns the digest
-// of its text. A record that cannot be read is an error: what was to be left
-// out must not slip in.
+// excludeInput adds the windows of one file to the set and returns the digest of its
+// text. A record that cannot be read is an error, because its text would be indexed
+// against the user's wish.
 func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[uint64]struct{}) ([]byte, error) {
 	r, err := in.Open()
 	if err != nil {
@@ -101,8 +102,8 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 	return sum.Sum(nil), nil
 }
 
-// eachRecord calls f for every record of JSON lines with the number of its line, and
-// bad for every line that is none.
+// eachRecord calls f with every record of an input of JSON lines and the number of its
+// line, and bad for every line that is not a valid record.
 func eachRecord(r io.Reader, in *corpus.Input, o corpus.Options, f func(line int, rec *corpus.Record) error, bad func(*corpus.BadRecord) error) error {
 	lines, parser := corpus.NewLines(r, in.Path, o), corpus.NewParser(in.Format, o)
 	var rec corpus.Record

@@ -12,9 +12,9 @@ import (
 	"noecho/ngram"
 )
 
-// insert fills the filters, a pass for each round, and writes them. first is
-// what the counting pass saw, nil if there was none. It returns what the first
-// of all passes saw.
+// insert fills the filters and writes them, with one pass for each round. first has the
+// counts of the counting pass, and is nil if there was none. insert returns the counts
+// of the first pass of the build.
 func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, first *stats) (*stats, error) {
 	done := int64(0)
 	if first != nil {
@@ -42,8 +42,8 @@ func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, 
 	return first, p.checkFill()
 }
 
-// checkOnePass refuses a capacity whose filters need several passes if an
-// input can be read only once.
+// checkOnePass refuses a given capacity whose filters need several passes if one of the
+// inputs can be read only once.
 func (b *builder) checkOnePass(rounds [][]*filterRange) error {
 	for _, s := range b.sources {
 		if s.Path == corpus.Stdin && len(rounds) > 1 {
@@ -54,7 +54,7 @@ func (b *builder) checkOnePass(rounds [][]*filterRange) error {
 	return nil
 }
 
-// fillRound builds the targets of one round with one pass over the corpus.
+// fillRound builds the filter ranges of one round with one pass over the corpus.
 func (b *builder) fillRound(ctx context.Context, p *plan, round []*filterRange, ps *pass) (*stats, error) {
 	defer func() {
 		for _, t := range round {
@@ -65,8 +65,8 @@ func (b *builder) fillRound(ctx context.Context, p *plan, round []*filterRange, 
 	for _, t := range round {
 		size += t.size / 8
 	}
-	// The longer a shelf, the less often its part is fetched, up to the length of
-	// the part.
+	// The larger the buffer of a partition, the less often the partition is loaded into
+	// the cache. A buffer larger than its partition gains nothing.
 	spare := min(1, float64(b.budget())/float64(size)-1)
 	for _, t := range round {
 		if err := t.begin(p.sections[t.section], uint64(float64(t.size/8)*spare)); err != nil {

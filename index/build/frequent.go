@@ -20,26 +20,28 @@ import (
 	"noecho/ngram"
 )
 
-// Common windows. What stands in many records is boilerplate and no leak. Two
-// passes find it. In the first one every window adds one to a cell of a table, by
-// its hash: a cell never counts less than its windows have, so only windows of
-// cells above a bound can be common. The second pass counts the records of those
-// exactly. Both results depend on the corpus alone: cells saturate, and sums do
-// not depend on the order.
+// Common windows. A window that occurs in many records is boilerplate, and an answer
+// that repeats it leaks nothing. Two passes find such windows. In the first pass every
+// window increments one cell of a table, selected by its hash. A cell may count several
+// windows, but never less than each of them has; so only windows whose cells are above
+// a bound can be common. The second pass counts the records of these windows exactly.
+// Both results depend on the corpus alone, because counting does not depend on the
+// order, and cells stop at their maximum.
 
 const (
 	cellMost    = math.MaxUint8
-	reportRows  = 1000    // windows in a report that are not excluded
-	nomineeMost = 1 << 20 // windows counted, and one more for each KiB of memory
+	reportRows  = 1000    // largest number of windows in a report, apart from the excluded ones
+	nomineeMost = 1 << 20 // largest number of windows that are counted exactly, plus one for each KiB of memory
 )
 
-// cells is the table of the first pass, four cells a word.
+// cells is the table of the first pass, with four cells in a 32-bit word.
 type cells struct {
 	mem   memory.Region
 	words []uint32
 }
 
-// newCells returns a table of at most so many bytes, and no larger than the corpus.
+// newCells returns a table that is at most so many bytes large, and at most four times
+// as large as the corpus.
 func newCells(most int64, sources []*source) (*cells, error) {
 	size, total := uint64(most), uint64(0)
 	for _, s := range sources {
@@ -53,7 +55,7 @@ func newCells(most int64, sources []*source) (*cells, error) {
 	return &cells{mem: mem, words: unsafe.Slice((*uint32)(unsafe.Pointer(&mem.Words[0])), size/4)}, nil
 }
 
-// place returns the word and the shift of a window's cell.
+// place returns the word that contains the cell of a window, and the shift of the cell.
 func (c *cells) place(h ngram.Hash) (word *uint32, shift uint64) {
 	at := (h.Hi >> 32) * uint64(len(c.words)) >> 32
 	return &c.words[at], h.Hi & 3 * 8
@@ -73,8 +75,8 @@ func (c *cells) add(g *grams) error {
 	return nil
 }
 
-// bound returns the least value of at least 2 that at most nomineeMost cells
-// reach, or the one at which cells saturate.
+// bound returns the smallest number, at least 2, that at most nomineeMost cells reach.
+// It never exceeds the maximum of a cell.
 func (c *cells) bound() uint32 {
 	var reach [cellMost + 1]uint64
 	for _, w := range c.words {
@@ -91,16 +93,16 @@ func (c *cells) bound() uint32 {
 	return 2
 }
 
-// common is a window that may be common.
+// common is a window that is counted exactly.
 type common struct {
 	hash    ngram.Hash
-	records uint64 // that hold it, exactly
-	source  int    // of its first record
-	line    int    // of its first record; 0 in a text file
-	text    string // only if it is shown
+	records uint64 // number of records that contain it
+	source  int    // position in builder.sources of its first record
+	line    int    // line of its first record; 0: not known yet, in a text file
+	text    string // for the report; empty unless the options ask for it
 }
 
-// before orders by source and line.
+// before compares the first records by source and line.
 func (c *common) before(o *common) bool {
 	return c.source < o.source || c.source == o.source && c.line < o.line
 }
@@ -112,13 +114,13 @@ type nominees struct {
 	most  int
 
 	mu  sync.Mutex
-	all map[uint64]*common // by Lo
+	all map[uint64]*common // by Lo, the lower half of their hashes
 }
 
-// nominator counts for one worker, record by record.
+// nominator counts the windows of one worker, record by record.
 type nominator struct {
 	to  *nominees
-	hit []ngram.Hash // of the current record
+	hit []ngram.Hash // nominees in the current record
 }
 
 func (n *nominator) add(g *grams) error {
@@ -134,13 +136,13 @@ func (n *nominator) add(g *grams) error {
 	return nil
 }
 
-// compact leaves every window once.
+// compact removes repeated windows.
 func (n *nominator) compact() {
 	slices.SortFunc(n.hit, func(a, b ngram.Hash) int { return cmp.Compare(a.Lo, b.Lo) })
 	n.hit = slices.CompactFunc(n.hit, func(a, b ngram.Hash) bool { return a.Lo == b.Lo })
 }
 
-// endRecord counts the windows of the record that ends.
+// endRecord counts each window of the record once.
 func (n *nominator) endRecord(source, line int) error {
 	n.compact()
 	n.to.mu.Lock()
@@ -163,8 +165,8 @@ func (n *nominator) endRecord(source, line int) error {
 	return nil
 }
 
-// leaveOutCommon adds the windows that are too common to the exclusions of a build and
-// writes the report.
+// leaveOutCommon excludes the windows that are too common from a build, and writes the
+// report.
 func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
 	all, err := findCommon(ctx, b)
 	if err != nil {
@@ -185,7 +187,7 @@ func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
 	return r.write(rows)
 }
 
-// findCommon does the two passes.
+// findCommon runs the two passes.
 func findCommon(ctx context.Context, b *builder) (map[uint64]*common, error) {
 	for _, s := range b.sources {
 		if s.Path == corpus.Stdin {
@@ -221,8 +223,9 @@ func findCommon(ctx context.Context, b *builder) (map[uint64]*common, error) {
 	return n.all, err
 }
 
-// pick returns the windows of the report, the most frequent ones first, and how many
-// of them are in more records than maxDocFreq allows; 0: any number is allowed.
+// pick returns the windows for the report, the most frequent ones first, and the number
+// of windows among them that occur in more than maxDocFreq records. If maxDocFreq is 0,
+// no window is too common.
 func pick(all map[uint64]*common, maxDocFreq uint64) (rows []*common, excluded int) {
 	for _, c := range all {
 		if c.records > 1 {
@@ -238,7 +241,7 @@ func pick(all map[uint64]*common, maxDocFreq uint64) (rows []*common, excluded i
 	return rows[:min(len(rows), max(excluded, reportRows))], excluded
 }
 
-// commonExclusion describes windows that are left out.
+// commonExclusion describes the excluded windows for the manifest.
 func commonExclusion(rows []*common, maxDocFreq uint64) index.Exclusion {
 	los := make([]uint64, len(rows))
 	for i, c := range rows {

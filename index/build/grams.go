@@ -8,23 +8,25 @@ import (
 	"noecho/ngram"
 )
 
-// runWords is how many words are handled at a time. A longer segment is cut
-// into runs that share n-1 words, so that every window stands in exactly one.
+// runWords is the number of words in a run, the batch of words that is processed at a
+// time. The runs of a longer segment overlap by n-1 words, so that every window is in
+// exactly one run.
 const runWords = 4096
 
-// grams are the grams of one run: what the filters of an index hold of it.
+// grams are the grams of one run, by kind of filter. The short ones are given by Lo,
+// the lower half of their hash.
 type grams struct {
 	windows  []ngram.Hash
-	fours    []uint64 // Lo
-	twos     []uint64 // Lo
-	words    []uint64 // Lo
-	excluded uint64   // windows left out
+	fours    []uint64
+	twos     []uint64
+	words    []uint64
+	excluded uint64 // number of windows that are not indexed
 
 	prefix []uint64
 }
 
-// fill computes the grams of a run of at least n word hashes. Windows whose Lo
-// is in exclude are left out, and so are grams that stand in no other window.
+// fill computes the grams of a run of at least n word hashes. It leaves out the windows
+// whose Lo is in exclude, and the short grams that occur only in such windows.
 func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
 	g.windows, g.fours, g.twos, g.words, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], g.words[:0], 0
 	g.prefix = append(g.prefix[:0], 0)
@@ -43,9 +45,9 @@ func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
 	g.words = ngram.GramsLo(g.words, g.prefix, format.WordGram)
 }
 
-// fillBut computes the grams of the run of a prefix, but for excluded ones.
+// fillBut computes the grams of the run when some windows may be excluded.
 func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
-	four, two, one := 0, 0, 0 // the next gram that was not added
+	four, two, one := 0, 0, 0 // position of the next gram of each length that was not added
 	for i := range len(g.prefix) - n {
 		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
 		if _, out := exclude[h.Lo]; out {
@@ -61,15 +63,15 @@ func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
 	}
 }
 
-// A cutter turns the text of segments into runs. Not safe for concurrent use.
+// A cutter cuts the text of segments into runs. Not safe for concurrent use.
 type cutter struct {
 	n          int
 	scan       *ngram.Scanner
 	words      []ngram.Word
 	run        []uint64
 	head       []uint64    // the first n-1 words of the segment
-	total      uint64      // words in the segment
-	collectors []collector // who is told of its text
+	total      uint64      // number of words in the segment so far
+	collectors []collector // receive the text and the words
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -85,9 +87,10 @@ func (c *cutter) begin() {
 	}
 }
 
-// add reads the next bytes of the segment and hands on runs that are full.
+// add reads the next bytes of the segment and passes on the runs that are full.
 func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
-	// The scanner yields a word for a byte at most, so pieces bound its output.
+	// The scanner returns at most one word for each byte, so short pieces bound its
+	// output.
 	const piece = 32 << 10
 	for len(p) > 0 {
 		k := min(len(p), piece)
@@ -100,7 +103,7 @@ func (c *cutter) add(p []byte, emit func(run []uint64) error) error {
 	return nil
 }
 
-// end ends the segment, hands on its last run and returns its words.
+// end ends the segment, passes on its last run and returns its number of words.
 func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 	c.words = c.scan.Finish(c.words[:0])
 	if err := c.take(nil, emit); err != nil {
@@ -112,7 +115,7 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 	return c.total, err
 }
 
-// read cuts a text up to its end.
+// read cuts a segment whose text is read from r.
 func (c *cutter) read(r io.Reader, emit func(run []uint64) error) (words uint64, err error) {
 	c.begin()
 	buf := make([]byte, 256<<10)
@@ -130,7 +133,7 @@ func (c *cutter) read(r io.Reader, emit func(run []uint64) error) (words uint64,
 	}
 }
 
-// whole cuts a segment whose text is at hand.
+// whole cuts a segment whose text is in memory.
 func (c *cutter) whole(text []byte, emit func(run []uint64) error) (words uint64, err error) {
 	c.begin()
 	if err := c.add(text, emit); err != nil {
@@ -139,7 +142,7 @@ func (c *cutter) whole(text []byte, emit func(run []uint64) error) (words uint64
 	return c.end(emit)
 }
 
-// take moves the scanner's words, completed by a piece of text, to the run.
+// take appends the scanner's words to the run. text is the piece that completed them.
 func (c *cutter) take(text []byte, emit func(run []uint64) error) error {
 	c.total += uint64(len(c.words))
 	for _, n := range c.collectors {

@@ -8,23 +8,23 @@ import (
 	"noecho/ngram"
 )
 
-// target is the piece of a filter that is being built in memory, shared by all
-// workers.
+// filterRange is a range of a filter that is being built in memory. All workers share
+// it. It is divided into partitions that fit the cache; batches.go says why.
 type filterRange struct {
-	section int    // in the plan
+	section int    // position of the filter in the plan
 	from    uint64 // its first bit in the filter
-	size    uint64 // bits, a multiple of 64
+	size    uint64 // number of bits, a multiple of 64
 	m       uint64 // bits of the whole filter
-	blocks  uint64 // of the whole filter, if it has blocks
+	blocks  uint64 // blocks of the whole filter, if it has blocks
 	k       int
 	mem     memory.Region
-	shift   uint // log2 of the bits in a part
+	shift   uint // log2 of the bits in a partition
 
-	grams *partitionBuffers[uint64] // of a blocked filter: all bits of a gram lie in one part
+	grams *partitionBuffers[uint64] // of a blocked filter: all bits of a gram lie in one partition
 	bits  *partitionBuffers[uint32] // of a filter without blocks
 }
 
-// begin allocates the target, and shelves of at most that many bytes.
+// begin allocates the range, and partition buffers of at most bufferBytes bytes.
 func (t *filterRange) begin(s format.Section, bufferBytes uint64) (err error) {
 	t.m, t.k = 8*s.Length, int(s.K)
 	if t.mem, err = memory.New(t.size / 8); err != nil {
@@ -43,7 +43,7 @@ func (t *filterRange) begin(s format.Section, bufferBytes uint64) (err error) {
 	return err
 }
 
-// flush writes what is still on the shelves. The workers share the work.
+// flush writes the contents of the buffers to the range. The workers share the work.
 func (t *filterRange) flush(workers int) {
 	if t.bits != nil {
 		t.bits.flush(workers)
@@ -52,7 +52,7 @@ func (t *filterRange) flush(workers int) {
 	}
 }
 
-// end gives the target's memory back.
+// end frees the memory of the range.
 func (t *filterRange) end() {
 	t.mem.Free()
 	if t.bits != nil {
@@ -64,15 +64,15 @@ func (t *filterRange) end() {
 	t.mem, t.bits, t.grams = memory.Region{}, nil, nil
 }
 
-// part returns the words of a part.
+// part returns the words of a partition.
 func (t *filterRange) part(part uint64) []uint64 {
 	base := part << t.shift / 64
 	return t.mem.Words[base:min(base+1<<t.shift/64, uint64(len(t.mem.Words)))]
 }
 
-// touch reads every cache line of a part in order, which brings it into the cache
-// at the rate of the memory; bits that are set here and there would wait for each
-// line.
+// touch reads every cache line of a partition in order, which loads the partition into
+// the cache at the full rate of the memory. Setting bits in random order would wait for
+// each line.
 //
 //go:noinline
 func touch(words []uint64) (sum uint64) {
@@ -82,7 +82,7 @@ func touch(words []uint64) (sum uint64) {
 	return sum
 }
 
-// setBits sets bits of a part.
+// setBits sets bits of a partition.
 func (t *filterRange) setBits(part uint64, at []uint32) {
 	words, mask := t.part(part), uint32(1<<t.shift-1)
 	touch(words)
@@ -92,7 +92,7 @@ func (t *filterRange) setBits(part uint64, at []uint32) {
 	}
 }
 
-// addGrams sets the bits of grams that lie in a part.
+// addGrams sets the bits of grams that belong to a partition.
 func (t *filterRange) addGrams(part uint64, grams []uint64) {
 	words := t.part(part)
 	touch(words)
@@ -103,8 +103,8 @@ func (t *filterRange) addGrams(part uint64, grams []uint64) {
 	}
 }
 
-// setBlock sets the k bits of a gram in its block. Inlined into a loop it would
-// run out of registers.
+// setBlock sets the k bits of a gram in its block. If it were inlined into a loop, the
+// loop would run out of registers.
 //
 //go:noinline
 func setBlock(w *[format.BlockBits / 64]uint64, lo uint64, k int) {
@@ -127,13 +127,14 @@ func setBlock(w *[format.BlockBits / 64]uint64, lo uint64, k int) {
 	}
 }
 
-// gramBatches are one worker's grams for a target of a blocked filter.
+// gramBatches are the write batches of one worker for a range of a blocked filter.
 type gramBatches struct {
 	*writeBatches[uint64]
 	t *filterRange
 }
 
-// add lists grams. Those outside the target are another pass's.
+// add adds grams to the batches. It ignores those outside the range, which belong to
+// another round.
 func (l *gramBatches) add(grams []uint64) {
 	first, size, blocks, shift := l.t.from/format.BlockBits, l.t.size/format.BlockBits, l.t.blocks, l.t.shift-format.BlockLog
 	entries, next := l.entries, &l.next
@@ -153,14 +154,15 @@ func (l *gramBatches) add(grams []uint64) {
 	}
 }
 
-// bitBatches are one worker's bits for a target of a filter without blocks.
+// bitBatches are the write batches of one worker for a range of a filter without
+// blocks.
 type bitBatches struct {
 	*writeBatches[uint32]
 	t    *filterRange
-	locs []uint64 // of some windows
+	locs []uint64 // the bits of some windows
 }
 
-// add lists the bits of windows.
+// add adds the bits of windows to the batches.
 func (l *bitBatches) add(windows []ngram.Hash) {
 	k := l.t.k
 	for len(windows) > 0 {
@@ -173,7 +175,8 @@ func (l *bitBatches) add(windows []ngram.Hash) {
 	}
 }
 
-// put lists bits. Those outside the target are another pass's.
+// put adds bits to the batches. It ignores those outside the range, which belong to
+// another round.
 func (l *bitBatches) put(locs []uint64) {
 	from, size, shift := l.t.from, l.t.size, l.t.shift
 	entries, next := l.entries, &l.next
@@ -184,7 +187,7 @@ func (l *bitBatches) put(locs []uint64) {
 		}
 		part := loc >> (shift & 63) % partitionsMax
 		n := next[part]
-		entries[n%(partitionsMax*batchLen)] = uint32(loc) // setBits takes the low bits
+		entries[n%(partitionsMax*batchLen)] = uint32(loc) // setBits masks the higher bits off
 		next[part] = n + 1
 		if (n+1)%batchLen == 0 {
 			l.empty(part)
@@ -192,14 +195,14 @@ func (l *bitBatches) put(locs []uint64) {
 	}
 }
 
-// inserter adds grams to the targets of a round. One for each worker.
+// inserter adds the grams of one worker to the ranges of a round.
 type inserter struct {
-	grams   [planFilters][]gramBatches // of the blocked filters
+	grams   [planFilters][]gramBatches // by filter, for those with blocks
 	confirm []bitBatches
-	los     []uint64 // of the windows of a run
+	los     []uint64 // lower hash halves of the windows of a run
 }
 
-// newInserter returns an inserter with empty lists.
+// newInserter returns an inserter with empty batches.
 func newInserter(round []*filterRange) (*inserter, error) {
 	in := new(inserter)
 	for _, t := range round {
@@ -222,7 +225,7 @@ func newInserter(round []*filterRange) (*inserter, error) {
 	return in, nil
 }
 
-// add lists the grams of a run.
+// add adds the grams of a run to the batches.
 func (in *inserter) add(g *grams) error {
 	for _, l := range in.grams[planGate4] {
 		l.add(g.fours)
@@ -248,7 +251,7 @@ func (in *inserter) add(g *grams) error {
 	return nil
 }
 
-// flush moves everything that is listed to the shelves.
+// flush moves the contents of all batches to the partition buffers.
 func (in *inserter) flush() {
 	for _, f := range in.grams {
 		for _, l := range f {
@@ -260,7 +263,7 @@ func (in *inserter) flush() {
 	}
 }
 
-// close gives the lists' memory back.
+// close frees the memory of the batches.
 func (in *inserter) close() {
 	for _, f := range in.grams {
 		for _, l := range f {

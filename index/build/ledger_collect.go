@@ -10,33 +10,35 @@ import (
 	"noecho/ngram"
 )
 
-// The ledger's sectionBuilder. Seeds are listed by the upper bits of their fingerprints
-// while the corpus is read; full lists go to a file. Afterwards every list is
-// small enough to be sorted in memory.
+// The section builder of the ledger, the table that leads from seeds (5-grams selected
+// by package ngram) to their places. While the corpus is read, each worker sorts its
+// seeds into lists by the upper bits of their fingerprints (40 bits of their hashes),
+// and moves full lists to a file. Afterwards the seeds of one list number are few
+// enough to be sorted in memory.
 
 const (
 	listBits  = sliceBitsMin
-	listMost  = 2 << 10 // seeds in a list of a worker
+	listMost  = 2 << 10 // largest number of seeds in a list of a worker
 	listFirst = 64
 )
 
-// ledgerBuilder makes LEDGER and RECORDS of what the first pass saw.
+// ledgerBuilder builds the sections LEDGER and RECORDS.
 type ledgerBuilder struct {
 	b          *builder
-	kept       *tempStore // lists of seeds
+	kept       *tempStore // full lists of seeds
 	collectors []*seedCollector
-	heads      [1 << listBits]int64 // by upper bits: where the last list is; 0: there is none
+	heads      [1 << listBits]int64 // by list number: offset of the last list in the file, or 0
 }
 
 func newLedgerBuilder(b *builder) *ledgerBuilder {
 	l := &ledgerBuilder{b: b, kept: newTempStore(cacheDir(b.o.Out))}
-	l.kept.append(make([]byte, 8)) // so that no list is at 0
+	l.kept.append(make([]byte, 8)) // so that no list has offset 0
 	return l
 }
 
 func (l *ledgerBuilder) collector(at *placer) collector { return l.add(at) }
 
-// add returns another collector. at may be nil: its positions are places.
+// add returns another collector. If at is nil, its positions are places.
 func (l *ledgerBuilder) add(at *placer) *seedCollector {
 	n := &seedCollector{
 		to: l, at: at, number: len(l.collectors),
@@ -49,7 +51,7 @@ func (l *ledgerBuilder) add(at *placer) *seedCollector {
 
 func (l *ledgerBuilder) close() { l.kept.close() }
 
-// finish writes the sections. All places are settled.
+// finish writes the sections. All places are known.
 func (l *ledgerBuilder) finish(ctx context.Context, p *plan) error {
 	l.joinBlocks()
 	taken := uint64(0)
@@ -64,24 +66,24 @@ func (l *ledgerBuilder) finish(ctx context.Context, p *plan) error {
 	return addTables(p, shape, l, l.b.places.recordSet(l.b.sources, l.b.o.Dataset), sorting{ctx: ctx, kept: l.kept, workers: l.b.o.Workers, memory: l.b.o.Memory})
 }
 
-// A seedCollector lists the seeds of what one worker reads.
+// A seedCollector lists the seeds in the texts of one worker.
 type seedCollector struct {
 	to     *ledgerBuilder
 	at     *placer
 	number int
 	seeder
-	before, from int // seedReach
+	before, from int // the words that decide needs around a gram, see seedReach
 
 	part   recordPart
-	words  []uint64 // of the segment, from pos on
-	pos    uint64   // of the first of them
-	next   int      // the first gram that is not decided
+	words  []uint64 // hashes of the newest words of the segment
+	pos    uint64   // position of the first of these words
+	next   int      // first gram in words that is not decided yet
 	blocks []blockEdge
-	head   []uint64 // of a block: its first words
-	total  int      // words in the segment
+	head   []uint64 // of a block of a long text: its first words
+	total  int      // number of words in the segment so far
 
 	lists  [1 << listBits][]uint64
-	origin uint64 // positions in the lists count from here
+	origin uint64 // the lists contain positions relative to this one
 	taken  uint64
 }
 
@@ -122,15 +124,15 @@ func (n *seedCollector) endSegment(bool) error {
 
 func (n *seedCollector) endRecord() {}
 
-// read decides grams of the segment that is being read.
+// read decides grams of the current segment.
 func (n *seedCollector) read(to int) {
 	if n.decide(to) {
 		n.at.want()
 	}
 }
 
-// decide lists the seeds among the grams that are not decided yet, up to that
-// one, and reports whether any of them lies in an indexed window.
+// decide lists the seeds among the undecided grams below number to, and reports whether
+// any of these grams lies in an indexed window.
 func (n *seedCollector) decide(to int) (indexed bool) {
 	if end := n.pos + uint64(len(n.words)); end-n.origin >= 1<<32 {
 		n.flush()
@@ -145,7 +147,7 @@ func (n *seedCollector) decide(to int) (indexed bool) {
 	return indexed
 }
 
-// drop forgets the words that no gram needs any more.
+// drop removes the words that no undecided gram needs.
 func (n *seedCollector) drop() {
 	drop := min(n.next-n.before, len(n.words))
 	if drop <= 0 {
@@ -156,7 +158,7 @@ func (n *seedCollector) drop() {
 	n.next -= drop
 }
 
-// list lists a seed, given its position from the origin on.
+// list adds a seed to its list, given its position relative to origin.
 func (n *seedCollector) list(finger, at uint64) {
 	i := finger >> (format.FingerBits - listBits)
 	l := n.lists[i]
@@ -171,12 +173,13 @@ func (n *seedCollector) list(finger, at uint64) {
 	n.lists[i] = append(l, finger<<32|at)
 }
 
-// A list in the file is a sequence of numbers of 8 bytes: where the list before
-// it is, its length, the number of the collector, where its positions count from, and
-// then for each seed the lower 32 bits of the fingerprint and of the position.
+// A list in the file is a sequence of 8-byte numbers: the offset of the previous list
+// of the same number, the length, the number of the collector, the origin of the
+// positions, and for each seed the lower 32 bits of its fingerprint and of its
+// position.
 const listHead = 4
 
-// file moves a list to the file.
+// spill moves a list to the file.
 func (n *seedCollector) spill(i uint64) {
 	l := n.lists[i]
 	b := make([]byte, 0, 8*(listHead+len(l)))
@@ -200,7 +203,7 @@ func (n *seedCollector) flush() {
 	}
 }
 
-// collect adds the seeds of a slice.
+// collect adds the seeds in the slice of k.
 func (l *ledgerBuilder) collect(k *keys) error {
 	head := make([]byte, 8*listHead)
 	var b []byte
@@ -224,7 +227,7 @@ func (l *ledgerBuilder) collect(k *keys) error {
 // collect adds the seeds of a list. Their positions ascend.
 func (n *seedCollector) collect(k *keys, b []byte, origin uint64) {
 	upper := k.slice >> (k.sliceBits - listBits) << (format.FingerBits - listBits)
-	task, end, shift := 0, uint64(0), uint64(0) // of the task at hand
+	task, end, shift := 0, uint64(0), uint64(0) // of the task in which the position lies
 	for ; len(b) >= 8; b = b[8:] {
 		seed := binary.LittleEndian.Uint64(b)
 		pos := origin + seed&(1<<32-1)
@@ -237,28 +240,28 @@ func (n *seedCollector) collect(k *keys, b []byte, origin uint64) {
 	}
 }
 
-// blockEdge is what joining needs of a block of a text.
+// blockEdge has the words that join needs of one block of a long text.
 type blockEdge struct {
 	part  recordPart
 	at    *placer
-	pos   uint64   // of its first word
-	words int      // in it
-	head  []uint64 // its first words, all of them if it has no tail
+	pos   uint64   // position of its first word
+	words int      // number of words in the block
+	head  []uint64 // its first words; if there is no tail, all of them
 	tail  []uint64 // its last words
 }
 
-// edge is how many words of the edge of a block may take part in grams that it
-// could not decide.
+// edge is the number of words at an edge of a block that may belong to grams which the
+// block alone could not decide.
 func (n *seedCollector) edge() int { return n.before + n.from - 1 }
 
-// keepHead keeps the first words of a block before they are dropped.
+// keepHead copies the first words of a block before drop removes them.
 func (n *seedCollector) keepHead() {
 	if (n.part.block > 0 || !n.part.last) && len(n.head) == 0 {
 		n.head = append(n.head, n.words[:min(len(n.words), 2*n.edge())]...)
 	}
 }
 
-// keepEdge keeps what joining needs of the block that ends.
+// keepEdge stores the edges of the block that ends.
 func (n *seedCollector) keepEdge() {
 	e := blockEdge{part: n.part, at: n.at, pos: n.at.pos - uint64(n.total), words: n.total, head: slices.Clone(n.head)}
 	if n.total > len(n.head) {
@@ -267,7 +270,7 @@ func (n *seedCollector) keepEdge() {
 	n.blocks = append(n.blocks, e)
 }
 
-// decided returns the range of grams that the block itself decided.
+// decided returns the range of grams that the block alone has decided.
 func (n *seedCollector) decided(e *blockEdge) (from, to int) {
 	if from = n.before; e.part.block == 0 {
 		from = 0
@@ -278,7 +281,7 @@ func (n *seedCollector) decided(e *blockEdge) (from, to int) {
 	return from, to
 }
 
-// joinBlocks lists the seeds over the cuts of texts.
+// joinBlocks lists the seeds across the cuts of long texts.
 func (l *ledgerBuilder) joinBlocks() {
 	var edges []blockEdge
 	for _, n := range l.collectors {
@@ -297,8 +300,8 @@ func (l *ledgerBuilder) joinBlocks() {
 	}
 }
 
-// join goes on with the next block of a text and lists the seeds over the cut
-// before it. It reports whether they lie in an indexed window.
+// join processes the next block of a text and lists the seeds across the cut before it.
+// It reports whether any of them lies in an indexed window.
 func (n *seedCollector) join(e *blockEdge) (indexed bool) {
 	if e.part.block == 0 {
 		n.words, n.next, n.pos = n.words[:0], 0, 0

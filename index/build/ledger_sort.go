@@ -8,29 +8,30 @@ import (
 	"noecho/index/internal/format"
 )
 
-// Sorting seeds. All fingerprints are divided into slices, so many that those
-// that are sorted at a time fit the memory, and each slice is sorted, cut to the
-// cap and written behind the one before. Fingerprints are hashes: slices are of
-// about equal size, but for common grams, of which the cap keeps few.
+// Sorting seeds. The fingerprints are divided into slices by their upper bits, so many
+// that the slices that are sorted at a time fit the memory. Each slice is sorted,
+// reduced to format.SeedPlaces places for each fingerprint, and written behind the
+// previous slice. Fingerprints are hashes, so the slices are of about equal size,
+// except for common grams, of which few places are kept.
 
-// A seedSource hands out seeds in any order. Safe for concurrent use.
+// A seedSource returns seeds in any order. Safe for concurrent use.
 type seedSource interface {
-	// collect adds to k every seed of which the fingerprint lies in its slice.
+	// collect adds the seeds to k whose fingerprints lie in the slice of k.
 	collect(k *keys) error
 }
 
-// keys are the seeds of a slice: what the slice leaves of the fingerprint, then
-// the place.
+// keys are the seeds of a slice. A key is the lower bits of the fingerprint, which the
+// slice leaves open, followed by the place.
 type keys struct {
 	slice     uint64
 	sliceBits uint
 	placeBits uint
 	all       []uint64
-	spare     []uint64 // for sorting
-	most      int      // above it what the cap leaves out goes
+	spare     []uint64 // scratch space for sorting
+	most      int      // if there are more keys, they are sorted and reduced
 }
 
-// add adds a seed, if its fingerprint lies in the slice.
+// add adds a seed if its fingerprint lies in the slice.
 func (k *keys) add(finger, place uint64) {
 	if finger>>(format.FingerBits-k.sliceBits) != k.slice {
 		return
@@ -42,7 +43,7 @@ func (k *keys) add(finger, place uint64) {
 	k.all = append(k.all, finger&(1<<(format.FingerBits-k.sliceBits)-1)<<k.placeBits|place)
 }
 
-// sort sorts the seeds and leaves of each fingerprint the lowest places.
+// sort sorts the seeds and keeps the lowest places of each fingerprint.
 func (k *keys) sort() {
 	k.spare = slices.Grow(k.spare[:0], len(k.all))[:len(k.all)]
 	k.all, k.spare = radixSort(k.all, k.spare, format.FingerBits-k.sliceBits+k.placeBits)
@@ -60,8 +61,8 @@ func (k *keys) sort() {
 	k.all = k.all[:kept]
 }
 
-// radixSort sorts keys of that many bits and returns them and the other slice,
-// which is as long.
+// radixSort sorts keys of width bits. It returns the sorted keys and the other of the
+// two slices, which must have the same length.
 func radixSort(all, spare []uint64, width uint) (sorted, other []uint64) {
 	const (
 		digit = 11
@@ -91,21 +92,21 @@ func radixSort(all, spare []uint64, width uint) (sorted, other []uint64) {
 	return all, spare
 }
 
-// sortPlan divides the fingerprints.
+// sortPlan divides the fingerprints into slices.
 type sortPlan struct {
 	sliceBits uint
 	placeBits uint
-	expect    int // seeds in a slice
+	expect    int // expected number of seeds in a slice
 }
 
-// newSortPlan returns slices of which so many as there are workers, and one that
-// is being written, fit the memory.
+// newSortPlan chooses the size of the slices. One slice for each worker, and the one
+// that is being written, have to fit the memory.
 func newSortPlan(l *format.LedgerShape, workers int, memory int64) sortPlan {
 	p := sortPlan{sliceBits: sliceBitsMin, placeBits: l.PlaceBits}
-	for format.FingerBits-p.sliceBits+p.placeBits > 64 { // a key is one number
+	for format.FingerBits-p.sliceBits+p.placeBits > 64 { // a key has to fit into 64 bits
 		p.sliceBits++
 	}
-	const perSeed = 2*8 + 2*8/8 // its key, twice, and an eighth more
+	const perSeed = 2*8 + 2*8/8 // a key, the scratch space for it, and an eighth more
 	for p.sliceBits < format.FingerBits && int64(l.Taken>>p.sliceBits)*perSeed > memory/int64(workers+1) {
 		p.sliceBits++
 	}
@@ -113,10 +114,10 @@ func newSortPlan(l *format.LedgerShape, workers int, memory int64) sortPlan {
 	return p
 }
 
-// sliceBitsMin is the number of bits by which seeds are divided at least.
+// sliceBitsMin is the smallest number of bits that select a slice.
 const sliceBitsMin = 8
 
-// sortSeeds hands out all slices, sorted and cut to the cap, in ascending order.
+// sortSeeds passes all slices to write, sorted and reduced, in ascending order.
 func sortSeeds(from seedSource, p sortPlan, with sorting, write func(k *keys) error) error {
 	workers := with.workers
 	ready := make(chan chan *keys, workers)
@@ -171,7 +172,7 @@ func sortSeeds(from seedSource, p sortPlan, with sorting, write func(k *keys) er
 	return failed
 }
 
-// begin empties the keys for a slice of about that many seeds.
+// begin empties the keys for a slice, given the expected number of its seeds.
 func (k *keys) begin(slice uint64, expect int) {
 	k.slice, k.most = slice, expect+expect/8+1<<10
 	k.all = slices.Grow(k.all[:0], k.most)

@@ -7,16 +7,16 @@ import (
 	"noecho/index/internal/format"
 )
 
-// ledgerWriter writes the payload of LEDGER from sorted slices. The directory is
-// kept aside until the rows are written.
+// ledgerWriter writes the payload of LEDGER from sorted slices of seeds. The directory,
+// which follows the rows, waits in a store until all rows are written.
 type ledgerWriter struct {
 	shape  format.LedgerShape
 	rows   *format.Packer
 	dir    *format.Packer
-	bucket uint64 // the next one of the directory
-	n      uint64 // rows
-	last   uint64 // fingerprint
-	same   int    // rows of it
+	bucket uint64 // the next bucket of the directory
+	n      uint64 // number of rows
+	last   uint64 // fingerprint of the last row
+	same   int    // number of rows with that fingerprint
 }
 
 // write writes a slice.
@@ -44,7 +44,7 @@ func (w *ledgerWriter) write(k *keys) error {
 	return w.dir.Err
 }
 
-// sorting is what sorting seeds may use.
+// sorting has the resources for sorting seeds.
 type sorting struct {
 	ctx     context.Context
 	kept    *tempStore // for the directory
@@ -64,8 +64,8 @@ func addTables(p *plan, shape format.LedgerShape, seeds seedSource, records *rec
 	return p.addSection(format.KindRecords, records.write)
 }
 
-// writeLedger sorts seeds and writes the payload of LEDGER. The shape says how
-// many there are, and is returned complete.
+// writeLedger sorts the seeds and writes the payload of LEDGER. The given shape counts
+// the seeds; the returned one is complete.
 func writeLedger(to io.Writer, shape format.LedgerShape, from seedSource, with sorting) (format.LedgerShape, error) {
 	dir := &tempWriter{to: with.kept}
 	w := &ledgerWriter{shape: shape, rows: format.NewPacker(to), dir: format.NewPacker(dir)}
@@ -89,10 +89,10 @@ func writeLedger(to io.Writer, shape format.LedgerShape, from seedSource, with s
 	return w.shape, err
 }
 
-// tempWriter writes to a scratch file that others append to as well.
+// tempWriter writes to a store that others append to at the same time.
 type tempWriter struct {
 	to     *tempStore
-	pieces [][2]int64 // offset and length
+	pieces [][2]int64 // offset and length of each
 }
 
 func (w *tempWriter) Write(b []byte) (int, error) {
@@ -105,7 +105,7 @@ func (w *tempWriter) Write(b []byte) (int, error) {
 	return len(b), w.to.err()
 }
 
-// copyTo copies what was written.
+// copyTo copies the written bytes.
 func (w *tempWriter) copyTo(to io.Writer) error {
 	buf := make([]byte, 64<<10)
 	for _, p := range w.pieces {

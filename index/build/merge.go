@@ -20,35 +20,36 @@ import (
 	"noecho/index/internal/format"
 )
 
-// Merging. Filters of equal size are united by OR, piece by piece: memory does
-// not grow with the filters, and shards that were built with one capacity give
-// the filters of one build over everything. Every byte that is read is held
-// against its checksum first.
+// Merging. The bits of filters of equal size are combined by OR, piece by piece, so
+// memory does not grow with the filters. Shards that were built with the same capacity
+// give the same filters as one build of the whole corpus. Every byte is compared with
+// its checksum before it is used.
 
-// MergeOptions names the indexes to merge. Out is required, and one index.
+// MergeOptions are the parameters of a merge. Out and at least one index are required.
 type MergeOptions struct {
 	Out      string
-	Inputs   []string            // files; an index that comes twice counts once
+	Inputs   []string            // files; an index that is given twice counts once
 	Readers  []*io.SectionReader // more indexes; errors call them reader 1, reader 2, …
-	Builder  string              // the version of the program
+	Builder  string              // version of the program, for the manifest
 	Progress *Progress           // may be nil
 }
 
-// member is one index that is merged.
+// member is one of the indexes that are merged.
 type member struct {
-	path     string // or the name of a reader
+	path     string // of the file, or the name of the reader
 	r        io.ReaderAt
 	h        *format.Header
 	manifest *index.Manifest
-	phrases  *phraseMember // nil: it has none
-	filters  []int         // by filter of the plan: place in h.sections
-	sums     [][]byte      // by filter: checksums, already checked
-	tables   *memberTables // LEDGER and RECORDS; nil: there are none
+	phrases  *phraseMember // nil: the index has no phrases
+	filters  []int         // by filter of the plan: number of its section
+	sums     [][]byte      // by filter: its checksums, already checked themselves
+	tables   *memberTables // LEDGER and RECORDS; nil: the index has neither
 }
 
-// Merge writes the union of indexes to o.Out. The file appears there complete
-// and durable, or not at all. The error for indexes of different recipes names the
-// property and says how to rebuild them; that for a damaged one matches [index.ErrDamaged].
+// Merge writes the union of indexes to o.Out. The file appears there complete and
+// durable, or not at all. The error for indexes of different recipes names the property
+// and says how to rebuild them. The error for a damaged index matches
+// [index.ErrDamaged].
 func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if len(o.Inputs)+len(o.Readers) == 0 {
 		return nil, errors.New("no index to merge")
@@ -70,7 +71,7 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var windows uint64 // enough room for all of them
+	var windows uint64 // sum of the capacities
 	for _, m := range distinct {
 		windows += m.h.Capacity
 	}
@@ -83,14 +84,14 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	files.close() // Out may be one of them, and Windows does not replace an open file
+	files.close() // Out may be one of the files, and Windows does not replace an open file
 	if err := out.commit(); err != nil {
 		return nil, err
 	}
 	return res, nil
 }
 
-// openFiles are the files of the members.
+// openFiles are the opened files of the members.
 type openFiles []*os.File
 
 // close closes the files. It may be called again.
@@ -100,7 +101,7 @@ func (all openFiles) close() {
 	}
 }
 
-// openMembers opens the files and the readers. The files are to be closed, also after
+// openMembers opens the files and the readers. The caller closes the files, even after
 // an error.
 func openMembers(o MergeOptions) (members []*member, files openFiles, err error) {
 	add := func(name string, r io.ReaderAt, size int64) error {
@@ -126,12 +127,13 @@ func openMembers(o MergeOptions) (members []*member, files openFiles, err error)
 	return members, files, nil
 }
 
-// withoutRepeats leaves out members that are contained in others, whose records
-// would be counted twice. Those that were merged of the most come first.
+// withoutRepeats removes the members that are contained in other members, because their
+// records would count twice. Members that were merged from many indexes take
+// precedence.
 func withoutRepeats(members []*member) ([]*member, error) {
 	members = slices.Clone(members)
 	slices.SortStableFunc(members, func(a, b *member) int { return len(b.leaves()) - len(a.leaves()) })
-	seen := map[string]string{} // by build id: the file
+	seen := map[string]string{} // by build id: path of the member that contains it
 	var distinct []*member
 	for _, m := range members {
 		known, other := 0, ""
@@ -154,7 +156,8 @@ func withoutRepeats(members []*member) ([]*member, error) {
 	return distinct, nil
 }
 
-// leaves returns the build ids of what the member was merged from, or its own.
+// leaves returns the build ids of the indexes that the member was merged from, or its
+// own build id.
 func (m *member) leaves() []string {
 	if len(m.manifest.Merged) > 0 {
 		return m.manifest.Merged
@@ -162,7 +165,8 @@ func (m *member) leaves() []string {
 	return []string{hex.EncodeToString(m.h.BuildID[:])}
 }
 
-// merge writes the union of members that accept each other. The caller commits it.
+// merge writes the union of members that accept each other. The caller commits the
+// file.
 func merge(ctx context.Context, out *pending, members []*member, o MergeOptions) (*Result, error) {
 	first := members[0]
 	sizes := capacities{
@@ -214,7 +218,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	return &Result{Info: info, Manifest: manifest, Passes: 1}, nil
 }
 
-// newMember checks everything of an index of size bytes but its filters.
+// newMember checks all parts of an index of size bytes except its filters.
 func newMember(path string, r io.ReaderAt, size int64) (*member, error) {
 	m := &member{path: path, r: r}
 	if err := m.load(size); err != nil {
@@ -223,7 +227,7 @@ func newMember(path string, r io.ReaderAt, size int64) (*member, error) {
 	return m, nil
 }
 
-// load reads header, manifest and checksum tables.
+// load reads the header, the manifest, the checksum tables and the tables of records.
 func (m *member) load(size int64) (err error) {
 	if m.h, err = format.ReadHeader(m.r, size); err != nil {
 		return err
@@ -269,14 +273,15 @@ func (m *member) load(size int64) (err error) {
 	return m.loadPhrases(c)
 }
 
-// hasWords reports whether the member knows its words.
+// hasWords reports whether the member has a section WORDS.
 func (m *member) hasWords() bool { return len(m.filters) > planWords }
 
 // section returns the section of a filter of the plan.
 func (m *member) section(filter int) format.Section { return m.h.Sections[m.filters[filter]] }
 
-// accepts returns the first property in which another index differs. If it is the
-// capacity, both may be rebuilt with room for the given number of windows.
+// accepts returns an error that names the first property in which another index
+// differs. If it is the capacity, the error advises to rebuild both with room for the
+// given number of windows.
 func (m *member) accepts(o *member, windows uint64) error {
 	const sameNoecho = "rebuild it with the noecho that built the other"
 	there := map[bool]string{true: "there", false: "missing"}
@@ -309,12 +314,12 @@ func (m *member) accepts(o *member, windows uint64) error {
 	return nil
 }
 
-// shape says what two filters must have in common.
+// shape returns the sizes that two filters must have in common.
 func shape(s format.Section) string {
 	return fmt.Sprintf("%d grams in %d bytes", s.Capacity, s.Length)
 }
 
-// mergeFilters writes the union of the members' filters.
+// mergeFilters writes the union of the filters of the members.
 func mergeFilters(ctx context.Context, p *plan, members []*member, progress *Progress) error {
 	pieces := make(chan format.Piece, 64)
 	g, ctx := errgroup.WithContext(ctx)
@@ -347,7 +352,7 @@ func mergeFilters(ctx context.Context, p *plan, members []*member, progress *Pro
 	return g.Wait()
 }
 
-// mergeChunk writes one piece of a filter; all and one are scratch.
+// mergeChunk writes one piece of a filter. all and one are scratch space.
 func mergeChunk(p *plan, members []*member, c format.Piece, all, one []byte) (int, error) {
 	s := &p.sections[c.Section]
 	lo := c.Chunk * format.ChunkLen

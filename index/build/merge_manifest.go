@@ -14,8 +14,8 @@ import (
 	"noecho/index/internal/format"
 )
 
-// mergeManifests returns the manifest of a merged index. It depends neither on
-// the order of the members nor on whether they were merged step by step.
+// mergeManifests returns the manifest of a merged index. It depends neither on the
+// order of the members nor on whether they were merged step by step.
 func mergeManifests(members []*member, builder string) (*index.Manifest, error) {
 	all := &index.Manifest{Builder: builder, Parameters: members[0].manifest.Parameters, Exclusions: members[0].manifest.Exclusions}
 	sets := map[string]*index.Dataset{}
@@ -64,7 +64,7 @@ func sameLists(members []*member) bool {
 	})
 }
 
-// mergeDataset adds a dataset to the one of its name.
+// mergeDataset adds a dataset to the one with the same name.
 func mergeDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
 	sum := sets[d.Name]
 	if sum == nil {
@@ -82,7 +82,8 @@ func mergeDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
 	return nil
 }
 
-// names sorts strings and drops empty and repeated ones; nil if none is left.
+// names sorts strings and removes empty and repeated ones. It returns nil if none is
+// left.
 func names(all []string) []string {
 	all = slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == "" })
 	if len(all) == 0 {
@@ -92,8 +93,8 @@ func names(all []string) []string {
 	return slices.Compact(all)
 }
 
-// addDigests returns the sum of two SHA-256 digests in hex modulo 2²⁵⁶, which
-// depends on no order. An empty one is zero.
+// addDigests returns the sum of two SHA-256 digests in hex, modulo 2²⁵⁶. The sum does
+// not depend on the order. An empty digest counts as zero.
 func addDigests(a, b string) (string, error) {
 	var sum [sha256.Size]byte
 	carry := uint64(0)
@@ -122,7 +123,7 @@ func parseDigest(s string) (d [sha256.Size]byte, err error) {
 	return d, nil
 }
 
-// exclusionsDigest names the list of what was left out.
+// exclusionsDigest returns a short text that identifies the list of exclusions.
 func exclusionsDigest(m *index.Manifest) string {
 	if len(m.Exclusions) == 0 {
 		return "empty"
@@ -135,7 +136,7 @@ func exclusionsDigest(m *index.Manifest) string {
 	return fmt.Sprintf("%d long, digest %x", len(m.Exclusions), sum[:6])
 }
 
-// addNotIndexed adds the counts of another build.
+// addNotIndexed adds the counts o to n.
 func addNotIndexed(n *index.NotIndexed, o index.NotIndexed) {
 	n.SystemMessages += o.SystemMessages
 	n.DeveloperMessages += o.DeveloperMessages

@@ -11,11 +11,12 @@ import (
 	"noecho/ngram"
 )
 
-// Merging phrases. What members keep of the same words is united, beginnings are
-// taken from their lists, and START is made anew: so a merged index is as one
-// build would have made it. The phrases of all members are held in memory.
+// Merging phrases. Rows of the same words are merged, the beginnings are copied from
+// the lists of the members, and START is built again. So the merged index is equal to
+// one that a single build would have made. The phrases of all members are in memory at
+// the same time.
 
-// phraseMember is the PHRASES of one member, checked.
+// phraseMember is the checked PHRASES of a member.
 type phraseMember struct {
 	format.PhraseShape
 	format.PhraseNamesOf
@@ -46,7 +47,7 @@ func (m *member) loadPhrases(c *format.Checker) (err error) {
 	return nil
 }
 
-// addPhrases writes PHRASES and START of the members, if any has them.
+// addPhrases writes PHRASES and START if any member has them.
 func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 	var move func(member int, p ngram.Place) ngram.Place
 	if members[0].tables != nil {
@@ -54,7 +55,7 @@ func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 		for _, one := range members {
 			all = append(all, one.tables)
 		}
-		mergeTables(all) // says where the sources of the members go
+		mergeTables(all) // sets the places to which the sources move
 		move = func(member int, place ngram.Place) ngram.Place {
 			moved, _ := all[member].move(uint64(place), 0)
 			return ngram.Place(moved)
@@ -68,8 +69,8 @@ func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 	return nil
 }
 
-// mergePhrases returns the phrases of all members. move turns the places of a
-// member into those of the union; nil: they stay.
+// mergePhrases returns the phrases of all members. move converts the places of a member
+// into places of the merged index. If it is nil, places stay unchanged.
 func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.Place) *phraseSet {
 	all := newPhraseSet()
 	all.subjects = mergeSubjects(members)
@@ -105,7 +106,7 @@ func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 	return all
 }
 
-// mergeSubjects returns the subjects of all members, each id once.
+// mergeSubjects returns the subjects of all members, with each id once.
 func mergeSubjects(members []*member) []format.SubjectName {
 	labels := map[string][]string{}
 	for _, m := range members {
@@ -124,7 +125,8 @@ func mergeSubjects(members []*member) []format.SubjectName {
 	return all
 }
 
-// mergePhraseParameters unites how the members looked for phrases.
+// mergePhraseParameters sets the parameters of the search for phrases, from those of
+// all members.
 func mergePhraseParameters(p *index.Parameters, members []*member) {
 	p.NoIdentifiers, p.MinPhrase = true, 0
 	var patterns, subjects []string
@@ -140,7 +142,8 @@ func mergePhraseParameters(p *index.Parameters, members []*member) {
 	p.Patterns, p.Subjects = names(patterns), names(subjects)
 }
 
-// mergePhraseCounts returns the counts of a union whose rows were counted.
+// mergePhraseCounts returns the counts of the merged phrases, given the number of rows
+// of each kind.
 func mergePhraseCounts(rows map[ngram.PhraseKind]uint64, members []*member) *index.PhraseCounts {
 	if len(rows) == 0 {
 		return nil

@@ -12,41 +12,41 @@ import (
 	"noecho/ngram"
 )
 
-// Merging places. The sources of all members are put in the order of their paths,
-// as one build of all of them would have read them, and every place moves with its
-// source. So neither the order of the members matters nor whether they are merged
-// step by step; only where two have a source of one path the first member's comes
-// first.
+// Merging places. The sources of all members (the indexes that are merged) are sorted
+// by path, as a single build would have read them, and the places of each source move
+// with it. So the result depends neither on the order of the members nor on whether
+// they are merged step by step. Only if two members have a source of the same path, the
+// one of the first member comes first.
 
-// mergeMemory bounds the seeds that a merge sorts at a time, in bytes.
+// mergeMemory bounds the memory for the seeds that a merge sorts at a time, in bytes.
 const mergeMemory = 256 << 20
 
-// memberTables are the LEDGER and RECORDS of a member. Their contents were
+// memberTables are the LEDGER and RECORDS of a member. Their contents have been
 // checked.
 type memberTables struct {
 	ledger  format.LedgerShape
 	records format.RecordsShape
 	seeds   *format.Payload
 	names   *format.Payload
-	readers sync.Pool // of LEDGER
+	readers sync.Pool // of the payload of LEDGER
 
 	sources []memberSource
 }
 
 // memberSource is a source of a member.
 type memberSource struct {
-	place   uint64 // its first one
-	end     uint64 // the place behind it
+	place   uint64 // its first place
+	end     uint64 // the place behind its last one
 	dataset string
 	path    string
-	record  uint64 // its first record
-	records uint64 // how many it has
-	moved   uint64 // its first place in the union
-	number  uint64 // its number in the union
+	record  uint64 // number of its first record
+	records uint64 // number of its records
+	moved   uint64 // its first place in the merged index
+	number  uint64 // its number in the merged index
 }
 
-// loadTables checks the LEDGER and RECORDS of a member and reads its sources.
-// Without them it returns nil.
+// loadTables checks the LEDGER and RECORDS of a member and reads its sources. It
+// returns nil if the member has neither.
 func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
 	t, err := c.CheckTables()
 	if err == nil {
@@ -82,16 +82,16 @@ func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
 	return in, cmp.Or(rows.Err, names.Err)
 }
 
-// union is the LEDGER and RECORDS of several members. It is a [seedSource].
+// mergedTables are the LEDGER and RECORDS of the merged index. It is a [seedSource].
 type mergedTables struct {
 	members []*memberTables
-	order   []*memberSource // by number
-	of      []*memberTables // by number
+	order   []*memberSource // the sources by their number in the merged index
+	of      []*memberTables // the members that these sources belong to
 	taken   uint64
 	end     uint64
 }
 
-// mergeTables puts the sources of the members in order.
+// mergeTables sorts the sources of the members and moves their places.
 func mergeTables(members []*memberTables) *mergedTables {
 	u := &mergedTables{members: members, end: ngram.PlaceGap}
 	type entry struct {
@@ -114,8 +114,8 @@ func mergeTables(members []*memberTables) *mergedTables {
 	return u
 }
 
-// move returns the place in the union of a place of the member. from is the
-// number of a source that may be it.
+// move converts a place of the member into a place of the merged index. from is the
+// number of the source that is tried first; move returns the number of the right one.
 func (m *memberTables) move(place uint64, from int) (moved uint64, source int) {
 	s := &m.sources[from]
 	if place < s.place || place >= s.end {
@@ -130,7 +130,7 @@ func (m *memberTables) move(place uint64, from int) (moved uint64, source int) {
 	return place - s.place + s.moved, from
 }
 
-// collect adds the seeds of a slice.
+// collect adds the seeds in the slice of k.
 func (u *mergedTables) collect(k *keys) error {
 	for _, m := range u.members {
 		p := m.readers.Get().(*format.Payload)
@@ -143,13 +143,13 @@ func (u *mergedTables) collect(k *keys) error {
 	return nil
 }
 
-// collect adds the seeds of a slice.
+// collect adds the seeds of one member in the slice of k.
 func (m *memberTables) collect(k *keys, p *format.Payload) {
 	l := &m.ledger
 	low := k.slice << (format.FingerBits - k.sliceBits)
 	high := low + 1<<(format.FingerBits-k.sliceBits) - 1
 	first, last := low>>l.RestBits, high>>l.RestBits
-	starts := make([]uint64, 0, last-first+2) // all at once: the directory is far from the rows
+	starts := make([]uint64, 0, last-first+2) // read all at once, because the directory is far from the rows
 	for bucket := first; bucket <= last+1; bucket++ {
 		starts = append(starts, l.First(p, bucket))
 	}
@@ -163,8 +163,8 @@ func (m *memberTables) collect(k *keys, p *format.Payload) {
 	}
 }
 
-// recordSet returns the records of the union. datasets are the sorted names of
-// the manifest.
+// recordSet returns the records of the merged index. datasets are the sorted names of
+// the datasets in the manifest.
 func (u *mergedTables) recordSet(datasets []string) *recordSet {
 	set := &recordSet{end: u.end, datasets: uint64(len(datasets))}
 	for _, s := range u.order {
@@ -209,8 +209,8 @@ func (m *memberTables) eachRecord(s *memberSource, rows, names *format.Payload, 
 	return nil
 }
 
-// addMerged writes the PHRASES, START, LEDGER and RECORDS of the members, as far as
-// they have them.
+// addMerged writes the sections PHRASES, START, LEDGER and RECORDS if the members have
+// them.
 func addMerged(ctx context.Context, p *plan, dir string, members []*member, m *index.Manifest) error {
 	if err := addPhrases(p, members, m); err != nil {
 		return err

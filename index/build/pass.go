@@ -14,40 +14,41 @@ import (
 	"noecho/index/corpus"
 )
 
-// sink takes the grams of a run. Every worker has its own.
+// sink receives the grams of every run: of every batch of consecutive words. Each
+// worker has its own sink.
 type sink interface {
 	add(g *grams) error
 }
 
-// recordSink is a sink that wants to know where records end. line is 0 if the
-// record is a whole file.
+// recordSink is a sink that is also told where records end. line is 0 if the record is
+// a whole file.
 type recordSink interface {
 	endRecord(source, line int) error
 }
 
-// pass reads the whole corpus once and hands the grams of it to sinks, one for
-// each worker.
+// pass reads the whole corpus once and passes its grams to the sinks, one for each
+// worker.
 type pass struct {
 	b     *builder
 	sinks []sink
 	tasks chan task
-	first bool  // bad records are reported, digests and notes are taken by the first one
-	seq   int64 // tasks handed out
+	first bool  // this is the first pass: it reports bad records, computes digests and feeds the collectors
+	seq   int64 // number of tasks created so far
 }
 
-// task is a piece of work: a block of JSON lines, a whole text, or a block of
-// spooled runs.
+// task is the work of one worker at a time: a block of JSON lines, a whole text, a
+// block of a long text, or a block of cached runs.
 type task struct {
-	seq   int64 // in the order of the corpus
+	seq   int64 // position in the order of the corpus
 	src   *source
 	block corpus.Block
 	text  io.ReadCloser
-	split *splitText // of which the block, or the text as its last one, is a part
-	at    int        // which one
+	split *splitText // not nil: the task is a block of this long text; the last block comes in text
+	at    int        // number of the block in its text
 	runs  *[]byte
 }
 
-// worker works on the tasks of one pass.
+// worker processes tasks of one pass.
 type worker struct {
 	p          *pass
 	sink       sink
@@ -60,10 +61,10 @@ type worker struct {
 	parse      map[corpus.Format]*corpus.Parser
 	collectors []collector
 
-	windows uint64 // of the current segment
+	windows uint64 // indexed windows in the current segment
 }
 
-// run reads everything and returns what was counted.
+// run reads the whole corpus and returns the counts.
 func (p *pass) run(ctx context.Context) (*stats, error) {
 	p.tasks = make(chan task, len(p.sinks))
 	g, ctx := errgroup.WithContext(ctx)
@@ -80,7 +81,7 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 			for _, n := range p.b.sections {
 				w.collectors = append(w.collectors, n.collector(at))
 			}
-			w.collectors = append(w.collectors, at) // the last one: the others ask it for the position
+			w.collectors = append(w.collectors, at) // last: the other collectors read its position before it advances
 			w.cut.collectors = w.collectors
 		}
 		workers[i] = w
@@ -106,14 +107,14 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 	return all, nil
 }
 
-// close releases what a task holds.
+// close closes the text of the task.
 func (t *task) close() {
 	if t.text != nil {
 		t.text.Close()
 	}
 }
 
-// feed reads the inputs one after the other and hands out tasks.
+// feed reads the inputs one after the other and creates the tasks.
 func (p *pass) feed(ctx context.Context) error {
 	if p.b.runs.ready() {
 		return p.b.runs.replay(func(runs *[]byte) error {
@@ -142,7 +143,7 @@ func (p *pass) feed(ctx context.Context) error {
 	return nil
 }
 
-// feedLines hands out the blocks of an input of JSON lines.
+// feedLines creates the tasks of an input of JSON lines.
 func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 	lines := corpus.NewLines(r, s.Path, p.b.o.Corpus)
 	for {
@@ -152,7 +153,7 @@ func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.As(err, &bad):
-			// The worker counts it, so that the counts have one owner each.
+			// The worker counts it, because each worker owns its counts.
 			block = corpus.Block{Line: bad.Line}
 			if err := p.b.bad(p, bad); err != nil {
 				return err
@@ -166,7 +167,7 @@ func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 	}
 }
 
-// hand gives a task to a worker.
+// hand passes a task to a worker.
 func (p *pass) hand(ctx context.Context, t task) error {
 	t.seq = p.seq
 	p.seq++
@@ -179,7 +180,7 @@ func (p *pass) hand(ctx context.Context, t task) error {
 	}
 }
 
-// do works on one task.
+// do processes one task.
 func (w *worker) do(ctx context.Context, t task) error {
 	if err := ctx.Err(); err != nil {
 		t.close()
@@ -203,7 +204,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 	}
 }
 
-// text reads a text file: one record of one segment.
+// text processes a text file: one record of one segment.
 func (w *worker) text(t task) error {
 	d := w.stats.dataset(t.src.Arg)
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
@@ -219,7 +220,7 @@ func (w *worker) text(t task) error {
 	return w.endRecord(t.src, 0)
 }
 
-// read cuts a text up to its end and closes it.
+// read reads a text to its end and closes it.
 func (w *worker) read(t task, d *index.Dataset) (words uint64, err error) {
 	defer t.text.Close()
 	r := &counted{r: t.text, path: t.src.Path}
@@ -228,7 +229,7 @@ func (w *worker) read(t task, d *index.Dataset) (words uint64, err error) {
 	return words, err
 }
 
-// counted counts the bytes that are read and names the file in errors.
+// counted counts the bytes that it reads and adds the name of the file to errors.
 type counted struct {
 	r    io.Reader
 	path string
@@ -261,15 +262,14 @@ func (w *worker) endSegment(indexed bool) error {
 	return nil
 }
 
-// endPart tells the collectors that a record ends, or a part of one.
+// endPart tells the collectors that a record or a block of a long text ends.
 func (w *worker) endPart() {
 	for _, n := range w.collectors {
 		n.endRecord()
 	}
 }
 
-// endRecord tells the collectors that a record ends, and the sink, if it wants to
-// know.
+// endRecord tells the collectors, and the sink if it has to know, that a record ends.
 func (w *worker) endRecord(s *source, line int) error {
 	w.endPart()
 	if r, ok := w.sink.(recordSink); ok {
@@ -278,7 +278,7 @@ func (w *worker) endRecord(s *source, line int) error {
 	return nil
 }
 
-// lines reads a block of JSON lines: each is one record.
+// lines processes a block of JSON lines, each of which is one record.
 func (w *worker) lines(t task) error {
 	parser := w.parse[t.src.Format]
 	if parser == nil {
@@ -311,8 +311,8 @@ func (w *worker) lines(t task) error {
 	})
 }
 
-// segment counts a segment of that many words, and returns 1 if a window of it
-// is indexed.
+// segment counts a segment of the given number of words. It returns 1 if any of its
+// windows is indexed, and 0 otherwise.
 func (w *worker) segment(d *index.Dataset, words uint64) int {
 	if words < uint64(w.p.b.spec.N) {
 		w.stats.not.ShortSegments++
@@ -327,7 +327,7 @@ func (w *worker) segment(d *index.Dataset, words uint64) int {
 	return 1
 }
 
-// count counts a record of which that many segments have an indexed window.
+// count counts a record, given the number of its segments that have an indexed window.
 func (w *worker) count(d *index.Dataset, segments int) {
 	if segments > 0 {
 		d.Records++
@@ -336,7 +336,7 @@ func (w *worker) count(d *index.Dataset, segments int) {
 	}
 }
 
-// keep spools a run and hands its grams to the sink.
+// keep caches a run and passes its grams to the sink.
 func (w *worker) keep(run []uint64) error {
 	if err := w.runs.add(run); err != nil {
 		return err
@@ -344,7 +344,7 @@ func (w *worker) keep(run []uint64) error {
 	return w.run(run)
 }
 
-// run hands the grams of a run to the sink.
+// run passes the grams of a run to the sink.
 func (w *worker) run(run []uint64) error {
 	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
 	w.windows += uint64(len(w.g.windows))
@@ -353,14 +353,14 @@ func (w *worker) run(run []uint64) error {
 	return w.sink.add(&w.g)
 }
 
-// summing reads an input, takes its digest and reports progress.
+// summing reads an input, computes its digest and reports progress.
 type summing struct {
 	r     *corpus.File
 	sum   hash.Hash
 	p     *pass
 	src   *source
 	ctx   context.Context
-	taken int64 // of the file as it is on disk, which its text may be longer than
+	taken int64 // bytes read from the file on disk; a compressed file is shorter than its text
 }
 
 func (s *summing) Read(b []byte) (int, error) {

@@ -12,29 +12,30 @@ import (
 	"noecho/ngram"
 )
 
-// Phrases of a corpus are taken down in the first pass: identifiers, in all usual
-// spellings, and plain texts shorter than a window if they are asked for. Every
-// worker has its own set; they are united when the pass is over, so that the
-// result depends neither on their number nor on who read what.
+// Phrases are collected in the first pass: identifiers, in all their usual spellings,
+// and on request texts that are shorter than a window. Each worker has a set of its
+// own. The sets are merged after the pass, so the result depends neither on the number
+// of workers nor on the distribution of the work.
 
-// phraseBytes is what a phrase takes in memory while an index is built: the row,
-// its beginnings, and the room that maps leave.
+// phraseBytes is the memory that a phrase takes during a build: for its row, its
+// beginnings, and the unused room of the maps.
 const phraseBytes = 160
 
-// seenMost is how many phrases of a record may leave their room to the next one.
+// seenMost is the number of phrases in a record up to which the map of seen phrases is
+// cleared and used again.
 const seenMost = 1 << 10
 
-// phraseBuilder makes PHRASES and START of what the first pass saw.
+// phraseBuilder builds the sections PHRASES and START.
 type phraseBuilder struct {
 	b          *builder
 	subjects   []corpus.Subject
-	digest     string // of the list of subjects
+	digest     string // SHA-256 of the list of subjects, in hex
 	collectors []*phraseCollector
-	held       atomic.Int64 // rows in all sets
+	held       atomic.Int64 // number of rows in the sets of all workers
 	limit      int64
 }
 
-// newPhraseBuilder reads the list of subjects, if there is one.
+// newPhraseBuilder reads the list of subjects if the options name one.
 func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
 	p = &phraseBuilder{b: b, limit: b.o.Memory / 4 / phraseBytes}
 	if b.o.Subjects == "" {
@@ -67,7 +68,7 @@ func (p *phraseBuilder) close() {}
 // any reports whether there is any phrase.
 func (p *phraseBuilder) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
 
-// finish writes the sections.
+// finish merges the sets of the workers and writes the sections.
 func (p *phraseBuilder) finish(_ context.Context, to *plan) error {
 	all := newPhraseSet()
 	blocks := map[blockPhrase]struct{}{}
@@ -99,8 +100,8 @@ func (p *phraseBuilder) finish(_ context.Context, to *plan) error {
 	return err
 }
 
-// settle turns what a row was noted with into its place: a position and 1. An
-// index without a ledger has no places.
+// settle turns a stored position plus 1 into a place. Without a ledger there are no
+// places, and it returns 0.
 func (n *phraseCollector) settle(noted ngram.Place) ngram.Place {
 	if noted == 0 || n.to.b.o.NoLedger {
 		return 0
@@ -108,36 +109,37 @@ func (n *phraseCollector) settle(noted ngram.Place) ngram.Place {
 	return n.at.place(uint64(noted - 1))
 }
 
-// blockPhrase is a phrase in a text that is read in blocks, which is one record.
+// blockPhrase is a phrase in a long text that is read in blocks. The whole text counts
+// as one record.
 type blockPhrase struct {
 	finger uint64
 	source int
 }
 
-// A phraseCollector takes down the phrases of what one worker reads.
+// A phraseCollector collects the phrases in the texts of one worker.
 type phraseCollector struct {
 	to     *phraseBuilder
 	at     *placer
-	finder *identify.Finder // nil: none are looked for
+	finder *identify.Finder // nil: identifiers are not looked for
 	spell  speller
 	set    *phraseSet
-	seen   map[uint64]struct{} // phrases of the record
+	seen   map[uint64]struct{} // phrases of the current record
 	blocks map[blockPhrase]struct{}
-	only   uint64 // records of which nothing but a phrase is indexed
+	only   uint64 // number of records without an indexed window, but with a phrase
 
 	part    recordPart
-	indexed bool // a window of the record
+	indexed bool // a window of the current record is indexed
 	found   []identify.Match
-	start   uint64   // position of the segment
-	words   int      // of the segment
-	first   []uint64 // its first words
-	begins  []int64  // offsets of its newest words, as far as the finder may yet ask
+	start   uint64   // position of the first word of the segment
+	words   int      // number of words in the segment so far
+	first   []uint64 // hashes of its first words
+	begins  []int64  // offsets of its newest words, as far back as the finder may still return matches
 }
 
 func (n *phraseCollector) beginRecord(r recordPart) {
 	n.part, n.indexed = r, false
 	if len(n.seen) > seenMost {
-		n.seen = map[uint64]struct{}{} // clearing a large one costs as much each time
+		n.seen = map[uint64]struct{}{} // clearing a large map would cost as much for every record
 	}
 	clear(n.seen)
 }
@@ -193,10 +195,10 @@ func (n *phraseCollector) endRecord() {
 	}
 }
 
-// inBlocks reports whether the record is a text that is read in blocks.
+// inBlocks reports whether the record is a long text that is read in blocks.
 func (n *phraseCollector) inBlocks() bool { return n.part.block > 0 || !n.part.last }
 
-// enterFound enters all spellings of what was found.
+// enterFound enters all spellings of the identifiers in found.
 func (n *phraseCollector) enterFound() error {
 	for _, m := range n.found {
 		k, _ := slices.BinarySearch(n.begins, m.Lo)
@@ -211,10 +213,10 @@ func (n *phraseCollector) enterFound() error {
 	return nil
 }
 
-// note says where word i of the segment stands; settle reads it.
+// position returns the position of word i of the segment plus 1, as settle expects it.
 func (n *phraseCollector) position(i int) ngram.Place { return ngram.Place(n.start+uint64(i)) + 1 }
 
-// enter enters a phrase, once for each record.
+// enter adds a phrase to the set, once for each record.
 func (n *phraseCollector) enter(words []uint64, row phraseRow) error {
 	finger := n.set.begin(words)
 	if _, again := n.seen[finger]; again {
@@ -233,7 +235,7 @@ func (n *phraseCollector) enter(words []uint64, row phraseRow) error {
 	return nil
 }
 
-// A speller turns identifiers into the words of their spellings. Not safe for
+// A speller turns identifiers into the word hashes of their spellings. Not safe for
 // concurrent use.
 type speller struct {
 	scan  *ngram.Scanner
@@ -241,8 +243,8 @@ type speller struct {
 	hash  []uint64
 }
 
-// scanned returns the hashes of a text's words as if it stood inside a line.
-// They are valid until the next call.
+// scanned returns the word hashes of a text in the middle of a line. They are valid
+// until the next call.
 func (s *speller) scanned(text string) []uint64 {
 	s.scan.Reset()
 	s.words = s.scan.Append(s.words[:0], []byte(":"))
@@ -254,8 +256,8 @@ func (s *speller) scanned(text string) []uint64 {
 	return s.hash
 }
 
-// each calls f with the words of each spelling. One of more words than a phrase
-// may have is several: its words sixteen at a time, the last ones up to its end.
+// each calls f with the words of each spelling of an identifier. A spelling with more
+// words than a phrase may have becomes several phrases.
 func (s *speller) each(kind, text string, f func(words []uint64) error) error {
 	for _, spelling := range identify.Spellings(kind, text) {
 		if err := eachPhrase(s.scanned(spelling), f); err != nil {
@@ -265,7 +267,9 @@ func (s *speller) each(kind, text string, f func(words []uint64) error) error {
 	return nil
 }
 
-// eachPhrase calls f with the phrases that words make.
+// eachPhrase calls f with the words if there are at most ngram.MaxPhraseWords of them.
+// Otherwise it calls f with pieces of that many words; the last piece may overlap the
+// one before.
 func eachPhrase(words []uint64, f func(words []uint64) error) error {
 	for len(words) > ngram.MaxPhraseWords {
 		if err := f(words[:ngram.MaxPhraseWords]); err != nil {
@@ -279,7 +283,7 @@ func eachPhrase(words []uint64, f func(words []uint64) error) error {
 	return f(words)
 }
 
-// addSubjects adds the attributes of the listed data subjects.
+// addSubjects adds the attributes of the data subjects.
 func (p *phraseBuilder) addSubjects(all *phraseSet) {
 	s := speller{scan: ngram.NewScanner(p.b.spec.Suite)}
 	for i, subject := range p.subjects {
@@ -295,7 +299,7 @@ func (p *phraseBuilder) addSubjects(all *phraseSet) {
 			}
 			if ok {
 				row.kind = ngram.PhraseKind(kind)
-				_ = s.each(kind, text, enter) // enter has no error
+				_ = s.each(kind, text, enter) // enter returns no error
 				continue
 			}
 			words := s.scanned(a.Value)
@@ -303,9 +307,9 @@ func (p *phraseBuilder) addSubjects(all *phraseSet) {
 			_ = eachPhrase(words, enter)
 			if a.Name() && len(words) > 1 && len(words) <= ngram.MaxPhraseWords {
 				last := len(words) - 1
-				_ = enter(append([]uint64{words[last]}, words[:last]...)) // Doe, Jo
+				_ = enter(append([]uint64{words[last]}, words[:last]...)) // the name as "Doe, Jo"
 				if a.Inverted() {
-					_ = enter(append(slices.Clone(words[1:]), words[0])) // listed as Doe, Jo
+					_ = enter(append(slices.Clone(words[1:]), words[0])) // the list has it as "Doe, Jo"
 				}
 			}
 		}

@@ -12,18 +12,19 @@ import (
 	"noecho/ngram"
 )
 
-// phraseRow is what is kept of one spelling.
+// phraseRow is the data of one spelling of a phrase.
 type phraseRow struct {
-	records uint32 // saturates
+	records uint32 // stops at the largest number
 	kind    ngram.PhraseKind
 	weak    bool
-	subject uint32 // number in the list at hand, 0: none
+	subject uint32 // number in the list of subjects; 0: none
 	place   ngram.Place
 }
 
-// unite adds what another source says of the same words. It depends on no order:
-// the first kind and place count, records add up, and what is not weak makes the
-// row so. Words of several weak subjects belong to none of them.
+// merge adds the row of another worker or member for the same words. The result does
+// not depend on the order: the smaller kind and place win, records are added, and a row
+// that is not weak (that counts alone) wins over a weak one. Words of several subjects
+// that are weak for all of them belong to none.
 func (r *phraseRow) merge(o phraseRow) {
 	r.records = uint32(min(uint64(r.records)+uint64(o.records), math.MaxUint32))
 	if o.place != 0 && (r.place == 0 || o.place < r.place) {
@@ -43,11 +44,11 @@ func (r *phraseRow) merge(o phraseRow) {
 	}
 }
 
-// phraseSet is phrases on their way to a file.
+// phraseSet is a set of phrases that will be written to a file.
 type phraseSet struct {
 	rows     map[uint64]phraseRow // by fingerprint
-	starts   map[uint32]struct{}  // keys of their beginnings
-	subjects []format.SubjectName // in order of their ids; row.subject counts from 1
+	starts   map[uint32]struct{}  // keys of the beginnings of the phrases
+	subjects []format.SubjectName // sorted by id; row.subject counts from 1
 }
 
 func newPhraseSet() *phraseSet {
@@ -69,7 +70,7 @@ func (s *phraseSet) put(finger uint64, row phraseRow) bool {
 	return !known
 }
 
-// begin adds the beginnings of a phrase and returns its fingerprint.
+// begin adds the beginnings of a phrase and returns the fingerprint of the phrase.
 func (s *phraseSet) begin(words []uint64) (finger uint64) {
 	prefix := uint64(0)
 	for i, w := range words {
@@ -81,8 +82,8 @@ func (s *phraseSet) begin(words []uint64) (finger uint64) {
 	return ngram.Gram(0, prefix, len(words)).Hi
 }
 
-// write appends PHRASES and START to a file that is being built; an empty set
-// gives none. It returns how many rows there are of each kind.
+// write appends PHRASES and START to the file, unless the set is empty. It returns the
+// number of rows of each kind.
 func (s *phraseSet) write(p *plan) (map[ngram.PhraseKind]uint64, error) {
 	if len(s.rows) == 0 {
 		return nil, nil

@@ -11,54 +11,55 @@ import (
 	"noecho/ngram"
 )
 
-// Places. Every word of the corpus has a place, words of short texts as well:
-// the sources stand one after the other in the order of their paths, and behind
-// every segment there is a gap. What a worker reads in the first pass it counts by
-// itself; once the pass is over, the lengths of the tasks before a task say where
-// the task begins. So places depend on the corpus alone, neither on who read what
-// nor on where long texts were cut.
+// Places. Every word of the corpus has a place, a number, including the words of texts
+// that are too short for a window. The sources follow each other in the order of their
+// paths, and there is a gap behind every segment. In the first pass each worker counts
+// the words that it reads: these counts are positions. After the pass, the sum of the
+// lengths of all earlier tasks gives the place at which a task begins. So places depend
+// on the corpus alone, not on the distribution of the work or on the cuts of long
+// texts.
 
-// A placer says where the words stand that one worker reads, and takes down its
+// A placer is the collector that counts the positions of one worker and collects its
 // records. Not safe for concurrent use.
 type placer struct {
-	// pos is where the next word stands that collectors are given, or, while they are
-	// given words, the first of them: a position in what this worker reads, which
-	// place turns into a place of the corpus once the pass is over. Consecutive
-	// words of a segment have consecutive positions.
+	// pos is the position of the next word of the worker. While the collectors receive
+	// words, it is the position of the first of them. Consecutive words of a segment
+	// have consecutive positions. After the first pass, place converts positions to
+	// places.
 	pos uint64
 
 	to     *tempStore
 	tasks  []taskSpan
-	buf    []byte // notes of records
-	filed  int    // tasks whose notes are in the scratch file
+	buf    []byte // rows of records, encoded
+	filed  int    // number of tasks whose rows are in the store
 	part   recordPart
-	first  uint64 // position at which the record begins
-	wanted bool   // the record is to be named
+	first  uint64 // position of the first word of the record
+	wanted bool   // the index has to name the record
 }
 
-// taskSpan says what a worker read in a task.
+// taskSpan is the range of positions that a task took.
 type taskSpan struct {
 	task     int64
 	source   int
-	first    uint64 // position of the worker at which it begins
+	first    uint64 // position at which it begins
 	end      uint64
-	place    uint64 // at which it begins
-	rowsAt   int64  // notes of its records: in the scratch file
-	rowBytes int    // bytes of them
+	place    uint64 // place at which it begins
+	rowsAt   int64  // offset of the rows of its records
+	rowBytes int    // length of these rows
 }
 
-// want says that the record that is being read holds something that leads to
-// it, so that the index names it.
+// want tells that a finding can lead to the current record, so that the index has to
+// name it.
 func (p *placer) want() { p.wanted = true }
 
-// place returns the place of a word's position, once the first pass is over.
+// place returns the place of a position, after the first pass.
 func (p *placer) place(pos uint64) ngram.Place {
 	t := &p.tasks[p.taskOf(0, pos)]
 	return ngram.Place(t.place + pos - t.first)
 }
 
-// taskOf returns the number of the task in which a position lies, which is not
-// before that one.
+// taskOf returns the number of the task that contains a position. Tasks before number
+// from do not contain it.
 func (p *placer) taskOf(from int, pos uint64) int {
 	i, _ := slices.BinarySearchFunc(p.tasks[from:], pos, func(t taskSpan, pos uint64) int {
 		if t.end <= pos {
@@ -84,7 +85,7 @@ func (p *placer) add(_ []byte, words []ngram.Word) error {
 	return nil
 }
 
-// endSegment leaves a gap, but not where a text goes on in the next block.
+// endSegment adds the gap, unless the text continues in the next block.
 func (p *placer) endSegment(bool) error {
 	if p.part.last {
 		p.pos += ngram.PlaceGap
@@ -92,8 +93,8 @@ func (p *placer) endSegment(bool) error {
 	return nil
 }
 
-// endRecord takes the record down if it is wanted; of a text in blocks that is
-// known once all of them are read.
+// endRecord stores a row for the record if the index has to name it. For a block of a
+// long text it always stores a row, because only the last block decides.
 func (p *placer) endRecord() {
 	t := &p.tasks[len(p.tasks)-1]
 	t.end = p.pos
@@ -118,14 +119,14 @@ func (p *placer) endRecord() {
 	t.rowBytes += len(p.buf) - n
 }
 
-// Flags of a record's note.
+// Flags of a row.
 const (
 	rowWanted    = 1 << iota
-	rowContinues // it is no record but a later block of one
+	rowContinues // the row is for a later block of the same record
 )
 
-// nameOf returns an id or a path as the index keeps it: valid UTF-8 and not
-// endless.
+// nameOf returns an id or a path in the form that the index stores: valid UTF-8 of
+// limited length.
 func nameOf(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= format.NameMost {
@@ -139,7 +140,7 @@ func nameOf(s string) string {
 	return s[:cut] + more
 }
 
-// endTask files the notes of a task once there are enough of them.
+// endTask moves the rows to the store if there are many.
 func (p *placer) endTask() {
 	const enough = 64 << 10
 	if len(p.buf) >= enough {
@@ -147,7 +148,7 @@ func (p *placer) endTask() {
 	}
 }
 
-// file moves the notes to the scratch file.
+// spill moves the rows to the store.
 func (p *placer) spill() {
 	at := p.to.append(p.buf)
 	for i := p.filed; i < len(p.tasks); i++ {
@@ -156,12 +157,12 @@ func (p *placer) spill() {
 	p.filed, p.buf = len(p.tasks), p.buf[:0]
 }
 
-// places are the placers of a build.
+// places are the placers of a build, and the result of their work.
 type places struct {
 	to     *tempStore
 	all    []*placer
 	tasks  []*taskSpan // of all placers, in the order of the corpus
-	bases  []uint64    // by source: its first place
+	bases  []uint64    // by source: place of its first word
 	end    uint64      // the place behind the last gap
 	wanted map[int]bool
 }
@@ -177,10 +178,10 @@ func (p *places) placer() *placer {
 	return one
 }
 
-// wantText says that a text that was read in blocks is to be named.
+// wantText tells that the index has to name a long text that was read in blocks.
 func (p *places) wantText(source int) { p.wanted[source] = true }
 
-// settle gives every task its place. The first pass is over.
+// settle computes the place of every task, after the first pass.
 func (p *places) settle() error {
 	for _, one := range p.all {
 		one.spill()
@@ -207,8 +208,8 @@ func (p *places) settle() error {
 	return p.to.err()
 }
 
-// checkPlaces refuses more places than a [ngram.Place] can tell apart beside the
-// number of the file.
+// checkPlaces refuses a corpus with more places than a [ngram.Place] can count beside
+// the number of the file.
 func checkPlaces(end uint64) error {
 	if end > 1<<format.PlaceBitsMost {
 		return fmt.Errorf("%d words are too many for one index: make several", end)
@@ -216,15 +217,15 @@ func checkPlaces(end uint64) error {
 	return nil
 }
 
-// note is what was taken down of a record, or of a later block of one.
+// recordRow is the stored row of a record, or of a later block of one.
 type recordRow struct {
 	flags byte
 	place uint64
 	line  uint64
-	id    []byte // valid until the next note
+	id    []byte // valid until the next row
 }
 
-// eachRow calls f for every note, in the order of the corpus.
+// eachRow calls f for every row, in the order of the corpus.
 func (p *places) eachRow(f func(source int, n recordRow) error) error {
 	var buf []byte
 	for _, t := range p.tasks {
@@ -253,7 +254,7 @@ func (p *places) eachRow(f func(source int, n recordRow) error) error {
 	return nil
 }
 
-// recordSet returns the records of a build that are to be named.
+// recordSet returns the records of a build that the index has to name.
 func (p *places) recordSet(sources []*source, dataset string) *recordSet {
 	var names []string
 	for _, s := range sources {
@@ -269,7 +270,7 @@ func (p *places) recordSet(sources []*source, dataset string) *recordSet {
 	return set
 }
 
-// eachRecord calls f for every record that is to be named.
+// eachRecord calls f for every record that the index has to name.
 func (p *places) eachRecord(f func(namedRecord) error) error {
 	var rec namedRecord
 	var id []byte

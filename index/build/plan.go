@@ -18,28 +18,28 @@ import (
 	"noecho/index/internal/format"
 )
 
-// The filters of a plan, in the order of the file.
+// The filters of an index, in the order of the file.
 const (
 	planGate4 = iota
 	planGate2
 	planWindows
 	planConfirm
-	planWords   // the last one: a union of indexes without it has none
-	planFilters // how many there are
+	planWords   // the last one, because a merge of old indexes may lack it
+	planFilters // number of filters
 )
 
-// plan is where everything goes in the file that is being built: the filters
-// first, because their sizes are known before their contents, then what else is
-// said of the records, the manifest last.
+// plan is the layout of the file that is being written. The filters come first, because
+// their sizes are known before their contents, then the other sections, and the
+// manifest last.
 type plan struct {
 	out      file
 	sections []format.Section // by filter
-	tables   [][]byte         // by filter: checksum tables, filled piece by piece
+	tables   [][]byte         // by filter: checksums of its pieces, set when a piece is written
 	extra    []extraSection   // behind the filters
-	manifest uint64           // offset of the MANIFEST section
+	manifest uint64           // offset of the MANIFEST section, or of the next extra section
 }
 
-// newPlan lays out the filters. With no capacity for words there is no WORDS.
+// newPlan lays out the filters. A capacity of 0 words means no section WORDS.
 func newPlan(out file, n int, c capacities) (*plan, error) {
 	if c.windows == 0 || c.windows > math.MaxInt64/(64*format.ConfirmBits) {
 		return nil, fmt.Errorf("capacity of %d windows is out of range", c.windows)
@@ -68,8 +68,8 @@ func newPlan(out file, n int, c capacities) (*plan, error) {
 	return p, nil
 }
 
-// rounds divides the filters into rounds of at most budget bytes, each of
-// which is built by a pass over the corpus. Stripes end between checksummed
+// rounds divides the filters into rounds of at most budget bytes. One pass over the
+// corpus builds all ranges of a round. Ranges end at the boundaries of checksummed
 // pieces.
 func (p *plan) rounds(budget uint64) [][]*filterRange {
 	var all [][]*filterRange
@@ -95,8 +95,8 @@ func (p *plan) rounds(budget uint64) [][]*filterRange {
 	return append(all, round)
 }
 
-// write writes a finished target to its place and keeps its checksums and its
-// count of set bits. The workers share the work.
+// write writes a completed range to the file and records its checksums and its number
+// of set bits. The workers share the work.
 func (p *plan) write(t *filterRange, workers int) error {
 	var g errgroup.Group
 	var ones atomic.Uint64
@@ -118,8 +118,9 @@ func (p *plan) write(t *filterRange, workers int) error {
 	return err
 }
 
-// writeChunk writes the bytes of a target from at on and returns how many bits
-// are set in them. buf is for them, at most a checksummed piece.
+// writeChunk writes len(buf) bytes of a range, from byte at on, and returns the number
+// of set bits in them. It uses buf as scratch space; buf is at most one checksummed
+// piece long.
 func (p *plan) writeChunk(t *filterRange, at uint64, buf []byte) (ones uint64, err error) {
 	for i, word := range t.mem.Words[at/8:][:len(buf)/8] {
 		binary.LittleEndian.PutUint64(buf[8*i:], word)
@@ -132,8 +133,8 @@ func (p *plan) writeChunk(t *filterRange, at uint64, buf []byte) (ones uint64, e
 	return format.PopCount(buf), nil
 }
 
-// finish writes the parts of the file that are still missing and reads its header
-// back. The caller commits the file.
+// finish writes the missing parts of the file and reads its header back. The caller
+// commits the file.
 func (p *plan) finish(ctx context.Context, h *format.Header, m *index.Manifest) (index.Info, error) {
 	manifest, err := json.Marshal(m)
 	if err != nil {
@@ -149,7 +150,7 @@ func (p *plan) finish(ctx context.Context, h *format.Header, m *index.Manifest) 
 	return info, ctx.Err()
 }
 
-// writeRest writes everything but the filters: checksum tables, manifest, header.
+// writeRest writes the checksum tables, the manifest and the header.
 func (p *plan) writeRest(h *format.Header, manifest []byte) error {
 	m := format.Section{Kind: format.KindManifest, Flags: format.FlagRequired, Offset: p.manifest, Length: uint64(len(manifest))}
 	table := make([]byte, 4*format.Chunks(m.Length))
@@ -169,8 +170,8 @@ func (p *plan) writeRest(h *format.Header, manifest []byte) error {
 	for i, t := range tables {
 		s := &h.Sections[i]
 		s.TableCRC = crc32.Checksum(t, format.Castagnoli)
-		// The padding in front of and behind the table reads as zero: the file
-		// was empty and is set to its full length.
+		// The padding before and after the table reads as zero, because the file was
+		// empty and is extended to its full length.
 		if _, err := p.out.WriteAt(t, int64(s.TableAt())); err != nil {
 			return fmt.Errorf("write index: %w", err)
 		}
@@ -190,16 +191,15 @@ func (p *plan) writeRest(h *format.Header, manifest []byte) error {
 	return nil
 }
 
-// file is what an index is written to.
+// file is the file that the index is written to.
 type file interface {
 	io.ReaderAt
 	io.WriterAt
 	Truncate(size int64) error
 }
 
-// addSection writes a section behind what is there, and then what write writes
-// into it. A section must not be empty. Readers that do not know its kind skip
-// it.
+// addSection appends a section whose payload is written by the function write. The
+// payload must not be empty. Readers that do not know the kind of the section skip it.
 func (p *plan) addSection(kind format.Kind, write func(w io.Writer) error) error {
 	out := &sectionWriter{f: p.out, at: p.manifest}
 	w := bufio.NewWriterSize(out, format.ChunkLen)
@@ -219,19 +219,19 @@ func (p *plan) addSection(kind format.Kind, write func(w io.Writer) error) error
 	return nil
 }
 
-// extraSection is a section that is no filter, and its checksum table.
+// extraSection is a section behind the filters, with its checksum table.
 type extraSection struct {
 	format.Section
 	table []byte
 }
 
-// sectionWriter writes a payload and takes the checksums of its pieces.
+// sectionWriter writes a payload and computes the checksums of its pieces.
 type sectionWriter struct {
 	f      file
 	at     uint64
 	length uint64
 	sum    uint32
-	filled int // bytes of the piece that sum is of
+	filled int // bytes of the current piece, of which sum is the checksum
 	table  []byte
 }
 
@@ -251,7 +251,7 @@ func (w *sectionWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end takes the checksum of the last piece.
+// end adds the checksum of the last piece.
 func (w *sectionWriter) end() error {
 	if w.filled > 0 {
 		w.endPiece()
@@ -267,11 +267,11 @@ func (w *sectionWriter) endPiece() {
 	w.sum, w.filled = 0, 0
 }
 
-// checkFill refuses filters that hold more windows than they were sized for:
-// they would raise more false alarms than promised.
+// checkFill refuses filters that contain more windows than they were sized for: they
+// would give more false positives than promised.
 func (p *plan) checkFill() error {
 	s := p.sections[planConfirm]
-	// Two per cent and four standard deviations of what the fill tells.
+	// The estimate may be high by chance: allow 2 % and four standard deviations.
 	most := float64(s.Capacity)*1.02 + 4*math.Sqrt(float64(s.Capacity)) + 8
 	got := s.Distinct()
 	if s.Full() {

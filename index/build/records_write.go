@@ -8,24 +8,24 @@ import (
 	"noecho/index/internal/format"
 )
 
-// recordSet is what RECORDS is made of.
+// recordSet are the records and sources that RECORDS names.
 type recordSet struct {
 	end      uint64
 	datasets uint64
 	sources  []namedSource
-	// each calls f for every record in the order of their places, each time it is
-	// called. What f is given is valid until it returns.
+	// each calls f for every record in the order of the places. It can be called
+	// several times. The argument of f is valid until f returns.
 	each func(f func(namedRecord) error) error
 }
 
-// namedSource is a source.
+// namedSource is a source as RECORDS stores it.
 type namedSource struct {
 	place   uint64
 	dataset uint64
 	path    string
 }
 
-// namedRecord is a record.
+// namedRecord is a record as RECORDS stores it.
 type namedRecord struct {
 	place, source, line uint64
 	id                  []byte
@@ -102,7 +102,7 @@ func (s *recordSet) writeSources(w io.Writer, r *format.RecordsShape) error {
 	return pad(w, r.PathBytes)
 }
 
-// pad writes zeros behind n bytes, up to a multiple of 8.
+// pad writes zeros behind n bytes of payload, up to a multiple of 8.
 func pad(w io.Writer, n uint64) error {
 	_, err := w.Write(make([]byte, -n&7))
 	return err

@@ -8,21 +8,20 @@ import (
 	"path/filepath"
 )
 
-// newFileMode is the mode of a file that replaces none, before the umask: who
-// holds an index can test whether a text is in it.
+// newFileMode is the mode of a new file before the umask is applied. It is restrictive,
+// because anyone with a copy of an index can test whether a text is in it.
 const newFileMode = 0o640
 
-// pending is a file that will take the place of another at once or not at all.
-// Where the system can, it has no name until then, so that a process that is
-// killed leaves nothing behind. (google/renameio names its file from the start
-// and does not sync the folder.)
+// pending is a file that replaces another one completely or not at all. On systems that
+// support it the file has no name until then, so that a killed process leaves nothing
+// behind. (google/renameio names its file from the start and does not sync the folder.)
 type pending struct {
 	*os.File
 	path string
-	name string // of the file as it is; empty: it has none
+	name string // current name of the file; empty: it has none
 }
 
-// newPending creates the file that will stand at path.
+// newPending creates the file that will replace the one at path.
 func newPending(path string) (*pending, error) {
 	mode := fs.FileMode(newFileMode)
 	st, err := os.Stat(path)
@@ -51,11 +50,11 @@ func newPending(path string) (*pending, error) {
 	return p, nil
 }
 
-// tempPattern is the name of a file that is not complete.
+// tempPattern is the pattern of the names of incomplete files.
 func tempPattern(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
 
-// commit makes the file durable and puts it in its place. The pending file is
-// closed, also if there is an error.
+// commit syncs the file and moves it to its path. It closes the file, even if there is
+// an error.
 func (p *pending) commit() (err error) {
 	defer func() {
 		if err != nil {
@@ -82,7 +81,7 @@ func (p *pending) commit() (err error) {
 	return syncDir(filepath.Dir(p.path))
 }
 
-// abort leaves things as they were. It may follow commit.
+// abort removes the file unless it was committed. It may follow commit.
 func (p *pending) abort() {
 	p.Close()
 	if p.name != "" {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openUnnamed creates a file without a name in dir. Not every file system can.
+// openUnnamed creates a file without a name in dir. Not every file system supports
+// this.
 func openUnnamed(dir string, mode fs.FileMode) (*os.File, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(mode.Perm()))
 	if err != nil {
@@ -20,8 +21,8 @@ func openUnnamed(dir string, mode fs.FileMode) (*os.File, error) {
 	return os.NewFile(uintptr(fd), dir), nil
 }
 
-// linkUnnamed names the file beside path, so that a rename can put it there: a
-// link cannot replace a file.
+// linkUnnamed gives the file a temporary name in the folder of path, so that it can be
+// renamed to path. A link cannot replace an existing file.
 func linkUnnamed(f *os.File, path string) (string, error) {
 	from := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 	for {
@@ -37,7 +38,8 @@ func linkUnnamed(f *os.File, path string) (string, error) {
 	}
 }
 
-// freeSpace returns the bytes that are free in a folder; not ok: not known.
+// freeSpace returns the number of free bytes in the file system of a folder. ok is
+// false if it is not known.
 func freeSpace(dir string) (free uint64, ok bool) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil || st.Bsize <= 0 {

@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// openUnnamed creates a file without a name in dir. This system cannot.
+// openUnnamed returns an error: only linux has files without a name.
 func openUnnamed(string, fs.FileMode) (*os.File, error) { return nil, errors.ErrUnsupported }
 
-// linkUnnamed is never called where openUnnamed fails.
+// linkUnnamed is never called, because openUnnamed fails.
 func linkUnnamed(*os.File, string) (string, error) { return "", errors.ErrUnsupported }
 
-// freeSpace returns the bytes that are free in a folder; not ok: not known.
+// freeSpace returns false: the free space is not known.
 func freeSpace(string) (free uint64, ok bool) { return 0, false }

@@ -4,7 +4,7 @@ package build
 
 import "os"
 
-// rename puts a file in the place of another.
+// rename renames a file and replaces another one.
 func rename(from, to string) error { return os.Rename(from, to) }
 
 // syncDir makes the entries of a folder durable.
@@ -17,8 +17,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// newTempFile creates a file of mode 0600 that is gone once it is closed: it has no
-// name.
+// newTempFile creates a file of mode 0600 without a name. It disappears when it is
+// closed.
 func newTempFile(dir string) (*os.File, error) {
 	const mode = 0o600
 	f, err := openUnnamed(dir, mode)

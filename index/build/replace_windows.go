@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// rename puts a file in the place of another, which no program may have open.
+// rename renames a file and replaces another one, which no program may have open.
 func rename(from, to string) error {
 	err := os.Rename(from, to)
 	if errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED) {
@@ -24,8 +24,8 @@ func rename(from, to string) error {
 // folders.
 func syncDir(string) error { return nil }
 
-// newTempFile creates a file that no other program can open and that the system
-// deletes once it is closed, also if the process is killed.
+// newTempFile creates a file that no other program can open. The system deletes it when
+// it is closed, even if the process is killed.
 func newTempFile(dir string) (*os.File, error) {
 	for {
 		path := filepath.Join(dir, strings.Replace(cachePattern, "*", fmt.Sprint(rand.Uint32()), 1))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestReplaceOpenFile builds over an index that another program has open.
+// TestReplaceOpenFile builds over an index that is still open.
 func TestReplaceOpenFile(t *testing.T) {
 	dir := t.TempDir()
 	in, out := writeInput(t, filepath.Join(dir, "a.txt"), prose(1, 100)), writeInput(t, filepath.Join(dir, "x.nidx"), "the old file")

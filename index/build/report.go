@@ -16,13 +16,14 @@ import (
 	"noecho/ngram"
 )
 
-// A report of common windows is JSON lines: first the recipe, then a row for each
-// window, the most frequent ones first. A person reads it, takes out what is no
-// boilerplate, and excludes the rest; reports can be put one after the other.
+// A report of common windows is a file of JSON lines: the recipe for hashing first,
+// then a row for each window, the most frequent ones first. A person reads the report,
+// deletes the rows that are no boilerplate, and gives the rest to a build as an
+// exclusion. Reports can be concatenated.
 
 // reportHead is the first line of a report.
 type reportHead struct {
-	Report  string `json:"report"` // reportName
+	Report  string `json:"report"` // always reportName
 	Version int    `json:"v"`
 	N       int    `json:"n"`
 	Norm    int    `json:"norm"`
@@ -32,9 +33,9 @@ type reportHead struct {
 
 // reportRow is a window of a report.
 type reportRow struct {
-	Hash  string `json:"hash"`  // hex of Hi and Lo
-	Count uint64 `json:"count"` // records that hold it
-	First string `json:"first"` // file and line of the first one
+	Hash  string `json:"hash"`  // hex of the 128-bit hash
+	Count uint64 `json:"count"` // number of records that contain the window
+	First string `json:"first"` // file and line of the first record
 	Text  string `json:"text,omitempty"`
 }
 
@@ -54,7 +55,7 @@ type reporter struct {
 	sources []*source
 }
 
-// write writes the windows, with their text if that was asked for.
+// write writes the report, with the text of the windows if the options ask for it.
 func (r *reporter) write(rows []*common) error {
 	if err := r.locate(rows); err != nil {
 		return err
@@ -85,8 +86,8 @@ func (r *reporter) write(rows []*common) error {
 	return f.commit()
 }
 
-// locate finds the lines of windows in text files, and their text if it is
-// shown.
+// locate finds the lines of windows in text files, and the text of all windows if the
+// options ask for it.
 func (r *reporter) locate(rows []*common) error {
 	wanted := make([]map[uint64]*common, len(r.sources))
 	for _, c := range rows {
@@ -109,8 +110,8 @@ func (r *reporter) locate(rows []*common) error {
 	return nil
 }
 
-// locateIn does so in one input. Of a text file it reads what a quarter of the
-// memory holds.
+// locateIn locates windows in one input. It reads at most so much of a text file as
+// fits into a quarter of the memory.
 func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 	in, err := s.Open()
 	if err != nil {
@@ -142,16 +143,16 @@ func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 	return err
 }
 
-// locator looks for windows in texts.
+// locator searches texts for windows.
 type locator struct {
 	n      int  // words in a window
-	text   bool // the text of the windows is wanted, too
+	text   bool // store the text of the windows
 	wanted map[uint64]*common
 	scan   *ngram.Scanner
 	words  []ngram.Word
 }
 
-// segment looks in a text, which stands in that line of its file; 0: it is the
+// segment searches one text. line is its line in the file; 0: the text is the whole
 // file.
 func (l *locator) segment(text []byte, line int) {
 	l.scan.Reset()
@@ -186,7 +187,7 @@ func (l *locator) segment(text []byte, line int) {
 func isReport(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
-		return false // whoever reads it says why
+		return false // opening it again will return the error
 	}
 	defer f.Close()
 	head := make([]byte, len(reportPrefix))
@@ -194,8 +195,8 @@ func isReport(path string) bool {
 	return err == nil && string(head) == reportPrefix
 }
 
-// excludeReport adds the windows of a report to the set and returns the digest
-// of the file.
+// excludeReport adds the windows of a report to the set and returns the digest of the
+// file.
 func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -219,7 +220,7 @@ func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byt
 	return sum.Sum(nil), nil
 }
 
-// excludeRow reads one line of a report.
+// excludeRow adds the window of one line of a report.
 func excludeRow(line []byte, spec ngram.Spec, set map[uint64]struct{}) error {
 	if bytes.HasPrefix(line, []byte(reportPrefix)) {
 		var head reportHead

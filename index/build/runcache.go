@@ -11,33 +11,36 @@ import (
 	"sync/atomic"
 )
 
-// A spool keeps the runs of a corpus between two passes, in a file of mode 0600
-// that has no name: word hashes in their order, never text. Standard input can be
-// read only once and needs it; for other inputs it takes a third of the time
-// that reading them again takes.
+// A runCache keeps the runs (batches of word hashes) of a corpus between two passes, in
+// a file of mode 0600 that has no name. It contains hashes in the order of the words,
+// never text. A build from standard input needs the cache, because it can read the
+// input only once. For other inputs the cache takes a third of the time that reading
+// them again takes.
 //
-// The file is a sequence of blocks: the length in bytes (4), then runs: the
-// number of words (4), the hash of each (8), all little endian.
+// The file is a sequence of blocks. A block is its length in bytes (4) followed by
+// runs.
+// A run is the number of words (4) followed by their hashes (8 each). All numbers are
+// little endian.
 type runCache struct {
 	f      *os.File
 	mu     sync.Mutex
-	size   int64       // written
-	full   bool        // everything is in it
+	size   int64       // bytes written
+	full   bool        // the cache contains the whole corpus
 	needed bool        // an input cannot be read again
-	broken atomic.Bool // it cannot be written, and need not be
+	broken atomic.Bool // writing failed, and the inputs have to be read again
 	blocks sync.Pool   // of *[]byte
 }
 
-// newRunCache decides whether a build of several passes keeps the runs of its sources,
-// and returns nil if not.
+// newRunCache makes the cache for a build of several passes. It returns nil if there is
+// not enough disk space and the inputs can be read again.
 func newRunCache(dir string, sources []*source) (*runCache, error) {
 	size, needed := int64(0), false
 	for _, s := range sources {
 		needed = needed || s.Size < 0
 		size += max(0, s.Size)
 	}
-	// Eight bytes a word are at most twice the text, but for text of very short
-	// words. Half of what is free stays free.
+	// Eight bytes for each word are at most twice the text, unless its words are very
+	// short. At least half of the free space stays free.
 	if free, ok := freeSpace(dir); !needed && (!ok || uint64(size) > free/4) {
 		return nil, nil
 	}
@@ -51,13 +54,13 @@ func newRunCache(dir string, sources []*source) (*runCache, error) {
 	return &runCache{f: f, needed: needed}, nil
 }
 
-// cachePattern is the name of the file where it needs one.
+// cachePattern is the name of the file on systems where it needs one.
 const cachePattern = ".noecho-spool-*"
 
-// runBlockLen is the size of a block in bytes, at which it is written.
+// runBlockLen is the number of bytes at which a block is written.
 const runBlockLen = 512 << 10
 
-// runBlock collects the runs of one worker.
+// runBlock collects runs of one worker.
 type runBlock struct {
 	to  *runCache
 	buf []byte
@@ -81,7 +84,7 @@ func (b *runBlock) add(run []uint64) error {
 	return b.flush()
 }
 
-// flush writes the block.
+// flush writes the block to the file.
 func (b *runBlock) flush() error {
 	if len(b.buf) == 0 {
 		return nil
@@ -102,11 +105,11 @@ func (b *runBlock) flush() error {
 	return nil
 }
 
-// ready reports whether the next pass can replay the spool.
+// ready reports whether the next pass can read the cache instead of the inputs.
 func (s *runCache) ready() bool { return s != nil && s.full && !s.broken.Load() }
 
-// replay hands on every block of runs. The receiver gives it back with
-// [spool.free].
+// replay calls hand with every block of runs. The receiver returns the block with
+// [runCache.free].
 func (s *runCache) replay(hand func(runs *[]byte) error) error {
 	r := io.NewSectionReader(s.f, 0, s.size)
 	for {
@@ -134,11 +137,11 @@ func (s *runCache) replay(hand func(runs *[]byte) error) error {
 	}
 }
 
-// free takes a block back.
+// free takes a block back for reuse.
 func (s *runCache) free(runs *[]byte) { s.blocks.Put(runs) }
 
-// eachRun calls f for each run of a block. buf holds the run and is returned as
-// it grew.
+// eachRun calls f for each run of the block b. buf is scratch space; eachRun returns
+// it, possibly enlarged.
 func eachRun(b []byte, buf []uint64, f func(run []uint64) error) ([]uint64, error) {
 	for len(b) > 0 {
 		n := binary.LittleEndian.Uint32(b)
@@ -155,13 +158,13 @@ func eachRun(b []byte, buf []uint64, f func(run []uint64) error) ([]uint64, erro
 	return buf, nil
 }
 
-// close drops the spool.
+// close removes the cache.
 func (s *runCache) close() {
 	if s != nil {
 		s.f.Close()
 	}
 }
 
-// cacheDir is the folder of the spool: where the index goes there is a disk, and
-// room on it, while the folder for temporary files may be memory.
+// cacheDir returns the folder for temporary files: that of the index. It is on disk and
+// has space, whereas the system's folder for temporary files may be in memory.
 func cacheDir(out string) string { return filepath.Dir(out) }

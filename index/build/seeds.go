@@ -5,18 +5,17 @@ import (
 	"noecho/ngram"
 )
 
-// Which 5-grams are seeds depends on their neighbours in the segment, and whether
-// they are kept on the windows over them. So a gram is decided once that many
-// words before it and that many from it on are known, or the segment begins or
-// ends there:
+// Whether a 5-gram is a seed depends on its neighbours in the segment; whether the seed
+// is stored depends on the windows that contain it. So a gram can be decided once these
+// words around it are known, or the segment begins or ends there:
 //
-//	before  the neighbour, and the windows that begin earlier and hold the gram
-//	from on the neighbour, and the windows that begin with the gram
+//	before  words for the previous gram, and for the windows that begin earlier
+//	from    words for the next gram, and for the windows that begin with this one
 func seedReach(n int) (before, from int) {
 	return max(1, n-ngram.SeedWords), max(ngram.SeedWords+1, n)
 }
 
-// A seeder finds the seeds of words in a row. Not safe for concurrent use.
+// A seeder finds the seeds in a sequence of words. Not safe for concurrent use.
 type seeder struct {
 	n       int
 	exclude map[uint64]struct{}
@@ -24,20 +23,20 @@ type seeder struct {
 	prefix  []uint64
 	grams   []ngram.Hash
 	windows []uint64
-	indexed []int // by window: how many before it are indexed
+	indexed []int // by window: number of indexed windows before it
 	found   []foundSeed
 }
 
-// foundSeed is a seed among the words that were looked at.
+// foundSeed is a seed in the sequence of words.
 type foundSeed struct {
-	finger uint64 // its fingerprint
-	at     int    // its first word
+	finger uint64 // fingerprint: the upper bits of the hash
+	at     int    // index of its first word
 }
 
-// look finds every seed among the grams from to to-1 of the words that lies in
-// indexed windows only, and reports whether there is such a window over any of
-// them. What lies in an excluded window too is common text: an answer that holds it
-// must not be taken for a record around it.
+// look finds the seeds among the grams number from to to-1 that lie in indexed windows
+// only, and reports whether any of these grams lies in an indexed window. A gram that
+// lies in an excluded window as well is common text: an answer that contains it must
+// not be attributed to one record.
 func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 	s.found = s.found[:0]
 	if len(words) < s.n || from >= to {
@@ -69,7 +68,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 	return indexed
 }
 
-// countIndexed looks up which windows are excluded.
+// countIndexed finds out which windows are excluded.
 func (s *seeder) countIndexed() {
 	s.windows = ngram.GramsLo(s.windows[:0], s.prefix, s.n)
 	s.indexed = append(s.indexed[:0], 0)
@@ -82,8 +81,8 @@ func (s *seeder) countIndexed() {
 	}
 }
 
-// isIndexed reports whether some window that holds gram i is indexed, and whether
-// all of them are.
+// isIndexed reports whether some of the windows that contain gram i are indexed, and
+// whether all are.
 func (s *seeder) isIndexed(i int) (some, all bool) {
 	lo, hi := max(0, i+ngram.SeedWords-s.n), min(i, len(s.windows)-1)
 	indexed := s.indexed[hi+1] - s.indexed[lo]

@@ -13,14 +13,15 @@ import (
 	"noecho/index/corpus"
 )
 
-// Splitting. A long text is cut behind line feeds, so that all cores work on it.
-// There the scanner holds nothing, whatever stood before, so the words are those
-// of the whole text. The windows over a cut are made of the last n-1 words before
-// it and the first n-1 behind it, once both blocks are done.
+// Splitting. A long text is cut behind line feeds into blocks, so that all cores can
+// work on it. The scanner of words keeps no state across a line feed, so the blocks
+// have the same words as the whole text. The windows across a cut consist of the last
+// n-1 words before it and the first n-1 words behind it. They are added when both
+// blocks are done.
 
 const (
-	splitLen  = 1 << 20      // a block of text, to the last line feed in it
-	splitFrom = 4 * splitLen // texts below this are read by one worker
+	splitLen  = 1 << 20      // size of a block, up to the last line feed in it
+	splitFrom = 4 * splitLen // one worker reads shorter texts alone
 	splitMost = 16 * splitLen
 )
 
@@ -28,29 +29,29 @@ const (
 type splitText struct {
 	mu      sync.Mutex
 	waiting map[int]splitBlock
-	next    int      // the block whose turn it is
-	carry   []uint64 // the last words before it, at most n-1
+	next    int      // number of the block to be joined next
+	carry   []uint64 // the last words before that block, at most n-1
 	words   uint64
 	windows uint64
 }
 
-// splitBlock is what joining needs of a block: its first and last words, at
-// most n-1 each, the same ones if it has no more.
+// splitBlock is the result of one block: its first and its last words, at most n-1 of
+// each. In a short block they overlap.
 type splitBlock struct {
 	head, tail []uint64
 	words      uint64
 	last       bool
 }
 
-// splits reports whether a text is cut into blocks. A sink that is told about
-// records gets each from one worker.
+// splits reports whether the text of a source is cut into blocks. It is not if the
+// sinks count records, because then one worker has to see the whole record.
 func (p *pass) splits(s *source) bool {
 	_, whole := p.sinks[0].(recordSink)
 	return s.Format == corpus.Text && !whole && len(p.sinks) > 1 && (s.Size < 0 || s.Size >= splitFrom)
 }
 
-// feedText hands out the blocks of a text. One without line feeds goes to one
-// worker from there on. The last task closes r.
+// feedText creates the tasks of a long text. If there is no line feed for long, one
+// worker takes all of the rest. The last task closes r.
 func (p *pass) feedText(ctx context.Context, s *source, r io.ReadCloser) error {
 	text := &splitText{waiting: map[int]splitBlock{}}
 	var rest []byte
@@ -88,7 +89,7 @@ type joined struct {
 	io.Closer
 }
 
-// split works on a block of a text; the last one comes as a reader.
+// split processes a block of a text. The last block comes as a reader.
 func (w *worker) split(t task) error {
 	d := w.stats.dataset(t.src.Arg)
 	last := t.text != nil
@@ -104,8 +105,8 @@ func (w *worker) split(t task) error {
 	if err != nil {
 		return err
 	}
-	// Whether the text has a window is known once all blocks are done. A block of fewer
-	// than n words says no.
+	// Only when all blocks are done it is known whether the whole text has an indexed
+	// window. A block says yes if it has n words.
 	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {
 		return err
 	}
@@ -115,8 +116,8 @@ func (w *worker) split(t task) error {
 	return w.join(t, b, d)
 }
 
-// join makes the windows over the cuts to the blocks before, as far as those are
-// done, and counts the text with the last one.
+// join adds the windows across the cuts between completed blocks. With the last block
+// it counts the whole text as one record.
 func (w *worker) join(t task, b splitBlock, d *index.Dataset) error {
 	s := t.split
 	s.mu.Lock()

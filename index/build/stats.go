@@ -14,24 +14,24 @@ import (
 	"noecho/index/corpus"
 )
 
-// Progress says how far a build is. It may be read while the build runs.
+// Progress shows how far a build or merge has come. It may be read at any time.
 type Progress struct {
-	Passes atomic.Int64 // over the corpus; 0: not yet known
-	Pass   atomic.Int64 // the current one, counted from 1
-	Bytes  atomic.Int64 // read in this pass, as they are on disk
-	Total  atomic.Int64 // to be read in this pass; 0: not known
+	Passes atomic.Int64 // number of passes over the corpus; 0: not yet known
+	Pass   atomic.Int64 // number of the current pass, from 1 on
+	Bytes  atomic.Int64 // bytes of the files that this pass has read
+	Total  atomic.Int64 // bytes of the files that this pass will read; 0: not known
 }
 
-// stats counts what one worker saw in one pass.
+// stats are the counts of one worker in one pass.
 type stats struct {
-	datasets map[string]*index.Dataset // by argument
+	datasets map[string]*index.Dataset // by input argument
 	not      index.NotIndexed
 	windows  uint64
 }
 
 func newStats() *stats { return &stats{datasets: map[string]*index.Dataset{}} }
 
-// dataset returns the counts of an argument.
+// dataset returns the counts of an input argument.
 func (t *stats) dataset(arg string) *index.Dataset {
 	d := t.datasets[arg]
 	if d == nil {
@@ -41,7 +41,7 @@ func (t *stats) dataset(arg string) *index.Dataset {
 	return d
 }
 
-// merge adds another worker's counts.
+// merge adds the counts of another worker.
 func (t *stats) merge(o *stats) {
 	for arg, d := range o.datasets {
 		addCounts(t.dataset(arg), d)
@@ -50,7 +50,7 @@ func (t *stats) merge(o *stats) {
 	t.windows += o.windows
 }
 
-// sum adds up the datasets.
+// sum returns the sum of all datasets.
 func (t *stats) sum() (all index.Dataset) {
 	for _, d := range t.datasets {
 		addCounts(&all, d)
@@ -58,7 +58,7 @@ func (t *stats) sum() (all index.Dataset) {
 	return all
 }
 
-// addCounts adds the counts of text of a dataset to a sum.
+// addCounts adds the bytes, records, segments and words of d to sum.
 func addCounts(sum, d *index.Dataset) {
 	sum.Bytes += d.Bytes
 	sum.Records += d.Records
@@ -66,7 +66,7 @@ func addCounts(sum, d *index.Dataset) {
 	sum.Words += d.Words
 }
 
-// skip counts the messages of a record that were not read.
+// skip counts the messages of a record that are not indexed because of their role.
 func (t *stats) skip(s corpus.Skips) {
 	t.not.SystemMessages += uint64(s.System)
 	t.not.DeveloperMessages += uint64(s.Developer)
@@ -76,12 +76,12 @@ func (t *stats) skip(s corpus.Skips) {
 // source is one input of a build.
 type source struct {
 	corpus.Input
-	at     int    // in builder.sources
+	at     int    // position in builder.sources
 	digest []byte // SHA-256 of its text, set by the first pass
 }
 
-// datasetName returns the dataset of the source: its argument's own, or the one
-// that the build names for all.
+// datasetName returns the name of the source's dataset: the given name, or that of the
+// input argument if none is given.
 func (s *source) datasetName(name string) string {
 	switch {
 	case name != "":
@@ -93,10 +93,10 @@ func (s *source) datasetName(name string) string {
 	}
 }
 
-// describeDatasets returns the manifest's datasets: one for each argument, or
-// all in one if the build names it.
+// describeDatasets returns the datasets for the manifest: one for each input argument,
+// or a single one if the build has a dataset name.
 func describeDatasets(t *stats, sources []*source, name string, labels []string) []index.Dataset {
-	paths := map[string][]string{} // by dataset
+	paths := map[string][]string{} // by name of the dataset
 	sets := map[string]*index.Dataset{}
 	for _, s := range sources {
 		key := s.datasetName(name)
@@ -123,7 +123,7 @@ func describeDatasets(t *stats, sources []*source, name string, labels []string)
 	return all
 }
 
-// digestLines returns the hex SHA-256 of the sorted lines.
+// digestLines sorts the lines and returns their SHA-256 in hex.
 func digestLines(lines []string) string {
 	slices.Sort(lines)
 	d := sha256.New()
@@ -134,8 +134,8 @@ func digestLines(lines []string) string {
 	return hex.EncodeToString(d.Sum(nil))
 }
 
-// corpusDigest returns the hex SHA-256 over the inputs' digests in ascending
-// order, so that the order of the inputs does not matter.
+// corpusDigest returns in hex the SHA-256 of the sorted digests of the inputs, so that
+// the order of the inputs does not matter.
 func corpusDigest(sources []*source) string {
 	sums := make([][]byte, 0, len(sources))
 	for _, s := range sources {
@@ -146,7 +146,7 @@ func corpusDigest(sources []*source) string {
 	return hex.EncodeToString(d[:])
 }
 
-// newest returns the modification time of the newest input that has one.
+// newest returns the latest modification time of the inputs.
 func newest(sources []*source) time.Time {
 	return slices.MaxFunc(sources, func(a, b *source) int {
 		return a.ModTime.Compare(b.ModTime)

@@ -7,17 +7,18 @@ import (
 	"sync"
 )
 
-// tempStoreMost is how many bytes stay in memory before there is a file.
+// tempStoreMost is the number of bytes that a store keeps in memory before it uses a
+// file.
 const tempStoreMost = 1 << 20
 
-// scratch keeps bytes until a build or a merge is over: in memory as long as they
-// are few, then in a file of mode 0600 that has no name. Nothing in it is text.
-// Safe for concurrent use; what was appended can be read at once.
+// A tempStore keeps bytes until the end of a build or a merge. Few bytes stay in
+// memory; more go to a file of mode 0600 that has no name. They are never text. Safe
+// for concurrent use. Appended bytes can be read at once.
 type tempStore struct {
 	dir string
 
 	mu     sync.Mutex
-	mem    []byte // of the file, or all of it
+	mem    []byte // all of the bytes, as long as there is no file
 	f      *os.File
 	size   int64
 	failed error
@@ -25,15 +26,15 @@ type tempStore struct {
 
 func newTempStore(dir string) *tempStore { return &tempStore{dir: dir} }
 
-// append adds bytes and returns where they are. An error comes with err.
+// append adds bytes and returns their offset. Errors are returned by err.
 func (s *tempStore) append(b []byte) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.add(b)
 }
 
-// chain adds bytes to a chain of which head says where the last ones are. Their
-// first 8 are set to where those before them are.
+// chain adds bytes to a linked list. head is the offset of the last element. The first
+// 8 of the new bytes are set to the offset of the previous element.
 func (s *tempStore) chain(head *int64, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +42,7 @@ func (s *tempStore) chain(head *int64, b []byte) {
 	*head = s.add(b)
 }
 
-// add adds bytes; the caller holds the lock.
+// add adds bytes. The caller holds the lock.
 func (s *tempStore) add(b []byte) int64 {
 	at := s.size
 	switch {
@@ -75,14 +76,14 @@ func (s *tempStore) write(b []byte) (err error) {
 	return nil
 }
 
-// err returns the first error of any append.
+// err returns the first error of an append.
 func (s *tempStore) err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed
 }
 
-// readAt fills b with what was appended at that offset.
+// readAt fills b with the bytes at an offset.
 func (s *tempStore) readAt(b []byte, at int64) error {
 	s.mu.Lock()
 	f := s.f
@@ -99,7 +100,7 @@ func (s *tempStore) readAt(b []byte, at int64) error {
 	return nil
 }
 
-// close drops everything. It may be called again.
+// close frees the memory and the file. It may be called again.
 func (s *tempStore) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,32 +11,34 @@ import (
 	"noecho/index/corpus"
 )
 
-// Record is one training example. Windows do not cross from one of its texts into
-// another.
+// Record is one training example. No window extends from one of its texts into the
+// next.
 type Record struct {
-	ID    string   `json:"id,omitempty"` // named by findings; empty: the number of the record is
+	ID    string   `json:"id,omitempty"` // name of the record in findings; empty: findings name its number
 	Texts []string `json:"text"`         // messages, fields, or one document
 }
 
 // Writer builds an index from records of the calling program. Not safe for concurrent
-// use. The index is that of a [Build] from standard input with one JSON object a line,
-// {"id":…,"text":[…]}: the build itself parses and hashes on all cores.
+// use. The index is the same as that of a [Build] from standard input with one JSON
+// object on each line, {"id":…,"text":[…]}. The build parses and hashes the records on
+// all cores.
 type Writer struct {
 	pipe *io.PipeWriter
-	buf  bytes.Buffer // lines that are not yet written to the pipe
+	buf  bytes.Buffer // lines that are not written to the pipe yet
 	enc  *json.Encoder
 	done chan struct{} // closed when the build has ended
 	res  *Result
 	err  error
 }
 
-// writerBuffer is the number of bytes that a Writer collects before it hands them on.
+// writerBuffer is the number of bytes that a Writer collects before it passes them to
+// the build.
 const writerBuffer = 256 << 10
 
-// NewWriter begins a build of the records that follow. Of the options, Inputs, Stdin
-// and Corpus stay empty; MaxDocFreq and Report, which would read the records again,
-// are refused. The dataset is called "records" if Dataset is empty. If ctx ends
-// before Close has returned, nothing is written; call Close in any case.
+// NewWriter starts a build from records. The options Inputs, Stdin and Corpus must be
+// empty, and so must MaxDocFreq and Report, which need to read the records twice. An
+// empty Dataset becomes "records". If ctx ends before Close has returned, no file is
+// written. The caller must call Close in any case.
 func NewWriter(ctx context.Context, o Options) (*Writer, error) {
 	switch {
 	case len(o.Inputs) > 0 || o.Stdin != nil:
@@ -58,12 +60,12 @@ func NewWriter(ctx context.Context, o Options) (*Writer, error) {
 		defer close(w.done)
 		defer stop()
 		w.res, w.err = Build(ctx, o)
-		r.CloseWithError(w.err) // a record that is added now gets the error
+		r.CloseWithError(w.err) // the next Add returns the error
 	}()
 	return w, nil
 }
 
-// Add adds a record. An error of the build comes from the Add or Close that follows it.
+// Add adds a record. An error of the build may be returned by a later Add or by Close.
 func (w *Writer) Add(r Record) error {
 	before := w.buf.Len()
 	if err := w.enc.Encode(r); err != nil {
@@ -84,8 +86,8 @@ func (w *Writer) flush() error {
 	return err
 }
 
-// Close completes the index and puts it in its place, or returns the first error; then
-// the file that was there before stays. Close may be called again.
+// Close completes the index and puts it at Options.Out, or returns the first error and
+// leaves the previous file unchanged. Close may be called again.
 func (w *Writer) Close() (*Result, error) {
 	if err := w.flush(); err != nil {
 		w.pipe.CloseWithError(err)
