@@ -44,6 +44,7 @@ var (
 // test: a new one says first what it stands on.
 var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/gram", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/windowset", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
@@ -52,13 +53,13 @@ var house = []floor{
 	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
-		ours:  []string{"index", "index/corpus", "index/identify", "index/internal/format", "index/internal/memory", "ngram"},
+		ours:  []string{"index", "index/corpus", "index/identify", "index/internal/format", "index/internal/memory", "internal/gram", "ngram"},
 		tests: []string{"detect"}, never: slices.Concat(network, logging),
 	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "detect/internal/track", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "detect/internal/lane", ours: []string{"ngram", "detect/internal/decode", "detect/internal/track"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "detect", ours: []string{"ngram", "detect/internal/decode", "detect/internal/lane", "detect/internal/track"}, tests: []string{"index", "index/build", "index/corpus", "internal/windowset"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "detect/internal/track", ours: []string{"internal/gram", "ngram"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "detect/internal/lane", ours: []string{"internal/gram", "ngram", "detect/internal/decode", "detect/internal/track"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "detect", ours: []string{"internal/gram", "ngram", "detect/internal/decode", "detect/internal/lane", "detect/internal/track"}, tests: []string{"index", "index/build", "index/corpus", "internal/windowset"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build", "internal/windowset"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "internal/windowset", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},

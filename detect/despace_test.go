@@ -175,7 +175,7 @@ func told(findings []*Finding) (out []string) {
 
 // lettersOf returns the letters of a text.
 func lettersOf(text string) string {
-	l := ngram.NewLetters(spec(5).Suite)
+	l := ngram.LettersFrom(0)
 	var b strings.Builder
 	for _, x := range l.Finish(l.Append(nil, []byte(text))) {
 		b.WriteRune(x.Rune)

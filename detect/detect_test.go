@@ -242,7 +242,7 @@ func runPieces(t testing.TB, d *Detector, pieces []string) outcome {
 	var last *Finding
 	var b strings.Builder
 	for _, s := range segments {
-		if s.Span.Lo != pos || s.Span.Len() <= 0 {
+		if s.Span.Lo != pos || s.Span.Hi <= s.Span.Lo {
 			t.Fatalf("%q: segments %v do not tile", text, segments)
 		}
 		pos = s.Span.Hi

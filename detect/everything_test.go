@@ -199,7 +199,7 @@ func checkParkedMixture(t testing.TB, m mixture) {
 	gone := make([]bool, len(m.text))
 	pos := int64(0)
 	for _, s := range segments {
-		if s.Span.Lo != pos || s.Span.Len() <= 0 {
+		if s.Span.Lo != pos || s.Span.Hi <= s.Span.Lo {
 			t.Fatalf("seed %d: %v behind %d", m.seed, s.Span, pos)
 		}
 		pos = s.Span.Hi

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -111,7 +112,7 @@ func (r *reader) findJoints() {
 	for _, m := range r.joins.messages {
 		for g := range m.groups() {
 			at := m.positions(g)
-			if !set.Gate2(ngram.Gram(0, ngram.Join(m.word(int(at[0])), word, 1), 2)) {
+			if !set.Gate2(ngram.Gram(0, gram.Join(m.word(int(at[0])), word, 1), 2)) {
 				continue
 			}
 			late := false
@@ -132,7 +133,7 @@ func (r *reader) findJoints() {
 // behind reports whether the channel's first word may follow the three words of a
 // message that end at pos.
 func (r *reader) behind(m *Message, pos int) bool {
-	return pos >= 2 && r.Set.Gate4(ngram.Gram(m.prefix[pos-2], ngram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4))
+	return pos >= 2 && r.Set.Gate4(ngram.Gram(m.prefix[pos-2], gram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4))
 }
 
 // findLateJoints adds the positions that the channel's first three words may follow.
@@ -140,7 +141,7 @@ func (r *reader) findLateJoints() {
 	words := r.Prefix(3)
 	for _, l := range r.joins.late {
 		at := l.m.positions(l.group)
-		if !r.Set.Gate4(ngram.Gram(0, ngram.Join(l.m.word(int(at[0])), words, 3), 4)) {
+		if !r.Set.Gate4(ngram.Gram(0, gram.Join(l.m.word(int(at[0])), words, 3), 4)) {
 			continue
 		}
 		for _, pos := range at {
@@ -162,7 +163,7 @@ func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
 	var p [ngram.MaxN + 1]uint64 // prefix hashes of the window's words
 	copy(p[:], c.m.prefix[from:c.pos+1])
 	for k := 1; k <= int(i)+1; k++ {
-		p[words+k] = ngram.Join(p[words], r.Prefix(int64(k)), k)
+		p[words+k] = gram.Join(p[words], r.Prefix(int64(k)), k)
 	}
 	return r.lookup(&p)
 }
@@ -241,17 +242,17 @@ func (r *reader) joinEnd() {
 		for g := range m.groups() {
 			at := m.positions(g)
 			word := m.word(int(at[0]))
-			if !r.Set.Gate2(ngram.Gram(before, ngram.Join(end, word, 1), 2)) {
+			if !r.Set.Gate2(ngram.Gram(before, gram.Join(end, word, 1), 2)) {
 				continue
 			}
 			// A window with fewer than three words of the message contains the
 			// channel's last three words and this one. A window with more contains
 			// the channel's last word and three of the message.
-			short := r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), ngram.Join(end, word, 1), 4))
+			short := r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), gram.Join(end, word, 1), 4))
 			for _, p := range at {
 				pos := int(p)
 				if short || pos+3 < len(m.prefix) &&
-					r.Set.Gate4(ngram.Gram(before, ngram.Join(end, ngram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
+					r.Set.Gate4(ngram.Gram(before, gram.Join(end, gram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
 					r.endIn(m, pos, live)
 				}
 			}
@@ -336,7 +337,7 @@ func (r *reader) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash,
 		p[k] = r.Prefix(first + int64(k))
 	}
 	for k := 1; k <= need; k++ {
-		p[have+k] = ngram.Join(p[have], ngram.Between(m.prefix[pos], m.prefix[pos+k], k), k)
+		p[have+k] = gram.Join(p[have], gram.Between(m.prefix[pos], m.prefix[pos+k], k), k)
 	}
 	return r.lookup(&p)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/internal/windowset"
 	"noecho/ngram"
 )
@@ -30,7 +31,7 @@ func newPlainLedger(n int, records ...string) plainLedger {
 		}
 		grams := ngram.Grams(nil, p, ngram.SeedWords)
 		for k, h := range grams {
-			if ngram.IsSeed(grams, k) && len(l[h]) < maxPlainPlaces {
+			if gram.IsSeed(grams, k) && len(l[h]) < maxPlainPlaces {
 				l[h] = append(l[h], placeOf(i)+ngram.Place(k))
 			}
 		}
@@ -343,7 +344,7 @@ func checkParked(t testing.TB, s scenario, ix parts, cfg Config, at int) {
 	segments = d.Finish(d.Append(segments, []byte(s.text[at:])))
 	pos := int64(0)
 	for _, g := range segments {
-		if g.Span.Lo != pos || g.Span.Len() <= 0 {
+		if g.Span.Lo != pos || g.Span.Hi <= g.Span.Lo {
 			t.Fatalf("%q parked at %d: segments %v do not tile", s.text, at, segments)
 		}
 		pos = g.Span.Hi

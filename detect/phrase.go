@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"noecho/detect/internal/lane"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -285,9 +286,9 @@ const maxAsked = 4096
 
 // contains reports whether the k words between two prefix hashes occur in the message.
 func (m *Message) contains(before, after uint64, k int) bool {
-	want := ngram.Between(before, after, k)
+	want := gram.Between(before, after, k)
 	for i := 0; i+k < len(m.prefix); i++ {
-		if ngram.Between(m.prefix[i], m.prefix[i+k], k) == want {
+		if gram.Between(m.prefix[i], m.prefix[i+k], k) == want {
 			return true
 		}
 	}

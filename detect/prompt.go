@@ -2,6 +2,7 @@ package detect
 
 import (
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -86,7 +87,7 @@ func (m *Message) group() {
 
 // word is the hash of the word at a position.
 func (m *Message) word(pos int) uint64 {
-	return ngram.Between(m.prefix[pos], m.prefix[pos+1], 1)
+	return gram.Between(m.prefix[pos], m.prefix[pos+1], 1)
 }
 
 // groups is the number of distinct words.

@@ -39,8 +39,8 @@ type Suite interface {
 	Sum(word []byte) uint64
 }
 
-// NewSuite returns the suite with the given identifier.
-func NewSuite(id SuiteID) (Suite, error) {
+// newSuite returns the suite with the given identifier.
+func newSuite(id SuiteID) (Suite, error) {
 	switch id {
 	case XXH64:
 		return xxh64Suite{}, nil
@@ -128,21 +128,13 @@ var powers = func() (p [MaxN + 1]uint64) {
 // The prefix hash of no words is 0.
 func Roll(prefix, word uint64) uint64 { return prefix*multiplier + word }
 
-// Between returns the prefix hash that the k words between two prefix hashes have on their
-// own, as if no word came before them.
-func Between(before, after uint64, k int) uint64 { return after - before*powers[k] }
-
-// Join returns the prefix hash of a text followed by k words, given the text's
-// prefix hash and that of the words on their own.
-func Join(prefix, words uint64, k int) uint64 { return prefix*powers[k] + words }
-
 // Gram returns the hash of the k words between two prefix hashes, that is of
 // words i to i+k-1 given P(i) and P(i+k). k is 1 to [MaxN].
 //
 // The hash of a gram does not depend on the words before it, so the same words have the
 // same hash in every text.
 func Gram(before, after uint64, k int) Hash {
-	d := Between(before, after, k)
+	d := after - before*powers[k]
 	return Hash{
 		Hi: mixHi(d ^ uint64(k)*prime3),
 		Lo: mixLo(d ^ uint64(k)*prime5),

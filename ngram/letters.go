@@ -29,29 +29,11 @@ type letterLog struct {
 	dst  []Letter
 }
 
-// NewLetters returns a reader at the start of a text.
-func NewLetters(s Suite) *Letters {
-	l := &Letters{scan: Scanner{suite: s}}
-	l.Reset()
-	return l
+// LettersFrom returns a reader of a text from an offset on at which a word begins.
+func LettersFrom(offset int64) Letters {
+	// The word is not at a line start: a number there might be a list number, which is none.
+	return Letters{scan: Scanner{offset: offset, letters: letterLog{on: true}}}
 }
-
-// Reset makes the reader ready for a new text.
-func (l *Letters) Reset() {
-	l.scan.Reset()
-	l.scan.letters = letterLog{on: true}
-}
-
-// Resume makes the reader ready to read a text from an offset on at which a word
-// begins.
-func (l *Letters) Resume(offset int64) {
-	l.Reset()
-	l.scan.offset = offset
-	l.scan.mark.lineStart = false // a list number is no word
-}
-
-// Offset is the offset behind the last byte that was read.
-func (l *Letters) Offset() int64 { return l.scan.offset }
 
 // Append reads p, the next bytes of the text, and appends to dst the letters that
 // are now complete. The newest one is not, since it may be the last of its word.
@@ -65,8 +47,7 @@ func (l *Letters) Append(dst []Letter, p []byte) []Letter {
 	return l.taken()
 }
 
-// Finish appends the letters that end with the text. Afterwards only Reset,
-// Resume and Offset may be called.
+// Finish appends the letters that end with the text. Nothing may be called afterwards.
 func (l *Letters) Finish(dst []Letter) []Letter {
 	s := &l.scan
 	s.letters.dst = dst

@@ -8,9 +8,16 @@ import (
 	"pgregory.net/rapid"
 )
 
+// fromStart returns a reader at the start of a text.
+func fromStart() *Letters {
+	l := LettersFrom(0)
+	l.scan.mark.lineStart = true
+	return &l
+}
+
 // spelled returns the letters of a text that is read in pieces of that size.
 func spelled(text string, size int) []Letter {
-	l := NewLetters(&spy{})
+	l := fromStart()
 	var all []Letter
 	for p := []byte(text); len(p) > 0; {
 		n := min(size, len(p))
@@ -96,22 +103,21 @@ func TestLettersResume(t *testing.T) {
 	t.Parallel()
 	const text = "one 2. two three"
 	whole := spelled(text, len(text))
-	l := NewLetters(&spy{})
-	l.Resume(4)
+	l := LettersFrom(4)
 	if got := l.Finish(l.Append(nil, []byte(text[4:]))); !slices.Equal(got, whole[3:]) {
 		t.Errorf("%v, want %v", got, whole[3:])
 	}
-	if l.Offset() != int64(len(text)) {
-		t.Errorf("offset %d", l.Offset())
+	if l.scan.Offset() != int64(len(text)) {
+		t.Errorf("offset %d", l.scan.Offset())
 	}
 }
 
 func TestLettersDoNotAllocate(t *testing.T) {
-	l := NewLetters(xxh64Suite{})
+	l := fromStart()
 	text := []byte("Plain text, c.a.f.é and <b>mark</b>up &amp; more.\n")
 	dst := make([]Letter, 0, len(text))
 	if n := testing.AllocsPerRun(100, func() {
-		l.Reset()
+		*l = LettersFrom(0)
 		dst = l.Finish(l.Append(dst[:0], text))
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -125,7 +131,7 @@ func FuzzLetters(f *testing.F) {
 
 // BenchmarkLetters reads the letters of plain text.
 func BenchmarkLetters(b *testing.B) {
-	l := NewLetters(xxh64Suite{})
+	l := fromStart()
 	text := []byte("It was a dull autumn day and Jill Pole was crying behind the gym. ")
 	dst := make([]Letter, 0, len(text))
 	b.SetBytes(int64(len(text)))

@@ -34,9 +34,6 @@ const (
 // to the Scanner.
 type Span struct{ Lo, Hi int64 }
 
-// Len returns the length of the span in bytes.
-func (s Span) Len() int64 { return s.Hi - s.Lo }
-
 // Weight is how much a word counts for the length of a text, in thirds of a word.
 type Weight int32
 
@@ -69,7 +66,7 @@ func NewSpec(n int, id SuiteID) (Spec, error) {
 	if n < MinN || n > MaxN {
 		return Spec{}, fmt.Errorf("window length %d is outside %d to %d words", n, MinN, MaxN)
 	}
-	s, err := NewSuite(id)
+	s, err := newSuite(id)
 	if err != nil {
 		return Spec{}, err
 	}

@@ -212,7 +212,7 @@ func checkScan(t interface{ Fatalf(string, ...any) }, text string, cut int) {
 		t.Fatalf("%q in pieces of %d:\n got %v\nwant %v", text, cut, got, want)
 	}
 	for i, w := range got {
-		if w.Span.Lo < 0 || w.Span.Hi > int64(len(text)) || w.Span.Len() <= 0 {
+		if w.Span.Lo < 0 || w.Span.Hi > int64(len(text)) || w.Span.Hi <= w.Span.Lo {
 			t.Fatalf("%q: span %v", text, w.Span)
 		}
 		// Two words overlap only in one rune that folds to both.

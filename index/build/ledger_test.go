@@ -11,6 +11,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -49,7 +50,7 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 			continue
 		}
 		o.words, o.names = append(o.words, o.next+ngram.Place(i)), append(o.names, name)
-		if !public && ngram.IsSeed(fives, i) {
+		if !public && gram.IsSeed(fives, i) {
 			o.seeds[g.Hi>>24] = append(o.seeds[g.Hi>>24], o.next+ngram.Place(i))
 			o.all++
 		}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -61,7 +62,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		if !all {
 			continue
 		}
-		if ngram.IsSeed(s.grams, i) {
+		if gram.IsSeed(s.grams, i) {
 			s.found = append(s.found, foundSeed{s.grams[i].Hi >> (64 - format.FingerBits), i})
 		}
 	}

@@ -57,11 +57,11 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	if !joined {
 		w.tokenLo, w.tokenLetters, w.tokenWords = span.Lo, 0, 0
 	}
-	w.tokenLetters += span.Len()
+	size := span.Hi - span.Lo
+	w.tokenLetters += size
 	w.tokenWords++
 	raw := s.past.from(span.Lo)
-	raw = raw[:min(int64(len(raw)), span.Len())]
-	size := span.Len()
+	raw = raw[:min(int64(len(raw)), size)]
 	if size <= utf8.UTFMax {
 		size = int64(max(1, utf8.RuneCount(raw)))
 	}

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"unicode/utf8"
 
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -191,7 +192,7 @@ func (m *lattice) follow(s *respace, p *path, w *latticeWord, l ngram.Letter) bo
 		}
 	}
 	at := m.slot(m.count - 1)
-	if depth == 3 && m.known(at, w, ngram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
+	if depth == 3 && m.known(at, w, gram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
 		return false
 	}
 	q := m.add(at, w, l)
@@ -221,7 +222,7 @@ func (m *lattice) merge(at *slot, q *path) {
 			return
 		}
 	}
-	q.key = ngram.Between(first.before[0], q.prefix, m.n-1)
+	q.key = gram.Between(first.before[0], q.prefix, m.n-1)
 	for number := at.first; number < q.made; number++ {
 		p := m.path(number)
 		if p == nil || int(p.depth) < m.n-1 || p.letters != q.letters || p.key != q.key {
@@ -241,7 +242,7 @@ func (m *lattice) merge(at *slot, q *path) {
 // known reports whether a path with these last three words ends at the newest letter.
 func (m *lattice) known(at *slot, w *latticeWord, three uint64) bool {
 	for number := at.first; number < at.last; number++ {
-		if p := m.path(number); p != nil && p.depth > 2 && p.letters == w.letters && ngram.Between(p.before[2], p.prefix, 3) == three {
+		if p := m.path(number); p != nil && p.depth > 2 && p.letters == w.letters && gram.Between(p.before[2], p.prefix, 3) == three {
 			return true
 		}
 	}

@@ -117,8 +117,7 @@ func (s *respace) wake(i, lo int64) {
 		return // a word longer than the bytes that are kept
 	}
 	s.awake = true
-	s.letters = *ngram.NewLetters(s.r.cfg.Spec.Suite)
-	s.letters.Resume(from)
+	s.letters = ngram.LettersFrom(from)
 	s.lattice.begin(s.r.cfg.Spec.N, &s.paths)
 	s.queue = s.letters.Append(s.queue[:0], raw)
 }

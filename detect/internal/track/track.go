@@ -9,7 +9,10 @@
 // findings, prompts or channels: package detect and its lanes build on it.
 package track
 
-import "noecho/ngram"
+import (
+	"noecho/internal/gram"
+	"noecho/ngram"
+)
 
 // Set answers which grams are indexed. Every method may answer true for something
 // absent and never answers false for something present.
@@ -173,7 +176,7 @@ func (t *Track) Window(i int64) ngram.Hash {
 // roll extends a prefix hash by one word.
 func (t *Track) roll(prefix, word uint64) uint64 {
 	if t.Backward {
-		return ngram.RollBack(prefix, word)
+		return gram.RollBack(prefix, word)
 	}
 	return ngram.Roll(prefix, word)
 }
@@ -182,7 +185,7 @@ func (t *Track) roll(prefix, word uint64) uint64 {
 // corpus.
 func (t *Track) gram(before, after uint64, k int) ngram.Hash {
 	if t.Backward {
-		return ngram.GramBack(before, after, k)
+		return gram.Back(before, after, k)
 	}
 	return ngram.Gram(before, after, k)
 }
