@@ -1,11 +1,11 @@
 // Package index opens indexes of training text and answers questions about them:
-// whether a window of words was indexed, where short grams occur, which phrases count
-// on their own, and which record a place belongs to. An index holds hashes and counts,
-// never text.
+// whether a window of words was indexed, at which places short grams occur, which
+// phrases count on their own, and which record a place belongs to. An index contains
+// hashes and counts, never text.
 //
 // It knows words and windows (package ngram) and the file format (package format). It
-// knows nothing of training files, of HTTP, of prompts, or of the consequences of a
-// hit. Package build writes the files that this package reads.
+// knows nothing about training files, HTTP, prompts, or the consequences of a finding.
+// Package build writes the files that this package reads.
 package index
 
 import (
@@ -17,16 +17,16 @@ import (
 	"noecho/ngram"
 )
 
-// Index is an open index of one file or several: an immutable set of grams. Several
-// files answer as one: a gram is absent only if it is absent in all of them. Lookups
-// never fail, never allocate, and are safe for concurrent use.
+// Index is an open index of one file or several: an immutable set of grams (sequences
+// of words). Several files answer as one: a gram is absent only if it is absent in all
+// of them. Lookups never fail, never allocate, and are safe for concurrent use.
 type Index struct {
 	spec  ngram.Spec
-	parts []format.Contents // of the files; copies, which saves a lookup one pointer
+	parts []format.Contents // by file; they are copies, which saves each lookup one pointer
 	files []*File
 }
 
-// newIndex returns an index of files that fit each other.
+// newIndex returns an index of files that were built with the same recipe.
 func newIndex(files []*File) *Index {
 	ix := &Index{spec: files[0].spec, files: files}
 	for _, f := range files {
@@ -55,8 +55,8 @@ func (ix *Index) Gate4(h ngram.Hash) bool {
 	return ok
 }
 
-// Window reports whether the window is indexed. False is certain; true is wrong for
-// about one window in 10⁹ that is not indexed, in each file.
+// Window reports whether the window is indexed. False is certain. True is wrong for
+// about one in 10⁹ windows that are not indexed, in each file.
 func (ix *Index) Window(h ngram.Hash) bool {
 	ok := false
 	for i := 0; !ok && i < len(ix.parts); i++ {
@@ -67,7 +67,7 @@ func (ix *Index) Window(h ngram.Hash) bool {
 }
 
 // Word reports whether the word, a 1-gram, may occur in an indexed window. False is
-// certain if every file knows its words; a file that does not answers false.
+// certain if every file has a section WORDS. A file without one answers false.
 func (ix *Index) Word(h ngram.Hash) bool {
 	ok := false
 	for i := 0; !ok && i < len(ix.parts); i++ {
@@ -77,14 +77,14 @@ func (ix *Index) Word(h ngram.Hash) bool {
 	return ok
 }
 
-// HasWords reports whether any file knows its words: one that was built before there
-// was a section WORDS does not.
+// HasWords reports whether any file has a section WORDS. Files from before there was
+// such a section do not.
 func (ix *Index) HasWords() bool {
 	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Words.Blocks > 0 })
 }
 
-// filesMost is how many files a place can tell apart: the upper 8 bits of a place or
-// a subject are the number of the file.
+// filesMost is the largest number of files in an index. The upper 8 bits of a place or
+// the number of a subject are the number of the file.
 const filesMost = 1 << (64 - format.PlaceBitsMost)
 
 // inFile splits a place or a subject into the number of the file and the rest.
@@ -93,8 +93,9 @@ func inFile(p uint64) (file int, rest uint64) {
 }
 
 // Seeds appends the places at which a 5-gram occurs, in ascending order. Places may be
-// missing: not every gram is a seed, and of a common one the first 16 in each file are
-// kept. Rarely a place is that of another gram. A file without a ledger has none.
+// missing: not every gram is a seed, and of a common one only the first 16 places in
+// each file are stored. Rarely a place is that of another gram. A file without a ledger
+// has no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	for i := range ix.parts {
 		n := len(dst)
@@ -107,14 +108,15 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return dst
 }
 
-// Record names the record of the corpus to which a place belongs.
+// Record describes a record of the corpus.
 type Record struct {
-	ID      string   // of the row; without one the path and the line, or the path
-	Dataset string   // its name in the manifest
+	ID      string   // own id of the record; without one the path and the line, or the path alone
+	Dataset string   // name of the dataset in the manifest
 	Labels  []string // of the dataset; must not be changed
 }
 
-// Record returns the record to which a place belongs that Seeds returned.
+// Record returns the record that contains a place. The place must come from Seeds or
+// from a phrase.
 func (ix *Index) Record(p ngram.Place) (Record, bool) {
 	i, rest := inFile(uint64(p))
 	if i >= len(ix.parts) {
@@ -133,9 +135,9 @@ func (ix *Index) Record(p ngram.Place) (Record, bool) {
 	return r, true
 }
 
-// RecordWords is the number of places that the record at a place takes: its words,
-// with [ngram.PlaceGap] between its segments, and the places of records behind it that
-// are not indexed. 0 if it is not known. See [Index.Record].
+// RecordWords returns the number of places that the record at a place takes: its words,
+// [ngram.PlaceGap] between its segments, and the places of later records that are not
+// indexed. It is 0 if the record is not known. See [Index.Record].
 func (ix *Index) RecordWords(p ngram.Place) int {
 	i, rest := inFile(uint64(p))
 	if i >= len(ix.parts) {
@@ -146,13 +148,13 @@ func (ix *Index) RecordWords(p ngram.Place) int {
 	return n
 }
 
-// HasLedger reports whether any file knows places and records.
+// HasLedger reports whether any file has places and records.
 func (ix *Index) HasLedger() bool {
 	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Tables.There })
 }
 
-// Start reports whether a phrase may begin with these words, at most 4. False is
-// certain.
+// Start reports whether a phrase may begin with these words, at most 4 of them. False
+// is certain.
 func (ix *Index) Start(h ngram.Hash) bool {
 	ok := false
 	for i := 0; !ok && i < len(ix.parts); i++ {
@@ -163,10 +165,11 @@ func (ix *Index) Start(h ngram.Hash) bool {
 	return ok
 }
 
-// Phrase returns the phrase of exactly these words, at most [ngram.MaxPhraseWords]: of
-// the first file that has it, with the records of all. Another phrase is taken for it
-// with a chance of one in 2⁶⁴. Subjects of different files have different numbers, even
-// if their ids are equal.
+// Phrase returns the phrase of exactly these words, at most [ngram.MaxPhraseWords]. If
+// several files have it, one that is not weak comes first, then one with a subject; the
+// number of records is the sum. Other words may be taken for the phrase with a
+// probability of 2⁻⁶⁴. Subjects of different files have different numbers, even if
+// their ids are equal.
 func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	var all ngram.Phrase
 	found := false
@@ -195,13 +198,14 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	return all, found
 }
 
-// HasPhrases reports whether any file has a phrase.
+// HasPhrases reports whether any file has phrases.
 func (ix *Index) HasPhrases() bool {
 	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Phrases.Count > 0 })
 }
 
-// Subject returns the id of a data subject and its labels in the list of subjects, for
-// [ngram.Phrase.Subject]; ok is false if there is none. The labels must not be changed.
+// Subject returns the id of a data subject and its labels, given the number in
+// [ngram.Phrase.Subject]. ok is false if there is no such subject. The labels must not
+// be changed.
 func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
 	i, rest := inFile(n)
 	if i >= len(ix.parts) || rest == 0 || rest > uint64(len(ix.parts[i].Phrases.Subjects)) {
@@ -211,7 +215,8 @@ func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
 	return s.ID, s.Labels, true
 }
 
-// Labels returns the labels of all datasets and data subjects, sorted, each once.
+// Labels returns the labels of all datasets and data subjects, sorted and without
+// repeats.
 func (ix *Index) Labels() []string {
 	found := map[string]struct{}{}
 	add := func(labels []string) {
@@ -230,13 +235,14 @@ func (ix *Index) Labels() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Spec is the recipe that all files were built with.
+// Spec returns the recipe that all files were built with.
 func (ix *Index) Spec() ngram.Spec { return ix.spec }
 
-// Files returns the files of the index, in the order given to Join.
+// Files returns the files of the index, in the order of the arguments of Join.
 func (ix *Index) Files() []*File { return slices.Clone(ix.files) }
 
-// Close gives the memory back. No lookup may run or follow. Close may be called again.
+// Close frees the memory. No lookup may run at the same time or afterwards. Close may
+// be called again.
 func (ix *Index) Close() error {
 	for _, f := range ix.files {
 		f.release()

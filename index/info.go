@@ -6,7 +6,7 @@ import (
 	"noecho/index/internal/format"
 )
 
-// Info is what the header of an index says.
+// Info describes an index, as its header does.
 type Info struct {
 	BuildID  string    `json:"build_id"` // hex, 64 digits
 	Format   int       `json:"format"`
@@ -15,45 +15,45 @@ type Info struct {
 	Norm     int       `json:"norm"`
 	Unicode  string    `json:"unicode"`
 	Suite    string    `json:"suite"`
-	KeyID    string    `json:"key_id,omitempty"` // hex; empty: the suite takes no key
-	Capacity uint64    `json:"capacity"`         // distinct windows the filters are sized for
+	KeyID    string    `json:"key_id,omitempty"` // hex; empty: the hash suite takes no key
+	Capacity uint64    `json:"capacity"`         // number of distinct windows that the filters are sized for
 	Records  uint64    `json:"records"`
 	Segments uint64    `json:"segments"`
 	Words    uint64    `json:"words"`
-	Windows  uint64    `json:"windows"`  // positions
-	Distinct uint64    `json:"distinct"` // windows, estimated from the fill of CONFIRM
+	Windows  uint64    `json:"windows"`  // positions at which a window is indexed
+	Distinct uint64    `json:"distinct"` // number of distinct windows, estimated from the bits set in CONFIRM
 	Sections []Section `json:"sections"`
 
-	Ledger *LedgerInfo `json:"ledger,omitempty"` // nil: the index knows no records
+	Ledger *LedgerInfo `json:"ledger,omitempty"` // nil: the index has no records
 }
 
 // Section is one section of an index.
 type Section struct {
-	Name     string  `json:"name"` // "WINDOWS"; "kind 10" for one this build does not know
+	Name     string  `json:"name"` // "WINDOWS"; "kind 10" for a kind that this build does not know
 	Required bool    `json:"required"`
-	Bytes    uint64  `json:"bytes"`              // of payload
-	Gram     int     `json:"gram,omitempty"`     // words
-	Capacity uint64  `json:"capacity,omitempty"` // distinct grams it is sized for
-	Distinct uint64  `json:"distinct,omitempty"` // grams, estimated from the fill
-	Fill     float64 `json:"fill,omitempty"`     // set bits, as a part of all
-	FPR      float64 `json:"fpr,omitempty"`      // false positive rate to expect at that fill
+	Bytes    uint64  `json:"bytes"`              // of the payload
+	Gram     int     `json:"gram,omitempty"`     // words in a gram
+	Capacity uint64  `json:"capacity,omitempty"` // number of distinct grams that the filter is sized for
+	Distinct uint64  `json:"distinct,omitempty"` // number of distinct grams, estimated from the bits set
+	Fill     float64 `json:"fill,omitempty"`     // set bits divided by all bits
+	FPR      float64 `json:"fpr,omitempty"`      // expected rate of false positives
 
-	PerWord float64 `json:"bytes_per_word"` // of payload, for each of Info.Words
+	PerWord float64 `json:"bytes_per_word"` // bytes of the payload divided by Info.Words
 
-	Measured *Measured `json:"measured,omitempty"` // only of File.Measure
+	Measured *Measured `json:"measured,omitempty"` // set by File.Measure only
 }
 
-// LedgerInfo counts what LEDGER holds.
+// LedgerInfo has the counts of LEDGER and RECORDS.
 type LedgerInfo struct {
-	Taken    uint64 `json:"taken"`    // seeds that stand in the corpus
-	Seeds    uint64 `json:"seeds"`    // of them in the ledger: of a common one the first 16
-	Distinct uint64 `json:"distinct"` // fingerprints
-	Capped   uint64 `json:"capped"`   // fingerprints that stand at 16 places or more, of which 16 are kept
-	Records  uint64 `json:"records"`  // that are named
+	Taken    uint64 `json:"taken"`    // seeds in the corpus
+	Seeds    uint64 `json:"seeds"`    // seeds in the ledger, which stores the first 16 places of a common one
+	Distinct uint64 `json:"distinct"` // distinct fingerprints
+	Capped   uint64 `json:"capped"`   // fingerprints with 16 places, which may have more in the corpus
+	Records  uint64 `json:"records"`  // records with a name
 }
 
-// newInfo collects what the header and the trailers of LEDGER and RECORDS say, if
-// those are there.
+// newInfo describes an index from its header and, if there is a ledger, from the
+// trailers of LEDGER and RECORDS.
 func newInfo(h *format.Header, ledger bool, l *format.LedgerShape, r *format.RecordsShape) Info {
 	in := Info{
 		BuildID:  hex.EncodeToString(h.BuildID[:]),
@@ -98,7 +98,8 @@ func newInfo(h *format.Header, ledger bool, l *format.LedgerShape, r *format.Rec
 	return in
 }
 
-// comparable returns the first property in which another index differs.
+// comparable returns an error that names the first property in which another index
+// differs.
 func (in *Info) comparable(other *Info) error {
 	for _, p := range [...]struct {
 		field      string

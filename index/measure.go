@@ -7,18 +7,19 @@ import (
 	"noecho/index/internal/format"
 )
 
-// Measured is how often a filter said yes to hashes that no text has.
+// Measured has the results of asking a filter for random hashes. A hit is a false
+// positive.
 type Measured struct {
 	Probes uint64 `json:"probes"`
 	Hits   uint64 `json:"hits"`
 }
 
-// measureSeed begins the sequence of hashes that are asked for. They are the same
-// each time, so that the same index gives the same figures.
+// measureSeed selects the sequence of random hashes. It is always the same, so that the
+// same index gives the same figures.
 const measureSeed = 0x6d656173757265
 
-// Measure asks every filter of the file for that many random hashes. It returns Info
-// with the number of false positives in each section, beside the expected rate.
+// Measure asks every filter of the file for so many random hashes. It returns Info with
+// the number of false positives of each filter beside the expected rate.
 func (f *File) Measure(probes uint64) Info {
 	c, in := f.contents, f.Info
 	in.Sections = slices.Clone(in.Sections)

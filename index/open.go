@@ -17,15 +17,15 @@ const Magic = format.Magic
 // FormatVersion is the version of the file format that this package reads.
 const FormatVersion = format.Version
 
-// ErrDamaged matches every error about an index file that was changed or cut since
-// it was written. ErrForeign matches the error about a file that is no index.
+// ErrDamaged matches every error about an index file that was changed or cut after it
+// was written. ErrForeign matches the error about a file that is not an index.
 var (
 	ErrDamaged = format.ErrDamaged
 	ErrForeign = format.ErrForeign
 )
 
-// MismatchError says that an index cannot be used by this build, or not together
-// with another index, and which property differs.
+// MismatchError names the property for which an index cannot be used by this build, or
+// together with another index.
 type MismatchError = format.MismatchError
 
 // File is one file of an open [Index].
@@ -39,13 +39,14 @@ type File struct {
 	release  func()
 }
 
-// Open reads the index at path into memory and checks every byte of it before
-// it returns. Later changes to the file, truncation included, do not reach an open
+// Open reads the index at path into memory and checks every byte of it before it
+// returns. Later changes to the file, including truncation, do not affect the open
 // index.
 //
-// A file that is no index gives [ErrForeign], a damaged one an error that
-// matches [ErrDamaged], one that this build cannot use a [*MismatchError].
-// The memory is given back by Close, or when the Index is garbage.
+// The error for a file that is not an index is [ErrForeign]. The error for a damaged
+// index
+// matches [ErrDamaged], and that for an index that this build cannot use is a
+// [*MismatchError]. The memory is freed by Close, or by the garbage collector.
 func Open(path string) (*Index, error) {
 	f, size, err := format.OpenFile(path)
 	if err != nil {
@@ -79,11 +80,10 @@ func Read(r io.ReaderAt, size int64) (*Index, error) {
 	return newIndex([]*File{f}), nil
 }
 
-// Join returns one index that answers for the files of all. They must have been
-// built with the same n, normalisation, Unicode version, hash suite and key id; else
-// the error is a [*MismatchError] that names the first difference. The files are
-// shared: closing the result closes them, and so does closing the index that they
-// came from.
+// Join returns one index that answers for the files of all. They must have been built
+// with the same n, normalisation, Unicode version, hash suite and key id. Otherwise the
+// error is a [*MismatchError] that names the first difference. The files are shared:
+// closing the result closes them, and so does closing the index that they came from.
 func Join(all ...*Index) (*Index, error) {
 	var files []*File
 	for _, ix := range all {
@@ -122,8 +122,8 @@ func Verify(path string) (*Info, *Manifest, error) {
 	return &f.Info, f.Manifest, nil
 }
 
-// Stat returns the counts and sizes in the header of an index of size bytes. It
-// reads little more than the header, and checks no filter.
+// Stat returns the description of an index of size bytes. It reads little more than the
+// header, and does not check the filters.
 func Stat(r io.ReaderAt, size int64) (Info, error) {
 	h, t, err := format.Stat(r, size)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"noecho/index/internal/memory"
 )
 
-// Contents is a checked index: its filters and tables, ready to be asked.
+// Contents is a checked index with its filters and tables. Lookups in it cannot fail.
 type Contents struct {
 	Header   *Header
 	Manifest []byte
@@ -17,7 +17,7 @@ type Contents struct {
 	Gate4   Blocked
 	Windows Blocked
 	Confirm spread
-	Words   Blocked // without blocks if the index has none
+	Words   Blocked // has no blocks if the index has no WORDS
 	Tables  Tables
 	Phrases phrases
 
@@ -51,7 +51,8 @@ func Load(r io.ReaderAt, size int64) (*Contents, error) {
 	return c, nil
 }
 
-// readInto loads and checks everything behind the header into mem.
+// readInto reads the filters and tables into mem and checks all bytes behind the
+// header.
 func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
 	dst := make([][]byte, len(h.Sections))
 	words := make([][]uint64, len(h.Sections))
@@ -95,11 +96,11 @@ func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
 	return c, nil
 }
 
-// Free returns the memory. Nothing may be asked afterwards.
+// Free frees the memory. No lookup may follow.
 func (c *Contents) Free() { c.mem.Free() }
 
-// Verify checks every byte of an index of size bytes in constant memory. The
-// contents can be described, but not asked.
+// Verify checks every byte of an index of size bytes in constant memory. The result has
+// the header and the manifest, but no filters to ask.
 func Verify(r io.ReaderAt, size int64) (*Contents, error) {
 	h, err := ReadHeader(r, size)
 	if err != nil {

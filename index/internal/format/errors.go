@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// ErrDamaged matches every error about an index file that was changed or cut
-// since it was written. Such a file is never loaded.
+// ErrDamaged matches every error about an index file that was changed or cut after it
+// was written. Such a file is never opened.
 var ErrDamaged = errors.New("index is damaged")
 
-// ErrForeign is returned for a file that is no index.
+// ErrForeign is returned for a file that is not an index.
 var ErrForeign = errors.New("not a noecho index")
 
-// A MismatchError says that an index cannot be used by this build, or not
-// together with another index, and which property stands in the way.
+// A MismatchError names the property for which an index cannot be used by this build,
+// or together with another index.
 type MismatchError struct {
-	Field string // what differs
-	Have  string // what the index has
-	Want  string // what is needed
+	Field string // name of the property
+	Have  string // its value in the index
+	Want  string // the value that is required
 }
 
 func (e *MismatchError) Error() string {

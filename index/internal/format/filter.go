@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// Golden is the step of SplitMix64: 2^64 over the golden ratio, odd.
+// Golden is the increment of SplitMix64: 2^64 divided by the golden ratio, made odd.
 const Golden uint64 = 0x9E3779B97F4A7C15
 
 // SplitMix returns output j, counted from 0, of SplitMix64 seeded with x
@@ -21,9 +21,9 @@ func Mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Blocked is a filter whose k locations of a gram lie in one block of 512
-// bits. It holds len(words)/8 blocks; the section was checked, so that no
-// lookup can leave it. The zero value holds nothing and must not be asked.
+// Blocked is a filter in which the k bits of a gram are in one block of 512 bits. It
+// has len(words)/8 blocks. The section was checked, so that no lookup can leave the
+// array. The zero value must not be asked.
 type Blocked struct {
 	Words  []uint64
 	Blocks uint64
@@ -35,7 +35,8 @@ func newBlocked(words []uint64, s Section) Blocked {
 	return Blocked{Words: words, Blocks: uint64(len(words)) / (BlockBits / 64), K: int(s.K)}
 }
 
-// Has reports whether the gram with that Lo may have been added.
+// Has reports whether the gram may have been added, given Lo, the lower half of its
+// hash.
 func (f *Blocked) Has(lo uint64) bool {
 	block, _ := bits.Mul64(lo, f.Blocks)
 	w := (*[BlockBits / 64]uint64)(f.Words[block*(BlockBits/64):])
@@ -53,8 +54,8 @@ func (f *Blocked) Has(lo uint64) bool {
 	return true
 }
 
-// AppendBlocked appends the k locations of the gram with that Lo in a blocked
-// filter of that many blocks.
+// AppendBlocked appends the k bit numbers of a gram, given its Lo and the number of
+// blocks of the filter.
 func AppendBlocked(dst []uint64, lo, blocks uint64, k int) []uint64 {
 	block, _ := bits.Mul64(lo, blocks)
 	for j := range k {
@@ -64,7 +65,7 @@ func AppendBlocked(dst []uint64, lo, blocks uint64, k int) []uint64 {
 	return dst
 }
 
-// spread is a filter whose k locations of a gram lie anywhere in its m bits.
+// spread is a filter in which the k bits of a gram can be anywhere among its m bits.
 type spread struct {
 	Words []uint64
 	M     uint64
@@ -76,7 +77,8 @@ func newSpread(words []uint64, s Section) spread {
 	return spread{Words: words, M: uint64(len(words)) * 64, K: int(s.K)}
 }
 
-// Has reports whether the gram with that Hi may have been added.
+// Has reports whether the gram may have been added, given Hi, the upper half of its
+// hash.
 func (f *spread) Has(hi uint64) bool {
 	for j := range f.K {
 		loc, _ := bits.Mul64(SplitMix(hi, uint64(j)), f.M)
@@ -87,8 +89,9 @@ func (f *spread) Has(hi uint64) bool {
 	return true
 }
 
-// SpreadLocs sets dst to the first locations of the gram with that Hi in a filter
-// of m bits. Inlined into a larger loop it would run out of registers.
+// SpreadLocs sets dst to the first bit numbers of a gram with the given Hi in a filter
+// of m bits. If it were inlined into a larger loop, the loop would run out of
+// registers.
 //
 //go:noinline
 func SpreadLocs(dst []uint64, hi, m uint64) {
@@ -98,19 +101,20 @@ func SpreadLocs(dst []uint64, hi, m uint64) {
 	}
 }
 
-// BlockedLen returns the bytes of a blocked filter for that many grams.
+// BlockedLen returns the size of a blocked filter in bytes.
 func BlockedLen(grams uint64, bitsEach uint64) uint64 {
 	return max(1, (grams*bitsEach+BlockBits-1)/BlockBits) * (BlockBits / 8)
 }
 
-// SpreadLen returns the bytes of a filter without blocks for that many grams.
+// SpreadLen returns the size of a filter without blocks in bytes.
 func SpreadLen(grams uint64, bitsEach uint64) uint64 {
 	return max(1, (grams*bitsEach+63)/64) * 8
 }
 
-// Distinct estimates how many distinct grams were added to a filter from the
-// bits they set: m·ln(1/(1-fill))/k. In a blocked filter it is a little low. Of a
-// filter without a zero it is the fewest that are likely to fill it: m·ln(m)/k.
+// Distinct estimates the number of distinct grams in a filter from the number of set
+// bits: m·ln(1/(1-fill))/k. For a blocked filter the estimate is a little low. If all
+// bits are set, Distinct returns the smallest number of grams that is likely to set
+// them all: m·ln(m)/k.
 func (s Section) Distinct() uint64 {
 	m := float64(8 * s.Length)
 	switch {
@@ -125,14 +129,15 @@ func (s Section) Distinct() uint64 {
 // Full reports whether every bit is set.
 func (s Section) Full() bool { return s.Ones >= 8*s.Length }
 
-// FPR is the false positive rate to expect. Grams fall into blocks by chance, so
-// in a blocked filter it is the mean over blocks of a Poisson number of grams.
+// FPR is the expected rate of false positives. Grams fall into blocks by chance, so for
+// a blocked filter it is the mean over blocks with a Poisson distributed number of
+// grams.
 func (s Section) FPR() float64 {
 	m := float64(8 * s.Length)
 	if s.Block == 0 {
 		return math.Pow(float64(s.Ones)/m, float64(s.K))
 	}
-	load := min(float64(s.Distinct())*BlockBits/m, BlockBits) // more cannot be told
+	load := min(float64(s.Distinct())*BlockBits/m, BlockBits) // more grams cannot be told from the set bits
 	p, mean := math.Exp(-load), 0.0
 	for i := 0.0; i < 4*load+64; i++ {
 		fill := -math.Expm1(i * float64(s.K) * math.Log1p(-1.0/BlockBits))

@@ -48,7 +48,7 @@
 //	     8    8  offset of the payload in the file, a multiple of 64
 //	    16    8  length of the payload in bytes
 //	    24    4  CRC32C of the section's checksum table
-//	    28    4  gram: words in the grams that the filter holds
+//	    28    4  gram: words in the grams of the filter
 //	    32    8  capacity: distinct grams the filter is sized for
 //	    40    8  bits that are set: the fill ratio is this over 8 × length
 //	    48    4  k: locations of a gram
@@ -68,9 +68,9 @@
 //	5 PHRASES   rows of phrases, see below. At most one; not required
 //	6 START     blocked filter of the beginnings of the phrases, gram 4: there if
 //	            PHRASES is, and only then
-//	7 LEDGER    where short grams stand. At most one; not required, and there only
+//	7 LEDGER    places of short grams. At most one; not required, and there only
 //	            with RECORDS: without the two no finding names its record
-//	8 RECORDS   what the records are called that stand there. At most one
+//	8 RECORDS   names of the records at these places. At most one
 //	9 WORDS     blocked filter of single words, gram 1. At most one; not required:
 //	            without it texts are not searched for words that lost their gaps
 //
@@ -82,7 +82,7 @@
 //	range(x, b) = the high 64 bits of the 128-bit product x × b, so below b
 //	s(x, j)     = output j, counted from 0, of SplitMix64 seeded with x
 //
-// A blocked filter holds all k locations of a gram in one block of 512 bits,
+// A blocked filter has all k locations of a gram in one block of 512 bits,
 // that is in one cache line:
 //
 //	location j = 512 × range(Lo, m/512) + (s(Lo, j/4) >> 16×(j mod 4)) mod 512
@@ -97,8 +97,8 @@
 // different halves of the hash, so their false positives multiply.
 //
 // Which grams. A window is n consecutive words of one segment, and is indexed
-// unless it was excluded. WINDOWS and CONFIRM hold every indexed window, GATES
-// hold every 4-gram and 2-gram inside an indexed window, and WORDS holds every word
+// unless it was excluded. WINDOWS and CONFIRM contain every indexed window, GATES
+// contain every 4-gram and 2-gram inside an indexed window, and WORDS every word
 // of one. A reader says "indexed" only if WINDOWS and then CONFIRM say so.
 //
 // Phrases. A phrase is 1 to 16 words that count although they are shorter than a
@@ -118,38 +118,37 @@
 //
 //	offset size
 //	     0    8  fingerprint: Hi of the gram of all its words
-//	     8    8  place where it stands first, 0: in none that has a place
-//	    16    4  records that hold it; stays at the highest value
+//	     8    8  place of its first occurrence; 0: it has none
+//	    16    4  number of records that contain it; stops at the largest value
 //	    20    4  bits 0 to 7: kind, counted from 0 in the names; bit 8: weak; bits 9
 //	             to 31: subject, counted from 1 in the names, 0: none
 //
 // The names are {"kinds":["email",…],"subjects":[{"id":"…","labels":["…"]},…]}. A
 // weak phrase counts only near another one of its subject; a weak one of subject 0
 // belongs to several. A beginning is the upper 32 bits of Lo of the gram of the
-// first 1, 2, 3 or 4 words of a phrase, as far as it has so many. START holds every
+// first 1, 2, 3 or 4 words of a phrase, as far as it has so many. START contains every
 // beginning, its Lo being those 32 bits and then 32 zeros. It follows from the list,
-// so phrases can be united without the text they came from; and it holds all that
+// so phrases can be merged without the text they came from; and it contains all that
 // a reader has to ask, so GATES know nothing of phrases.
 //
-// Places. Every word of the corpus has a place: a number of which those of
-// consecutive words of a segment are consecutive. The sources, files mostly, stand
-// in the order of their paths, the first of them from place 64 on; in a source the
-// segments stand in their order, those too short for a window as well, and behind
-// each of them 64 places belong to no word. A place leads to a record, and the
-// distances of places say whether words stand together.
+// Places. Every word of the corpus has a place, a number; consecutive words of a
+// segment have consecutive places. The sources, which are mostly files, follow each
+// other in the order of their paths, and the first begins at place 64. The segments
+// of a source keep their order, including those that are too short for a window, and
+// behind each of them 64 places belong to no word. A place leads to a record, and the
+// distance of two places shows whether the words are close together.
 //
 // Packed tables. A table of numbers takes as few bits as they need: bit i of the
 // table is bit i mod 8 of byte i/8, a number takes the next bits, its lowest one
-// first, and zeros fill the table up to a multiple of 8 bytes. bits(x) is how many
-// bits x takes: 0 for 0, 8 for 255.
+// first, and zeros fill the table up to a multiple of 8 bytes. bits(x) is the number
+// of bits in x: 0 for 0, 8 for 255.
 //
-// LEDGER. The fingerprint of a 5-gram is the upper 40 bits of its Hi. Of the
-// 5-grams of a segment those are seeds whose Lo is not above that of the one
-// before or below that of the one behind, and one that stands alone; package ngram
-// says more. A row is a seed that lies in indexed windows and in no excluded one:
-// the fingerprint, and the place of its first word. Rows are sorted by both. A
-// fingerprint that stands at more than 16 places has the rows of the lowest 16.
-// The payload:
+// LEDGER. The fingerprint of a 5-gram is the upper 40 bits of its Hi. A 5-gram of a
+// segment is a seed if its Lo is not above that of the previous 5-gram or below that
+// of the next one, or if it is the only one; package ngram has the details. Each seed
+// that lies in indexed windows and in no excluded one has a row: its fingerprint, and
+// the place of its first word. Rows are sorted by both. Of a fingerprint with more
+// than 16 places only the lowest 16 have rows. The payload:
 //
 //	rows       packed: the fingerprint without its bucket, then the place
 //	directory  packed: for each bucket the number of rows before it, then the
@@ -209,14 +208,15 @@ package format
 
 import "math"
 
-// Magic begins and ends the header. Like PNG's it has a byte that is no ASCII,
-// both line ends and an end-of-file byte, so a transfer in text mode breaks it.
+// Magic is at the beginning and at the end of the header. Like the magic number of PNG
+// it has a byte that is not ASCII, both kinds of line ends and an end-of-file byte, so
+// that a transfer in text mode breaks it.
 const Magic = "\x89NIDX\r\n\x1a"
 
-// Version is the only format version there is.
+// Version is the only format version.
 const Version = 1
 
-// Sizes and places of format v1; the package comment is their specification.
+// Sizes and offsets of format v1; the package comment is their specification.
 const (
 	HeaderLen   = 4096
 	EntryLen    = 64
@@ -260,10 +260,10 @@ const (
 	buildIDLen = 32
 )
 
-// Kind names what a section holds.
+// Kind is the kind of a section.
 type Kind uint32
 
-// The kinds of section. An identifier is never given to another kind.
+// The kinds of section. A number is never given to another kind.
 const (
 	KindManifest Kind = 1
 	KindGates    Kind = 2
@@ -292,42 +292,43 @@ var KindNames = map[Kind]string{
 // FlagRequired marks a section without which the index must not be used.
 const FlagRequired uint32 = 1
 
-// The parameters that the builder writes. A reader takes them from the section
-// entries. The false positive rates are measured by TestFalsePositiveRates;
-// docs/index-format.md says what it found.
+// The parameters that the builder uses. A reader takes them from the section entries.
+// TestFalsePositiveRates measures the false positive rates; docs/index-format.md has
+// the results.
 const (
 	BlockBits = 1 << BlockLog
 	BlockLog  = 9
 
-	GateBits    = 5 // bits a distinct gram; 9 % false positives
+	GateBits    = 5 // bits for each distinct gram; 9 % false positives
 	GateK       = 3
 	WindowBits  = 16 // 8.8e-4
 	WindowK     = 8
 	ConfirmBits = 28 // 1.4e-6
 	ConfirmK    = 19
-	WordBits    = 16 // as of a window
+	WordBits    = 16 // the same rate as WINDOWS
 	WordK       = 8
 
-	GateLong  = 4 // words in a gram of the two gates
+	GateLong  = 4 // words in a gram of the first gate
 	GateShort = 2
 	WordGram  = 1
 )
 
-// Bounds of what a reader accepts: a filter outside them is not of this format.
+// Bounds of the reader: it refuses filters outside them.
 const (
 	maxBlockedK = 16
 	maxK        = 32
 )
 
-// padded returns n rounded up to a multiple of align. n is at most a file
-// length, far below overflow.
+// padded returns n rounded up to a multiple of align. n is at most the length of a
+// file, so the sum cannot overflow.
 func padded(n uint64) uint64 { return (n + align - 1) &^ (align - 1) }
 
 // Chunks returns the number of checksummed pieces in a payload of n bytes.
 func Chunks(n uint64) uint64 { return (n + ChunkLen - 1) / ChunkLen }
 
-// Extent returns the bytes that a section with a payload of n bytes takes.
+// Extent returns the number of bytes that a section with a payload of n bytes takes in
+// the file.
 func Extent(n uint64) uint64 { return padded(n) + padded(4*Chunks(n)) }
 
-// maxFileLen bounds file lengths so that sums of them never overflow.
+// maxFileLen bounds the lengths of files, so that sums of them never overflow.
 const maxFileLen = math.MaxInt64 / 4

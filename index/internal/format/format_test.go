@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSpecification reads docs/index-format.md: its tables name the places that
-// the code uses, and no others.
+// TestSpecification compares the offsets in the tables of docs/index-format.md with
+// those in the code.
 func TestSpecification(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../../docs/index-format.md")

@@ -26,7 +26,7 @@ type Section struct {
 	Block    uint32
 }
 
-// String names the section in messages.
+// String returns the name of the section for messages.
 func (s Section) String() string {
 	name, ok := KindNames[s.Kind]
 	if !ok {
@@ -38,10 +38,10 @@ func (s Section) String() string {
 	return "section " + name
 }
 
-// TableAt is the offset of the section's checksum table in the file.
+// TableAt returns the offset of the section's checksum table in the file.
 func (s Section) TableAt() uint64 { return s.Offset + padded(s.Length) }
 
-// End is the offset of the first byte after the section.
+// End returns the offset of the first byte behind the section.
 func (s Section) End() uint64 { return s.Offset + Extent(s.Length) }
 
 // Header is the decoded header of an index file.
@@ -61,7 +61,7 @@ type Header struct {
 	Sections []Section
 }
 
-// Find returns the place of the section of that kind and gram, or -1.
+// Find returns the number of the section of that kind and gram, or -1.
 func (h *Header) Find(kind Kind, gram uint32) int {
 	for i, s := range h.Sections {
 		if s.Kind == kind && s.Gram == gram {
@@ -71,7 +71,7 @@ func (h *Header) Find(kind Kind, gram uint32) int {
 	return -1
 }
 
-// Encode returns the header's 4096 bytes with the checksum set.
+// Encode returns the 4096 bytes of the header with its checksum.
 func (h *Header) Encode() []byte {
 	b := make([]byte, HeaderLen)
 	le := binary.LittleEndian
@@ -154,8 +154,8 @@ func ParseHeader(b []byte, size uint64) (*Header, error) {
 	return h, h.checkSections()
 }
 
-// checkEnvelope tells a damaged index from a file of another sort, and checks
-// the header's checksum.
+// checkEnvelope distinguishes a damaged index from another file, and checks the
+// checksum of the header.
 func checkEnvelope(b []byte, size uint64) error {
 	if len(b) < HeaderLen {
 		if bytes.HasPrefix(b, []byte(Magic[:min(len(b), len(Magic))])) {
@@ -177,7 +177,7 @@ func checkEnvelope(b []byte, size uint64) error {
 	return nil
 }
 
-// checkRecipe refuses an index whose words this build would make differently.
+// checkRecipe refuses an index if this build would split or hash its words differently.
 func (h *Header) checkRecipe(suite uint32) error {
 	if suite == 0 || suite > 255 {
 		return &MismatchError{Field: "hash suite", Have: fmt.Sprint(suite), Want: ngram.XXH64.String()}
@@ -201,7 +201,7 @@ func (h *Header) checkRecipe(suite uint32) error {
 	return nil
 }
 
-// checkReserved refuses a header that sets bytes of which v1 says nothing.
+// checkReserved refuses a header in which bytes that v1 leaves zero are set.
 func checkReserved(b []byte, count int) error {
 	for _, r := range [...][2]int{
 		{OffWindows + 8, OffBuildID},
@@ -233,8 +233,8 @@ func ParseEntry(e []byte) Section {
 	}
 }
 
-// checkSections checks that the sections tile the file, that every section of
-// v1 is there once, and that no filter can be read out of its bounds.
+// checkSections checks that the sections fill the file without gaps, that every section
+// of v1 is present once, and that lookups in filters cannot leave their bounds.
 func (h *Header) checkSections() error {
 	at := uint64(HeaderLen)
 	for i, s := range h.Sections {
@@ -275,7 +275,7 @@ func (h *Header) checkSections() error {
 	return nil
 }
 
-// check validates one section's parameters; after it no lookup can fail.
+// check checks the parameters of one section. After it no lookup can fail.
 func (s Section) check(n uint32) error {
 	var gramOK bool
 	blocked := true

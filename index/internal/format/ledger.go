@@ -12,10 +12,10 @@ import (
 	"noecho/ngram"
 )
 
-// Sizes and places of LEDGER; the package comment is their specification.
+// Sizes and offsets of LEDGER; the package comment is their specification.
 const (
-	FingerBits = 40 // of a 5-gram's Hi, the upper ones
-	SeedPlaces = 16 // rows of a fingerprint at most
+	FingerBits = 40 // length of a fingerprint: the upper bits of Hi of a 5-gram
+	SeedPlaces = 16 // largest number of rows with the same fingerprint
 
 	bucketRowsLog = 4 // a bucket has 16 to 32 rows on average
 	bucketBitsMax = FingerBits - 8
@@ -27,25 +27,27 @@ const (
 	LedgerEnd      = 32
 )
 
-// LedgerShape is the trailer of LEDGER and what follows from it.
+// LedgerShape has the counts in the trailer of LEDGER and the layout that follows from
+// them.
 type LedgerShape struct {
 	Taken    uint64 // seeds in the corpus
-	Rows     uint64 // of them in the ledger
-	Distinct uint64 // fingerprints
-	Capped   uint64 // fingerprints with seedPlaces rows
+	Rows     uint64 // seeds in the ledger
+	Distinct uint64 // distinct fingerprints
+	Capped   uint64 // fingerprints with SeedPlaces rows
 	End      uint64 // the place behind the last gap
 
-	RestBits  uint // of a fingerprint, below its bucket
+	RestBits  uint // bits of a fingerprint below its bucket
 	PlaceBits uint
-	Width     uint   // of a row
-	DirBits   uint   // of an entry of the directory
-	Buckets   uint64 // one entry each, and one more
+	Width     uint   // bits of a row
+	DirBits   uint   // bits of an entry of the directory
+	Buckets   uint64 // the directory has one entry for each, and one more
 	dirAt     uint64 // offset of the directory in the payload
 	trailerAt uint64
 }
 
-// NewLedgerShape returns what is known before the rows are: the layout depends on
-// sums over the corpus alone, so that a union of ledgers is laid out like one.
+// NewLedgerShape returns the layout as far as it is known before the rows are sorted.
+// It depends on the number of seeds and places alone, so a merged ledger has the same
+// layout as one of a single build.
 func NewLedgerShape(taken, end uint64) LedgerShape {
 	l := LedgerShape{Taken: taken, End: end}
 	bucketBits := min(max(bits.Len64(taken)-1-bucketRowsLog, 0), bucketBitsMax)
@@ -57,14 +59,14 @@ func NewLedgerShape(taken, end uint64) LedgerShape {
 	return l
 }
 
-// SetRows completes the shape.
+// SetRows completes the shape with the number of rows.
 func (l *LedgerShape) SetRows(rows uint64) {
 	l.Rows = rows
 	l.dirAt = packedLen(rows, l.Width)
 	l.trailerAt = l.dirAt + packedLen(l.Buckets+1, l.DirBits)
 }
 
-// Trailer returns the last bytes of the payload.
+// Trailer returns the trailer, the last bytes of the payload.
 func (l *LedgerShape) Trailer() []byte {
 	b := make([]byte, TrailerLen)
 	le := binary.LittleEndian
@@ -76,8 +78,8 @@ func (l *LedgerShape) Trailer() []byte {
 	return b
 }
 
-// ParseLedger reads the trailer of a payload and checks that the tables are as
-// long as it says.
+// ParseLedger reads the trailer of a payload and checks that the payload has the length
+// that follows from it.
 func ParseLedger(p *Payload) (LedgerShape, error) {
 	var b [TrailerLen]byte
 	if p.length < TrailerLen || p.length%8 != 0 {
@@ -100,19 +102,19 @@ func ParseLedger(p *Payload) (LedgerShape, error) {
 	return l, nil
 }
 
-// First returns the number of the first row of a bucket, or that behind the last
-// row.
+// First returns the number of the first row of a bucket. For the bucket behind the last
+// one it returns the number of rows.
 func (l *LedgerShape) First(p *Payload, bucket uint64) uint64 {
 	return p.number(8*l.dirAt+bucket*uint64(l.DirBits), l.DirBits)
 }
 
-// Row returns a row.
+// Row returns the lower bits of the fingerprint and the place of a row.
 func (l *LedgerShape) Row(p *Payload, row uint64) (rest, place uint64) {
 	bit := row * uint64(l.Width)
 	return p.number(bit, l.RestBits), p.number(bit+uint64(l.RestBits), l.PlaceBits)
 }
 
-// Check checks every row, on all cores. After it no look-up can fail.
+// Check checks every row, on all cores. After it no lookup can fail.
 func (l *LedgerShape) Check(p *Payload) error {
 	if l.First(p, 0) != 0 || l.First(p, l.Buckets) != l.Rows ||
 		!p.zeroFrom(l.Rows*uint64(l.Width), l.dirAt) ||
@@ -140,9 +142,10 @@ func (l *LedgerShape) Check(p *Payload) error {
 	return nil
 }
 
-// checkBuckets checks the rows of some buckets and counts their fingerprints.
+// checkBuckets checks the rows of some buckets and counts their distinct and capped
+// fingerprints.
 func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, capped uint64, err error) {
-	dir := p.Another() // so that neither table turns the pages of the other
+	dir := p.Another() // separate readers, because each remembers its last two chunks only
 	at := l.First(dir, from)
 	for bucket := from; bucket < to; bucket++ {
 		end := l.First(dir, bucket+1)
@@ -150,7 +153,7 @@ func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, cappe
 			return 0, 0, orDamaged(dir.Err, "the directory of LEDGER is not ascending")
 		}
 		var lastRest, lastPlace uint64
-		same := 0 // rows of the fingerprint
+		same := 0 // number of rows with the current fingerprint
 		for ; at < end; at++ {
 			rest, place := l.Row(p, at)
 			switch {
@@ -173,7 +176,8 @@ func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, cappe
 	return distinct, capped, nil
 }
 
-// orDamaged returns an error of reading, or one that matches [ErrDamaged].
+// orDamaged returns err if it is not nil, and otherwise an error that matches
+// [ErrDamaged].
 func orDamaged(err error, format string, args ...any) error {
 	if err != nil {
 		return err
@@ -181,7 +185,7 @@ func orDamaged(err error, format string, args ...any) error {
 	return Damaged("%s", fmt.Sprintf(format, args...))
 }
 
-// Ledger answers where a gram stands. The zero value knows no place.
+// Ledger finds the places of a gram. The zero value has none.
 type Ledger struct {
 	LedgerShape
 	B []byte // the checked payload
@@ -214,6 +218,6 @@ func (l *Ledger) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return dst
 }
 
-// PlaceBitsMost is how many bits a place has at most: those above name the
-// member of several indexes that answer as one.
+// PlaceBitsMost is the largest number of bits in a place. An index of several files
+// uses the bits above for the number of the file.
 const PlaceBitsMost = 56

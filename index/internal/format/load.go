@@ -23,7 +23,7 @@ func ReadHeader(r io.ReaderAt, size int64) (*Header, error) {
 	return ParseHeader(b, uint64(size))
 }
 
-// ReadFull fills b from offset off. A file that ends early is damaged: its
+// ReadFull fills b from offset off. If the file ends early it is damaged, because its
 // length was checked before.
 func ReadFull(r io.ReaderAt, b []byte, off int64) error {
 	n, err := r.ReadAt(b, off)
@@ -36,16 +36,16 @@ func ReadFull(r io.ReaderAt, b []byte, off int64) error {
 	return fmt.Errorf("read index at %d: %w", off, err)
 }
 
-// A Checker reads every byte behind the header once, on all cores, and holds
-// it against the checksums, the counts of set bits and the build id.
+// A Checker reads every byte behind the header once, on all cores, and compares the
+// bytes with the checksums, the numbers of set bits and the build id.
 type Checker struct {
 	r       io.ReaderAt
 	H       *Header
-	Dst     [][]byte   // by section: where the payload goes; nil: nowhere
-	Tails   [][]byte   // by section: from the payload's end to the section's
+	Dst     [][]byte   // by section: memory for the payload; nil: the payload is only checked
+	Tails   [][]byte   // by section: bytes from the end of the payload to the end of the section
 	Sums    [][]byte   // by section: SHA-256 of each chunk
 	ones    []uint64   // by section: set bits, summed atomically
-	pending chan Piece // what is still to be read
+	pending chan Piece // chunks that have to be read
 }
 
 // Piece is one chunk of one section.
@@ -54,8 +54,8 @@ type Piece struct {
 	Chunk   uint64
 }
 
-// checkBody reads and checks everything behind the header. dst says for each
-// section where its payload is put, nil for those that are only checked.
+// checkBody reads and checks all bytes behind the header. dst has the memory for the
+// payload of each section, nil for those that are only checked.
 func checkBody(r io.ReaderAt, h *Header, dst [][]byte) (*Checker, error) {
 	c := NewChecker(r, h, dst)
 	if err := c.Run(); err != nil {
@@ -67,8 +67,8 @@ func checkBody(r io.ReaderAt, h *Header, dst [][]byte) (*Checker, error) {
 	return c, nil
 }
 
-// Payload returns a section of which the tail was read: where it was put, or as it
-// is in the file.
+// Payload returns the payload of a section, from memory if it was read into Dst, and
+// otherwise from the file. The tail of the section must have been read.
 func (c *Checker) Payload(i int) *Payload {
 	if c.Dst[i] != nil {
 		return InMemory(c.Dst[i])
@@ -85,7 +85,7 @@ func NewChecker(r io.ReaderAt, h *Header, dst [][]byte) *Checker {
 	}
 }
 
-// Run reads and checks everything but the build id.
+// Run reads and checks all bytes, except for the build id.
 func (c *Checker) Run() error {
 	for i := range c.H.Sections {
 		if err := c.ReadTail(i); err != nil {
@@ -103,7 +103,7 @@ func (c *Checker) Run() error {
 	return nil
 }
 
-// ReadTail reads a section's padding and checksum table.
+// ReadTail reads and checks the padding and the checksum table of a section.
 func (c *Checker) ReadTail(i int) error {
 	s := c.H.Sections[i]
 	tail := make([]byte, s.End()-s.Offset-s.Length)
@@ -187,16 +187,16 @@ func (c *Checker) ReadChunk(p Piece, scratch []byte) error {
 	return nil
 }
 
-// asked reports whether look-ups read the section.
+// asked reports whether lookups read the section.
 func (s Section) asked() bool { return s.Known() && s.Kind != KindManifest }
 
-// Known reports whether format v1 says what the section holds.
+// Known reports whether format v1 defines the kind of the section.
 func (s Section) Known() bool {
 	return s.Kind >= KindManifest && s.Kind <= KindWords
 }
 
-// BuildID returns the digest of all bytes but the build id itself and the
-// header's checksum, as the package comment defines it.
+// BuildID returns the digest of all bytes except the build id itself and the checksum
+// of the header. The package comment defines it.
 func BuildID(h *Header, sums, tails [][]byte) [buildIDLen]byte {
 	b := h.Encode()
 	clear(b[OffBuildID : OffBuildID+buildIDLen])
@@ -223,8 +223,8 @@ func PopCount(b []byte) uint64 {
 	return uint64(n)
 }
 
-// toNative turns the little endian words of b into this machine's. Its length
-// is a multiple of 8.
+// toNative converts the little-endian words of b to the byte order of the machine. The
+// length of b is a multiple of 8.
 func toNative(b []byte) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
 		return
@@ -234,8 +234,8 @@ func toNative(b []byte) {
 	}
 }
 
-// Digest reads back everything behind the header of a file that was just
-// written, checks it, and returns its build id.
+// Digest reads back all bytes behind the header of a file that was just written, checks
+// them, and returns the build id.
 func Digest(r io.ReaderAt, h *Header) ([buildIDLen]byte, error) {
 	c := NewChecker(r, h, make([][]byte, len(h.Sections)))
 	if err := c.Run(); err != nil {

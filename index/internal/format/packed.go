@@ -7,30 +7,30 @@ import (
 	"io"
 )
 
-// Packed numbers. Tables of many numbers are kept in as few bits as they need:
-// bit i of a table is bit i mod 8 of byte i / 8, and a number takes the next bits,
-// its lowest one first. A number of at most 57 bits lies in 8 bytes in a row, so
-// 8 bytes that can be read stand behind every table.
+// Packed numbers. Tables of many numbers use as few bits as the numbers need: bit i of
+// a table is bit i mod 8 of byte i / 8, and a number takes the next bits, its lowest
+// one first. A number of at most 57 bits lies within 8 consecutive bytes, so there must
+// be 8 readable bytes behind every table.
 
-// TrailerLen is the size of the trailer that ends a section of packed tables. It
-// is also what can be read behind the last table.
+// TrailerLen is the size of the trailer that ends a section of packed tables. The
+// trailer also is the readable bytes behind the last table.
 const TrailerLen = 64
 
-// packedAt returns the number of that width at a bit of b.
+// packedAt returns the number of width bits at a bit of b.
 func packedAt(b []byte, bit uint64, width uint) uint64 {
 	return binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & (1<<width - 1)
 }
 
-// packedLen returns the bytes of a table, padded to a multiple of 8.
+// packedLen returns the size of a table in bytes, padded to a multiple of 8.
 func packedLen(n uint64, width uint) uint64 { return (n*uint64(width) + 63) / 64 * 8 }
 
-// A Packer writes packed tables. An error sticks and comes with end.
+// A Packer writes packed tables. End returns the first error.
 type Packer struct {
 	w    io.Writer
 	buf  []byte
 	n    int    // bytes in buf
-	acc  uint64 // bits that are no whole byte yet
-	have uint   // how many
+	acc  uint64 // bits that do not fill a byte yet
+	have uint   // number of these bits
 	Err  error
 }
 
@@ -49,7 +49,7 @@ func (p *Packer) Put(v uint64, width uint) {
 	p.have &= 7
 }
 
-// End pads the table to a multiple of 8 bytes, given the bits in it, and writes
+// End pads the table to a multiple of 8 bytes, given the number of its bits, and writes
 // it out.
 func (p *Packer) End(bits uint64) error {
 	if p.have > 0 {
@@ -69,25 +69,25 @@ func (p *Packer) flush() {
 	p.n = 0
 }
 
-// A Payload is a section that is read piece by piece, in memory or in a file,
-// whatever its size. An error sticks; what is read then means nothing. Not safe
-// for concurrent use: every reader makes its own.
+// A Payload reads the payload of a section, in memory or chunk by chunk from a file.
+// After an error, which remains in Err, all results are meaningless. Not safe for
+// concurrent use: every goroutine needs its own, see Another.
 type Payload struct {
 	length uint64
 	fetch  func(chunk uint64, buf []byte) ([]byte, error)
-	cur    []byte // the chunk that was read last
-	at     uint64 // its offset
-	old    []byte // the one before, whose memory the next one takes
+	cur    []byte // the last chunk read
+	at     uint64 // offset of that chunk
+	old    []byte // the chunk before, whose memory the next one reuses
 	oldAt  uint64
 	Err    error
 }
 
-// InMemory returns a payload of bytes.
+// InMemory returns a payload whose bytes are in memory.
 func InMemory(b []byte) *Payload {
 	return &Payload{length: uint64(len(b)), cur: b}
 }
 
-// inFile returns the payload of a section. Every piece is held against its
+// inFile returns the payload of a section in a file. Every chunk is compared with its
 // checksum.
 func inFile(r io.ReaderAt, s Section, table []byte) *Payload {
 	return &Payload{length: s.Length, fetch: func(chunk uint64, buf []byte) ([]byte, error) {
@@ -114,7 +114,7 @@ func (p *Payload) Another() *Payload {
 	return &Payload{length: p.length, fetch: p.fetch}
 }
 
-// number returns the number of that width at a bit. All of it lies in the payload.
+// number returns the number of width bits at a bit. All of it must lie in the payload.
 func (p *Payload) number(bit uint64, width uint) uint64 {
 	off := bit >> 3
 	if off-p.at <= uint64(len(p.cur)) && off-p.at+8 <= uint64(len(p.cur)) {
@@ -125,7 +125,7 @@ func (p *Payload) number(bit uint64, width uint) uint64 {
 	return binary.LittleEndian.Uint64(b[:]) >> (bit & 7) & (1<<width - 1)
 }
 
-// Read fills b from an offset. All of it lies in the payload.
+// Read fills b from an offset. All of it must lie in the payload.
 func (p *Payload) Read(b []byte, off uint64) {
 	for len(b) > 0 && p.Err == nil {
 		if off-p.at >= uint64(len(p.cur)) {
@@ -137,7 +137,7 @@ func (p *Payload) Read(b []byte, off uint64) {
 	}
 }
 
-// turn makes the chunk of an offset the current one.
+// turn makes the chunk at an offset the current one.
 func (p *Payload) turn(off uint64) {
 	if p.fetch == nil || off >= p.length {
 		panic(fmt.Sprintf("index: internal error: offset %d of a payload of %d bytes", off, p.length))
@@ -157,7 +157,7 @@ func (p *Payload) turn(off uint64) {
 	}
 }
 
-// zeroFrom reports whether the bits of a table from bit to its padded end are
+// zeroFrom reports whether the bits of a table from number bit to its padded end are
 // zero.
 func (p *Payload) zeroFrom(bit, end uint64) bool {
 	for ; bit < 8*end; bit++ {

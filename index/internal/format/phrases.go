@@ -12,16 +12,16 @@ import (
 	"noecho/ngram"
 )
 
-// Sizes and places of PHRASES; the package comment is their specification.
+// Sizes and offsets of PHRASES; the package comment is their specification.
 const (
 	PhraseHead    = 32
 	PhraseRowLen  = 24
-	PhraseStarts  = 4 // words in the longest beginning that START holds
+	PhraseStarts  = 4 // words in the longest beginning that START contains
 	StartKeyBits  = 32
-	StartBits     = 16 // of a beginning, as of a window
+	StartBits     = 16 // for each beginning, as for a window
 	StartK        = 8
 	PhraseKinds   = 256
-	phraseNames   = 16 << 20 // bytes of kinds and subjects at most, read when an index is opened
+	phraseNames   = 16 << 20 // largest size of the names of kinds and subjects in bytes
 	MaxSubjects   = 1<<23 - 1
 	PhraseWeak    = 1 << 8
 	SubjectShift  = 9
@@ -30,7 +30,7 @@ const (
 	OffPhraseText = 16
 )
 
-// The kinds of phrase that are no identifiers.
+// The kinds of phrases that are not identifiers.
 const (
 	SubjectKind ngram.PhraseKind = "subject"
 	PlainKind   ngram.PhraseKind = "phrase"
@@ -42,14 +42,13 @@ type PhraseNamesOf struct {
 	Subjects []SubjectName      `json:"subjects,omitempty"`
 }
 
-// SubjectName is a data subject: an id and what its list says of it.
+// SubjectName is a data subject: its id and its labels in the list of subjects.
 type SubjectName struct {
 	ID     string   `json:"id"`
 	Labels []string `json:"labels,omitempty"`
 }
 
-// CompareKinds orders kinds by what they say: identifiers first, then subjects,
-// then plain phrases.
+// CompareKinds orders the kinds: identifiers first, then subjects, then plain phrases.
 func CompareKinds(a, b ngram.PhraseKind) int {
 	rank := func(k ngram.PhraseKind) int {
 		switch k {
@@ -64,10 +63,10 @@ func CompareKinds(a, b ngram.PhraseKind) int {
 	return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
 }
 
-// StartKey is the gram of START that stands for a beginning.
+// StartKey returns the gram in START of a beginning, given the Lo of the beginning.
 func StartKey(lo uint64) uint64 { return lo >> (64 - StartKeyBits) << (64 - StartKeyBits) }
 
-// phrases answers what PHRASES and START hold. The zero value holds nothing.
+// phrases answers lookups in PHRASES and START. The zero value has no phrase.
 type phrases struct {
 	Start    Blocked
 	rows     []byte
@@ -76,10 +75,10 @@ type phrases struct {
 	Subjects []SubjectName
 }
 
-// PhraseShape is what the head of PHRASES says.
+// PhraseShape has the sizes in the head of PHRASES.
 type PhraseShape struct{ Rows, Starts, text uint64 }
 
-// parsePhraseHead reads the head of a payload of that many bytes.
+// parsePhraseHead reads the head of a payload of length bytes.
 func parsePhraseHead(b []byte, length uint64) (PhraseShape, error) {
 	if len(b) < PhraseHead {
 		return PhraseShape{}, Damaged("PHRASES ends in its head")
@@ -96,9 +95,9 @@ func parsePhraseHead(b []byte, length uint64) (PhraseShape, error) {
 	return s, nil
 }
 
-// CheckPhrases reads a payload of that many bytes and checks all of it: after
-// that no look-up can fail. end is the place behind the last one, 0: there are no
-// places. It returns the shape and the names.
+// CheckPhrases reads a payload of length bytes and checks all of it: after that no
+// lookup can fail. end is the place behind the last one; 0: there are no places. It
+// returns the sizes and the names.
 func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var names PhraseNamesOf
@@ -110,7 +109,7 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 	if err != nil {
 		return shape, names, err
 	}
-	var kinds, subject uint32 // the highest ones
+	var kinds, subject uint32 // largest numbers of a kind and a subject
 	var row [PhraseRowLen]byte
 	last := uint64(0)
 	for i := range shape.Rows {
@@ -150,7 +149,7 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 	return shape, names, nil
 }
 
-// OpenPhrases checks a payload and keeps it.
+// OpenPhrases checks a payload and returns the phrases in it.
 func OpenPhrases(b []byte, start Blocked, end uint64) (phrases, error) {
 	shape, names, err := CheckPhrases(bytes.NewReader(b), uint64(len(b)), end)
 	if err != nil {
@@ -162,12 +161,12 @@ func OpenPhrases(b []byte, start Blocked, end uint64) (phrases, error) {
 	}, nil
 }
 
-// Finger is the fingerprint of a row.
+// Finger returns the fingerprint of a row.
 func (p *phrases) Finger(row int) uint64 {
 	return binary.LittleEndian.Uint64(p.rows[row*PhraseRowLen:])
 }
 
-// Find returns the phrase of a fingerprint.
+// Find returns the phrase with a fingerprint.
 func (p *phrases) Find(finger uint64) (ngram.Phrase, bool) {
 	row := sort.Search(p.Count, func(i int) bool { return p.Finger(i) >= finger })
 	if row == p.Count || p.Finger(row) != finger {
@@ -184,7 +183,7 @@ func (p *phrases) Find(finger uint64) (ngram.Phrase, bool) {
 	}, true
 }
 
-// AddRecords adds counts that stop at the highest.
+// AddRecords adds two counts. The sum stops at the largest number.
 func AddRecords(a, b uint32) uint32 {
 	if sum := a + b; sum >= a {
 		return sum

@@ -10,7 +10,7 @@ import (
 	"noecho/ngram"
 )
 
-// Sizes and places of RECORDS; the package comment is their specification.
+// Sizes and offsets of RECORDS; the package comment is their specification.
 const (
 	RecordsCount     = 0
 	recordsEnd       = 8
@@ -21,7 +21,8 @@ const (
 	RecordsLineBits  = 44
 )
 
-// RecordsShape is the trailer of RECORDS and what follows from it.
+// RecordsShape has the counts in the trailer of RECORDS and the layout that follows
+// from them.
 type RecordsShape struct {
 	Count     uint64
 	End       uint64 // the place behind the last gap
@@ -32,15 +33,15 @@ type RecordsShape struct {
 
 	PlaceBits, SourceBits, LineBits, IDBits, DatasetBits, PathBits uint
 
-	Width       uint   // of a row
-	SourceWidth uint   // of a source's row
+	Width       uint   // bits of a row
+	SourceWidth uint   // bits of the row of a source
 	IDsAt       uint64 // offsets in the payload
 	sourcesAt   uint64
 	PathsAt     uint64
 	trailerAt   uint64
 }
 
-// SetLayout computes what follows from the counts and lineBits.
+// SetLayout computes the layout from the counts and LineBits.
 func (r *RecordsShape) SetLayout() {
 	r.PlaceBits = uint(bits.Len64(r.End - 1))
 	r.SourceBits = uint(bits.Len64(r.Sources - 1))
@@ -55,7 +56,7 @@ func (r *RecordsShape) SetLayout() {
 	r.trailerAt = r.PathsAt + (r.PathBytes+7)&^7
 }
 
-// Trailer returns the last bytes of the payload.
+// Trailer returns the trailer, the last bytes of the payload.
 func (r *RecordsShape) Trailer() []byte {
 	b := make([]byte, TrailerLen)
 	le := binary.LittleEndian
@@ -69,8 +70,8 @@ func (r *RecordsShape) Trailer() []byte {
 	return b
 }
 
-// parseRecords reads the trailer of a payload and checks that the tables are as
-// long as it says.
+// parseRecords reads the trailer of a payload and checks that the payload has the
+// length that follows from it.
 func parseRecords(p *Payload) (RecordsShape, error) {
 	var b [TrailerLen]byte
 	if p.length < TrailerLen || p.length%8 != 0 {
@@ -86,7 +87,7 @@ func parseRecords(p *Payload) (RecordsShape, error) {
 		Datasets: uint64(le.Uint32(b[RecordsDatasets:])),
 	}
 	lineBits := le.Uint32(b[RecordsLineBits:])
-	// A row takes a byte at least unless there are none: its place does.
+	// A row takes at least one bit, because its place does.
 	if r.End < ngram.PlaceGap || r.End > 1<<PlaceBitsMost || lineBits > lineBitsMost || r.Datasets == 0 ||
 		r.Sources == 0 || max(r.Count, r.IDBytes, r.Sources, r.PathBytes) > 8*p.length || !allZero(b[RecordsLineBits+4:]) {
 		return RecordsShape{}, Damaged("RECORDS counts %d records of %d sources", r.Count, r.Sources)
@@ -99,15 +100,15 @@ func parseRecords(p *Payload) (RecordsShape, error) {
 	return r, nil
 }
 
-// lineBitsMost is how many bits the number of a line has at most.
+// lineBitsMost is the largest number of bits for the number of a line.
 const lineBitsMost = 56
 
 // recordRow is a row of RECORDS.
 type recordRow struct {
 	Place  uint64
 	Source uint64
-	Line   uint64 // 0: it has an id, or the source is the record
-	IDEnd  uint64 // in the ids; it begins where that of the row before ends
+	Line   uint64 // line in the source; 0: the record has an id, or the source is the record
+	IDEnd  uint64 // offset in the ids at which its id ends; the id begins at the end of the previous one
 }
 
 // Row returns a row.
@@ -123,11 +124,11 @@ func (r *RecordsShape) Row(p *Payload, i uint64) (row recordRow) {
 	return row
 }
 
-// sourceRow is one source.
+// sourceRow is a row of the sources.
 type sourceRow struct {
-	Place   uint64 // at which it begins
-	Dataset uint64 // in the manifest's list
-	PathEnd uint64 // in the paths
+	Place   uint64 // place at which the source begins
+	Dataset uint64 // number of the dataset in the manifest
+	PathEnd uint64 // offset in the paths at which its path ends
 }
 
 // Source returns a source.
@@ -141,7 +142,7 @@ func (r *RecordsShape) Source(p *Payload, i uint64) (row sourceRow) {
 	return row
 }
 
-// check checks every row and every name. After it no look-up can fail.
+// check checks every row and every name. After it no lookup can fail.
 func (r *RecordsShape) check(p *Payload) error {
 	if err := r.checkSources(p); err != nil {
 		return err
@@ -149,8 +150,8 @@ func (r *RecordsShape) check(p *Payload) error {
 	rows, names := p.Another(), p.Another()
 	sources := p.Another()
 	var last recordRow
-	var own, next sourceRow // the source of the last row, and the one behind it
-	at := ^uint64(0)        // which one
+	var own, next sourceRow // the source of the current row, and the next source
+	at := ^uint64(0)        // number of the source in own
 	for i := range r.Count {
 		row := r.Row(rows, i)
 		if rows.Err != nil {
@@ -219,20 +220,20 @@ func checkName(p *Payload, from, to uint64) error {
 	return nil
 }
 
-// Records answers which record stands at a place. The zero value knows none.
+// Records finds the record at a place. The zero value has none.
 type Records struct {
 	RecordsShape
 	b []byte // the checked payload
 }
 
-// At returns the name of the record that begins at a place or is the last to begin
-// before it, and the number of its dataset in the MANIFEST.
+// At returns the name of the last record that begins at or before a place, and the
+// number of its dataset in the manifest.
 func (r *Records) At(place ngram.Place) (id string, dataset uint64, ok bool) {
 	p := uint64(place)
 	if r.Count == 0 || p >= r.End {
 		return "", 0, false
 	}
-	lo, hi := uint64(0), r.Count // the first record that begins behind the place
+	lo, hi := uint64(0), r.Count // binary search for the first record behind the place
 	for lo < hi {
 		mid := (lo + hi) / 2
 		if packedAt(r.b, mid*uint64(r.Width), r.PlaceBits) <= p {
@@ -262,11 +263,10 @@ func (r *Records) At(place ngram.Place) (id string, dataset uint64, ok bool) {
 	return id, own.Dataset, true
 }
 
-// NameMost is how long an id or a path may be in an index, in bytes.
+// NameMost is the largest length of an id or a path in bytes.
 const NameMost = 1 << 10
 
-// Words returns how many places lie between the record at a place and the next
-// one.
+// Words returns the number of places between the record at a place and the next record.
 func (r *Records) Words(place ngram.Place) int {
 	if r.Count == 0 || uint64(place) >= r.End {
 		return 0

@@ -1,15 +1,15 @@
 package format
 
-// Tables are the sections that lead from a 5-gram to a record. An index has both
-// or neither; the zero value answers nothing.
+// Tables are the sections that lead from a 5-gram to a record. An index has both or
+// neither. The zero value has no places.
 type Tables struct {
 	There   bool
 	Ledger  Ledger
 	Records Records
 }
 
-// CheckTables checks LEDGER and RECORDS, whose bytes were checked before, against
-// themselves and each other. Those that were read into memory can then be asked.
+// CheckTables checks LEDGER and RECORDS, whose checksums have been checked, for
+// consistency. Afterwards lookups are possible in those that were read into memory.
 func (c *Checker) CheckTables() (Tables, error) {
 	var t Tables
 	li, ri := c.H.Find(KindLedger, 0), c.H.Find(KindRecords, 0)
@@ -40,7 +40,7 @@ func (c *Checker) CheckTables() (Tables, error) {
 	return t, nil
 }
 
-// end is the place behind the last one; 0 if there are none.
+// end returns the place behind the last one, or 0 if there are no places.
 func (t *Tables) end() uint64 {
 	if !t.There {
 		return 0

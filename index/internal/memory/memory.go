@@ -1,7 +1,6 @@
-// Package memory allocates the large arrays of an index: the filters and tables of
-// an open one, and the filters that a build fills. Where the system can, they lie
-// outside the Go heap, in huge pages, and can be made read-only. It knows nothing of
-// what is in them.
+// Package memory allocates the large arrays of an index: the filters and tables of an
+// open one, and the filters that a build fills. On linux they are outside the Go heap,
+// in huge pages, and can be made read-only. It does not know the meaning of the bytes.
 package memory
 
 // Region is an allocated array. The zero value is an empty one.

@@ -13,13 +13,13 @@ func allocate(n uint64) (Region, error) {
 	if err != nil {
 		return Region{}, fmt.Errorf("allocate %d bytes for the index: %w", n, err)
 	}
-	// Without huge pages a lookup only gets slower, so a refusal is no error.
+	// Without huge pages lookups are slower, but work.
 	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	return Region{Bytes: b, Words: unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), n/8)}, nil
 }
 
-// Seal makes the bytes read-only: a stray write then faults instead of changing the
-// index.
+// Seal makes the bytes read-only: a stray write then causes a fault instead of changing
+// the index.
 func (r Region) Seal() error {
 	if r.Bytes == nil {
 		return nil
@@ -33,7 +33,7 @@ func (r Region) Seal() error {
 // Free returns the bytes to the system. Nothing may read them afterwards.
 func (r Region) Free() {
 	if r.Bytes != nil {
-		// Munmap of a whole mapping of ours cannot fail.
+		// munmap of a complete mapping of our own cannot fail.
 		_ = unix.Munmap(r.Bytes)
 	}
 }

@@ -4,7 +4,7 @@ package memory
 
 import "unsafe"
 
-// allocate takes the bytes from the Go heap.
+// allocate allocates the bytes on the Go heap.
 func allocate(n uint64) (Region, error) {
 	w := make([]uint64, n/8)
 	return Region{Bytes: unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), n), Words: w}, nil
