@@ -31,7 +31,7 @@ func newWordSet(n int, records ...string) *wordSet {
 	return s
 }
 
-func (s *wordSet) HasWords() bool { return true }
+func (s *wordSet) Has() (ledger, phrases, words bool) { return false, false, true }
 
 // Word is wrong about a word in 1,000, as an index is.
 func (s *wordSet) Word(h ngram.Hash) bool { return s.one[h] || h.Hi%1024 == 0 }

@@ -24,31 +24,28 @@ import "noecho/ngram"
 // Index is everything that a detector asks an index. Look-ups never fail, allocate
 // nothing beyond growing dst and are safe for concurrent use. Those that return a bool
 // may return true for something absent (at the index's published rate) and never false
-// for something present. Has methods are asked once for each channel; if one is false,
-// the look-ups that follow it are not used. index.Index is one.
+// for something present. index.Index is one.
 type Index interface {
 	Gate2(h ngram.Hash) bool  // is this 2-gram part of an indexed window?
 	Gate4(h ngram.Hash) bool  // is this 4-gram?
 	Window(h ngram.Hash) bool // is this window of n words indexed?
 
-	// HasLedger reports whether the index knows places. Without them findings name no
-	// place, and no near match is found.
-	HasLedger() bool
+	// Has reports which parts the index has besides windows. It is asked once for each
+	// channel, and the look-ups of a part that is missing are not used. Without a ledger
+	// findings name no place, and no near match is found. Without words, letters that
+	// are spaced out and words that are run together are not read.
+	Has() (ledger, phrases, words bool)
+
 	// Seeds appends the places of a gram of [ngram.SeedWords] words. Some may be
 	// missing: not every gram is a seed, and of common ones some places are left out.
 	// Rarely one is wrong.
 	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place
 
-	// HasPhrases reports whether the index has phrases.
-	HasPhrases() bool
 	// Start reports whether a phrase may begin with these words, at most 4.
 	Start(h ngram.Hash) bool
 	// Phrase returns the phrase of exactly these words.
 	Phrase(h ngram.Hash) (ngram.Phrase, bool)
 
-	// HasWords reports whether the index knows its words. Without them letters that are
-	// spaced out and words that are run together are not read.
-	HasWords() bool
 	// Word reports whether this word may be part of an indexed window.
 	Word(h ngram.Hash) bool
 }

@@ -68,9 +68,9 @@ type (
 	worder interface{ Word(h ngram.Hash) bool }
 )
 
-func (p parts) HasLedger() bool  { return p.ledger != nil }
-func (p parts) HasPhrases() bool { return p.phrases != nil }
-func (p parts) HasWords() bool   { return p.words != nil }
+func (p parts) Has() (ledger, phrases, words bool) {
+	return p.ledger != nil, p.phrases != nil, p.words != nil
+}
 
 func (p parts) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place { return p.ledger.Seeds(dst, h) }
 func (p parts) Start(h ngram.Hash) bool                             { return p.phrases.Start(h) }

@@ -74,10 +74,11 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	}
 	d.cfg, d.index, d.spec = cfg, ix, spec
 	d.ledger, d.words = nil, nil
-	if ix.HasLedger() {
+	ledger, phrases, words := ix.Has()
+	if ledger {
 		d.ledger = ix
 	}
-	if ix.HasWords() {
+	if words {
 		d.words = ix
 	}
 	d.least = ngram.Words(max(spec.N, cfg.MinWords))
@@ -86,13 +87,14 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	d.main.joins.reset(cfg.Prompt)
 	d.host.reset(d)
 	d.runs = verbatim{h: &d.host, places: d.runs.places}
-	d.startFinders()
+	d.startFinders(phrases)
 	d.startSeam()
 }
 
-// startFinders sets up the finders that the index and the config allow.
-func (d *Detector) startFinders() {
-	if d.index.HasPhrases() {
+// startFinders sets up the finders that the index, which may have phrases, and the config
+// allow.
+func (d *Detector) startFinders(phrases bool) {
+	if phrases {
 		if d.phrases == nil {
 			d.phrases = &phraseFinder{h: &d.host, openPhrase: &openPhrase{}}
 		}

@@ -77,10 +77,15 @@ func (ix *Index) Word(h ngram.Hash) bool {
 	return ok
 }
 
-// HasWords reports whether any file has a section WORDS. Files from before there was
-// such a section do not.
-func (ix *Index) HasWords() bool {
-	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Words.Blocks > 0 })
+// Has reports which parts any of the files has besides windows: a ledger of places and
+// records, phrases, the words of its windows. A file that was built before there was a
+// section WORDS does not know its words.
+func (ix *Index) Has() (ledger, phrases, words bool) {
+	for _, f := range ix.files {
+		c := f.contents
+		ledger, phrases, words = ledger || c.Tables.There, phrases || c.Phrases.Count > 0, words || c.Words.Blocks > 0
+	}
+	return ledger, phrases, words
 }
 
 // filesMost is the largest number of files in an index. The upper 8 bits of a place or
@@ -148,11 +153,6 @@ func (ix *Index) RecordWords(p ngram.Place) int {
 	return n
 }
 
-// HasLedger reports whether any file has places and records.
-func (ix *Index) HasLedger() bool {
-	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Tables.There })
-}
-
 // Start reports whether a phrase may begin with these words, at most 4 of them. False
 // is certain.
 func (ix *Index) Start(h ngram.Hash) bool {
@@ -196,11 +196,6 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	}
 	runtime.KeepAlive(ix)
 	return all, found
-}
-
-// HasPhrases reports whether any file has phrases.
-func (ix *Index) HasPhrases() bool {
-	return slices.ContainsFunc(ix.files, func(f *File) bool { return f.contents.Phrases.Count > 0 })
 }
 
 // Subject returns the id of a data subject and its labels, given the number in

@@ -358,7 +358,7 @@ type fixedPhrases struct {
 	phrase ngram.Phrase
 }
 
-func (fixedPhrases) HasPhrases() bool                         { return true }
+func (fixedPhrases) Has() (ledger, phrases, words bool)       { return false, true, false }
 func (fixedPhrases) Start(ngram.Hash) bool                    { return true }
 func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return p.phrase, true }
 

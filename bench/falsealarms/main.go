@@ -171,8 +171,11 @@ func measure(ctx context.Context, o *options) (*report, error) {
 // withoutPhrases is an index whose phrases are not used.
 type withoutPhrases struct{ *index.Index }
 
-// HasPhrases hides the phrases.
-func (withoutPhrases) HasPhrases() bool { return false }
+// Has hides the phrases.
+func (x withoutPhrases) Has() (ledger, phrases, words bool) {
+	ledger, _, words = x.Index.Has()
+	return ledger, false, words
+}
 
 // documents returns the documents to index and those to read, in the order of their
 // paths.

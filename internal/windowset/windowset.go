@@ -14,23 +14,17 @@ type Set interface {
 // Index is a detect.Index of which only the windows are used.
 type Index struct{ Set }
 
-// HasLedger returns false.
-func (Index) HasLedger() bool { return false }
+// Has reports that there is nothing but windows.
+func (Index) Has() (ledger, phrases, words bool) { return false, false, false }
 
 // Seeds appends nothing.
 func (Index) Seeds(dst []ngram.Place, _ ngram.Hash) []ngram.Place { return dst }
-
-// HasPhrases returns false.
-func (Index) HasPhrases() bool { return false }
 
 // Start returns false.
 func (Index) Start(ngram.Hash) bool { return false }
 
 // Phrase returns no phrase.
 func (Index) Phrase(ngram.Hash) (ngram.Phrase, bool) { return ngram.Phrase{}, false }
-
-// HasWords returns false.
-func (Index) HasWords() bool { return false }
 
 // Word returns false.
 func (Index) Word(ngram.Hash) bool { return false }
