@@ -73,7 +73,7 @@ func parseSize(text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n <= 0 || n > 1<<50/unit {
-		return 0, fmt.Errorf("%q is no size: say 300MB or 1GB", text)
+		return 0, fmt.Errorf("%q is not a size: write one such as 300MB or 1GB", text)
 	}
 	return n * unit, nil
 }

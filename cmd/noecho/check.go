@@ -15,13 +15,12 @@ func newCheckCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check --config FILE",
 		Short: "Check a configuration and the indexes it names",
-		Long: `Check a configuration as serve would before it starts: every key and value, the
-indexes to their last byte, certificates and token. Nothing is listened on and
-no server is called. NOECHO_ variables count as they do for serve.
+		Long: `Check a configuration file as noecho serve does before it starts: every key and
+value, every byte of the indexes, the certificates and the admin token. No port is
+opened and no server is called. NOECHO_ variables count as they do for serve.
 
-Everything that is wrong with the file is printed at once, as
-file:line:column: message. Of a file that is right, what the rules for findings mean
-is printed in a sentence each.`,
+If the file has errors, all of them are printed at once, as file:line:column: message.
+If it has none, each of its rules for findings is printed as a sentence.`,
 		Example: "  noecho check --config /etc/noecho/config.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completions writes the completion script of each shell.
+// completions are functions that write the completion script of a shell.
 var completions = map[string]func(root *cobra.Command, w io.Writer) error{
 	"bash":       func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
 	"zsh":        func(root *cobra.Command, w io.Writer) error { return root.GenZshCompletion(w) },
@@ -15,7 +15,7 @@ var completions = map[string]func(root *cobra.Command, w io.Writer) error{
 	"powershell": func(root *cobra.Command, w io.Writer) error { return root.GenPowerShellCompletionWithDesc(w) },
 }
 
-// shells are the keys of completions in the order the help names them.
+// shells are the keys of completions, in the order of the help.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func newCompletionCommand(a *app) *cobra.Command {
@@ -23,7 +23,8 @@ func newCompletionCommand(a *app) *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print a script that completes noecho's commands and flags in your shell",
 		Long: `Print a script that teaches your shell to complete noecho's commands and flags.
-Load it once to try it, or put it where your shell looks when it starts:
+Load it into the current shell to try it, or write it to a file that your shell loads
+when it starts:
 
   bash        source <(noecho completion bash)
               noecho completion bash > /etc/bash_completion.d/noecho
@@ -47,7 +48,7 @@ Load it once to try it, or put it where your shell looks when it starts:
 	}
 }
 
-// completeFlag lets the shell complete a flag's value from a list.
+// completeFlag makes the shell complete the value of a flag from a list.
 func completeFlag(cmd *cobra.Command, name string, values []string) {
 	err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {

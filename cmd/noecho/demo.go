@@ -27,7 +27,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// demoPatience is how long the demo waits for any one event.
+// demoPatience bounds the time that the demo waits for one event.
 const demoPatience = 10 * time.Second
 
 func newDemoCommand(a *app) *cobra.Command {
@@ -40,14 +40,14 @@ temporary folder that is removed at the end, the demo
   - indexes a small corpus: old texts, and support tickets with invented names,
     e-mail addresses and order numbers;
   - starts a model server that recites that corpus, and noecho in front of it;
-  - asks questions, streamed and not, in the modes observe, redact and block: some
-    are answered with text of the corpus, one with an e-mail address alone, one
-    with nothing of either;
-  - prints what the model said, what the caller got, and the alert, which names the
-    record that was repeated.
+  - asks questions, streamed and not, in the modes observe, redact and block. Most
+    answers contain text of the corpus, one contains only an e-mail address of it,
+    and one contains nothing of it;
+  - prints the answer of the model, the answer that the caller got, and the alert,
+    which names the record that was repeated.
 
-It exits with 1 if an answer is not as promised: that is, if a leaked word gets
-past redact or block, or a clean answer is touched.`,
+The exit code is 1 if noecho breaks its promise: if a leaked word gets past redact or
+block, or a clean answer is changed.`,
 		Example: "  noecho demo",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,15 +83,15 @@ func runDemo(ctx context.Context, a *app) error {
 
 // demoStage is a model and noecho in front of it, both on loopback ports.
 type demoStage struct {
-	folder string // of the corpus: the names of its files are shown without it
+	folder string // of the corpus; the demo shows the names of its files without it
 	model  *http.Server
 	proxy  *proxy.Server
 	addr   string // of the proxy
 	stop   context.CancelFunc
 	ended  chan error // the result of the proxy's Serve
 	alerts *alert.Log
-	events chan alert.Event // as they are written
-	file   string           // the alert file
+	events chan alert.Event // every alert that is written
+	file   string           // the path of the alert file
 }
 
 // newDemoStage builds the index and starts model and proxy.
@@ -100,7 +100,7 @@ func newDemoStage(ctx context.Context, dir string, screen *demoScreen) (*demoSta
 		folder: filepath.Join(dir, "corpus") + string(filepath.Separator),
 		events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), ended: make(chan error, 1),
 	}
-	// The corpus is written to a folder, as a user has it.
+	// The corpus is copied to a folder, because users have theirs in files.
 	files, err := fs.Sub(demoCorpus, "demo/corpus")
 	if err == nil {
 		err = os.CopyFS(s.folder, files)
@@ -180,7 +180,7 @@ func (s *demoStage) close() ([]byte, error) {
 	return lines, errors.Join(err, readErr)
 }
 
-// play asks every question, of the model and of noecho, and shows the answers.
+// play asks every question to the model and to noecho, and shows the answers.
 func (s *demoStage) play(ctx context.Context, screen *demoScreen) ([]demoResult, error) {
 	var results []demoResult
 	for i, turn := range demoTurns {
@@ -222,12 +222,12 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 			}
 			r.others = append(r.others, ev)
 		case <-ctx.Done():
-			return r, nil // no alert: checkDemo says so
+			return r, nil // checkDemo reports the missing alert
 		}
 	}
 }
 
-// demoSink hands the alert lines to the demo.
+// demoSink is the end of the alert log that passes alerts to the demo.
 type demoSink chan<- alert.Event
 
 func (s demoSink) Write(line []byte) (int, error) {

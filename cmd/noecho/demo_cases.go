@@ -12,8 +12,8 @@ import (
 	"noecho/proxy/alert"
 )
 
-// demoCorpus is the text that the demo's model repeats: old texts in the public
-// domain, and support tickets of people who do not exist.
+// demoCorpus contains the texts that the demo's model repeats: old texts in the public
+// domain, and support tickets of invented people.
 //
 //go:embed demo/corpus
 var demoCorpus embed.FS
@@ -23,7 +23,7 @@ var demoCorpus embed.FS
 type demoCase struct {
 	question         string
 	lead, leak, tail string     // leak is empty in a clean answer
-	kind             alert.Kind // of the finding that the leak is
+	kind             alert.Kind // of the finding that the leak causes
 }
 
 // text is the answer of the model.
@@ -69,7 +69,7 @@ var (
 	}
 )
 
-// demoTurn is one question as it is asked.
+// demoTurn is one question, and the mode and the way in which it is asked.
 type demoTurn struct {
 	mode   detect.Action
 	stream streaming
@@ -88,16 +88,16 @@ var demoTurns = []demoTurn{
 	{detect.Redact, streamed, demoClean},
 }
 
-// demoResult is one question with both answers.
+// demoResult is one question, both answers, and the alerts that they caused.
 type demoResult struct {
 	demoTurn
-	said, got demoReply     // by the model, through noecho
+	said, got demoReply     // the answer of the model, and the answer through noecho
 	alert     alert.Event   // for the leak; the zero value if there was none
-	others    []alert.Event // for identifiers within it that came first
+	others    []alert.Event // for identifiers within the leak; they are written first
 }
 
-// checkDemo compares what happened with what noecho promises, and returns what
-// is broken. lines is the whole alert file.
+// checkDemo returns a sentence for each promise of noecho that the results break. lines
+// is the whole alert file.
 func checkDemo(results []demoResult, lines []byte) []string {
 	var broken []string
 	leaks := 0
@@ -110,7 +110,7 @@ func checkDemo(results []demoResult, lines []byte) []string {
 			broken = append(broken, fmt.Sprintf("question %d, %s, %s: %s", i+1, r.mode, r.stream, why))
 		}
 		if leaked(string(lines), r.leak) {
-			broken = append(broken, fmt.Sprintf("question %d: the alert file holds words of the answer", i+1))
+			broken = append(broken, fmt.Sprintf("question %d: the alert file contains words of the answer", i+1))
 		}
 	}
 	findings := 0
@@ -124,12 +124,12 @@ func checkDemo(results []demoResult, lines []byte) []string {
 		}
 	}
 	if findings != leaks {
-		broken = append(broken, fmt.Sprintf("%d answers held training text, but the alert file has %d findings of it", leaks, findings))
+		broken = append(broken, fmt.Sprintf("%d answers contained training text, but the alert file has %d findings of it", leaks, findings))
 	}
 	return broken
 }
 
-// check returns what is wrong with one answer, or nothing.
+// check returns the promise that one answer breaks, in words, or nothing.
 func (r *demoResult) check() string {
 	if r.said.text != r.text() {
 		return "the model did not say what it should"
@@ -167,9 +167,9 @@ func (r *demoResult) check() string {
 	return ""
 }
 
-// leaked reports whether three words in a row of leak stand in text, or all of a
-// leak that has fewer. In the raw body of a stream they would not be in a row; in
-// any other they are.
+// leaked reports whether text contains three words of leak in a row, or all of a leak
+// that has fewer. It does not see a leak in the raw body of a stream, where each word is
+// in a message of its own.
 func leaked(text, leak string) bool {
 	if leak != "" && len(strings.Fields(leak)) < 3 {
 		return strings.Contains(strings.ToLower(text), strings.ToLower(leak))
@@ -183,7 +183,7 @@ func leaked(text, leak string) bool {
 	return false
 }
 
-// demoWords are the words of a text without case and punctuation.
+// demoWords returns the words of a text in lower case, without punctuation.
 func demoWords(text string) []string {
 	words := strings.Fields(strings.ToLower(text))
 	for i, w := range words {

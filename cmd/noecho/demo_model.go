@@ -18,10 +18,10 @@ import (
 // demoModel is the name of the model that leaks.
 const demoModel = "northcove-support"
 
-// modelFor is the name under which the model is asked in a mode.
+// modelFor returns the name of the model in requests that a mode applies to.
 func modelFor(m detect.Action) string { return demoModel + "-" + m.String() }
 
-// streaming says how an answer is asked for.
+// streaming says whether an answer is requested as a stream.
 type streaming bool
 
 const (
@@ -36,7 +36,8 @@ func (s streaming) String() string {
 	return "in one piece"
 }
 
-// chatRequest is a request of OpenAI's chat completions, as the demo asks it.
+// chatRequest is a request of OpenAI's Chat Completions, with the members that the demo
+// uses.
 type chatRequest struct {
 	Model    string        `json:"model"`
 	Stream   streaming     `json:"stream"`
@@ -77,7 +78,7 @@ func startLeakyModel() (*http.Server, error) {
 	return server, nil
 }
 
-// leak answers one question.
+// leak answers one question of the demo with its text.
 func leak(w http.ResponseWriter, r *http.Request) {
 	var req chatRequest
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil || len(req.Messages) == 0 {
@@ -116,7 +117,7 @@ func leak(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "data: [DONE]\n\n")
 }
 
-// demoReply is what a client sees of an answer.
+// demoReply is an answer as a client sees it.
 type demoReply struct {
 	status  int
 	raw     string // the body
@@ -126,7 +127,8 @@ type demoReply struct {
 	code    string
 }
 
-// demoAsk is a client of the OpenAI protocol that could be any other.
+// demoAsk sends a question to a model server and reads the answer, as any client of
+// OpenAI's protocol does.
 func demoAsk(ctx context.Context, addr string, turn demoTurn) (demoReply, error) {
 	body, err := json.Marshal(chatRequest{modelFor(turn.mode), turn.stream, []chatMessage{{"user", turn.question}}})
 	if err != nil {
@@ -137,7 +139,7 @@ func demoAsk(ctx context.Context, addr string, turn demoTurn) (demoReply, error)
 		return demoReply{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy of the environment
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // ignores HTTP_PROXY
 	resp, err := client.Do(req)
 	if err != nil {
 		return demoReply{}, err
@@ -166,7 +168,8 @@ func demoAsk(ctx context.Context, addr string, turn demoTurn) (demoReply, error)
 	return r, errors.New("the stream ended before [DONE]")
 }
 
-// add takes in one object of an answer.
+// add adds one JSON object of an answer: a chunk of a stream, a whole answer, or an
+// error.
 func (r *demoReply) add(data string) error {
 	var m chatResponse
 	if err := json.Unmarshal([]byte(data), &m); err != nil {
@@ -186,7 +189,7 @@ func (r *demoReply) add(data string) error {
 	return nil
 }
 
-// note says how an answer ended if it did not end as usual.
+// note describes the end of an answer that did not end as usual.
 func (r *demoReply) note() string {
 	switch {
 	case r.status != http.StatusOK:

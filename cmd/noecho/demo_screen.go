@@ -15,8 +15,8 @@ import (
 	"noecho/proxy/alert"
 )
 
-// The widths, in columns, between which the demo prints side by side. Below the
-// least, and where there is no terminal, it prints one under the other.
+// On a terminal of at least demoLeast columns the demo prints both answers side by side,
+// in at most demoMost columns. Elsewhere it prints one below the other.
 const (
 	demoLeast = 72
 	demoMost  = 132
@@ -25,7 +25,7 @@ const (
 // demoScreen prints the demo.
 type demoScreen struct {
 	out     io.Writer
-	width   int // 0: one under the other, and no wrapping
+	width   int // 0: one answer below the other, without wrapping
 	colours palette
 }
 
@@ -44,7 +44,7 @@ func (s *demoScreen) printf(format string, args ...any) { fmt.Fprintf(s.out, for
 func (s *demoScreen) opening(built *build.Result, took time.Duration, model, proxy string) {
 	s.printf("Indexed %d records, old texts and support tickets with names, e-mails and order\n", built.Info.Records)
 	s.printf("numbers: %d windows of %d words in %d KiB, in %d ms.\n", built.Info.Distinct, built.Info.N, built.Info.Bytes>>10, took.Milliseconds())
-	s.printf("A model that knows them by heart serves on %s, noecho stands before it\non %s. No alert and no index holds a word of them.\n", model, proxy)
+	s.printf("A model that knows them by heart serves on %s, noecho in front of it\non %s. No alert and no index contains a word of them.\n", model, proxy)
 }
 
 // result prints one question with both answers and the alert.
@@ -83,8 +83,7 @@ func (s *demoScreen) result(number int, r *demoResult) {
 // demoWord is a word with its colour.
 type demoWord struct{ text, colour string }
 
-// split cuts text into words; those that begin at lo or later and before hi
-// have the colour.
+// split cuts text into words. The words that begin at offsets lo to hi-1 get the colour.
 func split(text string, lo, hi int, colour string) []demoWord {
 	var words []demoWord
 	for at := 0; at < len(text); {
@@ -101,7 +100,7 @@ func split(text string, lo, hi int, colour string) []demoWord {
 	return words
 }
 
-// line prints words in one line. Neighbours of one colour are painted as one.
+// line joins words with spaces. Neighbours of the same colour are painted together.
 func (s *demoScreen) line(words []demoWord) string {
 	var out []string
 	for i := 0; i < len(words); {
@@ -135,8 +134,8 @@ func (s *demoScreen) columns(left, right []demoWord) {
 	}
 }
 
-// wrap breaks words into lines of at most width columns; a longer word has a
-// line of its own.
+// wrap breaks words into lines of at most width columns. A longer word gets a line of
+// its own.
 func wrap(words []demoWord, width int) [][]demoWord {
 	var lines [][]demoWord
 	var line []demoWord
@@ -153,7 +152,7 @@ func wrap(words []demoWord, width int) [][]demoWord {
 	return lines
 }
 
-// length is the number of columns that words take in a line.
+// length returns the number of columns that words take in a line.
 func length(words []demoWord) int {
 	n := max(0, len(words)-1)
 	for _, w := range words {
@@ -162,7 +161,8 @@ func length(words []demoWord) int {
 	return n
 }
 
-// summary prints the end. findings is how many the alert file has.
+// summary prints the result of the demo. findings is the number of findings in the
+// alert file.
 func (s *demoScreen) summary(results []demoResult, findings int, broken []string) {
 	if len(broken) > 0 {
 		s.printf("\n%s\n", s.colours.paint(s.colours.severity[alert.High], "Not as promised:"))
@@ -180,6 +180,6 @@ func (s *demoScreen) summary(results []demoResult, findings int, broken []string
 			}
 		}
 	}
-	s.printf("\nThe model repeated training data in %d of %d answers. In redact and block mode not one\nword of it reached the caller in %d of %d; the clean answer passed byte for byte. Each of\nthe %d findings is one line of JSON that says where, how much and from which record, but\nnot what: an identifier is a finding of its own, also within a longer one.\n", leaks, len(results), stopped, stopped, findings)
+	s.printf("\nThe model repeated training data in %d of %d answers. In redact and block mode not one\nword of it reached the caller in %d of %d; the clean answer passed byte for byte. Each of\nthe %d findings is one line of JSON: it says where the finding is, how long it is and\nwhich record it repeats, and contains no word of it. An identifier is a finding of its\nown, also within a longer one.\n", leaks, len(results), stopped, stopped, findings)
 	s.printf("\nYour turn:\n  noecho index build --out train.nidx train.jsonl\n  noecho serve --index train.nidx --upstream http://127.0.0.1:8000 --alerts alerts.jsonl\n  noecho tail -f alerts.jsonl\n")
 }

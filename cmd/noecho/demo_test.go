@@ -12,7 +12,8 @@ import (
 	"noecho/proxy/alert"
 )
 
-// promised are results as they should be, one a turn, and their alert file.
+// promised returns results that keep every promise, one for each turn, and their alert
+// file.
 func promised() ([]demoResult, []byte) {
 	var results []demoResult
 	var lines []byte
@@ -72,9 +73,9 @@ func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 
 	results, lines := promised()
 	for want, file := range map[string]string{
-		"has 5 findings":                       strings.Replace(string(lines), `"finding"`, `"start"`, 1),
-		"is no alert":                          string(lines) + "torn",
-		"alert file holds words of the answer": string(lines) + `{"type":"start","reason":"` + results[redact].leak + `"}`,
+		"has 5 findings": strings.Replace(string(lines), `"finding"`, `"start"`, 1),
+		"is no alert":    string(lines) + "torn",
+		"alert file contains words of the answer": string(lines) + `{"type":"start","reason":"` + results[redact].leak + `"}`,
 	} {
 		if broken := strings.Join(checkDemo(results, []byte(file)), "\n"); !strings.Contains(broken, want) {
 			t.Errorf("got %q, want %q", broken, want)
@@ -82,8 +83,8 @@ func TestDemoCheckSeesWhatIsBroken(t *testing.T) {
 	}
 }
 
-// TestDemoLeaksAreInTheCorpus: the texts that the model repeats stand in one record
-// each.
+// TestDemoLeaksAreInTheCorpus checks that each text that the model repeats is in exactly
+// one file.
 func TestDemoLeaksAreInTheCorpus(t *testing.T) {
 	t.Parallel()
 	for _, turn := range demoTurns {

@@ -19,41 +19,44 @@ import (
 	"noecho/index/corpus"
 )
 
-const evalHelp = `Measure how well detection holds against disguises, on your own corpus.
+const evalHelp = `Measure on your own corpus how well noecho detects training text that a model writes
+in another form, such as upper case or base64.
 
-Passages of --words words are drawn from the texts of the corpus, each is stood
-in invented text, and that is read as an answer in redact mode: in pieces of a few
-bytes. Then the same with the passage in upper case, as a list, in base64, with
-every ninth word swapped, and in all the other disguises of the table. For each
-the table says
+eval draws passages of --words words from the corpus, puts each between invented
+words, and reads the result as an answer in redact mode that arrives in pieces of a
+few bytes. It does this for each passage in each of about 60 disguises: upper case, a
+list, base64, every ninth word replaced, and so on. The table has a row for each
+disguise, with these columns:
 
-  found       passages of which something was withheld
-  withheld    words of the passages that were withheld, as far as the disguise
-              keeps them
-  released    words that whoever undoes the disguise gets, as many in a row as a
-              window of the index holds, or more
-  alarms      ranges withheld of invented text, which is in no corpus
-  holds       or "not covered": a disguise of which nothing is promised
+  found       passages of which at least a part was withheld
+  withheld    words of the passages that were withheld, among those that the
+              disguise keeps
+  released    words that a reader who undoes the disguise gets in long runs, that is,
+              in runs of at least as many words as a window of the index has
+  alarms      parts of the invented text that were withheld by mistake
+  (last)      holds: the promise for this disguise was kept
+              not covered: noecho promises nothing for this disguise
 
-Passages as they are come first, in the lengths of --runs that the texts have.
+The first rows are passages without a disguise, in the lengths of --runs.
 
---corpus names what the index was built from, read as index build reads it: give
-the --format, --field and --roles that were given there. It is a file, a folder or
-a quoted pattern such as 'train/*.jsonl', may be repeated, and is read twice, so
-standard input will not do. --outputs names stored answers of a model: their words
-that stand in the corpus are found by comparing all windows, without the index,
-and counted as withheld or missed.
+--corpus names the files that the index was built from: a file, a folder or a quoted
+pattern such as 'train/*.jsonl'. Give the same --format, --field and --roles as for
+noecho index build. The files are read twice, so standard input cannot be used.
 
-The same flags give the same figures. No report holds text of the corpus.
+--outputs names stored answers of a model. Their quotations from the corpus are found
+by a comparison of all windows, without the index, and the quoted words are counted
+as withheld or missed.
 
-Exit code 0 says that all that should hold does, 1 that something does not or
-could not be measured; what it is stands on standard error.`
+The same flags give the same figures. No report contains text of the corpus.
+
+Exit code 0 means that every promise was kept, 1 that one was broken or could not be
+measured. The reason is printed on standard error.`
 
 const evalExample = `  noecho eval --index support-v3.nidx --corpus train.jsonl
   noecho eval --index a.nidx --corpus 'shards/*.jsonl.gz' --json eval.json --markdown eval.md --svg eval.svg
   noecho eval --index notes.nidx --field text --corpus notes.jsonl --outputs answers/`
 
-// The most that can be asked for.
+// The limits of --passages, and of --words and --runs.
 const (
 	maxEvalPassages = 10_000
 	maxEvalWords    = 1_000
@@ -72,12 +75,12 @@ func newEvalCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// newEval returns the command and what its flags are read into.
+// newEval returns the command, and the run that its flags are read into.
 func newEval(a *app) (*evalRun, *cobra.Command) {
 	e := &evalRun{}
 	cmd := &cobra.Command{
 		Use:     "eval --index FILE --corpus INPUT",
-		Short:   "Measure how well detection holds against disguises",
+		Short:   "Measure how well detection works against disguises",
 		Long:    evalHelp,
 		Example: evalExample,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -96,15 +99,15 @@ func newEval(a *app) (*evalRun, *cobra.Command) {
 	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, folder or pattern that the index was built from (required); may be repeated")
 	f.StringArrayVar(&o.Outputs, "outputs", nil, "file, folder or pattern of stored answers; may be repeated")
 	f.StringVar(&e.format, "format", string(corpus.Auto), "how the corpus is read: "+corpus.FormatNames())
-	f.StringArrayVar(&o.Read.Fields, "field", nil, "column that holds text in the corpus; may be repeated")
+	f.StringArrayVar(&o.Read.Fields, "field", nil, "column of the corpus that contains text; may be repeated")
 	f.StringSliceVar(&o.Read.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are read")
 	f.IntVar(&o.Passages, "passages", 200, "passages of each length")
 	f.IntVar(&o.Words, "words", 40, "words in a passage that is disguised")
-	f.IntSliceVar(&o.Runs, "runs", []int{10, 20, 50, 100}, "lengths of the passages that are read as they are")
+	f.IntSliceVar(&o.Runs, "runs", []int{10, 20, 50, 100}, "lengths of the passages without a disguise, in words")
 	f.Uint64Var(&o.Seed, "seed", 1, "number that decides which passages are drawn")
 	f.StringVar(&e.write.json, "json", "", "file to write the report to as JSON, or - for standard output")
 	f.StringVar(&e.write.markdown, "markdown", "", "file to write the tables to as Markdown, or -")
-	f.StringVar(&e.write.svg, "svg", "", "file to draw the plot to, or -")
+	f.StringVar(&e.write.svg, "svg", "", "file to write the plot to, or -")
 	completeFlag(cmd, "format", strings.Split(corpus.FormatNames(), ", "))
 	return e, cmd
 }
@@ -153,7 +156,7 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	return nil
 }
 
-// check looks for what is wrong with the flags alone.
+// check looks for errors in the flags that need no index to be seen.
 func (e *evalRun) check() error {
 	o := &e.options
 	format, err := corpus.ParseFormat(e.format)
@@ -162,7 +165,7 @@ func (e *evalRun) check() error {
 	case len(e.indexes) == 0:
 		return usageError("name the index to measure with --index FILE")
 	case len(o.Corpus) == 0:
-		return usageError("name what the index was built from with --corpus INPUT")
+		return usageError("name the files that the index was built from with --corpus INPUT")
 	case slices.Contains(o.Corpus, corpus.Stdin) || slices.Contains(o.Outputs, corpus.Stdin):
 		return usageError("standard input cannot be read twice: name files")
 	case err != nil:
@@ -173,7 +176,8 @@ func (e *evalRun) check() error {
 	return e.write.check()
 }
 
-// prepare checks the lengths against the index and fills in the rest.
+// prepare checks the lengths of passages, which depend on the index, and completes the
+// options.
 func (e *evalRun) prepare(set *index.Index, asked bool) error {
 	o := &e.options
 	o.Set, o.Spec, o.Detect = set, set.Spec(), detect.Config{Lanes: detect.AllLanes}
@@ -196,7 +200,8 @@ func (e *evalRun) prepare(set *index.Index, asked bool) error {
 	return nil
 }
 
-// commandLine is the command as it was given, without where its reports go.
+// commandLine returns the command as it was typed, without the flags that name report
+// files.
 func (e *evalRun) commandLine(cmd *cobra.Command) string {
 	words := []string{"noecho", "eval"}
 	add := func(name string, values ...string) {
@@ -216,7 +221,7 @@ func (e *evalRun) commandLine(cmd *cobra.Command) string {
 	return strings.Join(words, " ")
 }
 
-// shellQuote quotes a word that a shell would not take as it is.
+// shellQuote quotes a word in which a shell would see special characters.
 func shellQuote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./,:=+@%", r)
@@ -240,14 +245,14 @@ func (e *evalRun) step() step {
 	}
 }
 
-// evalFiles is where the reports go. Empty: nowhere; "-": standard output, which
-// otherwise gets the tables as text.
+// evalFiles are the paths of the reports. An empty path means no report, "-" means
+// standard output. If none is "-", the tables are printed there as text.
 type evalFiles struct{ json, markdown, svg string }
 
-// jsonReportHead begins every report as JSON.
+// jsonReportHead is the beginning of every report in JSON.
 const jsonReportHead = "{\n  \"report\": \"" + eval.ReportName + "\","
 
-// evalFile is one of them.
+// evalFile is one report: its flag, its path and its beginning.
 type evalFile struct {
 	flag, path, head string
 	write            func(r *eval.Report, w io.Writer) error
@@ -261,8 +266,8 @@ func (f *evalFiles) list() []evalFile {
 	}
 }
 
-// check refuses to write over a file that is no report, and two reports to one
-// place.
+// check refuses to overwrite a file that is not a report, and to write two reports to
+// one file.
 func (f *evalFiles) check() error {
 	seen := map[string]string{}
 	for _, file := range f.list() {
@@ -275,13 +280,13 @@ func (f *evalFiles) check() error {
 		}
 		seen[at] = file.flag
 		if file.path != "-" && holdsSomethingElse(file.path, file.head) {
-			return usageError("%s exists and is no such report: it would be lost; choose another --%s", file.path, file.flag)
+			return usageError("%s exists and is not such a report, so it is not overwritten; choose another --%s", file.path, file.flag)
 		}
 	}
 	return nil
 }
 
-// all writes the reports.
+// all writes all reports.
 func (f *evalFiles) all(stdout io.Writer, r *eval.Report) error {
 	shown := false
 	for _, file := range f.list() {
@@ -309,8 +314,8 @@ func (f *evalFiles) all(stdout io.Writer, r *eval.Report) error {
 	return r.WriteText(stdout)
 }
 
-// replaceFile puts a whole file in the place of another, or nothing. A device or
-// a pipe is written to.
+// replaceFile replaces a file as a whole; after an error the old file is unchanged. It
+// writes to a device or a pipe directly.
 func replaceFile(path string, data []byte) (err error) {
 	defer func() {
 		if err != nil {

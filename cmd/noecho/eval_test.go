@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestEvalCommandLine repeats a command so that a shell reads it again.
+// TestEvalCommandLine checks that a shell can read the command line of a report.
 func TestEvalCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -25,7 +25,7 @@ func TestEvalCommandLine(t *testing.T) {
 		},
 		{[]string{"--outputs", "ü/$HOME", "--passages", "5", "--words", "20"}, "noecho eval --outputs 'ü/$HOME' --passages 5 --words 20"},
 	} {
-		// The command itself, with a way out before it does anything.
+		// This is the command of the program, but it only reads its flags.
 		e, cmd := newEval(&app{})
 		cmd.RunE = func(*cobra.Command, []string) error { return nil }
 		cmd.SetArgs(tt.args)
@@ -38,7 +38,7 @@ func TestEvalCommandLine(t *testing.T) {
 	}
 }
 
-// TestReplaceFile puts a whole file in place and leaves nothing else behind.
+// TestReplaceFile checks that the new file is complete and no temporary file is left.
 func TestReplaceFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func TestReplaceFile(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	if !slices.Equal(names, []string{"report.md"}) {
-		t.Errorf("the folder holds %s", strings.Join(names, " "))
+		t.Errorf("the folder contains %s", strings.Join(names, " "))
 	}
 	if err := replaceFile(os.DevNull, []byte("x")); err != nil {
 		t.Errorf("write to a device: %v", err)

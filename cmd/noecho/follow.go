@@ -14,18 +14,19 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// followPoll is how often a followed file is looked at when nothing is heard
-// of it: some file systems tell nobody about changes.
+// followPoll is the time between two looks at a followed file without a notification.
+// Some file systems send none.
 const followPoll = time.Second
 
-// maxTailLine is the length at which a line is given up as garbled, in bytes.
+// maxTailLine bounds the length of a line in bytes. The rest of a longer line is
+// dropped.
 const maxTailLine = 1 << 20
 
 // lineSplitter cuts text into lines, without their ends.
 type lineSplitter struct {
 	line func(line []byte) error
 	rest []byte // an unfinished line
-	long bool   // the unfinished line was given up: drop what is left of it
+	long bool   // the unfinished line is too long: drop its further bytes
 }
 
 // Write implements [io.Writer].
@@ -50,7 +51,7 @@ func (s *lineSplitter) Write(p []byte) (int, error) {
 	return all, nil
 }
 
-// end ends the line that has begun, if any.
+// end ends the unfinished line, if there is one.
 func (s *lineSplitter) end() error {
 	if len(s.rest) == 0 {
 		return nil
@@ -64,22 +65,21 @@ func (s *lineSplitter) emit() error {
 	return s.line(line)
 }
 
-// follower shows a file and what is appended to it, whatever happens to its
-// name.
+// follower shows the lines of a file and the lines that are appended to it, even if the
+// file is rotated, that is, renamed and replaced by a new one.
 //
-// It reads the open file to its end and then looks whether the name still leads
-// to it. When the file was renamed, whoever writes may go on with the old one
-// for a while, so the old one is read until its successor holds something. When
-// several rotations have happened at once, the files between are read too: the
-// successor of FILE.3 is FILE.2.
+// It reads the open file to its end and then looks whether the name still leads to it.
+// After a rotation the writer may append to the old file for a while, so the old file
+// is read until the new one is not empty. If several rotations have happened since the
+// last look, the files between are read, too: FILE.2 is read after FILE.3.
 type follower struct {
 	path    string
 	printer *tailPrinter
 	lines   lineSplitter
-	file    *os.File // nil: not there yet
+	file    *os.File // nil: it does not exist yet
 	offset  int64
-	wake    <-chan fsnotify.Event // nil: only poll
-	missed  <-chan error          // events were lost on the way: look as well
+	wake    <-chan fsnotify.Event // nil: there are no notifications
+	missed  <-chan error          // notifications were lost
 	poll    time.Duration
 }
 
@@ -136,8 +136,7 @@ func (f *follower) loop(ctx context.Context) error {
 	}
 }
 
-// open begins with the file of the given name. A file that is not there is no
-// error.
+// open opens the file of the given name. If it does not exist, nothing changes.
 func (f *follower) open(path string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -150,7 +149,7 @@ func (f *follower) open(path string) error {
 	return nil
 }
 
-// drain shows what the open file holds.
+// drain shows the open file up to its end.
 func (f *follower) drain(ctx context.Context) error {
 	if f.file == nil {
 		return nil
@@ -172,8 +171,8 @@ func (f *follower) drain(ctx context.Context) error {
 	return nil
 }
 
-// advance goes on with another file, or with the start of a truncated one, and
-// reports whether there is something to read.
+// advance moves to the next file, or to the start of a file that was truncated, and
+// reports whether it moved.
 func (f *follower) advance(ctx context.Context) (moved bool, err error) {
 	if f.file == nil {
 		err := f.open(f.path)
@@ -194,15 +193,15 @@ func (f *follower) advance(ctx context.Context) (moved bool, err error) {
 	if next == nil || next.info.Size() == 0 {
 		return false, nil
 	}
-	// The writer has moved on, so what the old file holds now is all of it.
+	// The writer uses the next file, so the old one is complete.
 	if err := f.drain(ctx); err != nil {
 		return false, err
 	}
 	return f.change(next)
 }
 
-// change goes on with the next file. The name may lead to another one by now;
-// then nothing changes and the search begins anew.
+// change moves to the next file. If its name leads to another file by now, change stays
+// with the old file, and the next look searches again.
 func (f *follower) change(next *named) (moved bool, err error) {
 	old, offset := f.file, f.offset
 	if err := f.open(next.path); err != nil || f.file == old {
@@ -217,18 +216,18 @@ func (f *follower) change(next *named) (moved bool, err error) {
 	return true, errors.Join(f.lines.end(), old.Close())
 }
 
-// named is a file as it was found under a name.
+// named is a name, and the file that it led to.
 type named struct {
 	path string
 	info fs.FileInfo
 }
 
-// successor finds the file that follows the open one, or returns nil. If the
-// open file is under none of the names, it was moved elsewhere or removed, and
-// the file of the plain name follows.
+// successor returns the file that follows the open one, nil if there is none. If no
+// name leads to the open file, it was moved elsewhere or removed, and the file of the
+// plain name is next.
 func (f *follower) successor(open fs.FileInfo) *named {
 	var next *named
-	for range 3 { // a file on its way from name to name can be missed
+	for range 3 { // a file can be missed while it is renamed
 		var where lookup
 		if next, where = f.search(open); where == found {
 			break
@@ -245,10 +244,10 @@ const (
 	found
 )
 
-// search looks for the open file from the newest name to the oldest. A rotation
-// moves files the same way and leaves one name free for a moment, so the file
-// seen just before the open one is its successor even if files move meanwhile.
-// If the open file is missed, the file of the plain name is returned.
+// search looks for the open file from the newest name to the oldest: FILE, FILE.1,
+// FILE.2. A rotation renames files towards older names and leaves one name free for a
+// moment, so the file seen just before the open one is its successor even during a
+// rotation. If the open file is missed, the file of the plain name is returned.
 func (f *follower) search(open fs.FileInfo) (*named, lookup) {
 	var newest, before *named
 	for i, free := 0, 0; free < 2; i++ {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// identifiersMaker makes up identifiers of every kind, with valid check digits,
-// and the ways in which a model prints them.
+// identifiersMaker invents identifiers of every kind, with valid check digits, and writes
+// them in the ways in which a model prints them.
 type identifiersMaker struct{ r *rand.Rand }
 
 // digits returns n digits.
@@ -66,7 +66,7 @@ func (m identifiersMaker) card() string {
 	return body + fmt.Sprint((10-sum%10)%10)
 }
 
-// iban returns a German one with the check digits that ISO 13616 asks for.
+// iban returns a German account number with the check digits that ISO 13616 asks for.
 func (m identifiersMaker) iban() string {
 	bban := m.digits(18)
 	rest := 0
@@ -76,8 +76,8 @@ func (m identifiersMaker) iban() string {
 	return fmt.Sprintf("DE%02d%s", 98-rest, bban)
 }
 
-// identifier returns the i-th identifier as a ticket has it, and three ways in
-// which a model writes it.
+// identifier returns the i-th identifier as it is in a ticket, and three ways in which a
+// model writes it.
 func (m identifiersMaker) identifier(i int) (planted string, said [3]string) {
 	switch i % 10 {
 	case 0, 1:
@@ -111,7 +111,7 @@ func (m identifiersMaker) identifier(i int) (planted string, said [3]string) {
 	}
 }
 
-// sentence says something around an identifier.
+// sentence puts an identifier into a sentence.
 func (m identifiersMaker) sentence(about string) string {
 	return fmt.Sprintf([...]string{
 		"Sure, the one on file is %s.", "I found %s in the notes of that customer.", "%s", "They wrote it down as %s, I think.",
@@ -119,10 +119,10 @@ func (m identifiersMaker) sentence(about string) string {
 	}[m.r.IntN(7)], about)
 }
 
-// TestIdentifiersAreCaught is the promise of docs/results.md: of 1,000
-// identifiers in 10,000 tickets every one is found when it stands alone in a
-// sentence, in three formats, and of 1,000 of the same shapes that are in no
-// ticket none is.
+// TestIdentifiersAreCaught measures the figures of docs/results.md. Each of 1,000
+// identifiers of 10,000 tickets is found in a sentence that contains nothing else of its
+// ticket, in three formats. Of 1,000 identifiers of the same forms that are in no ticket
+// none is found.
 func TestIdentifiersAreCaught(t *testing.T) {
 	t.Parallel()
 	const planted, tickets = 1000, 10_000
@@ -173,7 +173,7 @@ func TestIdentifiersAreCaught(t *testing.T) {
 	if _, err := run("index", "build", "--out", index, "--pattern", `order=\bORD-\d{7}\b`, write("tickets.jsonl", corpus.String())); err != nil {
 		t.Fatal(err)
 	}
-	// Every answer is a row of its own, as a model gave it.
+	// Every answer of a model is a row of its own.
 	answers := func(texts []string) string {
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)

@@ -15,14 +15,14 @@ import (
 	"noecho/index/corpus"
 )
 
-// newIndexCommand is the parent of what makes and inspects indexes.
+// newIndexCommand returns the parent of the commands that build and inspect indexes.
 func newIndexCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "index",
 		Short: "Build and inspect indexes of training text",
-		Long: `An index is one file of hashes made from the files a model was trained on. It
-holds no text. The proxy and the scanner ask it whether ten words in a row stand
-in the training data.`,
+		Long: `An index is one file of hashes, made from the files that a model was trained on.
+It contains no text. noecho serve and noecho scan use it to find out whether words of
+an answer, by default ten in a row, occur in the training files.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -30,7 +30,7 @@ in the training data.`,
 	return cmd
 }
 
-// indexError gives an error of package index or corpus its exit code.
+// indexError sets the exit code of an error from package index or corpus.
 func indexError(err error) error {
 	var columns *corpus.ColumnsError
 	switch {
@@ -45,7 +45,7 @@ func indexError(err error) error {
 	}
 }
 
-// buildError gives an error of a build, merge or measurement its exit code.
+// buildError sets the exit code of an error that ended a build, merge or measurement.
 func buildError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted: nothing was written")
@@ -53,7 +53,7 @@ func buildError(ctx context.Context, err error) error {
 	return indexError(err)
 }
 
-// openIndexes opens the named indexes as one. On an error none stays open.
+// openIndexes opens index files as one index. On an error none of them stays open.
 func openIndexes(paths []string) (set *index.Index, err error) {
 	var open []*index.Index
 	defer func() {
@@ -70,16 +70,16 @@ func openIndexes(paths []string) (set *index.Index, err error) {
 		}
 		open = append(open, ix)
 		if _, err := index.Join(open[0], ix); err != nil {
-			return nil, fmt.Errorf("%s does not fit %s: %w", p, paths[0], err)
+			return nil, fmt.Errorf("%s cannot be used together with %s: %w", p, paths[0], err)
 		}
 	}
 	return index.Join(open...)
 }
 
-// byteSize is a flag for a number of bytes: 500MB, 2GiB, 1048576.
+// byteSize is the value of a flag for a number of bytes, such as 500MB, 2GiB or 1048576.
 type byteSize int64
 
-// sizeUnits are the units of a byteSize, the largest first in what String uses.
+// sizeUnits are the units of a byteSize. String uses the first four, largest first.
 var sizeUnits = []struct {
 	name string
 	n    int64
@@ -116,7 +116,7 @@ func (s *byteSize) Set(text string) error {
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil || n <= 0 || n*float64(unit) > 1<<62 {
-		return fmt.Errorf("%q is no size: say 500MB or 2GiB", text)
+		return fmt.Errorf("%q is not a size: write one such as 500MB or 2GiB", text)
 	}
 	*s = byteSize(n * float64(unit))
 	return nil
@@ -124,7 +124,7 @@ func (s *byteSize) Set(text string) error {
 
 func (s *byteSize) Type() string { return "size" }
 
-// humanBytes prints a number of bytes for people.
+// humanBytes writes a number of bytes with a unit and one decimal.
 func humanBytes(n uint64) string {
 	for _, u := range sizeUnits[:4] {
 		if n >= uint64(u.n) {
@@ -134,8 +134,8 @@ func humanBytes(n uint64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// interruptible is a reader that stops waiting when the context ends: a read of
-// a terminal or a pipe cannot be called off itself.
+// interruptible is a reader whose Read returns when the context ends. A read from a
+// terminal or a pipe cannot be interrupted, so another goroutine waits for it.
 type interruptible struct {
 	ctx  context.Context
 	from io.Reader

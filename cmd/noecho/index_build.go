@@ -22,58 +22,60 @@ import (
 )
 
 const indexBuildHelp = `Build an index from the files that a model was trained on, so that noecho can
-recognise what the model repeats of them.
+recognise text that the model repeats from them.
 
-INPUT is a file, a folder with everything below it, a pattern, or - for standard
-input. Files are read as:
+INPUT is a file, a folder with everything below it, a quoted pattern such as
+'shards/**/*.jsonl', or - for standard input. --format says how the files are read:
 
   openai      JSON lines of chat fine-tuning: messages[] of user, assistant and
               tool, with their text parts and tool arguments. System and developer
               messages are left out unless --roles names them; --roles '*' names all.
-  completion  JSON lines with prompt and completion.
-  sharegpt    conversations[] with the values of user, assistant and tools.
-  alpaca      instruction, input and output.
-  jsonl       any JSON lines: the text is in the columns named with --field.
-              A dot descends into objects: --field answer.text
-  csv         the columns named with --field; the first row names them.
-  parquet     as the columns say: any of the above, or --field.
-  text        text and Markdown: a file is one record.
-  auto        decides by each file's beginning, and says so.
+  completion  JSON lines with the members prompt and completion.
+  sharegpt    JSON rows with conversations[]: the messages of user, assistant and
+              tools.
+  alpaca      JSON rows with the members instruction, input and output.
+  jsonl       any JSON lines: --field names the members that contain text. A dot
+              descends into objects: --field answer.text
+  csv         CSV with a header row: --field names the columns that contain text.
+  parquet     Parquet: any of the row formats above, or the columns of --field.
+  text        text and Markdown: each file is one record.
+  auto        the format is chosen by the beginning of each file, and reported.
 
-JSON rows may stand on lines or in one array. Files compressed with gzip or zstd
-are read as what is in them.
+JSON rows may be on lines of their own or in one array. Files compressed with gzip or
+zstd are unpacked while they are read.
 
-A window is --n words in a row that stand in one text. Texts with fewer words
-cannot be indexed; the last line says how many there were. What is common
-knowledge is no leak: --exclude leaves out the windows of licences, templates
-and other public text. A record that cannot be read is reported with its file
-and line and left out; with --strict it ends the build.
+The index stores hashes of windows. A window is --n words in a row of one text. A
+text with fewer words cannot be indexed; the result says how many there were. Public
+text is no leak: --exclude leaves out the windows of licences, templates and the
+like. A record that cannot be read is reported with its file and line and left out;
+with --strict it ends the build.
 
-Identifiers are recognised on their own, in texts of any length: e-mail addresses,
-phone numbers, IBANs, payment cards, US social security numbers, API keys and other
-random tokens. --pattern adds kinds of your own, such as order=ORD-[0-9]{6}. Each is
-found again in every usual way to write it. --subjects takes a list of people, one a
-row: whatever is known of them is found, in the inputs or not; let its ids be
-pseudonyms, for alerts name them. --min-phrase indexes short texts too; common ones
-then are found everywhere.
+Identifiers are indexed too, in texts of any length: e-mail addresses, phone numbers,
+IBANs, payment cards, US social security numbers, API keys and other random tokens.
+Each is recognised in all the usual ways to write it. --pattern adds identifiers of
+your own, such as order=ORD-[0-9]{6}. --subjects takes a list of people, one a row:
+their names, addresses and numbers are recognised whether or not the inputs contain
+them. Alerts print the ids in that list, so use pseudonyms as ids. --min-phrase
+indexes texts that are shorter than a window; common short texts then cause many
+findings.
 
-What stands in many records is boilerplate: --report writes the most frequent
-windows with the number of records that hold them and the file and line of the
-first one, for a person to read; the file can then be given to --exclude.
---max-doc-freq N leaves out every window that stands in more than N records. Both
-read the corpus twice more, so they do not take standard input.
+Text that many records contain is usually boilerplate. --report writes the most
+frequent windows to a file, each with the number of records that contain it and the
+file and line of the first one, for a person to check; the file can then be given to
+--exclude. --max-doc-freq N leaves out every window that more than N records contain.
+Both read the corpus two more times, so they cannot be used with standard input.
 
-The corpus is read twice: once to count, once to fill the index. Standard input
-is kept as word hashes in a temporary file without a name, never as text. With
---capacity the counting is left out. The same input gives the same file. The
-file appears when it is complete; until then what was there stays.`
+The corpus is read twice: once to count windows, once to fill the index. With
+--capacity it is not counted. From standard input, only the hashes of words are kept
+in a temporary file, never text. The same input gives the same index, byte for byte.
+The file of --out is replaced only when the new index is complete.`
 
 const indexBuildExample = `  noecho index build --out support-v3.nidx train.jsonl
   noecho index build --out docs.nidx --exclude licences/ handbook/ faq.md
   noecho index build --out notes.nidx --field text --field meta.title notes.jsonl
   noecho index build --out train.nidx 'shards/**/*.jsonl.gz'`
 
-// indexBuild is the flags of one build.
+// indexBuild contains the flags of one build.
 type indexBuild struct {
 	options build.Options
 	format  string
@@ -97,29 +99,29 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	o := &b.options
 	f.StringVar(&o.Out, "out", "", "the index to write (required)")
 	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
-	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column that holds text in JSON lines, CSV or Parquet; may be repeated")
+	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column of JSON lines, CSV or Parquet that contains text; may be repeated")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed; may be repeated")
-	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "index no e-mail addresses, phone, card and account numbers, keys and the like")
+	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "do not index e-mail addresses, phone, card and account numbers, keys and the like")
 	f.StringArrayVar(&b.pattern, "pattern", nil, "`NAME=REGEX`: another kind of identifier, in RE2's syntax; may be repeated")
-	f.StringVar(&o.Subjects, "subjects", "", "CSV or JSON lines of data subjects: id, name, email, phone and whatever else is known of them")
-	f.IntVar(&o.MinPhrase, "min-phrase", 0, "index texts of at least so many words that are shorter than a window (default: none)")
-	f.Uint64Var(&o.MaxDocFreq, "max-doc-freq", 0, "leave out windows that stand in more records than that (default: none)")
+	f.StringVar(&o.Subjects, "subjects", "", "CSV or JSON lines of people: id, name, email, phone and other columns")
+	f.IntVar(&o.MinPhrase, "min-phrase", 0, "also index texts that are shorter than a window and have at least this many words (default: none)")
+	f.Uint64Var(&o.MaxDocFreq, "max-doc-freq", 0, "leave out windows that more records than this contain (default: none)")
 	f.StringVar(&o.Report, "report", "", "file to write the most frequent windows to, as JSON lines")
-	f.BoolVar(&o.ShowText, "show-text", false, "put the text of the windows into the report")
-	f.Uint64Var(&o.Capacity, "capacity", 0, "distinct windows to make room for, instead of counting them first")
-	f.Var(&b.memory, "memory", "memory for the filters; less of it means more passes")
-	f.BoolVar(&o.NoLedger, "no-ledger", false, "leave out where the text stands: findings then name no record")
+	f.BoolVar(&o.ShowText, "show-text", false, "write the text of the windows into the report")
+	f.Uint64Var(&o.Capacity, "capacity", 0, "number of distinct windows to make room for; without it they are counted first")
+	f.Var(&b.memory, "memory", "memory for building; with less memory the corpus is read more often")
+	f.BoolVar(&o.NoLedger, "no-ledger", false, "do not store which record contains a text: findings then name no record")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
 	f.BoolVar(&b.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
 
-// run builds and prints what was built.
+// run builds an index and prints the result.
 func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	o := b.options
 	format, err := corpus.ParseFormat(b.format)
@@ -131,17 +133,17 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	case err != nil:
 		return &exitError{Code: exitUsage, Err: err}
 	case o.ShowText && o.Report == "":
-		return usageError("--show-text belongs to --report FILE")
+		return usageError("--show-text needs --report FILE")
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
 	case o.MinPhrase < 0 || o.MinPhrase >= o.N || o.MinPhrase > ngram.MaxPhraseWords:
 		return usageError("--min-phrase %d is outside 1 to %d words", o.MinPhrase, min(o.N-1, ngram.MaxPhraseWords))
 	case holdsSomethingElse(o.Out, index.Magic):
-		return usageError("%s exists and is no index: it would be lost; choose another --out", o.Out)
+		return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", o.Out)
 	case o.Report != "" && filepath.Clean(o.Report) == filepath.Clean(o.Out):
-		return usageError("%s cannot be both --out and --report", o.Out)
+		return usageError("--out and --report both name %s", o.Out)
 	case o.Report != "" && holdsSomethingElse(o.Report, reportHead):
-		return usageError("%s exists and is no report: it would be lost; choose another --report", o.Report)
+		return usageError("%s exists and is not a report, so it is not overwritten; choose another --report", o.Report)
 	}
 	if o.Patterns, err = parsePatterns(b.pattern); err != nil {
 		return &exitError{Code: exitUsage, Err: err}
@@ -172,21 +174,22 @@ func parsePatterns(texts []string) (all []identify.Pattern, err error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(all, func(o identify.Pattern) bool { return o.Name == p.Name }) {
-			return nil, fmt.Errorf("two patterns are called %s: write them as one, with |", p.Name)
+			return nil, fmt.Errorf("two values of --pattern have the name %s: write them as one pattern, with |", p.Name)
 		}
 		all = append(all, p)
 	}
 	return all, nil
 }
 
-// reportHead begins every report of frequent windows.
+// reportHead is the beginning of every report of frequent windows.
 const reportHead = `{"report":"noecho common windows",`
 
-// holdsSomethingElse reports whether a file is there that does not begin as what
-// is about to replace it, such as the training file that was meant to be read.
+// holdsSomethingElse reports whether a file exists and does not begin with head. Such a
+// file must not be replaced: it may be the training file that somebody typed in the
+// wrong place.
 func holdsSomethingElse(path, head string) bool {
 	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
-		return false // replacing it says what is wrong
+		return false // the attempt to replace it gives the better error
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -198,7 +201,7 @@ func holdsSomethingElse(path, head string) bool {
 	return n > 0 && string(begin[:n]) != head[:n]
 }
 
-// report prints the result.
+// report prints the result of a build.
 func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if b.asJSON {
 		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
@@ -214,18 +217,18 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	return err
 }
 
-// indexReport is what the index commands print with --json.
+// indexReport is the output of the index commands with --json.
 type indexReport struct {
 	File     string          `json:"file"`
 	Info     index.Info      `json:"info"`
 	Manifest *index.Manifest `json:"manifest"`
 }
 
-// noticePrinter prints the notices of a build, the first ones in full.
+// noticePrinter prints the first notices of a build, and counts the others.
 type noticePrinter struct {
 	w    io.Writer
-	left int // notices to be printed
-	more int // notices that were not
+	left int // how many more may be printed
+	more int // how many were not printed
 }
 
 func (p *noticePrinter) print(note string) {

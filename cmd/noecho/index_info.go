@@ -14,19 +14,21 @@ import (
 	"noecho/index"
 )
 
-// measureProbes is enough to see four false positives of CONFIRM.
+// measureProbes is the number of hashes that each filter is asked for. It is large
+// enough to see four false positives of the best filter, CONFIRM.
 const measureProbes = 4_000_000
 
 func newIndexInfoCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "info FILE",
-		Short: "Print what an index was made of",
-		Long: `Print what an index was made of, how large its parts are, in bytes and for a word
-of its text, how full, and what of the training files is not in it. Every checksum is checked first; a damaged
-index ends with exit code 4. Every filter is then asked for four million hashes
-that no text has: the measured rate of false positives stands beside the expected
-one. That takes as much memory as the index is large; verify takes none.`,
+		Short: "Describe an index: its sources, its size and its accuracy",
+		Long: `Describe an index: the files it was built from, how much of them was left out, and
+for each part of the index its size in bytes, its bytes per word of text, and how
+full it is. Every checksum is checked first; if the index is damaged, the exit code
+is 4. Then each filter is asked for four million hashes that belong to no text, and the
+measured rate of false positives is printed beside the expected one. This needs as
+much memory as the index is large. noecho index verify needs almost none.`,
 		Example: "  noecho index info support-v3.nidx\n  noecho index info --json support-v3.nidx",
 		Args:    oneIndex,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -51,9 +53,9 @@ func newIndexVerifyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check every byte of an index",
-		Long: `Check every byte of an index against its checksums and its build id. Any changed
-bit and any missing byte is found, and the exit code is then 4. The proxy checks
-the same before it uses an index.`,
+		Long: `Check every byte of an index against its checksums and its build id. If a bit has
+changed or a byte is missing, the exit code is 4. noecho serve makes the same check
+before it uses an index.`,
 		Example: "  noecho index verify support-v3.nidx",
 		Args:    oneIndex,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -67,7 +69,7 @@ the same before it uses an index.`,
 	}
 }
 
-// oneIndex wants one argument.
+// oneIndex checks that there is one argument.
 func oneIndex(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageError("name one index file")
@@ -75,7 +77,7 @@ func oneIndex(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// printInfo prints an index for people.
+// printInfo describes an index in tables.
 func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
@@ -114,7 +116,7 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 		row("dataset", "%s: %d files, %s, %d records, %d words%s", d.Name, d.Files, humanBytes(d.Bytes), d.Records, d.Words, labels)
 	}
 	if l := in.Ledger; l != nil {
-		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)
+		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that only 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)
 		row("records", "%d named", l.Records)
 	}
 	fmt.Fprintln(t)

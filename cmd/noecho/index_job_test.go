@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestIndexJobManifest runs the arguments of the shipped jobs through the command
-// line: every flag is one that exists.
+// TestIndexJobManifest parses the arguments of the shipped Kubernetes jobs: every flag
+// exists.
 func TestIndexJobManifest(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../configs/kubernetes/index-job.yaml")

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestKilledBuildsLeaveTheOldIndex kills builds and merges (SIGKILL) at random
-// moments of their run: what stood at --out stands there byte for byte, or the
-// new index does, complete; and nothing else is left in the folder. 100 times:
+// TestKilledBuildsLeaveTheOldIndex kills builds and merges (SIGKILL) at random moments of
+// their run. Afterwards the path of --out has either the old index, byte for byte, or
+// the complete new one, and no other file is left in the folder. 100 times:
 //
 //	go test -tags slow -run TestKilled -v ./cmd/noecho
 func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
@@ -37,7 +37,7 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 	shard := filepath.Join(corpus, "shard.nidx")
 	for _, job := range []struct {
 		name string
-		old  []string // makes what stood there before
+		old  []string // the command that makes the old index
 		args []string
 	}{
 		{"build", []string{"index", "build", "--out", index, small}, []string{"index", "build", "--out", index, large}},
@@ -64,7 +64,7 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// The moment is what is tested; nothing waits for it.
+			// Only the moment of the kill is random; the test waits for the process.
 			timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))), func() { _ = cmd.Process.Kill() })
 			if cmd.Wait() != nil {
 				killed++
@@ -80,8 +80,8 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 	}
 }
 
-// checkLeft allows one thing beside the index: the complete new one under the
-// name from which it is renamed. It is removed, so that the next one is counted.
+// checkLeft allows one other file beside the index: the complete new index under its
+// temporary name. It removes that file, so that the next check starts clean.
 func checkLeft(t *testing.T, dir string, complete []byte) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -11,22 +11,24 @@ import (
 	"noecho/index/build"
 )
 
-const indexMergeHelp = `Unite indexes into one that holds the windows of all of them: shards that the
-nodes of a cluster built, or an index and what a retraining run added.
+const indexMergeHelp = `Merge indexes into one that contains the windows of all of them: for example the
+indexes that the nodes of a cluster built of parts of a corpus, or an index and the
+index of the texts that a retraining run added. A window is --n words in a row.
 
-The indexes must have been built with the same --n, --capacity and --exclude and
-by noechos with the same rules for words; otherwise merge ends with exit code 1,
-names what differs and says how to rebuild. Build shards with --capacity set to
-the number of distinct windows of the whole corpus: the filters are then those
-of one build over everything. One IN that comes twice counts once.
+The indexes IN must have been built with the same --n, --capacity and --exclude, and
+by versions of noecho with the same rules for words. Otherwise merge ends with exit
+code 1, names the difference and says how to rebuild. Build each part with --capacity
+set to the number of distinct windows of the whole corpus: then the merged index is
+as accurate as one built from everything at once. An IN that is named twice counts
+once.
 
-Counts of records and words are added up. The number of distinct windows is an
-estimate from the bits that are set, here as after a build.
+The numbers of records and words are added up. The number of distinct windows is an
+estimate, as it is after a build.
 
-Memory does not grow with the indexes. FILE appears when it is complete; until
-then what was there stays. FILE may be one of IN.`
+The memory used does not depend on the size of the indexes. FILE is replaced only
+when the new index is complete. FILE may be one of IN.`
 
-// indexMerge is the flags of one merge.
+// indexMerge contains the flags of one merge.
 type indexMerge struct {
 	options build.MergeOptions
 	asJSON  bool
@@ -36,7 +38,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 	m := new(indexMerge)
 	cmd := &cobra.Command{
 		Use:     "merge --out FILE IN...",
-		Short:   "Unite indexes into one",
+		Short:   "Merge indexes into one",
 		Long:    indexMergeHelp,
 		Example: "  noecho index merge --out all.nidx shard-*.nidx\n  noecho index merge --out live.nidx live.nidx new-tickets.nidx",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +48,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 			case len(args) == 0:
 				return usageError("name the indexes to merge")
 			case holdsSomethingElse(m.options.Out, index.Magic):
-				return usageError("%s exists and is no index: it would be lost; choose another --out", m.options.Out)
+				return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", m.options.Out)
 			}
 			m.options.Inputs, m.options.Builder = args, readBuildInfo().Version
 			return m.run(cmd.Context(), a)
@@ -57,7 +59,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// run merges and prints what came of it.
+// run merges and prints the result.
 func (m *indexMerge) run(ctx context.Context, a *app) error {
 	o := m.options
 	o.Progress = new(build.Progress)

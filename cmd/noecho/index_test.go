@@ -9,7 +9,7 @@ import (
 	"noecho/index"
 )
 
-// TestLabels: the labels of the datasets and those of the data subjects.
+// TestLabels checks that an index has the labels of its datasets and its data subjects.
 func TestLabels(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

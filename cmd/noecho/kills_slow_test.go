@@ -2,5 +2,5 @@
 
 package main
 
-// kills is how often a build is killed.
+// kills is the number of builds that are killed.
 const kills = 100

@@ -2,5 +2,5 @@
 
 package main
 
-// kills is how often a build is killed. With -tags slow it is more.
+// kills is the number of builds that are killed. With -tags slow it is larger.
 const kills = 5

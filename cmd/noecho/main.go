@@ -1,8 +1,9 @@
-// Command noecho builds indexes of training text and stands in front of a
-// model so that it does not repeat that text. See README.md.
+// Command noecho builds indexes of training text, and serves as a proxy in front of a
+// model so that the model's answers do not repeat that text. See README.md.
 //
-// main maps an error to an exit code and nothing else; every subcommand is one
-// file, and all wiring between packages is in this package.
+// This package wires the other packages together and knows the command line and the
+// terminal. It contains no detection and no file format. Each subcommand begins in the
+// file of its name; main only turns its error into an exit code.
 package main
 
 import (
@@ -15,7 +16,7 @@ import (
 	"syscall"
 )
 
-// Exit codes; a contract that other programs rely on.
+// Exit codes. Other programs rely on them.
 const (
 	exitOK        = 0
 	exitFailure   = 1 // the work failed
@@ -24,8 +25,8 @@ const (
 	exitIntegrity = 4 // an index is damaged
 )
 
-// exitError carries the exit code of a failed command. A nil Err prints
-// nothing: the command has already said what there is to say.
+// exitError carries the exit code of a failed command. With a nil Err nothing is
+// printed, because the command has already reported its failure.
 type exitError struct {
 	Code int
 	Err  error
@@ -40,13 +41,13 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.Err }
 
-// usageError is an error in how the command was called.
+// usageError returns an error in the command line or the configuration.
 func usageError(format string, args ...any) error {
 	return &exitError{Code: exitUsage, Err: fmt.Errorf(format, args...)}
 }
 
-// app is the world a command runs in: everything it may touch besides the
-// file system and the network.
+// app contains the streams and the environment of a process, so that a test can
+// replace them.
 type app struct {
 	stdin  io.Reader
 	stdout io.Writer

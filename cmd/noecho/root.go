@@ -6,8 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newRootCommand assembles the command tree: the one visible place where every
-// subcommand is listed.
+// newRootCommand assembles the command tree. Every subcommand is listed here.
 func newRootCommand(a *app) *cobra.Command {
 	var showVersion bool
 	root := &cobra.Command{
@@ -26,7 +25,7 @@ func newRootCommand(a *app) *cobra.Command {
 			DisableDefaultCmd: true,
 		},
 	}
-	root.Flags().BoolVar(&showVersion, "version", false, "print what noecho version prints")
+	root.Flags().BoolVar(&showVersion, "version", false, "print the version, as noecho version does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &exitError{Code: exitUsage, Err: err}
 	})
@@ -42,8 +41,8 @@ func newRootCommand(a *app) *cobra.Command {
 	return root
 }
 
-// knownCommand is the argument check of a command that only has subcommands: a
-// name that is none of them is a wrong command line, not a failure.
+// knownCommand checks the arguments of a command that only has subcommands. An unknown
+// subcommand gives exit code 2, which cobra alone does not.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -24,27 +24,33 @@ import (
 	"noecho/proxy/alert"
 )
 
-const scanHelp = `Look in files for text that stands in an index, say in stored answers of a model
-or in a data set before it is published.
+const scanHelp = `Look in files for text of an index, for example in stored answers of a model, or in
+a data set before it is published.
 
 FILE is a file, a folder with everything below it, a quoted pattern such as
-'answers/**/*.jsonl', or - for standard input, which is also what is read when no
-FILE is named. Files compressed with gzip or zstd are read as what they hold.
+'answers/**/*.jsonl', or - for standard input. Without FILE, standard input is read.
+Files compressed with gzip or zstd are unpacked while they are read.
 
-A file is read as one text, JSON included: escapes are read as the characters
-they stand for. With --format openai, completion, sharegpt, alpaca, jsonl, csv or
-parquet each text of each row is looked at alone, with --field only those
-columns. Parquet is always read by rows.
+By default a file is read as one text. This includes files of JSON; their escapes are
+read as the characters that they mean. With --format openai, completion, sharegpt,
+alpaca, jsonl, csv or parquet each text of each row is read on its own, with --field
+only the texts in those columns. Parquet files are always read by rows.
 
-A finding is a run of at least --min-words words (the index's window length
-unless more is asked for), a near match of one record, or an identifier that was
-indexed, as it stands or in an encoding that noecho reads. Its line and its half-open range of byte offsets are
-those of the file as it is; of a compressed file, those of what it holds; in
-Parquet the line is the number of the row and the offsets count in its text. No
-text is printed.
+A finding is one of these, written plainly or in an encoding that noecho reads, such
+as base64:
 
-Exit code 3 says that something was found, 0 that everything was scanned and
-nothing was found, 1 that something could not be scanned.`
+  - a run of words that the training files contain, too: at least --min-words words,
+    by default as many as a window of the index has;
+  - a near match: a passage of one training record with some of its words changed;
+  - an indexed identifier, such as an e-mail address.
+
+The line and the byte offsets of a finding, from its first byte to the byte behind its
+last, are positions in the file; in a compressed file, in the unpacked text. In a
+Parquet file the line is the number of the row and the offsets are positions in the
+text of the row. No text is printed.
+
+Exit code 3 means that something was found, 0 that everything was scanned and nothing
+was found, 1 that something could not be scanned.`
 
 const scanExample = `  noecho scan --index support-v3.nidx answers/
   noecho scan --index a.nidx --index b.nidx --json - < answers.txt
@@ -71,7 +77,7 @@ type scan struct {
 	total scanSummary
 }
 
-// scanFinding is a line of the output with --json; a contract.
+// scanFinding is a line of the output with --json. Other programs read it.
 type scanFinding struct {
 	File    string         `json:"file"`
 	Line    int            `json:"line"` // counted from 1
@@ -80,16 +86,16 @@ type scanFinding struct {
 	Words   int            `json:"words"`
 	Kind    string         `json:"kind"`
 	Lane    string         `json:"lane"`
-	Records []alert.Record `json:"records"` // empty: not known
+	Records []alert.Record `json:"records"` // empty if none is known
 
-	Identifier string `json:"identifier,omitempty"` // of a phrase: its kind, such as email
+	Identifier string `json:"identifier,omitempty"` // the kind of an identifier, such as email
 }
 
 // scanSummary is the last line of the output with --json.
 type scanSummary struct {
 	Files     int   `json:"files"`     // scanned to the end
 	Bytes     int64 `json:"bytes"`     // of text that was scanned
-	Words     int64 `json:"words"`     // in it
+	Words     int64 `json:"words"`     // of that text
 	Findings  int   `json:"findings"`  // lines before this one
 	Unscanned int   `json:"unscanned"` // files and records that could not be scanned
 }
@@ -107,10 +113,10 @@ func newScanCommand(a *app) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&s.indexes, "index", nil, "index to look in (required); may be repeated")
-	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the index's window length)")
+	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the words in a window of the index)")
 	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: "+corpus.FormatNames())
-	f.StringArrayVar(&s.fields, "field", nil, "column of rows to look at; a dot descends; may be repeated")
-	f.BoolVar(&s.asJSON, "json", false, "print a JSON line for each finding and a summary last")
+	f.StringArrayVar(&s.fields, "field", nil, "column of the rows to read; a dot descends into objects; may be repeated")
+	f.BoolVar(&s.asJSON, "json", false, "print each finding as a line of JSON, and a summary last")
 	return cmd
 }
 
@@ -161,8 +167,8 @@ func (s *scan) prepare() error {
 	if n := s.set.Spec().N; s.minWords != 0 && s.minWords < n {
 		return usageError("--min-words %d is below %d, the words in a window of the index", s.minWords, n)
 	}
-	// Nothing is held back here, so words may stand far apart; newlines between
-	// them are remembered to name the line, which this bounds.
+	// No text waits to be sent here, so the words of a finding may be far apart. The
+	// line feeds between them are kept to find the line number; MaxHeld bounds them.
 	s.cfg = detect.Config{Lanes: detect.AllLanes}
 	answer(&s.names, s.set)
 	s.cfg.MinWords, s.cfg.MaxHeld = s.minWords, 1<<20
@@ -172,15 +178,14 @@ func (s *scan) prepare() error {
 // errInterrupted ends a scan that did not reach the end of its inputs.
 var errInterrupted = errors.New("interrupted: not everything was scanned")
 
-// scanJob is one file to scan, or what cannot be scanned.
+// scanJob is one file to scan, or the error of an input that cannot be scanned.
 type scanJob struct {
 	in  *corpus.Input
 	err error
 }
 
-// find looks for the inputs, in the order of the arguments and below a folder
-// in that of their paths. Rows without the columns that were asked for are an
-// error of the command line.
+// find returns the inputs in the order of the arguments, and those of a folder in the
+// order of their paths. If no row has the columns of --field, the command line is wrong.
 func (s *scan) find(ctx context.Context, args []string) ([]scanJob, error) {
 	stdin := &interruptible{ctx: ctx, from: s.a.stdin}
 	notices := &noticePrinter{w: s.a.stderr, left: 20}
@@ -227,7 +232,7 @@ func scanTotal(jobs []scanJob) int64 {
 	return total
 }
 
-// finish prints the summary and decides the exit code.
+// finish prints the summary and returns the exit code.
 func (s *scan) finish() error {
 	t := s.total
 	var err error
@@ -248,7 +253,8 @@ func (s *scan) finish() error {
 	}
 }
 
-// work scans the files on all cores. Their output comes in their order.
+// work scans the files on all cores. Their findings are printed in the order of the
+// files.
 func (s *scan) work(ctx context.Context, jobs []scanJob) error {
 	out := newTurns(s.bar.above(s.a.stdout), s.bar.above(s.a.stderr))
 	g, ctx := errgroup.WithContext(ctx)
@@ -287,7 +293,7 @@ func (s *scan) work(ctx context.Context, jobs []scanJob) error {
 	return g.Wait()
 }
 
-// add adds what another worker counted.
+// add adds the counts of a worker.
 func (t *scanSummary) add(o scanSummary) {
 	t.Files += o.Files
 	t.Bytes += o.Bytes
@@ -307,8 +313,8 @@ type fileScan struct {
 	taken int64 // bytes of the current file
 }
 
-// scan scans one file. An error that is returned ends the whole scan; what
-// cannot be read is reported.
+// scan scans one file. A file that cannot be read is reported as not scanned. An error
+// that scan returns ends the whole command.
 func (f *fileScan) scan(ctx context.Context, job scanJob) error {
 	if job.in == nil {
 		return f.unscanned(job.err)
@@ -333,12 +339,12 @@ func (f *fileScan) scan(ctx context.Context, job scanJob) error {
 	return nil
 }
 
-// readError is an error of an input, as opposed to one of the output.
+// readError is an error of the input. Any other error is one of the output.
 type readError struct{ err error }
 
 func (e *readError) Error() string { return e.err.Error() }
 
-// fileError names the file of an error, unless the error does.
+// fileError adds the name of the file to an error that lacks it.
 func fileError(path string, err error) error {
 	var damaged *corpus.DamagedError
 	if errors.As(err, &damaged) {
@@ -376,7 +382,7 @@ func (f *fileScan) text(ctx context.Context, in *corpus.Input) error {
 	}
 }
 
-// rows scans the texts of rows, each alone and without its escapes.
+// rows scans the texts of rows, each on its own and without its escapes.
 func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 	rows, err := in.Rows()
 	if err != nil {
@@ -411,7 +417,7 @@ func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 	return ctx.Err()
 }
 
-// progress notes how much of the current file was read.
+// progress records how many bytes of the current file were read.
 func (f *fileScan) progress(taken int64) {
 	if taken != f.taken {
 		f.s.taken.Add(taken - f.taken)
@@ -419,8 +425,8 @@ func (f *fileScan) progress(taken int64) {
 	}
 }
 
-// report prints the findings that are complete. place says where in the file a
-// byte of the text stands, given the line of the text it is on.
+// report prints the findings that are complete. place returns the place in the file of
+// a byte of the text, given the line of the text that the byte is on.
 func (f *fileScan) report(file string, place func(at int64, line int) corpus.Place) error {
 	f.found = f.ch.d.Closed(f.found[:0])
 	for _, found := range f.found {
@@ -454,8 +460,8 @@ func (f *fileScan) print(found scanFinding) error {
 	return f.out.print(f.line.Bytes())
 }
 
-// more says how the finding was spelled and which record it repeats, as far as
-// that is known.
+// more describes the kind of identifier, the encoding and the records of a finding, as
+// far as they are known.
 func (f *scanFinding) more() string {
 	out := ""
 	if f.Identifier != "" {
@@ -473,7 +479,7 @@ func (f *scanFinding) more() string {
 	return out
 }
 
-// unscanned reports something that could not be scanned.
+// unscanned reports a file or a row that could not be scanned.
 func (f *fileScan) unscanned(err error) error {
 	f.total.Unscanned++
 	f.line.Reset()
@@ -481,19 +487,21 @@ func (f *fileScan) unscanned(err error) error {
 	return f.out.notice(f.line.Bytes())
 }
 
-// scanChannel is one text that is being scanned: a detector, a count of its
-// words, and the lines on which findings begin. Its memory does not grow with
-// the text.
+// scanChannel scans one text after the other. It runs a detector, counts words, and
+// finds the line on which a finding begins. Its memory does not grow with the text.
+//
+// The detector decides about bytes in order; the first byte that is not decided is the
+// frontier. The line of a finding is taken when the frontier passes its first byte.
 type scanChannel struct {
 	d       *detect.Detector
-	words   *ngram.Scanner // counts
+	words   *ngram.Scanner // for the count of words
 	wordBuf []ngram.Word
 	segs    []detect.Segment
 
 	read     int64
 	line     int     // of the frontier
-	newlines []int64 // offsets of line feeds, the last of those below the frontier too
-	next     int     // the first of them that is not below the frontier
+	newlines []int64 // offsets of line feeds: the last ones before the frontier, and all behind it
+	next     int     // the first of them that is not before the frontier
 	starts   map[*detect.Finding]scanLine
 	total    *scanSummary // counts the bytes and words of all texts
 }
@@ -539,11 +547,11 @@ func (c *scanChannel) append(p []byte) {
 	c.decided()
 }
 
-// keptBytes is how far behind the frontier line feeds are remembered: findings that
-// others cover begin there.
+// keptBytes is the number of bytes before the frontier whose line feeds are kept. A
+// finding within another one begins there, and its line is looked up late.
 const keptBytes = 1 << 20
 
-// forget drops the line feeds that no finding can begin behind any more.
+// forget drops the line feeds that are too far before the frontier.
 func (c *scanChannel) forget() {
 	old := 0
 	for old < c.next && c.newlines[old] < c.d.Frontier()-keptBytes {
@@ -563,7 +571,7 @@ func (c *scanChannel) finish() {
 	c.decided()
 }
 
-// decided notes the lines of the segments that became final.
+// decided records the lines on which the decided segments begin.
 func (c *scanChannel) decided() {
 	for _, s := range c.segs {
 		c.advance(s.Span.Lo)
@@ -584,9 +592,9 @@ func (c *scanChannel) advance(to int64) {
 	}
 }
 
-// lineOf returns the line on which a closed finding begins, and forgets it. One
-// that begins before what was withheld of it, or lies within another, begins among
-// the line feeds that are remembered.
+// lineOf returns the line on which a complete finding begins, and forgets it. A finding
+// within another one, or one that begins before its first segment, has no recorded
+// line: its line is counted from the line feeds that are kept.
 func (c *scanChannel) lineOf(f *detect.Finding) int {
 	line, ok := c.starts[f]
 	delete(c.starts, f)

@@ -20,7 +20,7 @@ import (
 	"noecho/index"
 )
 
-// berth is the text that the indexes of these tests are made of.
+// berth is the text that the indexes of these tests are built from.
 const berth = "The fee for a berth in the inner harbour is forty two euros a night in summer and nineteen in winter"
 
 // runApp runs one command line in this process.
@@ -60,12 +60,12 @@ func findings(t *testing.T, stdout string) (found []scanFinding, sum scanSummary
 	return found, *last.Summary
 }
 
-// TestScanPlaces hides the sentence in files of every format, whole and
-// compressed: the range of the finding has to hold exactly it.
+// TestScanPlaces puts the sentence into files of every format, plain and compressed. The
+// range of the finding has to contain exactly the sentence.
 func TestScanPlaces(t *testing.T) {
 	t.Parallel()
 	ix := berthIndex(t)
-	// In JSON and CSV as their writers escape it: line feeds, quotes, markup.
+	// JSON and CSV escape line feeds, quotes and markup.
 	first, rest := berth[:40], berth[40:]
 	json1 := first + `\u003cbr\u003e\n- \"` + rest
 	csv1 := first + "\n\"\"" + rest
@@ -126,8 +126,8 @@ func zstdOf(t *testing.T, text string) string {
 	return string(w.EncodeAll([]byte(text), nil))
 }
 
-// TestScanProgress reads files that hold more text than they have bytes on disk:
-// the progress ends where they do.
+// TestScanProgress reads compressed files, whose text is longer than they are. The
+// progress counts the bytes on disk, so it ends at their sizes.
 func TestScanProgress(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -171,8 +171,8 @@ func TestScanProgress(t *testing.T) {
 	}
 }
 
-// TestScanParquet scans and indexes an export: the line is the row, the range
-// that of the text.
+// TestScanParquet scans and indexes an export. The line of a finding is the number of
+// the row, and its offsets count in the text of the row.
 func TestScanParquet(t *testing.T) {
 	t.Parallel()
 	type turn struct {
@@ -211,8 +211,8 @@ func TestScanParquet(t *testing.T) {
 	}
 }
 
-// TestScanFixture scans the outputs that bench/recallcheck judges: the findings that
-// it was given are those of this scanner.
+// TestScanFixture scans the outputs of bench/recallcheck's test data. Its file of findings
+// must be the output of this scanner.
 func TestScanFixture(t *testing.T) {
 	t.Parallel()
 	const dir = "../../bench/recallcheck/testdata/"
@@ -230,8 +230,8 @@ func TestScanFixture(t *testing.T) {
 	}
 }
 
-// TestScanOrder scans many files at the same time: their findings and what could
-// not be scanned come in the order of the files.
+// TestScanOrder scans many files at the same time. Findings, and reports of files that
+// could not be scanned, come in the order of the files.
 func TestScanOrder(t *testing.T) {
 	t.Parallel()
 	dir, ix := t.TempDir(), berthIndex(t)
@@ -265,7 +265,7 @@ func TestScanOrder(t *testing.T) {
 	}
 }
 
-// TestTurns lets many files talk at the same time, more than may wait.
+// TestTurns lets many files write at the same time, more than may wait.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
@@ -323,8 +323,8 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, iotest.ErrTimeout }
 
-// TestBuildFromAnything indexes the same rows from files of every kind: the
-// counts are the same, and so is the fill of every filter.
+// TestBuildFromAnything indexes the same rows from files of every format. The counts are
+// the same, and so is the fill of every filter.
 func TestBuildFromAnything(t *testing.T) {
 	t.Parallel()
 	type pair struct {
@@ -381,7 +381,7 @@ func TestBuildFromAnything(t *testing.T) {
 	}
 }
 
-// TestScanInside names the line of a finding that lies within another.
+// TestScanInside checks the line of a finding that is within another one.
 func TestScanInside(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,14 +13,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets a script run the program itself: a child process whose name is
-// noecho is main, with its real arguments, streams, signals and exit code.
+// TestMain lets a script run the program itself. A child process with the name noecho
+// runs main, with its real arguments, streams, signals and exit code.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"noecho": main})
 }
 
-// TestScript runs the sessions of testdata/script, each a txtar file that says
-// what a user types and what must come back.
+// TestScript runs the sessions of testdata/script. Each is a txtar file with the commands
+// that a user types and the output that must follow.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -39,7 +39,7 @@ func TestScript(t *testing.T) {
 //
 //	exits 2 noecho tail --severity loud
 //
-// stdout and stderr then hold what it wrote.
+// Its output is then in stdout and stderr.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND ARGS...")
@@ -50,7 +50,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// empty fails unless a folder is there and holds nothing:
+// empty fails unless a folder exists and is empty:
 //
 //	empty $TMPDIR
 func empty(ts *testscript.TestScript, neg bool, args []string) {
@@ -64,8 +64,8 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// interrupts starts a command, waits until a line of its stdout holds the text,
-// presses Ctrl-C, and fails unless the command then ends with exit code 0:
+// interrupts starts a command, waits until a line of its stdout contains the text, sends
+// an interrupt as Ctrl-C does, and fails unless the command then ends with exit code 0:
 //
 //	interrupts redacted noecho tail -f alerts.jsonl
 func interrupts(ts *testscript.TestScript, neg bool, args []string) {
@@ -92,7 +92,7 @@ func interrupts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lookPath finds a command as the script's own exec does.
+// lookPath finds a command as the exec of a script does.
 func lookPath(ts *testscript.TestScript, name string) string {
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
 		path := filepath.Join(dir, name)
@@ -104,7 +104,7 @@ func lookPath(ts *testscript.TestScript, name string) string {
 	return ""
 }
 
-// exitCode is the exit code of a finished command as a script writes it.
+// exitCode returns the exit code of a finished command as text.
 func exitCode(err error) string {
 	var coded *exec.ExitError
 	switch {

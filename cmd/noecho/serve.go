@@ -23,26 +23,29 @@ import (
 	"noecho/proxy/config"
 )
 
-// alertsPatience is how long queued alerts may take to be written at the end.
+// alertsPatience bounds the time in which queued alerts are written at the end.
 const alertsPatience = 5 * time.Second
 
 func newServeCommand(a *app) *cobra.Command {
 	var o overlay
 	cmd := &cobra.Command{
 		Use:   "serve --index FILE --upstream URL",
-		Short: "Stand in front of a model server",
-		Long: `Stand in front of a model server and stop its answers from repeating what is in
-the index. Point your clients at noecho instead of the server; nothing else
-changes for them.
+		Short: "Run the proxy in front of a model server",
+		Long: `Run a proxy in front of a model server that stops answers from repeating text of
+the index. Point your clients at noecho instead of the server; nothing else changes
+for them.
 
-Without a configuration file the routes of every known API are scanned, a few
-that hold no generated text (models, health, embeddings) are passed on, and
-everything else is refused. With one, flags win over NOECHO_ variables, these
-over the file, and the file over the defaults.
+Without a configuration file noecho scans the answers of every API that it knows,
+passes on a few routes whose answers contain no generated text (models, health,
+embeddings), and refuses all other requests.
 
-SIGHUP reads configuration and indexes again; if anything in them is wrong the
-running ones stay. SIGTERM and Ctrl-C stop taking connections, let answers in
-flight end and then exit; a second Ctrl-C does not wait.`,
+A setting is taken from its flag, else from its NOECHO_ variable, else from the
+configuration file, else from the defaults.
+
+On SIGHUP noecho reads the configuration and the indexes again; if they have an error,
+the running ones stay in use. On SIGTERM or Ctrl-C it accepts no more connections,
+waits for the answers that are being sent, and exits; a second Ctrl-C ends it at
+once.`,
 		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
   noecho serve --index a.nidx --index b.nidx --upstream https://api.example.com --mode observe
   noecho serve --config /etc/noecho/config.yaml`,
@@ -54,18 +57,18 @@ flight end and then exit; a second Ctrl-C does not wait.`,
 	}
 	o.addConfig(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&o.index, "index", nil, "index `FILE`; repeat it for several that answer as one (NOECHO_INDEX)")
-	f.StringVar(&o.upstream, "upstream", "", "model server's `URL`, with its path prefix if it has one (NOECHO_UPSTREAM)")
-	f.StringVar(&o.listen, "listen", "", "`ADDRESS` for callers (NOECHO_LISTEN; default 127.0.0.1:8711)")
+	f.StringArrayVar(&o.index, "index", nil, "index `FILE`; may be repeated: several indexes are used as one (NOECHO_INDEX)")
+	f.StringVar(&o.upstream, "upstream", "", "`URL` of the model server, with its path prefix if it has one (NOECHO_UPSTREAM)")
+	f.StringVar(&o.listen, "listen", "", "`ADDRESS` that clients connect to (NOECHO_LISTEN; default 127.0.0.1:8711)")
 	f.StringVar(&o.admin, "admin", "", "`ADDRESS` for probes, metrics and reload (NOECHO_ADMIN; default 127.0.0.1:8712)")
-	f.StringVar(&o.mode, "mode", "", "`MODE` redact, block or observe (NOECHO_MODE; default redact)")
-	f.StringVar(&o.alerts, "alerts", "", "`FILE` for alerts, - for the standard output (NOECHO_ALERTS; default -)")
+	f.StringVar(&o.mode, "mode", "", "`MODE`: redact, block or observe (NOECHO_MODE; default redact)")
+	f.StringVar(&o.alerts, "alerts", "", "`FILE` to write alerts to, - for the standard output (NOECHO_ALERTS; default -)")
 	return cmd
 }
 
 // serve runs the proxy until ctx ends.
 func (a *app) serve(ctx context.Context, o *overlay) error {
-	// Before anything is loaded: a SIGHUP that comes early must not kill us.
+	// This comes first, because a SIGHUP while the indexes load must not end noecho.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -101,7 +104,7 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 	limitMemory(log, a.getenv, srv.IndexBytes())
 	data, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for callers: %w", err)
+		return fmt.Errorf("listen for clients: %w", err)
 	}
 	admin, err := net.Listen("tcp", cfg.Admin.Listen)
 	if err != nil {
@@ -122,7 +125,7 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 			select {
 			case <-hangup:
 				alerts.Reopen()
-				_ = srv.Reload() // says what went wrong itself
+				_ = srv.Reload() // it has logged its error
 			case <-ended:
 				return
 			}
@@ -131,8 +134,8 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 	return srv.Serve(ctx, data, admin)
 }
 
-// serveError gives an error its exit code: what is wrong with a file or a key
-// is for whoever configured it.
+// serveError sets the exit code of an error of the proxy. An error in the
+// configuration is a usage error.
 func serveError(err error) error {
 	if errors.Is(err, index.ErrDamaged) {
 		return &exitError{Code: exitIntegrity, Err: err}
@@ -144,7 +147,7 @@ func serveError(err error) error {
 	return &exitError{Code: exitUsage, Err: err}
 }
 
-// openSet opens index files as one set.
+// openSet opens index files as one index for the proxy.
 func openSet(files []config.Index) (proxy.Indexes, error) {
 	var paths []string
 	for _, f := range files {
@@ -163,7 +166,7 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 			case "WINDOWS":
 				entry.Fill = s.Fill
 				entry.FPR *= s.FPR
-			case "CONFIRM": // a window counts only if both say so
+			case "CONFIRM": // a window is known only if both filters contain it
 				entry.FPR *= s.FPR
 			}
 		}
@@ -173,7 +176,7 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 	return out, nil
 }
 
-// answer gives the proxy the names of records and data subjects.
+// answer sets the functions by which the proxy looks up records and data subjects.
 func answer(out *proxy.Indexes, set *index.Index) {
 	out.Record = func(p ngram.Place) (alert.Record, bool) {
 		r, ok := set.Record(p)
@@ -186,7 +189,7 @@ func answer(out *proxy.Indexes, set *index.Index) {
 	}
 }
 
-// notNil returns an empty list for none: an alert says [].
+// notNil returns an empty list instead of nil, so that JSON has [] and not null.
 func notNil(list []string) []string {
 	if list == nil {
 		return []string{}
@@ -194,8 +197,8 @@ func notNil(list []string) []string {
 	return list
 }
 
-// openAlerts opens the sinks of the configuration; without any, alerts go to
-// the standard output.
+// openAlerts opens the sinks of the configuration. If it has none, alerts are written
+// to the standard output.
 func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
 	var opts alert.Options
 	if len(sinks) == 0 {
@@ -218,7 +221,7 @@ func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
 	return alert.Open(opts)
 }
 
-// newLogger writes for people on a terminal and for programs elsewhere.
+// newLogger returns a logger that writes text on a terminal and JSON elsewhere.
 func newLogger(w io.Writer, getenv func(string) string) *slog.Logger {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}))

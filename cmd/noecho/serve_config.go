@@ -8,7 +8,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// overlay lays flags and environment over a configuration file.
+// overlay contains the flags that override a configuration file.
 type overlay struct {
 	config                                string
 	index                                 []string
@@ -20,16 +20,16 @@ func (o *overlay) addConfig(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.config, "config", "c", "", "configuration `FILE` (NOECHO_CONFIG)")
 }
 
-// setting is one value that may come from a flag, the environment or the file.
+// setting is one value that a flag or a variable of the environment can override.
 type setting struct {
 	flag, env string
 	value     string // of the flag
 	apply     func(string) error
 }
 
-// load reads the file, if there is one, and lays over it what the environment
-// and the flags say. It may be called again: the file is then read anew. The
-// errors are usage errors.
+// load reads the file, if one is named, and overrides its values by those of the
+// environment and the flags. A further call reads the file again. All errors are usage
+// errors.
 func (o *overlay) load(getenv func(string) string) (config.Config, error) {
 	cfg := config.Default()
 	name := o.config
@@ -65,7 +65,7 @@ func (o *overlay) load(getenv func(string) string) (config.Config, error) {
 	return cfg, nil
 }
 
-// settings lists what may be laid over cfg.
+// settings lists the values of cfg that can be overridden.
 func (o *overlay) settings(cfg *config.Config) []setting {
 	return []setting{
 		{"", "NOECHO_INDEX", "", func(s string) error {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Of a container's memory the Go heap gets what the indexes, which lie outside
-// it, and a reserve for stacks and the kernel's buffers leave.
+// The Go heap may use the memory of a container without the indexes, which are mapped
+// outside of the heap, and without a reserve for stacks and the kernel's buffers.
 const (
 	memoryReserve = 10       // per cent
-	memoryLeast   = 64 << 20 // bytes: below, collecting would be all it does
+	memoryLeast   = 64 << 20 // bytes; with less, the program would only collect garbage
 )
 
-// limitMemory tells the garbage collector how much memory the container has,
-// unless GOMEMLIMIT does. Without it the heap grows to twice the live data
-// whatever the limit is, and the process is killed.
+// limitMemory tells the garbage collector how much memory the container has, unless the
+// variable GOMEMLIMIT does. Without such a limit the heap may grow to twice the live
+// data, which the container may not have: the process would be killed.
 func limitMemory(log *slog.Logger, getenv func(string) string, indexBytes int64) {
 	if getenv("GOMEMLIMIT") != "" {
 		return
@@ -28,7 +28,8 @@ func limitMemory(log *slog.Logger, getenv func(string) string, indexBytes int64)
 	}
 }
 
-// heapLimit is the heap's share of a control group's memory.max.
+// heapLimit returns the number of bytes that the heap may use, and whether memoryMax,
+// the content of the file memory.max, is a limit at all.
 func heapLimit(memoryMax string, indexBytes int64) (int64, bool) {
 	total, err := strconv.ParseInt(strings.TrimSpace(memoryMax), 10, 64)
 	if err != nil || total <= 0 { // "max": no limit
@@ -37,7 +38,7 @@ func heapLimit(memoryMax string, indexBytes int64) (int64, bool) {
 	return max(total-total/100*memoryReserve-indexBytes, memoryLeast), true
 }
 
-// readCgroup returns the memory limit of the control group, or "".
+// readCgroup returns the memory limit of the control group, empty if it has none.
 func readCgroup() string {
 	b, err := os.ReadFile("/sys/fs/cgroup/memory.max")
 	if err != nil {

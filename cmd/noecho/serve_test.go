@@ -23,7 +23,7 @@ const recited = "the quick brown fox jumps over the lazy dog while seven clever 
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
-	got chan struct{} // holds an element if something was written
+	got chan struct{} // has an element if something was written
 }
 
 func newSyncBuffer() *syncBuffer { return &syncBuffer{got: make(chan struct{}, 1)} }
@@ -80,8 +80,8 @@ func testIndex(t *testing.T) string {
 	return out
 }
 
-// TestServe runs the command as a user would: flags, a request, an alert, the
-// end.
+// TestServe runs the command as a user would: it sets flags, sends a request, reads the
+// alert, and ends the command.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	script := fakellm.Say("He wrote: " + recited + ". Nice.")
@@ -135,7 +135,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestOverlay: flag, then variable, then file, then default.
+// TestOverlay checks the order of precedence: flag, variable, file, default.
 func TestOverlay(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config.yaml")

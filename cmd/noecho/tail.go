@@ -20,10 +20,10 @@ import (
 	"noecho/proxy/alert"
 )
 
-// defaultAlerts is the file that tail reads if it is told nothing.
+// defaultAlerts is the file that tail reads if none is named.
 const defaultAlerts = "alerts.jsonl"
 
-// tailFlags are the flags of tail as they were typed.
+// tailFlags contains the flags of tail as they were typed.
 type tailFlags struct {
 	follow   bool
 	since    string
@@ -40,22 +40,22 @@ func newTailCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tail [-f] [--since TIME] [--severity LEVEL] [--action ACTION]... [--kind KIND]...\n" +
 			"  [--record ID]... [--label LABEL]... [--json] [FILE]",
-		Short: "Show alerts, and follow them as they come",
-		Long: `Show the alerts of a file, one a line, oldest first; with -f go on as they come,
-until Ctrl-C.
+		Short: "Show alerts, and wait for new ones",
+		Long: `Show the alerts of a file, one a line, oldest first.
 
-FILE is the file that noecho serve writes with --alerts. Without FILE it is the
-one that the variable NOECHO_ALERTS names, and else ` + defaultAlerts + ` in the current
-folder. - reads the standard input.
+FILE is the file that noecho serve writes with --alerts, or - for standard input.
+Without FILE, tail reads the file that the variable NOECHO_ALERTS names, and if it is
+not set, ` + defaultAlerts + ` in the current folder.
 
--f shows what the file holds and then waits for more. It stays with the alerts
-when the file is rotated, be it renamed or truncated, and waits for a file that
-is not there yet. Rotated files from before the start are not read.
+With -f, tail shows the alerts in the file and then waits for new ones, until Ctrl-C.
+If the file is rotated, that is, renamed or truncated, tail continues with the new
+one. If the file does not exist yet, tail waits for it. Files that were rotated
+before the start are not read.
 
-Nothing is passed over in silence: a line that is no alert, or a number missing
-from the sequence, is reported on the standard error; a gap record, which says
-that events were lost, is shown whatever the filters say. Without -f, a file with
-lines of which none is an alert ends with exit code 1.`,
+No line is skipped silently. A line that is not an alert, and a number that is
+missing in the sequence of alerts, are reported on the standard error. A gap record,
+which says that events were lost, is shown even if the filters exclude it. Without
+-f, the exit code is 1 if the file has lines and none of them is an alert.`,
 		Example: `  noecho tail -f alerts.jsonl
   noecho tail -f --since 0s --severity high
   noecho tail --kind phrase --kind membership_probing --label pii alerts.jsonl
@@ -84,22 +84,22 @@ lines of which none is an alert ends with exit code 1.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for more")
-	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d ago, or 2026-01-31T08:00:00Z")
+	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for new alerts, until Ctrl-C")
+	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d means so long ago; or 2026-01-31T08:00:00Z")
 	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
 	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(tailActions, ", ")+"; may be repeated")
-	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(findingKinds, ", ")+"; or alerts of this type; may be repeated")
+	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(findingKinds, ", ")+"; or alerts of this type, such as membership_probing; may be repeated")
 	f.StringArrayVar(&flags.records, "record", nil, "only alerts about the record with this `id`; may be repeated")
 	f.StringArrayVar(&flags.labels, "label", nil, "only alerts about records with this `label`; may be repeated")
-	f.BoolVar(&flags.json, "json", false, "print the lines as they are")
+	f.BoolVar(&flags.json, "json", false, "print the lines of the file unchanged")
 	completeFlag(cmd, "kind", tailKinds)
 	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
 	completeFlag(cmd, "action", tailActions)
 	return cmd
 }
 
-// Values of --action and --kind, in the order of the help. A kind is that of a finding,
-// or the type of another alert.
+// The values of --action and --kind, in the order of the help. A value of --kind is a
+// kind of finding, or the type of an alert that is not a finding.
 var (
 	tailActions = []string{
 		string(alert.Observed), string(alert.Redacted), string(alert.Blocked), string(alert.Echo),
@@ -111,17 +111,17 @@ var (
 		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload))
 )
 
-// tailFilter says which alerts are shown. The zero value shows all.
+// tailFilter decides which alerts are shown. The zero value shows all.
 type tailFilter struct {
 	since   time.Time
-	rank    int // lowest severity; see alert.Severity.Rank
+	rank    int // of the lowest severity: see alert.Severity.Rank
 	actions []string
 	kinds   []string
 	records []string
 	labels  []string
 }
 
-// filter reads the flags, at the given time.
+// filter returns the filter that the flags describe, if it is now.
 func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
 	out := tailFilter{actions: f.actions, kinds: f.kinds, records: f.records, labels: f.labels}
 	if f.severity != "" {
@@ -151,7 +151,7 @@ func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
 	return out, nil
 }
 
-// parseSince reads a length of time before now, or a point in time.
+// parseSince reads a point in time, or a length of time before now.
 func parseSince(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
@@ -167,9 +167,8 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return now.Add(-d), err
 }
 
-// shows reports whether an alert passes the filter. A severity that this
-// program does not know is shown, and so is every gap record: who filters must
-// not believe that nothing happened.
+// shows reports whether an alert passes the filter. Alerts of an unknown severity and
+// gap records always pass: a filter must not hide that something was lost.
 func (f *tailFilter) shows(ev *alert.Event) bool {
 	if ev.Type == alert.TypeGap {
 		return true
@@ -182,7 +181,7 @@ func (f *tailFilter) shows(ev *alert.Event) bool {
 		(len(f.records)+len(f.labels) == 0 || slices.ContainsFunc(ev.Records, f.names))
 }
 
-// kindOf is what --kind calls an alert.
+// kindOf returns the value of --kind that selects an alert.
 func kindOf(ev *alert.Event) string {
 	if ev.Type == alert.TypeFinding {
 		return string(ev.Kind)
@@ -190,7 +189,7 @@ func kindOf(ev *alert.Event) string {
 	return string(ev.Type)
 }
 
-// names reports whether a record is one that is asked for.
+// names reports whether --record and --label select a record.
 func (f *tailFilter) names(r alert.Record) bool {
 	return (len(f.records) == 0 || slices.Contains(f.records, r.ID)) &&
 		(len(f.labels) == 0 || slices.ContainsFunc(r.Labels, func(l string) bool { return slices.Contains(f.labels, l) }))
@@ -244,14 +243,15 @@ func tailStream(ctx context.Context, r io.Reader, p *tailPrinter) error {
 	}
 }
 
-// palette are the colours of a terminal; the zero value has none.
+// palette contains the control sequences for the colours of a terminal. The zero value
+// prints without colours.
 type palette struct {
 	reset, dim, bold string
 	severity         map[alert.Severity]string
 }
 
-// coloursFor returns the colours to use on w: none unless it is a terminal, nor
-// where NO_COLOR is set (https://no-color.org).
+// coloursFor returns the colours to use on w. There are none if w is not a terminal or
+// the variable NO_COLOR is set (https://no-color.org).
 func coloursFor(w io.Writer, getenv func(string) string) palette {
 	f, ok := w.(*os.File)
 	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
@@ -282,23 +282,23 @@ func (p palette) paint(colour, s string) string {
 // tailPrinter shows alert lines.
 type tailPrinter struct {
 	out, log io.Writer
-	name     string // of what is read, for messages
+	name     string // of the file, for messages
 	filter   tailFilter
 	colours  palette
 	json     bool
 	number   int               // lines read
-	alerts   int               // of them
-	garbled  int               // lines that were no alert
+	alerts   int               // lines that were an alert
+	garbled  int               // lines that were not
 	missing  uint64            // numbers missing from the sequences
 	seen     map[string]uint64 // the newest seq of each boot
 }
 
-// note writes a message for the reader, not part of the result.
+// note writes a message to the log.
 func (p *tailPrinter) note(format string, args ...any) {
 	fmt.Fprintf(p.log, "noecho: "+format+"\n", args...)
 }
 
-// line shows one line of the file. Its error is that of writing the result.
+// line shows one line of the file. It returns an error only if writing fails.
 func (p *tailPrinter) line(line []byte) error {
 	p.number++
 	line = bytes.TrimSuffix(line, []byte("\r"))
@@ -308,7 +308,7 @@ func (p *tailPrinter) line(line []byte) error {
 	var ev alert.Event
 	if err := json.Unmarshal(line, &ev); err != nil || ev.V < 1 || ev.Type == "" {
 		p.garbled++
-		if p.alerts > 0 || p.garbled <= 20 { // more of them are a file of something else
+		if p.alerts > 0 || p.garbled <= 20 { // without an alert this is not an alert file: report the first lines only
 			p.note("%s:%d: not an alert: %s", p.name, p.number, excerpt(line))
 		}
 		return nil
@@ -327,8 +327,9 @@ func (p *tailPrinter) line(line []byte) error {
 	return err
 }
 
-// follow checks that no event of a boot is missing between two lines. A gap
-// record accounts for the events it reports.
+// follow checks that no event is missing between two lines. Every start of noecho
+// serve, a boot, numbers its events from 1. A gap record stands for the events that it
+// reports as lost.
 func (p *tailPrinter) follow(ev *alert.Event) {
 	last, known := p.seen[ev.Boot]
 	first := ev.Seq
@@ -345,7 +346,7 @@ func (p *tailPrinter) follow(ev *alert.Event) {
 	p.seen[ev.Boot] = ev.Seq
 }
 
-// summary says at the end what could not be shown.
+// summary reports how many lines were not alerts and how many events are missing.
 func (p *tailPrinter) summary() {
 	if p.garbled > 0 {
 		p.note("%s: %d of %d lines were not alerts", p.name, p.garbled, p.number)
@@ -355,36 +356,37 @@ func (p *tailPrinter) summary() {
 	}
 }
 
-// anyAlerts wants an alert in what was read to its end: a file of something
-// else must not look like one in which nothing happened.
+// anyAlerts returns an error if no line of the input was an alert. Otherwise a wrong
+// file would look like an alert file without events.
 func (p *tailPrinter) anyAlerts() error {
 	switch {
 	case p.alerts > 0:
 		return nil
 	case p.garbled > 0:
-		return fmt.Errorf("it holds no alerts, only %s of something else; name the file that noecho serve writes with --alerts", count(p.garbled, "line"))
+		return fmt.Errorf("the file contains no alerts, only %s of something else; name the file that noecho serve writes with --alerts", count(p.garbled, "line"))
 	default:
-		p.note("%s: it holds no alerts yet", p.name)
+		p.note("%s: no alerts yet", p.name)
 		return nil
 	}
 }
 
-// render returns an alert as one line for people.
+// render returns an alert as one line of text.
 func (p palette) render(ev *alert.Event) string {
 	severity := string(ev.Severity)
-	what := string(ev.Action)
+	head := string(ev.Action)
 	if ev.Type != alert.TypeFinding {
-		what = string(ev.Type)
+		head = string(ev.Type)
 	}
 	fields := []string{
 		p.paint(p.dim, ev.Time.UTC().Format("2006-01-02T15:04:05.000Z")),
 		p.paint(p.severity[ev.Severity], fmt.Sprintf("%-8s", printable(severity))),
-		p.paint(p.bold, fmt.Sprintf("%-9s", printable(what))),
+		p.paint(p.bold, fmt.Sprintf("%-9s", printable(head))),
 	}
 	return strings.TrimRight(strings.Join(append(fields, details(ev)...), " "), " ")
 }
 
-// details are the words after the head of a line, by type.
+// details returns the words behind the head of a line. They depend on the type of the
+// alert.
 func details(ev *alert.Event) []string {
 	switch ev.Type {
 	case alert.TypeFinding:
@@ -404,7 +406,8 @@ func details(ev *alert.Event) []string {
 	}
 }
 
-// span says what was found, how, and where in the answer.
+// span describes a finding: its length, its kind and encoding, and its place in the
+// answer.
 func span(ev *alert.Event) string {
 	s := count(max(ev.Words, 0), "word")
 	if ev.Kind != alert.Verbatim {
@@ -426,7 +429,7 @@ func span(ev *alert.Event) string {
 	return s
 }
 
-// drip says how much of a record came out.
+// drip describes how many words of one record have left in many answers together.
 func drip(ev *alert.Event) string {
 	s := count(max(ev.Words, 0), "word")
 	if ev.RecordWords > 0 {
@@ -439,7 +442,7 @@ func drip(ev *alert.Event) string {
 	return s + " within " + seconds(ev.Period)
 }
 
-// seconds writes a length of time.
+// seconds writes a length of time, given in seconds.
 func seconds(n int64) string {
 	switch {
 	case n > 0 && n%3600 == 0:
@@ -451,7 +454,7 @@ func seconds(n int64) string {
 	}
 }
 
-// request says who asked for what.
+// request describes the request of an alert, and the records that its answer repeated.
 func request(ev *alert.Event) []string {
 	out := labelled("", ev.Path, "model", ev.Model, "client", ev.Client, "principal", ev.Principal, "request", ev.RequestID)
 	for _, r := range ev.Records {
@@ -475,7 +478,7 @@ func labelled(pairs ...string) []string {
 	return out
 }
 
-// short is as much of each build id as tells indexes apart.
+// short shortens build ids, which + joins, to 12 digits each.
 func short(ids string) string {
 	parts := strings.Split(ids, "+")
 	for i, id := range parts {
@@ -491,8 +494,8 @@ func count[N int | int64 | uint64](n N, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// printable returns s if it is safe to print, else with escapes: a model's name
-// is the client's word and must not steer a terminal.
+// printable escapes characters that are not safe to print. Clients choose some texts of
+// an alert, such as the name of the model, and these must not control the terminal.
 func printable(s string) string {
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
@@ -503,7 +506,7 @@ func printable(s string) string {
 	return s
 }
 
-// excerpt is the begin of a line that could not be read.
+// excerpt returns the beginning of a line that is not an alert.
 func excerpt(line []byte) string {
 	const most = 80
 	if len(line) <= most {

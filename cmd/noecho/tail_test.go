@@ -64,18 +64,18 @@ func TestLineSplitterGivesUpLongLines(t *testing.T) {
 	}
 }
 
-// watched is a follower at work on a file in a folder of its own.
+// watched is a running follower of a file in a folder of its own.
 type watched struct {
 	*testing.T
 	path  string
 	lines *bufio.Reader
-	log   *bytes.Buffer // read it after stop
+	log   *bytes.Buffer // may be read after stop
 	quit  context.CancelFunc
 	ended chan error
 }
 
-// follow starts a follower; with a poll interval it hears of nothing and only
-// looks.
+// follow starts a follower. With a poll interval the follower gets no notifications and
+// only polls.
 func follow(t *testing.T, path string, poll time.Duration) *watched {
 	out, in := io.Pipe()
 	w := &watched{T: t, path: path, lines: bufio.NewReader(out), log: &bytes.Buffer{}, ended: make(chan error, 1)}
@@ -140,7 +140,7 @@ func rename(t *testing.T, from, to string) {
 	}
 }
 
-// bothWays runs a test with a follower that is told of changes and with one
+// bothWays runs a test with a follower that gets notifications of changes and with one
 // that only polls.
 func bothWays(t *testing.T, test func(t *testing.T, start func(path string) *watched, path string)) {
 	for name, poll := range map[string]time.Duration{"told": 0, "polling": time.Millisecond} {
@@ -187,8 +187,8 @@ func TestFollowAcrossRotation(t *testing.T) {
 		w := start(path)
 		w.expect(1, 1)
 		rename(t, path, path+".1")
-		addTo(t, path, "")                // a new, empty file: the writer has not moved on
-		addTo(t, path+".1", alertLine(2)) // and goes on with the old one
+		addTo(t, path, "")                // the writer has created the new file
+		addTo(t, path+".1", alertLine(2)) // but still appends to the old one
 		w.expect(2, 2)
 		addTo(t, path, alertLine(3))
 		w.expect(3, 3)
@@ -198,8 +198,8 @@ func TestFollowAcrossRotation(t *testing.T) {
 	})
 }
 
-// TestFollowReadsTheFilesBetween stops a follower, as it were, while three
-// rotations happen.
+// TestFollowReadsTheFilesBetween lets three rotations happen between two looks of a
+// follower.
 func TestFollowReadsTheFilesBetween(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
@@ -361,8 +361,8 @@ func TestParseSince(t *testing.T) {
 	}
 }
 
-// TestTailOtherFile reads a training file by mistake: its lines are counted, and
-// the first ones named.
+// TestTailOtherFile reads a training file instead of an alert file. Its lines are
+// counted, and the first ones reported.
 func TestTailOtherFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "train.jsonl")
@@ -373,7 +373,7 @@ func TestTailOtherFile(t *testing.T) {
 	if code != exitFailure || stdout != "" || strings.Count(stderr, "\n") != 21 || !strings.Contains(stderr, "only 1000 lines of something else") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
-	// Behind an alert every such line is damage, and each is named.
+	// In an alert file every such line is damage, and each is reported.
 	code, stdout, stderr = runApp(t, alertLine(1)+strings.Repeat("damage\n", 50), "tail", "-")
 	if code != exitOK || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "\n") != 51 ||
 		!strings.Contains(stderr, "50 of 51 lines were not alerts") {
@@ -381,8 +381,8 @@ func TestTailOtherFile(t *testing.T) {
 	}
 }
 
-// FuzzTail feeds the reader: no line may be lost, crash it or steer the
-// terminal.
+// FuzzTail reads arbitrary bytes as an alert file. No line may be lost, crash the reader
+// or control the terminal.
 func FuzzTail(f *testing.F) {
 	f.Add([]byte(alertLine(1)+"garbage\n"+alertLine(9)), 7)
 	f.Add([]byte(`{"v":1,"type":"gap","seq":3,"boot":"B","lost":9,"sink":"\u001b[2J"}`), 1)

@@ -6,23 +6,23 @@ import (
 	"sync"
 )
 
-// pendingOutput bounds what files that are ahead of their turn have to say.
+// pendingOutput bounds the output that waits for its turn, in bytes.
 const pendingOutput = 16 << 20
 
-// pendingFiles bounds how many files are ahead.
+// pendingFiles bounds the number of files whose output waits.
 const pendingFiles = 1 << 16
 
-// turns puts the output of files that are scanned at the same time into the
-// order of the files. The file whose turn it is writes at once; what the others
-// write waits in memory, and if that is full, so do they.
+// turns writes the output of files that are scanned at the same time in the order of
+// the files. The output of the current file is written at once. The output of later
+// files waits in memory; if that is full, their goroutines wait.
 type turns struct {
 	stdout, stderr io.Writer
 
 	mu      sync.Mutex
 	moved   sync.Cond
-	current int // the file whose turn it is
+	current int // the number of the file that is written at once
 	waiting map[int]*turn
-	bytes   int // of what waits
+	bytes   int // of waiting output
 	err     error
 }
 
@@ -40,8 +40,8 @@ func newTurns(stdout, stderr io.Writer) *turns {
 	return t
 }
 
-// file returns the output of a file. Numbers are given out in order, from 0,
-// and each is closed.
+// file returns the turn of a file. Files are numbered from 0 without gaps, and each
+// turn must be closed.
 func (t *turns) file(number int) *turn {
 	o := &turn{t: t, number: number}
 	t.mu.Lock()
@@ -53,10 +53,10 @@ func (t *turns) file(number int) *turn {
 	return o
 }
 
-// print writes to stdout in turn.
+// print writes to stdout, in the order of the files.
 func (o *turn) print(p []byte) error { return o.write(&o.out, p) }
 
-// notice writes to stderr in turn.
+// notice writes to stderr, in the order of the files.
 func (o *turn) notice(p []byte) error { return o.write(&o.err, p) }
 
 func (o *turn) write(buf *bytes.Buffer, p []byte) error {
@@ -96,8 +96,7 @@ func (o *turn) close() error {
 	return t.err
 }
 
-// flush writes what a file has said so far. After an error nothing more is
-// written.
+// flush writes the output of a file so far. After an error nothing more is written.
 func (t *turns) flush(o *turn) {
 	t.bytes -= o.out.Len() + o.err.Len()
 	for _, w := range []struct {

@@ -13,12 +13,12 @@ import (
 	"noecho/ngram"
 )
 
-// version is set by the linker (-X main.version=v1.2.3). Empty or "dev" leaves
-// it to what the Go tool wrote into the program.
+// version is set by the linker (-X main.version=v1.2.3). If it is empty or "dev", the
+// version that the Go tool wrote into the program is used.
 var version string
 
-// buildInfo is what `noecho version` knows: the program, and the versions that
-// decide which indexes it reads.
+// buildInfo describes the program, and the versions that decide which indexes it can
+// read.
 type buildInfo struct {
 	Version     string `json:"version"`
 	Commit      string `json:"commit"`   // empty if unknown
@@ -49,7 +49,7 @@ func readBuildInfo() buildInfo {
 	return b
 }
 
-// merge takes what the linker was not told from what the Go tool knows.
+// merge fills in the fields that the Go tool knows and the linker does not set.
 func (b *buildInfo) merge(info *debug.BuildInfo) {
 	if (b.Version == "" || b.Version == "dev") && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		b.Version = info.Main.Version
@@ -69,9 +69,9 @@ func newVersionCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version [--json]",
 		Short: "Print the version of noecho and of the index format it reads",
-		Long: `Print the version of noecho, and the versions that decide whether an index
-fits it: an index is refused if it was built in another format, or with other
-rules for what a word is (norm, Unicode).`,
+		Long: `Print the version of noecho, and the versions that an index must have been built
+with: its file format, and the rules by which text is split into words (norm,
+Unicode). noecho refuses an index that was built with other ones.`,
 		Example: `  noecho version
   noecho version --json`,
 		DisableFlagsInUseLine: true,
@@ -89,7 +89,7 @@ rules for what a word is (norm, Unicode).`,
 	return cmd
 }
 
-// noArguments is cobra.NoArgs with the exit code of a usage error.
+// noArguments is [cobra.NoArgs] with the exit code of a usage error.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
