@@ -11,7 +11,7 @@ import (
 	"noecho/ngram"
 )
 
-// BenchmarkBuild builds an index of made-up text: two passes.
+// BenchmarkBuild builds an index of made-up text, in two passes.
 func BenchmarkBuild(b *testing.B) {
 	for _, words := range []int{1e6} {
 		b.Run(fmt.Sprintf("words=%d", words), func(b *testing.B) {
@@ -78,7 +78,7 @@ func BenchmarkInsert(b *testing.B) {
 				}
 			}
 			for range 4 {
-				million() // touches the lists and shelves
+				million() // touches the batches and buffers
 			}
 			next = 0
 			for b.Loop() {
@@ -89,7 +89,7 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// BenchmarkLookup asks for windows of an index whose filters fit the cache, and of one
+// BenchmarkLookup looks windows up in an index whose filters fit the cache, and in one
 // whose filters do not.
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range []int{1e4, 3e7} {
@@ -98,7 +98,7 @@ func BenchmarkLookup(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer ix.Close()
-		var set interface { // as a detector asks
+		var set interface { // through an interface, as a detector does
 			Window(h ngram.Hash) bool
 			Gate4(h ngram.Hash) bool
 		} = ix
@@ -128,7 +128,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens an index of some 200 MB of filters.
+// BenchmarkOpen opens an index with about 200 MB of filters.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	out := filepath.Join(dir, "x.nidx")
@@ -146,7 +146,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkSeeds asks the ledger of an index for 5-grams of its text, and for
+// BenchmarkSeeds looks 5-grams up in the ledger of an index: some of its text, and
 // others.
 func BenchmarkSeeds(b *testing.B) {
 	for _, words := range []int{1e5, 1e7} {
@@ -155,7 +155,7 @@ func BenchmarkSeeds(b *testing.B) {
 		out := filepath.Join(dir, "x.nidx")
 		ix, _ := mustBuild(b, Options{Out: out, Inputs: []string{writeInput(b, filepath.Join(dir, "a.txt"), text)}, NoIdentifiers: true})
 		known := gramsOf(ix.Spec(), text[:len(text)/10], ngram.SeedWords)
-		for i := range known { // in another order than in the text
+		for i := range known { // in an order that is not that of the text
 			j := int(format.SplitMix(7, uint64(i)) % uint64(len(known)))
 			known[i], known[j] = known[j], known[i]
 		}

@@ -18,7 +18,7 @@ import (
 	"noecho/ngram"
 )
 
-// mtime is the modification time of test inputs: it is part of the manifest.
+// mtime is the modification time of test inputs, which the manifest contains.
 var mtime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // writeInput writes a file with a fixed modification time.
@@ -36,7 +36,7 @@ func writeInput(t testing.TB, path, text string) string {
 	return path
 }
 
-// prose returns that many words of made-up text.
+// prose returns n words of made-up text.
 func prose(seed uint64, words int) string {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var b strings.Builder
@@ -49,8 +49,7 @@ func prose(seed uint64, words int) string {
 	return b.String()
 }
 
-// windowsOf returns the hashes of all windows of a text, by the plainest means
-// there are.
+// windowsOf returns the hashes of all windows of a text, computed in the simplest way.
 func windowsOf(t testing.TB, spec ngram.Spec, text string) []ngram.Hash {
 	t.Helper()
 	return gramsOf(spec, text, spec.N)
@@ -143,7 +142,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 		{Inputs: inputs, Workers: 1},
 		{Inputs: inputs, Workers: 2},
 		{Inputs: reversed, Workers: 7},
-		{Inputs: reversed, Workers: 1, Memory: perWorker + 4*format.ChunkLen}, // several rounds or not
+		{Inputs: reversed, Workers: 1, Memory: perWorker + 4*format.ChunkLen}, // the least memory that is allowed
 	} {
 		o.Out = filepath.Join(t.TempDir(), "x.nidx")
 		if _, err := Build(context.Background(), o); err != nil {
@@ -291,7 +290,7 @@ func TestExcludedWindows(t *testing.T) {
 			t.Fatal("a window is missing")
 		}
 	}
-	// The windows over the seams are no part of the public text.
+	// The windows across the boundaries are not part of the public text.
 	seam := own[len(own)-30:] + " " + public[:30]
 	for _, h := range windowsOf(t, ix.Spec(), seam[strings.IndexByte(seam, ' ')+1:strings.LastIndexByte(seam, ' ')]) {
 		if !ix.Window(h) {
@@ -312,7 +311,7 @@ func TestExcludedWindows(t *testing.T) {
 	}
 }
 
-// endless is a text without an end; it tells when it was read.
+// endless is a text without an end. It tells when somebody reads it.
 type endless struct {
 	started chan struct{}
 	once    bool
@@ -322,7 +321,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = "words without end "[i%18]
 	}
-	// The look at the beginning reads the first megabyte.
+	// Detecting the format reads the first megabyte.
 	if !e.once {
 		e.once = true
 		close(e.started)
@@ -356,8 +355,8 @@ func TestInterruptedBuildLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestBuildFullFilters gives a capacity that the corpus exceeds so far that every
-// bit of the filters is set: such an index would find everything.
+// TestBuildFullFilters builds with a capacity that is far too small, so that every bit
+// of the filters is set. Such an index would find everything.
 func TestBuildFullFilters(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ import (
 	"noecho/ngram"
 )
 
-// mediumFile returns an index whose sections span several checksummed pieces.
+// mediumFile returns an index whose sections have several checksummed pieces.
 func mediumFile(t testing.TB) []byte {
 	t.Helper()
 	in := writeInput(t, filepath.Join(t.TempDir(), "a.txt"), prose(7, 60000))
@@ -30,7 +30,7 @@ func mediumFile(t testing.TB) []byte {
 	return b
 }
 
-// loadBytes opens an index that is in memory.
+// loadBytes opens an index in memory.
 func loadBytes(b []byte) error {
 	ix, err := index.Read(bytes.NewReader(b), int64(len(b)))
 	if err == nil {
@@ -50,7 +50,7 @@ func smallFile(t testing.TB) []byte {
 	return readAll(t, out)
 }
 
-// Every bit of small files is tried, their headers and their bodies.
+// Small files: flip every bit of the header and of the sections.
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string][]byte{"golden": goldenFile(t), "with all sections": smallFile(t)} {
@@ -77,9 +77,9 @@ func TestFlippedBodyBitsAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Reading 5 MiB for each of 10,000 flips takes minutes. A flip in a payload
-	// changes one piece, so only that piece is checked; flips elsewhere get the
-	// whole check.
+	// Reading 5 MiB for each of 10,000 flips would take minutes. A flip in a payload
+	// changes one piece, so only that piece is checked. Flips elsewhere get the whole
+	// check.
 	c := format.NewChecker(bytes.NewReader(b), h, make([][]byte, len(h.Sections)))
 	if err := c.Run(); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestFlippedBodyBitsAreFound(t *testing.T) {
 		}
 		b[at] ^= bit
 	}
-	// Padding and checksum tables are small: every bit of them is tried.
+	// Padding and checksum tables are small, so every bit of them is flipped.
 	for i, s := range h.Sections {
 		for at := s.Offset + s.Length; at < s.End(); at++ {
 			for bit := range 8 {
@@ -131,7 +131,7 @@ func TestFlippedBodyBitsAreFound(t *testing.T) {
 	}
 }
 
-// sectionAt returns the section in which an offset lies.
+// sectionAt returns the section that contains an offset.
 func sectionAt(h *format.Header, at uint64) int {
 	for i, s := range h.Sections {
 		if at < s.End() {
@@ -167,7 +167,7 @@ func TestEveryTruncationIsFound(t *testing.T) {
 	}
 }
 
-// shrinking is a file that is cut while it is read.
+// shrinking is a file that is cut while somebody reads it.
 type shrinking struct {
 	b     []byte
 	after int
@@ -210,8 +210,8 @@ func TestOpenIndexOutlivesItsFile(t *testing.T) {
 	}
 }
 
-// reseal makes every checksum and the build id of a changed file right again,
-// so that what is behind them can be tested.
+// reseal corrects every checksum and the build id of a changed file, so that the tests
+// reach the checks behind them.
 func reseal(b []byte) {
 	if len(b) < format.HeaderLen {
 		return
@@ -347,8 +347,8 @@ func TestUnknownOptionalSectionIsSkipped(t *testing.T) {
 	}
 }
 
-// FuzzOpen opens any bytes: an error, or an index that can be asked anything.
-// The checksums are made right, since the fuzzer could not.
+// FuzzOpen opens arbitrary bytes, which gives an error or an index in which no lookup
+// fails. It corrects the checksums, because the fuzzer could not.
 func FuzzOpen(f *testing.F) {
 	golden := goldenFile(f)
 	f.Add(golden)
@@ -380,8 +380,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// TestFullFilter opens an index whose filters have every bit set and whose
-// capacities are out of all proportion.
+// TestFullFilter opens an index in whose filters every bit is set, and whose capacities
+// are absurdly large.
 func TestFullFilter(t *testing.T) {
 	t.Parallel()
 	b := goldenFile(t)

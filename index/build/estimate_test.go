@@ -9,8 +9,8 @@ import (
 	"noecho/index/internal/format"
 )
 
-// TestSampleCountsSets feeds the same set in two orders, with repeats, from one
-// worker and from several: the estimate is the same, and near the truth.
+// TestSampleCountsSets feeds the same set in two orders, with repeats, from one worker
+// and from several. The estimate is always the same, and close to the true number.
 func TestSampleCountsSets(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 1000, sampleMost, sampleMost + 1, 3_000_000} {

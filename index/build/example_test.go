@@ -13,7 +13,7 @@ import (
 	"noecho/index/build"
 )
 
-// A build reads files, folders and patterns, here one text file.
+// A build reads files, folders and patterns; here it reads one text file.
 func ExampleBuild() {
 	dir := tempDir()
 	defer os.RemoveAll(dir)
@@ -33,7 +33,7 @@ func ExampleBuild() {
 	// Output: 1 record, 11 words, 2 windows of 10
 }
 
-// A Writer takes the records from the program itself.
+// A Writer takes records from the calling program.
 func ExampleWriter() {
 	dir := tempDir()
 	defer os.RemoveAll(dir)
@@ -62,8 +62,8 @@ func ExampleWriter() {
 	// Output: 2 records, [pii]
 }
 
-// Shards are built with one Capacity, here on two nodes. Their files may be on disk or
-// come from anywhere else.
+// The shards are built with the same Capacity, here as if on two nodes. Their files may
+// be on disk or anywhere else.
 func ExampleMerge() {
 	dir := tempDir()
 	defer os.RemoveAll(dir)

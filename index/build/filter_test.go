@@ -15,8 +15,8 @@ import (
 	"noecho/ngram"
 )
 
-// TestFiltersAreBloomFilters asks bits-and-blooms/bloom the same questions: the
-// sections are filters of that library, bit for bit.
+// TestFiltersAreBloomFilters compares every filter with one of bits-and-blooms/bloom:
+// they are the same, bit for bit.
 func TestFiltersAreBloomFilters(t *testing.T) {
 	t.Parallel()
 	text := prose(11, 30000)
@@ -63,8 +63,7 @@ func TestFiltersAreBloomFilters(t *testing.T) {
 	}
 }
 
-// TestLocationsByHand pins the derivation with numbers from a second
-// implementation.
+// TestLocationsByHand compares bit numbers with those of a second implementation.
 func TestLocationsByHand(t *testing.T) {
 	t.Parallel()
 	if got := format.SplitMix(1234567, 0); got != 6457827717110365317 {
@@ -78,7 +77,7 @@ func TestLocationsByHand(t *testing.T) {
 	}
 }
 
-// mustLoad loads the contents of an index.
+// mustLoad returns the contents of an index.
 func mustLoad(t testing.TB, path string) *format.Contents {
 	t.Helper()
 	b := readAll(t, path)
@@ -90,7 +89,7 @@ func mustLoad(t testing.TB, path string) *format.Contents {
 	return c
 }
 
-// fprFile writes an index of n random windows, sized for exactly their number.
+// fprFile writes an index of n random windows, which is sized for exactly n.
 func fprFile(tb testing.TB, n int) (path string) {
 	tb.Helper()
 	path = filepath.Join(tb.TempDir(), "x.nidx")
@@ -144,15 +143,15 @@ func fprFile(tb testing.TB, n int) (path string) {
 	return path
 }
 
-// TestFalsePositiveRates measures the filters at their capacity with hashes
-// that were not added.
+// TestFalsePositiveRates measures the filters at their capacity with hashes that are
+// not in them.
 func TestFalsePositiveRates(t *testing.T) {
 	t.Parallel()
 	keys, probes := 1_000_000, 20_000_000
-	confirmLow, confirmTop := 0.8e-6, 2.4e-6 // 16 to 48 of 29 to be expected
+	confirmLow, confirmTop := 0.8e-6, 2.4e-6 // 16 to 48 hits, where 29 are expected
 	if testing.Short() {
 		keys, probes = 200_000, 2_000_000
-		confirmLow, confirmTop = 0, 5.1e-6 // up to 10 of 3
+		confirmLow, confirmTop = 0, 5.1e-6 // at most 10 hits, where 3 are expected
 	}
 	ix := mustLoad(t, fprFile(t, keys))
 	var gate, word, window, confirm, both int

@@ -15,8 +15,8 @@ import (
 	"noecho/ngram"
 )
 
-// boilerplateCorpus writes rows of which 30 end with one signature, and a text
-// that holds the signature three times.
+// boilerplateCorpus writes rows, 30 of which end with the same signature, and a text
+// that contains the signature three times.
 func boilerplateCorpus(t *testing.T, dir string) (inputs []string, signature string) {
 	signature = "Kind regards from all of us at the harbour office of the northern islands"
 	var rows strings.Builder
@@ -89,7 +89,8 @@ func TestReportOfCommonWindows(t *testing.T) {
 		t.Error("text in a report without --show-text")
 	}
 
-	// With text, of a text file alone: the line is that of the window in it.
+	// With text, for the text file alone: the row has the line of the window in the
+	// file.
 	shown := filepath.Join(dir, "shown.jsonl")
 	texts := []string{inputs[1], writeInput(t, filepath.Join(dir, "zz.txt"), signature)}
 	mustBuild(t, Options{Inputs: texts, Report: shown, ShowText: true})
@@ -102,7 +103,7 @@ func TestReportOfCommonWindows(t *testing.T) {
 		t.Errorf("mode %v, %v", st.Mode(), err)
 	}
 
-	// The report excludes what it names.
+	// A report used as an exclusion excludes its windows.
 	ix, res := mustBuild(t, Options{Inputs: inputs, Exclude: []string{report}})
 	for _, h := range windows {
 		if ix.Window(h) {
@@ -146,8 +147,8 @@ func readReport(t *testing.T, path string) (rows []reportRow) {
 	return rows
 }
 
-// FuzzReportRow reads any line of a report: an error without text of the line,
-// or a window more.
+// FuzzReportRow reads arbitrary lines of a report, which gives one more window or an
+// error without text of the line.
 func FuzzReportRow(f *testing.F) {
 	spec := mustSpec(f)
 	f.Add([]byte(`{"hash":"00112233445566778899aabbccddeeff","count":3,"first":"a:1"}`))
@@ -160,7 +161,7 @@ func FuzzReportRow(f *testing.F) {
 	})
 }
 
-// mustSpec is the default recipe.
+// mustSpec returns the default recipe.
 func mustSpec(t testing.TB) ngram.Spec {
 	t.Helper()
 	spec, err := ngram.NewSpec(ngram.DefaultN, ngram.XXH64)

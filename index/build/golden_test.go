@@ -14,16 +14,16 @@ import (
 	"noecho/index/corpus"
 )
 
-// goldenText is what the golden file indexes: eleven words, two windows.
+// goldenText is the text of the golden file: eleven words, two windows.
 const goldenText = "one two three four five six seven eight nine ten eleven"
 
 // goldenManifest is the MANIFEST section of the golden file.
 const goldenManifest = `{"datasets":[{"name":"golden","path_digest":"61d1954b9aba0c9aedb8d1338804e817c7262cfc36da94161dab8e3ed7a3a43a","files":1,"bytes":55,"records":1,"segments":1,"words":11,"labels":["public"]}],"corpus_digest":"3f968d468190c768199def83937a353003869751fda797a1e39185fbc49def14","builder":"test","parameters":{"n":10,"norm":1,"unicode":"15.0.0","suite":"xxh64","format":"text","roles":["user"],"capacity":20,"sizing":"given","window_bits":16,"confirm_bits":28,"gate_bits":5,"word_bits":16},"exclusions":[],"not_indexed":{"system_messages":0,"developer_messages":0,"other_messages":0,"short_segments":0,"short_records":0,"bad_records":0,"excluded_windows":0,"skipped_files":0}}` + "\n"
 
-// goldenRows are the golden file's bytes, 16 a row behind their offset; rows of
-// zeros are left out, and so is the MANIFEST payload, which is goldenManifest.
-// They come from a second implementation, written from the package comment in
-// another language; no code of this package had a hand in them.
+// goldenRows are the bytes of the golden file in rows of 16, each behind its offset.
+// Rows of zeros are left out, and so is the payload of MANIFEST, which is
+// goldenManifest. The bytes come from a second implementation in another language,
+// written from the package comment. No code of this package produced them.
 const goldenRows = `
     0  89 4e 49 44 58 0d 0a 1a 01 00 00 00 00 10 00 00  | magic, format version 1, header length 4096
    16  c0 15 00 00 00 00 00 00 0a 00 00 00 01 00 00 00  | file length, n = 10, normalisation 1
@@ -86,7 +86,7 @@ const goldenRows = `
  5504  fd cf 54 32 00 00 00 00 00 00 00 00 00 00 00 00
 `
 
-// goldenLen is the golden file's length, and goldenManifestAt the offset of its
+// goldenLen is the length of the golden file, and goldenManifestAt the offset of its
 // manifest.
 const (
 	goldenLen        = 5568

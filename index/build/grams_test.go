@@ -9,8 +9,8 @@ import (
 	"noecho/ngram"
 )
 
-// TestGramsOfRun: a run yields every window that is not excluded, and every short
-// gram of those once for each place.
+// TestGramsOfRun checks that a run gives every window that is not excluded, and every
+// short gram of these windows once for each position.
 func TestGramsOfRun(t *testing.T) {
 	t.Parallel()
 	const n = 6
@@ -20,7 +20,7 @@ func TestGramsOfRun(t *testing.T) {
 			run[i] = format.SplitMix(1, uint64(i))
 			prefix = append(prefix, ngram.Roll(prefix[i], run[i]))
 		}
-		// Every set of excluded windows among the first eight, the others stay.
+		// Exclude every set of the first eight windows.
 		for set := range 1 << min(8, words-n+1) {
 			exclude := map[uint64]struct{}{}
 			var want grams
@@ -51,7 +51,7 @@ func TestGramsOfRun(t *testing.T) {
 				}
 			}
 			var got grams
-			for range 2 { // a grams is used again
+			for range 2 { // grams are reused
 				got.fill(run, n, exclude)
 				if err := sameGrams(&got, &want); err != nil {
 					t.Fatalf("%d words, excluded %b: %v", words, set, err)

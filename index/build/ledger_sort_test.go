@@ -16,7 +16,7 @@ import (
 	"noecho/ngram"
 )
 
-// heap is a source of seeds in memory.
+// heap is a seedSource in memory.
 type heap struct {
 	seeds []seedAt
 	err   error
@@ -32,7 +32,7 @@ func (h *heap) collect(k *keys) error {
 	return nil
 }
 
-// randomSeeds returns seeds of which many share a fingerprint, in no order.
+// randomSeeds returns seeds in random order, many of which share a fingerprint.
 func randomSeeds(r *rand.Rand, n int, end uint64) []seedAt {
 	seen := map[ngram.Place]bool{}
 	var all []seedAt
@@ -40,7 +40,7 @@ func randomSeeds(r *rand.Rand, n int, end uint64) []seedAt {
 		s := seedAt{finger: r.Uint64() >> 24, place: ngram.Place(ngram.PlaceGap + r.Uint64N(end-ngram.PlaceGap))}
 		switch r.IntN(4) {
 		case 0:
-			s.finger = 0x1234567890 // one that is everywhere
+			s.finger = 0x1234567890 // a very common one
 		case 1:
 			s.finger = uint64(r.IntN(8)) << 37
 		}
@@ -52,8 +52,8 @@ func randomSeeds(r *rand.Rand, n int, end uint64) []seedAt {
 	return all
 }
 
-// TestWriteLedger sorts seeds in slices of any size and holds the rows against
-// those of the plainest sort there is.
+// TestWriteLedger sorts seeds in slices of different sizes and compares the rows with
+// those of the simplest possible sort.
 func TestWriteLedger(t *testing.T) {
 	t.Parallel()
 	for i, tt := range []struct {
@@ -65,7 +65,7 @@ func TestWriteLedger(t *testing.T) {
 		{1, 1, 66, 1 << 20},
 		{31, 2, 4000, 1 << 20},
 		{20_000, 1, 1 << 20, 1 << 30},
-		{5_000, 3, 1 << 20, 1 << 12}, // a few seeds in a slice
+		{5_000, 3, 1 << 20, 1 << 12}, // few seeds in a slice
 		{2_000, 2, 1 << 36, 1 << 20}, // a fingerprint and a place need more than 64 bits
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestWriteLedger(t *testing.T) {
 	}
 }
 
-// failing is a writer that fails after some bytes.
+// failing is a writer that fails after left bytes.
 type failing struct{ left int }
 
 func (f *failing) Write(b []byte) (int, error) {
@@ -142,8 +142,8 @@ func TestWriteLedgerFails(t *testing.T) {
 	}
 }
 
-// TestPositionsBeyond32Bits lets a worker read beyond 2³² words, where its lists
-// begin to count anew.
+// TestPositionsBeyond32Bits lets a worker read more than 2³² words. Its lists then
+// change their origin.
 func TestPositionsBeyond32Bits(t *testing.T) {
 	t.Parallel()
 	spec := mustSpec(t)
@@ -208,7 +208,7 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 }
 
 // TestSplitTextsWithExclusions cuts long texts with excluded windows for several
-// workers: the places are those that one worker finds.
+// workers: the places are the same as with one worker.
 func TestSplitTextsWithExclusions(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{5, 13} {
@@ -224,7 +224,7 @@ func TestSplitTextsWithExclusions(t *testing.T) {
 				text.WriteString(strings.Repeat("\n", 1+r.IntN(2)*r.IntN(40_000)))
 			}
 			in := writeInput(t, filepath.Join(dir, "a.txt"), text.String())
-			// Every fifth piece of it is left out.
+			// Exclude every fifth piece of the text.
 			var public strings.Builder
 			for all, piece := text.String(), 0; len(all) > 50_000; piece++ {
 				if piece%5 == 0 {
@@ -250,9 +250,9 @@ func TestSplitTextsWithExclusions(t *testing.T) {
 	}
 }
 
-// TestMergedLedgersEqualOneBuild builds random corpora at once and in shards,
-// which are merged in any order and step by step: the same LEDGER and RECORDS, with
-// common seeds, ids, datasets and texts of their own.
+// TestMergedLedgersEqualOneBuild builds random corpora at once and in shards, which are
+// merged in any order and step by step. LEDGER and RECORDS are the same. The corpora
+// have common seeds, ids, datasets and text files.
 func TestMergedLedgersEqualOneBuild(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -316,7 +316,7 @@ func TestMergedLedgersEqualOneBuild(t *testing.T) {
 	}
 }
 
-// TestMergeOfEqualPaths merges indexes whose inputs have one path: all records are
+// TestMergeOfEqualPaths merges indexes whose inputs have the same path: all records are
 // named.
 func TestMergeOfEqualPaths(t *testing.T) {
 	t.Parallel()

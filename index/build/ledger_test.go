@@ -15,19 +15,19 @@ import (
 	"noecho/ngram"
 )
 
-// seedAt is what the oracle knows of a seed: where it stands.
+// seedAt is a seed of the oracle with its place.
 type seedAt struct {
 	finger uint64
 	place  ngram.Place
 }
 
-// oracle is a naive ledger of texts.
+// oracle is a simple ledger, for comparison.
 type oracle struct {
 	spec  ngram.Spec
 	seeds map[uint64][]ngram.Place // by fingerprint
 	next  ngram.Place
-	words []ngram.Place // places of words in records that are to be named
-	names []string      // of the records, by word
+	words []ngram.Place // places of the words of the records that have to be named
+	names []string      // name of the record, for each of these words
 	all   uint64
 }
 
@@ -58,7 +58,7 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 	o.next += ngram.Place(len(words)) + ngram.PlaceGap
 }
 
-// check holds an index against the oracle.
+// check compares an index with the oracle.
 func (o *oracle) check(t *testing.T, ix *index.Index) {
 	t.Helper()
 	var got []ngram.Place
@@ -112,9 +112,8 @@ func tablesOf(t testing.TB, path string) []byte {
 	return out
 }
 
-// TestLedgerMatchesOracle builds random corpora, with short texts, repeats,
-// exclusions, ids and files of their own, and holds every place against a naive
-// ledger.
+// TestLedgerMatchesOracle builds random corpora and compares every place with the
+// oracle. The corpora have short texts, repeats, exclusions, ids and text files.
 func TestLedgerMatchesOracle(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
@@ -147,7 +146,7 @@ func TestLedgerMatchesOracle(t *testing.T) {
 				}
 			}
 			o := newOracle(spec)
-			// The paths are in order.
+			// The paths are sorted.
 			rows, path := strings.Builder{}, filepath.Join(dir, "a.jsonl")
 			for i := range 150 {
 				id, name := "", fmt.Sprintf("%s:%d", path, i+1)

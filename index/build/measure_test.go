@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMeasureAgreesWithTheExpectedRate holds what the filters answer against
-// what their fill says.
+// TestMeasureAgreesWithTheExpectedRate compares the measured false positives with the
+// rate that is expected from the set bits.
 func TestMeasureAgreesWithTheExpectedRate(t *testing.T) {
 	t.Parallel()
 	in := writeInput(t, t.TempDir()+"/a.txt", prose(1, 60_000))

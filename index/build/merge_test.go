@@ -36,8 +36,8 @@ func filtersOf(t testing.TB, path string) []byte {
 	return out
 }
 
-// TestMergedShardsEqualOneBuild builds everything in one go and in shards: the
-// filters are the same bytes, in any order and step by step as well.
+// TestMergedShardsEqualOneBuild builds a corpus at once and in shards: the filters have
+// the same bytes, also if the shards are merged in another order or step by step.
 func TestMergedShardsEqualOneBuild(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -125,12 +125,12 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 			t.Errorf("%s: %v", filepath.Base(tt.file), err)
 		}
 	}
-	// The capacity that is proposed has room for all, not only for the first two.
+	// The proposed capacity has room for all indexes, not only for the first two.
 	_, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{a, build("c7.nidx", Options{Capacity: 7000}), build("c8.nidx", Options{Capacity: 8000})}})
 	if err == nil || !strings.Contains(err.Error(), "rebuild all with --capacity 20000") {
 		t.Errorf("three capacities: %v", err)
 	}
-	// A flipped bit in a filter, and a file that is no index.
+	// A filter with a flipped bit, and a file that is not an index.
 	b := readAll(t, a)
 	b[format.HeaderLen+100] ^= 4
 	damagedFile := writeInput(t, filepath.Join(dir, "d.nidx"), string(b))

@@ -20,7 +20,7 @@ import (
 	"noecho/ngram"
 )
 
-// wordsHash is the gram of all words of a text.
+// wordsHash returns the gram of all words of a text.
 func wordsHash(spec ngram.Spec, text string) (h ngram.Hash, words int) {
 	s := ngram.NewScanner(spec.Suite)
 	prefix := uint64(0)
@@ -31,7 +31,8 @@ func wordsHash(spec ngram.Spec, text string) (h ngram.Hash, words int) {
 	return ngram.Gram(0, prefix, words), words
 }
 
-// phraseOf looks a text up, and whether all of its beginnings are there.
+// phraseOf looks a text up as a phrase, and reports whether all of its beginnings are
+// indexed.
 func phraseOf(t testing.TB, ix *index.Index, text string) (ngram.Phrase, bool) {
 	t.Helper()
 	h, words := wordsHash(ix.Spec(), text)
@@ -44,7 +45,7 @@ func phraseOf(t testing.TB, ix *index.Index, text string) (ngram.Phrase, bool) {
 	return p, ok
 }
 
-// tickets are rows of a corpus with identifiers in them.
+// tickets are the rows of a corpus with identifiers.
 const tickets = `{"id":"t1","messages":[{"role":"user","content":"I am jo@example.org, call me at +49 30 901820 please."},{"role":"assistant","content":"one two three four five six seven eight nine ten jo@example.org"}]}
 {"id":"t2","messages":[{"role":"user","content":"card 4111 1111 1111 1111 and JO@EXAMPLE.ORG"}]}
 {"id":"t3","messages":[{"role":"user","content":"order ORD-77123"}]}
@@ -72,7 +73,7 @@ func TestPhrases(t *testing.T) {
 	for _, tt := range []struct {
 		text string
 		want ngram.Phrase
-		at   string // the text at its place
+		at   string // the text that begins at its place
 	}{
 		{"jo@example.org", ngram.Phrase{Kind: "email", Subject: 2, Records: 2}, "t1"},
 		{"jo at example dot org", ngram.Phrase{Kind: "email", Subject: 2, Records: 2}, "t1"},
@@ -146,7 +147,8 @@ func TestPhrasePlaces(t *testing.T) {
 	}
 }
 
-// ticketShards writes a few files with identifiers, some of them in several.
+// ticketShards writes a few files with identifiers, some of which occur in several
+// files.
 func ticketShards(t testing.TB, dir string) (inputs []string) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(5, 6))
@@ -160,8 +162,8 @@ func ticketShards(t testing.TB, dir string) (inputs []string) {
 	return inputs
 }
 
-// Neither the number of workers nor the order of the inputs changes a byte, and
-// merged shards have the phrases of one build.
+// Neither the number of workers nor the order of the inputs changes a byte. Merged
+// shards have the same phrases as one build.
 func TestPhrasesAreOneBuild(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -209,7 +211,8 @@ func TestPhrasesAreOneBuild(t *testing.T) {
 	}
 }
 
-// A corpus without one window has its phrases; one without either fails.
+// A corpus without windows is indexed by its phrases. A build of a corpus that has
+// neither fails.
 func TestPhrasesAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -241,8 +244,8 @@ func TestTooManyPhrases(t *testing.T) {
 	}
 }
 
-// goldenPhrases is the payload of PHRASES for "a@b.cd" in one text, worked out by
-// hand but for the hashes, and START follows from its beginnings.
+// goldenPhrases is the payload of PHRASES for "a@b.cd" in one text. It was computed by
+// hand, except for the hashes. START follows from its beginnings.
 func TestPhrasesByHand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -256,8 +259,9 @@ func TestPhrasesByHand(t *testing.T) {
 	s := h.Sections[h.Find(format.KindPhrases, 0)]
 	got := b[s.Offset : s.Offset+s.Length]
 	le := binary.LittleEndian
-	// Three spellings: a@b.cd, "a at b.cd", "a at b dot cd"; the fourth has no other words.
-	// Beginnings: a; a b; a b cd; a at; a at b; a at b cd; a at b dot.
+	// There are three spellings: a@b.cd, "a at b.cd", "a at b dot cd"; the words of the
+	// fourth are the same as those of another. Beginnings: a; a b; a b cd; a at; a at
+	// b; a at b cd; a at b dot.
 	if le.Uint64(got) != 3 || le.Uint64(got[8:]) != 7 || s.Length != 32+3*24+7*4+19 || string(got[len(got)-19:]) != `{"kinds":["email"]}` {
 		t.Fatalf("% x", got)
 	}
@@ -276,7 +280,7 @@ func TestPhrasesByHand(t *testing.T) {
 	}
 }
 
-// phraseFile returns an index file with phrases and where their section is.
+// phraseFile returns an index file with phrases and the section PHRASES.
 func phraseFile(t testing.TB) ([]byte, *format.Header) {
 	t.Helper()
 	dir := t.TempDir()
@@ -307,7 +311,7 @@ func TestFlippedPhraseBits(t *testing.T) {
 	}
 }
 
-// What no builder writes is refused, checksums or not.
+// Values that no builder writes are refused even if the checksums match.
 func TestPhrasesThatAreNone(t *testing.T) {
 	t.Parallel()
 	good, h := phraseFile(t)
@@ -355,7 +359,7 @@ func TestPhrasesThatAreNone(t *testing.T) {
 	}
 }
 
-// Whatever passes the check can be asked anything.
+// In a payload that passes the check no lookup fails.
 func FuzzPhrases(f *testing.F) {
 	b, h := phraseFile(f)
 	s := h.Sections[h.Find(format.KindPhrases, 0)]
@@ -398,8 +402,8 @@ func TestPhraseLookupsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// A section of a file that was damaged and sealed again is refused by Open and by
-// Verify alike.
+// Open and Verify both refuse a section that was changed and whose checksums were
+// corrected.
 func TestSealedDamageOfPhrases(t *testing.T) {
 	t.Parallel()
 	b, h := phraseFile(t)

@@ -16,8 +16,8 @@ import (
 	"noecho/index/corpus"
 )
 
-// TestProgressOfFiles builds from files that hold more text than they have
-// bytes on disk: the progress of a pass ends where the files end, not beyond.
+// TestProgressOfFiles builds from compressed files, whose text is longer than the
+// files. The progress of a pass ends at the size of the files, not above it.
 func TestProgressOfFiles(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -45,7 +45,7 @@ func TestProgressOfFiles(t *testing.T) {
 	if err := parquet.Write(&table, rows, parquet.Compression(&parquet.Zstd)); err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat(prose(1, 200)+"\n", 5000) // cut into blocks
+	long := strings.Repeat(prose(1, 200)+"\n", 5000) // is cut into blocks
 	for name, data := range map[string]string{
 		"a.jsonl": lines.String(), "a.jsonl.gz": zipped.String(), "a.jsonl.zst": packed.String(),
 		"a.parquet": table.String(), "a.txt": prose(1, 900), "long.txt": long,

@@ -11,8 +11,8 @@ import (
 	"noecho/ngram"
 )
 
-// TestRecordWords: a record is as long as its words and the gaps within it, up to
-// the first word of the next one, the last one too.
+// TestRecordWords checks that the length of a record is its words and the gaps within
+// it, up to the first word of the next record. The last record has a length, too.
 func TestRecordWords(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

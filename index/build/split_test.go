@@ -22,8 +22,8 @@ func scanAll(spec ngram.Spec, text []byte) (out []uint64) {
 	return out
 }
 
-// FuzzCutsBehindLineFeeds holds the words of a text against those of its two
-// parts, for every cut behind a line feed.
+// FuzzCutsBehindLineFeeds cuts a text behind each line feed and compares the words of
+// the two parts with those of the whole.
 func FuzzCutsBehindLineFeeds(f *testing.F) {
 	spec := mustSpec(f)
 	for _, text := range []string{
@@ -42,9 +42,9 @@ func FuzzCutsBehindLineFeeds(f *testing.F) {
 	})
 }
 
-// TestLongTextsAreTheSameOnAllCores builds long texts with one worker, which
-// cuts nothing, and with several: the same file. Their lines are ordinary, very
-// long, empty, or missing.
+// TestLongTextsAreTheSameOnAllCores builds long texts with one worker, which does not
+// cut them, and with several: the files are the same. The lines of the texts are
+// ordinary, very long, empty, or missing.
 func TestLongTextsAreTheSameOnAllCores(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 5))

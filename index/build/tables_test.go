@@ -17,14 +17,14 @@ import (
 	"noecho/ngram"
 )
 
-// goldenCorpus has two records, one with an id; the first texts are too short
-// for a window and have places like all others.
+// goldenCorpus has two records, one of which has an id. The first texts are too short
+// for a window, but have places like all others.
 const goldenCorpus = `{"id":"row 7","prompt":"hello","completion":"one two three four five six seven eight nine ten eleven"}
 {"prompt":"short words only","completion":"two three four five six seven eight nine ten eleven twelve"}
 `
 
-// The payloads of its LEDGER and RECORDS come from a second implementation,
-// written from the package comment in another language.
+// The payloads of LEDGER and RECORDS for goldenCorpus come from a second implementation
+// in another language, written from the package comment.
 const (
 	goldenLedger = `
  3d 48 33 d1 1e 82 7a 90 66 a2 3d 1e a6 27 4b bf  | nine rows of 49 bits: a fingerprint in 40, a place in 9
@@ -47,7 +47,7 @@ const (
  00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00`
 )
 
-// hexBytes reads rows of hexadecimal bytes with comments.
+// hexBytes decodes rows of hexadecimal bytes with comments.
 func hexBytes(t testing.TB, rows string) []byte {
 	t.Helper()
 	var all strings.Builder
@@ -96,7 +96,7 @@ func TestGoldenTables(t *testing.T) {
 	}
 }
 
-// askTables asks an index whatever it may be asked.
+// askTables looks up all kinds of places and grams, also impossible ones.
 func askTables(t *format.Tables) {
 	var places []ngram.Place
 	for _, h := range append(randomHashes(3, 50), ngram.Hash{}, ngram.Hash{Hi: ^uint64(0), Lo: ^uint64(0)}) {
@@ -113,8 +113,8 @@ func askTables(t *format.Tables) {
 	}
 }
 
-// checkPayloads opens a LEDGER and a RECORDS of any bytes, in memory and from a
-// file, and asks what opened.
+// checkPayloads opens arbitrary bytes as LEDGER and RECORDS, in memory and from a file,
+// and makes lookups in those that open.
 func checkPayloads(seeds, names []byte) error {
 	h := &format.Header{Sections: []format.Section{
 		{Kind: format.KindLedger, Length: uint64(len(seeds))},
@@ -129,8 +129,8 @@ func checkPayloads(seeds, names []byte) error {
 	return nil
 }
 
-// FuzzTables opens any bytes as LEDGER and RECORDS: an error, or look-ups that
-// stay in bounds.
+// FuzzTables opens arbitrary bytes as LEDGER and RECORDS, which gives an error or
+// lookups that stay within bounds.
 func FuzzTables(f *testing.F) {
 	f.Add(hexBytes(f, goldenLedger), hexBytes(f, goldenRecords))
 	for _, o := range []Options{{Workers: 1}, {Workers: 2, N: 5}} {
@@ -148,7 +148,7 @@ func FuzzTables(f *testing.F) {
 		f.Add(b[l.Offset:l.Offset+l.Length], b[r.Offset:r.Offset+r.Length])
 	}
 	f.Fuzz(func(t *testing.T, seeds, names []byte) {
-		// The file's checks refuse lengths that are no multiple of 8.
+		// The header's checks refuse lengths that are not multiples of 8.
 		err := checkPayloads(seeds[:len(seeds)&^7], names[:len(names)&^7])
 		if err != nil && !errors.Is(err, format.ErrDamaged) {
 			t.Fatal(err)
@@ -156,8 +156,8 @@ func FuzzTables(f *testing.F) {
 	})
 }
 
-// TestDamagedTables changes every byte of small payloads: nothing that opens may
-// be read out of bounds, and whatever is out of order is refused.
+// TestDamagedTables changes every byte of small payloads. Rows in a wrong order are
+// refused, and no lookup leaves the bounds of a payload that opens.
 func TestDamagedTables(t *testing.T) {
 	t.Parallel()
 	seeds, names := hexBytes(t, goldenLedger), hexBytes(t, goldenRecords)
@@ -218,7 +218,7 @@ func TestDamagedTables(t *testing.T) {
 	}
 }
 
-// ledgerFile returns an index with a ledger of several checksummed pieces.
+// ledgerFile returns an index whose ledger has several checksummed pieces.
 func ledgerFile(t testing.TB) (path string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -228,8 +228,8 @@ func ledgerFile(t testing.TB) (path string) {
 	return path
 }
 
-// TestVerifyChecksTables changes rows behind right checksums: Verify, which reads
-// them piece by piece, and Open find the same.
+// TestVerifyChecksTables changes rows and corrects the checksums: Verify, which reads
+// the tables piece by piece, and Open find the same errors.
 func TestVerifyChecksTables(t *testing.T) {
 	t.Parallel()
 	path := ledgerFile(t)
@@ -262,7 +262,7 @@ func TestVerifyChecksTables(t *testing.T) {
 	}
 }
 
-// TestOnlyOneTable takes one of the two sections away.
+// TestOnlyOneTable removes one of the two sections.
 func TestOnlyOneTable(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []format.Kind{format.KindLedger, format.KindRecords} {
@@ -273,7 +273,7 @@ func TestOnlyOneTable(t *testing.T) {
 	}
 }
 
-// TestJoinedNamesTheMember asks several indexes as one.
+// TestJoinedNamesTheMember makes lookups in several indexes at once.
 func TestJoinedNamesTheMember(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -328,7 +328,8 @@ func TestJoinedNamesTheMember(t *testing.T) {
 	}
 }
 
-// TestSeedsAllocateNothing asks an index and several; it cannot run beside others.
+// TestSeedsAllocateNothing makes lookups in one index and in several. It counts
+// allocations, so it cannot run beside other tests.
 func TestSeedsAllocateNothing(t *testing.T) {
 	text := prose(1, 200)
 	in := writeInput(t, filepath.Join(t.TempDir(), "a.txt"), text)
@@ -351,8 +352,8 @@ func TestSeedsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestHitsDoNotDependOnTheLedger builds with it and without: the filters are the
-// same, also where a text stands so often that its seeds are capped.
+// TestHitsDoNotDependOnTheLedger builds with a ledger and without. The filters are the
+// same, even where a text occurs so often that not all of its places are stored.
 func TestHitsDoNotDependOnTheLedger(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,7 +13,8 @@ import (
 	"noecho/index/internal/format"
 )
 
-// withoutWords returns an index file as it was before there was WORDS.
+// withoutWords returns an index file in the form of older builds, without the section
+// WORDS.
 func withoutWords(t testing.TB, b []byte) []byte {
 	t.Helper()
 	h, err := format.ParseHeader(b[:format.HeaderLen], uint64(len(b)))
@@ -36,8 +37,8 @@ func withoutWords(t testing.TB, b []byte) []byte {
 	return out
 }
 
-// TestIndexWithoutWords opens, verifies, joins and merges indexes that were built
-// before there was WORDS.
+// TestIndexWithoutWords opens, verifies, joins and merges indexes of builds that did
+// not write WORDS.
 func TestIndexWithoutWords(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -92,8 +93,8 @@ func TestIndexWithoutWords(t *testing.T) {
 	}
 }
 
-// TestWordsAreThoseOfIndexedWindows: the words of an excluded window are not
-// indexed, unless they stand in another one.
+// TestWordsAreThoseOfIndexedWindows checks that the words of an excluded window are
+// indexed only if they occur in another window.
 func TestWordsAreThoseOfIndexedWindows(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,8 +13,8 @@ import (
 	"noecho/index/corpus"
 )
 
-// TestWriterEqualsBuildOfLines adds records of all shapes and builds from the same
-// records as JSON lines.
+// TestWriterEqualsBuildOfLines adds records of all shapes with a Writer, and builds
+// from the same records as JSON lines.
 func TestWriterEqualsBuildOfLines(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -68,7 +68,8 @@ func TestWriterEqualsBuildOfLines(t *testing.T) {
 	}
 }
 
-// TestWriterFails ends without a file, and leaves the old one.
+// TestWriterFails checks that a failing Writer leaves the old file unchanged and no
+// other file behind.
 func TestWriterFails(t *testing.T) {
 	t.Parallel()
 	out := writeInput(t, filepath.Join(t.TempDir(), "x.nidx"), "the old file")
