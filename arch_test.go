@@ -65,7 +65,7 @@ var house = []floor{
 	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "internal/windowset", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/config", ours: []string{"detect"}, never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
-	{pkg: "proxy/policy", ours: []string{"detect", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "proxy/policy", ours: []string{"detect", "ngram", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",

@@ -10,6 +10,7 @@ import (
 	"noecho/detect"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/policy"
 	"noecho/proxy/relay"
 )
 
@@ -37,7 +38,10 @@ type exchange struct {
 	path, requestID, client, principal, model string
 	stream                                    bool
 
-	verdicts verdicts
+	counted  string // the caller, as budgets and coverage name it
+	number   uint64 // of the exchange; tells requests of one caller apart
+	judge    policy.Judge
+	decision relay.Decision  // the zero value if the answer is not scanned
 	relay    *relay.Relay    // judges the answer; nil before there is one
 	found    []relay.Finding // storage for those taken from relay
 
@@ -131,8 +135,8 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Channel = f.Channel
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()
-	ev.Identifier = identifier(f.Finding)
-	ev.Records = e.verdicts.names.records(f.Finding)
+	ev.Identifier = policy.Identifier(f.Finding)
+	ev.Records = e.judge.Records(f.Finding)
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed
@@ -214,11 +218,6 @@ func (e *exchange) broken(err error) {
 // lenient reports whether what cannot be scanned is passed on.
 func (e *exchange) lenient() bool {
 	return e.mode == detect.Observe || e.route.policy.Unscanned == config.Pass
-}
-
-// protects reports whether what an answer holds decides what the caller gets.
-func (e *exchange) protects() bool {
-	return e.route.family != nil && !e.observes()
 }
 
 // finish closes the books. It may be called again.

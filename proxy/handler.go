@@ -246,13 +246,12 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 func (s *Server) startRelay(ex *exchange, request wire.Request, framing wire.Framing) {
 	d := ex.snap.detection(&ex.route.policy)
 	d.Prompt = s.prompts.prompt(ex.snap, request)
-	d.Judge = ex.verdict
 	ex.relay = relay.New(relay.Config{
 		Family:   ex.route.family,
 		Request:  request,
 		Framing:  framing,
 		Status:   ex.status,
-		Decision: relay.Decision{Hold: !ex.observes(), Block: ex.verdicts.judge.Blocks(), Pass: ex.lenient()},
+		Decision: ex.decision,
 		Set:      ex.snap.indexes.Set,
 		Spec:     ex.snap.indexes.Spec,
 		Detect:   d,

@@ -98,7 +98,7 @@ func appendTokens(names []string, value []byte) []string {
 // passHead gives the caller the upstream's head, but for the headers in drop.
 func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, drop []string) {
 	lead := leadHeaders
-	if !e.protects() {
+	if !e.decision.Hold {
 		lead = nil
 	}
 	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead)

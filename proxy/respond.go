@@ -18,7 +18,7 @@ import (
 // stream that now owns ex. resp is released when it is no longer needed.
 func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
-	if status := resp.StatusCode(); ex.protects() && status/100 == 3 && status != fasthttp.StatusNotModified {
+	if status := resp.StatusCode(); ex.decision.Hold && status/100 == 3 && status != fasthttp.StatusNotModified {
 		return ex.withheld(ctx, up, refuseRedirect, "the upstream answered with a redirect", up.announced())
 	}
 	if up.whole { // HEAD, 204, 304
@@ -47,7 +47,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 	in := newDecoder(up, names, limits.Stream, limits.Ratio)
 	s.startRelay(ex, request, framing)
 	switch {
-	case ex.observes():
+	case !ex.decision.Hold:
 		t := &tee{ex: ex}
 		if !ex.stream {
 			t.limit = int(limits.Answer)

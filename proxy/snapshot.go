@@ -10,23 +10,17 @@ import (
 
 	"noecho/detect"
 	"noecho/ngram"
-	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/policy"
 )
 
 // Indexes are the indexes in force, answering as one.
 type Indexes struct {
-	Set  detect.Index
-	Spec ngram.Spec
-
-	// Of what is found; nil where no index knows it.
-	Record  func(ngram.Place) (alert.Record, bool)   // what stands at a place
-	Length  func(ngram.Place) int                    // room that this record takes, in words; 0: not known
-	Subject func(number uint64) (alert.Record, bool) // a data subject
-	Labels  []string                                 // that records may have
-
-	Files []IndexInfo
-	Close func() error // called once nobody uses Set any more; may be nil
+	Set     detect.Index
+	Spec    ngram.Spec
+	Records policy.Records
+	Files   []IndexInfo
+	Close   func() error // called once nobody uses Set any more; may be nil
 }
 
 // IndexInfo describes one index file for logs and metrics.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"noecho/detect"
 	"noecho/ngram"
@@ -29,7 +28,7 @@ func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
 		old = &standing{}
 	}
 	return standing{
-		rules:    policy.Compile(cfg, indexes.Labels),
+		rules:    policy.Compile(cfg, &indexes.Records),
 		meter:    old.meter.Renew(cfg.Budget),
 		coverage: old.coverage.Renew(cfg.Coverage),
 	}
@@ -48,53 +47,18 @@ func checkRules(cfg *config.Config, routes *routeTable) error {
 	return errors.Join(errs...)
 }
 
-// verdicts judges the findings of one exchange.
-type verdicts struct {
-	judge  policy.Judge
-	names  namer
-	caller string // who is counted
-	number uint64 // of the exchange
-}
-
-// decide settles how the findings of this exchange are judged, once route, model
-// and mode are known.
+// decide settles, once route, model and mode are known, what may be done about the
+// answer and who judges its findings.
 func (e *exchange) decide() {
-	v := &e.verdicts
-	v.caller = e.principal
-	if v.caller == "" {
-		v.caller = "client " + e.client
+	e.counted = e.principal
+	if e.counted == "" {
+		e.counted = "client " + e.client
 	}
-	v.number = e.srv.exchanges.Add(1)
-	v.names.indexes = &e.snap.indexes
-	v.judge = e.snap.standing.rules.For(policy.Request{
-		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: v.caller, Mode: e.mode,
+	e.number = e.srv.exchanges.Add(1)
+	e.judge = e.snap.standing.rules.For(policy.Request{
+		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
 	}, e.snap.standing.meter)
-}
-
-// observes reports whether nothing that is found can change what the caller
-// gets.
-func (e *exchange) observes() bool { return e.mode == detect.Observe && !e.verdicts.judge.Acts() }
-
-// verdict says what is to be done about a finding of this exchange. The findings
-// before it are counted first: the caller's budget may be used up by them.
-func (e *exchange) verdict(f *detect.Finding) detect.Action {
-	e.reportFindings()
-	facts := policy.Facts{
-		Kind: alert.Kind(f.Kind.String()), Identifier: identifier(f), Words: f.Words,
-		Records: e.verdicts.names.records(f),
-	}
-	if f.Lane != detect.Plain {
-		facts.Lane = f.Lane.String()
-	}
-	return e.verdicts.judge.Judge(&facts)
-}
-
-// identifier is the kind of identifier that a finding is, empty if it is none.
-func identifier(f *detect.Finding) string {
-	if f.Phrase == nil {
-		return ""
-	}
-	return string(f.Phrase.Kind)
+	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
 }
 
 // actionOf is what was done about a finding, in the words of alerts.
@@ -114,7 +78,7 @@ func (e *exchange) count(f relay.Finding) {
 		return
 	}
 	st, cfg := &e.snap.standing, &e.snap.cfg
-	if n, raise := st.meter.Count(e.verdicts.caller); raise {
+	if n, raise := e.judge.Count(); raise {
 		ev := e.event(alert.TypeProbing)
 		ev.Action, ev.Channel = alert.Observed, f.Channel
 		if cfg.Budget.Then == config.ThenBlock && e.mode != detect.Observe {
@@ -124,7 +88,7 @@ func (e *exchange) count(f relay.Finding) {
 		e.srv.metrics.probing.Inc()
 		e.srv.opts.Alerts.Offer(ev)
 	}
-	if st.coverage == nil || e.snap.indexes.Record == nil {
+	if st.coverage == nil || e.snap.indexes.Records.Record == nil {
 		return
 	}
 	if places := f.Finding.Places; len(places) > 0 {
@@ -134,19 +98,20 @@ func (e *exchange) count(f relay.Finding) {
 
 // cover notes what a finding shows of the record that it stands in most of all.
 func (e *exchange) cover(f relay.Finding, place ngram.Place) {
-	r, ok := e.snap.indexes.Record(place)
+	records := &e.snap.indexes.Records
+	r, ok := records.Record(place)
 	if !ok {
 		return
 	}
 	length, words := 0, f.Finding.Words
-	if e.snap.indexes.Length != nil {
-		if length = e.snap.indexes.Length(place); length > 0 {
+	if records.Length != nil {
+		if length = records.Length(place); length > 0 {
 			words = min(words, length)
 		}
 	}
 	d, told := e.snap.standing.coverage.Add(policy.Piece{
 		Record: r.Dataset + "\x00" + r.ID, Length: length,
-		Caller: e.verdicts.caller, Request: e.verdicts.number,
+		Caller: e.counted, Request: e.number,
 		First: uint64(place), Words: words,
 	})
 	if !told {
@@ -159,27 +124,6 @@ func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 	ev.Records = []alert.Record{r}
 	e.srv.metrics.drips.Inc()
 	e.srv.opts.Alerts.Offer(ev)
-}
-
-// namer names the records of findings and remembers those of the last one: a
-// finding is judged again with each word that it grows by.
-type namer struct {
-	indexes *Indexes
-	places  []ngram.Place
-	phrase  ngram.Phrase
-	named   []alert.Record
-}
-
-func (n *namer) records(f *detect.Finding) []alert.Record {
-	var phrase ngram.Phrase
-	if f.Phrase != nil {
-		phrase = *f.Phrase
-	}
-	if n.named == nil || phrase != n.phrase || !slices.Equal(f.Places, n.places) {
-		n.named = n.indexes.Records(f)
-		n.places, n.phrase = append(n.places[:0], f.Places...), phrase
-	}
-	return n.named
 }
 
 // detection is how the answers of a route are read.

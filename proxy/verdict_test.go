@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/policy"
 )
 
 // storyWords are words of which each record of a test has its own.
@@ -62,10 +64,12 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	}
 	return func([]config.Index) (Indexes, error) {
 		return Indexes{
-			Set: j, Spec: j.Spec(), Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
-			Record: func(p ngram.Place) (alert.Record, bool) {
-				r, ok := j.Record(p)
-				return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: r.Labels}, ok
+			Set: j, Spec: j.Spec(), Records: policy.Records{
+				Labels: []string{"pii", "restricted"}, Length: j.RecordWords,
+				Record: func(p ngram.Place) (alert.Record, bool) {
+					r, ok := j.Record(p)
+					return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: r.Labels}, ok
+				},
 			},
 			Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}},
 		}, nil
@@ -175,6 +179,34 @@ func TestRules(t *testing.T) {
 				t.Errorf("findings %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+// TestUnreadIsReported: text that is encoded more deeply than the lanes read is reported,
+// also if the answer only leaves and is read afterwards.
+func TestUnreadIsReported(t *testing.T) {
+	t.Parallel()
+	text := storyWords("ticket", 0, 12)
+	for range 3 {
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	for _, mode := range []string{"observe", "redact"} {
+		b := storyBed(t, "lanes: all\nmode: "+mode, map[string]string{"m": "So: " + text + " End."})
+		for _, streamed := range []bool{false, true} {
+			if status, got := b.story("m", "x", streamed); status != 200 || !strings.HasPrefix(got, "So: "+text) {
+				t.Errorf("%s: %d %q", mode, status, got)
+			}
+		}
+		b.stop()
+		lines := b.alertLines("unscanned")
+		if len(lines) != 2 {
+			t.Fatalf("%s: %d alerts", mode, len(lines))
+		}
+		for _, line := range lines {
+			if line["action"] != "passed" || line["mode"] != mode || line["bytes"] != lines[0]["bytes"] {
+				t.Errorf("%s: %v", mode, line)
+			}
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ import (
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/ngram"
-	"noecho/proxy"
 	"noecho/proxy/alert"
+	"noecho/proxy/policy"
 )
 
 const scanHelp = `Look in files for text of an index, for example in stored answers of a model, or in
@@ -67,7 +67,7 @@ type scan struct {
 
 	a       *app
 	set     *index.Index
-	names   proxy.Indexes // of records
+	records policy.Records
 	options corpus.Options
 	cfg     detect.Config
 	taken   atomic.Int64 // bytes read of the files as they are on disk
@@ -170,7 +170,7 @@ func (s *scan) prepare() error {
 	// No text waits to be sent here, so the words of a finding may be far apart. The
 	// line feeds between them are kept to find the line number; MaxHeld bounds them.
 	s.cfg = detect.Config{Lanes: detect.AllLanes}
-	answer(&s.names, s.set)
+	s.records = recordsOf(s.set)
 	s.cfg.MinWords, s.cfg.MaxHeld = s.minWords, 1<<20
 	return nil
 }
@@ -435,7 +435,7 @@ func (f *fileScan) report(file string, place func(at int64, line int) corpus.Pla
 		f.total.Findings++
 		line := scanFinding{
 			File: file, Line: lo.Line, Start: lo.Offset, End: hi.Offset,
-			Words: found.Words, Kind: found.Kind.String(), Lane: found.Lane.String(), Records: f.s.names.Records(found),
+			Words: found.Words, Kind: found.Kind.String(), Lane: found.Lane.String(), Records: f.s.records.Of(found),
 		}
 		if found.Phrase != nil {
 			line.Identifier = string(found.Phrase.Kind)

@@ -21,6 +21,7 @@ import (
 	"noecho/proxy"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
+	"noecho/proxy/policy"
 )
 
 // alertsPatience bounds the time in which queued alerts are written at the end.
@@ -157,7 +158,7 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 	if err != nil {
 		return proxy.Indexes{}, err
 	}
-	out := proxy.Indexes{Set: set, Spec: set.Spec(), Labels: set.Labels(), Close: set.Close}
+	out := proxy.Indexes{Set: set, Spec: set.Spec(), Records: recordsOf(set), Close: set.Close}
 	for _, f := range set.Files() {
 		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62))}
 		entry.FPR = 1
@@ -172,20 +173,22 @@ func openSet(files []config.Index) (proxy.Indexes, error) {
 		}
 		out.Files = append(out.Files, entry)
 	}
-	answer(&out, set)
 	return out, nil
 }
 
-// answer sets the functions by which the proxy looks up records and data subjects.
-func answer(out *proxy.Indexes, set *index.Index) {
-	out.Record = func(p ngram.Place) (alert.Record, bool) {
-		r, ok := set.Record(p)
-		return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
-	}
-	out.Length = set.RecordWords
-	out.Subject = func(n uint64) (alert.Record, bool) {
-		id, labels, ok := set.Subject(n)
-		return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, ok
+// recordsOf returns the look-ups for the records and data subjects of an index.
+func recordsOf(set *index.Index) policy.Records {
+	return policy.Records{
+		Labels: set.Labels(),
+		Record: func(p ngram.Place) (alert.Record, bool) {
+			r, ok := set.Record(p)
+			return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
+		},
+		Length: set.RecordWords,
+		Subject: func(n uint64) (alert.Record, bool) {
+			id, labels, ok := set.Subject(n)
+			return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, ok
+		},
 	}
 }
 

@@ -73,20 +73,19 @@ func (m *Meter) at() int64 { return max(m.now().UnixNano()/int64(m.slot), 0) + 1
 // mayBlock reports whether a budget that is used up blocks.
 func (m *Meter) mayBlock() bool { return m != nil && m.budget.Then == config.ThenBlock }
 
-// Blocks reports whether what a caller causes is to be blocked because its budget
-// is used up.
-func (m *Meter) Blocks(caller string) bool {
+// Blocks reports whether findings of a caller are blocked because its budget is used
+// up. pending is the number of its findings that are not yet counted.
+func (m *Meter) Blocks(caller string, pending int) bool {
 	if !m.mayBlock() {
 		return false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.find(caller)
-	if c == nil {
-		return false
+	if c := m.find(caller); c != nil {
+		c.slide(m.at())
+		pending += c.total
 	}
-	c.slide(m.at())
-	return c.total > m.budget.Findings
+	return pending > m.budget.Findings
 }
 
 // Count counts one finding of a caller and returns how many there are in the

@@ -42,7 +42,7 @@ func TestBudget(t *testing.T) {
 	}
 	blocks := func(caller string, want bool) {
 		t.Helper()
-		if m.Blocks(caller) != want {
+		if m.Blocks(caller, 0) != want {
 			t.Errorf("%s: blocks %t", caller, !want)
 		}
 	}
@@ -76,12 +76,12 @@ func TestBudget(t *testing.T) {
 func TestNoBudget(t *testing.T) {
 	t.Parallel()
 	m := NewMeter(config.Budget{}, nil)
-	if n, raise := m.Count("a"); n != 0 || raise || m.Blocks("a") || m.Renew(config.Budget{}) != nil {
+	if n, raise := m.Count("a"); n != 0 || raise || m.Blocks("a", 0) || m.Renew(config.Budget{}) != nil {
 		t.Errorf("no budget counts: %d %t", n, raise)
 	}
 	alertOnly := NewMeter(config.Budget{Findings: 1, Per: time.Hour}, nil)
 	alertOnly.Count("a")
-	if _, raise := alertOnly.Count("a"); !raise || alertOnly.Blocks("a") {
+	if _, raise := alertOnly.Count("a"); !raise || alertOnly.Blocks("a", 0) {
 		t.Error("a budget that only alerts blocks, or does not alert")
 	}
 }
@@ -118,7 +118,7 @@ func TestBudgetAgainstAll(t *testing.T) {
 				n++
 			}
 		}
-		if got := m.Blocks(fmt.Sprint(caller)); got != (n > 5) {
+		if got := m.Blocks(fmt.Sprint(caller), 0); got != (n > 5) {
 			t.Fatalf("%d findings, blocks %t", n, got)
 		}
 		if rnd.IntN(2) == 0 {
@@ -155,21 +155,21 @@ func TestBudgetIsBounded(t *testing.T) {
 	if len(m.callers) > m.most {
 		t.Errorf("%d counters", len(m.callers))
 	}
-	if !m.Blocks("thief") {
+	if !m.Blocks("thief", 0) {
 		t.Error("others had the thief forgotten")
 	}
-	if m.Blocks("other 1") {
+	if m.Blocks("other 1", 0) {
 		t.Error("who has a counter pays for others")
 	}
 	for range 11 {
 		m.Count("late thief")
 	}
-	if !m.Blocks("late thief") {
+	if !m.Blocks("late thief", 0) {
 		t.Error("who comes late is not counted")
 	}
 	c.move(2 * time.Hour)
 	m.Count("next")
-	if m.callers["next"] == nil || m.Blocks("late thief") {
+	if m.callers["next"] == nil || m.Blocks("late thief", 0) {
 		t.Error("nothing made place although all has run out")
 	}
 }
@@ -182,7 +182,7 @@ func TestMeterConcurrently(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				m.Blocks("a")
+				m.Blocks("a", 0)
 				if n, raise := m.Count("a"); raise {
 					raised <- n
 				}

@@ -2,8 +2,8 @@
 // configuration into a judge for the findings of one request, counts what each
 // caller causes, and watches how much of a record comes out piece by piece.
 //
-// It knows the words of the configuration and records by name. It knows nothing
-// of HTTP, of answers or of how anything is found, and it sees no text.
+// It knows the words of the configuration, findings and the names of records. It
+// knows nothing of HTTP, of answers or of how text is searched, and it sees no text.
 package policy
 
 import (
@@ -18,13 +18,13 @@ import (
 // Restricted is the label whose records block although no rule says so.
 const Restricted = "restricted"
 
-// Facts are what is known of a finding so far.
-type Facts struct {
-	Kind       alert.Kind
-	Lane       string // steps joined by +; empty means plain
-	Identifier string // kind of the indexed identifier; empty if it is none
-	Words      int
-	Records    []alert.Record // where it stands in the corpus, as far as known
+// facts are the properties of a finding that conditions of rules ask for.
+type facts struct {
+	kind       alert.Kind
+	lane       string // steps joined by +
+	identifier string // kind of the indexed identifier; empty if it is none
+	words      int
+	records    []alert.Record // in which it occurs, as far as known
 }
 
 // Request is what is known of a request before its answer comes.
@@ -40,6 +40,7 @@ type Request struct {
 // use.
 type Rules struct {
 	rules      []rule
+	records    *Records
 	restricted bool // some record may have the label
 }
 
@@ -49,36 +50,35 @@ type rule struct {
 	action detect.Action
 }
 
-// Compile makes the rules of a configuration ready for indexes whose records have
-// these labels.
-func Compile(cfg *config.Config, labels []string) *Rules {
-	out := &Rules{rules: make([]rule, len(cfg.Rules)), restricted: slices.Contains(labels, Restricted)}
+// Compile makes the rules of a configuration ready for findings in these records.
+func Compile(cfg *config.Config, records *Records) *Rules {
+	out := &Rules{rules: make([]rule, len(cfg.Rules)), records: records, restricted: slices.Contains(records.Labels, Restricted)}
 	for i, r := range cfg.Rules {
 		out.rules[i] = rule{when: r.When, action: r.Action}
 	}
 	return out
 }
 
-// Judge judges the findings of one request. It is safe for concurrent use.
+// Judge decides the actions of the findings of one request, as relay.Judge. It is not
+// safe for concurrent use.
 type Judge struct {
-	rules  []rule
-	most   detect.Action // there may be
-	base   detect.Action // where no rule fits
-	meter  *Meter        // nil: no budget blocks
-	caller string        // its name in meter
+	rules   []rule
+	most    detect.Action // the strictest action that a finding can get
+	base    detect.Action // the action where no rule fits
+	meter   *Meter        // nil: no budget
+	caller  string        // its name in meter
+	pending int           // findings that are closed and not yet counted
+	records *Records
+	last    lastRecords
 }
 
 // For returns the judge of a request: the rules whose conditions on the request
 // are met, and what its mode says behind them. Before all of them comes its
 // caller's budget, unless the mode observes; meter may be nil.
 func (r *Rules) For(req Request, meter *Meter) Judge {
-	j := Judge{base: req.Mode, caller: req.Caller}
-	j.most = j.base
-	if j.base > detect.Observe {
-		j.meter = meter
-		if r.restricted || meter.mayBlock() {
-			j.most = detect.Block
-		}
+	j := Judge{base: req.Mode, most: req.Mode, meter: meter, caller: req.Caller, records: r.records}
+	if j.base > detect.Observe && (r.restricted || meter.mayBlock()) {
+		j.most = detect.Block
 	}
 	for i := range r.rules {
 		if r.rules[i].meant(&req) {
@@ -96,25 +96,59 @@ func (j *Judge) Acts() bool { return j.most > detect.Observe }
 // Blocks reports whether any finding may be blocked.
 func (j *Judge) Blocks() bool { return j.most == detect.Block }
 
-// Judge says what is to be done about a finding, given what is known of it now.
-// A finding that stands in several records is judged once for each of them, and
-// what is strictest is done. It does not allocate.
-func (j *Judge) Judge(f *Facts) detect.Action {
-	if j.meter.Blocks(j.caller) {
+// Judge returns the action of a finding, which may still grow. A finding that occurs in several records is judged
+// once for each of them, and the strictest action is taken. Judge allocates only to name
+// the records of a finding with other places than the one before.
+func (j *Judge) Judge(f *detect.Finding) detect.Action {
+	if j.base > detect.Observe && j.meter.Blocks(j.caller, j.pending) {
 		return detect.Block
 	}
-	if len(f.Records) == 0 {
+	return j.apply(&facts{
+		kind: alert.Kind(f.Kind.String()), lane: f.Lane.String(), identifier: Identifier(f), words: f.Words,
+		records: j.Records(f),
+	})
+}
+
+// Closed takes note of a finding that is complete. Until Count counts it, the caller's
+// budget is that much smaller. An echo costs nothing: its caller knew the text.
+func (j *Judge) Closed(f *detect.Finding) {
+	if !f.Echo {
+		j.pending++
+	}
+}
+
+// Count counts a closed finding, as [Meter.Count] does.
+func (j *Judge) Count() (findings int, raise bool) {
+	j.pending--
+	return j.meter.Count(j.caller)
+}
+
+// Records names the records of a finding, as [Records.Of] does.
+func (j *Judge) Records(f *detect.Finding) []alert.Record { return j.last.of(f, j.records) }
+
+// Identifier returns the kind of indexed identifier that a finding is, empty if it is
+// none.
+func Identifier(f *detect.Finding) string {
+	if f.Phrase == nil {
+		return ""
+	}
+	return string(f.Phrase.Kind)
+}
+
+// apply applies the rules to a finding.
+func (j *Judge) apply(f *facts) detect.Action {
+	if len(f.records) == 0 {
 		return j.one(f, nil)
 	}
 	most := detect.Observe
-	for i := range f.Records {
-		most = max(most, j.one(f, &f.Records[i]))
+	for i := range f.records {
+		most = max(most, j.one(f, &f.records[i]))
 	}
 	return most
 }
 
 // one judges a finding as one of a record; nil if none is known.
-func (j *Judge) one(f *Facts, record *alert.Record) detect.Action {
+func (j *Judge) one(f *facts, record *alert.Record) detect.Action {
 	for i := range j.rules {
 		if j.rules[i].fits(f, record) {
 			return j.rules[i].action
@@ -140,21 +174,18 @@ func OnRoute(path, route string) bool {
 }
 
 // fits reports whether the conditions on the finding are met.
-func (r *rule) fits(f *Facts, record *alert.Record) bool {
+func (r *rule) fits(f *facts, record *alert.Record) bool {
 	w := &r.when
-	return f.Words >= w.MinWords &&
-		(len(w.Kinds) == 0 || slices.Contains(w.Kinds, string(f.Kind))) &&
-		(len(w.Identifiers) == 0 || slices.Contains(w.Identifiers, f.Identifier)) &&
-		(len(w.Lanes) == 0 || inLane(w.Lanes, f.Lane)) &&
+	return f.words >= w.MinWords &&
+		(len(w.Kinds) == 0 || slices.Contains(w.Kinds, string(f.kind))) &&
+		(len(w.Identifiers) == 0 || slices.Contains(w.Identifiers, f.identifier)) &&
+		(len(w.Lanes) == 0 || inLane(w.Lanes, f.lane)) &&
 		(len(w.Datasets) == 0 || record != nil && slices.Contains(w.Datasets, record.Dataset)) &&
 		(len(w.Labels) == 0 || record != nil && labelled(w.Labels, record.Labels))
 }
 
 // inLane reports whether a lane, or one of its steps, is among lanes.
 func inLane(lanes []string, lane string) bool {
-	if lane == "" {
-		lane = alert.LanePlain
-	}
 	for more := true; more; {
 		var step string
 		step, lane, more = strings.Cut(lane, "+")

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"noecho/detect"
+	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -32,14 +33,14 @@ var (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	plain := Facts{Kind: alert.Verbatim, Words: 12}
-	in := func(f Facts, records ...alert.Record) Facts { f.Records = records; return f }
-	mail := Facts{Kind: alert.Phrase, Identifier: "email", Words: 3}
-	coded := Facts{Kind: alert.Verbatim, Lane: "base64+rot13", Words: 40}
+	plain := facts{kind: alert.Verbatim, lane: "plain", words: 12}
+	in := func(f facts, records ...alert.Record) facts { f.records = records; return f }
+	mail := facts{kind: alert.Phrase, lane: "plain", identifier: "email", words: 3}
+	coded := facts{kind: alert.Verbatim, lane: "base64+rot13", words: 40}
 	for _, tt := range []struct {
 		name, rules string
 		mode        detect.Action
-		facts       Facts
+		facts       facts
 		want        detect.Action
 	}{
 		{"no rules", "", detect.Redact, plain, detect.Redact},
@@ -81,8 +82,8 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			req := Request{Route: "/v1/chat", Model: "m/7b", Principal: "00112233aabbccdd", Mode: tt.mode}
-			j := Compile(load(t, tt.rules), labels).For(req, nil)
-			if got := j.Judge(&tt.facts); got != tt.want {
+			j := Compile(load(t, tt.rules), &Records{Labels: labels}).For(req, nil)
+			if got := j.apply(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 			if tt.want == detect.Block && !j.Blocks() {
@@ -99,17 +100,17 @@ func TestJudge(t *testing.T) {
 // on, and the record is known from 15 on.
 func TestJudgeGrowth(t *testing.T) {
 	t.Parallel()
-	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), labels).For(Request{}, nil)
+	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), &Records{Labels: labels}).For(Request{}, nil)
 	for words := 10; words < 30; words++ {
-		f := Facts{Kind: alert.Verbatim, Words: words}
+		f := facts{kind: alert.Verbatim, words: words}
 		want := detect.Observe
 		if words >= 15 {
-			f.Records, want = []alert.Record{ticket}, detect.Redact
+			f.records, want = []alert.Record{ticket}, detect.Redact
 		}
 		if words >= 20 {
 			want = detect.Block
 		}
-		if got := j.Judge(&f); got != want {
+		if got := j.apply(&f); got != want {
 			t.Errorf("%d words: %s, want %s", words, got, want)
 		}
 	}
@@ -119,7 +120,7 @@ func TestActs(t *testing.T) {
 	t.Parallel()
 	f := func(rules string, mode detect.Action, want bool) {
 		t.Helper()
-		j := Compile(load(t, rules), labels).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
+		j := Compile(load(t, rules), &Records{Labels: labels}).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
 		if j.Acts() != want {
 			t.Errorf("%s in mode %s: %t", rules, mode, !want)
 		}
@@ -137,7 +138,7 @@ func TestBlocks(t *testing.T) {
 	f := func(text string, mode detect.Action, labels []string, want bool) {
 		t.Helper()
 		cfg := load(t, text)
-		j := Compile(cfg, labels).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil))
+		j := Compile(cfg, &Records{Labels: labels}).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil))
 		if j.Blocks() != want {
 			t.Errorf("%s in mode %s with labels %s: %t", text, mode, labels, !want)
 		}
@@ -154,16 +155,18 @@ func TestBlocks(t *testing.T) {
 }
 
 func TestJudgeDoesNotAllocate(t *testing.T) {
-	rules := Compile(load(t, ""), labels)
+	records := &Records{Labels: labels, Record: func(ngram.Place) (alert.Record, bool) { return ticket, true }}
+	rules := Compile(load(t, ""), records)
 	meter := NewMeter(config.Budget{Findings: 1, Per: 1 << 40, Then: config.ThenBlock}, nil)
-	f := Facts{Kind: alert.Verbatim, Lane: "base64+rot13", Words: 12, Records: []alert.Record{ticket}}
+	f := detect.Finding{Kind: detect.Verbatim, Words: 12, Places: []ngram.Place{7}}
 	if n := testing.AllocsPerRun(100, func() {
 		j := rules.For(Request{Route: "/a", Model: "m", Caller: "c"}, meter)
-		j.Judge(&f)
+		j.meter.Blocks("c", 0)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]"), labels).For(Request{}, nil)
+	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]"), records).For(Request{}, meter)
+	f.Lane = 2 // base64
 	if n := testing.AllocsPerRun(100, func() { j.Judge(&f) }); n != 0 {
 		t.Errorf("%v allocations with rules", n)
 	}
@@ -201,8 +204,11 @@ func TestExplain(t *testing.T) {
 func ExampleRules_For() {
 	cfg := config.Default()
 	cfg.Rules = []config.Rule{{When: config.When{Labels: []string{"pii"}, MinWords: 20}, Action: detect.Block}}
-	judge := Compile(&cfg, nil).For(Request{Route: "/v1/chat/completions", Mode: detect.Redact}, nil)
-	finding := Facts{Kind: alert.Verbatim, Words: 12, Records: []alert.Record{{ID: "17", Dataset: "tickets", Labels: []string{"pii"}}}}
+	records := Records{Record: func(ngram.Place) (alert.Record, bool) {
+		return alert.Record{ID: "17", Dataset: "tickets", Labels: []string{"pii"}}, true
+	}}
+	judge := Compile(&cfg, &records).For(Request{Route: "/v1/chat/completions", Mode: detect.Redact}, nil)
+	finding := detect.Finding{Kind: detect.Verbatim, Words: 12, Places: []ngram.Place{300}}
 	fmt.Println(judge.Judge(&finding))
 	finding.Words = 20 // it has grown
 	fmt.Println(judge.Judge(&finding))

@@ -10,9 +10,12 @@ import (
 	"noecho/detect"
 )
 
-// byLength blocks findings of seven words, redacts those of six and observes the
-// others.
-func byLength(f *detect.Finding) detect.Action {
+// byLength is a judge that blocks findings of seven words, redacts those of six and
+// observes the others.
+type byLength struct{ always }
+
+// Judge implements [Judge].
+func (byLength) Judge(f *detect.Finding) detect.Action {
 	switch {
 	case f.Words >= 7:
 		return detect.Block
@@ -31,7 +34,7 @@ func TestActions(t *testing.T) {
 	text := "a: " + five + ". b: " + six + ". c: " + secret + ". d"
 	want := "a: " + five + ". b: [redacted]. c: "
 	cfg := testConfig(t)
-	cfg.Block, cfg.Detect.Judge = true, byLength
+	cfg.Block, cfg.Judge = true, byLength{}
 	quoted := func(s string) string { return string(mustJSON(s)) }
 	for _, pieces := range [][]string{{quoted(text)}, words(text), {quoted(text[:60]), quoted(text[60:])}, {quoted(text[:90]), quoted(text[90:])}} {
 		got := everySplit(t, cfg, contents(pieces...))
@@ -52,7 +55,7 @@ func TestActionsOfOneAnswer(t *testing.T) {
 	all := strings.Fields(secret)
 	six := strings.Join(all[1:], " ")
 	cfg := testConfig(t)
-	cfg.Framing, cfg.Block, cfg.Detect.Judge = 0, true, byLength
+	cfg.Framing, cfg.Block, cfg.Judge = 0, true, byLength{}
 	body := func(text string) string {
 		return `{"choices":[{"index":0,"message":{"role":"assistant","content":"` + text + `"},"finish_reason":"stop"}]}`
 	}

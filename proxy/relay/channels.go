@@ -265,6 +265,7 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 		found.Action = f.Action
 	}
 	s.found = append(s.found, found)
+	s.cfg.Judge.Closed(f)
 	ch.choice.reported = ch.choice.reported || !f.Echo
 }
 

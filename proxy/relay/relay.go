@@ -44,13 +44,21 @@ var (
 	FailUpstream = wire.Failure{Message: "the upstream broke off: the answer is not complete", Code: "upstream_error"}
 )
 
-// Decision says how far an answer may be changed. The zero value changes nothing: the
+// Decision says how far an answer may be changed. Without Hold nothing changes: the
 // answer leaves as it comes, and its findings are only reported.
 type Decision struct {
-	Act   detect.Action // the action for each finding, if Detect.Judge is nil
-	Hold  bool          // a message waits until its texts are decided; else it leaves first and is read afterwards
-	Block bool          // Detect.Judge may block; not needed where Act says it
-	Pass  bool          // a message that cannot be scanned leaves; else it ends the answer. Implied without Hold
+	Judge Judge // of the answer's findings
+	Hold  bool  // a message waits until its texts are decided; else it leaves first and is read afterwards
+	Block bool  // Judge may block
+	Pass  bool  // a message that cannot be scanned leaves; else it ends the answer. Implied without Hold
+}
+
+// Judge decides the actions of the findings of one answer. It must not call the relay.
+type Judge interface {
+	// Judge returns the action of a finding, as the Judge of [detect.Config].
+	Judge(f *detect.Finding) detect.Action
+	// Closed tells of a finding that is complete; [Relay.Take] returns it too.
+	Closed(f *detect.Finding)
 }
 
 // Finding is one closed finding of an answer.
@@ -60,7 +68,7 @@ type Finding struct {
 	Action  detect.Action // taken: Observe for an echo, and for all findings without Hold
 }
 
-// Config tells how to judge one answer. Family, Set and Spec are required.
+// Config tells how to judge one answer. Family, Judge, Set and Spec are required.
 type Config struct {
 	Family  *wire.Family
 	Request wire.Request
@@ -69,8 +77,8 @@ type Config struct {
 	Decision
 	Set    detect.Index
 	Spec   ngram.Spec
-	Detect detect.Config
-	Mask   string // put in the place of each span of a finding; may be empty
+	Detect detect.Config // its Judge is that of Decision
+	Mask   string        // put in the place of each span of a finding; may be empty
 }
 
 // Counts counts the bytes of an answer by their fate. Once the relay has ended, Scanned
@@ -125,11 +133,8 @@ func New(cfg Config) *Relay {
 		}
 		return c
 	}, cfg.Mask)
-	if cfg.Detect.Judge == nil && cfg.Act != detect.Redact {
-		r.cfg.Block = cfg.Block || cfg.Act == detect.Block
-		r.cfg.Detect.Judge = func(*detect.Finding) detect.Action { return cfg.Act }
-	}
-	if r.cfg.Block && cfg.Framing != wire.JSON {
+	r.cfg.Detect.Judge = cfg.Judge.Judge
+	if cfg.Block && cfg.Framing != wire.JSON {
 		r.ending = cfg.Family.Ending()
 	}
 	r.channels = newChannelSet(&r.cfg)
@@ -414,9 +419,8 @@ func inPieces(body []byte) bool {
 
 // Take appends the findings that were closed since the last call, in that order. Each
 // finding is returned once. Call Take after every other method, also after one that
-// panicked, and from Detect.Judge if its verdict depends on the findings before. The
-// relay keeps findings until they are taken. Each has a word of its own, so there are at
-// most as many as the bytes given to the methods since then have words.
+// panicked. The relay keeps findings until they are taken. Each has a word of its own,
+// so there are at most as many as the bytes given to the methods since then have words.
 func (r *Relay) Take(dst []Finding) []Finding { return r.channels.take(dst) }
 
 // Counts returns the counts so far.

@@ -54,17 +54,23 @@ func newMemory(spec ngram.Spec, texts ...string) memory {
 
 // The decisions, named as the modes of a configuration.
 var (
-	observing = Decision{}
-	redacting = Decision{Act: detect.Redact, Hold: true}
-	blocking  = Decision{Act: detect.Block, Hold: true}
+	observing = Decision{Judge: always(detect.Observe)}
+	redacting = Decision{Judge: always(detect.Redact), Hold: true}
+	blocking  = Decision{Judge: always(detect.Block), Hold: true, Block: true}
 )
+
+// always is a judge that gives all findings one action.
+type always detect.Action
+
+// Judge implements [Judge].
+func (a always) Judge(*detect.Finding) detect.Action { return detect.Action(a) }
+
+// Closed implements [Judge].
+func (always) Closed(*detect.Finding) {}
 
 // String returns the mode that a decision is made of.
 func (d Decision) String() string {
-	if !d.Hold {
-		return "observe"
-	}
-	return [...]string{"observe", "redact", "block"}[d.Act]
+	return d.Judge.Judge(nil).String()
 }
 
 // testConfig is a chat stream in redact mode against an index of secret.

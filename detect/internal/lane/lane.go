@@ -9,7 +9,6 @@ package lane
 
 import (
 	"slices"
-	"strings"
 )
 
 // Lane is a way of reading a channel: how a finding was spelled. The low byte is the lane
@@ -44,12 +43,11 @@ func (l Lane) Outer() Lane { return l & 0xff }
 
 // String returns the lane's name in an alert, such as "plain" or "base64+rot13".
 func (l Lane) String() string {
-	var b strings.Builder
-	b.WriteString(laneNames[l&0xff])
+	name := laneNames[l&0xff]
 	if inner := l >> 8; inner != Plain {
-		b.WriteString("+" + laneNames[inner])
+		name += "+" + laneNames[inner]
 	}
-	return b.String()
+	return name
 }
 
 var laneNames = [laneCount]string{

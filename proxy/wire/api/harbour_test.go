@@ -160,7 +160,7 @@ func relayed(family *wire.Family, answer string, act detect.Action) string {
 		return err.Error()
 	}
 	cfg := relay.Config{
-		Family: family, Decision: relay.Decision{Act: act, Hold: true}, Mask: "[redacted]",
+		Family: family, Decision: relay.Decision{Judge: always(act), Hold: true, Block: act == detect.Block}, Mask: "[redacted]",
 		Set: windowset.Index{Set: onlyRecord(spec, "one two three four five")}, Spec: spec,
 	}
 	messages := payloads(answer)
@@ -177,6 +177,15 @@ func relayed(family *wire.Family, answer string, act detect.Action) string {
 	left := strings.ReplaceAll(strings.TrimPrefix(string(out), "data: "), "\n\ndata: ", " ")
 	return strings.TrimSuffix(left, "\n\n")
 }
+
+// always is a judge that gives all findings one action.
+type always detect.Action
+
+// Judge implements [relay.Judge].
+func (a always) Judge(*detect.Finding) detect.Action { return detect.Action(a) }
+
+// Closed implements [relay.Judge].
+func (always) Closed(*detect.Finding) {}
 
 // record is the index of one text that is exactly one window long.
 type record struct{ window ngram.Hash }

@@ -1,4 +1,4 @@
-package proxy
+package policy
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	record := func(id string) alert.Record { return alert.Record{ID: id, Dataset: "d", Labels: []string{"l"}} }
-	x := &Indexes{
+	x := &Records{
 		Record: func(p ngram.Place) (alert.Record, bool) {
 			return record(fmt.Sprint("r", p/100)), p < 5000
 		},
@@ -41,11 +41,11 @@ func TestRecords(t *testing.T) {
 		for _, id := range tt.want {
 			want = append(want, record(id))
 		}
-		if diff := cmp.Diff(want, x.Records(&tt.f)); diff != "" {
+		if diff := cmp.Diff(want, x.Of(&tt.f)); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}
-	if got := new(Indexes).Records(&detect.Finding{Places: many}); got == nil || len(got) != 0 {
+	if got := new(Records).Of(&detect.Finding{Places: many}); got == nil || len(got) != 0 {
 		t.Errorf("without names: %v", got)
 	}
 }
