@@ -11,14 +11,14 @@ import (
 	"noecho/proxy/wire"
 )
 
-// anthropic is the Anthropic Messages API and the servers that speak it: Vertex
-// by paths of its own, vLLM, llama.cpp and Ollama by the same one. An answer is
-// a list of content blocks. A stream announces a block, adds deltas to it and
-// ends it before the next one: what is held of a block leaves before its end.
+// anthropic is the Anthropic Messages API and the servers that speak it: Vertex at
+// paths of its own, vLLM, llama.cpp and Ollama at the same path. An answer is a list of
+// content blocks. A stream announces a block, adds deltas to it and ends it before the
+// next block begins. So all buffered bytes of a block leave before its end.
 //
-// Citations cut an answer's text into many blocks, in the middle of a sentence,
-// and the caller can ask for them. So all blocks of text are one channel. Tool
-// inputs and thoughts are channels of their own.
+// Citations cut an answer's text into many blocks, in the middle of a sentence, and the
+// caller can ask for them. So all text blocks are one channel, which is one text to the
+// detector. Tool inputs and thoughts are channels of their own.
 var anthropic = wire.NewFamily(wire.Family{
 	Name: "anthropic.messages", Request: anthropicRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
@@ -27,11 +27,11 @@ var anthropic = wire.NewFamily(wire.Family{
 	Rules:  anthropicRules(),
 })
 
-// anthropicRules is the table of messages: whole ones, as the start of a stream
-// holds one, and the events of a stream. A block stands in content of a message
-// or in content_block, and its deltas in delta; their names do not clash, so
-// what an event says of its own kind is believed in one place only. What stands
-// in every citation and result shares a channel: answers hold hundreds of them.
+// anthropicRules is the table of messages, which come alone or at the start of a
+// stream, and of the events of a stream. A block is in the member content of a message
+// or in content_block, and its deltas are in delta. The names of these three do not
+// clash, so each member that names a kind is trusted in one place only. A text that
+// every citation and result has shares a channel, since answers have hundreds of them.
 func anthropicRules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.EndReason("type", "").For("content_block_stop"),
@@ -82,14 +82,14 @@ func anthropicRules() []wire.Rule {
 	return append(rules,
 		wire.TextAt("content[#].input", "content.#.input").As(wire.Nested),
 		wire.TextAt("message.content[#].input", "content.#.input").As(wire.Nested),
-		// The input that a stream announces is empty, and its pieces do not go
-		// on with it: should it be there, it is whole.
+		// The input that a stream announces is empty. Should a server send an input
+		// here, it is complete: the pieces behind it do not continue it.
 		wire.MetadataAt("content_block.input", "content.start").As(wire.Nested),
 	)
 }
 
-// anthropicFailure appends the error body of Anthropic's APIs, whose
-// clients go by its type.
+// anthropicFailure appends the error body of Anthropic's APIs, whose clients look at
+// its type.
 func anthropicFailure(dst []byte, f wire.Failure) []byte {
 	kind := "invalid_request_error"
 	switch f.Status {
@@ -125,7 +125,7 @@ type anthropicEnding struct {
 	usage []byte  // the members of the last usage that are numbers
 }
 
-// anthropicState is how far a stream has come.
+// anthropicState is the newest step of the stream that has left.
 type anthropicState uint8
 
 const (
@@ -138,11 +138,11 @@ const (
 // Sent implements [Ending].
 func (e *anthropicEnding) Sent(payload []byte) {
 	if bytes.HasPrefix(payload, []byte(`{"type":"content_block_delta"`)) {
-		return // most messages are that, and nothing is to be learnt from them
+		return // most messages are deltas, which change nothing here
 	}
 	var kind string
 	var members struct{ index, message, delta, usage jsontext.Value }
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "type":
 			kind = plainString(v)
@@ -178,7 +178,7 @@ func (e *anthropicEnding) Sent(payload []byte) {
 	}
 }
 
-// noteUsage keeps the figures of an answer's usage.
+// noteUsage keeps the numbers of an answer's usage.
 func (e *anthropicEnding) noteUsage(usage jsontext.Value) {
 	if usage.Kind() != '{' {
 		return
@@ -194,8 +194,8 @@ func (e *anthropicEnding) noteUsage(usage jsontext.Value) {
 	e.usage = append(bytes.TrimSuffix(e.usage, []byte{','}), '}')
 }
 
-// Write implements [Ending]. A stream of this API has begun with message_start;
-// should noecho end one that has not, it writes that too.
+// Write implements [Ending]. A stream of this API begins with message_start. If noecho
+// ends a stream before that event has left, Write writes the event too.
 func (e *anthropicEnding) Write(w *wire.Writer, _ []int32) {
 	switch e.state {
 	case anthropicStopped:
@@ -218,7 +218,7 @@ func (e *anthropicEnding) Write(w *wire.Writer, _ []int32) {
 	w.Message("message_stop", []byte(`{"type":"message_stop"}`))
 }
 
-// plainString is the text of a string, and empty for anything else.
+// plainString returns the text of a string, and nothing for any other value.
 func plainString(v jsontext.Value) string {
 	if v.Kind() != '"' {
 		return ""
@@ -226,7 +226,7 @@ func plainString(v jsontext.Value) string {
 	return string(wire.AppendText(nil, bytes.TrimSpace(v)))
 }
 
-// memberOf is a copy of a member of an object, or nothing.
+// memberOf returns a copy of a member of an object, or nothing.
 func memberOf(object jsontext.Value, want string) jsontext.Value {
 	var found jsontext.Value
 	_ = eachMember(object, func(name string, v jsontext.Value) error {
@@ -238,8 +238,8 @@ func memberOf(object jsontext.Value, want string) jsontext.Value {
 	return found
 }
 
-// modelInPath is the model that a path names before the colon of its last
-// segment, as Vertex does, and what follows the colon.
+// modelInPath splits the last segment of a path at its colon, as Vertex uses it: the
+// model is before the colon, the verb behind it.
 func modelInPath(path string) (model, verb string) {
 	_, last, ok := strings.Cut(path, "/models/")
 	if i := strings.LastIndexByte(last, ':'); ok && i >= 0 {
@@ -248,9 +248,9 @@ func modelInPath(path string) (model, verb string) {
 	return "", ""
 }
 
-// anthropicRequest: The tail is the text of the last message: if it
-// is the assistant's, the answer goes on with it in the middle of a word.
-// Vertex names the model and asks for a stream in the path.
+// anthropicRequest reads a request. The tail is the text of the last message: if that
+// message is the assistant's, the answer continues it in the middle of a word. Vertex
+// names the model and asks for a stream in the path.
 func anthropicRequest(path string, body []byte) (wire.Request, error) {
 	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -295,8 +295,8 @@ func anthropicTurns(r *request, v jsontext.Value) error {
 	})
 }
 
-// appendTail appends the texts of a message one behind the other, as the model
-// reads them: text blocks, and those in the results of tools.
+// appendTail appends the texts of a message without anything between them, as the model
+// reads them: those of text blocks and of the results of tools.
 func appendTail(dst []byte, content jsontext.Value) []byte {
 	if content.Kind() == '"' {
 		return wire.AppendText(dst, bytes.TrimSpace(content))
@@ -315,9 +315,9 @@ func appendTail(dst []byte, content jsontext.Value) []byte {
 	return dst
 }
 
-// appendBlocks appends the texts of content, one a line: of blocks of every
-// kind, with the inputs of tools as their JSON text, and without what names
-// something or is ciphered. The data of a source is text if it says so.
+// appendBlocks appends the texts of content, one a line: those of blocks of every kind,
+// and the inputs of tools as their JSON text. It leaves out members that name something
+// or that are encrypted. The data of a source is text if its type says so.
 func appendBlocks(dst []byte, v jsontext.Value) []byte {
 	switch v.Kind() {
 	case '"':
@@ -356,14 +356,15 @@ func appendBlocks(dst []byte, v jsontext.Value) []byte {
 }
 
 // anthropicComplete is Anthropic's legacy Text Completions API. An answer is one text.
-// Its streams come in two kinds, and the version that a caller asks for in a
-// header decides: events of the type completion with what is new in each, or
-// bare messages with all of the text so far in each, ended by [DONE].
+// A header of the request chooses between two kinds of streams: events of the type
+// completion, each with the new part of the text, or bare messages, each with the whole
+// text so far, ended by [DONE].
 //
-// A message of the type completion is a piece, as the newer version has it.
-// One without a type is all of the text so far if it begins with all that came
-// before, and a piece if it does not. What is called a piece and holds all so
-// far is still judged whole, but without holding back what it said before.
+// A message of the type completion is a piece, as in the newer version. A message
+// without a type is the whole text so far if it begins with the text of all messages
+// before it, and a piece otherwise. A message of the type completion that repeats the
+// whole text is still scanned as a whole, but does not wait for the text that it
+// repeats.
 var anthropicComplete = wire.NewFamily(wire.Family{
 	Name: "anthropic.complete", Request: completeRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
@@ -383,7 +384,7 @@ var anthropicComplete = wire.NewFamily(wire.Family{
 	},
 })
 
-// completeRequest:
+// completeRequest reads a request for a completion.
 func completeRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -397,19 +398,20 @@ func completeRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// completeEnding ends a completion with a message of the kind that it came in.
-// The API has no stop_reason for filtered answers: it is that of messages.
+// completeEnding ends a completion with a message of the same kind as the messages
+// before it. The API has no stop_reason for filtered answers, so the ending uses the
+// one of the Messages API.
 type completeEnding struct{ last []byte }
 
 // Sent implements [Ending].
 func (e *completeEnding) Sent(payload []byte) { e.last = append(e.last[:0], payload...) }
 
-// Write implements [Ending]. A reader that takes the last of cumulative texts
-// for the answer finds it there.
+// Write implements [Ending]. In a stream of cumulative texts it repeats the last one,
+// since a client may take the last message for the answer.
 func (e *completeEnding) Write(w *wire.Writer, _ []int32) {
 	kind, text := "", slices.Clone(jsontext.Value(`""`))
 	ended := false
-	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "type":
 			kind = plainString(v)

@@ -291,8 +291,8 @@ func TestAnthropicAllocs(t *testing.T) {
 	}
 }
 
-// FuzzAnthropic: whatever a request or an event holds, a request is read or
-// refused, and an ending ends a stream in messages that are JSON.
+// FuzzAnthropic: every request is read or refused, and an ending ends a stream in
+// messages that are JSON.
 func FuzzAnthropic(f *testing.F) {
 	f.Add([]byte(`{"system":[{"type":"text","text":"a"}],"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"d"}},{"type":"tool_result","content":"r"}]}]}`))
 	f.Add([]byte(`{"type":"message_start","message":{"usage":{"input_tokens":3,"a b":1}}}`))

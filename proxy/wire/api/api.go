@@ -1,6 +1,6 @@
-// Package api knows the APIs that answer with text of a model: one file a family,
-// each of which says where its answers keep text, what its requests ask for, and
-// how its answers fail and end. Walking, cutting and framing are package wire's.
+// Package api knows the APIs of models: one file a family. A family says at which
+// members its answers have text, how to read its requests, and how to write its errors
+// and endings. Walking, cutting and framing belong to package wire.
 package api
 
 import "noecho/proxy/wire"

@@ -11,9 +11,9 @@ import (
 	"noecho/proxy/wire"
 )
 
-// converse is Amazon Bedrock's Converse API, which speaks to all models in one
-// way. An answer is a message of content blocks; a stream is a list of frames
-// whose headers name the event and whose payloads hold its members.
+// converse is Amazon Bedrock's Converse API, which is the same for all models. An
+// answer is a message of content blocks. A stream is a list of frames: the headers of a
+// frame name the event, and its payload has the members of the event.
 var converse = wire.NewFamily(wire.Family{
 	Name: "bedrock.converse", Request: converseRequest,
 	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
@@ -21,12 +21,12 @@ var converse = wire.NewFamily(wire.Family{
 	Rules:  slices.Concat(converseEventRules(""), converseMessageRules(), converseEndRules("")),
 })
 
-// converseEventRules are the places of a stream's events, whose members stand
-// below the path at. Citations cut a text into many blocks, in the middle of
-// a sentence, so all blocks of text are one channel.
+// converseEventRules are the places of a stream's events, whose members are below the
+// path at. Citations cut a text into many blocks, in the middle of a sentence, so all
+// text blocks are one channel.
 func converseEventRules(at string) []wire.Rule {
 	rules := []wire.Rule{
-		wire.NoText(at + "p"), // hides how long the text is
+		wire.NoText(at + "p"), // padding that hides the length of the text
 		wire.NoText(at + "role"),
 		wire.ItemNumber(at + "contentBlockIndex"),
 		wire.NoText(at + "start.toolUse.toolUseId"),
@@ -71,7 +71,7 @@ func converseMessageRules() []wire.Rule {
 	return append(rules, converseContentRules(at)...)
 }
 
-// converseContentRules are what a block and the pieces of one call alike.
+// converseContentRules are the members that blocks and pieces of blocks share.
 func converseContentRules(at string) []wire.Rule {
 	return []wire.Rule{
 		wire.TextAt(at+"text", "content.text").As(wire.Reply),
@@ -81,8 +81,8 @@ func converseContentRules(at string) []wire.Rule {
 	}
 }
 
-// converseEndRules are the places of what follows the content: why it ended,
-// and what guardrails saw, their copy of the answer included.
+// converseEndRules are the places behind the content: the reason of the end, and the
+// trace of the guardrails, which copies the answer.
 func converseEndRules(at string) []wire.Rule {
 	return []wire.Rule{
 		wire.EndReason(at+"stopReason", `"guardrail_intervened"`),
@@ -93,7 +93,7 @@ func converseEndRules(at string) []wire.Rule {
 	}
 }
 
-// converseRequest: Model and stream are asked for in the path.
+// converseRequest reads a request, whose path names the model and asks for a stream.
 func converseRequest(path string, body []byte) (wire.Request, error) {
 	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
@@ -112,8 +112,8 @@ func converseRequest(path string, body []byte) (wire.Request, error) {
 	return r, err
 }
 
-// bedrockPath reads the model and whether a stream is asked for from a path
-// that ends in /model/{id}/{operation}. The id may be an ARN, escaped.
+// bedrockPath reads a path that ends in /model/{id}/{operation}. It returns the model,
+// whose id may be an escaped ARN, and whether the operation is a stream.
 func bedrockPath(path string) (model string, stream bool) {
 	segments := strings.Split(path, "/")
 	if len(segments) < 2 {
@@ -126,8 +126,8 @@ func bedrockPath(path string) (model string, stream bool) {
 	return model, operation == "converse-stream" || operation == "invoke-with-response-stream"
 }
 
-// bedrockFailure appends the error body of Bedrock's APIs. What kind of
-// error it is stands in a header.
+// bedrockFailure appends the error body of Bedrock's APIs. A header names the kind of
+// the error.
 func bedrockFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"message":"`...)
 	dst = wire.AppendEscaped(dst, []byte(f.Message))
@@ -153,15 +153,15 @@ func bedrockErrorType(f wire.Failure) (name, value string) {
 // bedrockException is the name of the frame that ends a stream with an error.
 const bedrockException = wire.ExceptionEvent + "validationException"
 
-// converseEnding closes the open content blocks, and then the message. It knows
-// events by their members, since their names stand outside of the payload.
+// converseEnding closes the open content blocks, and then the message. It recognises
+// events by their members, since their names are outside of the payload.
 type converseEnding struct {
 	blocks []int64 // open
 	stage  converseStage
 	wrap   converseWrap
 }
 
-// converseStage is how far a stream has come.
+// converseStage is the newest step of the stream that has left.
 type converseStage uint8
 
 const (
@@ -171,7 +171,7 @@ const (
 	converseMeasured               // metadata
 )
 
-// converseWrap is how an event stands in a payload.
+// converseWrap says at which level of a payload the members of an event are.
 type converseWrap uint8
 
 const (
@@ -182,7 +182,7 @@ const (
 // Sent implements [Ending].
 func (e *converseEnding) Sent(payload []byte) {
 	block, ended := int64(-1), true
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "role":
 			e.stage = max(e.stage, converseBegun)
@@ -237,10 +237,10 @@ func (e *converseEnding) message(w *wire.Writer, event string, members []byte) {
 	w.Message(event, members)
 }
 
-// invoke is Amazon Bedrock's InvokeModel, which passes on what a model itself
-// speaks: each vendor's own JSON, in a stream as the documents of binary frames.
-// One table reads them all, because their members tell them apart. Of a vendor
-// nobody described every string is taken for text of the answer.
+// invoke is Amazon Bedrock's InvokeModel. It passes on the JSON of each vendor's own
+// API; a stream has these documents in binary frames. One table reads the answers of
+// all vendors, because their members tell them apart. In the answer of a vendor that
+// has no table, every string is taken for text.
 var invoke = wire.NewFamily(wire.Family{
 	Name: "bedrock.invoke", Request: invokeRequest, Framing: invokeFraming,
 	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
@@ -248,8 +248,8 @@ var invoke = wire.NewFamily(wire.Family{
 	Unlisted: wire.Text, Rules: invokeRules(), Anywhere: genericAnywhere(),
 })
 
-// invokeRules unites the tables of the vendors. A place that two of them know is
-// what the first says.
+// invokeRules joins the tables of the vendors. If two of them have a rule for the same
+// place, the first rule counts.
 func invokeRules() []wire.Rule {
 	all := slices.Concat(
 		[]wire.Rule{
@@ -268,8 +268,8 @@ func invokeRules() []wire.Rule {
 	})
 }
 
-// novaRules is the table of Amazon Nova: Converse, but that an event of a stream
-// is a member of its own name.
+// novaRules is the table of Amazon Nova. It is that of Converse, but an event of a
+// stream is a member with the event's name.
 func novaRules() []wire.Rule {
 	return slices.Concat(
 		[]wire.Rule{
@@ -282,9 +282,9 @@ func novaRules() []wire.Rule {
 	)
 }
 
-// plainVendorRules are the tables of those whose answers are a text, or a list
-// of them: Titan, Llama, Mistral, AI21, Cohere's first models, DeepSeek; and what
-// models for other things than text answer.
+// plainVendorRules are the tables of the vendors whose answers are a text or a list of
+// texts: Titan, Llama, Mistral, AI21, Cohere's first models, DeepSeek. They also have
+// the answers of models for images and embeddings.
 func plainVendorRules() []wire.Rule {
 	return []wire.Rule{
 		wire.TextAt("outputText", "text").As(wire.Reply),
@@ -309,8 +309,8 @@ func plainVendorRules() []wire.Rule {
 	}
 }
 
-// vendorChatRules is the table of those that speak as Chat Completions do. The
-// answer is one choice here, and its choices are items.
+// vendorChatRules is the table of the vendors that answer like Chat Completions. Their
+// answer is one choice to the relay, and its choices are items.
 func vendorChatRules() []wire.Rule {
 	rules := chatRules()
 	for i := range rules {
@@ -321,8 +321,8 @@ func vendorChatRules() []wire.Rule {
 	return rules
 }
 
-// invokeRequest: Model and stream are asked for in the path, the
-// rest in the vendor's words.
+// invokeRequest reads a request. Its path names the model and asks for a stream; the
+// body is that of the vendor's API.
 func invokeRequest(path string, body []byte) (wire.Request, error) {
 	anthropic := false
 	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
@@ -346,7 +346,7 @@ func invokeRequest(path string, body []byte) (wire.Request, error) {
 	return r, err
 }
 
-// invokeFraming:
+// invokeFraming chooses the framing by the content type alone.
 func invokeFraming(contentType string, _ wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.Events {
 		return f
@@ -354,8 +354,8 @@ func invokeFraming(contentType string, _ wire.Request) wire.Framing {
 	return wire.EventChunks
 }
 
-// vendorEndings tell a vendor by a member of its messages, and are the message
-// with which a stream of it ends that was filtered.
+// vendorEndings are vendors by a member that their messages have, each with the message
+// that ends its filtered streams.
 var vendorEndings = []struct{ member, end string }{
 	{"outputText", `{"outputText":"","index":0,"totalOutputTextTokenCount":0,"completionReason":"CONTENT_FILTERED","inputTextTokenCount":null}`},
 	{"generation", `{"generation":"","prompt_token_count":null,"generation_token_count":0,"stop_reason":"stop"}`},
@@ -364,17 +364,17 @@ var vendorEndings = []struct{ member, end string }{
 	{"is_finished", `{"text":"","is_finished":true,"finish_reason":"ERROR_TOXIC"}`},
 }
 
-// invokeEnding ends a stream as the vendor does that its messages are of, and
-// one of nobody's with an exception.
+// invokeEnding ends a stream as the vendor does whose messages it has seen. The stream
+// of an unknown vendor ends with an exception.
 type invokeEnding struct {
-	vendor wire.Ending // nil: not known, or one of the list
-	end    string      // empty: not known
+	vendor wire.Ending // nil: unknown, or one of vendorEndings
+	end    string      // of one of vendorEndings; empty: unknown
 }
 
 // Sent implements [Ending].
 func (e *invokeEnding) Sent(payload []byte) {
 	if e.vendor == nil && e.end == "" {
-		_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+		_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 			e.note(name, v)
 			return nil
 		})
@@ -384,7 +384,7 @@ func (e *invokeEnding) Sent(payload []byte) {
 	}
 }
 
-// note tells the vendor by a member.
+// note recognises the vendor by a member.
 func (e *invokeEnding) note(name string, v jsontext.Value) {
 	switch name {
 	case "type":
@@ -413,12 +413,13 @@ func (e *invokeEnding) Write(w *wire.Writer, open []int32) {
 	}
 }
 
-// novaEnding is that of Converse, for events in members of their own names.
+// novaEnding is that of Converse, for events that are members with the names of the
+// events.
 type novaEnding struct{ converseEnding }
 
 // Sent implements [Ending].
 func (e *novaEnding) Sent(payload []byte) {
-	_ = eachMember(payload, func(_ string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(_ string, v jsontext.Value) error { // members behind a syntax error are left out
 		e.converseEnding.Sent(v)
 		return nil
 	})

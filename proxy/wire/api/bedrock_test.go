@@ -114,7 +114,8 @@ func TestBedrockRequest(t *testing.T) {
 	}
 }
 
-// TestBedrockEndings: what closes a stream, whatever has left of it.
+// TestBedrockEndings checks the messages that close a stream, after each number of
+// messages that have left.
 func TestBedrockEndings(t *testing.T) {
 	t.Parallel()
 	const zeros = `{"usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0},"metrics":{"latencyMs":0}}`
@@ -191,8 +192,8 @@ func TestBedrockAllocs(t *testing.T) { // not parallel: it counts allocations
 	}
 }
 
-// FuzzBedrock: whatever a request or a message holds, it is read or refused, and
-// an ending is made of frames that can be read.
+// FuzzBedrock: every request and message is read or refused, and the frames of an
+// ending can be read.
 func FuzzBedrock(f *testing.F) {
 	f.Add("/model/a%3Ab/converse", []byte(`{"messages":[{"role":"user","content":[{"text":"a"}]}],"outputConfig":{"textFormat":7}}`))
 	f.Add("/", []byte(`{"contentBlockIndex":1e9,"delta":{"text":"a"}}`))

@@ -9,9 +9,9 @@ import (
 	"noecho/proxy/wire"
 )
 
-// cohereChat is Cohere's chat, version 2. A stream is named events, each with
-// one kind of news about one block: its start, pieces of it, its end. Blocks of
-// content and tool calls are numbered each for themselves.
+// cohereChat is Cohere's chat, version 2. A stream is named events, each about one
+// block: its start, a piece of it, or its end. Content blocks and tool calls are
+// numbered separately.
 var cohereChat = wire.NewFamily(wire.Family{
 	Name: "cohere.chat", Request: cohereRequest,
 	Failure: cohereFailure, StreamFailure: cohereStreamFailure,
@@ -22,11 +22,11 @@ var cohereChat = wire.NewFamily(wire.Family{
 // cohereDone is the payload of a stream's last event.
 const cohereDone = "[DONE]"
 
-// cohereEvents are the kinds of events that no rule speaks of alone.
+// cohereEvents are the kinds of events that have no rules of their own.
 var cohereEvents = []string{"message-start", "message-end", "tool-plan-delta", "citation-start", "citation-end", "debug"}
 
-// cohereRules is the table of answers. In pieces a message is what changes of
-// it, and the number of a block stands beside it.
+// cohereRules is the table of answers. In an event the message is in delta and has the
+// changed members only; the number of the block is a member beside it.
 func cohereRules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.NoText("id"),
@@ -69,8 +69,8 @@ func cohereRules() []wire.Rule {
 	return rules
 }
 
-// cohereCitationRules are the rules for a citation, which repeats the answer
-// and shows what it rests on.
+// cohereCitationRules are the rules for a citation, which repeats a part of the answer
+// and lists the sources of that part.
 func cohereCitationRules(at string) []wire.Rule {
 	rules := []wire.Rule{
 		wire.TokensAt(at+"text", "citations.text"),
@@ -82,7 +82,7 @@ func cohereCitationRules(at string) []wire.Rule {
 	return rules
 }
 
-// cohereRequest:
+// cohereRequest reads a request of version 2.
 func cohereRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -96,14 +96,14 @@ func cohereRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// cohereFailure:
+// cohereFailure appends an error body, which both versions share.
 func cohereFailure(dst []byte, f wire.Failure) []byte {
 	dst = wire.AppendEscaped(append(dst, `{"id":"","message":"`...), []byte(f.Message))
 	dst = wire.AppendEscaped(append(dst, `","code":"`...), []byte(f.Code))
 	return append(dst, `"}`...)
 }
 
-// cohereStreamFailure:
+// cohereStreamFailure ends a stream of version 2 with an error.
 func cohereStreamFailure(w *wire.Writer, f wire.Failure) {
 	end := wire.AppendEscaped([]byte(`{"type":"message-end","delta":{"finish_reason":"ERROR","error":"`), []byte(f.Message))
 	w.Message("message-end", append(end, `"}}`...))
@@ -113,7 +113,7 @@ func cohereStreamFailure(w *wire.Writer, f wire.Failure) {
 // cohereEnding ends the block that is open and then the message.
 type cohereEnding struct {
 	members members
-	open    string // the kind of the event that ends it; empty: none
+	open    string // the kind of the event that ends the open block; empty: none is open
 	block   int64
 }
 
@@ -138,14 +138,14 @@ func (e *cohereEnding) Sent(payload []byte) {
 	}
 }
 
-// cohereKind is what an event means for what is open.
+// cohereKind is the effect of an event on the blocks that are open.
 type cohereKind uint8
 
 const (
 	cohereOther   cohereKind = iota
 	cohereContent            // a part of the message begins
 	cohereCall               // a call begins
-	cohereEnd                // what is open ends
+	cohereEnd                // the open block ends
 )
 
 // kind reads the kind of an event.
@@ -172,8 +172,8 @@ func (e *cohereEnding) Write(w *wire.Writer, open []int32) {
 	w.Message("", []byte(cohereDone))
 }
 
-// cohereV1 is Cohere's first API: chat and generate. A stream is lines that say
-// with event_type what they are; the last one repeats the whole answer.
+// cohereV1 is Cohere's first API: chat and generate. A stream is lines, each of which
+// names its kind in event_type. The last line repeats the whole answer.
 var cohereV1 = wire.NewFamily(wire.Family{
 	Name: "cohere.v1", Request: cohereV1Request, Framing: cohereV1Framing,
 	Failure: cohereFailure, StreamFailure: cohereV1StreamFailure,
@@ -181,11 +181,11 @@ var cohereV1 = wire.NewFamily(wire.Family{
 	KindMember: "event_type", Events: cohereV1Events, Rules: cohereV1Rules(),
 })
 
-// cohereV1Events are the kinds of events that no rule speaks of alone.
+// cohereV1Events are the kinds of events that have no rules of their own.
 var cohereV1Events = []string{"stream-start", "search-queries-generation", "search-results", "citation-generation", "stream-error", "debug"}
 
-// cohereV1Rules is the table of answers, streamed and in one piece. A chat is
-// one text; generate has several, whose numbers are items.
+// cohereV1Rules is the table of answers, streamed and in one piece. A chat is one text.
+// The answer of generate has several texts, and their numbers are items.
 func cohereV1Rules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.NoText("event_type"),
@@ -235,7 +235,7 @@ func cohereV1Rules() []wire.Rule {
 	return rules
 }
 
-// cohereV1Request:
+// cohereV1Request reads a request of the first version.
 func cohereV1Request(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -249,7 +249,7 @@ func cohereV1Request(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// cohereV1Framing: a stream is lines, whatever it is called.
+// cohereV1Framing: a stream is lines, even if its content type says otherwise.
 func cohereV1Framing(contentType string, r wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.JSON || !r.Stream {
 		return f
@@ -257,14 +257,13 @@ func cohereV1Framing(contentType string, r wire.Request) wire.Framing {
 	return wire.Lines
 }
 
-// cohereV1StreamFailure:
+// cohereV1StreamFailure ends a stream of the first version with an error.
 func cohereV1StreamFailure(w *wire.Writer, f wire.Failure) {
 	end := wire.AppendEscaped([]byte(`{"event_type":"stream-error","is_finished":true,"finish_reason":"ERROR","err":"`), []byte(f.Message))
 	w.Message("", append(end, `"}`...))
 }
 
-// cohereV1Ending ends a stream that was filtered. What has left is not
-// repeated: the answer in the last line is empty.
+// cohereV1Ending ends a filtered stream. Its last line does not repeat the answer.
 type cohereV1Ending struct{}
 
 // Sent implements [Ending].

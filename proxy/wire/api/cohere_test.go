@@ -93,7 +93,7 @@ func TestCohereRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tt.name == "schema" { // its kind is no text that matters
+			if tt.name == "schema" { // the name of its kind is of no interest
 				got.Messages, tt.want.Messages = nil, nil
 			}
 			if !reflect.DeepEqual(got, tt.want) {
@@ -164,8 +164,8 @@ func TestCohereFraming(t *testing.T) {
 	}
 }
 
-// FuzzCohere: any body is an error or a request, any message an error or
-// places that lie in it, and any message can be followed by an ending.
+// FuzzCohere: any body is an error or a request, any message is an error or has places
+// inside of it, and an ending can follow any message.
 func FuzzCohere(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":"a"}],"documents":["d"],"message":"m","prompt":"p"}`))
 	f.Add([]byte(`{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"function":{"name":"f","arguments":"{"}},"citations":{"sources":[{"document":{"a":"b"}}]}}}}`))

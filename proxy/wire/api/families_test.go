@@ -11,10 +11,10 @@ import (
 	"noecho/proxy/wire"
 )
 
-// FuzzFamilies: whatever comes, every family reads or refuses it as a request
-// and as an answer in every framing that it may have. Reads do not matter
-// (binary frames have a target of their own), no byte is lost, places ascend within their message, and an ending comes out
-// whatever went before it.
+// FuzzFamilies: every family reads or refuses any body as a request, and as an answer
+// in each framing that it may have. The size of reads makes no difference (binary
+// frames have a target of their own), no byte is lost, the places of a message ascend,
+// and an ending can be written after any messages.
 func FuzzFamilies(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"prompt":["b",[1]],"n":2,"stream":true}`), uint16(3))
 	f.Add([]byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n"), uint16(9))
@@ -37,13 +37,13 @@ func FuzzFamilies(f *testing.F) {
 	})
 }
 
-// answerOfAnyKind reads a body as one of a family's answers, once whole and once
-// in two pieces.
+// answerOfAnyKind reads a body as one of a family's answers, once in one piece and once
+// in two.
 func answerOfAnyKind(t *testing.T, family *wire.Family, framing wire.Framing, body []byte, at int) {
 	t.Helper()
 	name := fmt.Sprintf("%s, framing %d", family.Name, framing)
 	one := cutText(wire.NewFramer(framing, family), body)
-	damaged := framing == wire.Events || framing == wire.EventChunks // what follows damage is passed on as it is read
+	damaged := framing == wire.Events || framing == wire.EventChunks // the bytes behind damage are passed on read by read
 	if two := cutText(wire.NewFramer(framing, family), body, at); !damaged && fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 		t.Fatalf("%s: %q and %q", name, one, two)
 	}

@@ -12,23 +12,22 @@ import (
 	"noecho/proxy/wire"
 )
 
-// gemini is Google's generateContent and streamGenerateContent, at Google AI
-// and at Vertex AI. An answer is a list of candidates, each of which is a list
-// of parts; every message of a stream is such an answer with the next pieces.
-// With `alt=sse` a stream is events without a last one, without it an array.
+// gemini is Google's generateContent and streamGenerateContent, at Google AI and at
+// Vertex AI. An answer is a list of candidates, each of which is a list of parts. Every
+// message of a stream is such an answer with the next pieces. With `alt=sse` a stream
+// is events without a final marker, otherwise it is an array.
 //
-// The texts of a candidate's parts are one text, those of its thoughts another:
-// a client puts them together, and the place of a part in its message says
-// nothing.
+// The texts of a candidate's parts are one text, and its thoughts are another. Clients
+// join the parts, and the number of a part in its message has no meaning.
 var gemini = wire.NewFamily(wire.Family{
 	Name: "gemini", Request: geminiRequest, Framing: geminiFraming, Failure: geminiFailure,
 	Ending:  func() wire.Ending { return &geminiEnding{} },
 	Choices: "candidates", Rules: geminiRules(),
 })
 
-// geminiRules is the table of answers. What a rule ignores in groundingMetadata
-// are titles and addresses that servers send: those with words in them are
-// scanned. The values of partialArgs belong to the member that jsonPath names.
+// geminiRules is the table of answers. The rules of groundingMetadata skip titles and
+// addresses that servers send, if they have no spaces; others are scanned. The values
+// of partialArgs belong to the member that jsonPath names.
 func geminiRules() []wire.Rule {
 	const at = "candidates[#]."
 	rules := []wire.Rule{
@@ -70,8 +69,8 @@ func geminiRules() []wire.Rule {
 	return append(rules, geminiPartRules(at+"content.parts[]")...)
 }
 
-// geminiPartRules are the kinds of parts. A thought is a part whose thought is
-// true, whatever else it is.
+// geminiPartRules are the kinds of parts. A part of any kind is a thought if its member
+// thought is true.
 func geminiPartRules(at string) []wire.Rule {
 	part := at + "."
 	partial := at + ".functionCall.partialArgs[#]."
@@ -106,7 +105,7 @@ func geminiPartRules(at string) []wire.Rule {
 	}
 }
 
-// geminiRequest: The path names the model and asks for a stream.
+// geminiRequest reads a request. Its path names the model and asks for a stream.
 // Members may be written in camel case or with underscores.
 func geminiRequest(path string, body []byte) (wire.Request, error) {
 	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
@@ -205,7 +204,8 @@ func geminiContent(r *request, v jsontext.Value) {
 	}
 }
 
-// geminiInline returns the text of a file that is sent along, if it is text.
+// geminiInline returns the text of an attached file, and nothing for files of other
+// types.
 func geminiInline(v jsontext.Value) []byte {
 	var kind, data []byte
 	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
@@ -234,8 +234,8 @@ func geminiInline(v jsontext.Value) []byte {
 	return text[:n]
 }
 
-// geminiTool returns the text of a call or its result: its name, and what it
-// carries as JSON text, which is how answers are matched.
+// geminiTool returns the text of a call or its result: the name, and the other members
+// as JSON text. Answers are compared with such text.
 func geminiTool(v jsontext.Value) []byte {
 	var text []byte
 	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
@@ -255,7 +255,7 @@ func geminiTool(v jsontext.Value) []byte {
 	return text
 }
 
-// geminiFraming: a stream without events is an array.
+// geminiFraming: a stream that is not events is an array.
 func geminiFraming(contentType string, r wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.JSON || !r.Stream {
 		return f
@@ -263,7 +263,7 @@ func geminiFraming(contentType string, r wire.Request) wire.Framing {
 	return wire.Array
 }
 
-// geminiFailure:
+// geminiFailure appends the error body of Google's APIs.
 func geminiFailure(dst []byte, f wire.Failure) []byte {
 	if f.Status == 0 {
 		f.Status = 400
@@ -276,7 +276,7 @@ func geminiFailure(dst []byte, f wire.Failure) []byte {
 	return append(dst, `","domain":"noecho"}]}}`...)
 }
 
-// geminiStatus is what Google calls an HTTP status.
+// geminiStatus returns Google's name for an HTTP status.
 func geminiStatus(status int) string {
 	switch status {
 	case 401:
@@ -297,8 +297,8 @@ func geminiStatus(status int) string {
 	return "INVALID_ARGUMENT"
 }
 
-// geminiEnding ends every open candidate in one message. Figures of usage and
-// what else all messages of an answer share are those of the last one.
+// geminiEnding ends every open candidate in one message. The usage and the other
+// members that all messages of an answer share are copied from the last one.
 type geminiEnding struct {
 	members members
 	shared  []byte // members, each behind a comma
@@ -322,7 +322,7 @@ func (e *geminiEnding) Sent(payload []byte) {
 // Write implements [Ending].
 func (e *geminiEnding) Write(w *wire.Writer, open []int32) {
 	if len(open) == 0 {
-		return // the last message of each said why it ended
+		return // every candidate has a finishReason
 	}
 	out := []byte(`{"candidates":[`)
 	for i, number := range open {

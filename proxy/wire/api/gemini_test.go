@@ -226,7 +226,8 @@ func TestGeminiEndings(t *testing.T) {
 	}
 }
 
-// FuzzGeminiRequest: any body is an error or a request whose texts are its own.
+// FuzzGeminiRequest: any body is an error or a request whose texts are parts of the
+// body.
 func FuzzGeminiRequest(f *testing.F) {
 	f.Add("/v1beta/models/g:streamGenerateContent", []byte(`{"contents":[{"parts":[{"text":"a"},{"inlineData":{"mimeType":"text/plain","data":"YQ"}},{"functionCall":{"args":{"a":[1]}}}]}],"generationConfig":{"candidateCount":2}}`))
 	f.Add("", []byte(`{"contents":"a"}`))
@@ -261,8 +262,8 @@ func texts(all ...string) [][]byte {
 	return out
 }
 
-// TestGeminiAllocs: reading a stream allocates nothing once its names are
-// known.
+// TestGeminiAllocs: once the names of a stream's members are known, reading it
+// allocates nothing.
 func TestGeminiAllocs(t *testing.T) {
 	l := wire.NewLocator(gemini, wire.Array)
 	f := wire.NewFramer(wire.Array, gemini)

@@ -10,13 +10,13 @@ import (
 	"noecho/proxy/wire"
 )
 
-// generate is what model servers answer on /generate. Text Generation
-// Inference, SGLang and vLLM's demo server claim that path, and their answers
-// tell them apart: the places of one do not stand in those of another. So there
-// is one table for all of them, and no need to say which server it is.
+// generate is the answers of model servers on /generate. Text Generation Inference
+// (TGI), SGLang and vLLM's demo server all use that path. No member of one server's
+// answers occurs in those of another. So one table reads them all, and the
+// configuration need not name the server.
 //
-// The demo server writes a line for each step with every sample's text from the
-// prompt on, and gives its streams no content type.
+// The demo server writes one line a step, with every sample's text from the prompt on.
+// Its streams have no content type.
 var generate = wire.NewFamily(wire.Family{
 	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
 	Ending:  func() wire.Ending { return &generateEnding{} },
@@ -34,7 +34,7 @@ func generateRules() []wire.Rule {
 	})
 }
 
-// generateRequest: Of several prompts the last is the tail.
+// generateRequest reads a request. Of several prompts the last is the tail.
 func generateRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		generateMember(r, name, v)
@@ -42,8 +42,8 @@ func generateRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// generateMember reads a member of a request to /generate: TGI calls the prompt
-// inputs, SGLang text, vLLM prompt.
+// generateMember reads a member of a request to /generate. The name of the prompt is
+// inputs in TGI, text in SGLang, prompt in vLLM.
 func generateMember(r *request, name string, v jsontext.Value) {
 	switch {
 	case r.common(name, v):
@@ -63,7 +63,7 @@ func generateMember(r *request, name string, v jsontext.Value) {
 	}
 }
 
-// generateSampling reads the object that says how to sample.
+// generateSampling reads the object with the sampling parameters.
 func generateSampling(r *request, v jsontext.Value) {
 	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
 		switch name {
@@ -81,8 +81,8 @@ func generateSampling(r *request, v jsontext.Value) {
 	})
 }
 
-// holdsMedia reports whether a member of a request holds images, sound or
-// numbers that stand for text.
+// holdsMedia reports whether a member of a request has images, sound or numbers in
+// place of text.
 func holdsMedia(name string) bool {
 	switch name {
 	case "images", "image_data", "audio_data", "video_data", "multimodal_data", "input_embeds", "prompt_embeds":
@@ -91,8 +91,8 @@ func holdsMedia(name string) bool {
 	return false
 }
 
-// streamedLines is the framing of servers that stream lines: what a request
-// that asks for a stream gets, unless its content type says better.
+// streamedLines is the framing of servers that stream lines. A request for a stream
+// gets lines, unless the content type of the answer names another framing.
 func streamedLines(contentType string, r wire.Request) wire.Framing {
 	if f := wire.ByContentType(contentType); f != wire.JSON || contentType == "application/json" || !r.Stream {
 		return f
@@ -100,8 +100,8 @@ func streamedLines(contentType string, r wire.Request) wire.Framing {
 	return wire.Lines
 }
 
-// generateEnding ends a stream as the server would whose messages it has seen.
-// A line of the demo server has no end to announce: its stream just stops.
+// generateEnding ends a stream as the server does whose messages it has seen. The demo
+// server's streams end without a last line.
 type generateEnding struct {
 	tgi    tgiEnding
 	sglang sglangEnding
@@ -123,11 +123,11 @@ func (e *generateEnding) Write(w *wire.Writer, open []int32) {
 	}
 }
 
-// maxLastText is the number of bytes of an answer that an ending keeps, to say
-// them once more.
+// maxLastText is the most bytes of an answer that an ending keeps, in order to repeat
+// them in its last message.
 const maxLastText = 1 << 20
 
-// stringOf returns the text of a string, or nothing of any other value.
+// stringOf returns the text of a string, and nothing for any other value.
 func stringOf(v jsontext.Value) []byte {
 	if v.Kind() != '"' {
 		return nil
@@ -135,7 +135,7 @@ func stringOf(v jsontext.Value) []byte {
 	return wire.AppendText(nil, v)
 }
 
-// numberOf returns a number that may stand for a choice, or 0.
+// numberOf returns a number that can be that of a choice, or 0.
 func numberOf(v jsontext.Value) int32 {
 	n, err := strconv.ParseInt(string(v), 10, 32)
 	if err != nil || n < 0 {
@@ -144,12 +144,12 @@ func numberOf(v jsontext.Value) int32 {
 	return int32(n)
 }
 
-// tgi is the API of Text Generation Inference. A stream is a list of tokens,
-// the last of which comes with all of the text; an answer in one piece is an
-// object or, on some paths, a list of one.
+// tgi is the API of Text Generation Inference. A stream is a list of tokens, and the
+// last one comes with the whole text. An answer in one piece is an object or, on some
+// paths, a list of one.
 //
-// Tokens that end or shape an answer are no text of it: the text that comes last
-// goes without them, and so they are a channel of their own.
+// Tokens that end or structure an answer are not in the whole text, so they are a
+// channel of their own.
 var tgi = wire.NewFamily(wire.Family{
 	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
 	Ending:  func() wire.Ending { return &tgiEnding{} },
@@ -182,9 +182,9 @@ func tgiRules() []wire.Rule {
 	return rules
 }
 
-// tgiTokens are the lists of tokens in an object: those of the prompt, those
-// of the text, and the alternatives of each. In a message of a stream the
-// alternatives are those of its one token.
+// tgiTokens are the lists of tokens in an object: those of the prompt, those of the
+// text, and the alternatives of each. A message of a stream has one token and the
+// alternatives of that token.
 func tgiTokens(at, name string) []wire.Rule {
 	top := "top_tokens[][@].text"
 	if at == "" {
@@ -214,20 +214,20 @@ func tgiFailure(dst []byte, f wire.Failure) []byte {
 	return append(dst, `"}`...)
 }
 
-// tgiEnding ends a stream with a token without text, behind which all of the
-// text that has left stands. TGI knows no ending for what was filtered.
+// tgiEnding ends a stream with an empty token, together with the whole text that has
+// left. TGI has no reason for filtered answers.
 type tgiEnding struct {
 	seen    bool // a token has left
-	over    bool // the last one has
+	over    bool // the last token has left
 	last    int64
 	tokens  int64
 	text    []byte
-	tooLong bool // the text is: it is not said once more
+	tooLong bool // the text is too long to be repeated
 }
 
 // Sent implements [Ending].
 func (e *tgiEnding) Sent(payload []byte) {
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "index":
 			e.last = int64(numberOf(v))
@@ -246,7 +246,7 @@ func (e *tgiEnding) token(v jsontext.Value) {
 	e.tokens++
 	var text []byte
 	special := false
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(v, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "text":
 			text = stringOf(v)
@@ -279,10 +279,10 @@ func (e *tgiEnding) Write(w *wire.Writer, _ []int32) {
 	w.Message("", p)
 }
 
-// sglang is the native API of SGLang. Each message of a stream holds all of a
-// text as far as it has come, or only what is new if the server was started so.
-// The answer to several prompts is a list; in a stream each message then says
-// in index whose it is.
+// sglang is the native API of SGLang. Each message of a stream has the whole text so
+// far or, if the server was started with that option, the new part only. The answer to
+// several prompts is a list. In a stream each message then has the number of its prompt
+// in index.
 var sglang = wire.NewFamily(wire.Family{
 	Name: "sglang.generate", Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &sglangEnding{} },
@@ -325,18 +325,18 @@ func sglangRules() []wire.Rule {
 	return rules
 }
 
-// sglangEnding ends every open answer with a message of its own and then the
-// stream. A client reads the last message of an answer, so its text stands
-// there once more; where messages hold what is new, none does.
+// sglangEnding ends every open answer with a message of its own, and then the stream. A
+// client reads the last message of an answer. So this message repeats the text, except
+// in a stream whose messages have the new part only.
 type sglangEnding struct {
 	seen    bool
 	numbers bool // messages have an index
-	pieces  bool // messages hold what is new
+	pieces  bool // messages have the new part of a text only
 	kept    int  // bytes of answers
 	answers map[int32]*sglangAnswer
 }
 
-// sglangAnswer is what the last message of an answer said.
+// sglangAnswer is the text and the figures of the last message of an answer.
 type sglangAnswer struct {
 	text []byte
 	meta []byte // members of meta_info, each followed by a comma
@@ -346,7 +346,7 @@ type sglangAnswer struct {
 func (e *sglangEnding) Sent(payload []byte) {
 	number, seen := int32(0), false
 	var next sglangAnswer
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "index":
 			number, e.numbers = numberOf(v), true
@@ -381,7 +381,7 @@ func (e *sglangEnding) Sent(payload []byte) {
 // plainMembers returns the members of an object that are numbers or one word.
 func plainMembers(v jsontext.Value) []byte {
 	var out []byte
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(v, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		v = bytes.TrimSpace(v)
 		word := len(v) > 2 && v.Kind() == '"' && wire.IsIdentifier(v[1:len(v)-1]) && (name == "id" || name == "weight_version")
 		if wire.IsIdentifier([]byte(name)) && (v.Kind() == '0' || word) {
@@ -414,9 +414,9 @@ func (e *sglangEnding) Write(w *wire.Writer, open []int32) {
 	w.Message("", []byte(openAIDone))
 }
 
-// invocations is what containers answer on /invocations, the one path that
-// Amazon SageMaker calls: a chat, a completion or TGI's native answer, as the
-// request was. Their places differ, so one table reads all three.
+// invocations is the answers of containers on /invocations, the one path that Amazon
+// SageMaker calls: a chat, a completion or TGI's native answer, depending on the
+// request. Their places differ, so one table reads all three.
 var invocations = wire.NewFamily(wire.Family{
 	Name: "invocations", Request: invocationsRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
@@ -426,7 +426,7 @@ var invocations = wire.NewFamily(wire.Family{
 	Rules:   slices.Concat(chatRules(), completionRules(), tgiRules()),
 })
 
-// invocationsRequest:
+// invocationsRequest reads a request of any of the three APIs.
 func invocationsRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch name {
@@ -442,7 +442,7 @@ func invocationsRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// invocationsEnding ends a stream as the API would whose messages it has seen.
+// invocationsEnding ends a stream as the API does whose messages it has seen.
 type invocationsEnding struct {
 	tgi    tgiEnding
 	openAI openAIEnding
@@ -455,7 +455,7 @@ func (e *invocationsEnding) Sent(payload []byte) {
 		return
 	}
 	e.openAI.Sent(payload)
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		if name != "choices" {
 			return nil
 		}

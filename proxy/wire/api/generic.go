@@ -9,15 +9,15 @@ import (
 	"noecho/proxy/wire"
 )
 
-// generic is any API that answers with JSON, with a stream of it or with plain
-// text. Every string is taken for text of the answer: in a stream, those at one
-// path are one text, whose pieces come in one message after the other.
+// generic is any API that answers with JSON, with a stream of JSON or with plain text.
+// Every string is taken for text of the answer. In a stream the strings at one path are
+// one text, and each message has the next piece of it.
 var generic = wire.NewFamily(wire.Family{
 	Name: "generic", Request: genericRequest, Framing: genericFraming,
 	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
 })
 
-// genericRules knows no place but what nearly all APIs call alike.
+// genericRules has only the places that have the same name in nearly all APIs.
 func genericRules() []wire.Rule {
 	var rules []wire.Rule
 	for _, list := range []string{"choices", "candidates", "outputs", "generations"} {
@@ -26,11 +26,12 @@ func genericRules() []wire.Rule {
 	return rules
 }
 
-// genericAnywhere are the rules for members that no path leads to.
+// genericAnywhere are rules for members with certain names, at any path.
 func genericAnywhere() []wire.Rule {
 	var rules []wire.Rule
-	// Short texts that every message has: decided at its end, so that they never
-	// hold it. A leak that is spread over them is found from its n-th word on.
+	// Short texts that every message has. They are decided at the end of the message,
+	// so that they never make it wait. A leak that is spread over several messages is
+	// found from its n-th word on.
 	for _, name := range []string{
 		"id", "object", "type", "event", "event_type", "kind", "role", "model", "model_name", "model_version", "version",
 		"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "status", "state",
@@ -50,8 +51,8 @@ func genericAnywhere() []wire.Rule {
 	return rules
 }
 
-// genericRequest: Of a body that is no JSON nothing is seen: files
-// are sent so.
+// genericRequest reads a request. A body that is not JSON shows no text: it may be an
+// uploaded file.
 func genericRequest(_ string, body []byte) (wire.Request, error) {
 	if start := bytes.TrimLeft(body, " \t\r\n"); len(start) == 0 || start[0] != '{' {
 		r := &request{wire.Request{N: 1}}
@@ -81,7 +82,8 @@ func genericRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// genericFraming:
+// genericFraming chooses the framing by the content type and, if there is none, by the
+// request.
 func genericFraming(contentType string, r wire.Request) wire.Framing {
 	f := wire.ByContentType(contentType)
 	switch {
@@ -95,22 +97,23 @@ func genericFraming(contentType string, r wire.Request) wire.Framing {
 	return wire.JSON
 }
 
-// batch is a file of results, one a line: of OpenAI's batches (an answer of any
-// API stands in response.body) and of Anthropic's (in result.message). As in
-// [generic], every string is taken for text.
+// batch is a file of results, one a line: of OpenAI's batches (response.body has an
+// answer of any API) and of Anthropic's (result.message has it). As in [generic], every
+// string is taken for text.
 var batch = wire.NewFamily(wire.Family{
 	Name: "batch", Request: genericRequest, Framing: batchFraming, Record: batchRecord,
 	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
 })
 
-// batchFraming: Servers give such files all kinds of types.
+// batchFraming is always records, since servers give such files all kinds of content
+// types.
 func batchFraming(string, wire.Request) wire.Framing { return wire.Records }
 
-// batchRecord: the line of a request that failed. It
-// keeps the id by which the caller knows the request.
+// batchRecord appends the line of a failed request. It has the id by which the caller
+// knows the request.
 func batchRecord(dst, payload []byte, f wire.Failure) []byte {
 	id, anthropic := []byte(nil), false
-	_ = eachMember(payload, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch v = bytes.TrimSpace(v); {
 		case name == "custom_id" && v.Kind() == '"' && wire.IsIdentifier(v[1:len(v)-1]):
 			id = append(id[:0], v...)

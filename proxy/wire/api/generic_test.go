@@ -10,8 +10,8 @@ import (
 	"noecho/proxy/wire"
 )
 
-// genericFields is what a locator finds, a field a line: role, channel and what
-// stands there.
+// genericFields returns the fields that a locator finds, one a line: role, channel and
+// text.
 func genericFields(t testing.TB, framing wire.Framing, payload string) []string {
 	t.Helper()
 	fields, err := wire.NewLocator(generic, framing).Locate([]byte(payload))
@@ -38,7 +38,7 @@ func genericFields(t testing.TB, framing wire.Framing, payload string) []string 
 	return out
 }
 
-// TestGenericLocate: what stands where in answers of APIs without a table.
+// TestGenericLocate finds the texts in answers of APIs without a table.
 func TestGenericLocate(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -70,7 +70,7 @@ func TestGenericLocate(t *testing.T) {
 	}
 }
 
-// TestGenericRequest: what a request shows.
+// TestGenericRequest finds the texts of requests.
 func TestGenericRequest(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, body, seen, tail string }{
@@ -94,7 +94,7 @@ func TestGenericRequest(t *testing.T) {
 	}
 }
 
-// TestGenericFraming: content types of APIs without a table.
+// TestGenericFraming checks the framing for the content types of APIs without a table.
 func TestGenericFraming(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[string]wire.Framing{
@@ -127,7 +127,7 @@ func TestBatchRecord(t *testing.T) {
 	}
 }
 
-// FuzzGeneric: places ascend and stand where they say, whatever comes.
+// FuzzGeneric: in any message places ascend and lie inside of it.
 func FuzzGeneric(f *testing.F) {
 	f.Add([]byte(`{"a":[1,2,[3]],"arguments":{"b":"c"},"logprobs":["x"],"choices":[{"index":"x"}]}`))
 	f.Add([]byte(`[[[["a"]]],"b",{"id":"c"}]`))

@@ -50,7 +50,7 @@ func harbourRequest(_ string, body []byte) (wire.Request, error) {
 // filter stops an answer.
 type harbourEnding struct{}
 
-// Sent implements [wire.Ending]. What left before does not change how a stream ends.
+// Sent implements [wire.Ending]. The messages before the end do not change the end.
 func (harbourEnding) Sent([]byte) {}
 
 // Write implements [wire.Ending].

@@ -10,12 +10,12 @@ import (
 )
 
 // llamaCPP is the native completion API of llama.cpp: /completion, /infill and
-// /completions. Servers of the OpenAI kind claim the last path too; their
-// messages have choices, and are read as those of [completions].
+// /completions. Servers that follow OpenAI use the last path too. Their messages have
+// choices, and are read like those of [completions].
 //
-// The answer to several prompts, or in several samples, is a list; in a stream
-// each message says in index whose it is. A client may ask for some members
-// only, so none is taken for granted.
+// The answer to several prompts, or with several samples, is a list. In a stream each
+// message then has the number of its answer in index. A client may ask for some members
+// only, so any member may be missing.
 var llamaCPP = wire.NewFamily(wire.Family{
 	Name: "llamacpp.completion", Request: llamaRequest, Failure: llamaFailure,
 	Ending:  func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
@@ -25,8 +25,8 @@ var llamaCPP = wire.NewFamily(wire.Family{
 	Rules:   append(completionsRules(), llamaRules()...),
 })
 
-// llamaRules is the table of the native answers. What probabilities are called
-// has changed over time.
+// llamaRules is the table of the native answers. The names of probabilities have
+// changed over time.
 func llamaRules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.NoText("index").For("choices"),
@@ -56,8 +56,8 @@ func llamaRules() []wire.Rule {
 	return rules
 }
 
-// llamaRequest: What is to be filled in stands between
-// input_prefix with the prompt behind it, and input_suffix.
+// llamaRequest reads a request. The model fills the gap between two texts: input_prefix
+// with the prompt behind it, and input_suffix.
 func llamaRequest(_ string, body []byte) (wire.Request, error) {
 	var prefix []byte
 	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
@@ -111,8 +111,8 @@ func llamaPrompt(r *request, v jsontext.Value) {
 	}
 }
 
-// tokensAlone reports whether the members that a caller picks from an answer
-// hold its tokens, but not its text.
+// tokensAlone reports whether the members that a caller picks from an answer include
+// its tokens, but not its text.
 func tokensAlone(fields jsontext.Value) bool {
 	tokens, content := false, false
 	_ = eachElement(fields, func(v jsontext.Value) error { // v is valid
@@ -124,7 +124,7 @@ func tokensAlone(fields jsontext.Value) bool {
 	return tokens && !content
 }
 
-// llamaFailure:
+// llamaFailure appends an error body of llama.cpp.
 func llamaFailure(dst []byte, f wire.Failure) []byte {
 	status := f.Status
 	if status == 0 {
@@ -136,8 +136,8 @@ func llamaFailure(dst []byte, f wire.Failure) []byte {
 	return append(dst, `"}}`...)
 }
 
-// llamaEnding ends every open answer with a message that stops it. Where
-// messages have choices it ends the stream as OpenAI does.
+// llamaEnding ends every open answer with a message that stops it. A stream whose
+// messages have choices ends as OpenAI's do.
 type llamaEnding struct {
 	members members
 	choices openAIEnding

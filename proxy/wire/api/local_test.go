@@ -226,8 +226,8 @@ func TestLocalLocate(t *testing.T) {
 	}
 }
 
-// ended is how a stream of lines or events ends of which the given messages
-// have left, one a line.
+// ended returns the end of a stream of lines or events, given the messages that have
+// left, one a line.
 func ended(f *wire.Family, framing wire.Framing, sent string, open ...int32) string {
 	e := f.Ending()
 	for line := range strings.Lines(sent) {
@@ -357,8 +357,8 @@ func TestLocalFailure(t *testing.T) {
 	}
 }
 
-// FuzzLocal: whatever a caller or a server of one's own sends, requests are
-// read or refused, places are values in order, and endings are valid.
+// FuzzLocal: any request is read or refused, places are values in order, and endings
+// are valid.
 func FuzzLocal(f *testing.F) {
 	f.Add([]byte(`{"inputs":"a","text":["b"],"prompt":{"prompt_string":"c"},"parameters":{"grammar":{"type":"json"}},"sampling_params":[{"n":2}],"input_prefix":"d"}`))
 	f.Add([]byte(`{"index":1,"token":{"id":1,"text":"a","special":true},"generated_text":"a","details":{"tokens":[{"text":"a"}],"best_of_sequences":[{"generated_text":"b"}]}}`))

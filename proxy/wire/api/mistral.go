@@ -7,18 +7,18 @@ import (
 )
 
 // fim is Mistral's completion of the middle of a text. The request is that of
-// [completions], with what stands before and behind, the answer that of [chat].
+// [completions], with the texts before and behind the gap. The answer is that of
+// [chat].
 var fim = wire.NewFamily(wire.Family{
 	Name: "mistral.fim", Request: completionsRequest, Failure: openAIFailure,
 	Ending:  chat.Ending,
 	Choices: "choices", Done: openAIDone, Rules: chatRules(),
 })
 
-// mistralConversations is Mistral's API of conversations and agents. An answer
-// is a list of outputs: messages, calls of the caller's functions and of
-// Mistral's own tools. A stream is named events, each with one kind of news
-// about one output. What was said before in the conversation is not to be seen
-// in a request.
+// mistralConversations is Mistral's API of conversations and agents. An answer is a
+// list of outputs: messages, and calls of the caller's functions and of Mistral's own
+// tools. A stream is named events, each about one output. Mistral stores conversations,
+// so a request does not show the earlier messages.
 var mistralConversations = wire.NewFamily(wire.Family{
 	Name: "mistral.conversations", Request: mistralRequest,
 	Failure: mistralFailure, StreamFailure: mistralStreamFailure,
@@ -29,12 +29,12 @@ var mistralConversations = wire.NewFamily(wire.Family{
 // mistralDone is the kind of a stream's last event.
 const mistralDone = "conversation.response.done"
 
-// mistralEvents are the kinds of events that no rule speaks of alone.
+// mistralEvents are the kinds of events that have no rules of their own.
 var mistralEvents = []string{"conversation.response.started", "conversation.response.error", "agent.handoff.started", "agent.handoff.done"}
 
-// mistralRules is the table of answers. In an event the number of the output
-// stands beside what is new of it; the parts of a message are one text, those
-// that are thoughts another.
+// mistralRules is the table of answers. An event has the new part of an output and, in
+// a member beside it, the output's number. The text parts of a message are one text,
+// and its thoughts are another.
 func mistralRules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.NoText("object"),
@@ -70,7 +70,7 @@ func mistralRules() []wire.Rule {
 	return rules
 }
 
-// mistralRequest:
+// mistralRequest reads a request.
 func mistralRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -93,14 +93,14 @@ func mistralRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// mistralFailure:
+// mistralFailure appends an error body.
 func mistralFailure(dst []byte, f wire.Failure) []byte {
 	dst = wire.AppendEscaped(append(dst, `{"object":"error","message":"`...), []byte(f.Message))
 	dst = wire.AppendEscaped(append(dst, `","type":"invalid_request_error","param":null,"code":"`...), []byte(f.Code))
 	return append(dst, `"}`...)
 }
 
-// mistralStreamFailure:
+// mistralStreamFailure ends a stream with an error.
 func mistralStreamFailure(w *wire.Writer, f wire.Failure) { mistralFail(w, f.Message) }
 
 // mistralFail writes the event that ends a stream with an error.
@@ -110,8 +110,8 @@ func mistralFail(w *wire.Writer, message string) {
 	w.Message(kind, append(event, `","code":400}`...))
 }
 
-// mistralEnding ends a stream that was filtered. The API knows no word for that
-// but an error.
+// mistralEnding ends a filtered stream. The API has no reason for filtered answers, so
+// the stream ends with an error.
 type mistralEnding struct{}
 
 // Sent implements [Ending].

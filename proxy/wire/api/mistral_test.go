@@ -8,7 +8,8 @@ import (
 	"noecho/proxy/wire"
 )
 
-// TestChatDialects: what Mistral and Azure OpenAI make of chat.
+// TestChatDialects reads the answers of Mistral and Azure OpenAI that differ from those
+// of chat.
 func TestChatDialects(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -149,8 +150,8 @@ func TestMistralConversationsEndings(t *testing.T) {
 	}
 }
 
-// FuzzMistralConversations: any body is an error or a request, any message an
-// error or places that lie in it.
+// FuzzMistralConversations: any body is an error or a request, any message is an error
+// or has places inside of it.
 func FuzzMistralConversations(f *testing.F) {
 	f.Add([]byte(`{"inputs":[{"role":"user","content":"a"}],"completion_args":{"response_format":{"type":"json_object"}},"outputs":[{"content":[{"text":"a"}],"arguments":{"a":1}}]}`))
 	f.Add([]byte(`{"type":"function.call.delta","output_index":1,"name":"f","arguments":"{","content":{"thinking":[{"text":"a"}]}}`))

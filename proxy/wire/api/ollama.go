@@ -8,25 +8,24 @@ import (
 	"noecho/proxy/wire"
 )
 
-// ollamaChat is POST /api/chat of Ollama. It streams unless it is told not to:
-// a line for each piece, the last of which is done.
+// ollamaChat is POST /api/chat of Ollama. It streams unless the request turns that off:
+// each line has a piece, and the last line has done set to true.
 var ollamaChat = wire.NewFamily(wire.Family{
 	Name: "ollama.chat", Request: ollamaChatRequest, Framing: streamedLines, Failure: ollamaFailure,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"message":{"role":"assistant","content":""}`} },
 	Rules:  ollamaRules(),
 })
 
-// ollamaGenerate is POST /api/generate of Ollama. Its answers differ from a
-// chat's in where the text stands.
+// ollamaGenerate is POST /api/generate of Ollama. Only the place of the text differs
+// from a chat's answers.
 var ollamaGenerate = wire.NewFamily(wire.Family{
 	Name: "ollama.generate", Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"response":""`} },
 	Rules:  ollamaRules(),
 })
 
-// ollamaRules is the table of both. The context that comes last is the answer
-// and what it was asked for, as token ids. A call of a tool comes whole, its
-// arguments as an object.
+// ollamaRules is the table of both. The context at the end is the prompt and the answer
+// as token ids. A call of a tool comes in one piece, with an object of arguments.
 func ollamaRules() []wire.Rule {
 	rules := []wire.Rule{
 		wire.TextAt("response", "response").As(wire.Reply),
@@ -58,7 +57,7 @@ func ollamaRules() []wire.Rule {
 	return rules
 }
 
-// ollamaChatRequest:
+// ollamaChatRequest reads a request for a chat.
 func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
 	r := &request{wire.Request{N: 1, Stream: true}}
 	return r.read(body, func(r *request, name string, v jsontext.Value) error {
@@ -73,7 +72,8 @@ func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// ollamaGenerateRequest: A context is token ids and shows no text.
+// ollamaGenerateRequest reads a request for a completion. Its context is token ids and
+// shows no text.
 func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
 	r := &request{wire.Request{N: 1, Stream: true}}
 	return r.read(body, func(r *request, name string, v jsontext.Value) error {
@@ -91,8 +91,8 @@ func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// ollamaMember reads the members that both requests share and those that hold no
-// text. It reports whether the member is done with.
+// ollamaMember reads the members that both requests share and those without text. It
+// reports whether it has read the member.
 func ollamaMember(r *request, name string, v jsontext.Value) bool {
 	switch name {
 	case "stream":
@@ -109,12 +109,13 @@ func ollamaMember(r *request, name string, v jsontext.Value) bool {
 	return true
 }
 
-// ollamaFailure appends an error that is a message and nothing else.
+// ollamaFailure appends an error body, which has a message and nothing else.
 func ollamaFailure(dst []byte, f wire.Failure) []byte {
 	return append(wire.AppendEscaped(append(dst, `{"error":"`...), []byte(f.Message)), `"}`...)
 }
 
-// ollamaEnding ends a stream with a line that is done and has the given text.
+// ollamaEnding ends a stream with a line whose done is true and which has the given
+// text.
 type ollamaEnding struct {
 	text    string
 	members members

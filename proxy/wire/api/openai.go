@@ -46,10 +46,10 @@ func envelopeRules() []wire.Rule {
 	return rules
 }
 
-// logprobsRules are the places of logprobs in the shape of chat, which llama.cpp
-// and Ollama use for completions as well. Where a character is cut between two
-// tokens only their bytes tell which one. The alternatives of one rank can be a
-// text as well; they all go with the logprobs.
+// logprobsRules are the places of logprobs in chats, which llama.cpp and Ollama use for
+// completions as well. If a character is cut between two tokens, only the bytes of the
+// tokens show it. The alternatives of one rank may form a text too. All of them are
+// dropped together with the logprobs.
 func logprobsRules() []wire.Rule {
 	rules := []wire.Rule{wire.DropWhenWithheld("choices[#].logprobs")}
 	for _, list := range []string{"content", "refusal"} {
@@ -73,8 +73,8 @@ func openAIFailure(dst []byte, f wire.Failure) []byte {
 	return append(dst, `"}}`...)
 }
 
-// openAIEnding ends every open choice with a chunk of its own whose text is
-// given, and then the stream. The envelope is that of the last chunk.
+// openAIEnding ends every open choice with a chunk of its own that has the given text,
+// and then the stream. The members around the choices are copied from the last chunk.
 type openAIEnding struct {
 	text string
 	last []byte
@@ -106,12 +106,12 @@ const openAIDone = "[DONE]"
 // chunks of an answer share.
 func envelope(last []byte) []byte {
 	head := []byte{'{'}
-	_ = eachMember(last, func(name string, v jsontext.Value) error { // what is broken is left out
+	_ = eachMember(last, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "id", "object", "created", "model", "system_fingerprint", "service_tier":
 			v = bytes.TrimSpace(v)
 			if !wire.IsIdentifier(bytes.Trim(v, `"`)) {
-				v = jsontext.Value(`""`) // it may be what was withheld
+				v = jsontext.Value(`""`) // the relay may have withheld it
 			}
 			head = append(append(head, '"'), name...)
 			head = append(append(append(head, `":`...), v...), ',')
@@ -121,18 +121,18 @@ func envelope(last []byte) []byte {
 	return head
 }
 
-// chat is the OpenAI Chat Completions API and the servers that speak it. An
-// answer is a list of choices; a stream is a list of chunks whose choices carry
-// a delta instead of a message, ended by `data: [DONE]`.
+// chat is the OpenAI Chat Completions API and the servers that speak it. An answer is a
+// list of choices. A stream is a list of chunks whose choices have a delta instead of a
+// message; `data: [DONE]` ends it.
 var chat = wire.NewFamily(wire.Family{
 	Name: "openai.chat", Request: chatRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &openAIEnding{text: `"delta":{}`} },
 	Choices: "choices", Done: openAIDone, Rules: chatRules(),
 })
 
-// chatRules is the table of chat answers. Message and delta are the same but
-// for the name; agents of Mistral and the first Azure OpenAI on one's own data
-// answer with several. p is padding, Mistral's.
+// chatRules is the table of chat answers. Message and delta have the same members.
+// Agents of Mistral, and the first version of Azure OpenAI with data of one's own,
+// answer with several messages. Mistral's member p is padding.
 func chatRules() []wire.Rule {
 	rules := append(envelopeRules(), logprobsRules()...)
 	rules = append(rules, wire.NoText("p"))
@@ -173,7 +173,7 @@ func chatRules() []wire.Rule {
 	return rules
 }
 
-// chatRequest:
+// chatRequest reads a request for a chat.
 func chatRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
@@ -187,8 +187,8 @@ func chatRequest(_ string, body []byte) (wire.Request, error) {
 	})
 }
 
-// completions is the legacy OpenAI Completions API and the servers that speak
-// it. An answer is a list of choices with a text each, streamed or not.
+// completions is the legacy OpenAI Completions API and the servers that speak it. An
+// answer is a list of choices with one text each, streamed or not.
 var completions = wire.NewFamily(wire.Family{
 	Name: "openai.completions", Request: completionsRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &openAIEnding{text: `"text":""`} },
@@ -200,8 +200,8 @@ func completionsRules() []wire.Rule {
 	return append(append(envelopeRules(), logprobsRules()...), completionRules()...)
 }
 
-// completionRules are the places that only completions have. The names of
-// top_logprobs' members are tokens, the alternatives of one place.
+// completionRules are the places that only completions have. The names of the members
+// of top_logprobs are tokens, the alternatives at one place of the text.
 func completionRules() []wire.Rule {
 	return []wire.Rule{
 		wire.TextAt("choices[#].text", "text").As(wire.Reply),
@@ -210,7 +210,8 @@ func completionRules() []wire.Rule {
 	}
 }
 
-// completionsRequest: Of several prompts the last is the tail.
+// completionsRequest reads a request for a completion. Of several prompts the last is
+// the tail.
 func completionsRequest(_ string, body []byte) (wire.Request, error) {
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {

@@ -13,15 +13,14 @@ import (
 // request is a request that is being read.
 type request struct{ wire.Request }
 
-// readRequest makes a request of the members of its body, each of which is given to
-// f. The body has to be one JSON object in which no object has a name twice: servers
-// differ in which of the two they obey, and a policy chosen by the other would be no
-// policy.
+// readRequest makes a request of the members of its body, and calls f with each. The
+// body has to be one JSON object in which no object has a name twice. Servers differ in
+// which of the two they obey, and noecho might choose its policy by the other.
 func readRequest(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
 	return (&request{wire.Request{N: 1}}).read(body, f)
 }
 
-// read is [readRequest] for an API with defaults of its own: r has them.
+// read is [readRequest] for an API with defaults of its own, which r has already.
 func (r *request) read(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
 	dec := newDecoder(body)
 	v, err := dec.ReadValue()
@@ -39,14 +38,12 @@ func newDecoder(b []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true))
 }
 
-// eachMember calls f with every member of an object; of anything else there
-// are none.
+// eachMember calls f with every member of an object. Any other value has no members.
 func eachMember(object []byte, f func(name string, v jsontext.Value) error) error {
 	return each(object, '{', f)
 }
 
-// eachElement calls f with every element of an array; of anything else there
-// are none.
+// eachElement calls f with every element of an array. Any other value has no elements.
 func eachElement(array []byte, f func(v jsontext.Value) error) error {
 	return each(array, '[', func(_ string, v jsontext.Value) error { return f(v) })
 }
@@ -79,8 +76,8 @@ func each(container []byte, kind jsontext.Kind, f func(name string, v jsontext.V
 	return nil
 }
 
-// common reads the members that requests of all families share and those that
-// hold no text. It reports whether the member is done with.
+// common reads the members that requests of all families share and those without text.
+// It reports whether it has read the member.
 func (r *request) common(name string, v jsontext.Value) bool {
 	switch name {
 	case "model":
@@ -123,8 +120,8 @@ func wantsJSON(v jsontext.Value) bool {
 	return json
 }
 
-// visible adds the text of a value as one message. The texts of an array of
-// objects, such as tools, are messages each.
+// visible adds the text of a value as one message. If the value is an array of objects,
+// such as tools, each object is a message.
 func (r *request) visible(v jsontext.Value) {
 	if v.Kind() == '[' {
 		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
@@ -138,8 +135,8 @@ func (r *request) visible(v jsontext.Value) {
 	}
 }
 
-// appendTexts appends every string of a value, one a line, but for those that
-// name something or hold what is no text.
+// appendTexts appends every string of a value, one a line. It leaves out members that
+// name something, and images, sound and files.
 func appendTexts(dst []byte, v jsontext.Value) []byte {
 	switch v.Kind() {
 	case '"':
@@ -171,7 +168,7 @@ func appendTexts(dst []byte, v jsontext.Value) []byte {
 	return dst
 }
 
-// conversation reads the messages of a chat, or of several.
+// conversation reads the messages of one chat or of several.
 func (r *request) conversation(v jsontext.Value) error {
 	return eachElement(v, func(v jsontext.Value) error {
 		if v.Kind() == '[' {
@@ -188,8 +185,8 @@ func (r *request) conversation(v jsontext.Value) error {
 	})
 }
 
-// contentText appends the text of a message's content: a string, or the texts
-// of its parts one behind the other.
+// contentText appends the text of a message's content: a string, or the texts of its
+// parts without anything between them.
 func contentText(dst []byte, v jsontext.Value) []byte {
 	if v.Kind() == '"' {
 		return wire.AppendText(dst, bytes.TrimSpace(v))
@@ -209,7 +206,7 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 	return dst
 }
 
-// prompt reads a prompt: a string, several, or token ids, which show nothing.
+// prompt reads a prompt: a string, several strings, or token ids, which show no text.
 func (r *request) prompt(v jsontext.Value) {
 	switch v.Kind() {
 	case '"':
@@ -223,8 +220,8 @@ func (r *request) prompt(v jsontext.Value) {
 	}
 }
 
-// items reads the input: a text or items of any type, a message each. The last
-// one's text is the tail.
+// items reads the input: a text, or items of any type, each of which becomes a message.
+// The text of the last item is the tail.
 func (r *request) items(v jsontext.Value) error {
 	if v.Kind() == '"' {
 		r.Tail = wire.AppendText(nil, v)
@@ -241,22 +238,21 @@ func (r *request) items(v jsontext.Value) error {
 	})
 }
 
-// members reads the members of one object after the other, without allocating
-// once its storage has grown. The zero value is ready. Not safe for concurrent
-// use.
+// members reads the members of one object after the other, without allocating once its
+// storage has grown. The zero value is ready. Not safe for concurrent use.
 //
 //	for m.open(payload); m.next(); {
 //		switch string(m.name) { … m.value … }
 //	}
 type members struct {
 	name  []byte         // unescaped; both are valid until the next call
-	value jsontext.Value // as it stands
+	value jsontext.Value // as written
 	dec   *jsontext.Decoder
 	in    bytes.Buffer
 	opts  []jsontext.Options
 }
 
-// open begins with an object; anything else has no members.
+// open begins to read an object. Any other value has no members.
 func (m *members) open(object []byte) {
 	if m.dec == nil {
 		m.dec = new(jsontext.Decoder)
@@ -267,11 +263,11 @@ func (m *members) open(object []byte) {
 	if m.dec.PeekKind() != '{' {
 		return
 	}
-	_, _ = m.dec.ReadToken() // it is there
+	_, _ = m.dec.ReadToken() // never fails, since the kind is known
 }
 
-// next reads the next member and reports whether there is one. What is broken
-// has none.
+// next reads the next member and reports whether there is one. Behind a syntax error
+// there is none.
 func (m *members) next() bool {
 	if m.dec.StackDepth() == 0 || m.dec.PeekKind() != '"' {
 		return false

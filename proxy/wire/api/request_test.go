@@ -142,7 +142,7 @@ func TestFiltered(t *testing.T) {
 	}
 }
 
-// ending is how a stream of the family ends whose last message is given.
+// ending returns the end of a stream of the family, given its last message.
 func ending(f *wire.Family, last string, open ...int32) string {
 	e := f.Ending()
 	e.Sent([]byte(last))

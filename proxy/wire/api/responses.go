@@ -10,9 +10,9 @@ import (
 	"noecho/proxy/wire"
 )
 
-// responses is the OpenAI Responses API and the servers that speak it. An
-// answer is a list of items of many types; a stream is a list of events that
-// name their kind, ended by one that repeats the whole response.
+// responses is the OpenAI Responses API and the servers that speak it. An answer is a
+// list of items of many types. A stream is a list of events that name their kind. The
+// last event repeats the whole response.
 var responses = wire.NewFamily(wire.Family{
 	Name: "openai.responses", Request: responsesRequest,
 	Failure: openAIFailure, StreamFailure: responsesStreamFailure,
@@ -20,10 +20,10 @@ var responses = wire.NewFamily(wire.Family{
 	Done:   openAIDone, Events: responsesEvents, Rules: responsesRules(),
 })
 
-// responsesRequest: What the server adds from earlier responses,
-// conversations and stored prompts shows no text.
+// responsesRequest reads a request. It shows no text of earlier responses,
+// conversations and stored prompts, which the server adds.
 func responsesRequest(_ string, body []byte) (wire.Request, error) {
-	if len(body) == 0 { // a GET, or a POST that names all it wants in its path
+	if len(body) == 0 { // a GET, or a POST whose parameters are in its path
 		return wire.Request{N: 1}, nil
 	}
 	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
@@ -33,7 +33,8 @@ func responsesRequest(_ string, body []byte) (wire.Request, error) {
 		case "tools", "prompt", "text", "metadata":
 			r.Schema = r.Schema || name == "text" && responsesSchema(v)
 			r.visible(v)
-			// The answer repeats it, and is read there as JSON text.
+			// The answer repeats this value, and the relay reads it there as JSON
+			// text.
 			r.Messages = append(r.Messages, bytes.Clone(v))
 		case "previous_response_id", "conversation", "include":
 		default:
@@ -57,8 +58,8 @@ func responsesSchema(v jsontext.Value) bool {
 	return schema
 }
 
-// responsesStreamFailure: The events of a stream are counted from zero; one that
-// was resumed is not known to be.
+// responsesStreamFailure ends a stream with an error. The events of a stream are
+// counted from zero, also if the stream was resumed and began with a higher number.
 func responsesStreamFailure(w *wire.Writer, f wire.Failure) {
 	payload := wire.AppendEscaped([]byte(`{"type":"error","code":"`), []byte(f.Code))
 	payload = wire.AppendEscaped(append(payload, `","message":"`...), []byte(f.Message))
@@ -66,15 +67,15 @@ func responsesStreamFailure(w *wire.Writer, f wire.Failure) {
 	w.Message("error", append(payload, '}'))
 }
 
-// responsesRules is the table of the Responses API: of a response, of lists of
-// items and single items, and of the events of a stream. A text comes there in
-// pieces, then whole in the event that ends it, in the one that ends its part,
-// in the one that ends its item and in the one that ends the response.
+// responsesRules is the table of the Responses API: of a response, of lists of items
+// and single items, and of the events of a stream. A stream carries a text in pieces.
+// Then it repeats the whole text in the events that end the text, its part, its item
+// and the response.
 //
-// An item is told by output_index and by its place in a list. The part is not:
-// some vLLM count content_index up with every piece, so the contents of an item
-// are one text. Where several stand in one item, what repeats them is judged as
-// a text of its own.
+// The number of an item is output_index or its place in a list. The number of the part
+// is ignored: some versions of vLLM count content_index up with every piece, so the
+// contents of an item are one text. If an item has several texts, the repeats of each
+// are scanned as a text of their own.
 func responsesRules() []wire.Rule {
 	return slices.Concat(
 		responsesEnvelope(),
@@ -132,9 +133,9 @@ func responsesObject(at string) []wire.Rule {
 // [wire.CumulativeAt].
 type textRule func(path, channel string) wire.Rule
 
-// responsesItem is an item of any type, in messages of a kind. text makes the rules
-// of texts that a stream carries in pieces, and once more in the item; once those of
-// texts that it carries in the item alone.
+// responsesItem is an item of any type, in messages of a kind. text makes the rules of
+// texts that a stream carries in pieces and repeats in the item. once makes the rules
+// of texts that a stream carries in the item alone.
 func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 	rules := append(responsesContent(kind, at+"content[].", text),
 		text(at+"content", "output.#.content").As(wire.Reply),
@@ -145,7 +146,7 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		text(at+"code", "output.#.code"),
 		wire.SkipAt(at+"encrypted_content").Else(`""`),
 	)
-	for _, name := range []string{"action", "actions", "operation", "queries"} { // what the model asks a tool for
+	for _, name := range []string{"action", "actions", "operation", "queries"} { // the arguments of a tool
 		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
 	}
 	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
@@ -161,8 +162,8 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		"approval_request_id", "execution", "background", "output_format", "quality", "size")...)
 }
 
-// responsesAlone is an item that is the whole answer, as far as its members do
-// not mean something else in a response.
+// responsesAlone is an item that is the whole answer. Members that have another meaning
+// in a response are left out.
 func responsesAlone() []wire.Rule {
 	return slices.DeleteFunc(responsesItem("", "", "summary[##].", wire.TextAt, wire.TextAt), func(r wire.Rule) bool {
 		switch r.Path {
@@ -198,7 +199,8 @@ func responsesContent(kind, at string, text textRule) []wire.Rule {
 	return rules
 }
 
-// responsesLogprobs are the tokens of a text. They all go with their list.
+// responsesLogprobs are the tokens of a text. They are dropped together with their
+// list.
 func responsesLogprobs(at string) []wire.Rule {
 	return []wire.Rule{
 		wire.DropWhenWithheld(at + "logprobs").Else(`[]`),
@@ -227,8 +229,8 @@ func responsesParts() []wire.Rule {
 	return rules
 }
 
-// responsesDeltas are the events that carry a piece of a text, and those that
-// say it once more when it is complete.
+// responsesDeltas are the events that carry a piece of a text, and the events that
+// repeat the text when it is complete.
 func responsesDeltas() []wire.Rule {
 	rules := slices.Concat(responsesLogprobs(""), []wire.Rule{
 		wire.CompleteAt("name", "output.#.name").For("response.function_call_arguments.done"),
@@ -273,8 +275,8 @@ func responsesDeltas() []wire.Rule {
 	return rules
 }
 
-// responsesEnds are the events that end a response. One that is cut where it
-// repeats what has not left before is the filtered ending itself.
+// responsesEnds are the events that end a response. If the relay withholds a text that
+// such an event repeats, the event itself becomes the ending of a filtered response.
 func responsesEnds() []wire.Rule {
 	var rules []wire.Rule
 	for _, when := range []string{"response.completed", "response.incomplete", "response.done", "response.cancelled"} {
@@ -287,7 +289,7 @@ func responsesEnds() []wire.Rule {
 	return append(rules, wire.EndReason("type", "").For("response.failed"))
 }
 
-// noText are rules for members that are known to hold no text.
+// noText returns rules for members that are known to have no text.
 func noText(kind, at string, names ...string) []wire.Rule {
 	rules := make([]wire.Rule, len(names))
 	for i, name := range names {
@@ -296,7 +298,7 @@ func noText(kind, at string, names ...string) []wire.Rule {
 	return rules
 }
 
-// responsesEvents are the events that no rule names.
+// responsesEvents are the kinds of events that have no rules of their own.
 var responsesEvents = []string{
 	"response.created", "response.queued", "response.in_progress", "response.output_item.added",
 	"response.audio.done", "response.output_audio.done",
@@ -309,8 +311,8 @@ var responsesEvents = []string{
 	"response.compaction.compacting", "response.reasoning_part.added", "response.reasoning_part.done",
 }
 
-// responsesEvent is what an ending reads of an event: JSON, parts of the
-// payload.
+// responsesEvent is the members of an event that an ending needs. Each is JSON and a
+// part of the payload.
 type responsesEvent struct {
 	kind, sequence, output, content, summary, id, item, part, delta, text, response []byte
 
@@ -318,7 +320,7 @@ type responsesEvent struct {
 	in  bytes.Buffer
 }
 
-// read reads an event. Once it has a decoder it does not allocate.
+// read reads an event. It allocates only its decoder, once.
 func (v *responsesEvent) read(payload []byte) bool {
 	if v.dec == nil {
 		v.dec = new(jsontext.Decoder)
@@ -348,7 +350,7 @@ func (v *responsesEvent) read(payload []byte) bool {
 	return true
 }
 
-// member returns where a member goes, or nil.
+// member returns the field for a member, or nil.
 func (v *responsesEvent) member(name []byte) *[]byte {
 	switch string(name) {
 	case "type":
@@ -377,7 +379,7 @@ func (v *responsesEvent) member(name []byte) *[]byte {
 	return nil
 }
 
-// place is the number of the part that a text is.
+// place returns the number of the part that a text belongs to.
 func (v *responsesEvent) place(t *responsesText) []byte {
 	if t.list == "summary" {
 		return v.summary
@@ -406,11 +408,10 @@ func responsesMember(object []byte, name string) []byte {
 	return found
 }
 
-// What the ending of one stream keeps at most: the response object, member by
-// member, and the items and texts that have left. Beyond the second limit only
-// the outline of the items that are open is kept, and the closing events say
-// no text: lists of parts are empty there, and the events that say a text or
-// a part are left out.
+// Bounds of the bytes that the ending of one stream keeps: the response object, member
+// by member, and the items and texts that have left. Beyond maxEnding it keeps only the
+// outline of the open items. Then the closing events have no text: lists of parts are
+// empty, and the events of a text or a part are left out.
 const (
 	maxResponse = 256 << 10
 	maxEnding   = 1 << 20
@@ -419,8 +420,8 @@ const (
 	itemCost    = 256     // of an item or part, its texts apart
 )
 
-// responsesEnding ends a stream as the API ends one that its own filter cut:
-// what is open is closed, saying what really left, and the response is
+// responsesEnding ends a stream as the API ends one that its own filter cut. It closes
+// the open items and texts with the text that has left, and marks the response as
 // incomplete.
 type responsesEnding struct {
 	event    responsesEvent
@@ -431,16 +432,16 @@ type responsesEnding struct {
 	items    []responsesHeld
 }
 
-// endingState is what an ending knows of its stream.
+// endingState says how much of its stream an ending keeps.
 type endingState uint8
 
 const (
-	endingWhole   endingState = iota // all that left
-	endingOutline                    // it was too much
+	endingWhole   endingState = iota // all bytes that have left
+	endingOutline                    // those were too many: the outline
 	endingOver                       // the stream has ended by itself
 )
 
-// responsesHeld is an item that has left, or has begun to.
+// responsesHeld is an item that has left, in whole or in part.
 type responsesHeld struct {
 	number int64
 	id     []byte // JSON
@@ -453,12 +454,12 @@ type responsesHeld struct {
 type responsesPart struct {
 	text   *responsesText
 	number int64
-	said   []byte // inside of a JSON string
+	said   []byte // its text so far, escaped as in a JSON string
 	end    partEnd
 	vllm   bool // its events are vLLM's
 }
 
-// partEnd says which of the events that end a text have left.
+// partEnd is the last of the events that end a text that has left.
 type partEnd uint8
 
 const (
@@ -470,7 +471,7 @@ const (
 // responsesText is a kind of text that comes in pieces.
 type responsesText struct {
 	event  string // of the events, without .delta or .done
-	member string // that says it whole
+	member string // with the whole text
 	part   string // type of its part, or of the item whose member it is
 	list   string // of parts in the item; empty: it is a member of the item
 	number string // of the part
@@ -518,7 +519,7 @@ func (e *responsesEnding) Sent(payload []byte) {
 // is reports whether a JSON string, in quotes and without escapes, is s.
 func is(literal []byte, s string) bool { return string(literal[1:len(literal)-1]) == s }
 
-// keepResponse keeps the response object, but for the output.
+// keepResponse keeps the response object without the output.
 func (e *responsesEnding) keepResponse(object []byte) {
 	e.response = e.response[:0]
 	_ = eachMember(object, func(name string, v jsontext.Value) error { // it was located
@@ -566,8 +567,8 @@ func (e *responsesEnding) add(n int64, raw []byte) *responsesHeld {
 	return &e.items[len(e.items)-1]
 }
 
-// keep counts bytes that are about to be kept, and forgets all texts if they
-// are too many.
+// keep counts bytes that are about to be kept. If they become too many, it drops all
+// texts.
 func (e *responsesEnding) keep(n int) {
 	if e.kept += n; e.kept <= maxEnding || e.state != endingWhole {
 		return
@@ -584,8 +585,8 @@ func (e *responsesEnding) keep(n int) {
 	}
 }
 
-// item returns the item that an event is about. Some servers number events of
-// an item otherwise than its beginning, or not at all: then it is the last one.
+// item returns the item of an event. Some servers number the events of an item
+// otherwise than its beginning, or not at all. Then it is the last item.
 func (e *responsesEnding) item(v *responsesEvent, kind string) *responsesHeld {
 	n, ok := number(v.output)
 	for i := len(e.items) - 1; i >= 0; i-- {
@@ -649,7 +650,7 @@ func (e *responsesEnding) part(v *responsesEvent) {
 	}
 }
 
-// said takes note of a piece of a text, or of all of it once more.
+// said takes note of a piece of a text, or of the repeat of the whole text.
 func (e *responsesEnding) said(v *responsesEvent) {
 	kind := v.kind[1 : len(v.kind)-1]
 	name, delta := bytes.CutSuffix(kind, []byte(".delta"))
@@ -679,7 +680,7 @@ func (e *responsesEnding) said(v *responsesEvent) {
 	}
 }
 
-// append adds a JSON string to what a part said.
+// append adds a JSON string to the text of a part.
 func (e *responsesEnding) append(p *responsesPart, literal []byte) {
 	if len(literal) <= len(`""`) || literal[0] != '"' {
 		return
@@ -689,7 +690,7 @@ func (e *responsesEnding) append(p *responsesPart, literal []byte) {
 	e.keep(len(inside))
 }
 
-// remember takes note of the id that events call an item by.
+// remember takes note of the id by which events refer to an item.
 func (it *responsesHeld) remember(v *responsesEvent) {
 	if len(v.id) > 0 && !bytes.Equal(it.id, v.id) {
 		it.id = bytes.Clone(v.id)
@@ -706,8 +707,8 @@ func (it *responsesHeld) find(t *responsesText) *responsesPart {
 	return nil
 }
 
-// open returns the part that an event adds to. A part that has said nothing
-// may have been announced as one of another kind.
+// open returns the part that an event adds to. An empty part may have been announced as
+// one of another kind.
 func (it *responsesHeld) open(t *responsesText, v *responsesEvent) *responsesPart {
 	n, numbered := number(v.place(t))
 	for i := range it.parts {
@@ -761,7 +762,8 @@ func (e *responsesEnding) write(w *wire.Writer, kind string, members []byte) {
 	w.Message(kind, append(append(append(payload, ','), members...), '}'))
 }
 
-// close writes what ends an item and makes its raw form what was said of it.
+// close writes the events that end an item, and replaces its raw form by one with the
+// text that has left.
 func (e *responsesEnding) close(w *wire.Writer, it *responsesHeld) {
 	for i := range it.parts {
 		p := &it.parts[i]
@@ -790,7 +792,7 @@ func (e *responsesEnding) close(w *wire.Writer, it *responsesHeld) {
 	e.write(w, "response.output_item.done", append(append(members, `,"item":`...), it.raw...))
 }
 
-// place appends the members that say where a part stands.
+// place appends the members with the position of a part.
 func (it *responsesHeld) place(p *responsesPart) []byte {
 	dst := []byte(`"item_id":`)
 	if len(it.id) > 0 {
@@ -806,7 +808,7 @@ func (it *responsesHeld) place(p *responsesPart) []byte {
 	return dst
 }
 
-// append appends what a part said as a JSON string.
+// append appends the text of a part as a JSON string.
 func (p *responsesPart) append(dst []byte) []byte {
 	return append(append(append(dst, '"'), p.said...), '"')
 }
@@ -821,7 +823,7 @@ func (p *responsesPart) object(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// incomplete returns an item as it has left.
+// incomplete returns an item with the text that has left.
 func (e *responsesEnding) incomplete(it *responsesHeld) []byte {
 	dst := []byte{'{'}
 	_ = eachMember(it.raw, func(name string, v jsontext.Value) error { // it was located
@@ -867,7 +869,7 @@ func (e *responsesEnding) incomplete(it *responsesHeld) []byte {
 	return append(dst, '}')
 }
 
-// says reports whether a member of an item is what its parts say.
+// says reports whether the parts of an item have the text of a member.
 func (it *responsesHeld) says(member string) bool {
 	for i := range it.parts {
 		if t := it.parts[i].text; t.list == member || t.list == "" && t.member == member {

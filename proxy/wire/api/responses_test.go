@@ -131,7 +131,7 @@ func TestResponsesRequest(t *testing.T) {
 	}
 }
 
-// responsesEnded is what an ending writes behind the given messages.
+// responsesEnded returns the end that an ending writes behind the given messages.
 func responsesEnded(t testing.TB, e wire.Ending, sent ...string) string {
 	t.Helper()
 	for _, payload := range sent {
@@ -206,7 +206,8 @@ func TestResponsesEnding(t *testing.T) {
 	}
 }
 
-// What an ending keeps is bounded; past the bound it says no text.
+// TestResponsesEndingBound: an ending keeps a bounded number of bytes. Beyond the bound
+// it writes no text.
 func TestResponsesEndingBound(t *testing.T) {
 	t.Parallel()
 	e := &responsesEnding{}
@@ -242,7 +243,8 @@ func TestResponsesEndingBound(t *testing.T) {
 	}
 }
 
-// Following a stream costs no allocation but the growth of what is kept.
+// TestResponsesEndingAllocs: following a stream allocates nothing but the growth of
+// kept texts.
 func TestResponsesEndingAllocs(t *testing.T) {
 	e := &responsesEnding{}
 	e.Sent([]byte(`{"type":"response.output_item.added","output_index":0,"item":{"id":"m","type":"message"}}`))
@@ -254,8 +256,8 @@ func TestResponsesEndingAllocs(t *testing.T) {
 	}
 }
 
-// FuzzResponses: whatever leaves, what ends the stream is JSON in events, and
-// what a locator accepts it accepts again.
+// FuzzResponses: behind any messages, the ending of a stream is JSON in events, and a
+// locator that accepted the messages accepts the ending.
 func FuzzResponses(f *testing.F) {
 	f.Add([]byte(`{"type":"response.created","response":{"id":"r"}}` + "\n" + `{"type":"response.output_item.added","item":{"id":"m","content":[]}}` + "\n" + `{"type":"response.content_part.added","part":{"type":"output_text","text":"a"}}` + "\n" + `{"type":"response.output_text.delta","delta":"b\ud83d"}`))
 	f.Add([]byte(`{"type":"response.output_item.done","output_index":1,"item":{"id":"m"}}` + "\n" + `{"delta":"x","type":"response.refusal.delta","content_index":3}` + "\n" + `{"type":"response.reasoning_part.added","part":{"type":"reasoning_text"}}`))
