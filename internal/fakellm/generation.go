@@ -49,34 +49,44 @@ func (g *generation) usage() literal {
 	}{in, g.spoken, in + g.spoken})
 }
 
-// speech is the content of one choice. A refusal is part of the content: only the APIs
-// of OpenAI have a member for it.
+// speech is the content of one choice.
 type speech struct {
-	reasoning, content, finish string
-	calls                      []ToolCall
+	reasoning, content, refusal, finish string
+	calls                               []ToolCall
+	pieces                              []part // of content and refusal
 }
 
-// whole returns the content of the first choice.
+// whole returns the content of the first choice. A refusal is part of the content: only
+// the APIs of OpenAI have a member for it.
 func (g *generation) whole() speech {
+	s := g.speech(0)
+	s.content += s.refusal
+	return s
+}
+
+// speech returns the content of choice i.
+func (g *generation) speech(i int) speech {
 	var s speech
-	for p := range g.choice(0) {
+	var args [][]byte
+	text := map[partKind][]byte{}
+	for p := range g.choice(i) {
 		switch p.kind {
-		case partReasoning:
-			s.reasoning += p.text
-		case partContent, partRefusal:
-			s.content += p.text
 		case partCall:
-			s.calls = append(s.calls, ToolCall{Name: p.text})
+			s.calls, args = append(s.calls, ToolCall{Name: p.text}), append(args, nil)
 			continue
 		case partArgs:
-			s.calls[p.tool].Arguments += p.text
-		case partFinish:
-			s.finish = p.text
-			continue
-		case partRole:
-			continue
+			args[p.tool] = append(args[p.tool], p.text...)
+		case partContent, partRefusal:
+			s.pieces = append(s.pieces, p)
 		}
-		g.spoken++
+		text[p.kind] = append(text[p.kind], p.text...)
+		if p.kind != partRole && p.kind != partFinish {
+			g.spoken++
+		}
+	}
+	s.reasoning, s.content, s.refusal, s.finish = string(text[partReasoning]), string(text[partContent]), string(text[partRefusal]), string(text[partFinish])
+	for i := range s.calls {
+		s.calls[i].Arguments = string(args[i])
 	}
 	return s
 }
@@ -175,6 +185,8 @@ func (g *generation) object(arguments string) literal {
 
 // literal is a JSON value that is written unchanged.
 type literal = json.RawMessage
+
+var null = literal("null")
 
 // encode writes a JSON value as servers do, without escaping for HTML.
 func encode(v any) []byte {

@@ -1,8 +1,9 @@
 package fakellm
 
 import (
+	"fmt"
 	"iter"
-	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,121 +17,32 @@ const (
 	probability  = -0.125 // the logarithm of every token's
 )
 
-// answer is a chat completion, one chunk of it, or a completion.
-type answer struct {
-	ID      string  `json:"id"`
-	Object  string  `json:"object"`
-	Created int64   `json:"created"`
-	Model   string  `json:"model"`
-	Choices []any   `json:"choices"`
-	Usage   literal `json:"usage,omitempty"`
-}
-
-type chatDelta struct {
-	Index        int     `json:"index"`
-	Delta        delta   `json:"delta"`
-	Logprobs     *tokens `json:"logprobs"`
-	FinishReason *string `json:"finish_reason"`
-}
-
-type delta struct {
-	Role             string     `json:"role,omitempty"`
-	Content          literal    `json:"content,omitempty"`
-	ReasoningContent literal    `json:"reasoning_content,omitempty"`
-	Reasoning        literal    `json:"reasoning,omitempty"`
-	Refusal          literal    `json:"refusal,omitempty"`
-	ToolCalls        []toolCall `json:"tool_calls,omitempty"`
-}
-
-type toolCall struct {
-	Index    *int    `json:"index,omitempty"` // in streams only
-	ID       string  `json:"id,omitempty"`
-	Type     string  `json:"type,omitempty"`
-	Function toolUse `json:"function"`
-}
-
-type toolUse struct {
-	Name      string  `json:"name,omitempty"`
-	Arguments literal `json:"arguments"`
-}
-
-type chatChoice struct {
-	Index        int     `json:"index"`
-	Message      reply   `json:"message"`
-	Logprobs     *tokens `json:"logprobs"`
-	FinishReason string  `json:"finish_reason"`
-}
-
-type reply struct {
-	Role             string     `json:"role"`
-	Content          literal    `json:"content"`
-	Refusal          literal    `json:"refusal"`
-	ReasoningContent literal    `json:"reasoning_content,omitempty"`
-	Reasoning        literal    `json:"reasoning,omitempty"`
-	ToolCalls        []toolCall `json:"tool_calls,omitempty"`
-}
-
-// tokens are the probabilities of a chat answer.
-type tokens struct {
-	Content []entry `json:"content"`
-	Refusal []entry `json:"refusal"`
-}
-
-type entry struct {
-	Token   literal `json:"token"`
-	Logprob float64 `json:"logprob"`
-	Bytes   []int   `json:"bytes"`
-	Top     []entry `json:"top_logprobs,omitempty"`
-}
-
-// logprob is the entry of one piece of text with top alternatives.
-func logprob(text string, e Escape, top int) entry {
-	one := func(text string) entry {
-		t := entry{Token: quote(text, e), Logprob: probability}
-		for _, b := range []byte(text) {
-			t.Bytes = append(t.Bytes, int(b))
-		}
-		return t
+// answer writes a chat completion, one chunk of it, or a completion. A nil usage is left
+// out.
+func (g *generation) answer(id, object, choices string, usage literal) []byte {
+	out := jsonf(`{"id":"%s","object":"%s","created":%d,"model":%s,"choices":[%s]`, id, object, created, encode(g.req.Model), choices)
+	if usage != nil {
+		out = append(append(out, `,"usage":`...), usage...)
 	}
-	t := one(text)
-	for i := range top {
-		alt := text
-		if i > 0 {
-			alt = "~" + strconv.Itoa(i)
-		}
-		t.Top = append(t.Top, one(alt))
-	}
-	return t
-}
-
-// answer returns an answer without choices.
-func (g *generation) answer(id, object string) answer {
-	return answer{ID: id, Object: object, Created: created, Model: g.req.Model, Choices: []any{}}
+	return append(out, '}')
 }
 
 // chunks yields the messages of a stream: one for each part of which chunk makes a
 // choice, the usage if it was asked for, and [DONE].
-func (g *generation) chunks(out answer, chunk func(i int, p part) (choice any, ok bool)) iter.Seq[event] {
-	usage := g.req.StreamOptions.IncludeUsage
-	if usage {
-		out.Usage = literal("null")
+func (g *generation) chunks(id, object string, chunk func(i int, p part) string) iter.Seq[event] {
+	usage := literal(nil)
+	if g.req.StreamOptions.IncludeUsage {
+		usage = null
 	}
 	return func(yield func(event) bool) {
 		for i, p := range turns(g.choices()) {
-			c, ok := chunk(i, p)
-			if !ok {
-				continue
-			}
-			out.Choices = []any{c}
-			if !yield(event{data: encode(out)}) {
+			c := chunk(i, p)
+			if c != "" && !yield(event{data: g.answer(id, object, c, usage)}) {
 				return
 			}
 		}
-		if usage {
-			out.Choices, out.Usage = []any{}, g.usage()
-			if !yield(event{data: encode(out)}) {
-				return
-			}
+		if usage != nil && !yield(event{data: g.answer(id, object, "", g.usage())}) {
+			return
 		}
 		yield(done)
 	}
@@ -138,231 +50,191 @@ func (g *generation) chunks(out answer, chunk func(i int, p part) (choice any, o
 
 // chatStream returns the messages of a streamed chat answer.
 func chatStream(g *generation) iter.Seq[event] {
-	return g.chunks(g.answer(chatID, "chat.completion.chunk"), func(i int, p part) (any, bool) { return g.chatDelta(i, p), true })
+	return g.chunks(chatID, "chat.completion.chunk", g.chatDelta)
 }
 
-func (g *generation) chatDelta(index int, p part) chatDelta {
-	c := chatDelta{Index: index}
-	text := g.quote(p.text)
+func (g *generation) chatDelta(index int, p part) string {
+	var delta []byte
+	finish, probs := null, null
 	if p.kind != partRole && p.kind != partFinish && p.kind != partCall {
 		g.spoken++
 	}
 	switch p.kind {
 	case partRole:
-		c.Delta.Role, c.Delta.Content = "assistant", literal(`""`)
+		delta = []byte(`"role":"assistant","content":""`)
 	case partReasoning:
-		c.Delta.ReasoningContent, c.Delta.Reasoning = g.reasoning(text)
+		delta = g.reasoning(p.text)
 	case partContent:
-		c.Delta.Content = text
-		c.Logprobs = g.probabilities(p)
+		delta, probs = jsonf(`"content":%s`, g.quote(p.text)), g.probabilities(p)
 	case partRefusal:
-		c.Delta.Refusal = text
-		c.Logprobs = g.probabilities(p)
+		delta, probs = jsonf(`"refusal":%s`, g.quote(p.text)), g.probabilities(p)
 	case partCall:
-		c.Delta.ToolCalls = []toolCall{{Index: &p.tool, ID: callID(index, p.tool), Type: "function", Function: toolUse{Name: p.text, Arguments: literal(`""`)}}}
+		delta = jsonf(`"tool_calls":[{"index":%d,"id":"call_%d_%d","type":"function","function":{"name":%s,"arguments":""}}]`, p.tool, index, p.tool, encode(p.text))
 	case partArgs:
-		c.Delta.ToolCalls = []toolCall{{Index: &p.tool, Function: toolUse{Arguments: text}}}
+		delta = jsonf(`"tool_calls":[{"index":%d,"function":{"arguments":%s}}]`, p.tool, g.quote(p.text))
 	case partFinish:
-		c.FinishReason = &p.text
+		finish = encode(p.text)
 	}
-	return c
+	return fmt.Sprintf(`{"index":%d,"delta":{%s},"logprobs":%s,"finish_reason":%s}`, index, delta, probs, finish)
 }
 
-// reasoning puts the text into the members that the script names.
-func (g *generation) reasoning(text literal) (asContent, plain literal) {
-	switch g.script.ReasoningAs {
-	case "reasoning":
-		return nil, text
+// reasoning writes the members that contain reasoning, as the script names them.
+func (g *generation) reasoning(text string) []byte {
+	member := func(name string) []byte { return jsonf(`"%s":%s`, name, g.quote(text)) }
+	switch as := g.script.ReasoningAs; as {
+	case "":
+		return member("reasoning_content")
 	case "both":
-		return text, text
+		return append(append(member("reasoning_content"), ','), member("reasoning")...)
 	default:
-		return text, nil
+		return member(as)
 	}
 }
 
-func (g *generation) probabilities(p part) *tokens {
+// probabilities writes the probabilities of pieces of content and refusal, or null if
+// they were not asked for.
+func (g *generation) probabilities(pieces ...part) literal {
 	top := g.req.top()
-	if top < 0 {
-		return nil
+	if top < 0 || len(pieces) == 0 {
+		return null
 	}
-	one := []entry{logprob(p.text, g.script.Escape, top)}
-	if p.kind == partRefusal {
-		return &tokens{Refusal: one}
+	lists := map[partKind][]string{}
+	for _, p := range pieces {
+		var all []string
+		for _, alt := range alternatives(p.text, top) {
+			all = append(all, g.token(alt)+"}")
+		}
+		entry := g.token(p.text)
+		if top > 0 {
+			entry += `,"top_logprobs":[` + strings.Join(all, ",") + "]"
+		}
+		lists[p.kind] = append(lists[p.kind], entry+"}")
 	}
-	return &tokens{Content: one}
+	list := func(kind partKind) string {
+		if lists[kind] == nil {
+			return "null"
+		}
+		return "[" + strings.Join(lists[kind], ",") + "]"
+	}
+	return jsonf(`{"content":%s,"refusal":%s}`, list(partContent), list(partRefusal))
 }
 
-func callID(choice, tool int) string {
-	return "call_" + strconv.Itoa(choice) + "_" + strconv.Itoa(tool)
+// token writes the probability of a piece of text, without the closing brace.
+func (g *generation) token(text string) string {
+	return fmt.Sprintf(`{"token":%s,"logprob":%v,"bytes":%s`, g.quote(text), probability, strings.ReplaceAll(fmt.Sprint([]byte(text)), " ", ","))
+}
+
+// alternatives returns n texts that are named beside a piece of text. The first one is the
+// piece itself.
+func alternatives(text string, n int) []string {
+	var all []string
+	for i := range n {
+		if i > 0 {
+			text = fmt.Sprint("~", i)
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 // chatBody returns a chat answer in one piece.
 func chatBody(g *generation) []byte {
-	out := g.answer(chatID, "chat.completion")
-	for i, c := range g.choices() {
-		out.Choices = append(out.Choices, g.chatChoice(i, c))
+	var choices []string
+	for i := range g.req.choices() {
+		choices = append(choices, g.chatChoice(i))
 	}
-	out.Usage = g.usage()
-	return encode(out)
+	return g.answer(chatID, "chat.completion", strings.Join(choices, ","), g.usage())
 }
 
-func (g *generation) chatChoice(index int, parts iter.Seq[part]) chatChoice {
-	text := map[partKind][]byte{}
-	var args [][]byte
-	var probs *tokens
-	c := chatChoice{Index: index, Message: reply{Role: "assistant", Content: literal("null"), Refusal: literal("null")}}
-	for p := range parts {
-		text[p.kind] = append(text[p.kind], p.text...)
-		switch p.kind {
-		case partContent, partRefusal:
-			probs = probs.join(g.probabilities(p))
-		case partCall:
-			c.Message.ToolCalls = append(c.Message.ToolCalls, toolCall{ID: callID(index, p.tool), Type: "function", Function: toolUse{Name: p.text}})
-			args = append(args, nil)
-			continue
-		case partArgs:
-			args[p.tool] = append(args[p.tool], p.text...)
-		case partRole, partFinish:
-			continue
-		}
-		g.spoken++
+func (g *generation) chatChoice(index int) string {
+	s := g.speech(index)
+	content, refusal, more := null, null, ""
+	if s.content != "" || len(s.calls) == 0 && s.refusal == "" {
+		content = g.quote(s.content)
 	}
-	c.Logprobs, c.FinishReason = probs, string(text[partFinish])
-	if s := string(text[partContent]); s != "" || len(args) == 0 && len(text[partRefusal]) == 0 {
-		c.Message.Content = g.quote(s)
+	if s.refusal != "" {
+		refusal = g.quote(s.refusal)
 	}
-	if s := string(text[partRefusal]); s != "" {
-		c.Message.Refusal = g.quote(s)
+	if s.reasoning != "" {
+		more = "," + string(g.reasoning(s.reasoning))
 	}
-	if s := string(text[partReasoning]); s != "" {
-		c.Message.ReasoningContent, c.Message.Reasoning = g.reasoning(g.quote(s))
+	if calls := g.items(speech{calls: s.calls}, "", "", func(i int, c ToolCall) []byte {
+		return jsonf(`{"id":"call_%d_%d","type":"function","function":{"name":%s,"arguments":%s}}`, index, i, encode(c.Name), g.quote(c.Arguments))
+	}); calls != "" {
+		more += `,"tool_calls":[` + calls + "]"
 	}
-	for i, s := range args {
-		c.Message.ToolCalls[i].Function.Arguments = g.quote(string(s))
-	}
-	return c
-}
-
-// join appends the entries of u.
-func (t *tokens) join(u *tokens) *tokens {
-	if t == nil || u == nil {
-		return u
-	}
-	return &tokens{Content: append(t.Content, u.Content...), Refusal: append(t.Refusal, u.Refusal...)}
-}
-
-// textChoice is one choice of a completion, streamed or not. A stream has null
-// for the reason until the end.
-type textChoice struct {
-	Text         literal   `json:"text"`
-	Index        int       `json:"index"`
-	Logprobs     *textProb `json:"logprobs"`
-	FinishReason *string   `json:"finish_reason"`
-}
-
-// textProb are the probabilities of a completion: parallel lists, and one
-// object per token whose keys are the alternatives.
-type textProb struct {
-	Tokens  []literal `json:"tokens"`
-	Probs   []float64 `json:"token_logprobs"`
-	Top     []literal `json:"top_logprobs"`
-	Offsets []int     `json:"text_offset"` // in characters
+	return fmt.Sprintf(`{"index":%d,"message":{"role":"assistant","content":%s,"refusal":%s%s},"logprobs":%s,"finish_reason":%s}`,
+		index, content, refusal, more, g.probabilities(s.pieces...), encode(s.finish))
 }
 
 // completionStream returns the messages of a streamed completion.
 func completionStream(g *generation) iter.Seq[event] {
-	offsets := make([]int, g.req.choices())
-	return g.chunks(g.answer(completionID, "text_completion"), func(i int, p part) (any, bool) { return g.textPart(i, p, &offsets[i]) })
-}
-
-// textPart turns a part into a choice. A completion has content and nothing else; the
-// echo of the prompt is sent where a chat sends the role. offset counts the characters
-// of the choice so far.
-func (g *generation) textPart(index int, p part, offset *int) (textChoice, bool) {
-	c := textChoice{Index: index, Text: literal(`""`)}
-	switch p.kind {
-	case partRole:
-		if !g.req.Echo {
-			return c, false
+	offsets := make([]int, g.req.choices()) // characters of each choice so far
+	return g.chunks(completionID, "text_completion", func(i int, p part) string {
+		if p.kind == partFinish {
+			return g.textChoice(i, 0, encode(p.text))
 		}
-		p.text = g.prompt(index)
-	case partContent:
-		g.spoken++
-	case partFinish:
-		c.FinishReason = &p.text
-		return c, true
-	default:
-		return c, false
-	}
-	c.Text = g.quote(p.text)
-	if top := g.req.top(); top >= 0 {
-		c.Logprobs = g.textProb(p.text, *offset, top)
-	}
-	*offset += utf8.RuneCountInString(p.text)
-	return c, true
-}
-
-// prompt is the prompt that a choice continues.
-func (g *generation) prompt(choice int) string {
-	return g.req.prompts[choice/(g.req.choices()/len(g.req.prompts))]
-}
-
-func (g *generation) textProb(text string, offset, top int) *textProb {
-	var alternatives []byte
-	for i, t := range logprob(text, g.script.Escape, top).Top {
-		if i > 0 {
-			alternatives = append(alternatives, ',')
+		text, ok := g.textPiece(i, p)
+		if !ok {
+			return ""
 		}
-		alternatives = append(append(append(alternatives, t.Token...), ':'), encode(t.Logprob)...)
-	}
-	return &textProb{
-		Tokens:  []literal{g.quote(text)},
-		Probs:   []float64{probability},
-		Top:     []literal{append(append(literal{'{'}, alternatives...), '}')},
-		Offsets: []int{offset},
-	}
+		offset := offsets[i]
+		offsets[i] += utf8.RuneCountInString(text)
+		return g.textChoice(i, offset, null, text)
+	})
 }
 
 // completionBody returns a completion in one piece.
 func completionBody(g *generation) []byte {
-	out := g.answer(completionID, "text_completion")
+	var choices []string
 	for i, parts := range g.choices() {
-		var text []byte
-		var probs *textProb
-		var offset int
-		choice := textChoice{Index: i}
+		var pieces []string
+		finish := ""
 		for p := range parts {
-			c, ok := g.textPart(i, p, &offset)
-			if !ok {
-				continue
+			if text, ok := g.textPiece(i, p); ok {
+				pieces = append(pieces, text)
+			} else if p.kind == partFinish {
+				finish = p.text
 			}
-			switch p.kind {
-			case partRole:
-				text = append(text, g.prompt(i)...)
-			case partContent:
-				text = append(text, p.text...)
-			}
-			probs = probs.join(c.Logprobs)
-			choice.FinishReason = c.FinishReason
 		}
-		choice.Text, choice.Logprobs = g.quote(string(text)), probs
-		out.Choices = append(out.Choices, choice)
+		choices = append(choices, g.textChoice(i, 0, encode(finish), pieces...))
 	}
-	out.Usage = g.usage()
-	return encode(out)
+	return g.answer(completionID, "text_completion", strings.Join(choices, ","), g.usage())
 }
 
-// join appends the entries of u.
-func (t *textProb) join(u *textProb) *textProb {
-	if t == nil || u == nil {
-		if u == nil {
-			return t
-		}
-		return u
+// textPiece returns the text that a part adds to a completion. A completion has content
+// and nothing else; the echo of the prompt is sent where a chat sends the role.
+func (g *generation) textPiece(index int, p part) (text string, ok bool) {
+	switch {
+	case p.kind == partContent:
+		g.spoken++
+		return p.text, true
+	case p.kind == partRole && g.req.Echo:
+		return g.req.prompts[index/(g.req.choices()/len(g.req.prompts))], true
+	default:
+		return "", false
 	}
-	t.Tokens = append(t.Tokens, u.Tokens...)
-	t.Probs = append(t.Probs, u.Probs...)
-	t.Top = append(t.Top, u.Top...)
-	t.Offsets = append(t.Offsets, u.Offsets...)
-	return t
+}
+
+// textChoice writes one choice of a completion, streamed or not, whose pieces begin at an
+// offset in characters. In a stream finish is null until the end. The probabilities are
+// parallel lists, and the alternatives of a piece are the keys of an object.
+func (g *generation) textChoice(index, offset int, finish literal, pieces ...string) string {
+	var tokens, probs, tops, offsets []string
+	top := g.req.top()
+	for _, text := range pieces {
+		var all []string
+		for _, alt := range alternatives(text, top) {
+			all = append(all, fmt.Sprintf("%s:%v", g.quote(alt), probability))
+		}
+		tokens, probs = append(tokens, string(g.quote(text))), append(probs, fmt.Sprint(probability))
+		tops, offsets = append(tops, "{"+strings.Join(all, ",")+"}"), append(offsets, fmt.Sprint(offset))
+		offset += utf8.RuneCountInString(text)
+	}
+	logprobs := null
+	if top >= 0 && len(pieces) > 0 {
+		logprobs = jsonf(`{"tokens":[%s],"token_logprobs":[%s],"top_logprobs":[%s],"text_offset":[%s]}`,
+			strings.Join(tokens, ","), strings.Join(probs, ","), strings.Join(tops, ","), strings.Join(offsets, ","))
+	}
+	return fmt.Sprintf(`{"text":%s,"index":%d,"logprobs":%s,"finish_reason":%s}`, g.quote(strings.Join(pieces, "")), index, logprobs, finish)
 }
