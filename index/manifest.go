@@ -107,7 +107,7 @@ type NotIndexed struct {
 func parseManifest(b []byte) (*Manifest, error) {
 	m := new(Manifest)
 	if err := json.Unmarshal(b, m); err != nil {
-		return nil, format.Damaged("MANIFEST is not valid")
+		return nil, format.Damaged("MANIFEST is not valid JSON")
 	}
 	return m, nil
 }

@@ -171,7 +171,7 @@ func (b *builder) find() (skipped uint64, err error) {
 		b.notice("%s: skipped: %s", s.Path, s.Reason)
 	}
 	if len(inputs) == 0 {
-		return 0, errors.New("no input holds text")
+		return 0, errors.New("none of the inputs contains text: name files of text or JSON lines")
 	}
 	for _, in := range inputs {
 		b.sources = append(b.sources, &source{Input: in})
@@ -232,7 +232,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 // build runs the passes and writes the file.
 func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*Result, error) {
 	if b.budget() < 4*format.ChunkLen {
-		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow %d or more",
+		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow at least %d",
 			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*format.ChunkLen)
 	}
 	sizes, first := givenCapacities(b.o.Capacity), (*stats)(nil)

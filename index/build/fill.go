@@ -47,7 +47,7 @@ func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, 
 func (b *builder) checkOnePass(rounds [][]*filterRange) error {
 	for _, s := range b.sources {
 		if s.Path == corpus.Stdin && len(rounds) > 1 {
-			return fmt.Errorf("filters for %d windows do not fit into %d bytes of memory, and standard input can be read only once: allow more memory, or leave the capacity out",
+			return fmt.Errorf("filters for %d windows do not fit into %d bytes of memory, and standard input can be read only once: allow more memory, or give no capacity",
 				b.o.Capacity, b.o.Memory)
 		}
 	}

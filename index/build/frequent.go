@@ -152,7 +152,7 @@ func (n *nominator) endRecord(source, line int) error {
 		c := n.to.all[h.Lo]
 		if c == nil {
 			if c = found; len(n.to.all) >= n.to.most {
-				return errors.New("too many windows may be common: allow more memory or a higher --max-doc-freq")
+				return errors.New("more windows may be common than fit into memory: allow more memory or a higher --max-doc-freq")
 			}
 			n.to.all[h.Lo] = c
 		}
@@ -191,7 +191,7 @@ func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
 func findCommon(ctx context.Context, b *builder) (map[uint64]*common, error) {
 	for _, s := range b.sources {
 		if s.Path == corpus.Stdin {
-			return nil, errors.New("common windows are found by reading the inputs again, and standard input can be read only once: name a file")
+			return nil, errors.New("the search for common windows reads the inputs several times, but standard input can be read only once: name a file instead")
 		}
 	}
 	table, err := newCells(b.o.Memory/4, b.sources)

@@ -52,7 +52,7 @@ type member struct {
 // [index.ErrDamaged].
 func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if len(o.Inputs)+len(o.Readers) == 0 {
-		return nil, errors.New("no index to merge")
+		return nil, errors.New("no index to merge: name at least one")
 	}
 	if o.Progress == nil {
 		o.Progress = new(Progress)
@@ -150,7 +150,7 @@ func withoutRepeats(members []*member) ([]*member, error) {
 			distinct = append(distinct, m)
 		case len(m.leaves()):
 		default:
-			return nil, fmt.Errorf("cannot merge %s and %s: both were merged from one shard, which would count twice: merge the shards themselves", m.path, other)
+			return nil, fmt.Errorf("cannot merge %s and %s: both contain the same shard, whose records would count twice: merge the shards themselves", m.path, other)
 		}
 	}
 	return distinct, nil
@@ -181,7 +181,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	}
 	for i, s := range p.sections {
 		if have := first.section(i); s.Length != have.Length || s.K != have.K || s.Block != have.Block {
-			return nil, fmt.Errorf("cannot merge %s: its %v is of another size than this noecho makes: rebuild it", first.path, s)
+			return nil, fmt.Errorf("cannot merge %s: its %v has another size than this version of noecho writes: rebuild it", first.path, s)
 		}
 	}
 	o.Progress.Passes.Store(1)
@@ -235,7 +235,7 @@ func (m *member) load(size int64) (err error) {
 	c := format.NewChecker(m.r, m.h, make([][]byte, len(m.h.Sections)))
 	for i, s := range m.h.Sections {
 		if !s.Known() {
-			return format.Mismatch("a section", s.String(), "one that this noecho knows")
+			return format.Mismatch("a section", s.String(), "a kind that this version of noecho knows")
 		}
 		if err := c.ReadTail(i); err != nil {
 			return err
@@ -265,7 +265,7 @@ func (m *member) load(size int64) (err error) {
 		}
 	}
 	if err := json.Unmarshal(payload, &m.manifest); err != nil || m.manifest == nil {
-		return format.Damaged("MANIFEST is not valid")
+		return format.Damaged("MANIFEST is not valid JSON")
 	}
 	if m.tables, err = loadTables(c, m.manifest); err != nil {
 		return err

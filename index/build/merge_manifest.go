@@ -118,7 +118,7 @@ func parseDigest(s string) (d [sha256.Size]byte, err error) {
 		return d, nil
 	}
 	if n, err := hex.Decode(d[:], []byte(s)[:min(len(s), 2*sha256.Size)]); err != nil || n != len(d) || len(s) != 2*sha256.Size {
-		return d, format.Damaged("MANIFEST has a digest that is none")
+		return d, format.Damaged("digest %.70q in MANIFEST is not %d hexadecimal digits: rebuild the index", s, 2*sha256.Size)
 	}
 	return d, nil
 }
@@ -130,7 +130,7 @@ func exclusionsDigest(m *index.Manifest) string {
 	}
 	b, err := json.Marshal(m.Exclusions)
 	if err != nil {
-		panic("index: internal error: exclusions are no JSON: " + err.Error())
+		panic("build: internal error: exclusions cannot be encoded as JSON: " + err.Error())
 	}
 	sum := sha256.Sum256(b)
 	return fmt.Sprintf("%d long, digest %x", len(m.Exclusions), sum[:6])

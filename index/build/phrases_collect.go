@@ -45,7 +45,7 @@ func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
 		return nil, err
 	}
 	if len(p.subjects) > format.MaxSubjects {
-		return nil, fmt.Errorf("subjects %s: %d are too many, at most %d", b.o.Subjects, len(p.subjects), format.MaxSubjects)
+		return nil, fmt.Errorf("subjects %s: the list has %d subjects, but an index has room for %d: split the list", b.o.Subjects, len(p.subjects), format.MaxSubjects)
 	}
 	return p, nil
 }

@@ -426,7 +426,7 @@ func TestSealedDamageOfPhrases(t *testing.T) {
 	}
 	_, _, err = index.Verify(path)
 	for _, err := range []error{err, loadBytes(b)} {
-		if !errors.Is(err, format.ErrDamaged) || !strings.Contains(err.Error(), "at no place") {
+		if !errors.Is(err, format.ErrDamaged) || !strings.Contains(err.Error(), "place outside the corpus") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -212,7 +212,7 @@ func (p *places) settle() error {
 // the number of the file.
 func checkPlaces(end uint64) error {
 	if end > 1<<format.PlaceBitsMost {
-		return fmt.Errorf("%d words are too many for one index: make several", end)
+		return fmt.Errorf("%d words are too many for one index: build several from parts of the corpus", end)
 	}
 	return nil
 }

@@ -257,7 +257,7 @@ func (w *sectionWriter) end() error {
 		w.endPiece()
 	}
 	if w.length == 0 {
-		return fmt.Errorf("nothing to write")
+		return fmt.Errorf("the section is empty")
 	}
 	return nil
 }
@@ -275,10 +275,10 @@ func (p *plan) checkFill() error {
 	most := float64(s.Capacity)*1.02 + 4*math.Sqrt(float64(s.Capacity)) + 8
 	got := s.Distinct()
 	if s.Full() {
-		return fmt.Errorf("the inputs have %d distinct windows or far more, more than the capacity of %d: build again with a capacity of their number of words, or without one", got, s.Capacity)
+		return fmt.Errorf("the inputs have at least %d distinct windows, far more than the capacity of %d: build again with the number of words as capacity, or without a capacity", got, s.Capacity)
 	}
 	if float64(got) > most {
-		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without one", got, s.Capacity, headroom(got))
+		return fmt.Errorf("the inputs have about %d distinct windows, more than the capacity of %d: build again with a capacity of %d, or without a capacity", got, s.Capacity, headroom(got))
 	}
 	return nil
 }

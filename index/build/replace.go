@@ -27,7 +27,7 @@ func newPending(path string) (*pending, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && !st.Mode().IsRegular():
-		return nil, fmt.Errorf("write index: %q is there and is no file", path)
+		return nil, fmt.Errorf("write index: %q exists and is not a regular file: choose another name", path)
 	case err == nil:
 		mode = st.Mode().Perm()
 	case !errors.Is(err, fs.ErrNotExist):

@@ -225,10 +225,10 @@ func excludeRow(line []byte, spec ngram.Spec, set map[uint64]struct{}) error {
 	if bytes.HasPrefix(line, []byte(reportPrefix)) {
 		var head reportHead
 		if err := json.Unmarshal(line, &head); err != nil {
-			return errors.New("not the first line of a report")
+			return errors.New("the first line of the report is not valid JSON")
 		}
 		if want := headOf(spec); head != want {
-			return fmt.Errorf("the report is of windows of %d words (normalisation %d, Unicode %s, %s), and not of %d (%d, %s, %s): make it again",
+			return fmt.Errorf("the report is for windows of %d words (normalisation %d, Unicode %s, %s), but this build has %d (%d, %s, %s): write a new report",
 				head.N, head.Norm, head.Unicode, head.Suite, want.N, want.Norm, want.Unicode, want.Suite)
 		}
 		return nil
@@ -236,10 +236,10 @@ func excludeRow(line []byte, spec ngram.Spec, set map[uint64]struct{}) error {
 	var row reportRow
 	var hash [16]byte
 	if json.Unmarshal(line, &row) != nil || len(row.Hash) != 2*len(hash) {
-		return errors.New("not a row of a report")
+		return errors.New("the line is not a row of a report")
 	}
 	if _, err := hex.Decode(hash[:], []byte(row.Hash)); err != nil {
-		return errors.New("not a row of a report")
+		return errors.New("the line is not a row of a report")
 	}
 	set[binary.BigEndian.Uint64(hash[8:])] = struct{}{}
 	return nil

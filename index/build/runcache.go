@@ -47,7 +47,7 @@ func newRunCache(dir string, sources []*source) (*runCache, error) {
 	f, err := newTempFile(dir)
 	if err != nil {
 		if needed {
-			return nil, fmt.Errorf("spool standard input: %w", err)
+			return nil, fmt.Errorf("cache standard input: %w", err)
 		}
 		return nil, nil
 	}
@@ -99,7 +99,7 @@ func (b *runBlock) flush() error {
 		return nil
 	}
 	if b.to.needed {
-		return fmt.Errorf("spool standard input: %w", err)
+		return fmt.Errorf("cache standard input: %w", err)
 	}
 	b.to.broken.Store(true)
 	return nil
@@ -117,7 +117,7 @@ func (s *runCache) replay(hand func(runs *[]byte) error) error {
 		if _, err := io.ReadFull(r, n[:]); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("read the spool: %w", err)
+			return fmt.Errorf("read the cache of word hashes: %w", err)
 		}
 		b, ok := s.blocks.Get().(*[]byte)
 		if !ok {
@@ -129,7 +129,7 @@ func (s *runCache) replay(hand func(runs *[]byte) error) error {
 		}
 		*b = (*b)[:size]
 		if _, err := io.ReadFull(r, *b); err != nil {
-			return fmt.Errorf("read the spool: %w", err)
+			return fmt.Errorf("read the cache of word hashes: %w", err)
 		}
 		if err := hand(b); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (s *tempStore) add(b []byte) int64 {
 func (s *tempStore) write(b []byte) (err error) {
 	if s.f == nil {
 		if s.f, err = newTempFile(s.dir); err != nil {
-			return fmt.Errorf("keep seeds and names of records in %q: %w", s.dir, err)
+			return fmt.Errorf("store seeds and names of records in %q: %w", s.dir, err)
 		}
 		if _, err = s.f.Write(s.mem); err == nil {
 			s.mem = nil
@@ -70,7 +70,7 @@ func (s *tempStore) write(b []byte) (err error) {
 		_, err = s.f.Write(b)
 	}
 	if err != nil {
-		return fmt.Errorf("keep seeds and names of records: %w", err)
+		return fmt.Errorf("store seeds and names of records: %w", err)
 	}
 	s.size += int64(len(b))
 	return nil

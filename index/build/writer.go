@@ -44,7 +44,7 @@ func NewWriter(ctx context.Context, o Options) (*Writer, error) {
 	case len(o.Inputs) > 0 || o.Stdin != nil:
 		return nil, errors.New("a Writer takes its records from Add: leave Inputs and Stdin empty")
 	case o.MaxDocFreq != 0 || o.Report != "":
-		return nil, errors.New("common windows are found by reading the records again, and a Writer sees them once: leave MaxDocFreq and Report empty")
+		return nil, errors.New("the search for common windows reads the records several times, but a Writer gets them only once: leave MaxDocFreq and Report empty")
 	}
 	if o.Dataset == "" {
 		o.Dataset = "records"
@@ -73,7 +73,7 @@ func (w *Writer) Add(r Record) error {
 	}
 	if n := w.buf.Len() - before; n > corpus.DefaultMaxLine {
 		w.buf.Truncate(before)
-		return fmt.Errorf("record of %d bytes is longer than %d MiB: add it in parts", n, corpus.DefaultMaxLine>>20)
+		return fmt.Errorf("record of %d bytes is longer than %d MiB: split its texts into several records", n, corpus.DefaultMaxLine>>20)
 	}
 	if w.buf.Len() < writerBuffer {
 		return nil

@@ -21,7 +21,7 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s is %s, needed is %s: rebuild the index or use the noecho that built it", e.Field, e.Have, e.Want)
+	return fmt.Sprintf("%s is %s, but must be %s: rebuild the index, or use the version of noecho that built it", e.Field, e.Have, e.Want)
 }
 
 // Damaged returns an error that matches ErrDamaged.

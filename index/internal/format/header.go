@@ -120,7 +120,7 @@ func ParseHeader(b []byte, size uint64) (*Header, error) {
 		return nil, &MismatchError{Field: "format version", Have: fmt.Sprint(v), Want: fmt.Sprint(Version)}
 	}
 	if v := le.Uint32(b[OffHeaderLen:]); v != HeaderLen {
-		return nil, Damaged("header length is %d, not %d", v, HeaderLen)
+		return nil, Damaged("the header is %d bytes long instead of %d", v, HeaderLen)
 	}
 	h := &Header{
 		FileLen:  le.Uint64(b[OffFileLen:]),
@@ -136,14 +136,14 @@ func ParseHeader(b []byte, size uint64) (*Header, error) {
 		BuildID:  [buildIDLen]byte(b[OffBuildID:]),
 	}
 	if h.FileLen != size {
-		return nil, Damaged("file is %d bytes long, its header says %d", size, h.FileLen)
+		return nil, Damaged("the file is %d bytes long, but its header says %d", size, h.FileLen)
 	}
 	if err := h.checkRecipe(le.Uint32(b[OffSuite:])); err != nil {
 		return nil, err
 	}
 	count := le.Uint32(b[OffSections:])
 	if count > MaxSections {
-		return nil, Damaged("header counts %d sections, at most %d fit", count, MaxSections)
+		return nil, Damaged("the header counts %d sections, but has room for %d", count, MaxSections)
 	}
 	if err := checkReserved(b, int(count)); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func ParseHeader(b []byte, size uint64) (*Header, error) {
 func checkEnvelope(b []byte, size uint64) error {
 	if len(b) < HeaderLen {
 		if bytes.HasPrefix(b, []byte(Magic[:min(len(b), len(Magic))])) {
-			return Damaged("file ends after %d bytes, inside the header", len(b))
+			return Damaged("the file ends after %d bytes, inside the header", len(b))
 		}
 		return ErrForeign
 	}
@@ -169,10 +169,10 @@ func checkEnvelope(b []byte, size uint64) error {
 		return ErrForeign
 	}
 	if crc32.Checksum(b[:OffHeaderCRC], Castagnoli) != binary.LittleEndian.Uint32(b[OffHeaderCRC:]) {
-		return Damaged("header checksum does not match")
+		return Damaged("the checksum of the header does not match")
 	}
 	if !first || !again || size > maxFileLen {
-		return Damaged("header is not consistent")
+		return Damaged("the magic number of the header is damaged, or the file is too long")
 	}
 	return nil
 }
@@ -242,21 +242,21 @@ func (h *Header) checkSections() error {
 			return &MismatchError{Field: s.String() + " flags", Have: fmt.Sprintf("%#x", s.Flags), Want: "0 or 1"}
 		}
 		if s.Offset != at {
-			return Damaged("%v begins at %d, not at %d", s, s.Offset, at)
+			return Damaged("%v begins at byte %d instead of %d", s, s.Offset, at)
 		}
 		if s.Length == 0 || s.Length > h.FileLen || s.End() > h.FileLen {
-			return Damaged("%v does not fit into the file", s)
+			return Damaged("%v is longer than the file", s)
 		}
 		at = s.End()
 		if h.Find(s.Kind, s.Gram) != i {
-			return Damaged("%v is there twice", s)
+			return Damaged("%v occurs twice", s)
 		}
 		if err := s.check(h.N); err != nil {
 			return err
 		}
 	}
 	if at != h.FileLen {
-		return Damaged("sections end at %d, the file at %d", at, h.FileLen)
+		return Damaged("the sections end at byte %d, but the file at %d", at, h.FileLen)
 	}
 	for _, want := range []Section{
 		{Kind: KindManifest},
@@ -270,7 +270,7 @@ func (h *Header) checkSections() error {
 		}
 	}
 	if (h.Find(KindPhrases, 0) < 0) != (h.Find(KindStart, PhraseStarts) < 0) {
-		return Damaged("of PHRASES and START one is missing")
+		return Damaged("one of the sections PHRASES and START is missing")
 	}
 	return nil
 }
@@ -282,7 +282,7 @@ func (s Section) check(n uint32) error {
 	switch s.Kind {
 	case KindManifest, KindPhrases:
 		if s.Gram|s.K|s.Block != 0 || s.Capacity|s.Ones != 0 {
-			return Damaged("%v has filter parameters", s)
+			return Damaged("%v is not a filter, but has the parameters of one", s)
 		}
 		return nil
 	case KindLedger, KindRecords:
@@ -307,14 +307,14 @@ func (s Section) check(n uint32) error {
 		return nil
 	}
 	if !gramOK {
-		return Damaged("%v holds %d-grams", s, s.Gram)
+		return Damaged("%v has grams of %d words, which its kind does not allow", s, s.Gram)
 	}
 	if blocked && (s.Block != BlockBits || s.Length%(BlockBits/8) != 0 || s.K == 0 || s.K > maxBlockedK) ||
 		!blocked && (s.Block != 0 || s.Length%8 != 0 || s.K == 0 || s.K > maxK) {
 		return Damaged("%v has filter parameters out of range", s)
 	}
 	if s.Ones > 8*s.Length {
-		return Damaged("%v counts more bits than it has", s)
+		return Damaged("%v counts more set bits than it has bits", s)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (l *LedgerShape) Trailer() []byte {
 func ParseLedger(p *Payload) (LedgerShape, error) {
 	var b [TrailerLen]byte
 	if p.length < TrailerLen || p.length%8 != 0 {
-		return LedgerShape{}, Damaged("LEDGER is %d bytes long", p.length)
+		return LedgerShape{}, Damaged("LEDGER is %d bytes long, which is too short or no multiple of 8", p.length)
 	}
 	if p.Read(b[:], p.length-TrailerLen); p.Err != nil {
 		return LedgerShape{}, p.Err
@@ -91,13 +91,13 @@ func ParseLedger(p *Payload) (LedgerShape, error) {
 	le := binary.LittleEndian
 	taken, rows, end := le.Uint64(b[LedgerTaken:]), le.Uint64(b[LedgerRows:]), le.Uint64(b[LedgerEnd:])
 	if end < ngram.PlaceGap || end > 1<<PlaceBitsMost || taken > end || rows > taken || rows > p.length {
-		return LedgerShape{}, Damaged("LEDGER counts %d of %d seeds at %d places", rows, taken, end)
+		return LedgerShape{}, Damaged("the counts of LEDGER are impossible: %d of %d seeds at %d places", rows, taken, end)
 	}
 	l := NewLedgerShape(taken, end)
 	l.SetRows(rows)
 	l.Distinct, l.Capped = le.Uint64(b[LedgerDistinct:]), le.Uint64(b[LedgerCapped:])
 	if l.trailerAt != p.length-TrailerLen || !allZero(b[LedgerEnd+8:]) {
-		return LedgerShape{}, Damaged("LEDGER of %d seeds is %d bytes long", rows, p.length)
+		return LedgerShape{}, Damaged("LEDGER has %d seeds, which do not take %d bytes", rows, p.length)
 	}
 	return l, nil
 }
@@ -119,7 +119,7 @@ func (l *LedgerShape) Check(p *Payload) error {
 	if l.First(p, 0) != 0 || l.First(p, l.Buckets) != l.Rows ||
 		!p.zeroFrom(l.Rows*uint64(l.Width), l.dirAt) ||
 		!p.zeroFrom(8*l.dirAt+(l.Buckets+1)*uint64(l.DirBits), l.trailerAt) {
-		return orDamaged(p.Err, "LEDGER is not consistent")
+		return orDamaged(p.Err, "the directory or the padding of LEDGER is wrong")
 	}
 	var distinct, capped atomic.Uint64
 	parts := min(l.Buckets, uint64(8*runtime.GOMAXPROCS(0)))
@@ -137,7 +137,7 @@ func (l *LedgerShape) Check(p *Payload) error {
 		return err
 	}
 	if distinct.Load() != l.Distinct || capped.Load() != l.Capped {
-		return Damaged("LEDGER has %d fingerprints, %d of them capped, and says %d and %d", distinct.Load(), capped.Load(), l.Distinct, l.Capped)
+		return Damaged("LEDGER has %d fingerprints, %d of them capped, but counts %d and %d", distinct.Load(), capped.Load(), l.Distinct, l.Capped)
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, cappe
 	for bucket := from; bucket < to; bucket++ {
 		end := l.First(dir, bucket+1)
 		if dir.Err != nil || end < at || end > l.Rows {
-			return 0, 0, orDamaged(dir.Err, "the directory of LEDGER is not ascending")
+			return 0, 0, orDamaged(dir.Err, "the entries of the directory of LEDGER are not in ascending order")
 		}
 		var lastRest, lastPlace uint64
 		same := 0 // number of rows with the current fingerprint
@@ -160,12 +160,12 @@ func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, cappe
 			case p.Err != nil:
 				return 0, 0, p.Err
 			case place < ngram.PlaceGap || place >= l.End:
-				return 0, 0, Damaged("row %d of LEDGER is at no place", at)
+				return 0, 0, Damaged("row %d of LEDGER has a place outside the corpus", at)
 			case same == 0 || rest > lastRest:
 				distinct++
 				same = 0
 			case rest < lastRest || place <= lastPlace || same == SeedPlaces:
-				return 0, 0, Damaged("row %d of LEDGER is not in its order", at)
+				return 0, 0, Damaged("row %d of LEDGER is out of order", at)
 			}
 			if same++; same == SeedPlaces {
 				capped++

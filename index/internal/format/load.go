@@ -31,9 +31,9 @@ func ReadFull(r io.ReaderAt, b []byte, off int64) error {
 		return nil
 	}
 	if errors.Is(err, io.EOF) {
-		return Damaged("file ends at %d: it was cut while it was read", off+int64(n))
+		return Damaged("the file ends at byte %d: it was cut while it was read", off+int64(n))
 	}
-	return fmt.Errorf("read index at %d: %w", off, err)
+	return fmt.Errorf("read index at byte %d: %w", off, err)
 }
 
 // A Checker reads every byte behind the header once, on all cores, and compares the
@@ -62,7 +62,7 @@ func checkBody(r io.ReaderAt, h *Header, dst [][]byte) (*Checker, error) {
 		return nil, err
 	}
 	if BuildID(h, c.Sums, c.Tails) != h.BuildID {
-		return nil, Damaged("build id does not match the contents")
+		return nil, Damaged("the build id does not match the contents")
 	}
 	return c, nil
 }
@@ -97,7 +97,7 @@ func (c *Checker) Run() error {
 	}
 	for i, s := range c.H.Sections {
 		if s.K != 0 && s.Known() && c.ones[i] != s.Ones {
-			return Damaged("%v has %d bits set, its header says %d", s, c.ones[i], s.Ones)
+			return Damaged("%v has %d bits set, but its header says %d", s, c.ones[i], s.Ones)
 		}
 	}
 	return nil
@@ -113,10 +113,10 @@ func (c *Checker) ReadTail(i int) error {
 	pad := s.TableAt() - s.Offset - s.Length
 	table := tail[pad : pad+4*Chunks(s.Length)]
 	if crc32.Checksum(table, Castagnoli) != s.TableCRC {
-		return Damaged("checksum table of %v does not match", s)
+		return Damaged("the checksum table of %v does not match its checksum", s)
 	}
 	if !allZero(tail[:pad]) || !allZero(tail[pad+uint64(len(table)):]) {
-		return Damaged("padding of %v is not zero", s)
+		return Damaged("the padding of %v is not zero", s)
 	}
 	c.Tails[i] = tail
 	c.Sums[i] = make([]byte, Chunks(s.Length)*sha256.Size)

@@ -87,10 +87,10 @@ func parsePhraseHead(b []byte, length uint64) (PhraseShape, error) {
 	s := PhraseShape{le.Uint64(b[OffPhraseRows:]), le.Uint64(b[OffPhraseHeld:]), le.Uint64(b[OffPhraseText:])}
 	if s.Rows > length/PhraseRowLen || s.Starts > length/4 || s.text > min(length, phraseNames) ||
 		length != PhraseHead+PhraseRowLen*s.Rows+4*s.Starts+s.text || !allZero(b[OffPhraseText+8:PhraseHead]) {
-		return PhraseShape{}, Damaged("PHRASES is not as long as its head says")
+		return PhraseShape{}, Damaged("the length of PHRASES does not match the counts in its head")
 	}
 	if s.Rows == 0 || s.Starts == 0 {
-		return PhraseShape{}, Damaged("PHRASES holds nothing")
+		return PhraseShape{}, Damaged("PHRASES has no row or no beginning")
 	}
 	return s, nil
 }
@@ -118,10 +118,10 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 		}
 		finger, info := binary.LittleEndian.Uint64(row[:]), binary.LittleEndian.Uint32(row[20:])
 		if place := binary.LittleEndian.Uint64(row[8:]); place != 0 && (place < ngram.PlaceGap || place >= end) {
-			return shape, names, Damaged("row %d of PHRASES is at no place", i)
+			return shape, names, Damaged("row %d of PHRASES has a place outside the corpus", i)
 		}
 		if i > 0 && finger <= last {
-			return shape, names, Damaged("row %d of PHRASES is not in its order", i)
+			return shape, names, Damaged("row %d of PHRASES is out of order", i)
 		}
 		last, kinds, subject = finger, max(kinds, info&(PhraseKinds-1)), max(subject, info>>SubjectShift)
 	}
@@ -132,7 +132,7 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 		}
 		key := int64(binary.LittleEndian.Uint32(row[:]))
 		if key <= before {
-			return shape, names, Damaged("beginning %d of PHRASES is not in its order", i)
+			return shape, names, Damaged("beginning %d of PHRASES is out of order", i)
 		}
 		before = key
 	}
@@ -141,10 +141,10 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 		return shape, names, err
 	}
 	if err := json.Unmarshal(text, &names); err != nil {
-		return shape, names, Damaged("the names of PHRASES are not valid")
+		return shape, names, Damaged("the names of PHRASES are not valid JSON")
 	}
 	if int(kinds) >= len(names.Kinds) || len(names.Kinds) > PhraseKinds || int(subject) > len(names.Subjects) || len(names.Subjects) > MaxSubjects {
-		return shape, names, Damaged("PHRASES has more kinds or subjects than names")
+		return shape, names, Damaged("PHRASES has kinds or subjects without a name, or too many names")
 	}
 	return shape, names, nil
 }

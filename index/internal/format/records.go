@@ -75,7 +75,7 @@ func (r *RecordsShape) Trailer() []byte {
 func parseRecords(p *Payload) (RecordsShape, error) {
 	var b [TrailerLen]byte
 	if p.length < TrailerLen || p.length%8 != 0 {
-		return RecordsShape{}, Damaged("RECORDS is %d bytes long", p.length)
+		return RecordsShape{}, Damaged("RECORDS is %d bytes long, which is too short or no multiple of 8", p.length)
 	}
 	if p.Read(b[:], p.length-TrailerLen); p.Err != nil {
 		return RecordsShape{}, p.Err
@@ -90,12 +90,12 @@ func parseRecords(p *Payload) (RecordsShape, error) {
 	// A row takes at least one bit, because its place does.
 	if r.End < ngram.PlaceGap || r.End > 1<<PlaceBitsMost || lineBits > lineBitsMost || r.Datasets == 0 ||
 		r.Sources == 0 || max(r.Count, r.IDBytes, r.Sources, r.PathBytes) > 8*p.length || !allZero(b[RecordsLineBits+4:]) {
-		return RecordsShape{}, Damaged("RECORDS counts %d records of %d sources", r.Count, r.Sources)
+		return RecordsShape{}, Damaged("the counts of RECORDS are impossible: %d records of %d sources", r.Count, r.Sources)
 	}
 	r.LineBits = uint(lineBits)
 	r.SetLayout()
 	if r.trailerAt != p.length-TrailerLen {
-		return RecordsShape{}, Damaged("RECORDS of %d records is %d bytes long", r.Count, p.length)
+		return RecordsShape{}, Damaged("RECORDS has %d records, which do not take %d bytes", r.Count, p.length)
 	}
 	return r, nil
 }
@@ -158,7 +158,7 @@ func (r *RecordsShape) check(p *Payload) error {
 			return rows.Err
 		}
 		if row.Place <= last.Place || row.Source >= r.Sources || row.IDEnd < last.IDEnd || row.IDEnd > r.IDBytes {
-			return Damaged("row %d of RECORDS is not in its order", i)
+			return Damaged("row %d of RECORDS is out of order", i)
 		}
 		if row.Source != at {
 			at = row.Source
@@ -167,7 +167,7 @@ func (r *RecordsShape) check(p *Payload) error {
 			}
 		}
 		if row.Place < own.Place || row.Place >= next.Place || row.IDEnd > last.IDEnd && row.Line > 0 {
-			return orDamaged(sources.Err, "row %d of RECORDS is not of its source", i)
+			return orDamaged(sources.Err, "row %d of RECORDS does not belong to its source", i)
 		}
 		if err := checkName(names, r.IDsAt+last.IDEnd, r.IDsAt+row.IDEnd); err != nil {
 			return err
@@ -175,7 +175,7 @@ func (r *RecordsShape) check(p *Payload) error {
 		last = row
 	}
 	if last.IDEnd != r.IDBytes || !p.zeroFrom(r.Count*uint64(r.Width), r.IDsAt) || !p.zeroFrom(8*(r.IDsAt+r.IDBytes), r.sourcesAt) {
-		return orDamaged(p.Err, "RECORDS is not consistent")
+		return orDamaged(p.Err, "the length of the ids or the padding of RECORDS is wrong")
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func (r *RecordsShape) checkSources(p *Payload) error {
 		}
 		if s.Place < last.Place || s.Place > r.End || i == 0 && s.Place != ngram.PlaceGap || s.Dataset >= r.Datasets ||
 			s.PathEnd < last.PathEnd || s.PathEnd > r.PathBytes {
-			return Damaged("source %d of RECORDS is not in its order", i)
+			return Damaged("source %d of RECORDS is out of order", i)
 		}
 		if err := checkName(names, r.PathsAt+last.PathEnd, r.PathsAt+s.PathEnd); err != nil {
 			return err
@@ -199,7 +199,7 @@ func (r *RecordsShape) checkSources(p *Payload) error {
 		last = s
 	}
 	if last.PathEnd != r.PathBytes || !p.zeroFrom(8*r.sourcesAt+r.Sources*uint64(r.SourceWidth), r.PathsAt) || !p.zeroFrom(8*(r.PathsAt+r.PathBytes), r.trailerAt) {
-		return orDamaged(p.Err, "the sources of RECORDS are not consistent")
+		return orDamaged(p.Err, "the length of the paths or the padding of the sources in RECORDS is wrong")
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (r *RecordsShape) checkSources(p *Payload) error {
 func checkName(p *Payload, from, to uint64) error {
 	var buf [NameMost]byte
 	if to-from > NameMost {
-		return Damaged("RECORDS has a name of %d bytes", to-from)
+		return Damaged("RECORDS has a name of %d bytes, which is too long", to-from)
 	}
 	b := buf[:to-from]
 	if p.Read(b, from); p.Err != nil {

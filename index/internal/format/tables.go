@@ -17,7 +17,7 @@ func (c *Checker) CheckTables() (Tables, error) {
 		return t, nil
 	}
 	if li < 0 || ri < 0 {
-		return t, Damaged("of LEDGER and RECORDS only one is there")
+		return t, Damaged("one of the sections LEDGER and RECORDS is missing")
 	}
 	lp, rp := c.Payload(li), c.Payload(ri)
 	var err error
@@ -28,7 +28,7 @@ func (c *Checker) CheckTables() (Tables, error) {
 		return t, err
 	}
 	if t.Ledger.End != t.Records.End {
-		return t, Damaged("LEDGER ends at place %d, RECORDS at %d", t.Ledger.End, t.Records.End)
+		return t, Damaged("LEDGER ends at place %d, but RECORDS at place %d", t.Ledger.End, t.Records.End)
 	}
 	if err := t.Ledger.Check(lp); err != nil {
 		return t, err
@@ -51,7 +51,7 @@ func (t *Tables) end() uint64 {
 // CheckDatasets checks that RECORDS counts as many datasets as the MANIFEST.
 func (t *Tables) CheckDatasets(n int) error {
 	if t.There && t.Records.Datasets != uint64(n) {
-		return Damaged("RECORDS counts %d datasets, MANIFEST %d", t.Records.Datasets, n)
+		return Damaged("RECORDS counts %d datasets, but MANIFEST %d", t.Records.Datasets, n)
 	}
 	return nil
 }
