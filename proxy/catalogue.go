@@ -1,5 +1,16 @@
 package proxy
 
+import (
+	"slices"
+	"strings"
+)
+
+// passAPI is the api of a route that is forwarded without being scanned.
+const passAPI = "pass"
+
+// APIs of routes that may be asked with GET as well.
+const genericAPI, batchAPI = "generic", "batch"
+
 // catalogue lists the paths of every API family that answers with generated
 // text. A path is matched whole; {name} stands for any one segment, {name}:text for
 // one that ends in :text. A family is one row more here and one codec in package
@@ -183,4 +194,42 @@ var closedTable = []struct {
 		"/flush_cache", "/reset_prefix_cache", "/start_profile", "/stop_profile", "/sleep", "/wake_up", "/scale_elastic_ep",
 		"/release_memory_occupation", "/resume_memory_occupation", "/v1/chat/completions/control",
 	}},
+}
+
+// closed says why a path is shut unless an operator opens it, or "" if noecho
+// does not know it.
+func closed(path string) string {
+	for _, row := range closedTable {
+		for _, p := range row.paths {
+			if p == path || strings.HasSuffix(p, "/") && strings.HasPrefix(path, p) || samePath(p, path) {
+				return row.why
+			}
+		}
+	}
+	return ""
+}
+
+// catalogued returns what a path is by default.
+func catalogued(path string) (api, methods string) {
+	for _, row := range catalogue {
+		if slices.Contains(row.paths, path) {
+			return row.api, row.methods
+		}
+	}
+	for _, row := range passTable {
+		if slices.Contains(row.paths, path) {
+			return passAPI, row.methods
+		}
+	}
+	return "", ""
+}
+
+func apiNames() string {
+	var names []string
+	for _, row := range catalogue {
+		if !slices.Contains(names, row.api) {
+			names = append(names, row.api)
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -8,10 +9,14 @@ import (
 	"time"
 
 	"noecho/detect"
+	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/policy"
 	"noecho/proxy/relay"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // Why an upstream was closed before its answer had ended.
@@ -59,6 +64,57 @@ type exchange struct {
 	mu    sync.Mutex
 	conn  io.Closer // the upstream connection in use
 	cause error     // why it was closed early
+}
+
+// describe notes what alerts say about the request.
+func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Request.Header
+	e.alerts = e.srv.opts.Alerts.Answer()
+	if host, _, err := net.SplitHostPort(ctx.RemoteAddr().String()); err == nil {
+		e.client = host
+	}
+	e.requestID = plainID(h.Peek("X-Request-Id"))
+	if e.requestID == "" {
+		e.requestID = ulid.Make().String()
+	}
+	for _, name := range [...]string{fasthttp.HeaderAuthorization, "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
+		if credential := h.Peek(name); len(credential) > 0 {
+			e.principal = e.srv.principal(credential)
+			break
+		}
+	}
+}
+
+// plainID takes over an id that a caller chose if it cannot be anything else.
+func plainID(id []byte) string {
+	const longest = 128
+	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
+	}) {
+		return ""
+	}
+	return string(id)
+}
+
+// refuse answers an admitted request without the upstream's answer.
+func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
+	e.ending, e.status = endingRefused, r.status
+	e.srv.metrics.refused(r)
+	refuse(ctx, e.route.family, r)
+}
+
+// decide settles, once route, model and mode are known, what may be done about the
+// answer and who judges its findings.
+func (e *exchange) decide() {
+	e.counted = e.principal
+	if e.counted == "" {
+		e.counted = "client " + e.client
+	}
+	e.number = e.srv.exchanges.Add(1)
+	e.judge = e.snap.standing.rules.For(policy.Request{
+		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
+	}, e.snap.standing.meter)
+	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
 }
 
 // attach names the upstream connection that cancel has to close.
@@ -143,6 +199,71 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Digests = alert.Digests(f.Finding.Digests)
 	e.alerts.Offer(ev)
 	e.count(f)
+}
+
+// actionOf is what was done about a finding, in the words of alerts.
+func actionOf(f relay.Finding) alert.Action {
+	if f.Finding.Echo {
+		return alert.Echo
+	}
+	return [...]alert.Action{
+		detect.Observe: alert.Observed, detect.Redact: alert.Redacted, detect.Block: alert.Blocked,
+	}[f.Action]
+}
+
+// count adds a finding that has been reported to what is counted over several
+// requests. An echo is not counted: it tells its caller nothing.
+func (e *exchange) count(f relay.Finding) {
+	if f.Finding.Echo {
+		return
+	}
+	st, cfg := &e.snap.standing, &e.snap.cfg
+	if n, raise := e.judge.Count(); raise {
+		ev := e.event(alert.TypeProbing)
+		ev.Action, ev.Channel = alert.Observed, f.Channel
+		if cfg.Budget.Then == config.ThenBlock && e.mode != detect.Observe {
+			ev.Action = alert.Blocked
+		}
+		ev.Findings, ev.Period = n, int64(cfg.Budget.Per.Seconds())
+		e.srv.metrics.probing.Inc()
+		e.srv.opts.Alerts.Offer(ev)
+	}
+	if st.coverage == nil || e.snap.indexes.Records.Record == nil {
+		return
+	}
+	if places := f.Finding.Places; len(places) > 0 {
+		e.cover(f, places[0])
+	}
+}
+
+// cover notes what a finding shows of the record that it stands in most of all.
+func (e *exchange) cover(f relay.Finding, place ngram.Place) {
+	records := &e.snap.indexes.Records
+	r, ok := records.Record(place)
+	if !ok {
+		return
+	}
+	length, words := 0, f.Finding.Words
+	if records.Length != nil {
+		if length = records.Length(place); length > 0 {
+			words = min(words, length)
+		}
+	}
+	d, told := e.snap.standing.coverage.Add(policy.Piece{
+		Record: r.Dataset + "\x00" + r.ID, Length: length,
+		Caller: e.counted, Request: e.number,
+		First: uint64(place), Words: words,
+	})
+	if !told {
+		return
+	}
+	ev := e.event(alert.TypeDrip)
+	ev.Action, ev.Channel = actionOf(f), f.Channel
+	ev.Words, ev.RecordWords, ev.Requests, ev.Several = d.Words, d.Length, d.Requests, d.Several
+	ev.Period = int64(e.snap.cfg.Coverage.Over.Seconds())
+	ev.Records = []alert.Record{r}
+	e.srv.metrics.drips.Inc()
+	e.srv.opts.Alerts.Offer(ev)
 }
 
 // event begins an event about this exchange.

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 
 	"noecho/detect"
-	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
@@ -109,36 +106,6 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family *wire.Family, r refus
 	refuse(ctx, family, r)
 }
 
-// describe notes what alerts say about the request.
-func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
-	h := &ctx.Request.Header
-	e.alerts = e.srv.opts.Alerts.Answer()
-	if host, _, err := net.SplitHostPort(ctx.RemoteAddr().String()); err == nil {
-		e.client = host
-	}
-	e.requestID = plainID(h.Peek("X-Request-Id"))
-	if e.requestID == "" {
-		e.requestID = ulid.Make().String()
-	}
-	for _, name := range [...]string{fasthttp.HeaderAuthorization, "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
-		if credential := h.Peek(name); len(credential) > 0 {
-			e.principal = e.srv.principal(credential)
-			break
-		}
-	}
-}
-
-// plainID takes over an id that a caller chose if it cannot be anything else.
-func plainID(id []byte) string {
-	const longest = 128
-	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
-		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
-	}) {
-		return ""
-	}
-	return string(id)
-}
-
 // exchange carries out one admitted request. It reports whether the answer is
 // a stream that now owns ex.
 func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bool) {
@@ -170,13 +137,6 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	ctx.SetStatusCode(resp.StatusCode())
 	ex.status = resp.StatusCode()
 	return s.answer(ctx, ex, request, resp, upstream)
-}
-
-// refuse answers an admitted request without the upstream's answer.
-func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
-	e.ending, e.status = endingRefused, r.status
-	e.srv.metrics.refused(r)
-	refuse(ctx, e.route.family, r)
 }
 
 // unanswered deals with an upstream that gave no answer.
@@ -264,7 +224,24 @@ func (s *Server) principal(credential []byte) string {
 	return keyedHex(s.instanceKey, credential)
 }
 
-// indexName is what alerts call the indexes in force.
-func (s *snapshot) indexName() alert.Index {
-	return alert.Index{BuildID: s.buildID, Generation: s.generation}
+// refuseUnread answers a request that fasthttp could not read. The connection
+// is closed afterwards, since nobody knows where the next request begins.
+func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
+	r := refuseGuard("the request is not valid HTTP")
+	var small *fasthttp.ErrSmallBuffer
+	var slow interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &small):
+		r = refuseHeader
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		r = refuseTooLarge
+	case errors.As(err, &slow) && slow.Timeout(), strings.Contains(err.Error(), "i/o timeout"):
+		r = refuseSlow
+	}
+	s.metrics.refused(r)
+	refuse(ctx, nil, r)
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*callerConn); ok {
+		c.lingerOnClose()
+	}
 }

@@ -95,15 +95,6 @@ func appendTokens(names []string, value []byte) []string {
 	return names
 }
 
-// passHead gives the caller the upstream's head, but for the headers in drop.
-func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, drop []string) {
-	lead := leadHeaders
-	if !e.decision.Hold {
-		lead = nil
-	}
-	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead)
-}
-
 // copyHeaders passes a head on, except what concerns its connection and what
 // is to be dropped.
 func copyHeaders(dst, src *fasthttp.ResponseHeader, drop ...[]string) {

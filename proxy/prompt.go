@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -86,11 +85,4 @@ func (c *promptCache) digest(generation uint64, text []byte) string {
 	_ = binary.Write(h, binary.LittleEndian, generation) // a hash never fails
 	_, _ = h.Write(text)
 	return string(h.Sum(nil)[:16])
-}
-
-// keyedHex is 16 hexadecimal digits of HMAC-SHA256.
-func keyedHex(key, text []byte) string {
-	h := hmac.New(sha256.New, key)
-	_, _ = h.Write(text)
-	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -1,9 +1,7 @@
 package proxy
 
 import (
-	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -90,26 +88,4 @@ func appendFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `,"type":"invalid_request_error","param":null,"code":`...)
 	dst = strconv.AppendQuote(dst, f.Code)
 	return append(dst, `}}`...)
-}
-
-// refuseUnread answers a request that fasthttp could not read. The connection
-// is closed afterwards, since nobody knows where the next request begins.
-func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
-	r := refuseGuard("the request is not valid HTTP")
-	var small *fasthttp.ErrSmallBuffer
-	var slow interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &small):
-		r = refuseHeader
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		r = refuseTooLarge
-	case errors.As(err, &slow) && slow.Timeout(), strings.Contains(err.Error(), "i/o timeout"):
-		r = refuseSlow
-	}
-	s.metrics.refused(r)
-	refuse(ctx, nil, r)
-	ctx.SetConnectionClose()
-	if c, ok := ctx.Conn().(*callerConn); ok {
-		c.lingerOnClose()
-	}
 }

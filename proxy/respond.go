@@ -189,3 +189,12 @@ func (s *Server) send(ctx *fasthttp.RequestCtx, ex *exchange, src source) bool {
 	})
 	return true
 }
+
+// passHead gives the caller the upstream's head, but for the headers in drop.
+func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, drop []string) {
+	lead := leadHeaders
+	if !e.decision.Hold {
+		lead = nil
+	}
+	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead)
+}

@@ -12,12 +12,6 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// passAPI is the api of a route that is forwarded without being scanned.
-const passAPI = "pass"
-
-// APIs of routes that may be asked with GET as well.
-const genericAPI, batchAPI = "generic", "batch"
-
 // route is what happens to the requests of one path. Immutable.
 type route struct {
 	pattern  string // as alerts and metrics name it
@@ -198,31 +192,6 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 	}
 	t.add(r)
 	return nil
-}
-
-// catalogued returns what a path is by default.
-func catalogued(path string) (api, methods string) {
-	for _, row := range catalogue {
-		if slices.Contains(row.paths, path) {
-			return row.api, row.methods
-		}
-	}
-	for _, row := range passTable {
-		if slices.Contains(row.paths, path) {
-			return passAPI, row.methods
-		}
-	}
-	return "", ""
-}
-
-func apiNames() string {
-	var names []string
-	for _, row := range catalogue {
-		if !slices.Contains(names, row.api) {
-			names = append(names, row.api)
-		}
-	}
-	return strings.Join(slices.Compact(names), ", ")
 }
 
 // add adds a route; one that was added before wins.

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 
 	"noecho/detect"
 	"noecho/ngram"
+	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/policy"
 )
@@ -93,6 +93,40 @@ func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (In
 	return s, nil
 }
 
+// standing is what a configuration says of findings, and what is counted over
+// several requests; that outlives a reload which leaves its bounds alone.
+type standing struct {
+	rules    *policy.Rules
+	meter    *policy.Meter    // nil: no budget
+	coverage *policy.Coverage // nil: no coverage is watched
+}
+
+// newStanding returns the standing of a snapshot; old is the one before it, if
+// there is one.
+func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
+	if old == nil {
+		old = &standing{}
+	}
+	return standing{
+		rules:    policy.Compile(cfg, &indexes.Records),
+		meter:    old.meter.Renew(cfg.Budget),
+		coverage: old.coverage.Renew(cfg.Coverage),
+	}
+}
+
+// checkRules refuses rules about routes that are not open: they would never fit.
+func checkRules(cfg *config.Config, routes *routeTable) error {
+	var errs []error
+	for i, r := range cfg.Rules {
+		for _, path := range r.When.Routes {
+			if !routes.any(func(r *route) bool { return r.family != nil && policy.OnRoute(path, r.pattern) }) {
+				errs = append(errs, fmt.Errorf("rule %d: no scanned route is open at %s: open it under routes, or mend the rule", i+1, path))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checkWords refuses a min_words that no window could ever reach.
 func (s *snapshot) checkWords() error {
 	var errs []error
@@ -136,118 +170,22 @@ func (s *snapshot) release() {
 	_ = s.indexes.close() // read-only: nothing is lost
 }
 
-// acquire pins the snapshot in force.
-func (s *Server) acquire() *snapshot {
-	for {
-		if snap := s.snap.Load(); snap.acquire() {
-			return snap
-		}
+// detection is how the answers of a route are read.
+func (s *snapshot) detection(r *config.Route) detect.Config {
+	cfg := detect.Config{
+		MinWords: r.MinWords,
+		MaxHeld:  int(s.cfg.Limits.Held),
+		Extent:   r.ExtentFor(s.cfg.Extent),
+		Release:  r.Release,
+
+		PhraseRecords: uint32(s.cfg.Identifiers.MaxRecords),
+		Near:          detect.NearRule{Off: s.cfg.Near.Off, Words: s.cfg.Near.Words},
 	}
+	cfg.Lanes, _ = detect.ParseLanes(s.cfg.Lanes...) // the configuration has known names only
+	return cfg
 }
 
-// Reload reads configuration and indexes again, checks all of it and only then
-// puts it in force, for the requests that begin afterwards. On any error the
-// last good state stays. Safe for concurrent use.
-func (s *Server) Reload() error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	err := s.reload()
-	s.metrics.reloaded(err)
-	s.reportReload(err)
-	return err
-}
-
-func (s *Server) reload() error {
-	old := s.snap.Load()
-	cfg := old.cfg
-	if s.opts.Reload != nil {
-		var err error
-		if cfg, err = s.opts.Reload(); err != nil {
-			return err
-		}
-	}
-	next, err := newSnapshot(old, cfg, s.opts.Open)
-	if err != nil {
-		return err
-	}
-	if fixed := fixedChanges(&old.cfg, &cfg); len(fixed) > 0 {
-		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
-	}
-	s.warn(&next.cfg)
-	s.snap.Store(next)
-	s.metrics.snapshot(next)
-	old.release()
-	return nil
-}
-
-// warn logs what a configuration opens that is better shut.
-func (s *Server) warn(cfg *config.Config) {
-	for _, w := range Warnings(cfg) {
-		s.log.Warn("a route is open that is better shut", "why", w)
-	}
-}
-
-// fixedChanges names the changed keys that concern sockets and stores that
-// live as long as the process.
-func fixedChanges(old, now *config.Config) []string {
-	var keys []string
-	for _, k := range [...]struct {
-		name    string
-		changed bool
-	}{
-		{"listen", old.Listen != now.Listen},
-		{"admin", old.Admin != now.Admin},
-		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
-		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
-		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
-		{"limits.header", old.Limits.Header != now.Limits.Header},
-		{"limits.request", old.Limits.Request != now.Limits.Request},
-		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},
-		{"limits.header_time", old.Limits.HeaderTime != now.Limits.HeaderTime},
-		{"limits.request_time", old.Limits.RequestTime != now.Limits.RequestTime},
-		{"limits.caller_idle", old.Limits.CallerIdle != now.Limits.CallerIdle},
-		{"limits.caller_stall", old.Limits.CallerStall != now.Limits.CallerStall},
-		{"limits.drain", old.Limits.Drain != now.Limits.Drain},
-	} {
-		if k.changed {
-			keys = append(keys, k.name)
-		}
-	}
-	return keys
-}
-
-// Check does what New does, listens on nothing and keeps nothing open. The
-// result says in a few words what would be in force.
-func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]string, error) {
-	if cfg.Admin.TokenFile != "" {
-		if _, err := readToken(cfg.Admin.TokenFile); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.PrincipalKeyFile != "" {
-		if _, err := readPrincipalKey(cfg.PrincipalKeyFile); err != nil {
-			return nil, err
-		}
-	}
-	snap, err := newSnapshot(nil, cfg, open)
-	if err != nil {
-		return nil, err
-	}
-	defer snap.release()
-	summary := []string{"mode " + cfg.Mode.String(), fmt.Sprintf("%d words a window", snap.indexes.Spec.N)}
-	for _, f := range snap.indexes.Files {
-		summary = append(summary, fmt.Sprintf("index %s with %d windows", f.Path, f.Windows))
-	}
-	return summary, nil
-}
-
-// IndexBytes is the size of the indexes in force.
-func (s *Server) IndexBytes() int64 {
-	snap := s.acquire()
-	defer snap.release()
-	var total int64
-	for _, f := range snap.indexes.Files {
-		total += f.Bytes
-	}
-	return total
+// indexName is what alerts call the indexes in force.
+func (s *snapshot) indexName() alert.Index {
+	return alert.Index{BuildID: s.buildID, Generation: s.generation}
 }

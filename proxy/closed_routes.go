@@ -7,19 +7,6 @@ import (
 	"noecho/proxy/config"
 )
 
-// closed says why a path is shut unless an operator opens it, or "" if noecho
-// does not know it.
-func closed(path string) string {
-	for _, row := range closedTable {
-		for _, p := range row.paths {
-			if p == path || strings.HasSuffix(p, "/") && strings.HasPrefix(path, p) || samePath(p, path) {
-				return row.why
-			}
-		}
-	}
-	return ""
-}
-
 // samePath reports whether a path is one that a pattern with a {name} stands
 // for.
 func samePath(pattern, path string) bool {
