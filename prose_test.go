@@ -14,7 +14,7 @@ import (
 // The largest shares of sentences with a bare clause, in percent.
 const (
 	maxBareComments = 13.5
-	maxBareDocs     = 7.0
+	maxBareDocs     = 1.0
 )
 
 // A bare clause leaves out the noun it is about, so that the reader has to guess it:
