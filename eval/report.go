@@ -57,9 +57,6 @@ func (r *Row) FoundShare() float64 { return share(r.Found, r.Passages) }
 // WithheldShare is the share of the words that were withheld.
 func (r *Row) WithheldShare() float64 { return share(r.Withheld, r.Words) }
 
-// ReleasedShare is the share of the words that were released in long runs.
-func (r *Row) ReleasedShare() float64 { return share(r.Released, r.Words) }
-
 // Covered reports whether detection promises anything for the disguise.
 func (r *Row) Covered() bool { return r.Floor > 0 }
 
@@ -96,13 +93,10 @@ func (r *Row) Verdict() string {
 // Broken lists the failures of the report, a sentence each.
 func (r *Report) Broken() []string {
 	var all []string
-	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
-		for i := range rows {
-			row := &rows[i]
-			if b := row.Broken(); b != "" {
-				all = append(all, fmt.Sprintf("%s: %s: %d of %d passages found, %s of the words withheld, %d false alarms",
-					row.Name, b, row.Found, row.Passages, percent(row.Withheld, row.Words), row.FalseAlarms))
-			}
+	for row := range r.rows {
+		if b := row.Broken(); b != "" {
+			all = append(all, fmt.Sprintf("%s: %s: %d of %d passages found, %s of the words withheld, %d false alarms",
+				row.Name, b, row.Found, row.Passages, percent(row.Withheld, row.Words), row.FalseAlarms))
 		}
 	}
 	if o := r.Outputs; o != nil && (o.Withheld < o.Quoted || o.Beyond > 0) {
@@ -112,15 +106,15 @@ func (r *Report) Broken() []string {
 	return all
 }
 
-// controls returns how much filler was read and how often it gave an alarm.
-func (r *Report) controls() (words, alarms int) {
+// rows yields every row, in order.
+func (r *Report) rows(yield func(row *Row) bool) {
 	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
 		for i := range rows {
-			words += rows[i].ControlWords
-			alarms += rows[i].FalseAlarms
+			if !yield(&rows[i]) {
+				return
+			}
 		}
 	}
-	return words, alarms
 }
 
 // WriteJSON writes the report as JSON.
@@ -197,24 +191,8 @@ func wrap(s string) string {
 
 // textRow prints one row in columns.
 func textRow(w io.Writer, name string, cells []string) {
-	line := pad(name, -32)
-	for i, c := range cells {
-		if i == len(cells)-1 {
-			line += "  " + c
-		} else {
-			line += pad(c, []int{7, 10, 25, 8}[i])
-		}
-	}
+	line := fmt.Sprintf("%-32s%7s%10s%25s%8s  %s", name, cells[0], cells[1], cells[2], cells[3], cells[4])
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
-}
-
-// pad fills a cell with spaces, on the right if the width is negative.
-func pad(s string, width int) string {
-	n := utf8.RuneCountInString(s)
-	if width < 0 {
-		return s + strings.Repeat(" ", max(0, -width-n))
-	}
-	return strings.Repeat(" ", max(0, width-n)) + s
 }
 
 // WriteMarkdown writes the report as a table in Markdown, with the command that
@@ -250,14 +228,12 @@ func (r *Row) cells() []string {
 // eachRow calls f with every row, and head before the first one of a group.
 func (r *Report) eachRow(head func(group string), f func(row *Row)) {
 	group := ""
-	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
-		for i := range rows {
-			if rows[i].Group != group {
-				group = rows[i].Group
-				head(group)
-			}
-			f(&rows[i])
+	for row := range r.rows {
+		if row.Group != group {
+			group = row.Group
+			head(group)
 		}
+		f(row)
 	}
 }
 
@@ -265,11 +241,14 @@ func (r *Report) runsHead() string { return fmt.Sprintf("released in runs ≥ %d
 
 // summary describes the measurement.
 func (r *Report) summary() string {
-	passages := 0
+	passages, words, alarms := 0, 0, 0
 	for _, row := range r.Disguises {
 		passages = max(passages, row.Passages)
 	}
-	words, alarms := r.controls()
+	for row := range r.rows {
+		words += row.ControlWords
+		alarms += row.FalseAlarms
+	}
 	s := fmt.Sprintf("%d passages of %d words, each in %d disguises, from %s texts of %s words in %d files; windows of %d words, seed %d. "+
 		"%d false alarms in %s words of filler.",
 		passages, r.Words, len(r.Disguises), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), r.Corpus.Files, r.N, r.Seed, alarms, grouped(words))

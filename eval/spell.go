@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,14 +14,7 @@ import (
 
 // between writes the tokens with sep in place of white space.
 func between(sep string) func(w *encoder) {
-	return func(w *encoder) {
-		for i, t := range w.tokens() {
-			if i > 0 {
-				w.put(sep)
-			}
-			w.keep(t.lo, t.hi)
-		}
-	}
+	return lines(math.MaxInt, "", sep, "")
 }
 
 // lines writes so many tokens a line.
@@ -166,13 +160,15 @@ func mathBold(r rune) string {
 	return string(r)
 }
 
-// Letters that look like those of ASCII.
+// Characters that replace those of ASCII.
 var (
+	noBreak  = pairs(" \u00a0")
+	leet     = pairs("a4A4e3E3i1I1o0O0s5S5t7T7")
 	cyrillic = pairs("AАBВCСEЕHНIІJЈKКMМOОPРSЅTТXХaаcсeеiіjјoоpрsѕxхyу")
 	greek    = pairs("AΑBΒEΕHΗIΙKΚMΜNΝOΟPΡTΤXΧYΥZΖoο")
 )
 
-// pairs reads a list of letters, each followed by its imitation.
+// pairs reads a list of characters, each followed by its replacement.
 func pairs(list string) map[rune]rune {
 	m := map[rune]rune{}
 	all := []rune(list)
@@ -182,7 +178,7 @@ func pairs(list string) map[rune]rune {
 	return m
 }
 
-// imitate replaces letters by letters that look like them.
+// imitate replaces characters by those of a table.
 func imitate(by map[rune]rune) func(r rune) string {
 	return func(r rune) string {
 		if like, ok := by[r]; ok {
@@ -190,14 +186,6 @@ func imitate(by map[rune]rune) func(r rune) string {
 		}
 		return string(r)
 	}
-}
-
-// noBreak writes spaces as no-break spaces.
-func noBreak(r rune) string {
-	if r == ' ' {
-		return "\u00a0"
-	}
-	return string(r)
 }
 
 // tagged writes ASCII in the invisible characters that once tagged languages.
@@ -260,11 +248,6 @@ func rot13(r rune) string {
 	}
 	return string(r)
 }
-
-// leetDigits are the digits that replace letters.
-var leetDigits = pairs("a4A4e3E3i1I1o0O0s5S5t7T7")
-
-func leet(r rune) string { return imitate(leetDigits)(r) }
 
 // reversedText writes the characters from the last to the first.
 func reversedText(w *encoder) { w.backwards(0, len(w.p.text)) }
@@ -405,10 +388,7 @@ func insert(w *encoder, lo, _ int) int {
 // fillerAfter writes the same word of filler behind each word.
 func fillerAfter(w *encoder) {
 	same := w.fill.word()
-	for _, t := range w.tokens() {
-		w.keep(t.lo, t.hi)
-		w.put(" " + same + " ")
-	}
+	lines(1, "", "", " "+same+" ")(w)
 }
 
 // interleaved writes a word of filler behind each word, so that two texts alternate.

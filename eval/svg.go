@@ -35,16 +35,8 @@ text{fill:#e6edf3}.s{fill:#9198a1}
 // is readable on a light page and on a dark one, and no scripts.
 func (r *Report) WriteSVG(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	height, group := svgTop, ""
-	for _, rows := range [][]Row{r.Verbatim, r.Disguises} {
-		for i := range rows {
-			if rows[i].Group != group {
-				group = rows[i].Group
-				height += svgRow
-			}
-			height += svgRow
-		}
-	}
+	height := svgTop
+	r.eachRow(func(string) { height += svgRow }, func(*Row) { height += svgRow })
 	fmt.Fprintf(b, `%sxmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="eval-title eval-desc">`+"\n",
 		SVGHead, svgWidth, height+svgRow, svgWidth, height+svgRow)
 	fmt.Fprintf(b, "<title id=\"eval-title\">How detection holds against disguises</title>\n<desc id=\"eval-desc\">%s</desc>\n%s", escape(r.summary()), svgStyle)
