@@ -4,6 +4,7 @@
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
+OLD      ?= 95f9602
 PKG      ?= ./...
 TOOL     := $(GO) tool -modfile=tools/go.mod
 
@@ -186,6 +187,10 @@ bench-record: ## Measure PKG (./...) ten times into bench/results and print the 
 	@mkdir -p bench/results
 	$(GO) test -run '^$$' -bench . -count 10 $(PKG) | tee bench/results/$(VERSION).txt
 	$(TOOL) benchstat bench/results/$(VERSION).txt
+
+.PHONY: bench-gate
+bench-gate: ## Fail if this tree is slower than commit OLD by processor time.
+	tools/bench-compare.py $(OLD) .
 
 .PHONY: latency
 latency: build ## Measure what noecho adds to an answer over loopback.
