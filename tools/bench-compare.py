@@ -66,6 +66,8 @@ def checkout(version, work, worktrees):
     """Returns the folder of a version and its short name."""
     folder = version
     if not os.path.isdir(version):
+        if subprocess.run(["git", "rev-parse", "--quiet", "--verify", version + "^{commit}"], stdout=subprocess.DEVNULL).returncode:
+            sys.exit(f"{version} is no commit of this clone; a shallow clone lacks old commits: git fetch --unshallow")
         folder = os.path.join(work, f"tree{len(worktrees)}")
         run("git", "worktree", "add", "--detach", folder, version)
         worktrees.append(folder)
