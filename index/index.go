@@ -102,7 +102,8 @@ func inFile(p uint64) (file int, rest uint64) {
 // each file are stored. Rarely a place is that of another gram. A file without a ledger
 // has no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
-	for i := range ix.parts {
+	dst = ix.parts[0].Tables.Ledger.Seeds(dst, h) // nearly every index has one file
+	for i := 1; i < len(ix.parts); i++ {
 		n := len(dst)
 		dst = ix.parts[i].Tables.Ledger.Seeds(dst, h)
 		for k := n; k < len(dst); k++ {
