@@ -55,8 +55,11 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 		took := time.Since(started)
 		after := readFile(t, index)
 		r := rand.New(rand.NewPCG(uint64(len(before)), 7))
-		killed := 0
-		for i := range kills {
+		killed, tries := 0, kills
+		if testing.Short() {
+			tries = 2
+		}
+		for i := range tries {
 			if err := os.WriteFile(index, before, 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +79,7 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 			}
 			checkLeft(t, out, after)
 		}
-		t.Logf("%s: %d of %d were killed before they ended", job.name, killed, kills)
+		t.Logf("%s: %d of %d were killed before they ended", job.name, killed, tries)
 	}
 }
 
