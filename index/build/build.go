@@ -85,17 +85,17 @@ func (e *NoWindowsError) Error() string {
 
 // builder is the state of one build.
 type builder struct {
-	o        Options
-	spec     ngram.Spec
-	sources  []*source
-	runs     *runCache // nil: every pass reads the inputs
-	exclude  map[uint64]struct{}
-	places   *places
-	sections []sectionBuilder // of the sections behind the filters
-	phrases  *phraseBuilder
-	counts   index.PhraseCounts
-	before   int64      // passes that looked for common windows
-	mu       sync.Mutex // guards calls of o.Notice
+	o       Options
+	spec    ngram.Spec
+	sources []*source
+	runs    *runCache // nil: every pass reads the inputs
+	exclude map[uint64]struct{}
+	places  *places
+	phrases *phraseBuilder
+	ledger  *ledgerBuilder // nil: the options ask for none
+	counts  index.PhraseCounts
+	before  int64      // passes that looked for common windows
+	mu      sync.Mutex // guards calls of o.Notice
 }
 
 // Build reads the inputs and writes an index of them to o.Out. The file appears there
@@ -134,8 +134,12 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	b.beginSections()
-	defer b.closeSections()
+	store := newTempStore(cacheDir(o.Out))
+	defer store.close()
+	b.places = newPlaces(len(b.sources), store)
+	if !o.NoLedger {
+		b.ledger = newLedgerBuilder(b, store)
+	}
 	return b.build(ctx, out, m)
 }
 
@@ -250,7 +254,7 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	if first, err = b.insert(ctx, p, rounds, first); err != nil {
 		return nil, err
 	}
-	if err := b.finishSections(ctx, p); err != nil {
+	if err := b.writeTables(ctx, p); err != nil {
 		return nil, err
 	}
 	all := first.sum()
@@ -315,33 +319,14 @@ func (b *builder) startPass(n int64) {
 	b.o.Progress.Pass.Store(n + b.before)
 }
 
-// beginSections makes the section builders. The ledger comes last, because the other
-// builders decide which records it has to name.
-func (b *builder) beginSections() {
-	b.sections = append(b.sections, b.phrases)
-	b.places = newPlaces(len(b.sources), newTempStore(cacheDir(b.o.Out)))
-	if !b.o.NoLedger {
-		b.sections = append(b.sections, newLedgerBuilder(b))
-	}
-}
-
-// finishSections writes the sections behind the filters.
-func (b *builder) finishSections(ctx context.Context, p *plan) error {
+// writeTables writes the sections behind the filters. The ledger comes last, because
+// the phrases decide as well which records it has to name.
+func (b *builder) writeTables(ctx context.Context, p *plan) error {
 	if err := b.places.settle(); err != nil {
 		return err
 	}
-	for _, n := range b.sections {
-		if err := n.finish(ctx, p); err != nil {
-			return err
-		}
+	if err := b.phrases.finish(p); err != nil || b.ledger == nil {
+		return err
 	}
-	return nil
-}
-
-// closeSections frees the memory and files of the section builders.
-func (b *builder) closeSections() {
-	for _, n := range b.sections {
-		n.close()
-	}
-	b.places.to.close()
+	return b.ledger.finish(ctx, p)
 }

@@ -1,30 +1,13 @@
 package build
 
-import (
-	"context"
-
-	"noecho/ngram"
-)
+import "noecho/ngram"
 
 // Besides the filters an index contains tables about its records: the places of short
 // grams, the names of the records, and the identifiers in them. The data for these
 // tables is collected in the first pass, the only one that sees text. They become
 // sections behind the filters.
 
-// A sectionBuilder makes sections out of the data of its collectors. Each build has its
-// own.
-type sectionBuilder interface {
-	// collector returns the collector for one worker of the first pass. at tells the
-	// collector the positions of the words, and the collector tells at which records
-	// the index has to name.
-	collector(at *placer) collector
-	// finish writes the sections. The first pass is over, and every place is known.
-	finish(ctx context.Context, p *plan) error
-	// close frees the memory and files of the builder. It may be called at any time.
-	close()
-}
-
-// A collector gathers the data of one section builder from the texts of one worker:
+// A collector gathers data for one kind of table from the texts of one worker:
 // from every segment of every record, including segments that are too short for a
 // window. Not safe for concurrent use.
 type collector interface {

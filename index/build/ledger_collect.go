@@ -10,7 +10,7 @@ import (
 	"noecho/ngram"
 )
 
-// The section builder of the ledger, the table that leads from seeds (5-grams selected
+// The ledger is the table that leads from seeds (5-grams selected
 // by package ngram) to their places. While the corpus is read, each worker sorts its
 // seeds into lists by the upper bits of their fingerprints (40 bits of their hashes),
 // and moves full lists to a file. Afterwards the seeds of one list number are few
@@ -30,16 +30,14 @@ type ledgerBuilder struct {
 	heads      [1 << listBits]int64 // by list number: offset of the last list in the file, or 0
 }
 
-func newLedgerBuilder(b *builder) *ledgerBuilder {
-	l := &ledgerBuilder{b: b, kept: newTempStore(cacheDir(b.o.Out))}
+func newLedgerBuilder(b *builder, kept *tempStore) *ledgerBuilder {
+	l := &ledgerBuilder{b: b, kept: kept}
 	l.kept.append(make([]byte, 8)) // so that no list has offset 0
 	return l
 }
 
-func (l *ledgerBuilder) collector(at *placer) collector { return l.add(at) }
-
-// add returns another collector. If at is nil, its positions are places.
-func (l *ledgerBuilder) add(at *placer) *seedCollector {
+// collector returns another collector. If at is nil, its positions are places.
+func (l *ledgerBuilder) collector(at *placer) *seedCollector {
 	n := &seedCollector{
 		to: l, at: at, number: len(l.collectors),
 		seeder: seeder{n: l.b.spec.N, exclude: l.b.exclude},
@@ -48,8 +46,6 @@ func (l *ledgerBuilder) add(at *placer) *seedCollector {
 	l.collectors = append(l.collectors, n)
 	return n
 }
-
-func (l *ledgerBuilder) close() { l.kept.close() }
 
 // finish writes the sections. All places are known.
 func (l *ledgerBuilder) finish(ctx context.Context, p *plan) error {
@@ -292,7 +288,7 @@ func (l *ledgerBuilder) joinBlocks() {
 		return
 	}
 	slices.SortFunc(edges, func(a, b blockEdge) int { return cmp.Compare(a.part.task, b.part.task) })
-	n := l.add(nil)
+	n := l.collector(nil)
 	for i := range edges {
 		if n.join(&edges[i]) {
 			l.b.places.wantText(edges[i].part.source)

@@ -148,9 +148,10 @@ func TestPositionsBeyond32Bits(t *testing.T) {
 	t.Parallel()
 	spec := mustSpec(t)
 	b := &builder{o: Options{Out: filepath.Join(t.TempDir(), "x")}, spec: spec}
-	b.places = newPlaces(1, newTempStore(t.TempDir()))
-	notes := newLedgerBuilder(b)
-	defer notes.close()
+	kept := newTempStore(t.TempDir())
+	defer kept.close()
+	b.places = newPlaces(1, kept)
+	notes := newLedgerBuilder(b, kept)
 	at := b.places.placer()
 	at.pos = 1<<32 - 20_000
 	n := notes.collector(at)

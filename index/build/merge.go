@@ -63,7 +63,12 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	}
 	defer out.abort()
 	members, files, err := openMembers(o)
-	defer files.close()
+	closeFiles := func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	defer closeFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -84,26 +89,16 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	files.close() // Out may be one of the files, and Windows does not replace an open file
+	closeFiles() // Out may be one of the files, and Windows does not replace an open file
 	if err := out.commit(); err != nil {
 		return nil, err
 	}
 	return res, nil
 }
 
-// openFiles are the opened files of the members.
-type openFiles []*os.File
-
-// close closes the files. It may be called again.
-func (all openFiles) close() {
-	for _, f := range all {
-		f.Close()
-	}
-}
-
 // openMembers opens the files and the readers. The caller closes the files, even after
 // an error.
-func openMembers(o MergeOptions) (members []*member, files openFiles, err error) {
+func openMembers(o MergeOptions) (members []*member, files []*os.File, err error) {
 	add := func(name string, r io.ReaderAt, size int64) error {
 		m, err := newMember(name, r, size)
 		members = append(members, m)

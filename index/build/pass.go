@@ -78,8 +78,9 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 		if p.first {
 			w.runs.to = p.b.runs
 			at := p.b.places.placer()
-			for _, n := range p.b.sections {
-				w.collectors = append(w.collectors, n.collector(at))
+			w.collectors = append(w.collectors, p.b.phrases.collector(at))
+			if p.b.ledger != nil {
+				w.collectors = append(w.collectors, p.b.ledger.collector(at))
 			}
 			w.collectors = append(w.collectors, at) // last: the other collectors read its position before it advances
 			w.cut.collectors = w.collectors

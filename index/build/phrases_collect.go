@@ -1,7 +1,6 @@
 package build
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -50,7 +49,7 @@ func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
 	return p, nil
 }
 
-func (p *phraseBuilder) collector(at *placer) collector {
+func (p *phraseBuilder) collector(at *placer) *phraseCollector {
 	n := &phraseCollector{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
 	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
 	switch {
@@ -63,13 +62,11 @@ func (p *phraseBuilder) collector(at *placer) collector {
 	return n
 }
 
-func (p *phraseBuilder) close() {}
-
 // any reports whether there is any phrase.
 func (p *phraseBuilder) any() bool { return p.held.Load() > 0 || len(p.subjects) > 0 }
 
 // finish merges the sets of the workers and writes the sections.
-func (p *phraseBuilder) finish(_ context.Context, to *plan) error {
+func (p *phraseBuilder) finish(to *plan) error {
 	all := newPhraseSet()
 	blocks := map[blockPhrase]struct{}{}
 	for _, n := range p.collectors {
