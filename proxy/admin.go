@@ -43,7 +43,7 @@ const (
 
 // newAdminPlane prepares the admin plane. Beyond loopback everything but the
 // probes needs the token; without a token file it is closed.
-func (s *Server) newAdminPlane(ln net.Listener, cfg config.Admin) (*adminPlane, error) {
+func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, error) {
 	p := &adminPlane{srv: s, ln: ln}
 	switch {
 	case cfg.TokenFile != "":
@@ -156,7 +156,7 @@ func hostOnly(hostport string) string {
 }
 
 func (p *adminPlane) ready(w http.ResponseWriter, _ *http.Request) {
-	if p.srv.draining.Load() {
+	if p.srv.isDraining() {
 		reply(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
@@ -168,7 +168,7 @@ func (p *adminPlane) health(w http.ResponseWriter, _ *http.Request) {
 	snap := p.srv.acquire()
 	defer snap.release()
 	status := "ok"
-	if p.srv.draining.Load() {
+	if p.srv.isDraining() {
 		status = "draining"
 	}
 	replyJSON(w, map[string]any{
@@ -178,7 +178,7 @@ func (p *adminPlane) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *adminPlane) version(w http.ResponseWriter, _ *http.Request) {
-	replyJSON(w, map[string]any{"version": p.srv.opts.Build})
+	replyJSON(w, map[string]any{"version": p.srv.build})
 }
 
 // reload answers with what is wrong: whoever may reload may read the

@@ -9,9 +9,6 @@ import (
 	"noecho/proxy/relay"
 )
 
-// answerBuffer is how much of an answer is read at a time.
-const answerBuffer = 8 << 10
-
 // errTruncated ends a body without its terminator, so that the caller sees
 // that it is not complete.
 var errTruncated = errors.New("answer is not complete")

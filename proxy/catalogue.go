@@ -233,3 +233,11 @@ func apiNames() string {
 	}
 	return strings.Join(slices.Compact(names), ", ")
 }
+
+// samePath reports whether a path has the shape of a pattern, whose {name} is a whole
+// segment.
+func samePath(pattern, path string) bool {
+	return slices.EqualFunc(strings.Split(pattern, "/"), strings.Split(path, "/"), func(want, got string) bool {
+		return want == got || strings.HasPrefix(want, "{") && plainSegment(got)
+	})
+}

@@ -2,22 +2,9 @@ package proxy
 
 import (
 	"slices"
-	"strings"
 
 	"noecho/proxy/config"
 )
-
-// samePath reports whether a path is one that a pattern with a {name} stands
-// for.
-func samePath(pattern, path string) bool {
-	if !strings.Contains(pattern, "{") {
-		return false
-	}
-	t := routeTable{exact: map[string][]*route{}}
-	r := &route{pattern: pattern, methods: "GET", policy: config.Route{Path: pattern}}
-	t.add(r)
-	return t.find("GET", path) == r
-}
 
 // refuseClosed answers for a path that is not open. For those that noecho knows
 // it says why.

@@ -62,3 +62,15 @@ func escapedSegment(s string) bool {
 	}
 	return true
 }
+
+// plainSegment accepts what may stand where a pattern has a {name}.
+func plainSegment(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("._~:@+=,-", rune(c))) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -3,9 +3,8 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
-	"sync"
+	"strconv"
 	"time"
 
 	"noecho/detect"
@@ -19,20 +18,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Why an upstream was closed before its answer had ended.
-var (
-	errClientGone = errors.New("caller has gone")
-	errDraining   = errors.New("noecho is stopping")
-	errTotalTime  = errors.New("exchange took longer than the configured limit")
-	errFinished   = errors.New("exchange has ended")
-)
-
 // exchange is one request and its answer. It pins the snapshot that the
 // request was judged by until the last byte has left.
 //
 // One goroutine at a time owns it; only cancel may be called from others.
 type exchange struct {
-	srv      *Server
+	link
+	srv      *services
 	snap     *snapshot
 	route    *route
 	mode     detect.Action
@@ -55,21 +47,16 @@ type exchange struct {
 	unread int64 // bytes received that are on no account yet
 	ending ending
 	status int
-	up     *upstreamBody // nil before there is one
 	watch  *watcher
 	caller *callerConn
 	timer  *time.Timer
 	closed bool
-
-	mu    sync.Mutex
-	conn  io.Closer // the upstream connection in use
-	cause error     // why it was closed early
 }
 
 // describe notes what alerts say about the request.
 func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
-	e.alerts = e.srv.opts.Alerts.Answer()
+	e.alerts = e.srv.alerts.Answer()
 	if host, _, err := net.SplitHostPort(ctx.RemoteAddr().String()); err == nil {
 		e.client = host
 	}
@@ -79,7 +66,7 @@ func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	}
 	for _, name := range [...]string{fasthttp.HeaderAuthorization, "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
 		if credential := h.Peek(name); len(credential) > 0 {
-			e.principal = e.srv.principal(credential)
+			e.principal = keyedHex(e.srv.principalKey, credential)
 			break
 		}
 	}
@@ -110,54 +97,10 @@ func (e *exchange) decide() {
 	if e.counted == "" {
 		e.counted = "client " + e.client
 	}
-	e.number = e.srv.exchanges.Add(1)
 	e.judge = e.snap.standing.rules.For(policy.Request{
 		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
 	}, e.snap.standing.meter)
 	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
-}
-
-// attach names the upstream connection that cancel has to close.
-func (e *exchange) attach(conn net.Conn) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.cause == nil {
-		e.conn = conn
-	}
-	return e.cause
-}
-
-// detach takes the connection back; afterwards cancel no longer touches it. It
-// returns the reason if the connection has been closed.
-func (e *exchange) detach() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.conn = nil
-	return e.cause
-}
-
-// cancel closes the upstream connection, now or as soon as there is one. The
-// first cause counts. Safe for concurrent use.
-func (e *exchange) cancel(cause error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.cause != nil {
-		return
-	}
-	e.cause = cause
-	if e.conn != nil {
-		_ = e.conn.Close()
-	}
-}
-
-// why returns the reason for which the upstream was closed, or fallback.
-func (e *exchange) why(fallback error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.cause != nil {
-		return e.cause
-	}
-	return fallback
 }
 
 // reportFindings reports the findings that the relay has closed. Findings
@@ -175,8 +118,8 @@ func (e *exchange) reportFindings() {
 
 // report hands one finding to the alert log.
 func (e *exchange) report(f relay.Finding) {
-	e.srv.metrics.finding(f)
 	action := actionOf(f)
+	e.srv.metrics.finding(f, action)
 	switch {
 	case action == alert.Blocked:
 		e.ending = endingBlocked
@@ -226,7 +169,7 @@ func (e *exchange) count(f relay.Finding) {
 		}
 		ev.Findings, ev.Period = n, int64(cfg.Budget.Per.Seconds())
 		e.srv.metrics.probing.Inc()
-		e.srv.opts.Alerts.Offer(ev)
+		e.srv.alerts.Offer(ev)
 	}
 	if st.coverage == nil || e.snap.indexes.Records.Record == nil {
 		return
@@ -263,7 +206,7 @@ func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 	ev.Period = int64(e.snap.cfg.Coverage.Over.Seconds())
 	ev.Records = []alert.Record{r}
 	e.srv.metrics.drips.Inc()
-	e.srv.opts.Alerts.Offer(ev)
+	e.srv.alerts.Offer(ev)
 }
 
 // event begins an event about this exchange.
@@ -287,7 +230,7 @@ func (e *exchange) event(t alert.Type) alert.Event {
 func (e *exchange) unscanned(action alert.Action, reason string, bytes int64) {
 	ev := e.event(alert.TypeUnscanned)
 	ev.Action, ev.Reason, ev.Bytes = action, reason, bytes
-	e.srv.opts.Alerts.Offer(ev)
+	e.srv.alerts.Offer(ev)
 }
 
 // settle adds what a relay counted to the books.
@@ -356,14 +299,30 @@ func (e *exchange) finish() {
 	if e.watch != nil {
 		e.watch.stop()
 	}
-	if e.up != nil {
-		e.up.close() // after a panic nobody else has
+	if e.body != nil {
+		e.body.close() // after a panic nobody else has
 	}
 	e.cancel(errFinished)
 	e.alerts.Close()
-	e.srv.leave(e)
-	e.srv.metrics.exchange(e)
+	e.srv.leave(&e.link)
+	e.measure()
 	e.snap.release()
+}
+
+// measure publishes the figures of the exchange, which has ended.
+func (e *exchange) measure() {
+	m := e.srv.metrics
+	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.ending.String()).Inc()
+	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
+	if !e.answered.IsZero() {
+		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
+	}
+	if e.route.family == nil {
+		return
+	}
+	m.bytes.WithLabelValues("scanned").Add(float64(e.counts.Scanned))
+	m.bytes.WithLabelValues("passed").Add(float64(e.counts.Passed))
+	m.bytes.WithLabelValues("refused").Add(float64(e.counts.Refused))
 }
 
 // ending is what a caller got, as the label of a metric.

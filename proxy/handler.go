@@ -53,8 +53,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.turnAway(ctx, r.family, refuseSigned)
 		return
 	}
-	ex = &exchange{srv: s, snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
-	if why, ok := s.enter(ex); !ok {
+	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
+	if why, ok := s.enter(&ex.link, snap.cfg.Limits.Streams); !ok {
 		ex = nil
 		snap.release()
 		s.turnAway(ctx, r.family, why)
@@ -63,7 +63,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	last := slices.Contains(requestTokens(&ctx.Request.Header), "close")
 	ex.describe(ctx)
 	handedOver := s.exchange(ctx, ex)
-	if last || s.draining.Load() {
+	if last || s.isDraining() {
 		ctx.SetConnectionClose()
 	}
 	if !handedOver {
@@ -127,7 +127,7 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	buildRequest(req, ctx, ex.route, ex.snap.cfg.Headers.Pass)
-	upstream, err := ex.route.upstream.roundTrip(ex, req, resp)
+	upstream, err := ex.route.upstream.roundTrip(&ex.link, req, resp)
 	fasthttp.ReleaseRequest(req)
 	if err != nil {
 		fasthttp.ReleaseResponse(resp)
@@ -136,7 +136,7 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	}
 	ctx.SetStatusCode(resp.StatusCode())
 	ex.status = resp.StatusCode()
-	return s.answer(ctx, ex, request, resp, upstream)
+	return ex.answer(ctx, request, resp, upstream)
 }
 
 // unanswered deals with an upstream that gave no answer.
@@ -200,28 +200,6 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 		ex.mode = detect.Block
 	}
 	return request, refusal{}, true
-}
-
-// startRelay gives ex the relay that judges its answer.
-func (s *Server) startRelay(ex *exchange, request wire.Request, framing wire.Framing) {
-	d := ex.snap.detection(&ex.route.policy)
-	d.Prompt = s.prompts.prompt(ex.snap, request)
-	ex.relay = relay.New(relay.Config{
-		Family:   ex.route.family,
-		Request:  request,
-		Framing:  framing,
-		Status:   ex.status,
-		Decision: ex.decision,
-		Set:      ex.snap.indexes.Set,
-		Spec:     ex.snap.indexes.Spec,
-		Detect:   d,
-		Mask:     ex.snap.cfg.Mask,
-	})
-}
-
-// principal names a caller by a keyed hash of its credential.
-func (s *Server) principal(credential []byte) string {
-	return keyedHex(s.instanceKey, credential)
 }
 
 // refuseUnread answers a request that fasthttp could not read. The connection

@@ -1,10 +1,8 @@
 package proxy
 
 import (
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -116,29 +114,14 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	return m
 }
 
-// exchange counts one finished exchange.
-func (m *metrics) exchange(e *exchange) {
-	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.ending.String()).Inc()
-	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
-	if !e.answered.IsZero() {
-		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
-	}
-	if e.route.family == nil {
-		return
-	}
-	m.bytes.WithLabelValues("scanned").Add(float64(e.counts.Scanned))
-	m.bytes.WithLabelValues("passed").Add(float64(e.counts.Passed))
-	m.bytes.WithLabelValues("refused").Add(float64(e.counts.Refused))
-}
-
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
 
-func (m *metrics) finding(f relay.Finding) {
+func (m *metrics) finding(f relay.Finding, action alert.Action) {
 	lane := f.Finding.Lane.String()
 	if strings.Contains(lane, "+") {
 		lane = nestedLane
 	}
-	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, string(actionOf(f))).Inc()
+	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, string(action)).Inc()
 }
 
 // forgotten publishes how often what was found of a record had to be forgotten.

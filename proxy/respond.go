@@ -15,14 +15,14 @@ import (
 )
 
 // answer passes the upstream's answer on. It reports whether the answer is a
-// stream that now owns ex. resp is released when it is no longer needed.
-func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
+// stream that now owns e. resp is released when it is no longer needed.
+func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
-	if status := resp.StatusCode(); ex.decision.Hold && status/100 == 3 && status != fasthttp.StatusNotModified {
-		return ex.withheld(ctx, up, refuseRedirect, "the upstream answered with a redirect", up.announced())
+	if status := resp.StatusCode(); e.decision.Hold && status/100 == 3 && status != fasthttp.StatusNotModified {
+		return e.withheld(ctx, up, refuseRedirect, "the upstream answered with a redirect", up.announced())
 	}
 	if up.whole { // HEAD, 204, 304
-		ex.passHead(ctx, resp, nil)
+		e.passHead(ctx, resp, nil)
 		ctx.Response.SkipBody = ctx.IsHead()
 		if n := resp.Header.ContentLength(); n >= 0 && ctx.IsHead() {
 			ctx.Response.Header.SetContentLength(n)
@@ -30,35 +30,35 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, ex *exchange, request wire.Req
 		up.close()
 		return false
 	}
-	if ex.route.family == nil {
-		return s.forward(ctx, ex, resp, up)
+	if e.route.family == nil {
+		return e.forward(ctx, resp, up)
 	}
-	limits := ex.snap.cfg.Limits
+	limits := e.snap.cfg.Limits
 	names, err := codings(resp.Header.ContentEncoding())
 	if err != nil {
-		if ex.lenient() {
-			return s.forward(ctx, ex, resp, up)
+		if e.lenient() {
+			return e.forward(ctx, resp, up)
 		}
-		return ex.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
+		return e.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
 	}
-	ex.passHead(ctx, resp, staleHeaders)
-	framing := ex.framing(resp, request)
-	ex.stream = framing != wire.JSON
+	e.passHead(ctx, resp, staleHeaders)
+	framing := e.framing(resp, request)
+	e.stream = framing != wire.JSON
 	in := newDecoder(up, names, limits.Stream, limits.Ratio)
-	s.startRelay(ex, request, framing)
+	e.startRelay(request, framing)
 	switch {
-	case !ex.decision.Hold:
-		t := &tee{ex: ex}
-		if !ex.stream {
+	case !e.decision.Hold:
+		t := &tee{ex: e}
+		if !e.stream {
 			t.limit = int(limits.Answer)
 			t.kept = make([]byte, 0, max(0, min(resp.Header.ContentLength(), t.limit)))
 		}
-		return s.send(ctx, ex, &forwarded{ex: ex, in: in, dec: in, body: up, tee: t, buf: s.buffer()})
-	case ex.stream:
-		return s.send(ctx, ex, &scanned{ex: ex, body: up, in: in, buf: s.buffer()})
+		return e.send(ctx, &forwarded{ex: e, in: in, dec: in, body: up, tee: t, buf: e.srv.buffer()})
+	case e.stream:
+		return e.send(ctx, &scanned{ex: e, body: up, in: in, buf: e.srv.buffer()})
 	}
 	in.limit = limits.Answer
-	return s.whole(ctx, ex, in, up)
+	return e.whole(ctx, in, up)
 }
 
 // withheld refuses an answer of which bytes were received, counts it and
@@ -82,25 +82,42 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 	return e.route.family.Framing(name, request)
 }
 
+// startRelay makes the relay that judges the answer.
+func (e *exchange) startRelay(request wire.Request, framing wire.Framing) {
+	d := e.snap.detection(&e.route.policy)
+	d.Prompt = e.srv.prompts.prompt(e.snap, request)
+	e.relay = relay.New(relay.Config{
+		Family:   e.route.family,
+		Request:  request,
+		Framing:  framing,
+		Status:   e.status,
+		Decision: e.decision,
+		Set:      e.snap.indexes.Set,
+		Spec:     e.snap.indexes.Spec,
+		Detect:   d,
+		Mask:     e.snap.cfg.Mask,
+	})
+}
+
 // whole reads an unstreamed answer to its end, judges it and answers.
-func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, in *decoder, up *upstreamBody) bool {
-	text, err := readWhole(in, up.resp.Header.ContentLength(), ex.snap.cfg.Limits.Answer)
-	if errors.Is(err, errSize) && ex.lenient() {
-		in.limit = ex.snap.cfg.Limits.Stream
-		return s.send(ctx, ex, &forwarded{ex: ex, first: text, in: in, dec: in, body: up, buf: s.buffer()})
+func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody) bool {
+	text, err := readWhole(in, up.resp.Header.ContentLength(), e.snap.cfg.Limits.Answer)
+	if errors.Is(err, errSize) && e.lenient() {
+		in.limit = e.snap.cfg.Limits.Stream
+		return e.send(ctx, &forwarded{ex: e, first: text, in: in, dec: in, body: up, buf: e.srv.buffer()})
 	}
 	in.close()
 	switch {
 	case err == nil:
 	case errors.Is(err, errSize), errors.Is(err, errBomb), errors.Is(err, errExcess):
-		return ex.withheld(ctx, up, refuseUnscannable, err.Error(), in.received())
+		return e.withheld(ctx, up, refuseUnscannable, err.Error(), in.received())
 	default:
 		up.close()
-		ex.broken(err)
-		ex.counts.Refused += in.received()
-		if ex.ending != endingGone {
-			ex.refuse(ctx, refuseUpstream)
-			ex.ending = endingBroken
+		e.broken(err)
+		e.counts.Refused += in.received()
+		if e.ending != endingGone {
+			e.refuse(ctx, refuseUpstream)
+			e.ending = endingBroken
 		}
 		return false
 	}
@@ -108,22 +125,22 @@ func (s *Server) whole(ctx *fasthttp.RequestCtx, ex *exchange, in *decoder, up *
 	if len(text) == 0 {
 		return false
 	}
-	ex.unread = int64(len(text))
-	out, status, err := ex.judgeWhole(text)
-	c := ex.relay.Counts()
-	ex.unread = 0
-	ex.settle(c)
+	e.unread = int64(len(text))
+	out, status, err := e.judgeWhole(text)
+	c := e.relay.Counts()
+	e.unread = 0
+	e.settle(c)
 	switch {
 	case errors.Is(err, relay.ErrRefused):
-		ex.ending = endingRefused
+		e.ending = endingRefused
 	case err != nil:
-		ex.ending = endingBlocked
+		e.ending = endingBlocked
 	}
-	ex.reportUnscanned(c)
+	e.reportUnscanned(c)
 	if err != nil {
-		s.withhold(ctx, ex, status)
+		e.withhold(ctx, status)
 	}
-	ex.answered = time.Now()
+	e.answered = time.Now()
 	ctx.Response.SetBodyRaw(out)
 	return false
 }
@@ -138,28 +155,28 @@ func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
 // withhold prepares the head of an error body that stands for an answer. What
 // the upstream itself reported as an error keeps its status: a client may want
 // to try again.
-func (s *Server) withhold(ctx *fasthttp.RequestCtx, ex *exchange, status int) {
+func (e *exchange) withhold(ctx *fasthttp.RequestCtx, status int) {
 	ctx.SetContentType("application/json")
-	if ex.ending == endingRefused && ex.status >= 400 {
+	if e.ending == endingRefused && e.status >= 400 {
 		return
 	}
 	ctx.SetStatusCode(status)
-	ex.status = status
-	nameFailure(ctx, ex.route.family, wire.Failure{Status: status})
+	e.status = status
+	nameFailure(ctx, e.route.family, wire.Failure{Status: status})
 	ctx.Response.Header.Set("X-Should-Retry", "false")
 }
 
 // forward passes on an answer that is not scanned, coded as it came.
-func (s *Server) forward(ctx *fasthttp.RequestCtx, ex *exchange, resp *fasthttp.Response, up *upstreamBody) bool {
-	ex.passHead(ctx, resp, nil)
-	ex.ending = endingForwarded
-	return s.send(ctx, ex, &forwarded{ex: ex, in: up, body: up, buf: s.buffer()})
+func (e *exchange) forward(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, up *upstreamBody) bool {
+	e.passHead(ctx, resp, nil)
+	e.ending = endingForwarded
+	return e.send(ctx, &forwarded{ex: e, in: up, body: up, buf: e.srv.buffer()})
 }
 
-// send hands a source to the caller's connection; it then owns ex. The length
+// send hands a source to the caller's connection; it then owns e. The length
 // is not announced: it may change, and a chunked body shows where it was cut.
-func (s *Server) send(ctx *fasthttp.RequestCtx, ex *exchange, src source) bool {
-	b := &body{ex: ex, src: src}
+func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
+	b := &body{ex: e, src: src}
 	if ctx.Request.Header.IsHTTP11() {
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream(b, -1)

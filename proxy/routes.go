@@ -93,18 +93,6 @@ func (s *shapedRoute) matches(segments []string) bool {
 	})
 }
 
-// plainSegment accepts what may stand where a pattern has a {name}.
-func plainSegment(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
-		if !letter && (i == 0 || !strings.ContainsRune("._~:@+=,-", rune(c))) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // newRouteTable builds the table. upstreamFor returns the upstream for a URL.
 func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, error)) (*routeTable, error) {
 	t := &routeTable{exact: map[string][]*route{}}

@@ -441,7 +441,7 @@ func TestPrincipalKey(t *testing.T) {
 		t.Error(err)
 	}
 	a, b := newBed(t, Options{Config: cfg, Open: secretOpen(t)}), newBed(t, Options{Config: cfg, Open: secretOpen(t)})
-	if x, y := a.srv.principal([]byte("c")), b.srv.principal([]byte("c")); x != y || len(x) != 16 {
+	if x, y := keyedHex(a.srv.principalKey, []byte("c")), keyedHex(b.srv.principalKey, []byte("c")); x != y || len(x) != 16 {
 		t.Errorf("%s and %s", x, y)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -44,33 +43,27 @@ type Options struct {
 
 // Server is the connector with its admin plane. Safe for concurrent use.
 type Server struct {
-	opts        Options
-	log         *slog.Logger
-	metrics     *metrics
-	prompts     *promptCache
-	instanceKey []byte // of principals
-	snap        atomic.Pointer[snapshot]
-	reloading   sync.Mutex
-	draining    atomic.Bool
-	exchanges   atomic.Uint64 // judged so far
-	buffers     sync.Pool     // *[]byte of answerBuffer
-	memory      *reclaimer
-
-	mu     sync.Mutex
-	active map[*exchange]struct{}
-	idle   chan struct{} // closed when draining and nothing is active
+	services
+	opts      Options
+	snap      atomic.Pointer[snapshot]
+	reloading sync.Mutex
+	exchanges atomic.Uint64 // begun so far
+	memory    *reclaimer
 }
 
 // New checks the configuration, opens the indexes and returns a server that
 // does not listen yet. Close it, also if Serve is never called.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: opts, log: opts.Log, instanceKey: make([]byte, 32), active: map[*exchange]struct{}{}, idle: make(chan struct{}), memory: newReclaimer(opts.reclaimed)}
-	if _, err := rand.Read(s.instanceKey); err != nil {
+	s := &Server{opts: opts, memory: newReclaimer(opts.reclaimed), services: services{
+		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
+		principalKey: make([]byte, 32), active: map[*link]struct{}{}, idle: make(chan struct{}),
+	}}
+	if _, err := rand.Read(s.principalKey); err != nil {
 		return nil, fmt.Errorf("make instance key: %w", err)
 	}
 	var err error
 	if name := opts.Config.PrincipalKeyFile; name != "" {
-		if s.instanceKey, err = readPrincipalKey(name); err != nil {
+		if s.principalKey, err = readPrincipalKey(name); err != nil {
 			return nil, err
 		}
 	}
@@ -115,13 +108,13 @@ func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 	var plane *adminPlane
 	if admin != nil {
 		var err error
-		if plane, err = s.newAdminPlane(admin, cfg.Admin); err != nil {
+		if plane, err = newAdminPlane(s, admin, cfg.Admin); err != nil {
 			_ = callers.Close()
 			return errors.Join(err, admin.Close(), <-failed)
 		}
 		go func() { failed <- plane.serve() }()
 	}
-	s.reportStart(data, admin)
+	s.reportStart(s.snap.Load(), data, admin)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -130,11 +123,11 @@ func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 			err = errors.New("listener was closed")
 		}
 	}
-	s.drain(front, callers, cfg.Limits.Drain)
+	s.shutDown(front, callers, cfg.Limits.Drain)
 	if plane != nil {
 		plane.close()
 	}
-	s.reportStop(err)
+	s.reportStop(s.snap.Load(), err)
 	return err
 }
 
@@ -167,9 +160,9 @@ type muted struct{}
 
 func (muted) Printf(string, ...any) {}
 
-// drain ends the service in order. See [Server.Serve].
-func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience time.Duration) {
-	s.draining.Store(true)
+// shutDown ends the service in order. See [Server.Serve].
+func (s *Server) shutDown(front *fasthttp.Server, callers *callerListener, patience time.Duration) {
+	s.drain()
 	s.log.Info("draining", "in_flight", s.inFlight(), "limit", patience.String())
 	_ = callers.Close() // the one way this fails is that it is closed already
 	callers.closeIdle()
@@ -178,15 +171,10 @@ func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience
 		defer close(ended)
 		_ = front.Shutdown() // waits until every connection is closed
 	}()
-	s.mu.Lock()
-	if len(s.active) == 0 {
-		s.closeIdle()
-	}
-	s.mu.Unlock()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-s.idle:
+	case <-s.idled():
 	case <-timer.C:
 		s.cutSurvivors()
 	}
@@ -201,88 +189,9 @@ func (s *Server) drain(front *fasthttp.Server, callers *callerListener, patience
 	}
 }
 
-// cutSurvivors ends the answers that a drain cannot wait for any longer.
-func (s *Server) cutSurvivors() {
-	s.mu.Lock()
-	survivors := slices.Collect(maps.Keys(s.active))
-	s.mu.Unlock()
-	s.log.Warn("drain time is over, ending answers", "answers", len(survivors))
-	for _, e := range survivors {
-		e.cancel(errDraining)
-	}
-}
-
 // lastWords is how long callers may take to fetch the end of their answer once
 // nothing is in flight any more.
 const lastWords = 3 * time.Second
-
-// closeIdle says that a draining server has nothing more to do. The caller
-// holds mu.
-func (s *Server) closeIdle() {
-	select {
-	case <-s.idle:
-	default:
-		close(s.idle)
-	}
-}
-
-// enter admits an exchange, or says why not.
-func (s *Server) enter(e *exchange) (refusal, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.draining.Load() && s.isIdle():
-		return refuseDraining, false
-	case len(s.active) >= e.snap.cfg.Limits.Streams:
-		return refuseBusy, false
-	}
-	s.active[e] = struct{}{}
-	return refusal{}, true
-}
-
-func (s *Server) isIdle() bool {
-	select {
-	case <-s.idle:
-		return true
-	default:
-		return false
-	}
-}
-
-// leave is the end of an admitted exchange.
-func (s *Server) leave(e *exchange) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.active, e)
-	if s.draining.Load() && len(s.active) == 0 {
-		s.closeIdle()
-	}
-}
-
-func (s *Server) inFlight() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.active)
-}
-
-// buffer returns a buffer for one answer; its source gives it back to reuse.
-func (s *Server) buffer() []byte {
-	if b, ok := s.buffers.Get().(*[]byte); ok {
-		return *b
-	}
-	return make([]byte, answerBuffer)
-}
-
-// reuse takes a buffer back. Only the buffer: a pointer to it where it stands
-// would keep the whole answer alive.
-func (s *Server) reuse(buf []byte) { s.buffers.Put(&buf) }
-
-// panicked reports a panic that was caught. The value is left out: it may
-// quote what was being read.
-func (s *Server) panicked(_ any, stack []byte) {
-	s.metrics.panics.Inc()
-	s.log.Error("caught a panic: the request it came from failed", "stack", string(frames(stack)))
-}
 
 var _ io.Reader = (*body)(nil)
 
@@ -303,7 +212,7 @@ func (s *Server) Reload() error {
 	defer s.reloading.Unlock()
 	err := s.reload()
 	s.metrics.reloaded(err)
-	s.reportReload(err)
+	s.reportReload(s.snap.Load(), err)
 	return err
 }
 

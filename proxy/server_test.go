@@ -85,7 +85,7 @@ func TestAdminBeyondLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := b.srv.newAdminPlane(ln, config.Admin{})
+	p, err := newAdminPlane(b.srv, ln, config.Admin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -21,6 +22,67 @@ import (
 // upstreamBuffer is the read buffer of an upstream connection, which is also
 // the longest response head that is accepted.
 const upstreamBuffer = 16 << 10
+
+// Why an upstream was closed before its answer had ended.
+var (
+	errClientGone = errors.New("caller has gone")
+	errDraining   = errors.New("noecho is stopping")
+	errTotalTime  = errors.New("exchange took longer than the configured limit")
+	errFinished   = errors.New("exchange has ended")
+)
+
+// link is the connection of one exchange to its upstream, which others may cut. The zero
+// value has none. cancel and why are safe for concurrent use.
+type link struct {
+	body *upstreamBody // of the answer; nil before there is one
+
+	mu    sync.Mutex
+	conn  io.Closer // the connection in use
+	cause error     // why it was closed early
+}
+
+// attach names the upstream connection that cancel has to close.
+func (l *link) attach(conn net.Conn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause == nil {
+		l.conn = conn
+	}
+	return l.cause
+}
+
+// detach takes the connection back; afterwards cancel no longer touches it. It
+// returns the reason if the connection has been closed.
+func (l *link) detach() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = nil
+	return l.cause
+}
+
+// cancel closes the upstream connection, now or as soon as there is one. The
+// first cause counts. Safe for concurrent use.
+func (l *link) cancel(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause != nil {
+		return
+	}
+	l.cause = cause
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+}
+
+// why returns the reason for which the upstream was closed, or fallback.
+func (l *link) why(fallback error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause != nil {
+		return l.cause
+	}
+	return fallback
+}
 
 // upstream is one model server. Safe for concurrent use.
 //
@@ -202,8 +264,8 @@ func dialFailure(err error) error {
 // roundTrip sends req and reads the head of the response into resp. The body
 // is read from the result and not from resp; it must be closed. A request is
 // never sent twice: a second generation costs money and answers differently.
-// ex can close the connection at any time.
-func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp.Response) (*upstreamBody, error) {
+// l can close the connection at any time.
+func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Response) (*upstreamBody, error) {
 	cc, err := u.pool.AcquireConn(0, false)
 	for err == nil {
 		if conn, ok := cc.Conn().(*upstreamConn); ok && conn.used && conn.stale() {
@@ -222,11 +284,11 @@ func (u *upstream) roundTrip(ex *exchange, req *fasthttp.Request, resp *fasthttp
 		return nil, errConnect
 	}
 	conn.used = true
-	body := &upstreamBody{ex: ex, resp: resp, conn: conn}
-	ex.up = body
+	body := &upstreamBody{link: l, resp: resp, conn: conn}
+	l.body = body
 	body.keep = func() { u.pool.ReleaseConn(cc) }
 	body.drop = func() { u.pool.CloseConn(cc) }
-	if err := ex.attach(conn); err != nil {
+	if err := l.attach(conn); err != nil {
 		body.close()
 		return nil, err
 	}
@@ -266,7 +328,7 @@ func send(req *fasthttp.Request, bw *bufio.Writer) error {
 // upstreamBody is the body of an answer on its way in. Its connection is used
 // again only if the body was read to its end.
 type upstreamBody struct {
-	ex    *exchange
+	link  *link
 	resp  *fasthttp.Response
 	conn  *upstreamConn
 	src   io.Reader     // nil: no body
@@ -320,7 +382,7 @@ func (b *upstreamBody) close() {
 	if b.keep == nil {
 		return
 	}
-	reusable := b.ex.detach() == nil && b.whole && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
+	reusable := b.link.detach() == nil && b.whole && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
 	_ = b.resp.CloseBodyStream()
 	b.src, b.whole = nil, true
 	if b.free != nil {

@@ -1,0 +1,203 @@
+package proxy
+
+import (
+	"bytes"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+
+	"noecho/proxy/alert"
+)
+
+// services is the part of a server that its exchanges use. Safe for concurrent use.
+type services struct {
+	log          *slog.Logger
+	alerts       *alert.Log
+	metrics      *metrics
+	prompts      *promptCache
+	principalKey []byte    // under which the principals of callers are named
+	build        string    // version of noecho
+	buffers      sync.Pool // *[]byte of answerBuffer
+
+	mu       sync.Mutex
+	active   map[*link]struct{} // of the exchanges that were admitted and have not ended
+	draining bool
+	idle     chan struct{} // closed when draining and nothing is active
+}
+
+// answerBuffer is how much of an answer is read at a time.
+const answerBuffer = 8 << 10
+
+// enter admits an exchange, or says why not. limit bounds the exchanges at a time.
+func (s *services) enter(l *link, limit int) (refusal, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining && s.isIdle():
+		return refuseDraining, false
+	case len(s.active) >= limit:
+		return refuseBusy, false
+	}
+	s.active[l] = struct{}{}
+	return refusal{}, true
+}
+
+// leave ends an admitted exchange.
+func (s *services) leave(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.active, l)
+	s.closeIdle()
+}
+
+// closeIdle closes idle if a draining server has nothing more to do. The caller locks mu.
+func (s *services) closeIdle() {
+	if s.draining && len(s.active) == 0 && !s.isIdle() {
+		close(s.idle)
+	}
+}
+
+func (s *services) isIdle() bool {
+	select {
+	case <-s.idle:
+		return true
+	default:
+		return false
+	}
+}
+
+// drain begins the end of the service: once idled was called and no exchange is active,
+// no other is admitted.
+func (s *services) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+}
+
+// idled returns a channel that is closed when no exchange is active any more. Call it
+// after drain.
+func (s *services) idled() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeIdle()
+	return s.idle
+}
+
+// isDraining reports whether drain was called.
+func (s *services) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// cutSurvivors ends the answers that a drain cannot wait for any longer.
+func (s *services) cutSurvivors() {
+	s.mu.Lock()
+	survivors := slices.Collect(maps.Keys(s.active))
+	s.mu.Unlock()
+	s.log.Warn("drain time is over, ending answers", "answers", len(survivors))
+	for _, l := range survivors {
+		l.cancel(errDraining)
+	}
+}
+
+// inFlight counts the admitted exchanges.
+func (s *services) inFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
+}
+
+// buffer returns a buffer for one answer; its source gives it back to reuse.
+func (s *services) buffer() []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, answerBuffer)
+}
+
+// reuse takes a buffer back. Only the buffer: a pointer to it where it stands
+// would keep the whole answer alive.
+func (s *services) reuse(buf []byte) { s.buffers.Put(&buf) }
+
+// panicked reports a panic that was caught. The value is left out: it may
+// quote what was being read.
+func (s *services) panicked(_ any, stack []byte) {
+	s.metrics.panics.Inc()
+	s.log.Error("caught a panic: the request it came from failed", "stack", string(frames(stack)))
+}
+
+// frames keeps the functions and lines of a stack trace and drops the argument
+// values.
+func frames(stack []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(stack) {
+		if i := bytes.LastIndexByte(line, '('); i > 0 && line[0] != '\t' {
+			line = append(bytes.Clone(line[:i]), '\n')
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
+// reportStart says what is protected, once, to people and to the alert log.
+func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
+	args := []any{"listen", data.Addr().String()}
+	if admin != nil {
+		args = append(args, "admin", admin.Addr().String())
+	}
+	if u := snap.cfg.Upstream.URL; u != nil {
+		args = append(args, "upstream", u.String())
+	}
+	args = append(args, "mode", snap.cfg.Mode.String(), "words", snap.indexes.Spec.N, "version", s.build)
+	s.log.Info("serving", args...)
+	for _, f := range snap.indexes.Files {
+		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes)
+	}
+	for _, r := range snap.cfg.Routes {
+		if r.API == passAPI {
+			s.log.Info("route open", "path", r.Path, "api", passAPI)
+			continue
+		}
+		api := r.API
+		if api == "" {
+			api = "by path"
+		}
+		s.log.Info("route open", "path", r.Path, "api", api, "mode", r.ModeFor("", snap.cfg.Mode).String(), "unscanned", r.Unscanned.String(), "release", r.Release.String())
+	}
+	s.offerState(snap, alert.TypeStart, "", "")
+}
+
+// reportStop says that the server has ended, and how.
+func (s *services) reportStop(snap *snapshot, err error) {
+	reason := "asked to stop"
+	if err != nil {
+		reason = "listener failed"
+		s.log.Error("stopped", "reason", err.Error())
+	} else {
+		s.log.Info("stopped")
+	}
+	s.offerState(snap, alert.TypeStop, "", reason)
+}
+
+// reportReload says what came of a reload. The error may name files and keys,
+// which is for the operator's log and not for the alert.
+func (s *services) reportReload(snap *snapshot, err error) {
+	if err != nil {
+		s.log.Error("reload failed, the last good configuration stays in force", "reason", err.Error())
+		s.offerState(snap, alert.TypeReload, alert.Failed, "configuration or index refused")
+		return
+	}
+	s.log.Info("reloaded", "generation", snap.generation, "mode", snap.cfg.Mode.String(), "build_id", snap.buildID)
+	s.offerState(snap, alert.TypeReload, alert.Applied, "")
+}
+
+// offerState offers an event about the server itself.
+func (s *services) offerState(snap *snapshot, t alert.Type, a alert.Action, reason string) {
+	s.alerts.Offer(alert.Event{
+		Type: t, Action: a, Reason: reason,
+		Mode: snap.cfg.Mode.String(), Build: s.build, Index: snap.indexName(),
+	})
+}
