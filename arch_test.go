@@ -49,7 +49,7 @@ var house = []floor{
 	{pkg: "index/corpus", never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "ngram"}, never: slices.Concat(network, logging)},
+	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
 	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
@@ -80,7 +80,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "ngram", "eval"},
+		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "internal/gram", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

@@ -319,7 +319,7 @@ func TestDespaceIsBounded(t *testing.T) {
 			if load.Paths > 64 {
 				t.Fatalf("%s: %d paths end at a letter", name, load.Paths)
 			}
-			if load.Letters > 2*ngram.MaxWordBytes {
+			if load.Letters > 2*256 {
 				t.Fatalf("%s: %d letters are queued", name, load.Letters)
 			}
 		}

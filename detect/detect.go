@@ -36,7 +36,7 @@ type Index interface {
 	// are spaced out and words that are run together are not read.
 	Has() (ledger, phrases, words bool)
 
-	// Seeds appends the places of a gram of [ngram.SeedWords] words. Some may be
+	// Seeds appends the places of a gram of 5 words. Some may be
 	// missing: not every gram is a seed, and of common ones some places are left out.
 	// Rarely one is wrong.
 	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place

@@ -356,7 +356,7 @@ func (s scenario) config() Config {
 // checkScenario compares one scenario with the oracle, for the given pieces.
 func checkScenario(t testing.TB, s scenario, pieces ...[]string) {
 	t.Helper()
-	least := ngram.Words(max(s.n, s.minWords))
+	least := ngram.Weight(max(s.n, s.minWords)) * ngram.WordWeight
 	want := s.set.oracle(s.text, least, s.messages, s.tail, s.suffix)
 	cfg := s.config()
 	d := New(s.set, spec(s.n), cfg)

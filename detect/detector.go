@@ -81,7 +81,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if words {
 		d.words = ix
 	}
-	d.least = ngram.Words(max(spec.N, cfg.MinWords))
+	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
 	d.main.Backward = cfg.decoded == lane.Reversed
 	d.main.joins.reset(cfg.Prompt)

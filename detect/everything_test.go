@@ -146,7 +146,7 @@ func (o outcome) known() string {
 func checkMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 29))
-	want := m.set.oracle(m.text, ngram.Words(max(m.n, m.minWords)), m.messages, m.tail, m.suffix)
+	want := m.set.oracle(m.text, ngram.Weight(max(m.n, m.minWords))*ngram.WordWeight, m.messages, m.tail, m.suffix)
 
 	d := New(m.index, spec(m.n), m.cfg)
 	whole := runPieces(t, d, []string{m.text})
@@ -176,7 +176,7 @@ func checkMixture(t testing.TB, m mixture) {
 func checkParkedMixture(t testing.TB, m mixture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(m.seed, 31))
-	least := ngram.Words(max(m.n, m.minWords))
+	least := ngram.Weight(max(m.n, m.minWords)) * ngram.WordWeight
 	d := New(m.index, spec(m.n), m.cfg)
 	var segments []Segment
 	first, last := int64(-1), int64(0)

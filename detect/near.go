@@ -5,6 +5,7 @@ import (
 
 	"noecho/detect/internal/lane"
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -67,10 +68,10 @@ func (n *near) reset() {
 	if gap <= 0 {
 		gap = defaultNearGap
 	}
-	n.least = max(ngram.Words(words), d.least)
+	n.least = max(ngram.Weight(words)*ngram.WordWeight, d.least)
 	n.chain.Reset(int64(min(gap, maxNearGap)), nearSlack)
 	n.chain.Ahead, n.chain.Backward = nearAhead, d.main.Backward
-	if d.spec.N < nearAhead+ngram.SeedWords {
+	if d.spec.N < nearAhead+gram.SeedWords {
 		n.chain.Ahead = 1
 	}
 	n.cur, n.until, n.from, n.fromLo, n.newest = nil, -1, 0, 0, -1

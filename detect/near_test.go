@@ -29,7 +29,7 @@ func newPlainLedger(n int, records ...string) plainLedger {
 		if len(p) <= n {
 			continue
 		}
-		grams := ngram.Grams(nil, p, ngram.SeedWords)
+		grams := ngram.Grams(nil, p, gram.SeedWords)
 		for k, h := range grams {
 			if gram.IsSeed(grams, k) && len(l[h]) < maxPlainPlaces {
 				l[h] = append(l[h], placeOf(i)+ngram.Place(k))
@@ -158,14 +158,14 @@ func TestNearSpan(t *testing.T) {
 	seeds := 0
 	w := wordsOf(text)
 	p := prefixes(w)
-	for i, h := range ngram.Grams(nil, p, ngram.SeedWords) {
+	for i, h := range ngram.Grams(nil, p, gram.SeedWords) {
 		if len(ledger[h]) == 0 {
 			continue
 		}
 		if seeds++; seeds == 2 {
 			first = w[i].Span.Lo
 		}
-		last = w[i+ngram.SeedWords-1].Span.Hi
+		last = w[i+gram.SeedWords-1].Span.Hi
 	}
 	out := everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{}, text)
 	if len(out.findings) != 1 {
@@ -305,7 +305,7 @@ func nearScenario(seed uint64) (scenario, parts, Config) {
 // withheld, splits do not matter, and the runs are those found without a ledger.
 func checkNear(t testing.TB, s scenario, ix parts, cfg Config, pieces ...[]string) {
 	t.Helper()
-	want := s.set.oracle(s.text, ngram.Words(max(s.n, s.minWords)), s.messages, s.tail, s.suffix)
+	want := s.set.oracle(s.text, ngram.Weight(max(s.n, s.minWords))*ngram.WordWeight, s.messages, s.tail, s.suffix)
 	d := New(ix, spec(s.n), cfg)
 	whole := runPieces(t, d, []string{s.text})
 	for i, a := range want.acted {

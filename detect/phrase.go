@@ -84,7 +84,7 @@ func (f *phraseFinder) Word(i int64) {
 		if p, ok := ix.Phrase(h); ok {
 			f.match(first, i, h, p)
 		}
-		if k < ngram.MaxPhraseWords {
+		if k < gram.MaxPhraseWords {
 			f.live[n] = first
 			n++
 		}
@@ -305,7 +305,7 @@ func (f *phraseFinder) Waits() int64 {
 		free = t.Span(f.live[0]).Lo
 	}
 	if f.h.d.cfg.Release == Strict && t.Count > 0 {
-		free = min(free, t.Span(max(0, t.Count-ngram.MaxPhraseWords)).Lo)
+		free = min(free, t.Span(max(0, t.Count-gram.MaxPhraseWords)).Lo)
 	}
 	for i := range f.near {
 		if a := &f.near[i]; a.phrase.Weak && !a.counts {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -63,32 +64,32 @@ func TestPhrases(t *testing.T) {
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
 	for _, tt := range []struct {
 		name, text, want string
-		kinds            []ngram.PhraseKind
+		kinds            []string
 	}{
-		{"alone", "jo@example.org", "¤", []ngram.PhraseKind{"email"}},
-		{"in a sentence", "Ask <b>JO</b> at example: jo@example.org, today.", "Ask <b>JO</b> at example: ¤, today.", []ngram.PhraseKind{"email"}},
-		{"formatted", "j&#111;\n- **EXAMPLE**\n- org", "¤", []ngram.PhraseKind{"email"}},
-		{"longest wins", "jo@example.org.uk", "¤", []ngram.PhraseKind{"email"}},
+		{"alone", "jo@example.org", "¤", []string{"email"}},
+		{"in a sentence", "Ask <b>JO</b> at example: jo@example.org, today.", "Ask <b>JO</b> at example: ¤, today.", []string{"email"}},
+		{"formatted", "j&#111;\n- **EXAMPLE**\n- org", "¤", []string{"email"}},
+		{"longest wins", "jo@example.org.uk", "¤", []string{"email"}},
 		{"not quite", "jo@example.net jo example", "jo@example.net jo example", nil},
-		{"begun again", "jo jo jo example jo example org", "jo jo jo example ¤", []ngram.PhraseKind{"email"}},
-		{"neighbours", "jo@example.org 4111111111111111", "¤ ¤", []ngram.PhraseKind{"email", "card"}},
+		{"begun again", "jo jo jo example jo example org", "jo jo jo example ¤", []string{"email"}},
+		{"neighbours", "jo@example.org 4111111111111111", "¤ ¤", []string{"email", "card"}},
 		{"common", "see example.org", "see example.org", nil},
-		{"at the bound", "+49 30 901820", "+¤", []ngram.PhraseKind{"phone"}},
-		{"listed however common", "ann@mail.example", "¤", []ngram.PhraseKind{"email"}},
+		{"at the bound", "+49 30 901820", "+¤", []string{"phone"}},
+		{"listed however common", "ann@mail.example", "¤", []string{"email"}},
 		{"weak alone", "Ann lives there", "Ann lives there", nil},
 		{"weak twice", "Ann and Ann", "Ann and Ann", nil},
 		{"weak of two", "Ann and Bo", "Ann and Bo", nil},
-		{"weak before", "Ann, that is ann@mail.example", "¤, that is ¤", []ngram.PhraseKind{"subject", "email"}},
-		{"weak behind", "ann@mail.example is Ann.", "¤ is ¤.", []ngram.PhraseKind{"email", "subject"}},
-		{"both weak", "Ann of Berlin", "¤ of ¤", []ngram.PhraseKind{"subject", "subject"}},
-		{"in reach", "Ann " + fill(30) + "Berlin", "¤ " + fill(30) + "¤", []ngram.PhraseKind{"subject", "subject"}},
+		{"weak before", "Ann, that is ann@mail.example", "¤, that is ¤", []string{"subject", "email"}},
+		{"weak behind", "ann@mail.example is Ann.", "¤ is ¤.", []string{"email", "subject"}},
+		{"both weak", "Ann of Berlin", "¤ of ¤", []string{"subject", "subject"}},
+		{"in reach", "Ann " + fill(30) + "Berlin", "¤ " + fill(30) + "¤", []string{"subject", "subject"}},
 		{"out of reach", "Ann " + fill(31) + "Berlin", "Ann " + fill(31) + "Berlin", nil},
-		{"in reach of a long one", "Berlin " + fill(30) + "ann@mail.example", "¤ " + fill(30) + "¤", []ngram.PhraseKind{"subject", "email"}},
-		{"of several, near one", "Kim and ann@mail.example", "¤ and ¤", []ngram.PhraseKind{"subject", "email"}},
+		{"in reach of a long one", "Berlin " + fill(30) + "ann@mail.example", "¤ " + fill(30) + "¤", []string{"subject", "email"}},
+		{"of several, near one", "Kim and ann@mail.example", "¤ and ¤", []string{"subject", "email"}},
 		{"of several, near weak ones", "Kim and Ann", "Kim and Ann", nil},
-		{"weak in a strong one", "Ann Ray of Berlin", "¤ of ¤", []ngram.PhraseKind{"subject", "subject"}},
-		{"in a run", record + " jo@example.org", "¤ ¤", []ngram.PhraseKind{"", "email"}},
-		{"long", "x a b c d e f g h i j kk y", "x ¤ y", []ngram.PhraseKind{"phrase"}},
+		{"weak in a strong one", "Ann Ray of Berlin", "¤ of ¤", []string{"subject", "subject"}},
+		{"in a run", record + " jo@example.org", "¤ ¤", []string{"", "email"}},
+		{"long", "x a b c d e f g h i j kk y", "x ¤ y", []string{"phrase"}},
 		{"long but for its end", "x a b c d e f g h i j k y", "x a b c d e f g h i j k y", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestPhrases(t *testing.T) {
 				for cut := range len(tt.text) + 1 {
 					d := New(parts{Set: set, phrases: phrases}, spec(10), Config{Release: release})
 					got, findings := drive(d, tt.text[:cut], tt.text[cut:])
-					var kinds []ngram.PhraseKind
+					var kinds []string
 					for _, f := range findings {
 						switch {
 						case f.Kind == Verbatim:
@@ -221,7 +222,7 @@ func reference(text string, of map[string]ngram.Phrase) []bool {
 	words := strings.Fields(text)
 	var all []found
 	for i := range words {
-		for k := 1; k <= ngram.MaxPhraseWords && i+k <= len(words); k++ {
+		for k := 1; k <= gram.MaxPhraseWords && i+k <= len(words); k++ {
 			if p, ok := of[strings.Join(words[i:i+k], " ")]; ok && (p.Subject != 0 || p.Weak || p.Records <= defaultPhraseRecords) {
 				all = append(all, found{i, i + k - 1, p, strings.Join(words[i:i+k], " ")})
 			}
@@ -255,7 +256,7 @@ func FuzzPhrases(f *testing.F) {
 		word := func() string { return fmt.Sprintf("w%d", r.IntN(vocabulary)) }
 		for range 1 + r.IntN(12) {
 			var words []string
-			for range 1 + r.IntN(1+r.IntN(ngram.MaxPhraseWords)) {
+			for range 1 + r.IntN(1+r.IntN(gram.MaxPhraseWords)) {
 				words = append(words, word())
 			}
 			p := ngram.Phrase{Kind: "email", Records: uint32(r.IntN(150)), Subject: uint64(r.IntN(3))}
@@ -360,7 +361,7 @@ func FuzzParkedPhrases(f *testing.F) {
 		lo := 0
 		for i := range words {
 			hi := lo
-			for k := i; k < len(words) && k-i < ngram.MaxPhraseWords; k++ {
+			for k := i; k < len(words) && k-i < gram.MaxPhraseWords; k++ {
 				hi += len(words[k])
 				_, ok := of[strings.Join(words[i:k+1], " ")]
 				if ok && !slices.Contains(parked[lo+1:hi], true) && slices.Contains(gone[lo:hi], false) {

@@ -12,7 +12,7 @@ type Message struct {
 	prefix  []uint64            // prefix[i]: hash of the first i words
 	weights []ngram.Weight      // of each word
 	sent    map[uint64]struct{} // indexed windows
-	seeds   map[uint64]struct{} // grams of [ngram.SeedWords] words that may be indexed
+	seeds   map[uint64]struct{} // grams of [gram.SeedWords] words that may be indexed
 
 	// The positions of every distinct word: those of word g are
 	// at[start[g]:start[g+1]]. A long prompt repeats its words, and one look-up rules
@@ -26,7 +26,7 @@ type Message struct {
 func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
 	var t track.Track
-	t.Init(ix, spec, ngram.Words(spec.N))
+	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
 	read := func() {
 		for _, w := range t.Words {
 			m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))

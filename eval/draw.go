@@ -232,7 +232,7 @@ func (s *passageScanner) take() {
 			s.onWindow(ngram.Gram(s.prefix[n-s.spec.N], s.prefix[n], s.spec.N))
 		}
 		for i, length := range s.lengths {
-			for s.weight[len(s.queue)]-s.weight[s.heads[i]] >= int64(ngram.Words(length)) {
+			for s.weight[len(s.queue)]-s.weight[s.heads[i]] >= int64(ngram.Weight(length)*ngram.WordWeight) {
 				if w.Span.Hi-s.queue[s.heads[i]].Span.Lo <= maxPassage {
 					s.onPassage(i)
 				}
@@ -339,7 +339,7 @@ func runsOfWindows(count, n int, known func(i int) bool, weight func(i int) ngra
 		for i := lo; i < hi; i++ {
 			sum += weight(i)
 		}
-		if sum >= ngram.Words(n) {
+		if sum >= ngram.Weight(n)*ngram.WordWeight {
 			f(lo, hi)
 		}
 		lo = hi - n

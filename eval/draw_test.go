@@ -30,7 +30,7 @@ func plainPassages(spec ngram.Spec, text string, length int) []string {
 	for i := range words {
 		weight := ngram.Weight(0)
 		for _, w := range words[i:] {
-			if weight += w.Weight; weight >= ngram.Words(length) {
+			if weight += w.Weight; weight >= ngram.Weight(length)*ngram.WordWeight {
 				all = append(all, text[words[i].Span.Lo:w.Span.Hi])
 				break
 			}

@@ -26,7 +26,7 @@ func plainQuoted(spec ngram.Spec, corpus, answer []string, weight func(string) n
 			for _, w := range answer[lo:hi] {
 				total += weight(w)
 			}
-			for i := lo; i < hi && all && total >= ngram.Words(spec.N); i++ {
+			for i := lo; i < hi && all && total >= ngram.Weight(spec.N)*ngram.WordWeight; i++ {
 				quoted[i] = true
 			}
 		}
@@ -41,7 +41,7 @@ func TestQuoted(t *testing.T) {
 	spec := testSpec(t)
 	weight := func(w string) ngram.Weight {
 		if w > "z" {
-			return ngram.CharWeight
+			return ngram.WordWeight / 3
 		}
 		return ngram.WordWeight
 	}

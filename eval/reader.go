@@ -135,7 +135,7 @@ func (r *reader) passage(row *Row, s *disguised) error {
 	row.FalseAlarms += len(r.gone) - inside
 	run, weight := 0, ngram.Weight(0)
 	endRun := func() {
-		if weight >= ngram.Words(r.spec.N) {
+		if weight >= ngram.Weight(r.spec.N)*ngram.WordWeight {
 			row.Released += run
 		}
 		run, weight = 0, 0

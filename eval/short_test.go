@@ -161,7 +161,7 @@ func TestShortRecordsRedactNothing(t *testing.T) {
 	all := append(append([]string{}, labels...), courtesies...)
 	ix := shortIndex(t, append(append([]string{}, all...), long))
 	for _, s := range all {
-		if w := weigh(ix, s); w >= ngram.Words(10) {
+		if w := weigh(ix, s); w >= 10*ngram.WordWeight {
 			t.Errorf("%q weighs %d thirds of a word; this list is for lighter ones", s, w)
 		}
 	}

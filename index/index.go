@@ -142,7 +142,7 @@ func (ix *Index) Record(p ngram.Place) (Record, bool) {
 }
 
 // RecordWords returns the number of places that the record at a place takes: its words,
-// [ngram.PlaceGap] between its segments, and the places of later records that are not
+// 64 places between its segments, and the places of later records that are not
 // indexed. It is 0 if the record is not known. See [Index.Record].
 func (ix *Index) RecordWords(p ngram.Place) int {
 	i, rest := inFile(uint64(p))
@@ -166,7 +166,7 @@ func (ix *Index) Start(h ngram.Hash) bool {
 	return ok
 }
 
-// Phrase returns the phrase of exactly these words, at most [ngram.MaxPhraseWords]. If
+// Phrase returns the phrase of exactly these words, at most 16. If
 // several files have it, one that is not weak comes first, then one with a subject; the
 // number of records is the sum. Other words may be taken for the phrase with a
 // probability of 2⁻⁶⁴. Subjects of different files have different numbers, even if

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"noecho/index/internal/format"
-	"noecho/ngram"
 )
 
 // Manifest describes the sources of an index and the parameters of its build. It
@@ -65,8 +64,8 @@ type Parameters struct {
 
 // PhraseCounts has the counts of PHRASES.
 type PhraseCounts struct {
-	Rows    map[ngram.PhraseKind]uint64 `json:"rows"`    // number of spellings of each kind
-	Records uint64                      `json:"records"` // records without an indexed window, but with a phrase
+	Rows    map[string]uint64 `json:"rows"`    // number of spellings of each kind
+	Records uint64            `json:"records"` // records without an indexed window, but with a phrase
 }
 
 // String lists the kinds of phrases with their numbers, in the order of the kinds.

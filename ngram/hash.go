@@ -32,7 +32,7 @@ func (id SuiteID) String() string {
 	}
 }
 
-// Suite hashes one normalised word of 1 to [MaxWordBytes] bytes. Suites are
+// Suite hashes one normalised word of 1 to 256 bytes. Suites are
 // stateless values, safe for concurrent use, and never allocate.
 type Suite interface {
 	ID() SuiteID

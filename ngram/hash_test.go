@@ -13,7 +13,7 @@ import (
 func TestXXH64IsXXHash(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	for n := 1; n <= MaxWordBytes; n++ {
+	for n := 1; n <= maxWordBytes; n++ {
 		w := make([]byte, n)
 		for i := range w {
 			w[i] = byte(1 + rng.IntN(255))

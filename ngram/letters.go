@@ -4,7 +4,7 @@ package ngram
 type Letter struct {
 	Span   Span   // raw bytes, marks behind the letter included
 	Rune   rune   // normalised
-	Weight Weight // of its word: CharWeight if the letter is a word of its own
+	Weight Weight // of its word: less than WordWeight if the letter is a word of its own
 	First  bool   // a Scanner's word begins with it
 	Last   bool   // and ends with it
 }

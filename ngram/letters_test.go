@@ -79,7 +79,7 @@ func TestLetters(t *testing.T) {
 		long = append(long, 'a'+byte(i%26))
 	}
 	checkLetters(t, string(long))
-	checkLetters(t, "x\u0301"+string(long[:MaxWordBytes])+"ü"+string(long[:MaxWordBytes-1])+"ü")
+	checkLetters(t, "x\u0301"+string(long[:maxWordBytes])+"ü"+string(long[:maxWordBytes-1])+"ü")
 }
 
 func TestLettersOfAnyText(t *testing.T) {

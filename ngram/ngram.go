@@ -19,8 +19,8 @@ const NormVersion = 1
 // UnicodeVersion is the version of Unicode that the tables were made from.
 const UnicodeVersion = "15.0.0"
 
-// MaxWordBytes is the length in normalised bytes at which a word is cut.
-const MaxWordBytes = 256
+// maxWordBytes is the length in normalised bytes at which a word is cut.
+const maxWordBytes = 256
 
 // Limits of the window length n. A shorter window has too few 4-grams to rule it out by; a
 // longer one has more words than a detector keeps.
@@ -37,15 +37,13 @@ type Span struct{ Lo, Hi int64 }
 // Weight is how much a word counts for the length of a text, in thirds of a word.
 type Weight int32
 
-// The weights. Ten Japanese characters are a greeting, not a leak, so a character of a
-// script that is written without spaces weighs a third.
-const (
-	CharWeight Weight = 1 // a word of one character of such a script
-	WordWeight Weight = 3 // any other word
-)
+// WordWeight is the weight of most words. Ten Japanese characters are a greeting, not a
+// leak, so in a script that is written without spaces each character is a word and weighs
+// a third of it.
+const WordWeight Weight = 3
 
-// Words returns the weight of n full words.
-func Words(n int) Weight { return Weight(n) * WordWeight }
+// charWeight is the weight of a character of such a script.
+const charWeight Weight = 1
 
 // Word is one normalised token.
 type Word struct {

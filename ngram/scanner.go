@@ -31,7 +31,7 @@ type Scanner struct {
 	mark    markup
 	word    openWord
 	letters letterLog          // used by Letters alone
-	normal  [MaxWordBytes]byte // the open word's normalised bytes
+	normal  [maxWordBytes]byte // the open word's normalised bytes
 }
 
 // NewScanner returns a scanner at the start of a text.
@@ -145,14 +145,14 @@ func (s *Scanner) fast(p []byte) int {
 // fastWord reads a run of ASCII letters and digits that starts at offset lo.
 func (s *Scanner) fastWord(p []byte, lo int64) int {
 	s.mark.lineStart = false
-	if s.word.open && s.word.weight == CharWeight {
+	if s.word.open && s.word.weight == charWeight {
 		s.endWord()
 	}
 	if !s.word.open {
 		s.startWord(lo, WordWeight)
 	}
 	n, i := s.word.n, 0
-	for len(p)-i >= 8 && n+8 <= MaxWordBytes {
+	for len(p)-i >= 8 && n+8 <= maxWordBytes {
 		x := binary.LittleEndian.Uint64(p[i:])
 		// This folds letters and digits. The bytes that it writes behind them are not
 		// part of the word.
@@ -169,7 +169,7 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 		if c == 0 {
 			break
 		}
-		if n >= MaxWordBytes {
+		if n >= maxWordBytes {
 			s.word.n, s.word.span.Hi = n, lo+int64(i)
 			s.endWord()
 			s.startWord(lo+int64(i), WordWeight)
@@ -243,7 +243,7 @@ func (s *Scanner) folded(c class, r rune, at Span) {
 		s.letter(r, at, WordWeight)
 	case classChar:
 		s.endWord()
-		s.letter(r, at, CharWeight)
+		s.letter(r, at, charWeight)
 	default:
 		s.endWord()
 	}
@@ -251,7 +251,7 @@ func (s *Scanner) folded(c class, r rune, at Span) {
 
 // letter adds a folded letter or digit to the open word or begins one.
 func (s *Scanner) letter(r rune, at Span, w Weight) {
-	if s.word.open && (s.word.weight == CharWeight || s.word.n+utf8.RuneLen(r) > MaxWordBytes) {
+	if s.word.open && (s.word.weight == charWeight || s.word.n+utf8.RuneLen(r) > maxWordBytes) {
 		s.endWord()
 	}
 	first := !s.word.open

@@ -236,7 +236,7 @@ func FuzzSplit(f *testing.F) {
 		checkScan(t, text, max(1, cut&0xff))
 		words := wordsOf(text)
 		for _, w := range words {
-			if len(w) == 0 || len(w) > MaxWordBytes || !utf8.ValidString(w) {
+			if len(w) == 0 || len(w) > maxWordBytes || !utf8.ValidString(w) {
 				t.Fatalf("%q: word %q", text, w)
 			}
 		}
@@ -353,7 +353,7 @@ func TestWeights(t *testing.T) {
 	for _, w := range scan(xxh64Suite{}, "\u6f22abc \u304b\u0e01 \uac00 x") {
 		got = append(got, w.Weight)
 	}
-	want := []Weight{CharWeight, WordWeight, CharWeight, CharWeight, WordWeight, WordWeight}
+	want := []Weight{charWeight, WordWeight, charWeight, charWeight, WordWeight, WordWeight}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

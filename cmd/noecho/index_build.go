@@ -18,6 +18,7 @@ import (
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/index/identify"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -136,8 +137,8 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--show-text needs --report FILE")
 	case o.N < ngram.MinN || o.N > ngram.MaxN:
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
-	case o.MinPhrase < 0 || o.MinPhrase >= o.N || o.MinPhrase > ngram.MaxPhraseWords:
-		return usageError("--min-phrase %d is outside 1 to %d words", o.MinPhrase, min(o.N-1, ngram.MaxPhraseWords))
+	case o.MinPhrase < 0 || o.MinPhrase >= o.N || o.MinPhrase > gram.MaxPhraseWords:
+		return usageError("--min-phrase %d is outside 1 to %d words", o.MinPhrase, min(o.N-1, gram.MaxPhraseWords))
 	case holdsSomethingElse(o.Out, index.Magic):
 		return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", o.Out)
 	case o.Report != "" && filepath.Clean(o.Report) == filepath.Clean(o.Out):

@@ -438,7 +438,7 @@ func (f *fileScan) report(file string, place func(at int64, line int) corpus.Pla
 			Words: found.Words, Kind: found.Kind.String(), Lane: found.Lane.String(), Records: f.s.records.Of(found),
 		}
 		if found.Phrase != nil {
-			line.Identifier = string(found.Phrase.Kind)
+			line.Identifier = found.Phrase.Kind
 		}
 		if err := f.print(line); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -154,7 +155,7 @@ func BenchmarkSeeds(b *testing.B) {
 		text := prose(1, words)
 		out := filepath.Join(dir, "x.nidx")
 		ix, _ := mustBuild(b, Options{Out: out, Inputs: []string{writeInput(b, filepath.Join(dir, "a.txt"), text)}, NoIdentifiers: true})
-		known := gramsOf(ix.Spec(), text[:len(text)/10], ngram.SeedWords)
+		known := gramsOf(ix.Spec(), text[:len(text)/10], gram.SeedWords)
 		for i := range known { // in an order that is not that of the text
 			j := int(format.SplitMix(7, uint64(i)) % uint64(len(known)))
 			known[i], known[j] = known[j], known[i]

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -108,7 +109,7 @@ func (n *seedCollector) add(_ []byte, words []ngram.Word) error {
 func (n *seedCollector) endSegment(bool) error {
 	n.keepHead()
 	if n.part.last {
-		n.read(len(n.words) - ngram.SeedWords + 1)
+		n.read(len(n.words) - gram.SeedWords + 1)
 	} else {
 		n.read(len(n.words) - n.from + 1)
 	}
@@ -272,7 +273,7 @@ func (n *seedCollector) decided(e *blockEdge) (from, to int) {
 		from = 0
 	}
 	if to = e.words - n.from + 1; e.part.last {
-		to = e.words - ngram.SeedWords + 1
+		to = e.words - gram.SeedWords + 1
 	}
 	return from, to
 }

@@ -13,6 +13,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -37,7 +38,7 @@ func randomSeeds(r *rand.Rand, n int, end uint64) []seedAt {
 	seen := map[ngram.Place]bool{}
 	var all []seedAt
 	for len(all) < n {
-		s := seedAt{finger: r.Uint64() >> 24, place: ngram.Place(ngram.PlaceGap + r.Uint64N(end-ngram.PlaceGap))}
+		s := seedAt{finger: r.Uint64() >> 24, place: ngram.Place(gram.PlaceGap + r.Uint64N(end-gram.PlaceGap))}
 		switch r.IntN(4) {
 		case 0:
 			s.finger = 0x1234567890 // a very common one
@@ -340,7 +341,7 @@ func TestMergeOfEqualPaths(t *testing.T) {
 	defer ix.Close()
 	for i := range 3 {
 		found := 0
-		for _, g := range gramsOf(ix.Spec(), prose(uint64(i), 300), ngram.SeedWords) {
+		for _, g := range gramsOf(ix.Spec(), prose(uint64(i), 300), gram.SeedWords) {
 			for _, p := range ix.Seeds(nil, g) {
 				if r, ok := ix.Record(p); ok && r.ID == path && r.Dataset == fmt.Sprint("set ", i) {
 					found++

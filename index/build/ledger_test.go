@@ -32,17 +32,17 @@ type oracle struct {
 }
 
 func newOracle(spec ngram.Spec) *oracle {
-	return &oracle{spec: spec, seeds: map[uint64][]ngram.Place{}, next: ngram.PlaceGap}
+	return &oracle{spec: spec, seeds: map[uint64][]ngram.Place{}, next: gram.PlaceGap}
 }
 
 // segment adds a segment of a record.
 func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 	n := o.spec.N
 	words := scanAll(o.spec, []byte(text))
-	windows, fives := gramsOf(o.spec, text, n), gramsOf(o.spec, text, ngram.SeedWords)
+	windows, fives := gramsOf(o.spec, text, n), gramsOf(o.spec, text, gram.SeedWords)
 	for i, g := range fives {
 		covered, public := false, false
-		for j := max(0, i+ngram.SeedWords-n); j <= i && j < len(windows); j++ {
+		for j := max(0, i+gram.SeedWords-n); j <= i && j < len(windows); j++ {
 			covered = covered || !exclude[windows[j].Lo]
 			public = public || exclude[windows[j].Lo]
 		}
@@ -55,7 +55,7 @@ func (o *oracle) segment(name, text string, exclude map[uint64]bool) {
 			o.all++
 		}
 	}
-	o.next += ngram.Place(len(words)) + ngram.PlaceGap
+	o.next += ngram.Place(len(words)) + gram.PlaceGap
 }
 
 // check compares an index with the oracle.

@@ -144,7 +144,7 @@ func mergePhraseParameters(p *index.Parameters, members []*member) {
 
 // mergePhraseCounts returns the counts of the merged phrases, given the number of rows
 // of each kind.
-func mergePhraseCounts(rows map[ngram.PhraseKind]uint64, members []*member) *index.PhraseCounts {
+func mergePhraseCounts(rows map[string]uint64, members []*member) *index.PhraseCounts {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
-	"noecho/ngram"
+	"noecho/internal/gram"
 )
 
 // Merging places. The sources of all members (the indexes that are merged) are sorted
@@ -93,7 +93,7 @@ type mergedTables struct {
 
 // mergeTables sorts the sources of the members and moves their places.
 func mergeTables(members []*memberTables) *mergedTables {
-	u := &mergedTables{members: members, end: ngram.PlaceGap}
+	u := &mergedTables{members: members, end: gram.PlaceGap}
 	type entry struct {
 		m *memberTables
 		s *memberSource

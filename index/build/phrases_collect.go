@@ -8,6 +8,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -151,7 +152,7 @@ func (n *phraseCollector) beginSegment() {
 
 func (n *phraseCollector) add(text []byte, words []ngram.Word) error {
 	n.words += len(words)
-	if n.to.b.o.MinPhrase > 0 && n.words <= ngram.MaxPhraseWords {
+	if n.to.b.o.MinPhrase > 0 && n.words <= gram.MaxPhraseWords {
 		for _, w := range words {
 			n.first = append(n.first, w.Hash)
 		}
@@ -180,7 +181,7 @@ func (n *phraseCollector) endSegment(indexed bool) error {
 		}
 	}
 	least := n.to.b.o.MinPhrase
-	if least == 0 || n.inBlocks() || n.words < least || n.words >= n.to.b.spec.N || n.words > ngram.MaxPhraseWords {
+	if least == 0 || n.inBlocks() || n.words < least || n.words >= n.to.b.spec.N || n.words > gram.MaxPhraseWords {
 		return nil
 	}
 	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.position(0)})
@@ -199,7 +200,7 @@ func (n *phraseCollector) inBlocks() bool { return n.part.block > 0 || !n.part.l
 func (n *phraseCollector) enterFound() error {
 	for _, m := range n.found {
 		k, _ := slices.BinarySearch(n.begins, m.Lo)
-		row := phraseRow{kind: ngram.PhraseKind(m.Kind), place: n.position(n.words - len(n.begins) + k)}
+		row := phraseRow{kind: m.Kind, place: n.position(n.words - len(n.begins) + k)}
 		err := n.spell.each(m.Kind, m.Text, func(words []uint64) error {
 			return n.enter(words, row)
 		})
@@ -264,15 +265,15 @@ func (s *speller) each(kind, text string, f func(words []uint64) error) error {
 	return nil
 }
 
-// eachPhrase calls f with the words if there are at most ngram.MaxPhraseWords of them.
+// eachPhrase calls f with the words if there are at most gram.MaxPhraseWords of them.
 // Otherwise it calls f with pieces of that many words; the last piece may overlap the
 // one before.
 func eachPhrase(words []uint64, f func(words []uint64) error) error {
-	for len(words) > ngram.MaxPhraseWords {
-		if err := f(words[:ngram.MaxPhraseWords]); err != nil {
+	for len(words) > gram.MaxPhraseWords {
+		if err := f(words[:gram.MaxPhraseWords]); err != nil {
 			return err
 		}
-		words = words[min(ngram.MaxPhraseWords, len(words)-ngram.MaxPhraseWords):]
+		words = words[min(gram.MaxPhraseWords, len(words)-gram.MaxPhraseWords):]
 	}
 	if len(words) == 0 {
 		return nil
@@ -295,14 +296,14 @@ func (p *phraseBuilder) addSubjects(all *phraseSet) {
 				kind, text, ok = identify.Phone, a.Value, true
 			}
 			if ok {
-				row.kind = ngram.PhraseKind(kind)
+				row.kind = kind
 				_ = s.each(kind, text, enter) // enter returns no error
 				continue
 			}
 			words := s.scanned(a.Value)
 			row.weak = a.Weak(len(words))
 			_ = eachPhrase(words, enter)
-			if a.Name() && len(words) > 1 && len(words) <= ngram.MaxPhraseWords {
+			if a.Name() && len(words) > 1 && len(words) <= gram.MaxPhraseWords {
 				last := len(words) - 1
 				_ = enter(append([]uint64{words[last]}, words[:last]...)) // the name as "Doe, Jo"
 				if a.Inverted() {

@@ -15,7 +15,7 @@ import (
 // phraseRow is the data of one spelling of a phrase.
 type phraseRow struct {
 	records uint32 // stops at the largest number
-	kind    ngram.PhraseKind
+	kind    string
 	weak    bool
 	subject uint32 // number in the list of subjects; 0: none
 	place   ngram.Place
@@ -55,7 +55,7 @@ func newPhraseSet() *phraseSet {
 	return &phraseSet{rows: map[uint64]phraseRow{}, starts: map[uint32]struct{}{}}
 }
 
-// add adds a phrase of at most [ngram.MaxPhraseWords] words, given their hashes,
+// add adds a phrase of at most [gram.MaxPhraseWords] words, given their hashes,
 // and reports whether it is new.
 func (s *phraseSet) add(words []uint64, row phraseRow) bool { return s.put(s.begin(words), row) }
 
@@ -84,11 +84,11 @@ func (s *phraseSet) begin(words []uint64) (finger uint64) {
 
 // write appends PHRASES and START to the file, unless the set is empty. It returns the
 // number of rows of each kind.
-func (s *phraseSet) write(p *plan) (map[ngram.PhraseKind]uint64, error) {
+func (s *phraseSet) write(p *plan) (map[string]uint64, error) {
 	if len(s.rows) == 0 {
 		return nil, nil
 	}
-	count := map[ngram.PhraseKind]uint64{}
+	count := map[string]uint64{}
 	for _, r := range s.rows {
 		count[r.kind]++
 	}
@@ -113,7 +113,7 @@ func (s *phraseSet) write(p *plan) (map[ngram.PhraseKind]uint64, error) {
 }
 
 // writeRows writes the payload of PHRASES.
-func (s *phraseSet) writeRows(w io.Writer, kinds []ngram.PhraseKind, starts []uint32, text []byte) error {
+func (s *phraseSet) writeRows(w io.Writer, kinds []string, starts []uint32, text []byte) error {
 	le := binary.LittleEndian
 	var head [format.PhraseHead]byte
 	le.PutUint64(head[format.OffPhraseRows:], uint64(len(s.rows)))
@@ -122,7 +122,7 @@ func (s *phraseSet) writeRows(w io.Writer, kinds []ngram.PhraseKind, starts []ui
 	if _, err := w.Write(head[:]); err != nil {
 		return err
 	}
-	number := map[ngram.PhraseKind]uint32{}
+	number := map[string]uint32{}
 	for i, k := range kinds {
 		number[k] = uint32(i)
 	}

@@ -17,6 +17,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -131,7 +132,7 @@ func TestPhrasePlaces(t *testing.T) {
 		for _, mail := range []string{"ann@example.org", "bo@example.org", "jo@example.org"} {
 			p, ok := phraseOf(t, ix, mail)
 			at := int64(strings.Index(text, mail))
-			want := ngram.Place(ngram.PlaceGap)
+			want := ngram.Place(gram.PlaceGap)
 			for _, w := range words {
 				if w.Span.Lo < at {
 					want++

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -88,7 +89,7 @@ func (p *placer) add(_ []byte, words []ngram.Word) error {
 // endSegment adds the gap, unless the text continues in the next block.
 func (p *placer) endSegment(bool) error {
 	if p.part.last {
-		p.pos += ngram.PlaceGap
+		p.pos += gram.PlaceGap
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ func (p *places) settle() error {
 		}
 	}
 	slices.SortFunc(p.tasks, func(a, b *taskSpan) int { return int(a.task - b.task) })
-	p.end = ngram.PlaceGap
+	p.end = gram.PlaceGap
 	source := 0
 	for _, t := range p.tasks {
 		for ; source <= t.source; source++ {

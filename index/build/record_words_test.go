@@ -8,6 +8,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -33,9 +34,9 @@ func TestRecordWords(t *testing.T) {
 		return ix
 	}
 	ix := build("a", [2]int{20, 30}, [2]int{12, 6}, [2]int{9, 100})
-	want := map[string]int{"r0": 50 + ngram.PlaceGap, "r1": 18 + ngram.PlaceGap, "r2": 109 + ngram.PlaceGap}
+	want := map[string]int{"r0": 50 + gram.PlaceGap, "r1": 18 + gram.PlaceGap, "r2": 109 + gram.PlaceGap}
 	got := map[string]int{}
-	for p := ngram.Place(ngram.PlaceGap); ; p++ {
+	for p := ngram.Place(gram.PlaceGap); ; p++ {
 		r, ok := ix.Record(p)
 		if !ok {
 			break
@@ -55,7 +56,7 @@ func TestRecordWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := j.RecordWords(1<<format.PlaceBitsMost | ngram.PlaceGap); n != 14+ngram.PlaceGap || j.RecordWords(9<<format.PlaceBitsMost) != 0 {
+	if n := j.RecordWords(1<<format.PlaceBitsMost | gram.PlaceGap); n != 14+gram.PlaceGap || j.RecordWords(9<<format.PlaceBitsMost) != 0 {
 		t.Errorf("%d words of the second member", n)
 	}
 }

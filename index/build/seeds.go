@@ -13,7 +13,7 @@ import (
 //	before  words for the previous gram, and for the windows that begin earlier
 //	from    words for the next gram, and for the windows that begin with this one
 func seedReach(n int) (before, from int) {
-	return max(1, n-ngram.SeedWords), max(ngram.SeedWords+1, n)
+	return max(1, n-gram.SeedWords), max(gram.SeedWords+1, n)
 }
 
 // A seeder finds the seeds in a sequence of words. Not safe for concurrent use.
@@ -49,7 +49,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		last = ngram.Roll(last, w)
 		s.prefix = append(s.prefix, last)
 	}
-	s.grams = ngram.Grams(s.grams[:0], s.prefix, ngram.SeedWords)
+	s.grams = ngram.Grams(s.grams[:0], s.prefix, gram.SeedWords)
 	if len(s.exclude) > 0 {
 		s.countIndexed()
 	}
@@ -85,7 +85,7 @@ func (s *seeder) countIndexed() {
 // isIndexed reports whether some of the windows that contain gram i are indexed, and
 // whether all are.
 func (s *seeder) isIndexed(i int) (some, all bool) {
-	lo, hi := max(0, i+ngram.SeedWords-s.n), min(i, len(s.windows)-1)
+	lo, hi := max(0, i+gram.SeedWords-s.n), min(i, len(s.windows)-1)
 	indexed := s.indexed[hi+1] - s.indexed[lo]
 	return indexed > 0, indexed == hi+1-lo
 }

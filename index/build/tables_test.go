@@ -14,6 +14,7 @@ import (
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -292,7 +293,7 @@ func TestJoinedNamesTheMember(t *testing.T) {
 		t.Error("who has a ledger?")
 	}
 	found := 0
-	for _, g := range gramsOf(j.Spec(), shared, ngram.SeedWords) {
+	for _, g := range gramsOf(j.Spec(), shared, gram.SeedWords) {
 		places := j.Seeds(nil, g)
 		if len(places) == 0 {
 			continue
@@ -338,7 +339,7 @@ func TestSeedsAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grams := gramsOf(ix.Spec(), text, ngram.SeedWords)
+	grams := gramsOf(ix.Spec(), text, gram.SeedWords)
 	places := make([]ngram.Place, 0, 2*len(grams)*format.SeedPlaces)
 	n := testing.AllocsPerRun(100, func() {
 		places = places[:0]
@@ -376,7 +377,7 @@ func TestHitsDoNotDependOnTheLedger(t *testing.T) {
 		t.Error("the ledger changes a filter")
 	}
 	capped := 0
-	for _, g := range gramsOf(ix.Spec(), common, ngram.SeedWords) {
+	for _, g := range gramsOf(ix.Spec(), common, gram.SeedWords) {
 		places := ix.Seeds(nil, g)
 		if len(places) == 0 {
 			continue

@@ -1,12 +1,23 @@
-// Package gram computes with the prefix hashes of words: it cuts and joins sequences of
-// words, reads them from the last to the first, and chooses seeds. It knows nothing of
-// texts or indexes.
+// Package gram has the sums and the bounds that the builder of an index and the detector
+// share. It cuts and joins the prefix hashes of words, reads words from the last to the
+// first, and chooses seeds. It knows nothing of texts, files or findings.
 //
 // A prefix hash is the value of a polynomial over word hashes, modulo 2^64. [ngram.Roll]
 // multiplies it by a constant, here M, and adds the next word.
 package gram
 
 import "noecho/ngram"
+
+// MaxPhraseWords is the number of words that an indexed phrase has at most.
+const MaxPhraseWords = 16
+
+// SeedWords is the number of words in a seed: a gram of the corpus that an index keeps
+// together with its places.
+const SeedWords = 5
+
+// PlaceGap is the least distance between the last word of a segment and the first word of
+// the next, so that no near match reaches from one into the other.
+const PlaceGap = 64
 
 // powers[k] is M^k modulo 2^64.
 var powers = func() (p [ngram.MaxN + 1]uint64) {
@@ -59,7 +70,7 @@ func Back(before, after uint64, k int) ngram.Hash {
 }
 
 // IsSeed reports whether gram i is a seed, given the hashes of all grams of
-// [ngram.SeedWords] words of a segment in a row, or of gram i and its neighbours. A gram is
+// [SeedWords] words of a segment in a row, or of gram i and its neighbours. A gram is
 // a seed if the lower half of its hash is smaller than that of one of its neighbours, where
 // of two equal ones the right one counts as smaller, or if it has no neighbour. So of any
 // two consecutive grams at least one is a seed, two thirds are on average, and whether a

@@ -132,7 +132,7 @@ func Identifier(f *detect.Finding) string {
 	if f.Phrase == nil {
 		return ""
 	}
-	return string(f.Phrase.Kind)
+	return f.Phrase.Kind
 }
 
 // apply applies the rules to a finding.

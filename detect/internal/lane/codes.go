@@ -2,7 +2,6 @@ package lane
 
 import (
 	"noecho/detect/internal/decode"
-	"noecho/ngram"
 )
 
 // laneKind tells when a lane wakes and when it sleeps again.
@@ -278,6 +277,7 @@ type laneReader struct {
 	at     int64 // offset of the channel behind the last byte read
 	last   int64 // offset behind the last byte that was written in the code
 	bytes  []decode.Byte
+	word   []byte // scratch of choose
 }
 
 func newLaneReader(c *codes, kind *laneKind) *laneReader {
@@ -349,33 +349,31 @@ func (l *laneReader) end() {
 // indexed window, the first of all if none may.
 func (l *laneReader) choose(readings [][]byte) int {
 	for i, r := range readings {
-		var word [ngram.MaxWordBytes]byte
-		if n := firstWord(word[:], r); n > 0 && l.nested.Follows(word[:n]) {
+		if l.word = appendFirstWord(l.word[:0], r); len(l.word) > 0 && l.nested.Follows(l.word) {
 			return i
 		}
 	}
 	return 0
 }
 
-// firstWord writes the first word of a reading as it is hashed and returns its length, 0 if
-// it has none.
-func firstWord(word, reading []byte) (n int) {
+// appendFirstWord appends the first word of a reading as it is hashed, or nothing if the
+// reading has no word.
+func appendFirstWord(word, reading []byte) []byte {
 	for _, b := range reading {
 		switch {
 		case b == '\'':
 			continue
 		case b == '@' || b == '$' || b == '!':
-			if n > 0 {
-				return n
+			if len(word) > 0 {
+				return word
 			}
 			continue
 		case b >= 'A' && b <= 'Z':
 			b |= 0x20
 		}
-		word[n] = b
-		n++
+		word = append(word, b)
 	}
-	return n
+	return word
 }
 
 var _ Finder = (*codes)(nil)

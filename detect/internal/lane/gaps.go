@@ -50,7 +50,7 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	span := word.Span
 	joined := i > 0 && w.joins(s, span.Lo)
 	w.hi = span.Hi
-	if word.Weight == ngram.CharWeight {
+	if word.Weight < ngram.WordWeight {
 		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi} // its script has no spaces
 		return 0, false
 	}

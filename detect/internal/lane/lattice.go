@@ -106,7 +106,7 @@ func (m *lattice) path(number uint64) *path {
 // text in other words than those of the channel.
 func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
 	at := m.slot(m.count)
-	*at = slot{span: l.Span, first: m.made, last: m.made, begins: l.First, alone: l.Weight == ngram.CharWeight}
+	*at = slot{span: l.Span, first: m.made, last: m.made, begins: l.First, alone: l.Weight < ngram.WordWeight}
 	m.count++
 	n := utf8.RuneLen(l.Rune)
 	at.bytes = uint8(n)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -201,9 +202,9 @@ func (s *respace) locate(q *path, claimed int) bool {
 		q = s.lattice.path(q.prev)
 	}
 	first := claimed - len(words)
-	for i := max(ngram.SeedWords-1, int(s.places.Next())-first); i < len(words); i++ {
-		seed := seedOf(words[i-ngram.SeedWords+1 : i+1])
-		seed.Word = int64(first + i - ngram.SeedWords + 1)
+	for i := max(gram.SeedWords-1, int(s.places.Next())-first); i < len(words); i++ {
+		seed := seedOf(words[i-gram.SeedWords+1 : i+1])
+		seed.Word = int64(first + i - gram.SeedWords + 1)
 		s.places.Add(&seed)
 	}
 	return true
@@ -214,9 +215,9 @@ func seedOf(words []*path) track.Seed {
 	first, last := words[0], words[len(words)-1]
 	s := track.Seed{
 		Span: ngram.Span{Lo: first.lo, Hi: last.lo + 1}, Newest: last.lo,
-		Hash: ngram.Gram(first.before[0], last.prefix, ngram.SeedWords),
+		Hash: ngram.Gram(first.before[0], last.prefix, gram.SeedWords),
 	}
-	for k := 1; k <= ngram.SeedWords; k++ {
+	for k := 1; k <= gram.SeedWords; k++ {
 		s.Weight[k] = s.Weight[k-1] + words[len(words)-k].weight
 	}
 	return s

@@ -47,7 +47,7 @@ func (v *reverse) Text([]byte) {}
 // Word implements Finder.
 func (v *reverse) Word(i int64) {
 	w := v.r.cfg.Host.Word(i)
-	alone := w.Weight == ngram.CharWeight // of a script without spaces
+	alone := w.Weight < ngram.WordWeight // of a script without spaces
 	if n := len(v.token); n == maxToken || n > 0 && (alone || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
 		v.turn()
 	}

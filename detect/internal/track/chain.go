@@ -1,6 +1,9 @@
 package track
 
-import "noecho/ngram"
+import (
+	"noecho/internal/gram"
+	"noecho/ngram"
+)
 
 // MaxPlaces is how many places are kept of a finding.
 const MaxPlaces = 8
@@ -18,7 +21,7 @@ type Seed struct {
 	Span   ngram.Span
 	Newest int64 // offset of the last word
 	Hash   ngram.Hash
-	Weight [ngram.SeedWords + 1]ngram.Weight // of the last k words
+	Weight [gram.SeedWords + 1]ngram.Weight // of the last k words
 }
 
 // Chain is seeds of one passage in a row.
@@ -71,7 +74,7 @@ func (c *Chains) Reset(gap, slack int64) { c.n, c.gap, c.slack = 0, gap, slack }
 func (c *Chains) All() []Chain { return c.all[:c.n] }
 
 // Reach is the last word that the next seed of a chain may end with.
-func (c *Chains) Reach(ch *Chain) int64 { return ch.last + c.gap + 2*ngram.SeedWords - 1 }
+func (c *Chains) Reach(ch *Chain) int64 { return ch.last + c.gap + 2*gram.SeedWords - 1 }
 
 // Alive reports whether a chain may go on with a seed whose last word is this one, at
 // this offset.
@@ -86,7 +89,7 @@ func (c *Chains) follows(ch *Chain, s *Seed, place ngram.Place) (off int64, ok b
 	words := s.Word - ch.last
 	places := int64(place - ch.place)
 	off = max(words-places, places-words)
-	if off > c.slack || words <= 0 || places <= 0 || !c.Alive(ch, s.Word+ngram.SeedWords-1, s.Newest) {
+	if off > c.slack || words <= 0 || places <= 0 || !c.Alive(ch, s.Word+gram.SeedWords-1, s.Newest) {
 		return 0, false
 	}
 	return off, s.Hash.Lo != ch.head && s.Hash.Lo != ch.tail // the same words once more are no evidence
@@ -106,11 +109,11 @@ func (c *Chains) Add(s *Seed, place ngram.Place, places int) *Chain {
 	}
 	if best == nil {
 		best = c.slot(s)
-		*best = Chain{start: place, base: s.Word, Weight: s.Weight[ngram.SeedWords], head: s.Hash.Lo}
+		*best = Chain{start: place, base: s.Word, Weight: s.Weight[gram.SeedWords], head: s.Hash.Lo}
 	} else {
 		words, dist := s.Word-best.last, int64(place-best.place)
-		best.Weight += s.Weight[min(words, dist, ngram.SeedWords)]
-		best.Broken = best.Broken || words != dist || words > ngram.SeedWords
+		best.Weight += s.Weight[min(words, dist, gram.SeedWords)]
+		best.Broken = best.Broken || words != dist || words > gram.SeedWords
 		c.wait(best, s, words == dist && words <= 2)
 	}
 	best.place, best.last, best.end, best.tail = place, s.Word, s.Span.Hi, s.Hash.Lo
@@ -143,7 +146,7 @@ func (c *Chains) slot(s *Seed) *Chain {
 	worst := &c.all[0]
 	for i := range c.all {
 		ch := &c.all[i]
-		if !c.Alive(ch, s.Word+ngram.SeedWords-1, s.Newest) {
+		if !c.Alive(ch, s.Word+gram.SeedWords-1, s.Newest) {
 			return ch
 		}
 		if ch.seeds < worst.seeds || ch.seeds == worst.seeds && ch.last < worst.last {
@@ -209,12 +212,12 @@ func (c *Chains) forward(p ngram.Place) ngram.Place {
 // Seed returns the five words that end with word i as a seed. The ledger has no places for
 // them if Seedless is true.
 func (t *Track) Seed(i int64) Seed {
-	first := i - ngram.SeedWords + 1
+	first := i - gram.SeedWords + 1
 	s := Seed{
 		Word: first, Span: ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(i).Hi}, Newest: t.Span(i).Lo,
-		Hash: t.gram(t.Prefix(first), t.Prefix(i+1), ngram.SeedWords),
+		Hash: t.gram(t.Prefix(first), t.Prefix(i+1), gram.SeedWords),
 	}
-	for k := 1; k <= ngram.SeedWords; k++ {
+	for k := 1; k <= gram.SeedWords; k++ {
 		s.Weight[k] = s.Weight[k-1] + t.Weight(i-int64(k)+1)
 	}
 	return s
@@ -224,7 +227,7 @@ func (t *Track) Seed(i int64) Seed {
 // one of their 2- and 4-grams is absent. It looks up as little as Push does: an absent gram
 // rules out more than one seed.
 func (t *Track) Seedless(i int64) bool {
-	first := i - ngram.SeedWords + 1
+	first := i - gram.SeedWords + 1
 	switch {
 	case first < 0 || t.Absent >= first:
 		return true

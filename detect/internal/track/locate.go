@@ -1,6 +1,9 @@
 package track
 
-import "noecho/ngram"
+import (
+	"noecho/internal/gram"
+	"noecho/ngram"
+)
 
 // Locator finds the places in the corpus where the words of one finding occur. It looks up
 // every gram of the finding that may be a seed.
@@ -16,13 +19,13 @@ type Locator struct {
 // Start begins another finding.
 func (l *Locator) Start(ledger Ledger) {
 	l.ledger, l.next, l.chains.Backward = ledger, 0, l.Backward
-	l.chains.Reset(ngram.PlaceGap, 0)
+	l.chains.Reset(gram.PlaceGap, 0)
 }
 
 // Follow adds words first to last of a track.
 func (l *Locator) Follow(t *Track, first, last int64) {
 	oldest := t.Count - int64(len(t.ring)) + 1 // the ring has no prefix hash before it
-	for i := max(l.next, max(first, oldest)+ngram.SeedWords-1); i <= last; i++ {
+	for i := max(l.next, max(first, oldest)+gram.SeedWords-1); i <= last; i++ {
 		s := t.Seed(i)
 		l.Add(&s)
 	}
@@ -38,7 +41,7 @@ func (l *Locator) Add(s *Seed) {
 	for _, p := range l.found {
 		l.chains.Add(s, p, len(l.found))
 	}
-	l.next = s.Word + ngram.SeedWords
+	l.next = s.Word + gram.SeedWords
 }
 
 // Places appends where the words are, the likeliest place first.

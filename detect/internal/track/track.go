@@ -22,7 +22,7 @@ type Set interface {
 	Window(h ngram.Hash) bool
 }
 
-// Ledger leads from short grams of [ngram.SeedWords] words to their places in the
+// Ledger leads from short grams of [gram.SeedWords] words to their places in the
 // corpus.
 type Ledger interface {
 	Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place

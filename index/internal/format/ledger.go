@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -90,7 +91,7 @@ func ParseLedger(p *Payload) (LedgerShape, error) {
 	}
 	le := binary.LittleEndian
 	taken, rows, end := le.Uint64(b[LedgerTaken:]), le.Uint64(b[LedgerRows:]), le.Uint64(b[LedgerEnd:])
-	if end < ngram.PlaceGap || end > 1<<PlaceBitsMost || taken > end || rows > taken || rows > p.length {
+	if end < gram.PlaceGap || end > 1<<PlaceBitsMost || taken > end || rows > taken || rows > p.length {
 		return LedgerShape{}, Damaged("the counts of LEDGER are impossible: %d of %d seeds at %d places", rows, taken, end)
 	}
 	l := NewLedgerShape(taken, end)
@@ -159,7 +160,7 @@ func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, cappe
 			switch {
 			case p.Err != nil:
 				return 0, 0, p.Err
-			case place < ngram.PlaceGap || place >= l.End:
+			case place < gram.PlaceGap || place >= l.End:
 				return 0, 0, Damaged("row %d of LEDGER has a place outside the corpus", at)
 			case same == 0 || rest > lastRest:
 				distinct++

@@ -9,6 +9,7 @@ import (
 	"io"
 	"sort"
 
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -32,14 +33,14 @@ const (
 
 // The kinds of phrases that are not identifiers.
 const (
-	SubjectKind ngram.PhraseKind = "subject"
-	PlainKind   ngram.PhraseKind = "phrase"
+	SubjectKind = "subject"
+	PlainKind   = "phrase"
 )
 
 // PhraseNamesOf is the JSON at the end of PHRASES.
 type PhraseNamesOf struct {
-	Kinds    []ngram.PhraseKind `json:"kinds"`
-	Subjects []SubjectName      `json:"subjects,omitempty"`
+	Kinds    []string      `json:"kinds"`
+	Subjects []SubjectName `json:"subjects,omitempty"`
 }
 
 // SubjectName is a data subject: its id and its labels in the list of subjects.
@@ -49,8 +50,8 @@ type SubjectName struct {
 }
 
 // CompareKinds orders the kinds: identifiers first, then subjects, then plain phrases.
-func CompareKinds(a, b ngram.PhraseKind) int {
-	rank := func(k ngram.PhraseKind) int {
+func CompareKinds(a, b string) int {
+	rank := func(k string) int {
 		switch k {
 		case SubjectKind:
 			return 1
@@ -71,7 +72,7 @@ type phrases struct {
 	Start    Blocked
 	rows     []byte
 	Count    int
-	kinds    []ngram.PhraseKind
+	kinds    []string
 	Subjects []SubjectName
 }
 
@@ -117,7 +118,7 @@ func CheckPhrases(r io.Reader, length, end uint64) (PhraseShape, PhraseNamesOf, 
 			return shape, names, err
 		}
 		finger, info := binary.LittleEndian.Uint64(row[:]), binary.LittleEndian.Uint32(row[20:])
-		if place := binary.LittleEndian.Uint64(row[8:]); place != 0 && (place < ngram.PlaceGap || place >= end) {
+		if place := binary.LittleEndian.Uint64(row[8:]); place != 0 && (place < gram.PlaceGap || place >= end) {
 			return shape, names, Damaged("row %d of PHRASES has a place outside the corpus", i)
 		}
 		if i > 0 && finger <= last {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -88,7 +89,7 @@ func parseRecords(p *Payload) (RecordsShape, error) {
 	}
 	lineBits := le.Uint32(b[RecordsLineBits:])
 	// A row takes at least one bit, because its place does.
-	if r.End < ngram.PlaceGap || r.End > 1<<PlaceBitsMost || lineBits > lineBitsMost || r.Datasets == 0 ||
+	if r.End < gram.PlaceGap || r.End > 1<<PlaceBitsMost || lineBits > lineBitsMost || r.Datasets == 0 ||
 		r.Sources == 0 || max(r.Count, r.IDBytes, r.Sources, r.PathBytes) > 8*p.length || !allZero(b[RecordsLineBits+4:]) {
 		return RecordsShape{}, Damaged("the counts of RECORDS are impossible: %d records of %d sources", r.Count, r.Sources)
 	}
@@ -183,13 +184,13 @@ func (r *RecordsShape) check(p *Payload) error {
 // checkSources checks the sources and their paths.
 func (r *RecordsShape) checkSources(p *Payload) error {
 	names := p.Another()
-	last := sourceRow{Place: ngram.PlaceGap}
+	last := sourceRow{Place: gram.PlaceGap}
 	for i := range r.Sources {
 		s := r.Source(p, i)
 		if p.Err != nil {
 			return p.Err
 		}
-		if s.Place < last.Place || s.Place > r.End || i == 0 && s.Place != ngram.PlaceGap || s.Dataset >= r.Datasets ||
+		if s.Place < last.Place || s.Place > r.End || i == 0 && s.Place != gram.PlaceGap || s.Dataset >= r.Datasets ||
 			s.PathEnd < last.PathEnd || s.PathEnd > r.PathBytes {
 			return Damaged("source %d of RECORDS is out of order", i)
 		}
@@ -280,5 +281,5 @@ func (r *Records) Words(place ngram.Place) int {
 	if next < int(r.Count) {
 		end = begin(next)
 	}
-	return int(max(end-begin(next-1), ngram.PlaceGap) - ngram.PlaceGap)
+	return int(max(end-begin(next-1), gram.PlaceGap) - gram.PlaceGap)
 }
