@@ -71,7 +71,7 @@ func row(line []byte, o *options) (*output, error) {
 	out := &output{group: "-"}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("no JSON object")
+		return nil, errors.New("not a JSON object")
 	}
 	seen := false
 	for dec.More() {
@@ -86,7 +86,7 @@ func row(line []byte, o *options) (*output, error) {
 		switch key {
 		case o.field:
 			if len(value) == 0 || value[0] != '"' {
-				return nil, fmt.Errorf("column %s is no text", o.field)
+				return nil, fmt.Errorf("column %s is not text", o.field)
 			}
 			out.hi = int(dec.InputOffset()) - 1
 			out.lo = out.hi - len(value) + 2
@@ -203,7 +203,7 @@ func readFindings(path string, stdin io.Reader) (map[string][]finding, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if !ended {
-		return nil, fmt.Errorf("%s: the last line is no summary: the scan did not end", path)
+		return nil, fmt.Errorf("%s: the last line is not a summary, so the scan did not end", path)
 	}
 	return out, nil
 }

@@ -223,7 +223,7 @@ func TestRefuses(t *testing.T) {
 	f("nonsense", "-:1: invalid character")
 	f("", "no such file", "-corpus", "testdata/corpus", "-findings", "testdata/none.jsonl", "-outputs", "testdata/outputs.jsonl")
 	f(done[1:], "no column answer", "-corpus", "testdata/corpus", "-findings", "-", "-field", "answer", "-outputs", "testdata/outputs.jsonl")
-	f(done[1:], "no JSON object", "-corpus", "testdata/corpus", "-findings", "-", "-field", "text", "-outputs", "testdata/corpus/garden.md")
+	f(done[1:], "not a JSON object", "-corpus", "testdata/corpus", "-findings", "-", "-field", "text", "-outputs", "testdata/corpus/garden.md")
 	f("", "name the folder of the --corpus", "-findings", "-")
 	f("", "name the --findings", "-corpus", "testdata/corpus")
 	f("", "name the --outputs", "-corpus", "testdata/corpus", "-findings", "-")

@@ -26,9 +26,13 @@ func newIndexInfoCommand(a *app) *cobra.Command {
 		Long: `Describe an index: the files it was built from, how much of them was left out, and
 for each part of the index its size in bytes, its bytes per word of text, and how
 full it is. Every checksum is checked first; if the index is damaged, the exit code
-is 4. Then each filter is asked for four million hashes that belong to no text, and the
-measured rate of false positives is printed beside the expected one. This needs as
-much memory as the index is large. noecho index verify needs almost none.`,
+is 4.
+
+The hashes are in filters. A filter is small because it sometimes takes a hash for one
+of its own by mistake: a false positive. info asks each filter for four million hashes
+that belong to no text, and prints the measured rate of false positives beside the
+expected one. This needs as much memory as the index is large. noecho index verify
+needs almost none.`,
 		Example: "  noecho index info support-v3.nidx\n  noecho index info --json support-v3.nidx",
 		Args:    oneIndex,
 		RunE: func(_ *cobra.Command, args []string) error {

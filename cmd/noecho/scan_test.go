@@ -260,7 +260,7 @@ func TestScanOrder(t *testing.T) {
 	if code != exitFailure || fmt.Sprint(got) != fmt.Sprint(want) || sum.Unscanned != 9 || sum.Files != 51 || strings.Count(stderr, "\n") != 9 {
 		t.Errorf("exit code %d, %+v, %d files; %s", code, sum, len(got), stderr)
 	}
-	if i := strings.Index(stderr, "00.txt.gz: gzip: it ends too early"); i < 0 || i > strings.Index(stderr, "07.txt.gz") {
+	if i := strings.Index(stderr, "00.txt.gz: gzip: the file ends too early"); i < 0 || i > strings.Index(stderr, "07.txt.gz") {
 		t.Errorf("not scanned: %s", stderr)
 	}
 }

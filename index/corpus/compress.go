@@ -88,9 +88,9 @@ func (f *inflater) damage(err error) error {
 	case errors.As(err, &read):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &DamagedError{Path: f.path, Reason: string(f.codec) + ": it ends too early"}
+		return &DamagedError{Path: f.path, Reason: string(f.codec) + ": the file ends too early"}
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return &DamagedError{Path: f.path, Reason: fmt.Sprintf("zstd: its window is larger than %d MiB: compress it again without --long", zstdWindow>>20)}
+		return &DamagedError{Path: f.path, Reason: fmt.Sprintf("zstd: the window is larger than %d MiB: compress it again without --long", zstdWindow>>20)}
 	default:
 		return &DamagedError{Path: f.path, Reason: fmt.Sprintf("%s: %v", f.codec, err)}
 	}

@@ -172,7 +172,7 @@ func TestBombs(t *testing.T) {
 		_, err = io.ReadAll(g)
 		g.Close()
 	}
-	if err == nil || !strings.HasSuffix(err.Error(), "a.zst: zstd: its window is larger than 128 MiB: compress it again without --long") {
+	if err == nil || !strings.HasSuffix(err.Error(), "a.zst: zstd: the window is larger than 128 MiB: compress it again without --long") {
 		t.Errorf("a wide window: %v", err)
 	}
 }

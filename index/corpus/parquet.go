@@ -55,17 +55,17 @@ func openColumns(r io.ReaderAt, size int64, path string) (f *parquet.File, err e
 	defer recovered(path, &err)
 	var tail [8]byte
 	if size < 12 {
-		return nil, &DamagedError{Path: path, Reason: "Parquet: it ends too early"}
+		return nil, &DamagedError{Path: path, Reason: "Parquet: the file ends too early"}
 	}
 	if _, err := r.ReadAt(tail[:], size-8); err != nil {
 		return nil, fmt.Errorf("read input: %w", err)
 	}
 	if string(tail[4:]) != parquetMagic || int64(binary.LittleEndian.Uint32(tail[:4])) > size-12 {
-		return nil, &DamagedError{Path: path, Reason: "Parquet: it ends too early, or its end is damaged"}
+		return nil, &DamagedError{Path: path, Reason: "Parquet: the file ends too early, or its end is damaged"}
 	}
 	f, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, &DamagedError{Path: path, Reason: "Parquet: its footer cannot be read"}
+		return nil, &DamagedError{Path: path, Reason: "Parquet: the footer cannot be read"}
 	}
 	return f, nil
 }
@@ -74,7 +74,7 @@ func openColumns(r io.ReaderAt, size int64, path string) (f *parquet.File, err e
 // files, into an error.
 func recovered(path string, err *error) {
 	if p := recover(); p != nil {
-		*err = &DamagedError{Path: path, Reason: "Parquet: it is damaged"}
+		*err = &DamagedError{Path: path, Reason: "Parquet: the file is damaged"}
 	}
 }
 
@@ -129,7 +129,7 @@ func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines
 	p.root = newParquetRoot(columns.Root(), parquetPaths(in))
 	p.leaves = p.root.appendLeaves(nil)
 	if len(p.leaves) == 0 {
-		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: the columns it had are gone"}
+		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: the file lacks columns that it had before"}
 	}
 	if slices.ContainsFunc(p.leaves, func(i int) bool {
 		return slices.ContainsFunc(p.groups, func(g parquet.RowGroup) bool { return i >= len(g.ColumnChunks()) })

@@ -106,7 +106,7 @@ func TestParquet(t *testing.T) {
 		{name: "wrong format", file: parquetOf(t, []parquetPair{}), o: Options{Format: OpenAI}, err: "there is no column messages: name another --format or --field; the columns are prompt, completion"},
 		{name: "missing field", file: parquetOf(t, []parquetPair{}), o: Options{Fields: []string{"x", "y"}}, err: "none of the columns x, y exists: name another --format or --field; the columns are"},
 		{name: "as text", file: parquetOf(t, []parquetPair{}), o: Options{Format: Text}, err: "it is Parquet: leave --format out"},
-		{name: "cut", file: "PAR1" + strings.Repeat("x", 100), open: "a.parquet: Parquet: it ends too early, or its end is damaged"},
+		{name: "cut", file: "PAR1" + strings.Repeat("x", 100), open: "a.parquet: Parquet: the file ends too early, or its end is damaged"},
 		{name: "LZ4", file: parquetOf(t, []parquetPair{{"p", "c"}}, parquet.Compression(&parquet.Lz4Raw)), open: "Parquet: pages compressed with LZ4_RAW cannot be read: write it with zstd"},
 	}
 	for _, tt := range tests {

@@ -115,7 +115,7 @@ func reason(err error) error {
 		return errors.New("not valid JSON at byte " + strconv.FormatInt(syntax.ByteOffset, 10) + " of the line")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return errors.New("not valid JSON: it ends too early")
+		return errors.New("not valid JSON: the file ends too early")
 	}
 	return errors.New("not valid JSON")
 }
