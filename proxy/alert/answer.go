@@ -3,17 +3,16 @@ package alert
 // MaxPerAnswer is the number of lines one answer may cause.
 const MaxPerAnswer = 64
 
-// Answer offers the findings of one answer to a log, at most [MaxPerAnswer] of
-// them: the last of those waits for Close, which says in its Suppressed how
-// many more there were. The zero value is not usable; see [Log.Answer]. Not
-// safe for concurrent use.
+// Answer offers the findings of one answer to a log, at most [MaxPerAnswer] of them. The
+// last of these waits for Close, which counts all further ones in its Suppressed. The
+// zero value is not usable; see [Log.Answer]. Not safe for concurrent use.
 type Answer struct {
 	log  *Log
 	sent int
-	last Event
+	last Event // the finding that waits for Close
 }
 
-// Answer begins an answer.
+// Answer returns the Answer through which the findings of a new answer are offered.
 func (l *Log) Answer() Answer { return Answer{log: l} }
 
 // Offer offers one finding.
@@ -29,8 +28,7 @@ func (a *Answer) Offer(ev Event) {
 	}
 }
 
-// Close offers what still waits. More findings may follow only if none was
-// suppressed, so call it once the answer has ended.
+// Close offers the finding that waits, if there is one. Call it when the answer has ended.
 func (a *Answer) Close() {
 	if a.sent >= MaxPerAnswer {
 		a.log.Offer(a.last)

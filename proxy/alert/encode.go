@@ -10,8 +10,8 @@ import (
 // timeLayout is RFC 3339 with all nine digits, so that lines sort as text.
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
-// appendLine appends the event as one line of JSON, its end included. Which
-// members a line has, and their order, depends on the type alone.
+// appendLine appends the event as one line of JSON, its end included. The members of a
+// line and their order depend on its type alone.
 func appendLine(dst []byte, ev *Event) []byte {
 	w := object{buf: append(dst, '{')}
 	w.num("v", int64(ev.V))
@@ -65,11 +65,9 @@ func appendLine(dst []byte, ev *Event) []byte {
 	return append(w.buf, '}', '\n')
 }
 
-// object appends the members of a JSON object. Member names are our own and
-// need no escaping.
-type object struct {
-	buf []byte
-}
+// object appends the members of a JSON object. Their names are literals that need no
+// escaping.
+type object struct{ buf []byte }
 
 func (w *object) name(name string) {
 	if w.buf[len(w.buf)-1] != '{' {
@@ -107,7 +105,7 @@ func (w *object) time(name string, t time.Time) {
 	w.buf = append(w.buf, '"')
 }
 
-// request appends what is known of the request and where in its answer.
+// request appends the members that describe the request, and the channel of its answer.
 func (w *object) request(ev *Event) {
 	w.str("mode", ev.Mode)
 	w.str("route", ev.Route)
@@ -121,7 +119,7 @@ func (w *object) request(ev *Event) {
 	w.str("channel", ev.Channel)
 }
 
-// span appends what was found. Lists are never null.
+// span appends the members that describe a finding. Lists are never null.
 func (w *object) span(ev *Event) {
 	w.str("kind", string(ev.Kind))
 	lane := ev.Lane
@@ -184,11 +182,10 @@ func (w *object) index(x Index) {
 	w.buf = append(w.buf, '}')
 }
 
-// appendString appends s as a JSON string of at most MaxString bytes of text.
-// What could end a line, steer a terminal or hide text is escaped: controls,
-// line and paragraph separators, and format characters such as bidirectional
-// overrides. A byte that is not UTF-8 becomes U+FFFD: JSON has no way to write
-// it.
+// appendString appends s as a JSON string of at most MaxString bytes of text. It escapes
+// the characters that could end a line, steer a terminal or hide text: controls, line and
+// paragraph separators, and format characters such as bidirectional overrides. A byte
+// that is not UTF-8 becomes U+FFFD, because JSON cannot write it.
 func appendString(dst []byte, s string) []byte {
 	s, cut := clip(s)
 	dst = append(dst, '"')
@@ -213,7 +210,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(append(dst, cut...), '"')
 }
 
-// escaped reports whether a rune read from size bytes must not stand as it is.
+// escaped reports whether a rune that was read from size bytes needs an escape.
 func escaped(r rune, size int) bool {
 	switch {
 	case r == '"' || r == '\\' || r < 0x20:
@@ -254,8 +251,8 @@ func appendUnit(dst []byte, u rune) []byte {
 // ellipsis ends a string that was cut.
 const ellipsis = "…"
 
-// clip cuts a string that is too long at the start of a character. The second
-// result is what to write after the first.
+// clip cuts a string that is too long, at the start of a character. tail is the mark to
+// write after head: an ellipsis if the string was cut, else nothing.
 func clip(s string) (head, tail string) {
 	if len(s) <= MaxString {
 		return s, ""

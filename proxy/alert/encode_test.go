@@ -156,9 +156,8 @@ func TestSeverity(t *testing.T) {
 	}
 }
 
-// FuzzLine checks that whatever a caller sends, an event is one line of JSON
-// that says the same, and that nothing in it could end a line or steer a
-// terminal.
+// FuzzLine checks that an event with any strings is one line of JSON with the same values,
+// and that no character of it could end the line or steer a terminal.
 func FuzzLine(f *testing.F) {
 	f.Add("gpt\n{\"v\":1}", "a\u2028b", int64(3))
 	f.Add("\xff\xfe", "\u202e", int64(-1))

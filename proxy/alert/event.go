@@ -1,10 +1,10 @@
-// Package alert writes down what was found: one event is one line of JSON,
-// handed to every sink without ever holding up the answer it is about.
+// Package alert writes events, such as a finding in an answer, to sinks: files or the
+// standard output. One event is one line of JSON. The caller never waits for a sink.
 //
-// It knows events, a bounded queue and sinks. It knows nothing of HTTP, of
-// detection or of indexes, and it never sees text of an answer: no field of an
-// [Event] may hold any. docs/alerts.md describes the line for its readers and
-// docs/alert.schema.json is its schema.
+// It knows events, a bounded queue and sinks. It knows nothing of HTTP, of detection or
+// of indexes, and it never sees text of an answer: no field of an [Event] may contain
+// any. docs/alerts.md describes the line for its readers, and docs/alert.schema.json is
+// its schema.
 package alert
 
 import (
@@ -16,19 +16,19 @@ import (
 // Version is the version of the line's format, its member "v".
 const Version = 1
 
-// Bounds of one event. [Log.Offer] cuts what is longer.
+// Bounds of one event. [Log.Offer] cuts strings and lists that are longer.
 const (
 	MaxString  = 1024 // bytes of one string
 	MaxDigests = 8    // digests of one finding
 	MaxRecords = 16   // records of one finding
 )
 
-// Type says what an event is about.
+// Type is the sort of an event.
 type Type string
 
 // The types of event.
 const (
-	TypeFinding   Type = "finding"            // a span of an answer stands in the training data
+	TypeFinding   Type = "finding"            // a span of an answer occurs in the training data
 	TypeUnscanned Type = "unscanned"          // bytes of an answer could not be scanned
 	TypeStart     Type = "start"              // the proxy began to serve
 	TypeStop      Type = "stop"               // the proxy ended
@@ -38,7 +38,7 @@ const (
 	TypeDrip      Type = "slow_drip"          // much of one record was found, over several requests
 )
 
-// Action says what was done.
+// Action is the consequence of an event.
 type Action string
 
 // The actions. The first four belong to findings, the next two to unscanned
@@ -47,14 +47,14 @@ const (
 	Observed Action = "observed"
 	Redacted Action = "redacted"
 	Blocked  Action = "blocked"
-	Echo     Action = "echo" // the caller had sent these words: not acted on
+	Echo     Action = "echo" // none, because the caller itself had sent these words
 	Refused  Action = "refused"
 	Passed   Action = "passed"
 	Applied  Action = "applied"
 	Failed   Action = "failed" // the last good state stays in force
 )
 
-// Kind says how a span was found.
+// Kind is the sort of a finding.
 type Kind string
 
 // The kinds of finding.
@@ -65,11 +65,11 @@ const (
 	Stuffing Kind = "stuffing"
 )
 
-// PlainPhrase is what stands in the place of an identifier's kind where a phrase
-// is a short text and identifies nobody.
+// PlainPhrase takes the place of the kind of identifier if a phrase is a short text that
+// identifies nobody.
 const PlainPhrase = "phrase"
 
-// LanePlain is the lane of text read as it stands.
+// LanePlain is the lane of text that was read as it is, without decoding.
 const LanePlain = "plain"
 
 // Digest is the hash of one window, 16 hexadecimal digits in the line.
@@ -102,21 +102,21 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Record names a training record that a span was found in.
+// Record names a training record that a finding occurs in.
 type Record struct {
 	ID      string   `json:"id"`
 	Dataset string   `json:"dataset"`
 	Labels  []string `json:"labels"`
 }
 
-// Index names the indexes that were asked.
+// Index names the indexes in use.
 type Index struct {
 	BuildID    string `json:"build_id"`
 	Generation uint64 `json:"generation"` // counts reloads of this process
 }
 
-// Event is one line. Whoever offers it fills what it knows; V, ID, Seq, Boot,
-// Time and an empty Severity are filled by [Log.Offer].
+// Event is one line. [Log.Offer] fills V, ID, Seq, Boot, Time and an empty Severity; its
+// caller fills the other fields, as far as it knows them.
 //
 // A finding has every member from V to Suppressed, in this order, and none of
 // those below. The other types have the members that docs/alerts.md lists.
@@ -160,16 +160,16 @@ type Event struct {
 	Suppressed uint64 `json:"suppressed"`
 
 	Reason string    `json:"reason,omitempty"`  // unscanned, stop, reload, gap: a fixed phrase, never text of an answer
-	Bytes  int64     `json:"bytes,omitempty"`   // unscanned: body bytes it is about
+	Bytes  int64     `json:"bytes,omitempty"`   // unscanned: the number of body bytes
 	Build  string    `json:"version,omitempty"` // start, reload: version of noecho
-	Sink   string    `json:"sink,omitempty"`    // gap: where the events are missing
+	Sink   string    `json:"sink,omitempty"`    // gap: the sink in which events are missing
 	Lost   uint64    `json:"lost,omitempty"`    // gap: the events Seq-Lost+1 to Seq are missing
 	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
 
-	Findings    int   `json:"findings,omitempty"`     // membership_probing: caused within Period
+	Findings    int   `json:"findings,omitempty"`     // membership_probing: findings of the caller within Period
 	Period      int64 `json:"period,omitempty"`       // membership_probing, slow_drip: seconds
-	Requests    int   `json:"requests,omitempty"`     // slow_drip: that brought some of Words, at most 16 counted
-	RecordWords int   `json:"record_words,omitempty"` // slow_drip: room that the record takes; 0: not known
+	Requests    int   `json:"requests,omitempty"`     // slow_drip: requests that brought some of Words; 16 means 16 or more
+	RecordWords int   `json:"record_words,omitempty"` // slow_drip: length of the record; 0: not known
 	Several     bool  `json:"several,omitempty"`      // slow_drip: several callers asked, not Principal alone
 }
 

@@ -5,40 +5,40 @@ import (
 	"time"
 )
 
-// Pace of a feed. Lines are durable within a second of being offered while the
-// sink works: syncEvery leaves the other half of it to the disk.
+// The pace of a feed. While a sink works, a line is durable within a second of its offer:
+// half of that is for syncEvery, the other half for the disk.
 const (
 	syncEvery  = 500 * time.Millisecond
 	retryFirst = 20 * time.Millisecond
 	retryLast  = 5 * time.Second
 )
 
-// feed brings the ring's events to one sink. The fields above the gap belong to
-// its goroutine, those below are guarded by Log.mu.
+// feed brings the events of the ring to one sink. The fields down to trouble belong to
+// its goroutine, the others are guarded by Log.mu.
 type feed struct {
 	sink   Sink
-	wake   chan struct{} // holds one: there may be something to do
-	reopen chan struct{} // holds one: Reopen was asked for
-	ended  chan error    // holds one: what closing said
+	wake   chan struct{} // of capacity 1: there may be something to do
+	reopen chan struct{} // of capacity 1: Reopen was asked for
+	ended  chan error    // of capacity 1: the error of the close
 
-	line    []byte    // the line on its way
+	line    []byte    // the line that is being written
 	sent    int       // bytes of line that the sink took
-	what    lineKind  // what line is
-	event   entry     // the event line was made from
+	kind    lineKind  // of line
+	event   entry     // from which line was made
 	dirty   time.Time // when the first unsynced line was written; zero: none
 	retry   time.Duration
-	moved   bool      // Reopen is still owed
-	movedAt time.Time // when to try it again
+	moved   bool      // the sink has yet to open its file again
+	movedAt time.Time // when to try that again
 	trouble bool      // the sink failed since the last gap record
 
-	next    uint64 // the event on its way, or the next to fetch
-	flying  bool   // that event was fetched: the ring cannot lose it any more
+	next    uint64 // the event that is being written, or the next to fetch
+	flying  bool   // that event was fetched, so that the ring cannot lose it any more
 	gap     uint64 // events before next that a gap record must report
 	since   time.Time
-	counted SinkStats // Name, Delivered, Gaps, Errors, Down; Lost without those still in the ring's past
+	counted SinkStats // without Queued; Lost without the events that lapped returns
 }
 
-// lineKind says what a feed holds.
+// lineKind is the sort of line that a feed has to write.
 type lineKind uint8
 
 const (
@@ -72,11 +72,11 @@ func (f *feed) signal() {
 func (l *Log) run(f *feed) {
 	for {
 		l.follow(f)
-		if f.what == lineNone || f.what == lineGap && f.sent == 0 {
+		if f.kind == lineNone || f.kind == lineGap && f.sent == 0 {
 			l.fetch(f) // again for a gap that may have grown meanwhile
 		}
 		var ok bool
-		switch f.what {
+		switch f.kind {
 		case lineEnd:
 			f.ended <- errors.Join(f.sink.Sync(), f.sink.Close())
 			return
@@ -92,8 +92,8 @@ func (l *Log) run(f *feed) {
 	}
 }
 
-// fetch takes the next line for the feed's sink from the ring: a gap record if
-// the ring has lapped the sink, or the next event, or nothing.
+// fetch takes the next line for the feed's sink from the ring: a gap record if the ring
+// has lapped the sink, or the next event, or nothing.
 func (l *Log) fetch(f *feed) {
 	l.mu.Lock()
 	lost := f.lapped(l)
@@ -102,7 +102,7 @@ func (l *Log) fetch(f *feed) {
 	f.counted.Lost += lost
 	switch {
 	case f.gap > 0:
-		f.what = lineGap
+		f.kind = lineGap
 		f.event = entry{event: Event{
 			V: Version, Type: TypeGap, Seq: f.next - 1, Boot: l.boot, Time: l.now(),
 			Reason: f.reason(), Sink: f.counted.Name, Lost: f.gap, Since: f.since,
@@ -110,24 +110,24 @@ func (l *Log) fetch(f *feed) {
 		f.event.event.Severity = SeverityOf(&f.event.event)
 		f.event.id = l.newID(f.event.event.Time)
 	case f.next <= l.seq:
-		f.what = lineEvent
+		f.kind = lineEvent
 		f.event = l.ring[f.next%uint64(len(l.ring))]
 		f.flying = true
 	case l.state != logOpen:
-		f.what = lineEnd
+		f.kind = lineEnd
 	default:
-		f.what = lineNone
+		f.kind = lineNone
 	}
 	l.mu.Unlock()
-	if f.what == lineEvent || f.what == lineGap {
+	if f.kind == lineEvent || f.kind == lineGap {
 		f.event.event.ID = f.event.id.String()
 		f.line = appendLine(f.line[:0], &f.event.event)
 		f.sent = 0
 	}
 }
 
-// write hands the line on its way to the sink and, if that fails, waits until
-// it is time to try again. It returns false when the log has given up.
+// write gives the line to the sink. If that fails, it waits until it is time to try again.
+// It returns false when the log has given up.
 func (l *Log) write(f *feed) bool {
 	n, err := f.sink.Write(f.line[f.sent:])
 	f.sent += min(max(n, 0), len(f.line)-f.sent)
@@ -152,12 +152,12 @@ func (f *feed) reason() string {
 	return "sink too slow"
 }
 
-// delivered counts the line and lets go of it.
+// delivered counts the line and drops it.
 func (l *Log) delivered(f *feed, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.since = f.event.event.Time
-	if f.what == lineGap {
+	if f.kind == lineGap {
 		f.gap = 0
 		f.trouble = false
 		f.counted.Gaps++
@@ -170,8 +170,8 @@ func (l *Log) delivered(f *feed, err error) {
 	if err != nil {
 		f.counted.Errors++
 	}
-	f.what = lineNone
-	f.event = entry{} // keep no caller's strings
+	f.kind = lineNone
+	f.event = entry{} // so that the strings of the caller can be freed
 	f.retry = 0
 }
 
@@ -183,8 +183,8 @@ func (l *Log) failed(f *feed) {
 	f.counted.Down = true
 }
 
-// pause waits before another try, longer each time. A Reopen ends the wait:
-// the new file may have room.
+// pause waits before another try, longer each time. A Reopen ends the wait, because the
+// new file may have room. It returns false when the log has given up.
 func (l *Log) pause(f *feed) bool {
 	f.retry = min(max(2*f.retry, retryFirst), retryLast)
 	timer := time.NewTimer(f.retry)
@@ -199,7 +199,7 @@ func (l *Log) pause(f *feed) bool {
 	return true
 }
 
-// idle waits for something to do.
+// idle waits for something to do. It returns false when the log has given up.
 func (l *Log) idle(f *feed) bool {
 	var due <-chan time.Time
 	if !f.dirty.IsZero() || f.moved {
@@ -231,12 +231,12 @@ func (l *Log) syncDue(f *feed) {
 	f.dirty = time.Time{}
 	if err := f.sink.Sync(); err != nil {
 		l.failed(f)
-		f.dirty = time.Now() // once more in a while
+		f.dirty = time.Now() // try again after syncEvery
 	}
 }
 
-// follow opens the sink's file again if that was asked for. A line that the
-// old file took only half of starts anew in the new one.
+// follow opens the sink's file again if that was asked for. A line of which the old file
+// took a part is written whole to the new one.
 func (l *Log) follow(f *feed) {
 	select {
 	case <-f.reopen:
@@ -255,8 +255,8 @@ func (l *Log) follow(f *feed) {
 	f.sent = 0
 }
 
-// lapped is the number of events that the ring has lost to this feed since it
-// was last counted. The caller holds mu.
+// lapped returns how many events the ring has overwritten before this feed fetched them,
+// those apart that Lost counts already. The caller has locked mu.
 func (f *feed) lapped(l *Log) uint64 {
 	oldest := uint64(1)
 	if size := uint64(len(l.ring)); l.seq > size {
@@ -272,13 +272,12 @@ func (f *feed) lapped(l *Log) uint64 {
 	return oldest - first
 }
 
-// queued is the number of events that the feed still has to write. The caller
-// holds mu.
+// queued returns how many events the feed still has to write. The caller has locked mu.
 func (f *feed) queued(l *Log) uint64 {
 	return l.seq + 1 - f.next - f.lapped(l)
 }
 
-// snapshot returns the counters. The caller holds mu.
+// snapshot returns the counters. The caller has locked mu.
 func (f *feed) snapshot(l *Log) SinkStats {
 	s := f.counted
 	s.Lost += f.lapped(l) + l.late

@@ -11,31 +11,30 @@ import (
 	"strconv"
 )
 
-// DefaultKeep is the number of rotated files kept.
+// DefaultKeep is the number of rotated files that are kept.
 const DefaultKeep = 5
 
-// FileOptions say where a file sink writes.
+// FileOptions are the options of [OpenFile].
 type FileOptions struct {
 	Path     string
-	MaxBytes int64 // rotate before the file grows beyond this; 0: never
-	Keep     int   // rotated files kept, Path.1 the newest; 0 means DefaultKeep
+	MaxBytes int64 // the file is rotated before it grows beyond this; 0: never
+	Keep     int   // rotated files that are kept, Path.1 the newest; 0 means DefaultKeep
 }
 
-// File is a sink that appends to a file, one write per line. It rotates by
-// renaming, so that whoever reads the old file keeps reading it, and it opens
-// its path again when somebody else has renamed or removed the file. Not safe
-// for concurrent use.
+// File is a sink that appends to a file, one write a line. It rotates by renaming, so that
+// a program that reads the old file can go on reading it. It opens its path again when
+// another program has renamed or removed the file. Not safe for concurrent use.
 type File struct {
 	opts    FileOptions
 	file    *os.File
 	size    int64
-	partial bool  // the last line is there only in part
-	skip    int64 // do not try to rotate below this size: it failed
-	trouble error // what went wrong without hindering a write
+	partial bool  // the file ends with a part of a line
+	skip    int64 // a rotation failed: try none below this size
+	trouble error // of a rotation; Sync returns it
 }
 
-// OpenFile opens or creates the file, mode 0600. A last line that a crash left
-// without its end is ended first.
+// OpenFile opens or creates the file, mode 0600. If a crash has left a last line without
+// its end, OpenFile ends it.
 func OpenFile(opts FileOptions) (*File, error) {
 	if opts.MaxBytes < 0 || opts.Keep < 0 {
 		return nil, fmt.Errorf("alert file %q: a negative size or count to rotate by", opts.Path)
@@ -50,7 +49,7 @@ func OpenFile(opts FileOptions) (*File, error) {
 	return f, nil
 }
 
-// open opens the path and makes it the file in use.
+// open opens the path and writes to that file from now on.
 func (f *File) open() error {
 	file, err := os.OpenFile(f.opts.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -67,7 +66,7 @@ func (f *File) open() error {
 	return nil
 }
 
-// endLine ends a last line that has no end, and returns the file's size.
+// endLine ends the last line if it has no end, and returns the size of the file.
 func endLine(file *os.File) (int64, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -91,8 +90,8 @@ func endLine(file *os.File) (int64, error) {
 	return size + int64(n), err
 }
 
-// syncDir makes the file's name durable. Windows keeps names by itself and cannot
-// sync a folder.
+// syncDir makes the name of the file durable. Windows does so by itself and cannot sync a
+// folder.
 func syncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -107,7 +106,7 @@ func syncDir(path string) error {
 // Name implements [Sink].
 func (f *File) Name() string { return "file " + f.opts.Path }
 
-// Write implements [Sink]. A rotation that fails does not hinder it.
+// Write implements [Sink]. If a rotation fails, the line goes to the old file.
 func (f *File) Write(line []byte) (int, error) {
 	if f.full(len(line)) {
 		if err := f.rotate(); err != nil {
@@ -121,12 +120,12 @@ func (f *File) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// full reports whether the file must be rotated before n more bytes.
+// full reports whether the file must be rotated before n more bytes are written.
 func (f *File) full(n int) bool {
 	if f.opts.MaxBytes == 0 || f.partial || f.size == 0 || f.size < f.skip || f.size+int64(n) <= f.opts.MaxBytes {
 		return false
 	}
-	info, err := f.file.Stat() // somebody may have truncated it
+	info, err := f.file.Stat() // another program may have truncated it
 	if err != nil {
 		return true
 	}
@@ -134,8 +133,8 @@ func (f *File) full(n int) bool {
 	return f.size > 0 && f.size+int64(n) > f.opts.MaxBytes
 }
 
-// rotate moves the file to Path.1, Path.1 to Path.2 and so on. The new file is
-// made first, under another name: without one nothing is moved.
+// rotate moves the file to Path.1, Path.1 to Path.2 and so on. It first makes the new file
+// under another name, and moves nothing if that fails.
 func (f *File) rotate() error {
 	next := f.opts.Path + ".next"
 	file, err := os.OpenFile(next, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -159,7 +158,7 @@ func (f *File) rotate() error {
 	return errors.Join(err, syncDir(f.opts.Path))
 }
 
-// rotated is the name of the i-th newest rotated file, or the file's for 0.
+// rotated returns the name of the i-th newest rotated file, and of the file itself for 0.
 func (f *File) rotated(i int) string {
 	if i == 0 {
 		return f.opts.Path
@@ -167,8 +166,8 @@ func (f *File) rotated(i int) string {
 	return f.opts.Path + "." + strconv.Itoa(i)
 }
 
-// Sync implements [Sink]. It also opens the path again if it no longer leads
-// to the file that was written, so that a forgotten Reopen loses little.
+// Sync implements [Sink]. It also opens the path again if another file has taken its place
+// there, so that little is lost if nobody calls Reopen.
 func (f *File) Sync() error {
 	err := errors.Join(f.file.Sync(), f.trouble)
 	f.trouble = nil
@@ -178,7 +177,7 @@ func (f *File) Sync() error {
 	return err
 }
 
-// current reports whether the path still leads to the open file.
+// current reports whether the open file is still the one at the path.
 func (f *File) current() bool {
 	named, err := os.Stat(f.opts.Path)
 	if err != nil {
@@ -221,7 +220,7 @@ func (s *Writer) Sync() error { return nil }
 // Reopen implements [Sink]. A stream has no name to open again.
 func (s *Writer) Reopen() error { return nil }
 
-// Close implements [Sink]. The stream belongs to whoever made it.
+// Close implements [Sink]. The stream belongs to the caller of NewWriter.
 func (s *Writer) Close() error { return nil }
 
 var (

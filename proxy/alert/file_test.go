@@ -88,7 +88,7 @@ func TestFileRotatesBySize(t *testing.T) {
 	if err != nil || len(names) != 3 {
 		t.Errorf("files %v, %v", names, err)
 	}
-	put(t, f, strings.Repeat("x", 50)+"\n") // longer than a file may be: a file of its own
+	put(t, f, strings.Repeat("x", 50)+"\n") // a line longer than MaxBytes gets a file of its own
 	if got := content(t, path); len(got) != 51 {
 		t.Errorf("the long line's file holds %q", got)
 	}
@@ -117,7 +117,7 @@ func TestFailedRotationLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "alerts.jsonl")
 	f := openFile(t, FileOptions{Path: path, MaxBytes: 8, Keep: 1})
-	// A folder that is not empty stands where the rotated file should go.
+	// A folder that is not empty has the name of the rotated file.
 	if err := os.MkdirAll(filepath.Join(path+".1", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -195,8 +195,8 @@ func TestFileRefuses(t *testing.T) {
 	}
 }
 
-// TestLogOverRotatingFiles runs the real parts together: what was offered in
-// two lives stands in the rotated files, in order, once each.
+// TestLogOverRotatingFiles uses a log and rotating files together: the files contain every
+// event of two boots once, in order.
 func TestLogOverRotatingFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
@@ -245,8 +245,8 @@ func BenchmarkLogToFile(b *testing.B) {
 	b.ReportMetric(float64(l.Stats().Sinks[0].Lost), "lost")
 }
 
-// BenchmarkOfferDuringOutage measures what an event costs the answer it is about
-// while one sink fails and another never returns.
+// BenchmarkOfferDuringOutage measures how long an answer waits in Offer while one sink
+// fails and another never returns.
 func BenchmarkOfferDuringOutage(b *testing.B) {
 	broken := &tape{write: func([]byte) (int, error) { return 0, errors.New("no space left on device") }}
 	stuck := &tape{hold: make(chan struct{})}
@@ -266,5 +266,5 @@ func BenchmarkOfferDuringOutage(b *testing.B) {
 	close(stuck.hold)
 	ctx, cancel := context.WithCancel(b.Context())
 	cancel()
-	_ = l.Close(ctx) // the broken sink keeps what it has
+	_ = l.Close(ctx) // the broken sink never writes its events
 }

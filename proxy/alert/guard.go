@@ -2,12 +2,11 @@ package alert
 
 import "errors"
 
-// errPanicked stands for a panic of a sink. It does not repeat what the panic
-// said.
+// errPanicked takes the place of the value of a panic in a sink, which may quote anything.
 var errPanicked = errors.New("sink panicked")
 
-// guarded turns a sink's panics into errors: what is broken in a sink must not
-// end the process whose answers it reports.
+// guarded turns the panics of a sink into errors: a broken sink must not end the process
+// that answers callers.
 type guarded struct{ sink Sink }
 
 func (g guarded) Name() string { return g.sink.Name() }
@@ -32,7 +31,7 @@ func (g guarded) Close() (err error) {
 	return g.sink.Close()
 }
 
-// contain is deferred around a call of a sink.
+// contain is deferred in every call of a sink; it turns a panic into errPanicked.
 func contain(err *error) {
 	if recover() != nil {
 		*err = errPanicked

@@ -14,43 +14,42 @@ import (
 
 // How the queue works.
 //
-// Offer numbers the events of a boot 1, 2, 3, … and writes each into a ring of
-// Options.Queue slots, over the oldest. Every sink has a goroutine of its own
-// that follows the ring with a cursor; a sink that blocks or fails therefore
-// holds up neither Offer nor the other sinks, and the ring is what bridges an
-// outage. When the ring laps a sink, the events between its cursor and the
-// oldest slot are lost to that sink, and the next line it gets is one gap record
-// in their place, numbered as the last of them.
+// A boot is one run of a log. Offer numbers the events of a boot 1, 2, 3, … and writes each
+// into a ring of Options.Queue slots, over the oldest. Every sink has a goroutine that
+// follows the ring with a cursor. A sink that blocks or fails therefore delays neither
+// Offer nor the other sinks, and the ring bridges an outage of the sink. When the ring laps
+// a sink, the events between its cursor and the oldest slot are lost to that sink. The next
+// line that it gets is one gap record in their place, numbered as the last of them.
 //
-// So in every sink, within one boot, each line's seq is one more than the line
-// before it, except that a gap record's seq is greater by its lost. A reader can
-// check that nothing is missing: with a ring of 4 and a sink that was stuck
-// while events 3 to 9 came, the sink holds 1, 2, gap(seq 5, lost 3), 6, 7, 8, 9.
+// So in every sink, within one boot, the seq of a line is one more than that of the line
+// before it; the seq of a gap record is greater by its lost. A reader can check that
+// nothing is missing. Example: with a ring of 4 and a sink that was stuck while events 3 to
+// 9 came, the lines are 1, 2, gap(seq 5, lost 3), 6, 7, 8, 9.
 
-// Sink is where lines go. A Log calls a sink from one goroutine, Close
-// included. A call may block: it holds up that sink alone.
+// Sink writes lines to one place. A Log calls a sink, Close included, from one goroutine.
+// A call may block: that delays this sink alone.
 type Sink interface {
 	// Name tells sinks apart in statistics and gap records.
 	Name() string
-	// Write writes one whole line, or the rest of one after an error. It
-	// returns how many bytes were written and an error if not all were.
+	// Write writes one whole line, or the rest of one after an error. It returns how
+	// many bytes were written, and an error if not all were.
 	Write(line []byte) (int, error)
-	// Sync makes what was written durable. It also reports what went wrong
-	// without hindering a Write, such as a rotation that failed.
+	// Sync makes the written lines durable. It also returns errors that did not keep a
+	// Write from its work, such as that of a rotation.
 	Sync() error
-	// Reopen follows a file that somebody else has renamed. If it fails, the
-	// sink goes on as before.
+	// Reopen opens the file again, which another program may have renamed. If it
+	// fails, the sink goes on as before.
 	Reopen() error
 	Close() error
 }
 
-// DefaultQueue is the number of events kept for a sink that lags.
+// DefaultQueue is the number of events that are kept for a slow sink.
 const DefaultQueue = 4096
 
-// Options are what a Log is made of. The zero value is a log without sinks.
+// Options are the options of [Open]. The zero value makes a log without sinks.
 type Options struct {
-	Sinks []Sink           // owned by the log from Open on
-	Queue int              // events; 0 means DefaultQueue
+	Sinks []Sink           // the log owns and closes them, also if Open fails
+	Queue int              // events that are kept for slow sinks; 0 means DefaultQueue
 	Now   func() time.Time // nil means time.Now
 }
 
@@ -63,8 +62,8 @@ type Log struct {
 
 	mu      sync.Mutex
 	entropy *ulid.MonotonicEntropy
-	id      ulid.ULID // the newest id; here so that making one does not allocate
-	ring    []entry   // the event numbered seq stands at seq % len(ring)
+	id      ulid.ULID // the newest id; a field, so that a new one does not allocate
+	ring    []entry   // the event numbered seq is at seq % len(ring)
 	seq     uint64    // the newest event
 	late    uint64    // events offered after Close
 	state   logState
@@ -75,17 +74,16 @@ type logState uint8
 const (
 	logOpen logState = iota
 	logClosing
-	logAborted // Close gave up: what is queued is lost
+	logAborted // Close gave up: the queued events are lost
 )
 
 // entry is one slot of the ring.
 type entry struct {
 	event Event
-	id    ulid.ULID // written as text only when the event is
+	id    ulid.ULID // becomes text when the event is written
 }
 
-// Open starts a log. The sinks are closed by [Log.Close], and at once if Open
-// fails.
+// Open starts a log. [Log.Close] closes the sinks; if Open fails, it closes them itself.
 func Open(opts Options) (*Log, error) {
 	l, err := open(opts)
 	if err != nil {
@@ -130,12 +128,12 @@ func open(opts Options) (*Log, error) {
 	return l, nil
 }
 
-// Boot is the id of this log's life, as it stands in every line.
+// Boot returns the id of this run of the log, which every line has.
 func (l *Log) Boot() string { return l.boot }
 
-// Offer stamps the event and queues it. It never blocks, and allocates only to
-// cut a string that is longer than [MaxString]. An event offered after Close is
-// counted as lost.
+// Offer numbers the event and queues it. It never waits for a sink, and allocates only to
+// cut a string that is longer than [MaxString]. An event that is offered after Close counts
+// as lost.
 func (l *Log) Offer(ev Event) {
 	bound(&ev)
 	if ev.Severity == "" {
@@ -168,8 +166,8 @@ func (l *Log) push(ev Event) bool {
 	return true
 }
 
-// newID returns a fresh ULID, later than the ones before it within the same
-// millisecond. The caller holds mu.
+// newID returns a new ULID, later than those before it in the same millisecond. The caller
+// has locked mu.
 func (l *Log) newID(t time.Time) ulid.ULID {
 	ms := min(ulid.Timestamp(t), ulid.MaxTime())
 	_ = l.id.SetTime(ms) // within range
@@ -181,8 +179,8 @@ func (l *Log) newID(t time.Time) ulid.ULID {
 	return l.id
 }
 
-// bound cuts what is longer than an event may be, so that the queue's memory
-// has a bound too.
+// bound cuts the strings and lists of an event to their bounds, so that the memory of the
+// queue is bounded too.
 func bound(ev *Event) {
 	for _, s := range [...]*string{
 		&ev.Mode, &ev.Route, &ev.API, &ev.Path, &ev.Model, &ev.RequestID, &ev.Client,
@@ -196,8 +194,8 @@ func bound(ev *Event) {
 	ev.Records = ev.Records[:min(len(ev.Records), MaxRecords)]
 }
 
-// Reopen asks every sink to open its file again, for rotation by others. It
-// does not wait; a failure is counted in [SinkStats] and tried again.
+// Reopen asks every sink to open its file again, because another program has rotated it.
+// It does not wait. A sink that fails is counted in [SinkStats] and tries again.
 func (l *Log) Reopen() {
 	for _, f := range l.feeds {
 		select {
@@ -207,9 +205,9 @@ func (l *Log) Reopen() {
 	}
 }
 
-// Close takes no more events, writes what is queued, and closes the sinks. If
-// ctx ends first, the error says how many events were left behind; a sink whose
-// call never returns then keeps its goroutine.
+// Close takes no more events, writes the queued ones, and closes the sinks. If ctx ends
+// first, the error says how many events were not written; a sink whose call never returns
+// then keeps its goroutine.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if l.state != logOpen {
@@ -233,7 +231,7 @@ func (l *Log) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// giveUp ends the retries and says what was left behind.
+// giveUp ends the retries. Its error counts the events that were not written.
 func (l *Log) giveUp(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -258,7 +256,7 @@ type Stats struct {
 type SinkStats struct {
 	Name      string
 	Delivered uint64 // events written
-	Lost      uint64 // events that fell out of the queue, reported by gap records
+	Lost      uint64 // events that the queue dropped; gap records report them
 	Queued    uint64 // events waiting
 	Gaps      uint64 // gap records written
 	Errors    uint64 // calls of the sink that failed

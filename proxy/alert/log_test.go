@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// tape is a sink in memory whose calls fail, or wait, as a test says.
+// tape is a sink in memory. A test makes its calls fail or wait.
 type tape struct {
 	mu      sync.Mutex
 	bytes   []byte // everything written
@@ -22,7 +22,7 @@ type tape struct {
 	reopens int
 	closed  bool
 
-	write func(p []byte) (int, error) // nil: everything is taken
+	write func(p []byte) (int, error) // nil: every write succeeds
 	move  func() error
 	hold  chan struct{} // if set, every Write waits until it is closed
 }
@@ -73,8 +73,8 @@ func (t *tape) state() (written, synced, reopens int) {
 	return len(t.bytes), t.synced, t.reopens
 }
 
-// events reads the tape and checks what every sink promises: one event a line,
-// and a seq that accounts for every event of the boot.
+// events returns the events on the tape. It checks the promises about every sink: a line is
+// one event, and the numbers account for all events of the boot.
 func (t *tape) events(tb testing.TB) []Event {
 	tb.Helper()
 	return readLines(tb, t.bytes)
@@ -259,7 +259,7 @@ func TestOneGapRecordForAWholeOutage(t *testing.T) {
 		time.Sleep(retryLast)
 		synctest.Wait()
 		got := sink.events(t)
-		// The event in hand at the start, one gap, and what the queue kept.
+		// The event that was being written, one gap, and the events in the queue.
 		if len(got) != 10 || got[0].Seq != 1 || got[1].Type != TypeGap || got[1].Lost != 591 || got[1].Reason != "sink failed" {
 			t.Fatalf("%d lines, second %+v", len(got), got[1])
 		}
@@ -361,7 +361,7 @@ func TestLinesAreDurableWithinASecond(t *testing.T) {
 		}
 		begun := time.Now()
 		first, _, _ := sink.state()
-		for time.Since(begun) < time.Second { // a steady stream must not put it off
+		for time.Since(begun) < time.Second { // a steady stream of events must not delay the sync
 			l.Offer(finding())
 			time.Sleep(7 * time.Millisecond)
 		}

@@ -26,7 +26,7 @@ func readDoc(t *testing.T, name string) []byte {
 	return b
 }
 
-// schema is a JSON Schema, as far as ours uses it. A keyword it does not know
+// schema is a JSON Schema, as far as docs/alert.schema.json uses it. An unknown keyword
 // fails the test, so that none is overlooked.
 type schema struct {
 	tree map[string]any
@@ -218,7 +218,7 @@ func TestSchemaSees(t *testing.T) {
 	}
 }
 
-// TestPageListsTheMembers holds the table of docs/alerts.md against the line.
+// TestPageListsTheMembers compares the table of docs/alerts.md with the members of a line.
 func TestPageListsTheMembers(t *testing.T) {
 	t.Parallel()
 	_, table, _ := strings.Cut(string(readDoc(t, "alerts.md")), "## A finding")

@@ -11,7 +11,7 @@ const (
 	Critical Severity = "critical"
 )
 
-// Rank orders severities: low is 1, critical 4. What is not a severity ranks 0.
+// Rank orders severities: low is 1, critical is 4, any other text is 0.
 func (s Severity) Rank() int {
 	switch s {
 	case Low:
@@ -33,10 +33,9 @@ const (
 	highWords   = 50
 )
 
-// SeverityOfFinding rates a finding by what was done, how it was found, what it
-// identifies and how long it is. What the caller had sent itself is low whatever
-// it is; a phrase is critical if it identifies somebody or something, else low;
-// stuffing has no words of its own and is medium.
+// SeverityOfFinding rates a finding by its action, its kind, the kind of its identifier and
+// its length in words. An echo, which the caller itself had sent, is always low. A phrase
+// is critical if it is an identifier, else low. Stuffing has no words and is medium.
 func SeverityOfFinding(action Action, kind Kind, identifier string, words int) Severity {
 	switch {
 	case action == Echo:
@@ -56,9 +55,9 @@ func SeverityOfFinding(action Action, kind Kind, identifier string, words int) S
 	}
 }
 
-// SeverityOf rates any event that has no severity of its own. Lost events are
-// high: they may have been anything. So is what several requests show together. Bytes that left unscanned are medium, bytes
-// that were refused low; a reload that failed is medium.
+// SeverityOf rates an event. Lost events are high, because they may have been anything. So
+// are budgets and records that several requests have used up together. Bytes that left
+// unscanned are medium, bytes that were refused low; a reload that failed is medium.
 func SeverityOf(ev *Event) Severity {
 	switch ev.Type {
 	case TypeFinding:
