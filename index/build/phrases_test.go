@@ -148,6 +148,35 @@ func TestPhrasePlaces(t *testing.T) {
 	}
 }
 
+// TestJoinedPhrases: of a phrase in several files the reading counts that is not weak and
+// names a subject, in any order of the files, and the records of all are added.
+func TestJoinedPhrases(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := writeInput(t, filepath.Join(dir, "t.jsonl"), tickets)
+	nick := writeInput(t, filepath.Join(dir, "nick.txt"), "his nick is bo and no other")
+	subjects := writeInput(t, filepath.Join(dir, "people.csv"), "id,name,email\np-1,Bo,jo@example.org\n")
+	people, _ := mustBuild(t, Options{Out: filepath.Join(dir, "people.nidx"), Inputs: []string{in}, Subjects: subjects})
+	plain, _ := mustBuild(t, Options{Out: filepath.Join(dir, "plain.nidx"), Inputs: []string{in}})
+	nicks, _ := mustBuild(t, Options{Out: filepath.Join(dir, "nicks.nidx"), Inputs: []string{nick}, Patterns: []identify.Pattern{mustPattern(t, `nick=\bbo\b`)}})
+	for _, files := range [][]*index.Index{{people, plain, nicks}, {nicks, plain, people}} {
+		ix, err := index.Join(files...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject := uint64(1)
+		if files[0] != people {
+			subject |= 2 << format.PlaceBitsMost
+		}
+		if p, ok := phraseOf(t, ix, "jo@example.org"); !ok || p.Kind != "email" || p.Subject != subject || p.Records != 4 {
+			t.Errorf("address: %+v, %v", p, ok)
+		}
+		if p, ok := phraseOf(t, ix, "bo"); !ok || p.Kind != "nick" || p.Weak || p.Records != 1 {
+			t.Errorf("name: %+v, %v", p, ok)
+		}
+	}
+}
+
 // ticketShards writes a few files with identifiers, some of which occur in several
 // files.
 func ticketShards(t testing.TB, dir string) (inputs []string) {

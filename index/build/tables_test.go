@@ -97,6 +97,27 @@ func TestGoldenTables(t *testing.T) {
 	}
 }
 
+// TestRecordWithoutLabels: a record of a dataset whose manifest names no labels has an
+// empty list of them, not null.
+func TestRecordWithoutLabels(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "x.nidx")
+	mustBuild(t, Options{
+		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenCorpus),
+		Corpus: corpus.Options{Format: corpus.Completion}, Dataset: "golden", Labels: []string{"a"},
+	})
+	b := bytes.Replace(readAll(t, out), []byte(`"labels":["a"]`), []byte(`"labels":null `), 1)
+	reseal(b)
+	ix, err := index.Read(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	if r, ok := ix.Record(64); !ok || r.Dataset != "golden" || r.Labels == nil || len(r.Labels) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // askTables looks up all kinds of places and grams, also impossible ones.
 func askTables(t *format.Tables) {
 	var places []ngram.Place

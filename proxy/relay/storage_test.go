@@ -47,6 +47,24 @@ func TestRelayStorage(t *testing.T) {
 	}
 }
 
+// TestQueueStorage: an empty queue keeps small slices and gives large ones back.
+func TestQueueStorage(t *testing.T) {
+	t.Parallel()
+	small := queue{buf: make([]byte, 1, keepStorage), items: make([]item, 1, minCompact), refs: make([]ref, 1, minCompact)}
+	large := queue{buf: make([]byte, 1, keepStorage+1), items: make([]item, 1, minCompact+1), refs: make([]ref, 1, minCompact+1)}
+	small.reset()
+	large.reset()
+	if cap(small.buf) != keepStorage || cap(small.items) != minCompact || cap(small.refs) != minCompact {
+		t.Errorf("small slices: %d bytes, %d messages, %d places kept", cap(small.buf), cap(small.items), cap(small.refs))
+	}
+	if cap(large.buf)+cap(large.items)+cap(large.refs) != 0 {
+		t.Errorf("large slices: %d bytes, %d messages, %d places kept", cap(large.buf), cap(large.items), cap(large.refs))
+	}
+	if len(small.buf)+len(small.items)+len(small.refs) != 0 {
+		t.Error("the queue is not empty")
+	}
+}
+
 func manyNames(n int) string {
 	var b strings.Builder
 	for i := range n {
