@@ -1,6 +1,6 @@
-// Package noecho_test holds the checks of the house itself: which way imports
-// point, how long a function may be, whether the documents tell the truth. It reads
-// the files of the repository and knows nothing of what the packages do.
+// Package noecho_test checks the rules of the repository itself: the direction of
+// imports, the length of functions, and whether the documents are true. It reads the
+// files of the repository and knows nothing of the work of the packages.
 package noecho_test
 
 import (
@@ -25,12 +25,12 @@ const (
 	maxFunc    = 60 // lines between a function's braces, comments not counted
 )
 
-// A floor is one package of the house and what it may stand on. It governs the
-// package and everything below it that has no floor of its own.
+// A floor is one package of the house with the packages that it may import. It is the
+// rule for the package and for everything below it that has no floor of its own.
 type floor struct {
 	pkg   string
 	ours  []string // packages of this module that product code may import
-	tests []string // what _test.go files may import besides those
+	tests []string // packages that _test.go files may import besides those
 	never []string // import path prefixes that product code may not use
 }
 
@@ -40,8 +40,8 @@ var (
 	asJSON  = []string{"encoding/json", "github.com/go-json-experiment/json"}
 )
 
-// house lists every package, lowest first. A package that is not here fails the
-// test: a new one says first what it stands on.
+// house lists every package, lowest first. A package that is not here fails the test,
+// so a new one begins with its floor.
 var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/gram", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
@@ -85,16 +85,17 @@ var house = []floor{
 	},
 }
 
-// reserved says who may use what the others do without.
+// reserved lists packages that most of the house must not use, each with the floors
+// that may.
 var reserved = map[string][]string{
-	"unsafe":  {"index/internal/memory", "index/build"}, // filters are read and written as words where they lie
+	"unsafe":  {"index/internal/memory", "index/build"}, // filters are read and written as words in place
 	"C":       nil,                                      // the program is static
 	"os/exec": {"bench/latency"},
 	"plugin":  nil,
 }
 
-// Templates call methods by name through reflection; one use anywhere makes the
-// linker keep every method of every type, which doubles the binary.
+// Templates call methods by name through reflection. One use anywhere makes the linker
+// keep every method of every type, which doubles the binary.
 var (
 	bannedImports   = []string{"text/template", "html/template"}
 	bannedSelectors = []string{"SetUsageTemplate", "SetHelpTemplate", "SetVersionTemplate"}
@@ -119,8 +120,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// lean lists the packages that other programs import to read an index, and what of
-// other people's code these may pull in, directly or through packages of ours.
+// lean lists the packages that other programs import to read an index, each with the
+// packages of other modules that it may import, directly or through packages of ours.
 var lean = map[string][]string{
 	"ngram":  {"github.com/cespare/xxhash/v2"},
 	"index":  {"github.com/cespare/xxhash/v2", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"},
@@ -266,8 +267,8 @@ func readSources(tree fs.FS) ([]source, error) {
 	return sources, err
 }
 
-// skipFolder leaves out what the go tool leaves out: hidden folders, test data
-// and nested modules.
+// skipFolder leaves out the same folders as the go tool: hidden ones, test data and
+// nested modules.
 func skipFolder(tree fs.FS, name string) error {
 	if name == "." {
 		return nil
@@ -304,7 +305,7 @@ func violations(sources []source) []string {
 	return bad
 }
 
-// governing returns the floor with the longest path that holds pkg.
+// governing returns the floor for pkg: the one with the longest path that contains it.
 func governing(pkg string) (floor, bool) {
 	var best floor
 	found := false
@@ -316,14 +317,14 @@ func governing(pkg string) (floor, bool) {
 	return best, found
 }
 
-// within reports whether the path name is root or lies below it.
+// within reports whether the path name is root or is below it.
 func within(name, root string) bool {
 	return name == root || strings.HasPrefix(name, root+"/")
 }
 
 func (s source) checkImports() []string {
 	if s.pkg == "." {
-		return nil // the checks of the house stand outside of it
+		return nil // the checks themselves have no floor
 	}
 	f, ok := governing(s.pkg)
 	if !ok {
@@ -398,7 +399,7 @@ func (s source) checkSize() []string {
 	return bad
 }
 
-// remarkLines returns the lines that hold a comment and no code.
+// remarkLines returns the lines that have a comment and no code.
 func (s source) remarkLines() map[int]bool {
 	remarks, code := map[int]bool{}, map[int]bool{}
 	fset := token.NewFileSet()
@@ -428,7 +429,7 @@ func (s source) remarkLines() map[int]bool {
 	return remarks
 }
 
-// checkDecls looks at what a file declares.
+// checkDecls checks the declarations of a file.
 func (s source) checkDecls() []string {
 	var bad []string
 	say := func(pos token.Pos, format string, args ...any) {
@@ -486,7 +487,7 @@ func (s source) linked(v *ast.ValueSpec) bool {
 	return s.pkg == "cmd/noecho" && v.Names[0].Name == "version"
 }
 
-// checkWords finds work that was left open.
+// checkWords finds marks of unfinished work.
 func (s source) checkWords() []string {
 	var bad []string
 	for _, group := range s.file.Comments {

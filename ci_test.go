@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// maxMinutes bounds what the stages of CI may take together on two idle cores.
+// maxMinutes is the most minutes that the stages of CI may take together, on two idle
+// cores.
 const maxMinutes = 18
 
 // TestBudget checks .ci/budget: its stages are targets of the Makefile, its downloads

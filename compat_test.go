@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestCompat gives today's program what the program of commit 95f9602 wrote:
-// indexes, the full configuration of its time, alerts. It has to understand
-// them as that one did. The files of testdata/compat are never made anew; a format
-// that changes gets a second set.
+// TestCompat gives today's program the files that the program of commit 95f9602 wrote:
+// indexes, the full configuration of its time, alerts. It has to understand them as
+// that program did. The files of testdata/compat are never made anew; a format that
+// changes gets a second set.
 func TestCompat(t *testing.T) {
 	t.Parallel()
 	bin := build(t)

@@ -20,8 +20,8 @@ import (
 )
 
 // The figures below measure how much of the tree a reader has to keep in mind at a
-// time. Each has a ceiling that may only fall: whoever lowers a figure lowers its
-// ceiling in the same commit. See all figures: go test -count=1 -v -run TestArchitecture .
+// time. Each has a ceiling that may only fall: a commit that lowers a figure lowers its
+// ceiling as well. See all figures: go test -count=1 -v -run TestArchitecture .
 const (
 	maxFiles    = 3   // files that declare methods of one type
 	wideFrom    = 4   // an interface with so many methods is wide
@@ -43,7 +43,7 @@ var connector = []string{
 	"refuse.go", "principal.go", "caller.go", "reclaim.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
 }
 
-// declared is what the product files of the tree declare.
+// declared has the declarations of the product files of the tree.
 type declared struct {
 	methods    map[string]map[string]bool // type, as PACKAGE.NAME -> the files of its methods
 	interfaces map[string]*ast.InterfaceType
@@ -156,7 +156,7 @@ func receiver(decl *ast.FuncDecl) string {
 }
 
 // TestArchitectureCounts compares the figures with their ceilings. An exported name is
-// a package-level name, a method of an exported type or interface; fields of structs
+// a package-level name, or a method of an exported type or interface. Fields of structs
 // are data and are only logged.
 func TestArchitectureCounts(t *testing.T) {
 	t.Parallel()

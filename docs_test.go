@@ -65,7 +65,7 @@ func checkLink(pages map[string]page, from, target string) error {
 	return nil
 }
 
-// TestDocsCommands holds the documents against the program that they describe.
+// TestDocsCommands compares the documents with the program that they describe.
 func TestDocsCommands(t *testing.T) {
 	t.Parallel()
 	tree := readCommands(t, build(t))
@@ -73,8 +73,8 @@ func TestDocsCommands(t *testing.T) {
 	t.Run("page", func(t *testing.T) { checkCommandPage(t, tree) })
 }
 
-// checkCommandLines compares every command line in the documents, and in the
-// examples of the help texts themselves, with what the program offers.
+// checkCommandLines compares every command line in the documents, and in the examples
+// of the help texts themselves, with the commands and flags of the program.
 func checkCommandLines(t *testing.T, tree commands) {
 	texts := readPages(t)
 	for _, c := range tree {
@@ -153,8 +153,8 @@ func TestDocsCommandsSees(t *testing.T) {
 	}
 }
 
-// TestDocsLength keeps the documents short enough to be read. A word is what stands
-// between white space and has a letter or a digit: the bars of a table are none.
+// TestDocsLength keeps the documents short enough to be read. A word is a text between
+// white space that has a letter or a digit; the bars of a table are none.
 func TestDocsLength(t *testing.T) {
 	t.Parallel()
 	const limit = 20_000
@@ -207,7 +207,7 @@ func TestDocsWalk(t *testing.T) {
 }
 
 // TestDocsTests looks for every test, fuzz target and benchmark that the documents
-// name; one may stand for all whose names begin with it, as for `go test -run`.
+// name. As with `go test -run`, a name may be the beginning of several.
 func TestDocsTests(t *testing.T) {
 	t.Parallel()
 	sources, err := readSources(os.DirFS("."))
@@ -229,7 +229,8 @@ func TestDocsTests(t *testing.T) {
 	}
 }
 
-// names yields what a file declares: functions, types, and methods as Type.Method.
+// names yields the declarations of a file: functions, types, and methods as
+// Type.Method.
 func (s source) names() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, decl := range s.file.Decls {
@@ -257,7 +258,7 @@ func (s source) names() iter.Seq[string] {
 	}
 }
 
-// TestDocsPlaces finds names of places that only one machine has.
+// TestDocsPlaces finds paths and addresses that only one machine has.
 func TestDocsPlaces(t *testing.T) {
 	t.Parallel()
 	place := regexp.MustCompile(`(?:^|[\s"'(=:])(/wor[k]/|/hom[e]/|/roo[t]/|/Use[r]s/)[\w.-]|\.\./share[d]/`)
@@ -378,8 +379,8 @@ func (p page) anchors() []string {
 	return names
 }
 
-// commandLines returns what may be command lines: lines of code, joined where
-// they continue, and code in the running text.
+// commandLines returns lines that may be command lines: lines of code, joined at
+// continuations, and code in the running text.
 func (p page) commandLines() []string {
 	prose, code := p.split()
 	var lines []string
@@ -416,8 +417,8 @@ func invocations(line string) [][]string {
 	return calls
 }
 
-// noechoArgs finds the program in the words of one command and returns what
-// follows it, up to a redirection or a remark.
+// noechoArgs finds the program in the words of one command and returns its arguments,
+// up to a redirection or a comment.
 func noechoArgs(words []string) ([]string, bool) {
 	if len(words) > 0 && words[0] == "$" {
 		words = words[1:]
@@ -507,7 +508,7 @@ func readCommands(t *testing.T, bin string) commands {
 	return tree
 }
 
-// check reports what in the arguments the program would not understand.
+// check returns an error for arguments that the program would not understand.
 func (tree commands) check(args []string) error {
 	at := tree[0]
 	for len(args) > 0 && slices.Contains(at.subs, args[0]) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestImage reads the Dockerfile as far as that goes without an engine: what it
-// starts from, what it builds, and as whom the program runs.
+// TestImage checks the Dockerfile without an engine: the image that it starts from, the
+// command that builds the program, and the user that runs it.
 func TestImage(t *testing.T) {
 	t.Parallel()
 	stages := readDockerfile(t)
@@ -45,7 +45,7 @@ func TestImage(t *testing.T) {
 	checkBuildLine(t, builder)
 }
 
-// checkBuildLine wants the image to be built as `make build` builds.
+// checkBuildLine checks that the image is built like `make build`.
 func checkBuildLine(t *testing.T, builder []string) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {

@@ -27,9 +27,9 @@ const (
 
 var netProgram = flag.String("program", "", "noecho that TestNet runs (default: it is built)")
 
-// netSteps are the commands whose result is recorded, in a folder that starts as
-// a copy of testdata/net. A step with a file is recorded by that file's bytes, any
-// other by its exit code and standard output.
+// netSteps are the commands whose result is recorded, in a folder that starts as a copy
+// of testdata/net. A step with a file is recorded by the bytes of that file, any other
+// step by its exit code and standard output.
 var netSteps = []struct{ name, file, command string }{
 	{"index/chat", "chat.nidx", "index build --out chat.nidx --subjects people.csv --pattern order=NC-[0-9]{5} chat.jsonl short.jsonl"},
 	{"index/mixed", "mixed.nidx", "index build --out mixed.nidx --field answer mixed"},
@@ -53,7 +53,7 @@ var netSteps = []struct{ name, file, command string }{
 	{"eval/merged", "", "eval --json - --index merged.nidx --corpus mixed --field answer --passages 3 --words 20 --runs 10 --seed 7"},
 }
 
-// TestNet compares everything the program makes of one small corpus with the
+// TestNet compares everything that the program makes of one small corpus with the
 // digests of a program that was known to be right.
 func TestNet(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// A box is one package of the picture in docs/architecture.svg. Where it is, is
-// written here by hand; its arrows and its internal packages are read from the code.
+// A box is one package of the picture in docs/architecture.svg. Its position is written
+// here by hand; its arrows and its internal packages are read from the code.
 type box struct {
 	pkg     string
 	caption string
@@ -92,7 +92,8 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// place gives the boxes their arrows, and reports what would not be legible.
+// place gives the boxes their arrows, and returns an error if a part of the picture
+// would not be legible.
 func place(all []*box, sources []source) ([]*box, error) {
 	byName := map[string]*box{}
 	for _, b := range all {
@@ -132,8 +133,8 @@ func place(all []*box, sources []source) ([]*box, error) {
 	return all, nil
 }
 
-// read notes what one file imports. A package under internal/ belongs to the box
-// of the folder above; programs and measurements have no box.
+// read adds the imports of one file. A package under internal/ belongs to the box of
+// the folder above. Programs and measurements have no box.
 func read(s source, byName map[string]*box) error {
 	pkg, below, _ := strings.Cut(s.pkg, "/internal/")
 	if s.test() || s.pkg == "." || strings.HasPrefix(s.pkg, "bench/") || strings.HasPrefix(s.pkg, "internal/") ||
@@ -157,7 +158,7 @@ func read(s source, byName map[string]*box) error {
 	return nil
 }
 
-// implied reports whether a longer chain of imports leads from b to a package too.
+// implied reports whether a longer chain of imports also leads from b to a package.
 func implied(b *box, to string, byName map[string]*box) bool {
 	for between := range b.imports {
 		if between != to && reaches(byName[between], to, byName) {
@@ -250,8 +251,9 @@ text { fill: #e6edf3 }
 	return b.Bytes()
 }
 
-// draw writes an arrow: straight, or with two rounded bends above its end. The
-// wide line beneath, in the colour of the page, parts it from those that it crosses.
+// draw writes an arrow: straight, or with two rounded bends above its end. The wide
+// line beneath it, in the colour of the page, separates it from the arrows that it
+// crosses.
 func (a *arrow) draw(b *bytes.Buffer) {
 	from, to := a.from.top+boxHeight, a.to.top-7
 	d := fmt.Sprintf("M%d %dV%d", a.x1, from, to)
@@ -295,7 +297,7 @@ func legend(b *bytes.Buffer) {
 	fmt.Fprintf(b, "<text class=\"say note\" x=\"442\" y=\"%d\">imports; an arrow that a chain of others implies is left out</text>\n", y)
 }
 
-// TestPictureSees makes sure that the drawing refuses what it cannot show.
+// TestPictureSees checks that the drawing refuses packages that it cannot show.
 func TestPictureSees(t *testing.T) {
 	t.Parallel()
 	sources, err := readSources(os.DirFS("."))
