@@ -23,13 +23,13 @@ const (
 	through
 )
 
-// figures holds the measured times of one quantity on both sides.
+// figures are the measured times of one quantity on both sides.
 type figures struct {
 	name  string
 	times [2][]time.Duration
 }
 
-// results holds every quantity.
+// results are the times of every quantity.
 type results struct {
 	mu    sync.Mutex
 	first figures

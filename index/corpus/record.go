@@ -192,7 +192,7 @@ func isID(name []byte) bool {
 	}
 }
 
-// textColumns returns the columns that hold the text of a format whose columns
+// textColumns returns the columns that contain the text of a format whose columns
 // have fixed names.
 func textColumns(f Format) []string {
 	switch f {
