@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -157,10 +156,6 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	res, err := build.Build(ctx, o)
 	bar.stop()
 	notices.close()
-	var none *build.NoWindowsError
-	if errors.As(err, &none) {
-		return fmt.Errorf("%w of %d words; not indexed: %v", err, o.N, none.NotIndexed)
-	}
 	if err != nil {
 		return buildError(ctx, err)
 	}

@@ -76,12 +76,8 @@ type Result struct {
 	Passes   int
 }
 
-// A NoWindowsError reports that the inputs contain nothing to index.
-type NoWindowsError struct{ NotIndexed index.NotIndexed }
-
-func (e *NoWindowsError) Error() string {
-	return "nothing to index: no text of the inputs has enough words for a window"
-}
+// errNoWindows begins the error of a build whose inputs contain nothing to index.
+var errNoWindows = errors.New("nothing to index: no text of the inputs has enough words for a window")
 
 // builder is the state of one build.
 type builder struct {
@@ -296,9 +292,14 @@ func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 		b.runs.full = true
 	}
 	if t.windows == 0 && !b.phrases.any() {
-		return capacities{}, nil, &NoWindowsError{NotIndexed: t.not}
+		return capacities{}, nil, b.noWindows(t)
 	}
 	return all.capacities(nil), t, nil
+}
+
+// noWindows says which texts the build did not index.
+func (b *builder) noWindows(s *stats) error {
+	return fmt.Errorf("%w of %d words; not indexed: %v", errNoWindows, b.o.N, s.not)
 }
 
 // startPass resets the progress for pass n of the build.

@@ -32,7 +32,7 @@ func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, 
 		}
 		switch {
 		case t.windows == 0 && first == nil && !b.phrases.any():
-			return nil, &NoWindowsError{NotIndexed: t.not}
+			return nil, b.noWindows(t)
 		case first == nil:
 			first = t
 		case first.windows != t.windows:

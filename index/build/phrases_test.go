@@ -253,8 +253,7 @@ func TestPhrasesAlone(t *testing.T) {
 			t.Errorf("capacity %d: %v, %+v", capacity, ok, res.Manifest.Phrases)
 		}
 		_, err := Build(context.Background(), Options{Out: filepath.Join(dir, "y"), Inputs: []string{in}, Capacity: capacity, NoIdentifiers: true})
-		var none *NoWindowsError
-		if !errors.As(err, &none) {
+		if !errors.Is(err, errNoWindows) {
 			t.Errorf("capacity %d, without identifiers: %v", capacity, err)
 		}
 	}

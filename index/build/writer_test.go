@@ -102,8 +102,7 @@ func TestWriterFails(t *testing.T) {
 	if w, err = NewWriter(context.Background(), Options{Out: out}); err != nil {
 		t.Fatal(err)
 	}
-	var none *NoWindowsError
-	if _, err := w.Close(); !errors.As(err, &none) {
+	if _, err := w.Close(); !errors.Is(err, errNoWindows) {
 		t.Errorf("no record: %v", err)
 	}
 	if w, err = NewWriter(context.Background(), Options{Out: filepath.Join(out, "no folder", "x.nidx")}); err != nil {
