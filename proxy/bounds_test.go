@@ -249,7 +249,7 @@ func TestTLSUpstream(t *testing.T) {
 	if err := os.WriteFile(bad.Upstream.CAFile, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Check(bad, secretOpen(t)); err == nil || !strings.Contains(err.Error(), "holds no PEM certificate") {
+	if _, err := Check(bad, secretOpen(t)); err == nil || !strings.Contains(err.Error(), "contains no PEM certificate") {
 		t.Errorf("%v", err)
 	}
 }

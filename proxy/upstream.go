@@ -142,7 +142,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("upstream.ca_file %s holds no PEM certificate", name)
+		return nil, fmt.Errorf("upstream.ca_file %s contains no PEM certificate", name)
 	}
 	return pool, nil
 }

@@ -1,41 +1,43 @@
 // Package config turns a YAML file into one value that never changes.
 //
-// It knows the keys, their defaults and what makes a value wrong, and says so
-// with file, line and column. It opens no file but the configuration itself,
-// and takes only the actions, extents and releases from package detect: whether
-// an index fits or an upstream answers is for others to find out.
+// It knows the keys, their defaults and the bounds of their values. An error names file,
+// line and column. The package opens no file but the configuration itself, and takes only
+// the actions, extents and releases from package detect. It does not know whether an index
+// fits or an upstream answers.
 package config
 
 import (
 	"net/url"
 	"path"
+	"strings"
 	"time"
 
 	"noecho/detect"
 )
 
-// Version is the version of the configuration format this package reads.
+// Version is the version of the configuration format that this package reads.
 const Version = 1
 
-// Unscanned is what happens to an answer that cannot be scanned.
+// Unscanned is the policy for an answer that cannot be scanned.
 type Unscanned uint8
 
 // The policies. The zero value refuses.
 const (
 	Refuse Unscanned = iota // the caller gets an error instead
-	Pass                    // it is passed on and counted
+	Pass                    // the answer is passed on and counted
 )
 
 // String returns the policy's name in a configuration file.
 func (u Unscanned) String() string { return [...]string{"refuse", "pass"}[u] }
 
-// Schema is what redact mode does with an answer whose caller asked for JSON.
+// Schema is the policy of redact mode for an answer whose caller asked for JSON. A mask
+// keeps JSON valid, but a schema may not allow its text.
 type Schema uint8
 
-// The policies. A mask keeps JSON valid, but a schema may not allow it.
+// The policies.
 const (
-	RedactSchema Schema = iota // the mask stands in it
-	BlockSchema                // it is blocked instead
+	RedactSchema Schema = iota // findings are masked as in other answers
+	BlockSchema                // findings block the answer
 )
 
 // String returns the policy's name in a configuration file.
@@ -63,15 +65,15 @@ type Config struct {
 	Budget      Budget
 	Coverage    Coverage
 
-	// PrincipalKeyFile holds the key under which alerts and rules name
-	// credentials; empty: a new one each time noecho starts.
+	// PrincipalKeyFile contains the key by which alerts and rules name credentials; empty:
+	// a new key each time noecho starts.
 	PrincipalKeyFile string
 }
 
 // Admin is the admin plane.
 type Admin struct {
 	Listen    string // host:port
-	TokenFile string // holds the bearer token; empty: none
+	TokenFile string // contains the bearer token; empty: none
 }
 
 // Index names one index file.
@@ -81,21 +83,21 @@ type Index struct {
 
 // Upstream is a model server.
 type Upstream struct {
-	URL    *url.URL // http or https; nil if none is given
+	URL    *url.URL // http or https; nil: none
 	CAFile string   // PEM certificates to trust instead of the system's
 }
 
-// Route says what happens to one path, or to everything below a prefix. What
-// it leaves open is inherited from the file's top level.
+// Route is the policy for one path, or for all paths below a prefix. Mode and Extent are
+// those of the whole file if they are nil.
 type Route struct {
 	Path      string // a whole path, or a prefix ending in /
-	API       string // API family, "pass", or empty: as the catalogue has it
+	API       string // an API family, or "pass"; empty: as in the catalogue
 	Upstream  *url.URL
 	Mode      *detect.Action
 	Unscanned Unscanned
 	Schema    Schema
 	Release   detect.Release
-	MinWords  int // 0: the index's n
+	MinWords  int // shortest finding; 0: the n of the index
 	Extent    *detect.Extent
 	Models    []ModelMode
 }
@@ -106,11 +108,11 @@ type ModelMode struct {
 	Mode detect.Action
 }
 
-// ModeFor returns the mode for a model, given what the file says by default.
-// The first glob that matches decides.
+// ModeFor returns the mode for a model: that of the first glob that matches, else that of
+// the route, else inherited, the mode of the file.
 func (r *Route) ModeFor(model string, inherited detect.Action) detect.Action {
 	for _, m := range r.Models {
-		if globMatch(m.Glob, model) {
+		if MatchModel(m.Glob, model) {
 			return m.Mode
 		}
 	}
@@ -120,14 +122,17 @@ func (r *Route) ModeFor(model string, inherited detect.Action) detect.Action {
 	return inherited
 }
 
-// globMatch matches without treating / as a separator: model names hold it.
-func globMatch(glob, name string) bool {
-	const stand = "\x01"
-	ok, err := path.Match(replaceSlash(glob, stand), replaceSlash(name, stand))
+// MatchModel reports whether the name of a model matches a glob. Other than in a path, / is
+// no separator: the names of models contain it.
+func MatchModel(glob, name string) bool {
+	ok, err := path.Match(replaceSlash(glob), replaceSlash(name))
 	return err == nil && ok
 }
 
-// Alert is one place that alerts are written to.
+// replaceSlash replaces each / by a character that path.Match does not treat specially.
+func replaceSlash(s string) string { return strings.ReplaceAll(s, "/", "\x01") }
+
+// Alert is one sink that alerts are written to.
 type Alert struct {
 	Type   AlertType
 	Path   string // for AlertFile
@@ -151,8 +156,7 @@ type Headers struct {
 	Pass []string // lower case
 }
 
-// Limits bounds everything that a caller or a model could make grow. Sizes are
-// in bytes. DefaultLimits says what each is by default.
+// Limits bounds everything that a caller or a model could make grow. Sizes are in bytes.
 type Limits struct {
 	Streams      int           // answers in flight
 	Connections  int           // callers connected
@@ -160,22 +164,22 @@ type Limits struct {
 	Request      int64         // a request body
 	Answer       int64         // an unstreamed answer, decoded
 	Stream       int64         // a streamed answer, decoded
-	Held         int64         // held text of one channel
+	Held         int64         // text of one channel that waits for a decision
 	Ratio        int64         // decoded bytes for one encoded byte
 	PromptCache  int64         // scanned prompt messages kept in memory
 	HeaderTime   time.Duration // until a request's header block is read
 	RequestTime  time.Duration // until its body is read
 	CallerIdle   time.Duration // between two requests of a connection
-	CallerStall  time.Duration // a caller that does not read
+	CallerStall  time.Duration // until a caller reads on
 	Connect      time.Duration // until the upstream accepts, TLS included
-	Silence      time.Duration // an upstream that says nothing
+	Silence      time.Duration // until an upstream sends more bytes
 	Total        time.Duration // a whole exchange
 	UpstreamIdle time.Duration // an unused upstream connection
 	Drain        time.Duration // answers in flight when noecho stops
 }
 
-// DefaultLimits returns the limits that hold where a file says nothing.
-// docs/configuration.md gives the reason for each.
+// DefaultLimits returns the limits of an empty file. docs/configuration.md gives the reason
+// for each.
 func DefaultLimits() Limits {
 	return Limits{
 		Streams:      1024,

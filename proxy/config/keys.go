@@ -14,10 +14,10 @@ import (
 	"noecho/detect"
 )
 
-// maxMaskBytes bounds the mask: it is a mark, not a message.
+// maxMaskBytes bounds the mask, which is a mark and not a message.
 const maxMaskBytes = 128
 
-// parsed returns a field that parse turns into a value.
+// parsed returns a field whose text parse turns into *dst. Errors name the value "what".
 func parsed[T any](r *reader, key, what string, dst *T, parse func(string) (T, error)) field {
 	return field{key, func(n *yaml.Node) {
 		s, ok := r.text(n, what)
@@ -143,7 +143,7 @@ func (r *reader) route(n *yaml.Node, c *Config) {
 			r.say(n, "a route needs a path")
 		}
 	case slices.ContainsFunc(c.Routes, func(o Route) bool { return o.Path == route.Path }):
-		r.say(n, "route %q stands twice", route.Path)
+		r.say(n, "route %q occurs twice", route.Path)
 	case strings.HasSuffix(route.Path, "/") && route.API != "":
 		r.say(n, "route %q is a prefix, which opens the whole catalogue: leave api out or write the whole path", route.Path)
 	default:
@@ -155,7 +155,7 @@ func hasKey(n *yaml.Node, key string) bool {
 	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return c.Value == key })
 }
 
-// models reads the modes of single models; the order of the file counts.
+// models reads the modes of single models, in the order of the file.
 func (r *reader) models(n *yaml.Node, route *Route) {
 	if n.Kind != yaml.MappingNode {
 		r.say(n, "models must be a list of patterns with modes, not %s", kindOf(n))
@@ -164,7 +164,7 @@ func (r *reader) models(n *yaml.Node, route *Route) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		m := ModelMode{Glob: key.Value, Mode: detect.Redact}
-		if _, err := path.Match(replaceSlash(m.Glob, "\x01"), ""); err != nil || m.Glob == "" {
+		if _, err := path.Match(replaceSlash(m.Glob), ""); err != nil || m.Glob == "" {
 			r.say(key, "model pattern %q is not a pattern: * stands for any text, ? for one character, [ab] for one of a few", m.Glob)
 			continue
 		}
@@ -173,22 +173,22 @@ func (r *reader) models(n *yaml.Node, route *Route) {
 	}
 }
 
-// parseRoutePath checks a path: plain segments, {name} for any one segment,
-// {name}text for one that ends in text.
+// parseRoutePath checks a path of plain segments. {name} is any one segment, {name}text one
+// that ends in text.
 func parseRoutePath(s string) (string, error) {
 	if !strings.HasPrefix(s, "/") || strings.Contains(s, "//") {
-		return "", fmt.Errorf("%q must begin with / and hold no //", s)
+		return "", fmt.Errorf("%q must begin with / and contain no //", s)
 	}
 	for seg := range strings.SplitSeq(strings.Trim(s, "/"), "/") {
 		if name, end, ok := strings.Cut(seg, "}"); ok && strings.HasPrefix(name, "{") && len(name) > 1 {
-			seg = "x" + end // a name is called as you like
+			seg = "x" + end // the name itself may be any text
 		}
 		switch {
 		case s == "/":
 		case seg == "" || seg == "." || seg == "..":
 			return "", fmt.Errorf("%q has an empty or dotted part: write the plain path", s)
 		case strings.ContainsFunc(seg, func(c rune) bool { return !pathRune(c) }):
-			return "", fmt.Errorf("%q holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -", s)
+			return "", fmt.Errorf("%q has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -", s)
 		}
 	}
 	return s, nil
@@ -251,7 +251,7 @@ func (r *reader) header(n *yaml.Node, c *Config) {
 	}
 }
 
-// limits reads the limits; each has bounds within which it makes sense.
+// limits reads the limits, and checks that each is within bounds that make sense.
 func (r *reader) limits(n *yaml.Node, l *Limits) {
 	count := func(key string, dst *int) field { return parsed(r, key, "limits."+key, dst, parseCount) }
 	size := func(key string, dst *int64, lo, hi int64) field {
@@ -293,7 +293,7 @@ func (r *reader) limits(n *yaml.Node, l *Limits) {
 		span("drain", &l.Drain))
 }
 
-// Size writes a number of bytes the way a configuration file does.
+// Size formats a number of bytes as in a configuration file.
 func Size(n int64) string {
 	for _, u := range [...]struct {
 		suffix string

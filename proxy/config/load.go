@@ -11,10 +11,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxFileBytes bounds a configuration file: thousands of routes fit.
+// maxFileBytes bounds a configuration file; thousands of routes fit.
 const maxFileBytes = 4 << 20
 
-// Problem is one thing that is wrong with a file.
+// Problem is one error in a file.
 type Problem struct {
 	File         string
 	Line, Column int // from 1; 0 if unknown
@@ -45,11 +45,10 @@ func LoadFile(name string) (Config, error) {
 	return Load(name, data)
 }
 
-// Load reads a configuration. What the file leaves out has its default. The
-// error joins every [*Problem] found, in the order of the file. name is only
-// used in messages.
+// Load reads a configuration. A key that the file leaves out has its default. The error
+// joins every [*Problem], in the order of the file. name is only used in messages.
 //
-// What may also come from flags is not asked for here; see [Config.Complete].
+// Load does not ask for values that may also come from flags; see [Config.Complete].
 func Load(name string, data []byte) (Config, error) {
 	c := Default()
 	r := &reader{file: name}
@@ -64,7 +63,7 @@ func Load(name string, data []byte) (Config, error) {
 	}
 	switch {
 	case len(docs) > 1:
-		r.say(&docs[1], "the file holds more than one document: write one")
+		r.say(&docs[1], "the file has more than one document: write one")
 	case len(docs) == 0 || len(docs[0].Content) == 0:
 		r.say(nil, "the file is empty: write at least version: %d", Version)
 	default:
@@ -76,8 +75,8 @@ func Load(name string, data []byte) (Config, error) {
 	return c, nil
 }
 
-// Complete reports what is still missing once flags and environment have been
-// laid over the file. Every part is named with all the places it may come from.
+// Complete returns an error if the index or an upstream is missing in file, flags and
+// environment together. The error names every place where the value may be written.
 func (c *Config) Complete() error {
 	var errs []error
 	if len(c.Index) == 0 {
@@ -89,7 +88,7 @@ func (c *Config) Complete() error {
 	return errors.Join(errs...)
 }
 
-// reader walks a document and collects what is wrong with it.
+// reader reads a document and collects its problems.
 type reader struct {
 	file     string
 	problems []*Problem
@@ -115,7 +114,7 @@ func (r *reader) err() error {
 	return errors.Join(errs...)
 }
 
-// syntax turns the parser's errors into ours.
+// syntax turns the errors of the YAML parser into problems.
 func (r *reader) syntax(err error) {
 	var many *yaml.LoadErrors
 	var one *yaml.LoadError
@@ -138,14 +137,14 @@ func (r *reader) syntaxAt(e *yaml.LoadError) {
 	})
 }
 
-// field is one key of a mapping and how its value is read.
+// field is one key of a mapping and the function that reads its value.
 type field struct {
 	key  string
 	read func(n *yaml.Node)
 }
 
-// mapping reads a mapping whose keys are all known and stand once. It reports
-// whether n is one.
+// mapping reads a mapping, whose keys must be known and occur once. It reports whether n is
+// a mapping.
 func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 	if n.Kind != yaml.MappingNode {
 		r.say(n, "%s must be a list of keys with values, not %s", what, kindOf(n))
@@ -163,7 +162,7 @@ func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 		case key.Kind != yaml.ScalarNode || at < 0:
 			r.say(key, "unknown key %q in %s%s", key.Value, what, didYouMean(key.Value, names))
 		case seen[key.Value]:
-			r.say(key, "key %q stands twice in %s", key.Value, what)
+			r.say(key, "key %q occurs twice in %s", key.Value, what)
 		case value.Kind == yaml.ScalarNode && value.Tag == "!!null":
 			r.say(key, "key %q has no value", key.Value)
 		case value.Kind == yaml.AliasNode || value.Anchor != "":
@@ -176,7 +175,7 @@ func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 	return true
 }
 
-// list reads a sequence, entry by entry.
+// list calls each for every entry of a sequence.
 func (r *reader) list(n *yaml.Node, what string, each func(n *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
 		r.say(n, "%s must be a list, not %s", what, kindOf(n))
@@ -204,7 +203,7 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	return n.Value, true
 }
 
-// kindOf names what stands in the file in words a reader knows.
+// kindOf describes a node in words that a reader without YAML knows.
 func kindOf(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

@@ -72,8 +72,8 @@ func configsIn(t *testing.T, name string, data []byte) [][]byte {
 	return out
 }
 
-// TestFullShowsEveryKey: full.yaml holds every key there is, and docs tell of
-// each limit with its default.
+// TestFullShowsEveryKey: full.yaml contains every key, and docs/configuration.md every limit
+// with its default.
 func TestFullShowsEveryKey(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join(configsFolder, "full.yaml"))
@@ -118,7 +118,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	}
 }
 
-// TestEveryLimitIsRead gives each limit a value of its own and looks for it.
+// TestEveryLimitIsRead gives each limit another value and looks for it in the result.
 func TestEveryLimitIsRead(t *testing.T) {
 	t.Parallel()
 	names := []string{
@@ -203,11 +203,11 @@ func TestLoadProblems(t *testing.T) {
 		{"far from anything", "version: 1\nbananas: a\n", `x:2:1: unknown key "bananas" in the configuration`},
 		{"typo below", "version: 1\nlimits:\n  stream: 1GiB\n  helt: 1KiB\n", `x:4:3: unknown key "helt" in limits (did you mean "held"?)`},
 		{"swapped letters", "version: 1\nmode: blokc\n", `x:2:7: mode: "blokc" is none of redact, block, observe (did you mean "block"?)`},
-		{"twice", "version: 1\nmode: block\nmode: block\n", `x:3:1: key "mode" stands twice in the configuration`},
+		{"twice", "version: 1\nmode: block\nmode: block\n", `x:3:1: key "mode" occurs twice in the configuration`},
 		{"no value", "version: 1\nmode:\n", `x:2:1: key "mode" has no value`},
 		{"wrong shape", "version: 1\nmode: [block]\nindex: a\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list, not \"a\"\nx:4:8: admin must be a list of keys with values, not \"1\""},
 		{"alias", "version: 1\nmode: &m block\nlisten: *m\n", "x:2:7: anchors and aliases are not read here: write the value out\nx:3:9: anchors and aliases are not read here: write the value out"},
-		{"two documents", "version: 1\n---\nversion: 1\n", "x:2:1: the file holds more than one document: write one"},
+		{"two documents", "version: 1\n---\nversion: 1\n", "x:2:1: the file has more than one document: write one"},
 		{"tab", "version: 1\n\tmode: block\n", "x:2:1: not YAML: found a tab character that violates indentation"},
 		{"key file", "version: 1\nindex: [{path: a, key_file: k}]\n", "x:2:29: key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out"},
 		{"upstream", "version: 1\nupstream: {url: \"ftp://h\"}\n", `x:2:17: upstream.url: "ftp://h" must begin with http:// or https://`},
@@ -218,12 +218,12 @@ func TestLoadProblems(t *testing.T) {
 		{"time", "version: 1\nlimits: {drain: 5}\n", `x:2:17: limits.drain: "5" is not a time span: write 500ms, 30s, 5m or 1h`},
 		{"zero", "version: 1\nlimits: {streams: 0}\n", `x:2:19: limits.streams: "0" is not a whole number from 1 to 1048576`},
 		{"route without path", "version: 1\nroutes: [{api: pass}]\n", "x:2:10: a route needs a path"},
-		{"route twice", "version: 1\nroutes: [{path: /a}, {path: /a}]\n", `x:2:22: route "/a" stands twice`},
-		{"route path", "version: 1\nroutes: [{path: /a%2fb}]\n", `x:2:17: route path: "/a%2fb" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
-		{"route path, no name", "version: 1\nroutes: [{path: \"/a/{}:x\"}]\n", `x:2:17: route path: "/a/{}:x" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
-		{"route path, name within", "version: 1\nroutes: [{path: \"/a/x{b}\"}]\n", `x:2:17: route path: "/a/x{b}" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
-		{"route path, odd ending", "version: 1\nroutes: [{path: \"/a/{b}:x%\"}]\n", `x:2:17: route path: "/a/{b}:x%" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
-		{"route path, two names", "version: 1\nroutes: [{path: \"/a/{b}{c}\"}]\n", `x:2:17: route path: "/a/{b}{c}" holds a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route twice", "version: 1\nroutes: [{path: /a}, {path: /a}]\n", `x:2:22: route "/a" occurs twice`},
+		{"route path", "version: 1\nroutes: [{path: /a%2fb}]\n", `x:2:17: route path: "/a%2fb" has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, no name", "version: 1\nroutes: [{path: \"/a/{}:x\"}]\n", `x:2:17: route path: "/a/{}:x" has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, name within", "version: 1\nroutes: [{path: \"/a/x{b}\"}]\n", `x:2:17: route path: "/a/x{b}" has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, odd ending", "version: 1\nroutes: [{path: \"/a/{b}:x%\"}]\n", `x:2:17: route path: "/a/{b}:x%" has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
+		{"route path, two names", "version: 1\nroutes: [{path: \"/a/{b}{c}\"}]\n", `x:2:17: route path: "/a/{b}{c}" has a character that no open path may have: use letters, digits and . _ ~ : @ + = , -`},
 		{"prefix with api", "version: 1\nroutes: [{path: /a/, api: pass}]\n", `x:2:10: route "/a/" is a prefix, which opens the whole catalogue: leave api out or write the whole path`},
 		{"model pattern", "version: 1\nroutes: [{path: /a, models: {\"[\": block}}]\n", `x:2:30: model pattern "[" is not a pattern: * stands for any text, ? for one character, [ab] for one of a few`},
 		{"alert without path", "version: 1\nalerts: [{type: file}]\n", "x:2:10: an alert file needs a path"},

@@ -12,9 +12,7 @@ import (
 	"noecho/detect"
 )
 
-func replaceSlash(s, by string) string { return strings.ReplaceAll(s, "/", by) }
-
-// ParseMode reads the name of a mode: what happens to training text in an answer.
+// ParseMode reads the name of a mode, the action for training text in an answer.
 func ParseMode(s string) (detect.Action, error) {
 	return named(detect.Redact, detect.Block, detect.Observe)(s)
 }
@@ -33,7 +31,7 @@ func named[T fmt.Stringer](values ...T) func(string) (T, error) {
 	}
 }
 
-// parseExtent reads how much of an answer goes with a redacted finding.
+// parseExtent reads an extent: how much of an answer is removed with a redacted finding.
 func parseExtent(s string) (detect.Extent, error) {
 	return named(detect.ExtentSpan, detect.ExtentSentence, detect.ExtentRest)(s)
 }
@@ -104,12 +102,12 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// unknownWord says that a value is none of the words allowed.
+// unknownWord returns the error of a value that is none of the allowed words.
 func unknownWord(got string, words []string) error {
 	return fmt.Errorf("%q is none of %s%s", got, strings.Join(words, ", "), didYouMean(got, words))
 }
 
-// didYouMean returns a hint naming the closest of the words, or nothing.
+// didYouMean returns a hint that names the closest of the words, or nothing.
 func didYouMean(got string, words []string) string {
 	best, bestDistance := "", 3
 	for _, w := range words {
@@ -123,8 +121,8 @@ func didYouMean(got string, words []string) string {
 	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
-// editDistance is the Damerau-Levenshtein distance (adjacent swaps count one),
-// or a large number for strings too long to be a typing error.
+// editDistance returns the Damerau-Levenshtein distance (adjacent swaps count one), or a
+// large number if a string is too long to be a typing error.
 func editDistance(a, b string) int {
 	const longest = 64
 	if len(a) > longest || len(b) > longest {

@@ -14,7 +14,7 @@ import (
 	"noecho/detect"
 )
 
-// off is written where something is not wanted at all.
+// off is the value that turns a key off.
 const off = "off"
 
 // isOff reports whether n says off.
@@ -22,7 +22,7 @@ func isOff(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Value == o
 
 // rules reads the list of rules.
 func (r *reader) rules(n *yaml.Node, c *Config) {
-	var any *yaml.Node // a rule that every finding meets
+	var any *yaml.Node // the first rule whose conditions every finding meets
 	r.list(n, "rules", func(n *yaml.Node) {
 		if any != nil {
 			r.say(n, "this rule is never asked: the one on line %d holds for every finding", any.Line)
@@ -82,7 +82,7 @@ func (r *reader) anyOf(key string, dst *[]string, parse func(string) (string, er
 			return
 		}
 		if slices.Contains(*dst, s) {
-			r.say(n, "%s %q stands twice", key, s)
+			r.say(n, "%s %q occurs twice", key, s)
 			return
 		}
 		*dst = append(*dst, s)
@@ -108,7 +108,7 @@ func oneOf(names []string) func(string) (string, error) {
 	}
 }
 
-// parseName checks a name that whoever built the index chose.
+// parseName checks a name that was chosen when the index was built.
 func parseName(s string) (string, error) {
 	const longest = 256
 	if len(s) > longest || !utf8.ValidString(s) {
@@ -118,7 +118,7 @@ func parseName(s string) (string, error) {
 }
 
 func parseGlob(s string) (string, error) {
-	if _, err := path.Match(replaceSlash(s, "\x01"), ""); err != nil {
+	if _, err := path.Match(replaceSlash(s), ""); err != nil {
 		return "", fmt.Errorf("%q is not a pattern: * stands for any text, ? for one character, [ab] for one of a few", s)
 	}
 	return s, nil
@@ -133,7 +133,7 @@ func parsePrincipal(s string) (string, error) {
 	return s, nil
 }
 
-// lanes reads the list of lanes, or a word for all or none of them.
+// lanes reads a list of lanes, or one of the words all and none.
 func (r *reader) lanes(n *yaml.Node, c *Config) {
 	names := LaneNames()
 	switch {
@@ -150,7 +150,7 @@ func (r *reader) lanes(n *yaml.Node, c *Config) {
 	r.anyOf("lanes", &c.Lanes, oneOf(names)).read(n)
 }
 
-// near reads how text is judged that is nearly that of a record.
+// near reads the settings for text that is nearly that of a record.
 func (r *reader) near(n *yaml.Node, c *Config) {
 	if c.Near.Off = isOff(n); c.Near.Off {
 		return
@@ -158,12 +158,12 @@ func (r *reader) near(n *yaml.Node, c *Config) {
 	r.mapping(n, "near", parsed(r, "words", "near.words", &c.Near.Words, parseCount))
 }
 
-// identifiers reads how identifiers are judged.
+// identifiers reads the settings for identifiers.
 func (r *reader) identifiers(n *yaml.Node, c *Config) {
 	r.mapping(n, "identifiers", parsed(r, "max_records", "identifiers.max_records", &c.Identifiers.MaxRecords, parseCount))
 }
 
-// budget reads what one caller may cause.
+// budget reads the bound on the findings of one caller.
 func (r *reader) budget(n *yaml.Node, c *Config) {
 	if isOff(n) {
 		c.Budget = Budget{}
@@ -175,8 +175,8 @@ func (r *reader) budget(n *yaml.Node, c *Config) {
 		parsed(r, "then", "budget.then", &c.Budget.Then, named(ThenAlert, ThenBlock)))
 }
 
-// coverage reads how much of one record may be found. What is written replaces
-// the default of both bounds, so that either can stand alone.
+// coverage reads how much of one record may be found. If one of the two bounds is given,
+// the other has no default, so that a file can use one alone.
 func (r *reader) coverage(n *yaml.Node, c *Config) {
 	if isOff(n) {
 		c.Coverage = Coverage{}
@@ -197,8 +197,8 @@ func (r *reader) coverage(n *yaml.Node, c *Config) {
 	c.Coverage = v
 }
 
-// parseCoverage reads a number of words of one record; each that was found is
-// kept for a while.
+// parseCoverage reads a number of words of one record. It is bounded, because each word that
+// was found is remembered for a while.
 func parseCoverage(s string) (int, error) {
 	const most = 100_000
 	n, err := parseCount(s)
@@ -208,7 +208,7 @@ func parseCoverage(s string) (int, error) {
 	return n, nil
 }
 
-// parseShare reads a part of a record in per cent.
+// parseShare reads a share of a record in per cent.
 func parseShare(s string) (float64, error) {
 	digits, ok := strings.CutSuffix(s, "%")
 	n, err := strconv.Atoi(strings.TrimSpace(digits))
@@ -218,7 +218,7 @@ func parseShare(s string) (float64, error) {
 	return float64(n) / 100, nil
 }
 
-// parsePeriod reads how long something counts.
+// parsePeriod reads the time in which findings count.
 func parsePeriod(s string) (time.Duration, error) {
 	d, err := ParseDuration(s)
 	if err == nil && (d < time.Second || d > 31*24*time.Hour) {

@@ -6,25 +6,25 @@ import (
 	"noecho/detect"
 )
 
-// Rule says what happens to the findings that meet all of its conditions. The
-// rules of a file are asked in its order, and the first one that fits decides.
+// Rule is the action for the findings that meet all of its conditions. The rules of a file
+// are asked in its order, and the first one that fits decides.
 type Rule struct {
 	When   When
 	Action detect.Action
 }
 
-// When are the conditions of a rule. A list is met by any one of its entries;
-// an empty one, or 0, asks for nothing.
+// When are the conditions of a rule. One entry of a list must be met; an empty list, and 0,
+// are met by every finding.
 type When struct {
 	Kinds       []string // of [FindingKinds]
-	Lanes       []string // "plain" or of [LaneNames]; also met as one step of several
-	Labels      []string // of the record the finding stands in
-	Datasets    []string // of the record the finding stands in
+	Lanes       []string // "plain" or of [LaneNames]; also met by one step of several
+	Labels      []string // of the record that the finding occurs in
+	Datasets    []string // of the record that the finding occurs in
 	Models      []string // globs, as in [ModelMode]
 	Routes      []string // whole paths, or prefixes ending in /
 	Principals  []string // 16 hexadecimal digits, as alerts name them
 	Identifiers []string // "email", "phone", … or the name of a pattern
-	MinWords    int      // the finding's length in words
+	MinWords    int      // least length of the finding, in words
 }
 
 // Any reports whether every finding meets the conditions.
@@ -36,10 +36,10 @@ func (w *When) Any() bool {
 // FindingKinds are the kinds of finding that a rule may name.
 func FindingKinds() []string { return []string{"verbatim", "phrase", "near", "stuffing"} }
 
-// PlainLane is the lane of text read as it stands. It cannot be turned off.
+// PlainLane is the lane of text that is read as it is. It cannot be turned off.
 const PlainLane = "plain"
 
-// LaneNames are the lanes that disguised text is read in.
+// LaneNames are the lanes that read disguised text.
 func LaneNames() []string {
 	return []string{
 		"despaced", "base64", "base32", "hex", "percent", "decimal", "binary", "rot13",
@@ -47,54 +47,51 @@ func LaneNames() []string {
 	}
 }
 
-// Near is how text is judged that is nearly that of a record.
+// Near are the settings for text that is nearly that of a record.
 type Near struct {
 	Off   bool
-	Words int // shortest that counts; 0: the detector's own
+	Words int // shortest match in words; 0: the default of the detector
 }
 
-// Identifiers is how indexed identifiers are judged.
+// Identifiers are the settings for indexed identifiers.
 type Identifiers struct {
-	MaxRecords int // one that stands in more records is common and does not count
+	MaxRecords int // an identifier in more records is common and no finding
 }
 
 // Budget bounds the findings that one caller may cause.
 type Budget struct {
-	Findings int // more of them than this; 0: no budget
+	Findings int // allowed within Per; 0: no budget
 	Per      time.Duration
 	Then     Then
 }
 
-// Then is what happens when a budget is used up.
+// Then is the consequence of a budget that is used up, besides the alert.
 type Then uint8
 
-// What may happen. An alert is raised in either case.
+// The consequences.
 const (
-	ThenAlert Then = iota // nothing else
-	ThenBlock             // what is found for this caller blocks
+	ThenAlert Then = iota // none
+	ThenBlock             // further findings of the caller block their answers
 )
 
 // String returns the name in a configuration file.
 func (t Then) String() string { return [...]string{"alert", "block"}[t] }
 
-// Coverage is how much of one record may be found, over several requests,
-// before an alert is raised.
+// Coverage bounds how much of one record may be found, over several requests, before an
+// alert is raised.
 type Coverage struct {
 	Words int           // distinct words of a record; 0: any number
 	Share float64       // of a record's words, up to 1; 0: any share
-	Over  time.Duration // how long what was found counts
+	Over  time.Duration // how long a word that was found counts
 }
 
 // Off reports whether nothing is watched.
 func (c Coverage) Off() bool { return c.Words == 0 && c.Share == 0 }
 
-// ExtentFor returns the extent of a route, given what the file says by default.
+// ExtentFor returns the extent of a route: its own, else inherited, that of the file.
 func (r *Route) ExtentFor(inherited detect.Extent) detect.Extent {
 	if r.Extent != nil {
 		return *r.Extent
 	}
 	return inherited
 }
-
-// MatchModel reports whether a model's name fits a glob.
-func MatchModel(glob, model string) bool { return globMatch(glob, model) }

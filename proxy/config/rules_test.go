@@ -90,9 +90,9 @@ func TestRuleProblems(t *testing.T) {
 		{"kind", "rules: [{when: {kind: [near, nere]}, action: block}]\n", `x:2:30: kind: "nere" is none of verbatim, phrase, near, stuffing (did you mean "near"?)`},
 		{"lane", "rules: [{when: {lane: base63}, action: block}]\n", `x:2:23: lane: "base63" is none of plain, despaced, base64, base32, hex, percent, decimal, binary, rot13, reversed, reversed-words, mirrored, leet, hyphenated (did you mean "base64"?)`},
 		{"empty list", "rules: [{when: {label: []}, action: block}]\n", "x:2:24: label is an empty list: leave the key out or write a value"},
-		{"twice in a list", "rules: [{when: {label: [a, a]}, action: block}]\n", `x:2:28: label "a" stands twice`},
+		{"twice in a list", "rules: [{when: {label: [a, a]}, action: block}]\n", `x:2:28: label "a" occurs twice`},
 		{"model", "rules: [{when: {model: \"[\"}, action: block}]\n", `x:2:24: model: "[" is not a pattern: * stands for any text, ? for one character, [ab] for one of a few`},
-		{"route", "rules: [{when: {route: v1}, action: block}]\n", `x:2:24: route: "v1" must begin with / and hold no //`},
+		{"route", "rules: [{when: {route: v1}, action: block}]\n", `x:2:24: route: "v1" must begin with / and contain no //`},
 		{"principal", "principal_key_file: k\nrules: [{when: {principal: alice}, action: block}]\n", `x:3:28: principal: "alice" is not the name of a credential: copy the 16 hexadecimal digits of an alert's principal`},
 		{"principal without key", "rules: [{when: {principal: 0123456789abcdef}, action: block}]\n", "x:2:28: without principal_key_file every start gives principals new names, so this rule would never fit: name a file with a key"},
 		{"words", "rules: [{when: {min_words: 0}, action: block}]\n", `x:2:28: min_words: "0" is not a whole number from 1 to 1048576`},
@@ -126,8 +126,8 @@ func TestRuleProblems(t *testing.T) {
 	}
 }
 
-// FuzzRules: whatever stands in a file, it is read or refused with a position,
-// and what is read asks only for what there is.
+// FuzzRules: any file is read or refused with a position, and the conditions of a rule that
+// is read name only kinds, lanes and actions that exist.
 func FuzzRules(f *testing.F) {
 	f.Add("rules: [{when: {kind: near, min_words: 3}, action: block}]")
 	f.Add("rules:\n- when: {label: [a, b], model: 'x*'}\n  action: observe\n- action: redact\nlanes: none")

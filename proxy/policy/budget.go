@@ -8,21 +8,20 @@ import (
 	"noecho/proxy/config"
 )
 
-// Bounds of what a Meter keeps.
+// Bounds of the memory of a Meter.
 const (
 	maxCallers  = 1 << 16 // callers with a counter of their own
-	sharedCount = 1 << 10 // counters for those beyond
-	slots       = 16      // pieces that a period is counted in
+	sharedCount = 1 << 10 // counters that all other callers share
+	slots       = 16      // parts of a period that are counted separately
 )
 
-// Meter counts the findings that each caller causes, over a period that slides
-// by a sixteenth of it at a time: what is counted is never older than the period.
+// Meter counts the findings of each caller within a period, which slides by a sixteenth of
+// itself at a time: no counted finding is older than the period.
 //
-// Its memory is bounded, and no counter makes place for another while it holds
-// anything: callers that come when all are in use share 1024 counters, picked by
-// a keyed hash. So a caller with many credentials can not have those of others
-// forgotten; for a newcomer too much may be counted then, never too little. Safe
-// for concurrent use.
+// Its memory is bounded, and no counter above zero is dropped for another. Callers that come
+// when all counters are in use share 1024 more, picked by a keyed hash. So a caller with
+// many credentials cannot make the Meter forget others. For a caller with a shared counter
+// too many findings may be counted, never too few. Safe for concurrent use.
 type Meter struct {
 	budget config.Budget
 	slot   time.Duration
@@ -33,10 +32,10 @@ type Meter struct {
 	mu      sync.Mutex
 	callers map[string]*counter
 	shared  []counter // nil until needed
-	swept   int64     // slot in which callers was last searched for what has run out
+	swept   int64     // slot in which counters at zero were last dropped from callers
 }
 
-// counter counts what one caller caused, or several that share it.
+// counter counts the findings of one caller, or of several that share it.
 type counter struct {
 	counts [slots]uint32 // by slot
 	total  int
@@ -44,8 +43,7 @@ type counter struct {
 	raised int64 // slot of the last alert, from 1; 0: none
 }
 
-// NewMeter returns a meter for a budget; nil if there is none. now may be nil,
-// which means [time.Now].
+// NewMeter returns a meter for a budget, nil if there is none. A nil now means [time.Now].
 func NewMeter(b config.Budget, now func() time.Time) *Meter {
 	if b.Findings == 0 {
 		return nil
@@ -67,7 +65,7 @@ func (m *Meter) Renew(b config.Budget) *Meter {
 	return NewMeter(b, nil)
 }
 
-// at returns the slot of this moment; slots count from 1.
+// at returns the number of the current slot, from 1.
 func (m *Meter) at() int64 { return max(m.now().UnixNano()/int64(m.slot), 0) + 1 }
 
 // mayBlock reports whether a budget that is used up blocks.
@@ -88,9 +86,9 @@ func (m *Meter) Blocks(caller string, pending int) bool {
 	return pending > m.budget.Findings
 }
 
-// Count counts one finding of a caller and returns how many there are in the
-// period that ends now. raise says that the budget is used up and that this has
-// not been said for a whole period. A nil meter counts nothing.
+// Count counts one finding of a caller and returns how many there are in the period that
+// ends now. raise says that the budget is used up, and was not true for the caller in the
+// period before. A nil meter counts nothing.
 func (m *Meter) Count(caller string) (findings int, raise bool) {
 	if m == nil {
 		return 0, false
@@ -119,8 +117,8 @@ func (m *Meter) find(caller string) *counter {
 	return &m.shared[maphash.String(m.seed, caller)%sharedCount]
 }
 
-// add returns a counter for a caller that has none of its own. One that shared a
-// counter so far takes over what stands there.
+// add returns a counter for a caller that has none of its own. If the caller has shared a
+// counter so far, the new one starts with the findings of that.
 func (m *Meter) add(caller string, at int64) *counter {
 	if len(m.callers) >= m.most && m.swept != at {
 		m.swept = at
@@ -144,8 +142,8 @@ func (m *Meter) add(caller string, at int64) *counter {
 	return c
 }
 
-// slide drops what has fallen out of the period that ends with slot at. A clock
-// that was set back counts on in the newest slot.
+// slide drops the findings that are older than the period that ends with slot at. After the
+// clock was set back, findings count in the newest slot.
 func (c *counter) slide(at int64) {
 	if at-c.newest >= slots {
 		c.counts, c.total, c.newest = [slots]uint32{}, 0, at

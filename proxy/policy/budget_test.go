@@ -10,7 +10,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// clock is a time that stands still until it is moved.
+// clock is a time that moves only when a test moves it.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -55,21 +55,21 @@ func TestBudget(t *testing.T) {
 	count("a", 4, true) // in the fourth minute
 	blocks("a", true)
 	blocks("b", false)
-	count("a", 5, false) // is said once
+	count("a", 5, false) // the alert was raised already
 	count("b", 1, false)
-	time4.move(13 * time.Minute) // the first has run out
+	time4.move(13 * time.Minute) // the first finding is older than the period
 	blocks("a", true)
 	count("a", 5, false)
-	time4.move(2 * time.Minute) // two more have
+	time4.move(2 * time.Minute) // so are two more
 	blocks("a", false)
-	count("a", 4, false) // said 15 minutes ago
+	count("a", 4, false) // the alert was raised 15 minutes ago
 	time4.move(time.Minute)
 	count("a", 3, false)
 	count("a", 4, true)
 	time4.move(time.Hour)
 	blocks("a", false)
 	count("a", 1, false)
-	time4.move(-time.Hour) // a clock set back counts on
+	time4.move(-time.Hour) // after the clock was set back, findings still count
 	count("a", 2, false)
 }
 
@@ -98,7 +98,7 @@ func TestBudgetRenew(t *testing.T) {
 	}
 }
 
-// TestBudgetAgainstAll compares the counters with a list of all that happened.
+// TestBudgetAgainstAll compares the counters with a list of all findings.
 func TestBudgetAgainstAll(t *testing.T) {
 	t.Parallel()
 	c, rnd := newClock(), rand.New(rand.NewPCG(1, 2))
@@ -139,8 +139,8 @@ func TestBudgetAgainstAll(t *testing.T) {
 	}
 }
 
-// TestBudgetIsBounded: who comes when all counters are in use shares one, and
-// nobody who has used a budget up is forgotten.
+// TestBudgetIsBounded: a caller that comes when all counters are in use shares one, and no
+// caller that has used its budget up is forgotten.
 func TestBudgetIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newClock()

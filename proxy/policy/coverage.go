@@ -12,79 +12,79 @@ import (
 	"noecho/proxy/config"
 )
 
-// Bounds of what a Coverage keeps.
+// Bounds of the memory of a Coverage.
 const (
 	maxTraces   = 1 << 16 // pairs of record and caller
-	maxBlocks   = 1 << 18 // stretches of 64 words, over all of them
-	maxRequests = 16      // told apart, of one pair
+	maxBlocks   = 1 << 18 // blocks of 64 words, over all pairs
+	maxRequests = 16      // requests of one pair that are told apart
 )
 
-// Piece is one stretch of a record that was found in an answer.
+// Piece is a part of a record that was found in an answer.
 type Piece struct {
-	Record  string // names the record among all of them
+	Record  string // its name, different from those of all other records
 	Length  int    // words of the record; 0: not known
-	Caller  string // who asked, as [Meter] names it
-	Request uint64 // number of the request: pieces of one request have the same
-	First   uint64 // place of its first word, among all words
+	Caller  string // the caller that asked, as [Meter] names it
+	Request uint64 // number of the request; all pieces of a request have the same
+	First   uint64 // place of its first word in the corpus
 	Words   int
 }
 
-// Drip says that much of a record has come out piece by piece.
+// Drip says that much of a record was found, piece by piece.
 type Drip struct {
 	Words    int  // distinct words of the record that were found
 	Length   int  // words of the record; 0: not known
-	Requests int  // that brought some of them; 16: as many, or more
-	Several  bool // several callers asked for them; else one alone
+	Requests int  // requests that brought some of them; 16 means 16 or more
+	Several  bool // several callers asked for them, not one alone
 }
 
-// Coverage keeps, for each record, which of its words were found: those that one
-// caller asked for, and those that all did. It tells once when they are too
-// many, over at least two requests, and again only when a period has passed.
+// Coverage remembers which words of each record were found: for each caller, and for all
+// callers together. It returns a Drip when they are too many, over at least two requests,
+// and again only when a period has passed.
 //
-// Its memory is bounded: where there are too many records and callers, what was
-// added to least recently is forgotten, and counted in Forgotten. Safe for
-// concurrent use.
+// Its memory is bounded. If there are too many pairs of record and caller, it forgets the
+// pairs to which nothing was added for the longest time, and counts them in Forgotten. Safe
+// for concurrent use.
 type Coverage struct {
 	bound  config.Coverage
 	now    func() time.Time
 	seed   maphash.Seed
-	most   int // traces
-	blocks int // over all traces, at most
+	most   int // bound of traces
+	blocks int // bound of blocks over all traces
 
 	mu        sync.Mutex
 	traces    map[uint64]*list.Element // of *trace, by hash of record and caller
-	recent    *list.List               // the one added to last in front
-	used      int                      // blocks
+	recent    *list.List               // the traces, the last one that was added to in front
+	used      int                      // blocks of all traces
 	forgotten uint64
 }
 
-// trace is what was found of one record.
+// trace remembers the words of one record that were found for one caller, or for all.
 type trace struct {
 	key      uint64
 	blocks   []block   // in order
-	words    int       // set in blocks
+	words    int       // that are set in blocks
 	requests []request // that set some of them, at most maxRequests
-	caller   uint64    // who set the first
-	several  bool
-	at       int64 // when something was added
-	told     int64 // until when nothing more is told; 0: at once
+	caller   uint64    // the caller whose request set the first word
+	several  bool      // another caller has set words too
+	at       int64     // time of the last addition
+	told     int64     // no Drip is returned before this time
 }
 
-// request is one that has set words of a record.
+// request is a request that has set words of a record.
 type request struct {
 	number uint64
-	at     int64 // when it last did
+	at     int64 // time when it last did
 }
 
 // block is 64 words of a record.
 type block struct {
 	number uint64 // place / 64
 	set    uint64 // a bit for each word
-	at     int64  // when the last of them was found
+	at     int64  // time when the last of them was found
 }
 
-// NewCoverage returns a Coverage with the given bounds, nil if there are none.
-// now may be nil, which means [time.Now].
+// NewCoverage returns a Coverage with these bounds, nil if there are none. A nil now means
+// [time.Now].
 func NewCoverage(c config.Coverage, now func() time.Time) *Coverage {
 	if c.Off() {
 		return nil
@@ -106,7 +106,7 @@ func (c *Coverage) Renew(bound config.Coverage) *Coverage {
 	return NewCoverage(bound, nil)
 }
 
-// Forgotten is the number of traces that made place for others.
+// Forgotten returns how many pairs of record and caller were forgotten for lack of memory.
 func (c *Coverage) Forgotten() uint64 {
 	if c == nil {
 		return 0
@@ -116,9 +116,9 @@ func (c *Coverage) Forgotten() uint64 {
 	return c.forgotten
 }
 
-// Add notes that a piece of a record was found, and reports whether it made too
-// much of it. What one caller asked for is told before what several did. A nil
-// Coverage notes nothing.
+// Add adds a piece of a record that was found, and reports whether too much of the record
+// was found now. A Drip about one caller comes before one about several. A nil Coverage
+// adds nothing.
 func (c *Coverage) Add(p Piece) (Drip, bool) {
 	if c == nil || p.Words <= 0 {
 		return Drip{}, false
@@ -134,7 +134,7 @@ func (c *Coverage) Add(p Piece) (Drip, bool) {
 		if (t == own || t.several) && len(t.requests) > 1 && now >= t.told && c.exceeds(t, p.Length) {
 			t.told = now + int64(c.bound.Over)
 			if all.several {
-				all.told = t.told // one alert says both
+				all.told = t.told // one alert is enough for both
 			}
 			return Drip{Words: t.words, Length: p.Length, Requests: len(t.requests), Several: t.several}, true
 		}
@@ -142,7 +142,7 @@ func (c *Coverage) Add(p Piece) (Drip, bool) {
 	return Drip{}, false
 }
 
-// hash names a trace.
+// hash returns the key of a trace.
 func (c *Coverage) hash(record, caller string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(c.seed)
@@ -154,7 +154,7 @@ func (c *Coverage) hash(record, caller string) uint64 {
 	return h.Sum64()
 }
 
-// note adds a piece to a trace.
+// note adds a piece to a trace, which it makes if there is none.
 func (c *Coverage) note(key, caller uint64, p *Piece) *trace {
 	now := c.now().UnixNano()
 	e := c.traces[key]
@@ -178,14 +178,15 @@ func (c *Coverage) note(key, caller uint64, p *Piece) *trace {
 	return t
 }
 
-// exceeds reports whether too much was found of a record of so many words.
+// exceeds reports whether too many of the length words of a record were found.
 func (c *Coverage) exceeds(t *trace, length int) bool {
 	return c.bound.Words > 0 && t.words >= c.bound.Words ||
 		c.bound.Share > 0 && length > 0 && float64(t.words) >= c.bound.Share*float64(length)
 }
 
-// makeRoom forgets what was added to least recently until the rest fits, and
-// what has run out in any case. keep goes only if it is too much by itself.
+// makeRoom forgets the traces that are older than the period, and then those to which
+// nothing was added for the longest time until the others fit. It empties keep only if keep
+// alone is too large.
 func (c *Coverage) makeRoom(keep *trace) {
 	for {
 		t := c.recent.Back().Value.(*trace)
@@ -207,7 +208,7 @@ func (c *Coverage) makeRoom(keep *trace) {
 	}
 }
 
-// count counts a request that has set words; one too many stands for the oldest.
+// count counts a request that has set words. One too many takes the place of the oldest.
 func (t *trace) count(number uint64, now int64) {
 	i := slices.IndexFunc(t.requests, func(r request) bool { return r.number == number })
 	switch {
@@ -220,7 +221,7 @@ func (t *trace) count(number uint64, now int64) {
 	t.requests = append(t.requests, request{number, now})
 }
 
-// expire forgets what was found before a point in time.
+// expire forgets words and requests from before a point in time.
 func (t *trace) expire(before int64) {
 	t.requests = slices.DeleteFunc(t.requests, func(r request) bool { return r.at < before })
 	t.blocks = slices.DeleteFunc(t.blocks, func(b block) bool {
@@ -232,7 +233,7 @@ func (t *trace) expire(before int64) {
 	})
 }
 
-// add sets the words of a piece and reports whether any is new.
+// add sets the words of a piece and reports whether any of them is new.
 func (t *trace) add(p *Piece, now int64) bool {
 	t.at = now
 	was := t.words

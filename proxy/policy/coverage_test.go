@@ -24,22 +24,22 @@ func TestCoverage(t *testing.T) {
 		}
 	}
 	none := Drip{}
-	add("a", 1000, 100, none) // one answer is no drip
-	add("a", 1000, 90, none)  // nor is what it held already
+	add("a", 1000, 100, none) // one request is no drip
+	add("a", 1000, 90, none)  // nor are words that were found before
 	add("a", 1100, 1, Drip{Words: 101, Requests: 2})
-	add("a", 1101, 50, none) // told
+	add("a", 1101, 50, none) // a drip was returned
 	add("b", 1200, 20, Drip{Words: 171, Requests: 4, Several: true})
-	add("b", 1220, 19, none) // told of all, and not enough by itself
+	add("b", 1220, 19, none) // a drip was returned, and this piece is too small for another
 	add("b", 1239, 1, Drip{Words: 40, Requests: 3})
 	c.move(2 * time.Hour)
 	add("a", 1000, 39, none)
 	add("a", 1039, 1, Drip{Words: 40, Requests: 2})
 	c.move(30 * time.Minute)
 	add("c", 2000, 10, Drip{Words: 50, Requests: 3, Several: true})
-	c.move(40 * time.Minute) // a's words have run out
+	c.move(40 * time.Minute) // the words of a are older than the period
 	add("c", 2100, 10, none)
-	add("d", 2120, 20, none) // told of all 40 minutes ago
-	c.move(30 * time.Minute) // c's first words have too
+	add("d", 2120, 20, none) // the last drip was 40 minutes ago
+	c.move(30 * time.Minute) // so are the first words of c
 	add("d", 2140, 9, none)
 	add("d", 2149, 1, Drip{Words: 40, Requests: 4, Several: true})
 }
@@ -122,7 +122,7 @@ func TestCoverageIsBounded(t *testing.T) {
 	add("dear", 1, 0, 900)
 	for i := range 1000 {
 		add(fmt.Sprint("r", i), uint64(i), uint64(i)*1000, 10)
-		if i%20 == 0 { // what is asked for again and again stays
+		if i%20 == 0 { // a record that is asked for again and again stays
 			add("dear", 1, 0, 900)
 		}
 	}
@@ -132,7 +132,7 @@ func TestCoverageIsBounded(t *testing.T) {
 	if !add("dear", 2, 900, 100) {
 		t.Error("what is added to most was forgotten")
 	}
-	add("huge", 3, 1<<40, 1<<20) // more than there is room for
+	add("huge", 3, 1<<40, 1<<20) // too many words for the memory
 	c.move(2 * time.Hour)
 	before := v.Forgotten()
 	add("late", 4, 5, 10)

@@ -10,11 +10,11 @@ import (
 	"noecho/proxy/config"
 )
 
-// done says what an action does, of several findings.
+// done describes each action, of several findings.
 var done = [...]string{detect.Observe: "only reported", detect.Redact: "redacted", detect.Block: "blocked"}
 
-// Explain says in a sentence each what the rules of a configuration and what
-// stands behind them mean, in the order in which they are asked.
+// Explain describes the rules of a configuration and its defaults, a sentence each, in the
+// order in which they are asked.
 func Explain(cfg *config.Config) []string {
 	var out []string
 	for i := range cfg.Rules {
@@ -39,7 +39,7 @@ func Explain(cfg *config.Config) []string {
 	return append(out, watched(cfg)...)
 }
 
-// watched says what is counted over several requests.
+// watched describes budget and coverage, which count over several requests.
 func watched(cfg *config.Config) []string {
 	var out []string
 	if b := cfg.Budget; b.Findings > 0 {
@@ -65,7 +65,7 @@ func watched(cfg *config.Config) []string {
 	return out
 }
 
-// subject names the findings that a rule is about.
+// subject describes the findings that meet the conditions of a rule.
 func subject(w *config.When) string {
 	s := "all findings"
 	if len(w.Kinds) > 0 {
@@ -102,7 +102,7 @@ func subject(w *config.When) string {
 	return s
 }
 
-// either lists words of which any one will do.
+// either lists alternatives.
 func either(words []string) string {
 	if n := len(words) - 1; n > 0 {
 		return strings.Join(words[:n], ", ") + " or " + words[n]
@@ -110,7 +110,7 @@ func either(words []string) string {
 	return words[0]
 }
 
-// span writes a time as a configuration does.
+// span formats a duration as in a configuration.
 func span(d time.Duration) string {
 	s := d.String()
 	s, _ = strings.CutSuffix(s, "0s")

@@ -1,9 +1,9 @@
-// Package policy decides what is done about a finding: it turns the rules of a
-// configuration into a judge for the findings of one request, counts what each
-// caller causes, and watches how much of a record comes out piece by piece.
+// Package policy decides the action for each finding. It turns the rules of a configuration
+// into a judge for the findings of one request, counts the findings of each caller, and
+// watches how much of a record is found over several requests.
 //
-// It knows the words of the configuration, findings and the names of records. It
-// knows nothing of HTTP, of answers or of how text is searched, and it sees no text.
+// It knows the configuration, findings and the names of records. It knows nothing of HTTP,
+// of answers or of how text is searched, and it sees no text.
 package policy
 
 import (
@@ -24,27 +24,26 @@ type facts struct {
 	lane       string // steps joined by +
 	identifier string // kind of the indexed identifier; empty if it is none
 	words      int
-	records    []alert.Record // in which it occurs, as far as known
+	records    []alert.Record // in which the finding occurs, as far as known
 }
 
-// Request is what is known of a request before its answer comes.
+// Request are the properties of a request that rules ask for.
 type Request struct {
 	Route     string // as alerts name it
 	Model     string
 	Principal string
-	Caller    string        // who is counted, as [Meter] names it
+	Caller    string        // as [Meter] names it
 	Mode      detect.Action // of the route, for this model
 }
 
-// Rules are the rules of one configuration. Immutable, and safe for concurrent
-// use.
+// Rules are the rules of one configuration. Immutable, and safe for concurrent use.
 type Rules struct {
 	rules      []rule
 	records    *Records
 	restricted bool // some record may have the label
 }
 
-// rule is a rule of the configuration, ready to be asked.
+// rule is one rule of the configuration.
 type rule struct {
 	when   config.When
 	action detect.Action
@@ -72,9 +71,9 @@ type Judge struct {
 	last    lastRecords
 }
 
-// For returns the judge of a request: the rules whose conditions on the request
-// are met, and what its mode says behind them. Before all of them comes its
-// caller's budget, unless the mode observes; meter may be nil.
+// For returns the judge of a request. It asks the rules whose conditions on the request are
+// met, and then takes the mode of the request. A budget that is used up comes before all of
+// them, unless the mode observes; meter may be nil.
 func (r *Rules) For(req Request, meter *Meter) Judge {
 	j := Judge{base: req.Mode, most: req.Mode, meter: meter, caller: req.Caller, records: r.records}
 	if j.base > detect.Observe && (r.restricted || meter.mayBlock()) {
@@ -89,8 +88,8 @@ func (r *Rules) For(req Request, meter *Meter) Judge {
 	return j
 }
 
-// Acts reports whether anything may be done about any finding. Where nothing
-// may, nothing needs to be held.
+// Acts reports whether the answer may be changed for a finding. If not, no byte of it needs
+// to wait for a decision.
 func (j *Judge) Acts() bool { return j.most > detect.Observe }
 
 // Blocks reports whether any finding may be blocked.
@@ -135,7 +134,7 @@ func Identifier(f *detect.Finding) string {
 	return f.Phrase.Kind
 }
 
-// apply applies the rules to a finding.
+// apply applies the rules to a finding in each of its records.
 func (j *Judge) apply(f *facts) detect.Action {
 	if len(f.records) == 0 {
 		return j.one(f, nil)
@@ -147,7 +146,7 @@ func (j *Judge) apply(f *facts) detect.Action {
 	return most
 }
 
-// one judges a finding as one of a record; nil if none is known.
+// one applies the rules to a finding in one record; nil if none is known.
 func (j *Judge) one(f *facts, record *alert.Record) detect.Action {
 	for i := range j.rules {
 		if j.rules[i].fits(f, record) {
@@ -160,7 +159,7 @@ func (j *Judge) one(f *facts, record *alert.Record) detect.Action {
 	return j.base
 }
 
-// meant reports whether the conditions on the request are met.
+// meant reports whether a request meets the conditions.
 func (r *rule) meant(req *Request) bool {
 	w := &r.when
 	return (len(w.Principals) == 0 || slices.Contains(w.Principals, req.Principal)) &&
@@ -168,12 +167,12 @@ func (r *rule) meant(req *Request) bool {
 		(len(w.Models) == 0 || slices.ContainsFunc(w.Models, func(glob string) bool { return config.MatchModel(glob, req.Model) }))
 }
 
-// OnRoute reports whether a rule about path means a route.
+// OnRoute reports whether a rule about path applies to a route.
 func OnRoute(path, route string) bool {
 	return path == route || strings.HasSuffix(path, "/") && strings.HasPrefix(route, path)
 }
 
-// fits reports whether the conditions on the finding are met.
+// fits reports whether a finding in a record meets the conditions.
 func (r *rule) fits(f *facts, record *alert.Record) bool {
 	w := &r.when
 	return f.words >= w.MinWords &&

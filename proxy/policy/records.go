@@ -55,7 +55,7 @@ type lastRecords struct {
 	found  []alert.Record // nil: nothing was looked up
 }
 
-// of does what [Records.Of] does. It allocates only for a finding with other places
+// of returns the same as [Records.Of]. It allocates only for a finding with other places
 // than the one before.
 func (l *lastRecords) of(f *detect.Finding, in *Records) []alert.Record {
 	var phrase ngram.Phrase
