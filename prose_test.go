@@ -13,7 +13,7 @@ import (
 
 // The largest shares of sentences with a bare clause, in percent.
 const (
-	maxBareComments = 13.5
+	maxBareComments = 2.1
 	maxBareDocs     = 1.0
 )
 
