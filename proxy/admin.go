@@ -20,7 +20,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// minToken is the shortest token that is accepted, in bytes.
+// minToken is the length of the shortest accepted token, in bytes.
 const minToken = 16
 
 // adminPlane answers operators, on a listener of its own.
@@ -32,17 +32,17 @@ type adminPlane struct {
 	access access
 }
 
-// access is who may use the admin plane.
+// access says which operators may use the admin plane.
 type access uint8
 
 const (
-	accessToken  access = iota // whoever shows the token
-	accessLocal                // everybody: it listens on loopback only
-	accessProbes               // nobody: there is no token; probes only
+	accessToken  access = iota // those that send the token
+	accessLocal                // all: it listens on loopback only
+	accessProbes               // none: there is no token, so that it answers probes only
 )
 
-// newAdminPlane prepares the admin plane. Beyond loopback everything but the
-// probes needs the token; without a token file it is closed.
+// newAdminPlane prepares the admin plane. Beyond loopback all of it but the probes needs the
+// token, and is closed if there is no token file.
 func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, error) {
 	p := &adminPlane{srv: s, ln: ln}
 	switch {
@@ -117,13 +117,12 @@ func (p *adminPlane) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
-	// A page in an operator's browser must not be able to use a listener on
-	// loopback.
+	// A page in the browser of an operator must not be able to use a listener on loopback.
 	mux.Handle("/", http.NewCrossOriginProtection().Handler(p.authorised(guarded)))
 	return mux
 }
 
-// authorised lets only those in who may use the admin plane.
+// authorised calls next for the operators that may use the admin plane.
 func (p *adminPlane) authorised(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p.access {
@@ -163,7 +162,7 @@ func (p *adminPlane) ready(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, "ok")
 }
 
-// health tells more than a probe needs.
+// health returns more than a probe needs, and needs the token.
 func (p *adminPlane) health(w http.ResponseWriter, _ *http.Request) {
 	snap := p.srv.acquire()
 	defer snap.release()
@@ -181,8 +180,7 @@ func (p *adminPlane) version(w http.ResponseWriter, _ *http.Request) {
 	replyJSON(w, map[string]any{"version": p.srv.build})
 }
 
-// reload answers with what is wrong: whoever may reload may read the
-// configuration.
+// reload answers with the error: an operator that may reload may read the configuration.
 func (p *adminPlane) reload(w http.ResponseWriter, _ *http.Request) {
 	if err := p.srv.Reload(); err != nil {
 		reply(w, http.StatusUnprocessableEntity, "the last good configuration stays in force: "+err.Error())

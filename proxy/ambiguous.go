@@ -7,13 +7,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decisive are the members of a request that noecho decides by.
+// decisive are the members of a request on which the decisions of noecho depend.
 var decisive = [...]string{"model", "messages", "prompt", "stream", "n"}
 
-// ambiguous reports whether a request body has a member whose name is that of
-// a decisive one but for its case. Some servers do not tell the two apart, and
-// then the policy of one model would apply to the answer of another. What is
-// no JSON is not ambiguous.
+// ambiguous reports whether a request body has a member whose name differs from a decisive
+// one in its case only. Some servers take both for the same, and then the policy of one
+// model would apply to the answer of another. A body that is not JSON is not ambiguous.
 func ambiguous(body []byte) bool {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {

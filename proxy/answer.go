@@ -9,26 +9,25 @@ import (
 	"noecho/proxy/relay"
 )
 
-// errTruncated ends a body without its terminator, so that the caller sees
-// that it is not complete.
+// errTruncated ends a body without its terminator, so that the caller sees that the answer
+// is not complete.
 var errTruncated = errors.New("answer is not complete")
 
-// source makes the bytes of an answer, piece by piece. next returns what may
-// leave now, valid until the next call. The last piece comes with an error:
-// io.EOF for an answer that is complete as far as the caller is concerned,
-// anything else for one that must be seen to be cut.
+// source makes the bytes of an answer, piece by piece. next returns the bytes that may leave
+// now, valid until the next call. The last piece comes with an error: io.EOF if the answer
+// is complete for the caller, any other if the caller has to see that it is cut.
 type source interface {
 	next() ([]byte, error)
-	fail() // next panicked: only close may follow
+	fail() // called after a panic in next; only close may follow
 	close()
 }
 
-// body gives a source to fasthttp: every piece becomes one chunk and is flushed
-// at once. It is the last owner of the exchange.
+// body is the [io.Reader] by which fasthttp reads a source: every piece becomes one chunk
+// and is flushed at once. It is the last owner of the exchange.
 type body struct {
 	ex    *exchange
 	src   source // nil: closed
-	piece []byte // made, not yet read
+	piece []byte // from src, and not yet read
 	err   error  // sticky
 }
 
@@ -67,11 +66,11 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// SupportsBodyWriteTo tells fasthttp that WriteTo does all that Read does.
+// SupportsBodyWriteTo tells fasthttp that it may call WriteTo in place of Read.
 func (b *body) SupportsBodyWriteTo() bool { return true }
 
-// advance makes the next piece. A panic ends the answer visibly cut: what was
-// not judged does not leave.
+// advance makes the next piece. A panic cuts the answer, so that the caller sees it; bytes
+// that were not judged do not leave.
 func (b *body) advance() {
 	defer func() {
 		if r := recover(); r != nil {
@@ -87,8 +86,8 @@ func (b *body) advance() {
 	}
 }
 
-// CloseWithError ends the exchange; fasthttp calls it when the body has been
-// sent, or with the error for which it could not be.
+// CloseWithError ends the exchange. fasthttp calls it when the body was sent, or with the
+// error that kept it from being sent.
 func (b *body) CloseWithError(err error) error {
 	if err != nil && b.err == nil {
 		b.ex.cancel(errClientGone)
@@ -120,10 +119,10 @@ const (
 	scanning   scanState = iota
 	scanDone             // the relay has seen the end
 	scanFailed           // the relay panicked and is not called again
-	overLimit            // the answer is longer than what may be kept for the scan
+	overLimit            // the answer is longer than the bytes that may be kept for the scan
 )
 
-// scanned is an answer that leaves through the relay, as it is judged.
+// scanned is an answer that leaves through the relay.
 type scanned struct {
 	ex    *exchange
 	body  *upstreamBody
@@ -138,7 +137,7 @@ func (s *scanned) next() ([]byte, error) {
 	n, err := s.in.Read(s.buf)
 	ended := s.judge(s.buf[:n], err)
 	switch {
-	case ended != nil: // to the caller it is complete, to the upstream it is over
+	case ended != nil: // the relay has completed it for the caller; the rest is not read
 		s.ex.ending = endingBlocked
 		if errors.Is(ended, relay.ErrRefused) {
 			s.ex.ending = endingRefused
@@ -155,12 +154,12 @@ func (s *scanned) next() ([]byte, error) {
 		return s.out, errTruncated
 	}
 	if err == io.EOF {
-		s.body.close() // its connection is ready for the next request
+		s.body.close() // so that the next request can use its connection
 	}
 	return s.out, err
 }
 
-// judge gives the relay the next piece of the answer, which came with err, and reports
+// judge gives the relay p, the next piece of the answer, which was read with err, and reports
 // its findings, also those made before a panic. The error is that of the relay.
 func (s *scanned) judge(p []byte, err error) (ended error) {
 	defer s.ex.reportFindings()
@@ -179,32 +178,32 @@ func (s *scanned) close() {
 	defer s.body.close()
 	defer s.in.close()
 	if s.state != scanFailed {
-		s.ex.relay.Abort(nil, relay.FailUpstream) // does nothing unless the caller has gone before the end
+		s.ex.relay.Abort(nil, relay.FailUpstream) // has an effect only if the caller has gone before the end
 		s.ex.reportFindings()
 	}
 	c := s.ex.relay.Counts()
-	// What a panic or a bound of the decoder has left open.
+	// Bytes that the relay has not counted because of a panic or a bound of the decoder.
 	c.Refused += max(0, s.in.received()-c.Scanned-c.Passed-c.Refused)
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
 	s.ex.srv.reuse(s.buf)
 }
 
-// forwarded is an answer that leaves as it comes.
+// forwarded is an answer that leaves unchanged.
 type forwarded struct {
 	ex    *exchange
-	first []byte // was read already
+	first []byte // bytes that were read before in
 	in    io.Reader
 	dec   *decoder // in, if the body is decoded; else nil
 	body  *upstreamBody
-	tee   *tee // judges what has left; nil: nobody looks at it
+	tee   *tee // scans the bytes that have left; nil: none
 	buf   []byte
 	sent  int64 // bytes
 	err   error // of in, sticky
 }
 
-// next implements [source]. With a tee the end comes by itself: the caller has
-// all of the answer before the last of it is judged.
+// next implements [source]. With a tee, the last piece and the error come from two calls, so
+// that the caller has all of the answer before its end is scanned.
 func (f *forwarded) next() ([]byte, error) {
 	if f.tee != nil {
 		f.tee.judge(f.err)
@@ -228,10 +227,10 @@ func (f *forwarded) next() ([]byte, error) {
 	return piece, nil
 }
 
-// last says how the answer has ended.
+// last returns the error that ends the answer.
 func (f *forwarded) last() error {
 	if f.err == io.EOF {
-		f.body.close() // its connection is ready for the next request
+		f.body.close() // so that the next request can use its connection
 		return io.EOF
 	}
 	f.ex.broken(f.err)
@@ -255,29 +254,29 @@ func (f *forwarded) close() {
 	}
 	c.Passed += max(0, f.sent-c.Scanned-c.Passed-c.Refused)
 	if f.dec != nil {
-		if f.err != nil && f.err != io.EOF { // what came and cannot be read
+		if f.err != nil && f.err != io.EOF { // bytes that came and cannot be decoded
 			c.Refused += max(0, f.dec.received()-f.sent)
 		}
 		f.dec.close()
 	}
 	f.ex.settle(c)
-	if f.ex.route.family != nil { // it should have been scanned
+	if f.ex.route.family != nil { // else nobody expects a scan
 		f.ex.reportUnscanned(c)
 	}
 	f.ex.srv.reuse(f.buf)
 }
 
-// tee judges an answer that has left, for the report only: whatever goes wrong
-// here, the answer goes on.
+// tee scans the bytes of an answer that have left, for the reports only. Its failures do not
+// change the answer.
 type tee struct {
 	ex    *exchange
 	state scanState
-	limit int    // of an unstreamed answer, which is judged at its end; 0: each piece is judged by itself
-	kept  []byte // has left, not yet judged
+	limit int    // bytes of an unstreamed answer, which is scanned at its end; 0: of a stream, which is scanned piece by piece
+	kept  []byte // bytes that have left and are not yet scanned
 	out   []byte
 }
 
-// keep takes a piece that is about to leave.
+// keep keeps a piece that is about to leave.
 func (t *tee) keep(piece []byte) {
 	switch {
 	case t.limit == 0:
@@ -289,8 +288,8 @@ func (t *tee) keep(piece []byte) {
 	}
 }
 
-// judge gives the relay what has left. err is how the answer has ended, or nil.
-// An unstreamed answer that is not complete is never judged.
+// judge gives the kept bytes to the relay. err is the error that ended the answer, or nil. An
+// unstreamed answer that is not complete is never scanned.
 func (t *tee) judge(err error) {
 	if t.state != scanning || t.limit > 0 && err == nil {
 		return

@@ -13,24 +13,23 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// writePiece is how much is written under one deadline: a caller may be slow,
-// but not stand still for longer than the limit.
+// writePiece is the number of bytes that are written under one deadline. A caller may be
+// slow, but may not stop for longer than the limit.
 const writePiece = 64 << 10
 
-// callerConn is a caller's connection. The deadlines that fasthttp sets bound
-// a whole request or answer; an answer may take an hour and still be healthy,
-// so every single read and write has a deadline of its own here.
+// callerConn is the connection of a caller. fasthttp's deadlines bound a whole request or
+// answer. But an answer may take an hour, so each write has its own deadline here.
 type callerConn struct {
 	net.Conn
-	tcp   *net.TCPConn // the same connection; nil if it is something else
+	tcp   *net.TCPConn // Conn; nil if it is not TCP
 	stall time.Duration
 	owner *callerListener
 	once  sync.Once
 	busy  atomic.Bool // a request has begun and is not yet answered
-	heavy atomic.Bool // the answer it carries was large
+	heavy atomic.Bool // its last answer was large
 
 	mu     sync.Mutex
-	linger bool // drain what the caller still sends before closing
+	linger bool // Close reads the rest of the request first
 }
 
 // Read implements [net.Conn].
@@ -58,15 +57,14 @@ func (c *callerConn) Write(p []byte) (int, error) {
 	}
 }
 
-// Bounds of what is read from a caller whose request was refused before it was
-// read whole. Closing with unread bytes would reset the connection, and the
-// caller would never see why it was refused.
+// Bounds of the rest of a request that is read after the request was refused. If a connection
+// is closed with unread bytes it is reset, and the caller never sees the refusal.
 const (
 	lingerBytes = 1 << 20
 	lingerTime  = 2 * time.Second
 )
 
-// lingerOnClose makes Close wait for the caller to have read the answer.
+// lingerOnClose makes Close read the rest of the request, so that the caller gets the answer.
 func (c *callerConn) lingerOnClose() {
 	c.mu.Lock()
 	c.linger = true
@@ -91,15 +89,15 @@ func (c *callerConn) Close() error {
 	return err
 }
 
-// relieve says that a large answer, if it was one, is no longer needed.
+// relieve tells the listener if the last answer was large: its memory is free now.
 func (c *callerConn) relieve() {
 	if c.heavy.Swap(false) {
 		c.owner.relieved()
 	}
 }
 
-// abort closes the connection so that the caller sees a reset: the answer is
-// not complete, and without chunks there is no other way to say so.
+// abort resets the connection. Without chunks this is the only way to show the caller that
+// the answer is not complete.
 func (c *callerConn) abort() {
 	if c.tcp != nil {
 		_ = c.tcp.SetLinger(0)
@@ -107,7 +105,7 @@ func (c *callerConn) abort() {
 	_ = c.Close()
 }
 
-// discard reads and forgets up to limit bytes.
+// discard reads up to limit bytes and drops them.
 func discard(conn net.Conn, limit int) {
 	var buf [4096]byte
 	for limit > 0 {
@@ -119,12 +117,12 @@ func discard(conn net.Conn, limit int) {
 	}
 }
 
-// callerListener wraps what it accepts and knows what is open.
+// callerListener accepts callerConns and keeps a list of those that are open.
 type callerListener struct {
 	net.Listener
 	stall time.Duration
 
-	relieved func() // called when a connection is done with a large answer
+	relieved func() // called when the memory of a large answer is free
 
 	mu   sync.Mutex
 	open map[*callerConn]struct{}
@@ -154,7 +152,7 @@ func (l *callerListener) forget(c *callerConn) {
 	l.mu.Unlock()
 }
 
-// conns are the connections that are open now.
+// conns returns the connections that are open now.
 func (l *callerListener) conns() []*callerConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,7 +175,7 @@ func (l *callerListener) abortAll() {
 	}
 }
 
-// noteState keeps books on which connections wait for a request.
+// noteState marks the connections that wait for a request as not busy.
 func noteState(conn net.Conn, state fasthttp.ConnState) {
 	if c, ok := conn.(*callerConn); ok && state == fasthttp.StateIdle {
 		c.busy.Store(false)
@@ -185,17 +183,17 @@ func noteState(conn net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// watcher notices that a caller has gone while its request is being answered.
-// fasthttp reads nothing then, so nobody else would notice before a write
-// fails, and a model that thinks for minutes is not written about.
+// watcher notices that a caller has gone while its request is being answered. fasthttp reads
+// nothing then, and would notice only when a write fails. While a model thinks for minutes
+// there is no write.
 type watcher struct {
 	tcp  *net.TCPConn
 	done chan struct{}
 }
 
-// watch calls gone, once at most and from a goroutine of its own, when the
-// caller closes or resets the connection. It peeks and consumes nothing. A
-// caller that sends its next request early is no longer watched.
+// watch calls gone, once at most and from another goroutine, when the caller closes or resets
+// the connection. It peeks and consumes nothing. A caller that sends its next request early
+// is no longer watched.
 func watch(c *callerConn, gone func()) *watcher {
 	w := &watcher{done: make(chan struct{})}
 	if c == nil || c.tcp == nil {
@@ -203,7 +201,7 @@ func watch(c *callerConn, gone func()) *watcher {
 		return w
 	}
 	w.tcp = c.tcp
-	_ = w.tcp.SetReadDeadline(time.Time{}) // the one for the request has served its turn
+	_ = w.tcp.SetReadDeadline(time.Time{}) // removes that of the request
 	raw, err := w.tcp.SyscallConn()
 	if err != nil {
 		close(w.done)
@@ -219,8 +217,8 @@ func watch(c *callerConn, gone func()) *watcher {
 	return w
 }
 
-// stop ends the watch and returns once it has ended, so that the connection
-// can be read again. It may be called more than once.
+// stop ends the watch and returns when it has ended, so that the connection can be read
+// again. It may be called more than once.
 func (w *watcher) stop() {
 	if w.tcp == nil {
 		return

@@ -8,13 +8,12 @@ import (
 // passAPI is the api of a route that is forwarded without being scanned.
 const passAPI = "pass"
 
-// APIs of routes that may be asked with GET as well.
+// APIs whose routes allow GET too.
 const genericAPI, batchAPI = "generic", "batch"
 
-// catalogue lists the paths of every API family that answers with generated
-// text. A path is matched whole; {name} stands for any one segment, {name}:text for
-// one that ends in :text. A family is one row more here and one codec in package
-// wire.
+// catalogue lists the paths of every API family that answers with generated text. A path is
+// matched whole; {name} matches any one segment, {name}:text one that ends in :text. A new
+// family is a row here and a file in package wire/api.
 var catalogue = []struct {
 	api     string
 	methods string // separated by spaces
@@ -133,7 +132,7 @@ var catalogue = []struct {
 	}},
 }
 
-// passTable lists what holds no generated text and is forwarded as it is.
+// passTable lists the paths whose answers have no generated text. They are forwarded as they are.
 var passTable = []struct {
 	methods string
 	paths   []string
@@ -157,8 +156,8 @@ var passTable = []struct {
 	}},
 }
 
-// closedTable lists what model servers offer and noecho keeps shut until an
-// operator opens it, and why. A path that ends in / stands for all below it.
+// closedTable lists paths of model servers that noecho keeps closed until an operator opens
+// them, and why. A path that ends in / means all paths below it.
 var closedTable = []struct {
 	why   string
 	paths []string
@@ -196,8 +195,8 @@ var closedTable = []struct {
 	}},
 }
 
-// closed says why a path is shut unless an operator opens it, or "" if noecho
-// does not know it.
+// closed returns the reason for which a path is closed unless an operator opens it. It is
+// empty for a path that is not in closedTable.
 func closed(path string) string {
 	for _, row := range closedTable {
 		for _, p := range row.paths {
@@ -209,7 +208,7 @@ func closed(path string) string {
 	return ""
 }
 
-// catalogued returns what a path is by default.
+// catalogued returns the API and the methods of a path by default, or empty strings.
 func catalogued(path string) (api, methods string) {
 	for _, row := range catalogue {
 		if slices.Contains(row.paths, path) {

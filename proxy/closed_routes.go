@@ -6,7 +6,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// refuseClosed answers for a path that is not open. For those that noecho knows
+// refuseClosed returns the refusal for a path that is not open. For the paths of closedTable
 // it says why.
 func refuseClosed(path string) refusal {
 	why := closed(path)
@@ -18,8 +18,8 @@ func refuseClosed(path string) refusal {
 	return r
 }
 
-// Warnings says what a configuration opens that is better shut: what noecho
-// refuses for a reason, and what it would scan.
+// Warnings describes the routes of a configuration that should not be forwarded unscanned:
+// those that noecho keeps closed for a reason, and those that it could scan.
 func Warnings(cfg *config.Config) []string {
 	var all []string
 	for _, r := range cfg.Routes {

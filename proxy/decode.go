@@ -14,13 +14,13 @@ import (
 	brrr "github.com/molecule-man/go-brrr"
 )
 
-// Content codings. An answer is asked for without any, but a server may code
-// it all the same, and a caller may code a request. Decoding is bounded in
-// size, in ratio and in depth: a few kilobytes can become gigabytes.
+// Bounds of content codings. noecho asks for answers without coding, but a server may code
+// them all the same, and a caller may code a request. A few kilobytes can become gigabytes,
+// so decoding is bounded in size, ratio and depth.
 const (
 	maxCodings = 2       // codings on top of each other
-	ratioFree  = 1 << 20 // decoded bytes below which no ratio is suspicious
-	zstdWindow = 8 << 20 // what RFC 8878 says a decoder should take
+	ratioFree  = 1 << 20 // decoded bytes below which the ratio is not checked
+	zstdWindow = 8 << 20 // the window that decoders should support (RFC 8878)
 )
 
 var (
@@ -30,8 +30,7 @@ var (
 	errExcess = errors.New("content goes on after its coding has ended")
 )
 
-// codings splits a Content-Encoding header into known codings, outermost
-// first. None is an empty list.
+// codings splits a Content-Encoding header into known codings, outermost first.
 func codings(header []byte) ([]string, error) {
 	var out []string
 	for name := range strings.SplitSeq(strings.ToLower(string(header)), ",") {
@@ -54,18 +53,18 @@ func codings(header []byte) ([]string, error) {
 	return out, nil
 }
 
-// decoder reads a body without its content codings. Bytes become readable as
-// soon as the sender has flushed them. Not safe for concurrent use.
+// decoder removes the content codings of a body. Bytes can be read as soon as the sender has
+// flushed them. Not safe for concurrent use.
 type decoder struct {
-	in, out      int64 // bytes
-	limit, ratio int64
-	src          io.Reader // counts in
+	in, out      int64 // bytes before and after decoding
+	limit, ratio int64 // bounds of out and of out/in
+	src          io.Reader
 	layers       []*layer
 	r            io.Reader // the innermost layer
 }
 
-// newDecoder returns a decoder that fails beyond limit bytes. Nothing is read
-// before the first Read.
+// newDecoder returns a decoder that fails beyond limit bytes. It reads nothing before the
+// first Read.
 func newDecoder(src io.Reader, names []string, limit, ratio int64) *decoder {
 	d := &decoder{limit: limit, ratio: ratio, src: src}
 	d.r = readerFunc(func(p []byte) (int, error) {
@@ -81,9 +80,8 @@ func newDecoder(src io.Reader, names []string, limit, ratio int64) *decoder {
 	return d
 }
 
-// Read implements [io.Reader]. Anything but [io.EOF] means that the content is
-// not complete or not to be trusted. With errSize come the bytes that were one
-// piece too many.
+// Read implements [io.Reader]. An error other than [io.EOF] means that the content is not
+// complete or cannot be trusted. errSize comes with the piece that passed the limit.
 func (d *decoder) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	d.out += int64(n)
@@ -96,8 +94,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// received is how much has come, decoded as far as it could be: of content that
-// is not what its coding says, what was read of it.
+// received returns the number of decoded bytes, or of bytes read if none could be decoded.
 func (d *decoder) received() int64 {
 	if d.out == 0 {
 		return d.in
@@ -105,7 +102,7 @@ func (d *decoder) received() int64 {
 	return d.out
 }
 
-// close frees what the layers hold. Nothing may be read afterwards.
+// close frees the memory of the layers. Nothing may be read afterwards.
 func (d *decoder) close() {
 	for _, l := range d.layers {
 		if l.free != nil {
@@ -115,7 +112,7 @@ func (d *decoder) close() {
 	d.layers, d.r = nil, nil
 }
 
-// layer takes one coding away.
+// layer removes one coding.
 type layer struct {
 	name string
 	src  *bufio.Reader
@@ -123,8 +120,7 @@ type layer struct {
 	free func()
 }
 
-// Read implements [io.Reader]. The end of the coding must be the end of what
-// is coded.
+// Read implements [io.Reader]. Bytes behind the end of the coding are an error.
 func (l *layer) Read(p []byte) (int, error) {
 	if l.r == nil {
 		if err := l.begin(); err != nil {
@@ -144,8 +140,8 @@ func (l *layer) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// begin looks at the first bytes and makes the reader for them. An empty body
-// is empty under every coding.
+// begin waits for the first bytes and makes the reader for them. An empty body is valid under
+// every coding.
 func (l *layer) begin() error {
 	if _, err := l.src.Peek(1); err != nil {
 		return err
@@ -158,7 +154,7 @@ func (l *layer) begin() error {
 		}
 		l.r = r
 	case "deflate":
-		// Meant is zlib (RFC 9110, 8.4.1.2), sent is often the bare stream.
+		// The standard means zlib (RFC 9110, 8.4.1.2); many servers send raw deflate.
 		if head, err := l.src.Peek(2); err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 			r, err := zlib.NewReader(l.src)
 			if err != nil {
@@ -181,7 +177,7 @@ func (l *layer) begin() error {
 	return nil
 }
 
-// broken keeps an end within a coding's head from looking like a clean end.
+// broken returns err. The end of the input within the head of a coding is no clean end.
 func broken(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -2,13 +2,13 @@ package proxy
 
 import "strings"
 
-// escapable are the characters that a path may hold in escapes: the ones that
-// clients escape in the name of a model and that need not be. An escape of any
-// other character serves only to be read differently by two servers.
+// escapable are the characters that may be escaped in a path: those that clients escape in
+// the name of a model without need. Two servers may read the escape of any other character
+// differently.
 const escapable = ":/@+=,"
 
-// unescape decodes the escapes of a path or of a segment. It reports whether
-// all of them are of escapable characters.
+// unescape decodes the escapes of a path or of a segment. It reports whether all of them are
+// escapes of escapable characters.
 func unescape(s string) (string, bool) {
 	if !strings.Contains(s, "%") {
 		return s, true
@@ -32,7 +32,7 @@ func unescape(s string) (string, bool) {
 	}
 }
 
-// unhex is the value of a hexadecimal digit, or 0xFF.
+// unhex returns the value of a hexadecimal digit, or 0xFF.
 func unhex(c byte) byte {
 	switch {
 	case c >= '0' && c <= '9':
@@ -45,11 +45,10 @@ func unhex(c byte) byte {
 	return 0xFF
 }
 
-// escapedSegment accepts what may stand, with escapes, where a pattern has
-// a {name} and nothing else. A slash may be escaped in the ARN of an AWS
-// resource only, which is the one kind of name that needs it: a server that
-// decodes a path before it splits it would see more segments than were matched,
-// and no path but that of a model begins its name with arn:.
+// escapedSegment reports whether a segment with escapes may match a segment {name} of a
+// pattern. Only in the ARN of an AWS resource, which needs it, a slash may be escaped: a
+// server that decodes a path before it splits it would see more segments than were matched.
+// No segment but the name of a model begins with arn:.
 func escapedSegment(s string) bool {
 	name, ok := unescape(s)
 	if !ok || strings.Contains(name, "/") && !strings.HasPrefix(name, "arn:") {
@@ -63,7 +62,7 @@ func escapedSegment(s string) bool {
 	return true
 }
 
-// plainSegment accepts what may stand where a pattern has a {name}.
+// plainSegment reports whether a segment without escapes may match a {name} of a pattern.
 func plainSegment(s string) bool {
 	for i := range len(s) {
 		c := s[i]

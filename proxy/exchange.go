@@ -18,10 +18,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// exchange is one request and its answer. It pins the snapshot that the
-// request was judged by until the last byte has left.
+// exchange is one request and its answer. It keeps the snapshot under which the request came
+// in use until the last byte has left.
 //
-// One goroutine at a time owns it; only cancel may be called from others.
+// One goroutine at a time owns it; others may only call cancel.
 type exchange struct {
 	link
 	srv      *services
@@ -31,20 +31,20 @@ type exchange struct {
 	started  time.Time
 	answered time.Time // when the first byte of the answer's body was ready
 
-	// What alerts say about the request.
+	// The members of alerts that describe the request.
 	path, requestID, client, principal, model string
 	stream                                    bool
 
 	counted  string // the caller, as budgets and coverage name it
-	number   uint64 // of the exchange; tells requests of one caller apart
+	number   uint64 // of the exchange; coverage tells requests apart by it
 	judge    policy.Judge
 	decision relay.Decision  // the zero value if the answer is not scanned
 	relay    *relay.Relay    // judges the answer; nil before there is one
-	found    []relay.Finding // storage for those taken from relay
+	found    []relay.Finding // storage for findings from relay
 
 	alerts alert.Answer
 	counts relay.Counts
-	unread int64 // bytes received that are on no account yet
+	unread int64 // bytes that were received and are not yet in counts
 	ending ending
 	status int
 	watch  *watcher
@@ -53,7 +53,7 @@ type exchange struct {
 	closed bool
 }
 
-// describe notes what alerts say about the request.
+// describe fills the fields from which alerts describe the request.
 func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
 	e.alerts = e.srv.alerts.Answer()
@@ -72,7 +72,7 @@ func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// plainID takes over an id that a caller chose if it cannot be anything else.
+// plainID returns an id that a caller chose, or nothing if it may be more than an id.
 func plainID(id []byte) string {
 	const longest = 128
 	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
@@ -90,8 +90,8 @@ func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
 	refuse(ctx, e.route.family, r)
 }
 
-// decide settles, once route, model and mode are known, what may be done about the
-// answer and who judges its findings.
+// decide makes the judge of the findings and the decision on the answer. Route, model and
+// mode must be known.
 func (e *exchange) decide() {
 	e.counted = e.principal
 	if e.counted == "" {
@@ -103,8 +103,8 @@ func (e *exchange) decide() {
 	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
 }
 
-// reportFindings reports the findings that the relay has closed. Findings
-// change the ending of the exchange: what overrides them is set afterwards.
+// reportFindings reports the findings that the relay has closed. They change the ending of
+// the exchange; an ending that overrides theirs has to be set afterwards.
 func (e *exchange) reportFindings() {
 	if e.relay == nil {
 		return
@@ -144,7 +144,7 @@ func (e *exchange) report(f relay.Finding) {
 	e.count(f)
 }
 
-// actionOf is what was done about a finding, in the words of alerts.
+// actionOf returns the action of a finding as alerts name it.
 func actionOf(f relay.Finding) alert.Action {
 	if f.Finding.Echo {
 		return alert.Echo
@@ -154,8 +154,8 @@ func actionOf(f relay.Finding) alert.Action {
 	}[f.Action]
 }
 
-// count adds a finding that has been reported to what is counted over several
-// requests. An echo is not counted: it tells its caller nothing.
+// count adds a finding to budget and coverage, which count over several requests. An echo is
+// not counted: its caller knew the text.
 func (e *exchange) count(f relay.Finding) {
 	if f.Finding.Echo {
 		return
@@ -179,7 +179,7 @@ func (e *exchange) count(f relay.Finding) {
 	}
 }
 
-// cover notes what a finding shows of the record that it stands in most of all.
+// cover adds a finding to the coverage of the record at place, its likeliest one.
 func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 	records := &e.snap.indexes.Records
 	r, ok := records.Record(place)
@@ -209,7 +209,7 @@ func (e *exchange) cover(f relay.Finding, place ngram.Place) {
 	e.srv.alerts.Offer(ev)
 }
 
-// event begins an event about this exchange.
+// event returns an event with the members that describe this exchange.
 func (e *exchange) event(t alert.Type) alert.Event {
 	return alert.Event{
 		Type:      t,
@@ -226,21 +226,21 @@ func (e *exchange) event(t alert.Type) alert.Event {
 	}
 }
 
-// unscanned reports bytes that were not scanned, and what became of them.
+// unscanned reports bytes that were not scanned.
 func (e *exchange) unscanned(action alert.Action, reason string, bytes int64) {
 	ev := e.event(alert.TypeUnscanned)
 	ev.Action, ev.Reason, ev.Bytes = action, reason, bytes
 	e.srv.alerts.Offer(ev)
 }
 
-// settle adds what a relay counted to the books.
+// settle adds the counts of a relay to those of the exchange.
 func (e *exchange) settle(c relay.Counts) {
 	e.counts.Scanned += c.Scanned
 	e.counts.Passed += c.Passed
 	e.counts.Refused += c.Refused
 }
 
-// reportUnscanned reports what a relay could not scan.
+// reportUnscanned reports the bytes that a relay could not scan.
 func (e *exchange) reportUnscanned(c relay.Counts) {
 	if c.Passed > 0 {
 		if e.ending == endingClean {
@@ -257,7 +257,7 @@ func (e *exchange) reportUnscanned(c relay.Counts) {
 	}
 }
 
-// broken takes note that an answer broke off and why.
+// broken logs and counts that an answer broke off, and why.
 func (e *exchange) broken(err error) {
 	err = e.why(err)
 	e.ending = endingBroken
@@ -279,12 +279,12 @@ func (e *exchange) broken(err error) {
 	e.srv.log.Warn("answer from upstream is not complete", "reason", reason, "route", e.route.pattern, "request_id", e.requestID)
 }
 
-// lenient reports whether what cannot be scanned is passed on.
+// lenient reports whether an answer that cannot be scanned is passed on.
 func (e *exchange) lenient() bool {
 	return e.mode == detect.Observe || e.route.policy.Unscanned == config.Pass
 }
 
-// finish closes the books. It may be called again.
+// finish ends the exchange. It may be called again.
 func (e *exchange) finish() {
 	if e.closed {
 		return
@@ -300,7 +300,7 @@ func (e *exchange) finish() {
 		e.watch.stop()
 	}
 	if e.body != nil {
-		e.body.close() // after a panic nobody else has
+		e.body.close() // after a panic it is still open
 	}
 	e.cancel(errFinished)
 	e.alerts.Close()
@@ -325,7 +325,7 @@ func (e *exchange) measure() {
 	m.bytes.WithLabelValues("refused").Add(float64(e.counts.Refused))
 }
 
-// ending is what a caller got, as the label of a metric.
+// ending is the way an exchange ended for its caller, a label of a metric.
 type ending uint8
 
 const (
@@ -333,8 +333,8 @@ const (
 	endingObserved
 	endingRedacted
 	endingBlocked
-	endingRefused   // could not be scanned
-	endingForwarded // not looked at, or not to the end, as route or mode says
+	endingRefused   // it could not be scanned
+	endingForwarded // not scanned, or not to the end, as route or mode says
 	endingBroken    // the upstream failed or broke off
 	endingGone      // the caller went away
 )

@@ -7,17 +7,17 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The guard reads a request the way the strictest server would and refuses
-// what two servers could read differently: such a request is how one caller's
-// bytes become another caller's request. fasthttp's own parser is lenient in
-// places (a space in a header name, a bare line feed, any version number), so
-// the guard reads the raw header block once more, line by line.
+// The guard reads a request as the strictest server would, and refuses a request that two
+// servers could read differently: with such a request the bytes of one caller can become the
+// request of another (request smuggling). The parser of fasthttp is lenient in places (a
+// space in a header name, a bare line feed, any version number), so the guard reads the raw
+// header block once more, line by line.
 //
-// It runs before anything else is believed. What it lets through is only read:
-// the upstream gets a request built anew.
+// It runs before any other code uses the request. The upstream gets a new request, which is
+// built from the one that passed the guard.
 
-// Words for what the guard refuses; fixed, because a request's bytes must not
-// come back in an answer or a log.
+// The reasons for which the guard refuses. They are fixed, because bytes of a request must
+// not come back in an answer or a log.
 const (
 	badMethod   = "the method is not one that is forwarded"
 	badTarget   = "the request target is not a plain path"
@@ -30,7 +30,7 @@ const (
 	badEncoding = "the content encoding of the request is not known"
 )
 
-// guard returns why the request is refused, or "".
+// guard returns the reason for which the request is refused, or "".
 func guard(h *fasthttp.RequestHeader) string {
 	switch string(h.Method()) {
 	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPost:
@@ -63,9 +63,9 @@ const (
 	http10
 )
 
-// plainTarget accepts the origin form only: a path of visible ASCII without
-// empty or dotted segments, parameters or backslashes, and perhaps a query. The
-// few escapes that a path may hold, see [unescape], change nothing of that.
+// plainTarget accepts the origin form only: a path of visible ASCII without empty or dotted
+// segments, parameters or backslashes, and a query if there is one. The few escapes that
+// [unescape] allows do not change that.
 func plainTarget(target []byte) bool {
 	if len(target) == 0 || target[0] != '/' {
 		return false
@@ -88,13 +88,13 @@ func plainTarget(target []byte) bool {
 	return true
 }
 
-// framing collects the header lines that decide where a request ends.
+// framing collects the header lines that say where a request ends.
 type framing struct {
 	hosts, lengths, codings int
 	length, coding          string
 }
 
-// read checks every line of a raw header block.
+// read checks every line of a raw header block. It returns the reason of a refusal, or "".
 func (f *framing) read(raw []byte) string {
 	for len(raw) > 0 {
 		end := bytes.IndexByte(raw, '\n')
@@ -120,7 +120,7 @@ func (f *framing) read(raw []byte) string {
 	return ""
 }
 
-// header takes note of one header line.
+// header collects and checks one header line.
 func (f *framing) header(name, value string) string {
 	switch name {
 	case "host":
@@ -150,7 +150,7 @@ func (f *framing) header(name, value string) string {
 	return ""
 }
 
-// verdict judges what the lines say together.
+// verdict checks the lines that were collected together.
 func (f *framing) verdict(v httpVersion) string {
 	switch {
 	case f.hosts > 1 || f.hosts == 0 && v == http11:
@@ -176,7 +176,8 @@ func tokenName(name []byte) bool {
 	return len(name) > 0
 }
 
-// plainValue refuses the control characters that could end a line or a string.
+// plainValue reports whether a value has no control character, which could end a line or a
+// string.
 func plainValue(value []byte) bool {
 	for _, c := range value {
 		if c < ' ' && c != '\t' || c == 0x7f {
@@ -186,9 +187,8 @@ func plainValue(value []byte) bool {
 	return true
 }
 
-// signed reports whether a request is signed in the way of AWS: over its host
-// and path among others, so that no proxy with a name of its own can pass it on
-// without the secret key.
+// signed reports whether a request has an AWS signature. It covers host and path, so that a
+// proxy with a host name of its own cannot pass the request on without the secret key.
 func signed(h *fasthttp.RequestHeader) bool {
 	for _, value := range h.PeekAll(fasthttp.HeaderAuthorization) {
 		scheme, _, _ := bytes.Cut(bytes.TrimLeft(value, " \t"), []byte(" "))

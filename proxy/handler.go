@@ -17,9 +17,9 @@ import (
 	"noecho/proxy/wire"
 )
 
-// handle answers one request of the data port. The order matters: what is
-// cheap and what protects comes first, and nothing reaches the upstream before
-// guard, route and admission have agreed.
+// handle answers one request of the data port. The cheap checks and those that protect come
+// first. No byte reaches the upstream before guard, route and admission have let the request
+// pass.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	var ex *exchange
 	defer func() {
@@ -71,8 +71,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// expect answers a caller that asks before it sends its body: what would be
-// refused for its head is refused before. Such an answer has no body of ours.
+// expect answers a caller that waits for a status before it sends its body. A request that
+// its head makes invalid is refused at once. The answer has no body.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -100,14 +100,14 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	return why.status
 }
 
-// turnAway refuses a request before it has become an exchange.
+// turnAway refuses a request that has not become an exchange.
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
 	s.metrics.refused(r)
 	refuse(ctx, family, r)
 }
 
-// exchange carries out one admitted request. It reports whether the answer is
-// a stream that now owns ex.
+// exchange answers one admitted request. It reports whether the answer is a stream that now
+// owns ex.
 func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bool) {
 	var request wire.Request
 	if ex.route.family != nil {
@@ -139,7 +139,7 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	return ex.answer(ctx, request, resp, upstream)
 }
 
-// unanswered deals with an upstream that gave no answer.
+// unanswered answers a request to which the upstream gave no answer.
 func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 	switch cause := ex.why(err); {
 	case errors.Is(cause, errClientGone):
@@ -147,7 +147,7 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 		ex.ending = endingGone
 		ctx.SetConnectionClose()
 		if c, ok := ctx.Conn().(*callerConn); ok {
-			c.abort() // should somebody still read, it is no answer that they get
+			c.abort() // a caller that still reads must not take this for an answer
 		}
 	case errors.Is(cause, errDraining):
 		ex.refuse(ctx, refuseDraining)
@@ -162,7 +162,8 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 	}
 }
 
-// readRequest reads what the request says about the answer to come.
+// readRequest reads the properties of the request on which the answer depends. It returns a
+// refusal and false if they cannot be read.
 func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Request, refusal, bool) {
 	limits := ex.snap.cfg.Limits
 	ex.mode = ex.route.policy.ModeFor("", ex.snap.cfg.Mode)
@@ -181,7 +182,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	case err != nil:
 		return wire.Request{}, refuseRequest, false
 	}
-	if len(text) == 0 && !ctx.IsPost() { // it asks for something that was made before
+	if len(text) == 0 && !ctx.IsPost() { // it asks for an answer that was made before
 		return wire.Request{N: 1}, refusal{}, true
 	}
 	if (ex.mode != detect.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0) && ambiguous(text) {
@@ -202,8 +203,8 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	return request, refusal{}, true
 }
 
-// refuseUnread answers a request that fasthttp could not read. The connection
-// is closed afterwards, since nobody knows where the next request begins.
+// refuseUnread answers a request that fasthttp could not read. The connection is closed
+// afterwards, because the beginning of the next request is not known.
 func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
 	r := refuseGuard("the request is not valid HTTP")
 	var small *fasthttp.ErrSmallBuffer

@@ -8,31 +8,28 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// requestHeaders are the request headers that are passed on, in lower case. A
-// name that ends in * stands for all that begin so, one that begins with * for
-// all that end so. The operator adds to them with headers.pass.
+// requestHeaders are the request headers that are passed on, in lower case. A * matches any
+// beginning or end of a name. The operator adds names with headers.pass.
 var requestHeaders = []string{
 	"authorization", "*api-key", "content-type", "accept", "user-agent",
 	"anthropic-*", "openai-*", "x-goog-*", "x-amz-*", "x-amzn-bedrock-*",
 	"traceparent", "tracestate", "x-request-id", "idempotency-key",
 }
 
-// hopHeaders concern one connection only and are never passed on, in either
-// direction.
+// hopHeaders concern one connection only and are never passed on, in either direction.
 var hopHeaders = []string{
 	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
 	"te", "trailer", "transfer-encoding", "upgrade",
 }
 
-// staleHeaders describe the upstream's bytes, which are not always the ones
-// the caller gets. Content-Length is computed anew.
+// staleHeaders describe the bytes of the upstream. The caller may get other bytes.
 var staleHeaders = []string{
 	"content-encoding", "content-length", "etag", "content-md5", "digest", "content-digest", "repr-digest",
 	"accept-ranges", "content-range", "last-modified",
 }
 
-// leadHeaders name other addresses, which could lead a caller past noecho. They
-// are dropped on routes that protect.
+// leadHeaders name other addresses, which could lead a caller past noecho. They are dropped
+// if findings may change the answer.
 var leadHeaders = []string{"location", "content-location", "refresh", "link", "alt-svc"}
 
 // passesRequest reports whether a request header is passed on.
@@ -48,9 +45,8 @@ func passesRequest(name string, extra []string) bool {
 	})
 }
 
-// buildRequest fills req with what the upstream gets: the same method, query
-// and body, and nothing of the head but what is passed on. The caller's
-// request is only read.
+// buildRequest builds the request to the upstream: the same method, query and body, and of
+// the head only the headers that are passed on. The request of the caller is only read.
 func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, extra []string) {
 	req.Header.SetNoDefaultContentType(true)
 	req.Header.SetMethodBytes(ctx.Method())
@@ -72,9 +68,9 @@ func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, ext
 	}
 }
 
-// requestTokens are the header names, and the word close, that the Connection
-// headers of a guarded request claim for this connection. fasthttp forgets a
-// close that another Connection header follows, so the raw block is read.
+// requestTokens returns the elements of the Connection headers of a request: the names of
+// headers that concern this connection only, and the word close. fasthttp forgets a close
+// that another Connection header follows, so the raw block is read.
 func requestTokens(h *fasthttp.RequestHeader) []string {
 	var names []string
 	for line := range bytes.Lines(h.RawHeaders()) {
@@ -86,8 +82,7 @@ func requestTokens(h *fasthttp.RequestHeader) []string {
 	return names
 }
 
-// appendTokens appends the elements of a comma-separated header value in lower
-// case.
+// appendTokens appends the elements of a comma-separated header value in lower case.
 func appendTokens(names []string, value []byte) []string {
 	for token := range strings.SplitSeq(strings.ToLower(string(value)), ",") {
 		names = append(names, strings.Trim(token, " \t\r\n"))
@@ -95,8 +90,8 @@ func appendTokens(names []string, value []byte) []string {
 	return names
 }
 
-// copyHeaders passes a head on, except what concerns its connection and what
-// is to be dropped.
+// copyHeaders copies a head, but for the headers that concern its connection and those in
+// drop.
 func copyHeaders(dst, src *fasthttp.ResponseHeader, drop ...[]string) {
 	var named []string
 	for key, value := range src.All() {

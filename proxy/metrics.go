@@ -14,10 +14,10 @@ import (
 // maxModels bounds the values of the label model, which callers choose.
 const maxModels = 64
 
-// otherModel stands for the models beyond maxModels, and for odd names.
+// otherModel is the label of models beyond maxModels, and of odd names.
 const otherModel = "other"
 
-// nestedLane stands for all lanes within lanes.
+// nestedLane is the label of all lanes within lanes.
 const nestedLane = "nested"
 
 // Phases of an exchange in which an upstream can fail, as labels.
@@ -26,9 +26,8 @@ const (
 	phaseAnswer  = "answer"
 )
 
-// metrics are what the admin plane publishes, in a registry of their own. No
-// label holds anything a caller or a model wrote, but for the bounded names of
-// models.
+// metrics are the metrics that the admin plane publishes. No label contains text that a
+// caller or a model wrote, but for a bounded number of names of models.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -56,8 +55,8 @@ type metrics struct {
 	models map[string]struct{}
 }
 
-// newMetrics returns the metrics of one server. inFlight and alerts are asked
-// whenever somebody looks.
+// newMetrics returns the metrics of one server. inFlight and alerts are called each time the
+// metrics are read.
 func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(), models: map[string]struct{}{}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -124,15 +123,15 @@ func (m *metrics) finding(f relay.Finding, action alert.Action) {
 	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, string(action)).Inc()
 }
 
-// forgotten publishes how often what was found of a record had to be forgotten.
-// of is asked whenever somebody looks.
+// forgotten publishes how many pairs of record and caller coverage has forgotten. of is called
+// each time the metrics are read.
 func (m *metrics) forgotten(of func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(
 		prometheus.CounterOpts{Namespace: "noecho", Name: "coverage_forgotten_total", Help: "Records and callers whose coverage made place for others'."},
 		func() float64 { return float64(of()) }))
 }
 
-// snapshot publishes what is in force now.
+// snapshot publishes the indexes and the configuration that are in force now.
 func (m *metrics) snapshot(s *snapshot) {
 	m.generation.Set(float64(s.generation))
 	m.reloadOK.Set(1)
@@ -157,8 +156,8 @@ func (m *metrics) reloaded(err error) {
 	m.reloads.WithLabelValues("applied").Inc()
 }
 
-// model returns the label for a model's name. Names come from callers: only
-// plain ones count, and only so many.
+// model returns the label for the name of a model. Names come from callers, so only plain
+// ones become labels, and at most maxModels.
 func (m *metrics) model(name string) string {
 	if name == "" {
 		return ""

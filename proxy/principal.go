@@ -8,13 +8,14 @@ import (
 	"os"
 )
 
-// Bounds of the file with the key of principals.
+// Bounds of the file with the key of principals, in bytes. A principal is the name of a
+// credential: a hash of it under that key.
 const (
 	minPrincipalKey = 32
 	maxPrincipalKey = 4096
 )
 
-// readPrincipalKey reads the key under which principals are named.
+// readPrincipalKey reads the key of principals.
 func readPrincipalKey(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -30,7 +31,7 @@ func readPrincipalKey(name string) ([]byte, error) {
 	return key, nil
 }
 
-// keyedHex is 16 hexadecimal digits of HMAC-SHA256.
+// keyedHex returns 16 hexadecimal digits of HMAC-SHA256.
 func keyedHex(key, text []byte) string {
 	h := hmac.New(sha256.New, key)
 	_, _ = h.Write(text)

@@ -13,20 +13,20 @@ import (
 	"noecho/proxy/wire"
 )
 
-// typicalMessage is the memory of a scanned message of usual length; it only
-// sizes the cache's bookkeeping.
+// typicalMessage is the memory of a scanned message of usual length, in bytes. The number of
+// counters in the cache depends on it.
 const typicalMessage = 4 << 10
 
-// promptCache keeps scanned prompt messages: a chat sends its whole history
-// with every turn. The key is a hash of the text under a key that only this
-// process knows, and of the index generation: two texts with one key would
-// excuse words that the caller never sent. Safe for concurrent use.
+// promptCache keeps scanned prompt messages, because a chat sends its whole history with every
+// turn. Its key is a hash of the text and of the index generation, under a secret of this
+// process: if a caller could make two texts with one key, words would count as an echo that
+// it never sent. Safe for concurrent use.
 type promptCache struct {
 	key   []byte
 	store *ristretto.Cache[string, *detect.Message] // nil: nothing is kept
 }
 
-// newPromptCache returns a cache of about size bytes; 0 keeps nothing.
+// newPromptCache returns a cache of about size bytes. With 0 it keeps nothing.
 func newPromptCache(size int64) (*promptCache, error) {
 	c := &promptCache{key: make([]byte, 32)}
 	if _, err := rand.Read(c.key); err != nil {
@@ -56,7 +56,7 @@ func (c *promptCache) close() {
 	}
 }
 
-// prompt scans what a request shows of itself.
+// prompt scans the messages of a request.
 func (c *promptCache) prompt(snap *snapshot, r wire.Request) *detect.Prompt {
 	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix}
 	for _, text := range r.Messages {
@@ -65,7 +65,7 @@ func (c *promptCache) prompt(snap *snapshot, r wire.Request) *detect.Prompt {
 	return p
 }
 
-// message returns a scanned message, from memory if it was seen before.
+// message returns a scanned message, from the cache if it was scanned before.
 func (c *promptCache) message(snap *snapshot, text []byte) *detect.Message {
 	if c.store == nil {
 		return detect.NewMessage(snap.indexes.Set, snap.indexes.Spec, text)
@@ -79,7 +79,7 @@ func (c *promptCache) message(snap *snapshot, text []byte) *detect.Message {
 	return m
 }
 
-// digest is 128 bits of HMAC-SHA256 over generation and text.
+// digest returns 128 bits of HMAC-SHA256 over generation and text.
 func (c *promptCache) digest(generation uint64, text []byte) string {
 	h := hmac.New(sha256.New, c.key)
 	_ = binary.Write(h, binary.LittleEndian, generation) // a hash never fails

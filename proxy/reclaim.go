@@ -7,35 +7,33 @@ import (
 	"time"
 )
 
-// heavyBytes is the size of an answer above which what it was buffered in is
-// given back to the system once it has left.
+// heavyBytes is the size of a large answer, whose memory is given back to the system.
 const heavyBytes = 8 << 20
 
-// reclaimPause is the least time between two of them: each is a full garbage
-// collection.
+// reclaimPause is the least time between two reclaims. Each is a full garbage collection.
 const reclaimPause = 5 * time.Second
 
-// reclaimer gives memory back to the operating system when a large answer has
-// left. The runtime alone does so over minutes, and until then one answer in a
-// thousand would decide how much memory the process seems to need.
+// reclaimer gives memory back to the operating system when a large answer has left. The
+// runtime alone takes minutes for that. Until then one answer in a thousand would decide how
+// much memory the process seems to need.
 type reclaimer struct {
-	wanted chan struct{} // holds one request
-	done   func()        // called after each time; nil: nobody waits
+	wanted chan struct{} // of capacity 1
+	done   func()        // called after each reclaim; may be nil
 }
 
 func newReclaimer(done func()) *reclaimer {
 	return &reclaimer{wanted: make(chan struct{}, 1), done: done}
 }
 
-// want asks for it and returns at once. Safe for concurrent use.
+// want asks for a reclaim and returns at once. Safe for concurrent use.
 func (r *reclaimer) want() {
 	select {
 	case r.wanted <- struct{}{}:
-	default: // somebody has asked already
+	default: // one is wanted already
 	}
 }
 
-// run does what is asked for until ctx ends.
+// run reclaims memory when it is wanted, until ctx ends.
 func (r *reclaimer) run(ctx context.Context) {
 	timer := time.NewTimer(reclaimPause)
 	defer timer.Stop()
@@ -58,8 +56,8 @@ func (r *reclaimer) run(ctx context.Context) {
 	}
 }
 
-// readWhole reads to the end of src. size is how long it should be and -1 if
-// nobody knows; most bounds the first allocation.
+// readWhole reads to the end of src. size is the expected length, -1 if it is not known; most
+// bounds the first allocation.
 func readWhole(src io.Reader, size int, most int64) ([]byte, error) {
 	text := make([]byte, 0, max(512, min(int64(size)+1, most)))
 	for {

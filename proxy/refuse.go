@@ -8,16 +8,16 @@ import (
 	"noecho/proxy/wire"
 )
 
-// refusal is why noecho itself answers a request. Its text is fixed: nothing of
-// the request or the answer comes back in it.
+// refusal is an error that noecho itself answers a request with. Its text is fixed: no byte of
+// the request or of an answer comes back in it.
 type refusal struct {
 	status  int
 	code    string // for programs
-	message string // for people: what is wrong and what to do
+	message string // for people: the problem, and how to mend it
 }
 
-// The refusals. 5xx and 429 make clients try again, so they are kept for what
-// may well succeed the second time.
+// The refusals. 5xx and 429 make clients try again, so they are only for requests that may
+// succeed the second time.
 var (
 	refuseRoute       = refusal{404, "unknown_route", "this method and path are not open here: the operator can open them under routes"}
 	refuseShut        = refusal{404, "closed_route", "this path is closed"}
@@ -36,7 +36,7 @@ var (
 	refuseUpstream    = refusal{502, "upstream_unavailable", "the model server cannot be reached or sent no valid answer"}
 )
 
-// refusals are all of them, for metrics that exist before anything happens.
+// refusals lists all of them, for metrics that start at 0.
 var refusals = [...]refusal{
 	refuseRoute, refuseShut, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseAhead, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
 	refuseSlow, refuseBusy, refuseDraining, refuseRedirect, refuseUpstream, refuseGuard(badExpect), refuseGuard(""),
@@ -52,7 +52,7 @@ func refuseGuard(why string) refusal {
 // retryable reports whether the same request may succeed later.
 func (r refusal) retryable() bool { return r.status == 429 || r.status >= 500 || r.status == 408 }
 
-// refuse answers a request without the upstream. family may be nil.
+// refuse answers a request with a refusal. family may be nil.
 func refuse(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
 	ctx.Response.Reset()
 	ctx.SetStatusCode(r.status)
@@ -80,8 +80,8 @@ func nameFailure(ctx *fasthttp.RequestCtx, family *wire.Family, f wire.Failure) 
 	}
 }
 
-// appendFailure writes an error that belongs to no API family, in the shape
-// that most clients know. Both texts are ours and plain ASCII.
+// appendFailure writes an error of no API family, in the shape that most clients know. Both
+// texts are plain ASCII.
 func appendFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"error":{"message":`...)
 	dst = strconv.AppendQuote(dst, f.Message)

@@ -14,8 +14,8 @@ import (
 	"noecho/proxy/wire"
 )
 
-// answer passes the upstream's answer on. It reports whether the answer is a
-// stream that now owns e. resp is released when it is no longer needed.
+// answer passes on the answer of the upstream. It reports whether the answer is a stream that
+// now owns e. resp is released when it is no longer needed.
 func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
 	if status := resp.StatusCode(); e.decision.Hold && status/100 == 3 && status != fasthttp.StatusNotModified {
@@ -61,8 +61,8 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 	return e.whole(ctx, in, up)
 }
 
-// withheld refuses an answer of which bytes were received, counts it and
-// reports it. It returns false: there is no stream to own ex.
+// withheld refuses an answer of which so many bytes were received, counts and reports them. It
+// returns false, because no stream owns e.
 func (e *exchange) withheld(ctx *fasthttp.RequestCtx, up *upstreamBody, r refusal, reason string, bytes int64) bool {
 	up.close()
 	e.counts.Refused += bytes
@@ -71,8 +71,8 @@ func (e *exchange) withheld(ctx *fasthttp.RequestCtx, up *upstreamBody, r refusa
 	return false
 }
 
-// framing tells how the answer is cut into messages. An error may come in
-// another shape than the answer that was asked for.
+// framing returns the way in which the answer is cut into messages. An error of the upstream
+// may have another one than the answer that was asked for.
 func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.Framing {
 	kind, _, _ := bytes.Cut(resp.Header.ContentType(), []byte(";"))
 	name := strings.ToLower(string(bytes.TrimSpace(kind)))
@@ -145,16 +145,15 @@ func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody
 	return false
 }
 
-// judgeWhole judges an unstreamed answer and reports its findings, also those made
-// before a panic.
+// judgeWhole gives an unstreamed answer to the relay and reports its findings, also those
+// made before a panic.
 func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
 	defer e.reportFindings()
 	return e.relay.Whole(nil, text)
 }
 
-// withhold prepares the head of an error body that stands for an answer. What
-// the upstream itself reported as an error keeps its status: a client may want
-// to try again.
+// withhold prepares the head of an error body that takes the place of an answer. An error of
+// the upstream keeps its status, because a client may want to try again.
 func (e *exchange) withhold(ctx *fasthttp.RequestCtx, status int) {
 	ctx.SetContentType("application/json")
 	if e.ending == endingRefused && e.status >= 400 {
@@ -166,15 +165,15 @@ func (e *exchange) withhold(ctx *fasthttp.RequestCtx, status int) {
 	ctx.Response.Header.Set("X-Should-Retry", "false")
 }
 
-// forward passes on an answer that is not scanned, coded as it came.
+// forward passes on an answer that is not scanned, with its content coding.
 func (e *exchange) forward(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, up *upstreamBody) bool {
 	e.passHead(ctx, resp, nil)
 	e.ending = endingForwarded
 	return e.send(ctx, &forwarded{ex: e, in: up, body: up, buf: e.srv.buffer()})
 }
 
-// send hands a source to the caller's connection; it then owns e. The length
-// is not announced: it may change, and a chunked body shows where it was cut.
+// send gives a source to the connection of the caller, which then owns e. The length is not
+// announced, because it may change; a chunked body shows that it was cut.
 func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
 	b := &body{ex: e, src: src}
 	if ctx.Request.Header.IsHTTP11() {
@@ -207,7 +206,7 @@ func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
 	return true
 }
 
-// passHead gives the caller the upstream's head, but for the headers in drop.
+// passHead copies the head of the upstream's answer, but for the headers in drop.
 func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, drop []string) {
 	lead := leadHeaders
 	if !e.decision.Hold {

@@ -12,7 +12,7 @@ import (
 	"noecho/proxy/wire/api"
 )
 
-// route is what happens to the requests of one path. Immutable.
+// route is an open path, with the policy and the upstream of its requests. Immutable.
 type route struct {
 	pattern  string // as alerts and metrics name it
 	methods  string // separated by spaces
@@ -20,7 +20,7 @@ type route struct {
 	api      string // passAPI, or the family's name
 	policy   config.Route
 	upstream *upstream
-	cut      int // bytes of the path that belong to the mount, not to the upstream
+	cut      int // bytes of the mount, the prefix in a path that the upstream does not get
 }
 
 // routeTable finds routes. Immutable.
@@ -36,13 +36,13 @@ type shapedRoute struct {
 
 // shapedSegment is one segment of a pattern: text alone, or {name} and text.
 type shapedSegment struct {
-	open bool   // any name stands before text
-	text string // with open: the end of the segment, as in {model}:generateContent
+	open bool   // any name is allowed before text
+	text string // the segment; with open its end, as in {model}:generateContent
 }
 
-// find returns the route of a request, or nil if none is open. path has passed
-// the guard and is matched byte for byte; only where a pattern of a scanned
-// route has a {name} alone an escape is read as what it stands for.
+// find returns the route of a request, or nil if none is open. path has passed the guard and
+// is matched byte for byte. Escapes are allowed only in a segment that matches a {name} alone
+// in the pattern of a scanned route.
 func (t *routeTable) find(method, path string) *route {
 	for _, r := range t.exact[path] {
 		if r.allows(method) {
@@ -61,7 +61,7 @@ func (t *routeTable) find(method, path string) *route {
 	return nil
 }
 
-// any reports whether a route is open that fits.
+// any reports whether fits is true for an open route.
 func (t *routeTable) any(fits func(*route) bool) bool {
 	for _, routes := range t.exact {
 		if slices.ContainsFunc(routes, fits) {
@@ -100,8 +100,8 @@ func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, er
 	if len(routes) == 0 {
 		routes = []config.Route{{Path: "/"}}
 	}
-	// Whole paths come before what mounts open, and longer mounts before
-	// shorter ones: the first route added for a path is the one that is found.
+	// Whole paths come before mounts, and longer mounts before shorter ones: the first
+	// route that is added for a path is the one that is found.
 	routes = slices.Clone(routes)
 	slices.SortStableFunc(routes, func(a, b config.Route) int {
 		am, bm := strings.HasSuffix(a.Path, "/"), strings.HasSuffix(b.Path, "/")
@@ -134,7 +134,7 @@ func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, er
 	return t, nil
 }
 
-// addPolicy adds what one route of the configuration opens.
+// addPolicy adds the paths that one route of the configuration opens.
 func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
 	prefix, mount := strings.CutSuffix(policy.Path, "/")
 	if !mount {
@@ -157,7 +157,7 @@ func (t *routeTable) addPolicy(policy config.Route, up *upstream) error {
 	return nil
 }
 
-// addExact adds one whole path.
+// addExact adds the route of one whole path.
 func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 	r := &route{pattern: policy.Path, methods: "POST", api: policy.API, policy: policy, upstream: up}
 	if r.api == "" {
@@ -182,7 +182,7 @@ func (t *routeTable) addExact(policy config.Route, up *upstream) error {
 	return nil
 }
 
-// add adds a route; one that was added before wins.
+// add adds a route. A route of the same path that was added before is found first.
 func (t *routeTable) add(r *route) {
 	if !strings.Contains(r.pattern, "{") {
 		t.exact[r.pattern] = append(t.exact[r.pattern], r)

@@ -1,11 +1,11 @@
-// Package proxy is the connector: it stands between callers and a model
-// server, forwards what routes allow, and lets an answer out only as far as
-// the detector has judged it.
+// Package proxy is an HTTP proxy between callers and a model server (the upstream). It forwards
+// the requests that its routes allow, and sends the bytes of an answer on when the detector
+// has judged them.
 //
-// It knows HTTP, routes, upstreams and the order in which bytes leave. What is
-// a leak it asks of package detect, where an API keeps text of package wire,
-// and what it reports goes to package alert. It opens no index itself: the
-// caller hands it a function that does.
+// It knows HTTP, routes, upstreams and the order in which bytes leave. Package detect finds
+// leaks, package wire knows where an API keeps text, package relay sends an answer on, and
+// package alert writes reports. The proxy opens no index itself: its caller passes a
+// function for that.
 package proxy
 
 import (
@@ -28,20 +28,19 @@ import (
 	"noecho/proxy/config"
 )
 
-// Options are what a Server is made of. Config, Open, Alerts and Log are
-// required.
+// Options are the options of [New]. Config, Open, Alerts and Log are required.
 type Options struct {
 	Config config.Config
 	Open   func([]config.Index) (Indexes, error) // opens and checks index files
-	Reload func() (config.Config, error)         // reads the configuration again; nil: it stays as it is
+	Reload func() (config.Config, error)         // reads the configuration again; nil: it never changes
 	Alerts *alert.Log                            // closed by its owner, after the server has ended
 	Log    *slog.Logger
 	Build  string // version of noecho
 
-	reclaimed func() // called when memory has been given back; for tests
+	reclaimed func() // called when memory was given back; for tests
 }
 
-// Server is the connector with its admin plane. Safe for concurrent use.
+// Server answers callers, and operators on its admin plane. Safe for concurrent use.
 type Server struct {
 	services
 	opts      Options
@@ -51,8 +50,8 @@ type Server struct {
 	memory    *reclaimer
 }
 
-// New checks the configuration, opens the indexes and returns a server that
-// does not listen yet. Close it, also if Serve is never called.
+// New checks the configuration, opens the indexes and returns a server that does not listen
+// yet. Close it, also if Serve is never called.
 func New(opts Options) (*Server, error) {
 	s := &Server{opts: opts, memory: newReclaimer(opts.reclaimed), services: services{
 		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
@@ -83,16 +82,16 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// Close lets go of the indexes. Call it after Serve has returned.
+// Close closes the indexes. Call it after Serve has returned.
 func (s *Server) Close() {
 	s.snap.Load().release()
 	s.prompts.close()
 }
 
-// Serve answers callers on data and operators on admin until ctx ends, then
-// drains: it turns not ready, takes no new connections, waits for answers in
-// flight as long as limits.drain allows, and ends the rest with the error event
-// of their API. Both listeners are closed when it returns; admin may be nil.
+// Serve answers callers on data and operators on admin until ctx ends. Then it drains: it is no
+// longer ready, takes no new connections, waits for answers in flight as long as limits.drain
+// allows, and ends the others with the error event of their API. Both listeners are closed
+// when it returns; admin may be nil.
 func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 	cfg := &s.snap.Load().cfg
 	callers := newCallerListener(data, cfg.Limits.CallerStall)
@@ -155,7 +154,7 @@ func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
 	}
 }
 
-// muted swallows fasthttp's own log lines: they quote requests.
+// muted drops the log lines of fasthttp, because they quote requests.
 type muted struct{}
 
 func (muted) Printf(string, ...any) {}
@@ -178,8 +177,8 @@ func (s *Server) shutDown(front *fasthttp.Server, callers *callerListener, patie
 	case <-timer.C:
 		s.cutSurvivors()
 	}
-	// fasthttp closes each connection after its answer. Only what hangs is
-	// reset: that would take unsent bytes away from a slow caller.
+	// fasthttp closes each connection after its answer. Only connections that hang are
+	// reset, because a reset takes unsent bytes away from a slow caller.
 	timer.Reset(lastWords)
 	select {
 	case <-ended:
@@ -189,13 +188,13 @@ func (s *Server) shutDown(front *fasthttp.Server, callers *callerListener, patie
 	}
 }
 
-// lastWords is how long callers may take to fetch the end of their answer once
-// nothing is in flight any more.
+// lastWords is the time in which callers may fetch the end of their answer when nothing is in
+// flight any more.
 const lastWords = 3 * time.Second
 
 var _ io.Reader = (*body)(nil)
 
-// acquire pins the snapshot in force.
+// acquire returns the snapshot in force. The caller releases it.
 func (s *Server) acquire() *snapshot {
 	for {
 		if snap := s.snap.Load(); snap.acquire() {
@@ -204,9 +203,9 @@ func (s *Server) acquire() *snapshot {
 	}
 }
 
-// Reload reads configuration and indexes again, checks all of it and only then
-// puts it in force, for the requests that begin afterwards. On any error the
-// last good state stays. Safe for concurrent use.
+// Reload reads configuration and indexes again, checks them and only then puts them in force,
+// for the requests that begin afterwards. After an error the last good ones stay in force.
+// Safe for concurrent use.
 func (s *Server) Reload() error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -239,15 +238,14 @@ func (s *Server) reload() error {
 	return nil
 }
 
-// warn logs what a configuration opens that is better shut.
+// warn logs the [Warnings] about a configuration.
 func (s *Server) warn(cfg *config.Config) {
 	for _, w := range Warnings(cfg) {
 		s.log.Warn("a route is open that is better shut", "why", w)
 	}
 }
 
-// fixedChanges names the changed keys that concern sockets and stores that
-// live as long as the process.
+// fixedChanges returns the changed keys of sockets and stores that live as long as the process.
 func fixedChanges(old, now *config.Config) []string {
 	var keys []string
 	for _, k := range [...]struct {
@@ -275,8 +273,8 @@ func fixedChanges(old, now *config.Config) []string {
 	return keys
 }
 
-// Check does what New does, listens on nothing and keeps nothing open. The
-// result says in a few words what would be in force.
+// Check checks a configuration and its indexes as New does, and keeps nothing open. The result
+// describes them in a few words.
 func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]string, error) {
 	if cfg.Admin.TokenFile != "" {
 		if _, err := readToken(cfg.Admin.TokenFile); err != nil {
@@ -300,7 +298,7 @@ func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]str
 	return summary, nil
 }
 
-// IndexBytes is the size of the indexes in force.
+// IndexBytes returns the size of the indexes in force.
 func (s *Server) IndexBytes() int64 {
 	snap := s.acquire()
 	defer snap.release()

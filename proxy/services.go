@@ -27,10 +27,11 @@ type services struct {
 	idle     chan struct{} // closed when draining and nothing is active
 }
 
-// answerBuffer is how much of an answer is read at a time.
+// answerBuffer is the number of bytes of an answer that are read at a time.
 const answerBuffer = 8 << 10
 
-// enter admits an exchange, or says why not. limit bounds the exchanges at a time.
+// enter admits an exchange, or returns a refusal and false. limit bounds the exchanges at a
+// time.
 func (s *services) enter(l *link, limit int) (refusal, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,19 +119,17 @@ func (s *services) buffer() []byte {
 	return make([]byte, answerBuffer)
 }
 
-// reuse takes a buffer back. Only the buffer: a pointer to it where it stands
-// would keep the whole answer alive.
+// reuse takes a buffer back. It makes a new pointer to the slice, because a pointer into the
+// source would keep the whole source alive.
 func (s *services) reuse(buf []byte) { s.buffers.Put(&buf) }
 
-// panicked reports a panic that was caught. The value is left out: it may
-// quote what was being read.
+// panicked reports a panic that was caught. It leaves out the value, which may quote text.
 func (s *services) panicked(_ any, stack []byte) {
 	s.metrics.panics.Inc()
 	s.log.Error("caught a panic: the request it came from failed", "stack", string(frames(stack)))
 }
 
-// frames keeps the functions and lines of a stack trace and drops the argument
-// values.
+// frames returns the functions and lines of a stack trace without the values of arguments.
 func frames(stack []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(stack) {
@@ -142,7 +141,8 @@ func frames(stack []byte) []byte {
 	return out
 }
 
-// reportStart says what is protected, once, to people and to the alert log.
+// reportStart writes to the log and to the alerts that the server begins, and with which routes
+// and indexes.
 func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 	args := []any{"listen", data.Addr().String()}
 	if admin != nil {
@@ -170,7 +170,7 @@ func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 	s.offerState(snap, alert.TypeStart, "", "")
 }
 
-// reportStop says that the server has ended, and how.
+// reportStop writes to the log and to the alerts that the server has ended, and why.
 func (s *services) reportStop(snap *snapshot, err error) {
 	reason := "asked to stop"
 	if err != nil {
@@ -182,8 +182,8 @@ func (s *services) reportStop(snap *snapshot, err error) {
 	s.offerState(snap, alert.TypeStop, "", reason)
 }
 
-// reportReload says what came of a reload. The error may name files and keys,
-// which is for the operator's log and not for the alert.
+// reportReload writes to the log and to the alerts whether a reload has succeeded. The error may
+// name files and keys, so that only the log of the operator has it.
 func (s *services) reportReload(snap *snapshot, err error) {
 	if err != nil {
 		s.log.Error("reload failed, the last good configuration stays in force", "reason", err.Error())

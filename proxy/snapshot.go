@@ -14,13 +14,13 @@ import (
 	"noecho/proxy/policy"
 )
 
-// Indexes are the indexes in force, answering as one.
+// Indexes are the indexes in force, joined into one.
 type Indexes struct {
 	Set     detect.Index
 	Spec    ngram.Spec
 	Records policy.Records
 	Files   []IndexInfo
-	Close   func() error // called once nobody uses Set any more; may be nil
+	Close   func() error // called when no request uses Set any more; may be nil
 }
 
 // IndexInfo describes one index file for logs and metrics.
@@ -33,9 +33,9 @@ type IndexInfo struct {
 	FPR     float64 // chance that a window is taken for an indexed one
 }
 
-// snapshot is everything a request is judged by: configuration, routes,
-// upstreams, indexes. It never changes. A request holds the one it began with
-// to its last byte, so an index stays mapped until its last reader is done.
+// snapshot is the configuration with its routes, upstreams and indexes. It never changes. A
+// request uses the snapshot with which it began to its last byte, so that an index stays in
+// memory until its last reader is done.
 type snapshot struct {
 	generation uint64 // counts from 1
 	cfg        config.Config
@@ -44,11 +44,11 @@ type snapshot struct {
 	indexes    Indexes
 	standing   standing
 	buildID    string
-	refs       atomic.Int64 // one for being in force, one for each exchange
+	refs       atomic.Int64 // one while it is in force, one for each exchange
 }
 
-// newSnapshot opens and checks everything that cfg names. Nothing is left open
-// if it fails. old is the snapshot in force; nil if there is none.
+// newSnapshot opens and checks all files that cfg names. If it fails, it leaves none open. old
+// is the snapshot in force; nil if there is none.
 func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (Indexes, error)) (*snapshot, error) {
 	if err := cfg.Complete(); err != nil {
 		return nil, err
@@ -93,16 +93,15 @@ func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (In
 	return s, nil
 }
 
-// standing is what a configuration says of findings, and what is counted over
-// several requests; that outlives a reload which leaves its bounds alone.
+// standing are the rules for findings, and the counts over several requests. A count survives
+// a reload that does not change its bounds.
 type standing struct {
 	rules    *policy.Rules
 	meter    *policy.Meter    // nil: no budget
 	coverage *policy.Coverage // nil: no coverage is watched
 }
 
-// newStanding returns the standing of a snapshot; old is the one before it, if
-// there is one.
+// newStanding returns the standing of a snapshot. old is that of the snapshot before, or nil.
 func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
 	if old == nil {
 		old = &standing{}
@@ -114,7 +113,7 @@ func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
 	}
 }
 
-// checkRules refuses rules about routes that are not open: they would never fit.
+// checkRules refuses rules about routes that are not open, because they would never fit.
 func checkRules(cfg *config.Config, routes *routeTable) error {
 	var errs []error
 	for i, r := range cfg.Rules {
@@ -127,7 +126,7 @@ func checkRules(cfg *config.Config, routes *routeTable) error {
 	return errors.Join(errs...)
 }
 
-// checkWords refuses a min_words that no window could ever reach.
+// checkWords refuses a min_words below the length of a window.
 func (s *snapshot) checkWords() error {
 	var errs []error
 	for _, r := range s.cfg.Routes {
@@ -146,7 +145,7 @@ func (x *Indexes) close() error {
 	return x.Close()
 }
 
-// acquire pins the snapshot unless it has already been given up.
+// acquire counts a user of the snapshot. It returns false if the snapshot was closed.
 func (s *snapshot) acquire() bool {
 	for {
 		n := s.refs.Load()
@@ -159,7 +158,7 @@ func (s *snapshot) acquire() bool {
 	}
 }
 
-// release lets go of the snapshot; the last one closes its indexes.
+// release ends one use of the snapshot. The last one closes its indexes.
 func (s *snapshot) release() {
 	if s.refs.Add(-1) > 0 {
 		return
@@ -170,7 +169,7 @@ func (s *snapshot) release() {
 	_ = s.indexes.close() // read-only: nothing is lost
 }
 
-// detection is how the answers of a route are read.
+// detection returns the settings of the detector for the answers of a route.
 func (s *snapshot) detection(r *config.Route) detect.Config {
 	cfg := detect.Config{
 		MinWords: r.MinWords,
@@ -185,7 +184,7 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 	return cfg
 }
 
-// indexName is what alerts call the indexes in force.
+// indexName returns the name of the indexes in alerts.
 func (s *snapshot) indexName() alert.Index {
 	return alert.Index{BuildID: s.buildID, Generation: s.generation}
 }

@@ -19,7 +19,7 @@ import (
 	"noecho/proxy/config"
 )
 
-// upstreamBuffer is the read buffer of an upstream connection, which is also
+// upstreamBuffer is the size of the read buffer of an upstream connection, and the length of
 // the longest response head that is accepted.
 const upstreamBuffer = 16 << 10
 
@@ -41,7 +41,8 @@ type link struct {
 	cause error     // why it was closed early
 }
 
-// attach names the upstream connection that cancel has to close.
+// attach sets the connection that cancel has to close. It returns the cause if cancel was
+// called before.
 func (l *link) attach(conn net.Conn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,8 +52,7 @@ func (l *link) attach(conn net.Conn) error {
 	return l.cause
 }
 
-// detach takes the connection back; afterwards cancel no longer touches it. It
-// returns the reason if the connection has been closed.
+// detach makes cancel leave the connection alone. It returns the cause if cancel has closed it.
 func (l *link) detach() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,8 +60,7 @@ func (l *link) detach() error {
 	return l.cause
 }
 
-// cancel closes the upstream connection, now or as soon as there is one. The
-// first cause counts. Safe for concurrent use.
+// cancel closes the connection, now or as soon as there is one. The first cause counts.
 func (l *link) cancel(cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +73,7 @@ func (l *link) cancel(cause error) {
 	}
 }
 
-// why returns the reason for which the upstream was closed, or fallback.
+// why returns the cause for which the connection was closed, or fallback.
 func (l *link) why(fallback error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,16 +85,16 @@ func (l *link) why(fallback error) error {
 
 // upstream is one model server. Safe for concurrent use.
 //
-// fasthttp's HostClient serves as the pool of its connections and nothing
-// more: its Do hides which connection a request uses, so that nobody could
-// close it, and its deadlines cut healthy streams.
+// The HostClient of fasthttp is only used as the pool of its connections. Its Do hides the
+// connection that a request uses, so that it could not be closed, and its deadlines cut
+// healthy streams.
 type upstream struct {
 	pool   *fasthttp.HostClient
 	host   string // the Host header
 	prefix string // of every path
 }
 
-// newUpstream prepares the connections to a model server. It does not connect.
+// newUpstream returns an upstream. It does not connect.
 func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstream, error) {
 	d := dialer{silence: limits.Silence, stall: limits.CallerStall, connect: limits.Connect}
 	port := target.Port()
@@ -123,8 +122,7 @@ func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstrea
 			MaxConns:            limits.Streams,
 			MaxIdleConnDuration: limits.UpstreamIdle,
 			ReadBufferSize:      upstreamBuffer,
-			// Never seen, since Do is not used; set so that nothing that uses
-			// it later sends a generation twice.
+			// Do is not used. If it ever is, a request must not be sent twice.
 			MaxIdemponentCallAttempts: 1,
 			RetryIfErr:                func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
 			DisablePathNormalizing:    true,
@@ -134,7 +132,7 @@ func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstrea
 	}, nil
 }
 
-// readRoots reads the certificates of the authorities to trust.
+// readRoots reads the certificates of trusted authorities.
 func readRoots(name string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(name)
 	if err != nil {
@@ -147,7 +145,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// close gives up the connections that nobody uses.
+// close closes the connections that no request uses.
 func (u *upstream) close() { u.pool.CloseIdleConnections() }
 
 // dialer makes upstream connections.
@@ -177,16 +175,15 @@ func (d *dialer) dial(addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// upstreamConn is a connection to a model server with a deadline for every
-// read and write. What fasthttp sets is ignored: those deadlines span a whole
-// answer.
+// upstreamConn is a connection to a model server with a deadline for every read and write. The
+// deadlines of fasthttp are ignored, because they bound a whole answer.
 type upstreamConn struct {
 	net.Conn
 	tcp            *net.TCPConn
 	records        *recordConn // below TLS; nil for http
 	silence, stall time.Duration
-	used           bool // it has carried a request before; owned by whoever holds it
-	ended          bool // nothing more will come: the server has closed it, or it failed
+	used           bool // it was used by a request before; belongs to the current request
+	ended          bool // the server has closed it, or it failed
 }
 
 // Read implements [net.Conn].
@@ -215,10 +212,10 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 	}
 }
 
-// stale reports whether an idle connection can no longer be used: the server
-// has closed it, or has said something that nobody asked for. Under TLS that
-// may concern the session only, but what it is can be told only by reading it,
-// and a new connection is cheaper than another caller's answer.
+// stale reports whether an idle connection can no longer be used: the server has closed it,
+// or has sent bytes without a request. Under TLS these may be a message about the session,
+// but only reading them would show that. A new connection is cheaper than the answer of
+// another caller.
 func (c *upstreamConn) stale() bool {
 	if c.tcp == nil {
 		return false
@@ -230,8 +227,8 @@ func (c *upstreamConn) stale() bool {
 	return ok && !silentSession(session, c.records)
 }
 
-// Why an upstream could not answer. The text is for operators; it never holds
-// bytes of an answer.
+// The causes for which an upstream could not answer. The text is for operators; it never
+// contains bytes of an answer.
 var (
 	errConnect   = errors.New("upstream cannot be reached")
 	errName      = errors.New("upstream cannot be reached: its host name is not known")
@@ -243,7 +240,7 @@ var (
 	errSwitching = errors.New("upstream wants to switch protocols")
 )
 
-// dialFailure says in words of ours why there is no connection.
+// dialFailure returns the error above for an error of the dialer.
 func dialFailure(err error) error {
 	var name *net.DNSError
 	var trust *tls.CertificateVerificationError
@@ -261,9 +258,9 @@ func dialFailure(err error) error {
 	}
 }
 
-// roundTrip sends req and reads the head of the response into resp. The body
-// is read from the result and not from resp; it must be closed. A request is
-// never sent twice: a second generation costs money and answers differently.
+// roundTrip sends req and reads the head of the response into resp. The body is read from the
+// result, which must be closed, and not from resp. A request is never sent twice, because a
+// second generation costs money and gives another answer.
 // l can close the connection at any time.
 func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Response) (*upstreamBody, error) {
 	cc, err := u.pool.AcquireConn(0, false)
@@ -325,8 +322,8 @@ func send(req *fasthttp.Request, bw *bufio.Writer) error {
 	return bw.Flush()
 }
 
-// upstreamBody is the body of an answer on its way in. Its connection is used
-// again only if the body was read to its end.
+// upstreamBody reads the body of an answer. Its connection is used again only if the body was
+// read to its end.
 type upstreamBody struct {
 	link  *link
 	resp  *fasthttp.Response
@@ -336,10 +333,10 @@ type upstreamBody struct {
 	whole bool          // read to the end
 	read  int64
 	free  func() // gives the buffer back; nil if there is none
-	keep  func()
-	drop  func()
+	keep  func() // gives the connection back; nil once the body is closed
+	drop  func() // closes the connection
 
-	release func() // gives the response back; nil if somebody else does
+	release func() // gives the response back; may be nil
 }
 
 // Read implements [io.Reader]. An error other than [io.EOF] means that the
@@ -354,16 +351,16 @@ func (b *upstreamBody) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if b.conn.ended && b.resp.Header.ContentLength() == chunkedLength {
-		// fasthttp takes the end of the connection between two chunks, or
-		// before the last line end, for the end of the body.
+		// fasthttp takes the end of the connection between two chunks, or before the
+		// last line end, for the end of the body.
 		return n, io.ErrUnexpectedEOF
 	}
 	b.whole = true
 	return n, io.EOF
 }
 
-// announced is how long a body is that was not read, as far as that is known:
-// what its head says, or what of it has come with the head.
+// announced returns the length of a body that was not read: the length in the head, or else
+// the number of bytes that came together with the head.
 func (b *upstreamBody) announced() int64 {
 	if n := b.resp.Header.ContentLength(); n >= 0 {
 		return int64(n)
@@ -374,7 +371,7 @@ func (b *upstreamBody) announced() int64 {
 	return int64(b.in.Buffered())
 }
 
-// chunkedLength is what fasthttp says the length of a chunked body is.
+// chunkedLength is the length that fasthttp gives for a chunked body.
 const chunkedLength = -1
 
 // close gives the connection back or closes it. It may be called again.

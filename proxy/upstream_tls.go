@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// recordHead is the length of the head of a TLS record; its last two bytes are
-// the length of what follows (RFC 8446, 5.1).
+// recordHead is the length of the head of a TLS record. Its last two bytes are the length of
+// the rest (RFC 8446, 5.1).
 const recordHead = 5
 
-// recordConn gives a TLS client one record at a time. [tls.Conn] alone reads
-// ahead, and nobody could ask it whether more has come than was asked for.
+// recordConn gives a TLS client one record at a time. [tls.Conn] alone reads ahead, and has no
+// method that tells whether it has read more than was asked for.
 type recordConn struct {
 	net.Conn
 	in   *bufio.Reader
@@ -45,12 +45,11 @@ func (c *recordConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unread reports whether something has come that the client has not taken.
+// unread reports whether bytes have come that the client has not read.
 func (c *recordConn) unread() bool { return c.in.Buffered() > 0 || c.seen > 0 }
 
-// silentSession reports whether a session has nothing to give: no record has begun,
-// and none was read in part. The session stays usable, since a read that runs
-// into its deadline leaves it as it is.
+// silentSession reports whether no record of a session has begun to come. The session can still
+// be used, because a read that fails at its deadline does not change it.
 func silentSession(session *tls.Conn, records *recordConn) bool {
 	if records.unread() || session.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return false
