@@ -13,7 +13,7 @@ import (
 
 // The largest shares of sentences with a bare clause, in percent.
 const (
-	maxBareComments = 2.1
+	maxBareComments = 1.0
 	maxBareDocs     = 1.0
 )
 

@@ -7,9 +7,8 @@ import (
 	"noecho/detect"
 )
 
-// TestTokenIDsAhead: what makes a server send token ids before the text that
-// they spell, or without it, does not reach it, unless nothing is withheld
-// anyway.
+// TestTokenIDsAhead: a request that makes the server send token ids before their text, or
+// without it, does not reach the server, unless nothing is withheld anyway.
 func TestTokenIDsAhead(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
@@ -17,7 +16,7 @@ func TestTokenIDsAhead(t *testing.T) {
 	ahead := []request{
 		{chatPath, `{"messages":[],"stream":true,"return_token_ids":true}`},
 		{chatPath, `{"return_tokens_as_token_ids":true,"logprobs":true,"messages":[],"stream":true}`},
-		{chatPath, `{"messages":[],"stream":1,"return_token_ids":"true"}`}, // servers that are lax read both as true
+		{chatPath, `{"messages":[],"stream":1,"return_token_ids":"true"}`}, // lax servers read both as true
 		{"/v1/completions", `{"prompt":"a","stream":true,"return_token_ids":true,"stop":["x"]}`},
 		{"/completion", `{"prompt":"a","return_tokens":true,"response_fields":["tokens"]}`},
 		{"/completion", `{"prompt":"a","response_fields":["completion_probabilities/0/id","timings/predicted_ms"]}`},

@@ -17,12 +17,12 @@ const (
 	converseAsk = `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`
 )
 
-// awsFrame writes a frame as Bedrock does.
+// awsFrame returns an event frame as Bedrock sends it.
 func awsFrame(kind, name, payload string) string {
 	return awsHeaders([][2]string{{":" + kind + "-type", name}, {":content-type", "application/json"}, {":message-type", kind}}, payload)
 }
 
-// awsHeaders writes a frame with the given headers, all of them strings.
+// awsHeaders returns a frame with these headers, all of them strings.
 func awsHeaders(headers [][2]string, payload string) string {
 	var h []byte
 	for _, pair := range headers {
@@ -36,8 +36,8 @@ func awsHeaders(headers [][2]string, payload string) string {
 	return string(binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out)))
 }
 
-// TestSigned: a signature over another host is of no use to the upstream, so
-// the request is refused before anything of it gets there.
+// TestSigned: a request whose signature covers another host is refused, and no byte of it
+// reaches the upstream.
 func TestSigned(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
@@ -99,8 +99,7 @@ func TestBedrockHead(t *testing.T) {
 	}
 }
 
-// TestBedrockBlocked: an answer that is withheld names its exception, as does
-// any other refusal.
+// TestBedrockBlocked: a blocked answer names its exception in a header, as any other refusal.
 func TestBedrockBlocked(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {

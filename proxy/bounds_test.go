@@ -27,14 +27,14 @@ import (
 	"noecho/internal/fakellm"
 )
 
-// resident is the memory of this process, in bytes.
+// resident returns the memory of this process in bytes, after a garbage collection.
 func resident(t *testing.T) int64 {
 	t.Helper()
 	debug.FreeOSMemory()
 	return residentNow(t)
 }
 
-// residentNow is resident without asking the runtime for anything first.
+// residentNow returns the memory of this process in bytes, without a collection.
 func residentNow(t *testing.T) int64 {
 	t.Helper()
 	statm, err := os.ReadFile("/proc/self/statm")
@@ -48,12 +48,12 @@ func residentNow(t *testing.T) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// TestGiantAnswer: a streamed answer of 24 MB without a space, of 100 MB with -tags
-// slow, takes no more memory than one of 1 MB. It is not parallel, so that nothing else allocates
+// TestGiantAnswer: a streamed answer of 24 MB without a space, of 100 MB with -tags slow, takes
+// no more memory than one of 1 MB. The test is not parallel, so that no other allocates
 // meanwhile.
 func TestGiantAnswer(t *testing.T) {
 	unit := int64(1 << 20)
-	if raced { // memory is not compared then
+	if raced { // memory is not compared
 		unit = 1 << 16
 	}
 	sizes := map[detect.Action]int64{detect.Redact: giantAnswer * unit, detect.Block: 8 * unit, detect.Observe: 8 * unit}
@@ -90,7 +90,7 @@ func TestGiantAnswer(t *testing.T) {
 			model = "giant"
 		}
 		n, large := read(model)
-		if large > small+8*unit && !raced { // the race detector's own memory grows with what was ever touched
+		if large > small+8*unit && !raced { // the race detector needs memory for every byte that was ever used
 			t.Errorf("%s: %d KiB resident after %d MB, %d KiB after 1 MB", mode, large>>10, size>>20, small>>10)
 		}
 		if mode == detect.Observe && n < size {
@@ -101,9 +101,9 @@ func TestGiantAnswer(t *testing.T) {
 	}
 }
 
-// TestGiantPieceIsForgotten: an answer of 100 MB in one piece, streamed or not,
-// leaves no more memory behind than one of 1 MB. It is not parallel, so that
-// nothing else allocates meanwhile.
+// TestGiantPieceIsForgotten: after an answer of 100 MB in one piece, streamed or not, the
+// process has no more memory than after one of 1 MB. The test is not parallel, so that no
+// other allocates meanwhile.
 func TestGiantPieceIsForgotten(t *testing.T) {
 	const mega = 1 << 20
 	giant := 100
@@ -111,7 +111,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 		giant = 20
 	}
 	piece := strings.Repeat("word ", mega/5) + "x"
-	frame := fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) // made once: the script leaves no garbage either
+	frame := fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) // made once, so that the script makes no garbage
 	for _, stream := range []bool{false, true} {
 		for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 			head, begin, end := headChunked, `{"choices":[{"index":0,"message":{"content":"`, `"}}]}`
@@ -125,7 +125,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 				}
 				c.say("%s", head)
 				c.chunk(begin)
-				c.over = true // or it is closed before the end
+				c.over = true // else it is closed before the end
 				for range n {
 					if _, err := c.Write(frame); err != nil {
 						return
@@ -157,7 +157,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 			n := read("giant")
 			wait(t, reclaimed, "the memory to be given back")
 			large := residentNow(t)
-			if large > small+8*mega && !raced { // the race detector's own memory grows with what was ever touched
+			if large > small+8*mega && !raced { // the race detector needs memory for every byte that was ever used
 				t.Errorf("%s, stream %t: %d KiB resident after %d MB, %d KiB after 1 MB", mode, stream, large>>10, giant, small>>10)
 			}
 			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == detect.Observe) != (n == whole) {
@@ -196,7 +196,7 @@ func certificate(t *testing.T) (tls.Certificate, []byte) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// TestTLSUpstream: the upstream must prove its name to the authorities that the
+// TestTLSUpstream: the certificate of the upstream must come from an authority that the
 // configuration trusts, and connections are used again.
 func TestTLSUpstream(t *testing.T) {
 	t.Parallel()
@@ -254,8 +254,8 @@ func TestTLSUpstream(t *testing.T) {
 	}
 }
 
-// TestPromptCache: a message is scanned once, and never found by the key of
-// another text, another generation or another process.
+// TestPromptCache: a message is scanned once. Another text, another generation and another
+// process have other keys.
 func TestPromptCache(t *testing.T) {
 	t.Parallel()
 	c, err := newPromptCache(1 << 20)

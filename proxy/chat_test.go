@@ -9,10 +9,9 @@ import (
 	"noecho/ngram"
 )
 
-// What the tests of the connector need of chat streams and indexes. The relay's
-// own tests have the same.
+// Chat streams and indexes for the tests of package proxy. The tests of relay have the same.
 
-// secret is what the model was trained on. Windows have five words.
+// secret is the training data of the model. Windows have five words.
 const secret = "alpha bravo charlie delta echo foxtrot golf"
 
 // memory is an exact set of windows and their short grams.
@@ -50,7 +49,7 @@ func newMemory(spec ngram.Spec, texts ...string) memory {
 	return m
 }
 
-// stream writes payloads as the events of a stream.
+// stream returns payloads as the events of a stream.
 func stream(payloads ...string) string {
 	var b strings.Builder
 	for _, p := range payloads {
@@ -59,17 +58,17 @@ func stream(payloads ...string) string {
 	return b.String()
 }
 
-// delta writes a chunk of one choice.
+// delta returns a chunk of one choice.
 func delta(choice int, members string) string {
 	return fmt.Sprintf(`{"id":"c","created":7,"model":"m","choices":[{"index":%d,"delta":{%s},"finish_reason":null}]}`, choice, members)
 }
 
-// ends writes the chunk that ends a choice.
+// ends returns the chunk that ends a choice.
 func ends(choice int, reason string) string {
 	return fmt.Sprintf(`{"id":"c","created":7,"model":"m","choices":[{"index":%d,"delta":{},"finish_reason":%q}]}`, choice, reason)
 }
 
-// contents writes a stream of one choice whose content comes in pieces.
+// contents returns a stream of one choice whose content comes in pieces.
 func contents(pieces ...string) string {
 	var payloads []string
 	for _, p := range pieces {
@@ -78,7 +77,7 @@ func contents(pieces ...string) string {
 	return stream(append(payloads, ends(0, "stop"), "[DONE]")...)
 }
 
-// words cuts a text into JSON strings of one word each, spaces in front.
+// words cuts a text into JSON strings of one word each, with the space in front of it.
 func words(text string) []string {
 	var out []string
 	for i, w := range strings.Fields(text) {

@@ -38,7 +38,7 @@ func TestRouteTables(t *testing.T) {
 	b.WriteString("Scanned, each as its API:\n\n| api | method | paths |\n|---|---|---|\n")
 	for _, row := range catalogue {
 		if len(row.paths) == 0 {
-			continue // only where a route says so
+			continue // scanned only where a route names the API
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.api, row.methods, quoted(row.paths))
 	}
@@ -62,7 +62,7 @@ func TestRouteTables(t *testing.T) {
 	}
 }
 
-// TestTablesAgree: no path is both scanned, forwarded or closed.
+// TestTablesAgree: no path is in two of the tables of scanned, forwarded and closed paths.
 func TestTablesAgree(t *testing.T) {
 	t.Parallel()
 	open := map[string]string{}
@@ -89,8 +89,8 @@ func TestTablesAgree(t *testing.T) {
 	}
 }
 
-// TestShutRoutes: what is shut says why, and nothing of it reaches the
-// upstream.
+// TestShutRoutes: the refusal for a closed path says why it is closed, and no request for it
+// reaches the upstream.
 func TestShutRoutes(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{}`) })
@@ -115,7 +115,7 @@ func TestShutRoutes(t *testing.T) {
 	}
 }
 
-// TestWarnings: whoever opens what is shut is told, and gets it.
+// TestWarnings: a configuration that opens a closed path causes a warning, and the path is open.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"slots":1}`) })

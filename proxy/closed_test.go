@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestClosedRoutes: nothing leads to text that a server keeps, to token ids that
-// stand for text, or to its controls, unless an operator opens it.
+// TestClosedRoutes: no path leads to text that a server has stored, to the token ids of a text
+// or to the controls of the server, unless an operator opens it.
 func TestClosedRoutes(t *testing.T) {
 	t.Parallel()
 	def, err := table(t)
@@ -42,8 +42,8 @@ func TestClosedRoutes(t *testing.T) {
 	}
 }
 
-// TestConversationHeader: the header that makes llama.cpp keep an answer for
-// whoever asks for it later does not reach it.
+// TestConversationHeader: the header that makes llama.cpp store an answer, so that any caller
+// can ask for it later, does not reach llama.cpp.
 func TestConversationHeader(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {
@@ -59,8 +59,8 @@ func TestConversationHeader(t *testing.T) {
 	}
 }
 
-// TestLinesWithoutContentType: vLLM's demo server does not say that it streams
-// lines. Each reaches the caller before the next but one is made.
+// TestLinesWithoutContentType: the demo server of vLLM streams lines without a content type
+// that says so. Each line reaches the caller before the next but one is made.
 func TestLinesWithoutContentType(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
@@ -80,7 +80,7 @@ func TestLinesWithoutContentType(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	in := bufio.NewReader(resp.Body)
-	next <- struct{}{} // the newest word waits for the one behind it
+	next <- struct{}{} // the newest word waits for the next one
 	for _, want := range []string{"{\"text\": [\"so it is. \"]}\n", "{\"text\": [\"so it is. And then. \"]}\n"} {
 		next <- struct{}{}
 		if got, err := in.ReadString('\n'); err != nil || got != want {

@@ -15,7 +15,7 @@ import (
 	brrr "github.com/molecule-man/go-brrr"
 )
 
-// flusher is what every encoder of a stream can do.
+// flusher is an encoder of a stream.
 type flusher interface {
 	io.WriteCloser
 	Flush() error
@@ -59,7 +59,7 @@ func encode(t testing.TB, coding string, text string) []byte {
 	return buf.Bytes()
 }
 
-// headerName is the coding's name in Content-Encoding.
+// headerName returns the name of a coding in Content-Encoding.
 func headerName(coding string) string {
 	if coding == "zlib" || coding == "flate" {
 		return "deflate"
@@ -112,8 +112,8 @@ func TestDecodeNoticesEveryTruncation(t *testing.T) {
 	}
 }
 
-// TestDecodeRefusesExcess leaves out br: its reader swallows what follows, so
-// nothing of it is ever seen or sent.
+// TestDecodeRefusesExcess does not test br: its reader drops the bytes behind the end, so that
+// they can neither be seen nor sent.
 func TestDecodeRefusesExcess(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"gzip", "zlib", "flate", "zstd"} {
@@ -128,7 +128,7 @@ func TestDecodeRefusesExcess(t *testing.T) {
 	}
 }
 
-// TestDecodeLive: what the sender flushed is readable before more arrives.
+// TestDecodeLive: bytes that the sender has flushed can be read before more arrive.
 func TestDecodeLive(t *testing.T) {
 	t.Parallel()
 	for _, coding := range allCodings {
@@ -144,7 +144,7 @@ func TestDecodeLive(t *testing.T) {
 					_ = enc.Flush()
 					_, _ = pw.Write(buf.Bytes())
 					buf.Reset()
-					<-next // not before the reader has seen the event
+					<-next // the reader has seen the event before
 				}
 				_ = enc.Close()
 				_, _ = pw.Write(buf.Bytes())

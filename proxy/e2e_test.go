@@ -33,7 +33,7 @@ func secretOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	}
 }
 
-// recite starts a model that says what the configuration says.
+// recite starts a fake model with this configuration.
 func recite(t testing.TB, cfg fakellm.Config) *fakellm.Server {
 	t.Helper()
 	s, err := fakellm.New(cfg)
@@ -60,8 +60,8 @@ const (
 	askStream = `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`
 )
 
-// chatText is what a client shows of a chat answer, streamed or not: the text,
-// and the finish reason in brackets.
+// chatText returns the text of a chat answer, streamed or not, with the finish reason in
+// brackets.
 func chatText(t testing.TB, body string) string {
 	t.Helper()
 	var out strings.Builder
@@ -103,7 +103,7 @@ func chatText(t testing.TB, body string) string {
 	return out.String()
 }
 
-// alertLines are the alerts written so far, of one type.
+// alertLines returns the alerts of one type that were written so far.
 func (b *bed) alertLines(kind string) []map[string]any {
 	b.t.Helper()
 	var out []map[string]any
@@ -119,9 +119,9 @@ func (b *bed) alertLines(kind string) []map[string]any {
 	return out
 }
 
-// metric sums the values of a metric whose labels match. A caller sees the end
-// of an answer a moment before the books are closed; one more request on the
-// same connection comes after that.
+// metric returns the sum of a metric over the labels that match. A caller sees the end of an
+// answer a moment before it is counted; another request on the same connection is answered
+// after that.
 func (b *bed) metric(name, labels string) int {
 	b.t.Helper()
 	if status, _, _, err := b.do("GET", "/unlisted", ""); err != nil || status != 404 {
@@ -197,7 +197,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestCleanIsUntouched: what the upstream sent arrives byte for byte.
+// TestCleanIsUntouched: an answer without findings arrives byte for byte.
 func TestCleanIsUntouched(t *testing.T) {
 	t.Parallel()
 	const whole = "{ \"choices\" : [ {\"index\":0,\"message\":{\"content\":\"caf\\u00e9 \\ud83d\\ude00\",\"x\":1e3}, \"logprobs\":{\"content\":[]}} ],\n\"unknown\":[1,{}] }\n"
@@ -229,7 +229,7 @@ func TestCleanIsUntouched(t *testing.T) {
 	}
 }
 
-// TestEncodedAnswers: every coding is taken away before scanning.
+// TestEncodedAnswers: every coding is removed before the answer is scanned.
 func TestEncodedAnswers(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"gzip", "deflate", "deflate-raw", "br", "zstd"} {
@@ -251,8 +251,8 @@ func TestEncodedAnswers(t *testing.T) {
 	}
 }
 
-// TestEncodedRequest: the prompt is read through the request's coding, and the
-// request is forwarded as it came.
+// TestEncodedRequest: the prompt of a request with a content coding is decoded and read, and
+// the request is forwarded as it came.
 func TestEncodedRequest(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {
@@ -289,8 +289,8 @@ func TestEncodedRequest(t *testing.T) {
 	}
 }
 
-// TestUnscannable: what cannot be scanned is refused, or passed and counted
-// where the route or the mode says so.
+// TestUnscannable: an answer that cannot be scanned is refused, or passed and counted where
+// the route or the mode says so.
 func TestUnscannable(t *testing.T) {
 	t.Parallel()
 	bomb := string(encode(t, "gzip", strings.Repeat("\x00", 8<<20)))
@@ -338,7 +338,7 @@ func TestUnscannable(t *testing.T) {
 	}
 }
 
-// TestUpstreamErrors: an upstream's error keeps its status, whatever its body.
+// TestUpstreamErrors: an error of the upstream keeps its status, with any body.
 func TestUpstreamErrors(t *testing.T) {
 	t.Parallel()
 	body := ""
@@ -352,8 +352,8 @@ func TestUpstreamErrors(t *testing.T) {
 	}
 }
 
-// TestBytesAddUp (G6): wherever an answer breaks off, what was received is
-// scanned, passed or refused, to the byte.
+// TestBytesAddUp (G6): wherever an answer breaks off, every byte that was received counts as
+// scanned, passed or refused.
 func TestBytesAddUp(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder
@@ -388,7 +388,7 @@ func TestBytesAddUp(t *testing.T) {
 	}
 }
 
-// TestUndecodableBytesAddUp: what could not even be decoded was received too.
+// TestUndecodableBytesAddUp: bytes that could not be decoded are counted too.
 func TestUndecodableBytesAddUp(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"foo", "gzip, gzip, gzip", "gzip", "br", "zstd", "deflate"} {
@@ -409,8 +409,8 @@ func TestUndecodableBytesAddUp(t *testing.T) {
 	}
 }
 
-// TestNamesInOtherCase: a request that another server could read as one for
-// another model does not reach it.
+// TestNamesInOtherCase: a request that the upstream could read as one for another model does
+// not reach the upstream.
 func TestNamesInOtherCase(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
@@ -434,7 +434,7 @@ func TestNamesInOtherCase(t *testing.T) {
 	}
 }
 
-// TestMetricsFromTheStart: an alert on a rise needs a zero to rise from.
+// TestMetricsFromTheStart: metrics begin at 0, so that an alert on a rise sees the first one.
 func TestMetricsFromTheStart(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
@@ -450,7 +450,7 @@ func TestMetricsFromTheStart(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreDocumented: an operator finds every code in docs/operations.md.
+// TestRefusalsAreDocumented: docs/operations.md lists every code.
 func TestRefusalsAreDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/operations.md")
@@ -465,8 +465,8 @@ func TestRefusalsAreDocumented(t *testing.T) {
 	}
 }
 
-// TestRequestsByAction: an answer that was only observed, or passed on without
-// having been scanned, is not counted as clean.
+// TestRequestsByAction: an answer that was only observed, or passed on without a scan, is not
+// counted as clean.
 func TestRequestsByAction(t *testing.T) {
 	t.Parallel()
 	leak := `{"choices":[{"index":0,"message":{"content":"` + secret + `"}}]}`
@@ -498,7 +498,7 @@ func TestRequestsByAction(t *testing.T) {
 	}
 }
 
-// TestRedirect: no answer sends a caller past noecho.
+// TestRedirect: no answer leads a caller to an address past noecho.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	const leads = "Location: http://model.internal/v1\r\nContent-Location: /x\r\nRefresh: 0; url=http://model.internal\r\nLink: <http://model.internal>\r\nAlt-Svc: h2=\":1\"\r\n"
@@ -534,8 +534,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestHeadLeavesAtOnce: head and text-free messages of a stream do not wait
-// for text.
+// TestHeadLeavesAtOnce: the head and the messages without text do not wait for text.
 func TestHeadLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
@@ -561,7 +560,7 @@ func TestHeadLeavesAtOnce(t *testing.T) {
 	}
 }
 
-// TestBlockClosesUpstream: a model that would talk on is cut off.
+// TestBlockClosesUpstream: when an answer is blocked, the connection to the model is closed.
 func TestBlockClosesUpstream(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
@@ -591,7 +590,7 @@ func TestFaults(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", kind, mode), func(t *testing.T) {
 				t.Parallel()
 				llm := fakellm.Config{Models: map[string]fakellm.Script{}}
-				const points = 13 // of the messages that the answer has
+				const points = 13 // messages of the answer
 				for after := range points {
 					s := fakellm.Say("It was: " + secret + ". So what?")
 					s.Fault = fakellm.Fault{Kind: kind, After: after}
@@ -617,13 +616,13 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// panicSet panics when it is asked for a window.
+// panicSet is an index that panics when a window is looked up.
 type panicSet struct{ detect.Index }
 
 func (panicSet) Window(ngram.Hash) bool { panic("canary-panic-value") }
 
-// TestPanics: a bug in the scanner fails the request and nothing else, and
-// nothing unscanned leaves.
+// TestPanics: a panic in the scanner fails its request and no other, and no byte leaves
+// unscanned.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
@@ -664,7 +663,7 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// latePanicSet panics once it has found some windows.
+// latePanicSet is an index that panics when it has found some windows.
 type latePanicSet struct {
 	detect.Index
 	left *atomic.Int32
@@ -690,7 +689,7 @@ func TestPanicsReportFindings(t *testing.T) {
 			x.Set = latePanicSet{x.Set, left}
 			return x, err
 		}})
-		left.Store(3) // those of secret
+		left.Store(3) // the windows of secret
 		_, _, _, err := b.do("POST", chatPath, askStream)
 		if (err != nil) != (mode == detect.Redact) {
 			t.Errorf("%s: %v", mode, err)
@@ -705,14 +704,14 @@ func TestPanicsReportFindings(t *testing.T) {
 	}
 }
 
-// gatePanicSet panics at the first question, which is about the prompt.
+// gatePanicSet is an index that panics at the first look-up, which is one of the prompt.
 type gatePanicSet struct{ detect.Index }
 
 func (gatePanicSet) Gate2(ngram.Hash) bool  { panic("gate") }
 func (gatePanicSet) Gate4(ngram.Hash) bool  { panic("gate") }
 func (gatePanicSet) Window(ngram.Hash) bool { panic("gate") }
 
-// TestPanicsKeepNothing: what a failed request held is given back.
+// TestPanicsKeepNothing: a request that panics releases its snapshot and its connections.
 func TestPanicsKeepNothing(t *testing.T) {
 	t.Parallel()
 	cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what?")).URL())
@@ -737,8 +736,7 @@ func TestPanicsKeepNothing(t *testing.T) {
 	}
 }
 
-// TestObserveIsLive: in observe mode an unstreamed answer is passed on as it
-// comes.
+// TestObserveIsLive: in observe mode an unstreamed answer is passed on as it comes.
 func TestObserveIsLive(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})

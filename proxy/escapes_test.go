@@ -8,17 +8,17 @@ import (
 	"noecho/proxy/config"
 )
 
-// escapedPaths are paths with escapes, and whether they are let through.
+// escapedPaths are paths with escapes; those with true are allowed.
 var escapedPaths = map[string]bool{
 	"/openai/deployments/a%3A0/chat/completions":                          true,
 	"/openai/deployments/a%3a0/chat/completions":                          true,
 	"/openai/deployments/a%40b%2Bc%2Cd%3De/chat/completions":              true,
 	"/openai/deployments/arn%3Aaws%3Ax%3A%3Amodel%2Fa.b/chat/completions": true,
 	"/openai/deployments/arn:aws:x:1:profile%2Fa%2Fb/chat/completions":    true,
-	"/openai/deployments/a%2Fb/chat/completions":                          false, // a slash in what is no ARN
+	"/openai/deployments/a%2Fb/chat/completions":                          false, // a slash in a name that is no ARN
 	"/openai/deployments/x%2Fchat%2Fcompletions/chat/completions":         false,
 	"/openai/deployments/%61rn%3Ax%2Fb/chat/completions":                  false, // a letter
-	"/openai/deployments/a%2Ab/chat/completions":                          false, // nobody's model
+	"/openai/deployments/a%2Ab/chat/completions":                          false, // no model has this name
 	"/openai/deployments/%3Aa/chat/completions":                           false, // begins with no letter or digit
 	"/openai/deployments/arn%3Aa%2F%2Fb/chat/completions":                 false, // empty part
 	"/openai/deployments/arn%3Aa%2F/chat/completions":                     false,
@@ -40,32 +40,32 @@ var escapedPaths = map[string]bool{
 	"/openai/deployments/a%253Ab/chat/completions":                        false, // decoded twice
 	"/openai/deployments/a%252Fb/chat/completions":                        false,
 	"/openai/deployments/a%C3%A4/chat/completions":                        false,
-	"/openai/deployments/a%C0%AF/chat/completions":                        false, // a slash, written too long
+	"/openai/deployments/a%C0%AF/chat/completions":                        false, // a slash in overlong UTF-8
 	"/openai/deployments/a%u002Fb/chat/completions":                       false,
 	"/openai/deployments/a%/chat/completions":                             false,
 	"/openai/deployments/a%3/chat/completions":                            false,
 	"/openai/deployments/a%3G/chat/completions":                           false,
 	"/openai/deployments/a%%33A/chat/completions":                         false,
 	"/openai/deployments/a%+3/chat/completions":                           false,
-	"/openai/deployments/a/chat%2Fcompletions":                            false, // not in the name
+	"/openai/deployments/a/chat%2Fcompletions":                            false, // not in a {name}
 	"/openai%2Fdeployments/a/chat/completions":                            false,
 	"/openai/deployments/a%2Fchat%2Fcompletions":                          false,
 	"/v1%2Fchat/completions":                                              false,
 	"/%2Fv1/chat/completions":                                             false,
-	"/models/a%3Achat":                                                    false, // an ending is never escaped
-	"/models/a%3Ab:chat":                                                  false, // nor is what stands before it
+	"/models/a%3Achat":                                                    false, // the end of a segment is never escaped
+	"/models/a%3Ab:chat":                                                  false, // nor is the name before it
 	"/raw/a%3Ab":                                                          false, // not scanned
 }
 
-// escapeConfig opens paths of every kind.
+// escapeConfig opens exact paths and mounts, scanned and not.
 func escapeConfig(t testing.TB, upstream string) config.Config {
 	cfg := bedConfig(t, upstream)
 	cfg.Routes = []config.Route{{Path: "/"}, {Path: "/models/{name}:chat", API: "openai.chat"}, {Path: "/raw/{name}", API: passAPI}}
 	return cfg
 }
 
-// TestEscapes: of escapes only those pass that every server reads alike, and
-// they reach the upstream as they were sent.
+// TestEscapes: only escapes that every server reads in the same way pass, and they reach the
+// upstream as they were sent.
 func TestEscapes(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
@@ -88,8 +88,8 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
-// FuzzEscapes: whatever is let through means one thing, whether a server splits
-// a path first or decodes it first.
+// FuzzEscapes: a path that is allowed means the same to a server that splits it first and to
+// one that decodes it first.
 func FuzzEscapes(f *testing.F) {
 	for path := range escapedPaths {
 		f.Add(path)
@@ -126,7 +126,7 @@ func FuzzEscapes(f *testing.F) {
 		if r.family == nil {
 			t.Errorf("%q is not scanned", path)
 		}
-		// What stands around the name is the pattern's own text, byte for byte.
+		// The text around the name is that of the pattern, byte for byte.
 		head, tail, _ := strings.Cut(r.pattern, "{")
 		_, tail, _ = strings.Cut(tail, "}")
 		if !strings.HasPrefix(path, head) || !strings.HasSuffix(path, tail) || strings.HasPrefix(tail, ":") {

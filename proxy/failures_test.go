@@ -1,8 +1,8 @@
 package proxy
 
-// What broke in other guards, gateways and clients, each as a test of ours. The
-// references are public: a project and the number of an issue or, marked PR, of
-// a pull request. What needs no server is tested in package relay.
+// Failures of other guards, gateways and clients, each with the test that repeats it. The
+// references are public: a project and the number of an issue or, marked PR, of a pull
+// request. Package relay tests the failures that need no server.
 //
 //	api7/aisix 204, agentgateway 2956        TestGuardRunsStreamedAndNot
 //	BerriAI/litellm 35257                    TestStreamedMessagesAreScanned
@@ -47,7 +47,7 @@ func TestStreamedMessagesAreScanned(t *testing.T) {
 		c.chunk("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"" + secret + "\"}}\n\n")
 		c.say("%s", endChunked)
 	})
-	b := genericBed(t, up, nil) // even as an API that nobody named
+	b := genericBed(t, up, nil) // also if no route names the API
 	for _, path := range []string{"/v1/messages", "/any"} {
 		if _, _, text, err := b.do("POST", path, `{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}`); err != nil || strings.Contains(text, "charlie") {
 			t.Errorf("%s: %s %v", path, text, err)
@@ -112,8 +112,8 @@ func TestDecodedBodyIsNotLabelled(t *testing.T) {
 	}
 }
 
-// live sends pieces of an answer and goes on only when the caller has read the
-// one before the last.
+// live sends an answer piece by piece. It sends a piece when the caller has read the last but
+// one before it.
 func live(t *testing.T, path, ask, head string, pieces []string) {
 	t.Helper()
 	seen := make(chan struct{}, len(pieces))

@@ -72,8 +72,8 @@ func TestForwardLive(t *testing.T) {
 	}
 }
 
-// TestTruncationStaysVisible: an answer that breaks off anywhere never ends
-// like a complete one.
+// TestTruncationStaysVisible: an answer that breaks off at any byte does not end as a complete
+// one does.
 func TestTruncationStaysVisible(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{
@@ -177,7 +177,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestKeepAlive: the watcher leaves the connection as it found it.
+// TestKeepAlive: the watcher does not disturb later requests of a connection.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "ok") })
@@ -231,8 +231,7 @@ func TestNoSecondGeneration(t *testing.T) {
 	}
 }
 
-// TestStaleConnection: a connection that the server has closed meanwhile costs
-// no request.
+// TestStaleConnection: no request fails because the server has closed an idle connection.
 func TestStaleConnection(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 1)
@@ -251,8 +250,8 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// TestDirtyConnection: what is left of an answer that was given up never
-// becomes part of the next one.
+// TestDirtyConnection: the rest of an answer that was given up never becomes part of the next
+// one.
 func TestDirtyConnection(t *testing.T) {
 	t.Parallel()
 	first := true
@@ -278,9 +277,9 @@ func TestDirtyConnection(t *testing.T) {
 	}
 }
 
-// TestStrayBytes: bytes that a server sends unasked on an idle connection are
-// not taken for an answer, whether they come with the answer before, right
-// after it or later, in clear or under TLS.
+// TestStrayBytes: bytes that a server sends on an idle connection without a request are not
+// taken for an answer. They may come with the answer before, right after it or later, in
+// clear or under TLS.
 func TestStrayBytes(t *testing.T) {
 	t.Parallel()
 	const answer, empty = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 204 No Content\r\n\r\n"
@@ -321,8 +320,8 @@ func TestStrayBytes(t *testing.T) {
 	}
 }
 
-// TestWhyNoConnection: the log tells an operator which of the usual mistakes an
-// unreachable upstream is; callers are told nothing of it.
+// TestWhyNoConnection: the log names the cause for which an upstream cannot be reached; the
+// answer to the caller does not.
 func TestWhyNoConnection(t *testing.T) {
 	t.Parallel()
 	trusted, up := strayBed(t, true, func(c *scene) { c.whole(200, "text/plain", "ok") })

@@ -14,8 +14,8 @@ const (
 	geminiAsk        = `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`
 )
 
-// TestGeminiArrayIsLive: the elements of an array leave one by one, not with
-// its end, and the query that asks for events reaches the upstream.
+// TestGeminiArrayIsLive: the elements of an array leave one by one before its end, and the
+// query that asks for events reaches the upstream.
 func TestGeminiArrayIsLive(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})

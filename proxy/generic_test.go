@@ -22,7 +22,7 @@ func genericBed(t *testing.T, up *scripted, change func(c *config.Config)) *bed 
 	return newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 }
 
-// openAnswer sends a request and leaves the answer's body open.
+// openAnswer sends a request and returns the answer with its body unread.
 func openAnswer(t *testing.T, b *bed, path, body string) *bufio.Reader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -42,9 +42,9 @@ func openAnswer(t *testing.T, b *bed, path, body string) *bufio.Reader {
 	return bufio.NewReader(resp.Body)
 }
 
-// TestGenericLive: in streams of APIs that noecho does not know, no message
-// waits for more than the next one, whatever ids, times and states it carries:
-// the upstream sends the next but one only when the caller has the first.
+// TestGenericLive: in streams of unknown APIs a message waits for the next one at most, with
+// any ids, times and states in it. The upstream sends a message only when the caller has the
+// last but one before it.
 func TestGenericLive(t *testing.T) {
 	t.Parallel()
 	type stream struct {
@@ -104,8 +104,8 @@ func TestGenericLive(t *testing.T) {
 	}
 }
 
-// TestBatchRange: no part of a file can be asked for, because what stands in
-// front of it decides what it means.
+// TestBatchRange: a caller cannot ask for a part of a file, because the meaning of its text
+// depends on the text in front of it.
 func TestBatchRange(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {
@@ -123,8 +123,7 @@ func TestBatchRange(t *testing.T) {
 	}
 }
 
-// TestGenericUpload: a request that is no JSON is passed on as it is, and its
-// answer scanned.
+// TestGenericUpload: a request that is not JSON is passed on unchanged, and its answer scanned.
 func TestGenericUpload(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"text":"`+secret+`"}`) })
@@ -139,8 +138,8 @@ func TestGenericUpload(t *testing.T) {
 	}
 }
 
-// TestSchema: schema: block blocks what redact mode would mask when the answer
-// has to follow a schema, and nothing else.
+// TestSchema: with schema: block, an answer that has to follow a schema is blocked where redact
+// mode would mask it, and other answers are masked.
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {
@@ -172,8 +171,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestGenericError: an error of the upstream that is a page of HTML is read as
-// text.
+// TestGenericError: an error page in HTML from the upstream is scanned as text.
 func TestGenericError(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(502, "text/html", "<p>bad: "+secret+"</p>") })

@@ -12,8 +12,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// smuggling are requests that two servers could read differently, or that ask
-// for what is not open. None may reach the upstream.
+// smuggling are requests that two servers could read differently, or for paths that are not
+// open. None may reach the upstream.
 var smuggling = map[string]string{
 	"absolute form":              "GET http://evil.internal/v1/models HTTP/1.1\r\nHost: x\r\n\r\n",
 	"absolute form, same host":   "POST http://x/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
@@ -96,7 +96,7 @@ func TestSmugglingNeverReachesTheUpstream(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "reached") })
 	b := newBed(t, Options{Config: bedConfig(t, up.url())})
-	// What every case is followed by: it must not become a request either.
+	// These bytes follow every case. They must not become a request either.
 	const next = "GET /v1/models/smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 	for name, request := range smuggling {
 		answer := b.raw(request + next)
@@ -115,14 +115,14 @@ func TestSmugglingNeverReachesTheUpstream(t *testing.T) {
 		if ct := resp.Header.Get("Content-Type"); ct != "application/json" || !strings.Contains(answer, `{"error":{"message":"`) {
 			t.Errorf("%s: refused without a clear body: %q", name, answer)
 		}
-		// A request whose end is in doubt ends the connection.
+		// After a request whose end is not certain the connection is closed.
 		if resp.StatusCode == 400 && name != "unknown request coding" && strings.Count(answer, "HTTP/1.1 2") > 0 {
 			t.Errorf("%s: the connection went on after a bad request: %q", name, answer)
 		}
 	}
 }
 
-// TestCutRequest: a body that ends before its time is not a shorter body.
+// TestCutRequest: a body that is cut is not taken for a shorter body.
 func TestCutRequest(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "reached") })
@@ -165,8 +165,8 @@ func TestGuardAccepts(t *testing.T) {
 	f("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n")
 }
 
-// TestCodingName: the name of the chunked coding has no case, and an
-// expectation that nobody can meet has a status of its own.
+// TestCodingName: the case of the coding name chunked does not matter, and an expectation that
+// cannot be met has its own status.
 func TestCodingName(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", "{}") })
@@ -203,7 +203,7 @@ func TestConnectionHeaders(t *testing.T) {
 	}
 }
 
-// TestBareHead: a Content-Type that the upstream does not send is not added.
+// TestBareHead: noecho adds no Content-Type if the upstream sends none.
 func TestBareHead(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") })
@@ -235,7 +235,7 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// TestExpect: whoever asks before sending a body is told before.
+// TestExpect: a caller that waits before it sends the body gets a refusal before it.
 func TestExpect(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "text/plain", "ok") })
@@ -328,7 +328,7 @@ func TestHeadAndEmpty(t *testing.T) {
 		}
 	})
 	b := newBed(t, Options{Config: passConfig(t, up.url())})
-	for range 2 { // the connection stays in step
+	for range 2 { // the connection stays usable
 		if status, h, text, err := b.do("HEAD", "/v1/models", ""); err != nil || status != 200 || h.Get("Content-Length") != "123" || text != "" {
 			t.Errorf("HEAD: %d %v %q %v", status, h, text, err)
 		}

@@ -13,8 +13,8 @@ import (
 	"noecho/proxy/config"
 )
 
-// TestLongerThanTheLimit: an unstreamed answer that is longer than the limit is
-// refused, or passed whole and counted where the route says so, in any coding.
+// TestLongerThanTheLimit: an unstreamed answer beyond the limit is refused, or passed whole and
+// counted where the route says so, in any coding.
 func TestLongerThanTheLimit(t *testing.T) {
 	t.Parallel()
 	long := `{"choices":[{"index":0,"message":{"content":"` + strings.Repeat("word after word ", 1<<17) + `"}}]}`
@@ -56,8 +56,8 @@ func TestLongerThanTheLimit(t *testing.T) {
 	}
 }
 
-// TestObserveHoldsNothing: in observe mode an answer has left before it is
-// judged, however long judging takes.
+// TestObserveHoldsNothing: in observe mode an answer leaves before it is scanned, also if the
+// scan takes long.
 func TestObserveHoldsNothing(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) {
@@ -87,7 +87,7 @@ func TestObserveHoldsNothing(t *testing.T) {
 	}
 }
 
-// slowSet answers no lookup before hold is closed.
+// slowSet is an index that answers no look-up before hold is closed.
 type slowSet struct {
 	detect.Index
 	hold <-chan struct{}

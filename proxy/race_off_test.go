@@ -2,5 +2,5 @@
 
 package proxy
 
-// raced says that the race detector makes everything ten times slower.
+// raced says whether the race detector is on, with which a test is ten times slower.
 const raced = false

@@ -40,8 +40,8 @@ func TestResponsesRoutes(t *testing.T) {
 	}
 }
 
-// A stored response comes back as it is asked for: as a stream from some event
-// on, or in one piece. Both are scanned.
+// A stored response comes back as a stream from some event on, or in one piece, as the request
+// asks. Both are scanned.
 func TestResponsesStored(t *testing.T) {
 	t.Parallel()
 	const (
@@ -67,7 +67,7 @@ func TestResponsesStored(t *testing.T) {
 		if err != nil || status != 200 || strings.Count(text, "[redacted]") == 0 {
 			t.Errorf("%s: %d %v %s", path, status, err, text)
 		}
-		for w := range strings.FieldsSeq(strings.Replace(secret, "delta", "", 1)) { // a delta is an event, too
+		for w := range strings.FieldsSeq(strings.Replace(secret, "delta", "", 1)) { // delta is also the name of an event
 			if strings.Contains(text, w) {
 				t.Errorf("%s: %q left in %s", path, w, text)
 			}

@@ -22,7 +22,7 @@ import (
 	"noecho/proxy/policy"
 )
 
-// storyWords are words of which each record of a test has its own.
+// storyWords returns words that no other record of a test has.
 func storyWords(name string, from, to int) string {
 	words := make([]string, 0, to-from)
 	for i := from; i < to; i++ {
@@ -32,7 +32,7 @@ func storyWords(name string, from, to int) string {
 }
 
 // storyOpen opens an index of two datasets: tickets, labelled pii, with the record
-// t1, and board, labelled restricted, with the record b1. Each has 60 words, t1 an
+// t1, and board, labelled restricted, with the record b1. Each has 60 words, t1 also an
 // e-mail address behind them.
 func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	t.Helper()
@@ -76,7 +76,7 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	}
 }
 
-// storyBed serves answers by the model's name, under a configuration in YAML.
+// storyBed serves the answer of says for each model, under a configuration in YAML.
 func storyBed(t testing.TB, text string, says map[string]string) *bed {
 	t.Helper()
 	models := map[string]fakellm.Script{}
@@ -93,7 +93,7 @@ func storyBed(t testing.TB, text string, says map[string]string) *bed {
 	return newBed(t, Options{Config: cfg, Open: storyOpen(t)})
 }
 
-// story asks a model and returns what a client shows.
+// story asks a model and returns the status and the text of the answer, as [chatText] does.
 func (b *bed) story(model, key string, streamed bool) (status int, text string) {
 	b.t.Helper()
 	body := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"hi"}]}`, model, streamed)
@@ -104,8 +104,8 @@ func (b *bed) story(model, key string, streamed bool) (status int, text string) 
 	return status, chatText(b.t, answer)
 }
 
-// TestRules asks over real sockets, streamed and not: a finding has the action of
-// the first rule that fits the record it stands in, the model and the caller.
+// TestRules uses real sockets, streamed and not: a finding has the action of the first rule that
+// fits its record, the model and the caller.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	ticket, board := storyWords("ticket", 10, 22), storyWords("board", 10, 22)
@@ -210,7 +210,7 @@ func TestUnreadIsReported(t *testing.T) {
 	}
 }
 
-// TestRuleRoutes: a rule about a route that is not open would never hold.
+// TestRuleRoutes: a rule about a route that is not open is refused, because it would never fit.
 func TestRuleRoutes(t *testing.T) {
 	t.Parallel()
 	f := func(routes []config.Route, path string, ok bool) {
@@ -232,8 +232,8 @@ func TestRuleRoutes(t *testing.T) {
 	f([]config.Route{{Path: "/team/"}}, chatPath, false)
 }
 
-// TestBudgetTurnsToBlocking: the third finding is one too many for its caller;
-// another caller goes on as before, and one alert says so.
+// TestBudgetTurnsToBlocking: with a budget of two, further findings of a caller are blocked from
+// the fourth answer on, those of another caller are not, and there is one alert.
 func TestBudgetTurnsToBlocking(t *testing.T) {
 	t.Parallel()
 	says := map[string]string{"m": "So: " + storyWords("ticket", 0, 12) + ". End."}
@@ -285,7 +285,7 @@ func TestBudgetTurnsToBlocking(t *testing.T) {
 	}
 }
 
-// TestBudgetWithinAnAnswer: the findings of an answer count for those behind them.
+// TestBudgetWithinAnAnswer: the budget counts the earlier findings of the same answer.
 func TestBudgetWithinAnAnswer(t *testing.T) {
 	t.Parallel()
 	said := "So: " + storyWords("ticket", 0, 12) + ". And: " + storyWords("ticket", 20, 32) + ". Or: " + storyWords("ticket", 40, 52) + ". End."
@@ -295,7 +295,7 @@ func TestBudgetWithinAnAnswer(t *testing.T) {
 	}
 }
 
-// TestBudgetOverReload: a reload that leaves the budget alone forgets nothing.
+// TestBudgetOverReload: a reload that does not change the budget keeps its counts.
 func TestBudgetOverReload(t *testing.T) {
 	t.Parallel()
 	b := storyBed(t, "budget: {findings: 1, per: 1h, then: block}", map[string]string{"m": "So: " + storyWords("ticket", 0, 12) + "."})
@@ -309,7 +309,7 @@ func TestBudgetOverReload(t *testing.T) {
 	}
 }
 
-// TestEchoesCostNothing: what the caller sent itself is on no budget.
+// TestEchoesCostNothing: echoes, which the caller itself has sent, do not count for a budget.
 func TestEchoesCostNothing(t *testing.T) {
 	t.Parallel()
 	part := storyWords("ticket", 0, 12)
@@ -326,8 +326,8 @@ func TestEchoesCostNothing(t *testing.T) {
 	}
 }
 
-// TestSlowDrip asks for a record piece by piece: the alert comes once, when the
-// pieces are too much, and names the record.
+// TestSlowDrip asks for a record piece by piece. One alert comes when too much of the record was
+// found, and names it.
 func TestSlowDrip(t *testing.T) {
 	t.Parallel()
 	says := map[string]string{
@@ -362,8 +362,8 @@ func TestSlowDrip(t *testing.T) {
 	}
 }
 
-// TestLaneNames: a configuration knows the lanes that there are, and turns on
-// those that it lists.
+// TestLaneNames: a configuration can name every lane of the detector, and turns on those that
+// it lists.
 func TestLaneNames(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
@@ -384,7 +384,7 @@ func TestLaneNames(t *testing.T) {
 	}
 }
 
-// fixedPhrases is one phrase under every hash.
+// fixedPhrases is an index that returns one phrase for every hash.
 type fixedPhrases struct {
 	windowset.Index
 	phrase ngram.Phrase
@@ -394,8 +394,8 @@ func (fixedPhrases) Has() (ledger, phrases, words bool)       { return false, tr
 func (fixedPhrases) Start(ngram.Hash) bool                    { return true }
 func (p fixedPhrases) Phrase(ngram.Hash) (ngram.Phrase, bool) { return p.phrase, true }
 
-// TestCommonIdentifiers: one that stands in more records than the configuration
-// says does not count, unless it is that of a data subject.
+// TestCommonIdentifiers: an identifier in more records than the configuration allows is no
+// finding, unless it is one of a data subject.
 func TestCommonIdentifiers(t *testing.T) {
 	t.Parallel()
 	spec, err := ngram.NewSpec(5, ngram.XXH64)
@@ -419,8 +419,7 @@ func TestCommonIdentifiers(t *testing.T) {
 	}
 }
 
-// TestPrincipalKey: with a key of its own a server names credentials as the one
-// before it did.
+// TestPrincipalKey: two servers with the same key file give a credential the same name.
 func TestPrincipalKey(t *testing.T) {
 	t.Parallel()
 	key := filepath.Join(t.TempDir(), "key")

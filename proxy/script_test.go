@@ -29,18 +29,17 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		// Idle connections of the tests' own HTTP clients.
+		// Idle connections of the HTTP clients of tests.
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 	)
 }
 
-// patience bounds every wait of a test. It is no expectation: a test that needs
-// it has failed.
+// patience bounds every wait of a test. A test that waits so long has failed.
 const patience = 30 * time.Second
 
-// scripted is a model server on a raw socket that does what a test says, byte
-// for byte. play runs once for every request, on the request's connection.
+// scripted is a model server on a raw socket that sends the bytes of a test. play runs once for
+// every request, on its connection.
 type scripted struct {
 	t        testing.TB
 	ln       net.Listener
@@ -62,7 +61,7 @@ func newScripted(t testing.TB, play func(c *scene)) *scripted {
 	return newScriptedOn(t, ln, play)
 }
 
-// newScriptedOn is newScripted on a listener of the test's choice.
+// newScriptedOn does the same as newScripted on a given listener.
 func newScriptedOn(t testing.TB, ln net.Listener, play func(c *scene)) *scripted {
 	t.Helper()
 	s := &scripted{t: t, ln: ln, play: play, requests: make(chan string, 1024), open: map[net.Conn]struct{}{}}
@@ -116,7 +115,7 @@ func (s *scripted) accept() {
 	}
 }
 
-// scene is one request as the scripted server sees it.
+// scene is one request to a scripted server.
 type scene struct {
 	net.Conn
 	in         *bufio.Reader
@@ -152,7 +151,7 @@ func (c *scene) say(format string, args ...any) { _, _ = fmt.Fprintf(c.Conn, for
 // chunk writes one chunk of a chunked body.
 func (c *scene) chunk(s string) { c.say("%x\r\n%s\r\n", len(s), s) }
 
-// waitClosed returns once the other side has closed the connection.
+// waitClosed returns when the other side has closed the connection.
 func (c *scene) waitClosed() {
 	_, _ = io.Copy(io.Discard, c.in)
 	c.over = true
@@ -164,7 +163,7 @@ func (c *scene) reset() {
 	c.over = true
 }
 
-// Response heads that scripts begin with.
+// Heads of responses.
 const (
 	headSSE     = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 	headChunked = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -176,7 +175,7 @@ func (c *scene) whole(status int, contentType, body string) {
 	c.say("HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", status, contentType, len(body), body)
 }
 
-// noSet is an index that holds nothing.
+// noSet is an empty index.
 type noSet struct{ windowset.Index }
 
 func (noSet) Gate2(ngram.Hash) bool  { return false }
@@ -192,7 +191,7 @@ func testSpec(t testing.TB) ngram.Spec {
 	return spec
 }
 
-// bed is a server under test with everything around it.
+// bed is a server under test with its listeners, its log and its alerts.
 type bed struct {
 	t      testing.TB
 	srv    *Server
@@ -204,7 +203,7 @@ type bed struct {
 	client *http.Client
 }
 
-// capture collects what is written, for several goroutines.
+// capture collects the bytes that several goroutines write.
 type capture struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -222,7 +221,7 @@ func (m *capture) String() string {
 	return m.buf.String()
 }
 
-// newBed serves on loopback until the test ends.
+// newBed starts a server on loopback, which ends with the test.
 func newBed(t testing.TB, opts Options) *bed {
 	t.Helper()
 	b := &bed{t: t, alerts: &capture{}, logs: &capture{}}
@@ -275,8 +274,8 @@ func newBed(t testing.TB, opts Options) *bed {
 	return b
 }
 
-// bedConfig is a configuration with the given upstream and short limits where
-// a test would have to wait for long ones.
+// bedConfig returns a configuration with the given upstream, and short limits so that no test
+// waits long.
 func bedConfig(t testing.TB, upstream string) config.Config {
 	t.Helper()
 	cfg := config.Default()
@@ -290,15 +289,15 @@ func bedConfig(t testing.TB, upstream string) config.Config {
 	return cfg
 }
 
-// passConfig forwards /raw unscanned, besides the catalogue.
+// passConfig returns a configuration that also forwards /raw unscanned.
 func passConfig(t testing.TB, upstream string) config.Config {
 	cfg := bedConfig(t, upstream)
 	cfg.Routes = []config.Route{{Path: "/"}, {Path: "/raw", API: passAPI}}
 	return cfg
 }
 
-// raw sends bytes as they are and returns all that comes back until the server
-// closes the connection. The last request should ask for that.
+// raw sends bytes and returns all bytes that come back until the server closes the connection.
+// The last request should ask for that.
 func (b *bed) raw(request string) string {
 	b.t.Helper()
 	conn := b.dial()
@@ -320,7 +319,7 @@ func (b *bed) dial() net.Conn {
 	return conn
 }
 
-// do sends a request and reads the answer whole.
+// do sends a request and reads the whole answer.
 func (b *bed) do(method, path, body string, header ...string) (status int, h http.Header, text string, err error) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -77,7 +77,7 @@ func TestAdminToken(t *testing.T) {
 	f("/debug/pprof/", "Bearer ", 401)
 }
 
-// TestAdminBeyondLoopback: without a token only the probes answer.
+// TestAdminBeyondLoopback: without a token the admin plane answers only probes.
 func TestAdminBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
@@ -131,7 +131,7 @@ func paced(t *testing.T, tick <-chan struct{}) *scripted {
 	})
 }
 
-// open begins a streamed chat and returns once its head is there.
+// open begins a streamed chat and returns when its head has come.
 func (b *bed) open() *http.Response {
 	b.t.Helper()
 	resp, err := b.client.Post("http://"+b.data+chatPath, "application/json", strings.NewReader(askStream))
@@ -156,7 +156,7 @@ func TestDrain(t *testing.T) {
 		b.stop()
 		close(stopped)
 	}()
-	// The idle connection is closed, which says that the drain has begun.
+	// When the idle connection is closed, the drain has begun.
 	if _, err := io.ReadAll(idle); err != nil {
 		t.Errorf("idle connection: %v", err)
 	}
@@ -189,7 +189,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainLimit: answers that outlive the drain say that they were cut.
+// TestDrainLimit: answers that are cut at the end of the drain say so.
 func TestDrainLimit(t *testing.T) {
 	t.Parallel()
 	tick := make(chan struct{})
@@ -207,11 +207,11 @@ func TestDrainLimit(t *testing.T) {
 	b.stop()
 }
 
-// closable is an index that must not be asked once it is closed.
+// closable is an index that must not be used after it was closed.
 type closable struct {
 	windowset.Index
 	closed atomic.Bool
-	used   *atomic.Bool // after it was closed
+	used   *atomic.Bool // it was used after it was closed
 }
 
 func (c *closable) Window(ngram.Hash) bool { return c.Gate2(ngram.Hash{}) }
@@ -223,8 +223,8 @@ func (c *closable) Gate2(ngram.Hash) bool {
 	return false
 }
 
-// TestReloadUnderLoad: an index stays open until its last reader is done, every
-// one is closed in the end, and no answer suffers.
+// TestReloadUnderLoad: an index stays open until its last reader is done, every index is closed
+// in the end, and no answer fails.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	var opened, closed atomic.Int64
@@ -269,7 +269,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsLastGood: whatever is wrong, what runs stays.
+// TestReloadKeepsLastGood: after any error in a reload the last configuration stays in force.
 func TestReloadKeepsLastGood(t *testing.T) {
 	t.Parallel()
 	good := bedConfig(t, recite(t, says("So: "+secret+".")).URL())
@@ -334,7 +334,7 @@ func TestReloadKeepsLastGood(t *testing.T) {
 	}
 }
 
-// TestReloadPinsRequest: a stream is judged to its end by what it began with.
+// TestReloadPinsRequest: a stream uses the configuration under which it began to its end.
 func TestReloadPinsRequest(t *testing.T) {
 	t.Parallel()
 	tick := make(chan struct{})
@@ -393,8 +393,8 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// TestCanary (G7): nothing that is written for people or programs holds a word
-// of the training data, of the prompt or of a credential.
+// TestCanary (G7): no log line, alert, metric or error contains a word of the training data, of
+// the prompt or of a credential.
 func TestCanary(t *testing.T) {
 	t.Parallel()
 	const canary = "xylophone-canary"
@@ -467,8 +467,8 @@ func TestLimits(t *testing.T) {
 		name    string
 		up      *scripted
 		set     func(*config.Limits)
-		request string // raw; what is missing never comes
-		want    string // in the answer
+		request string // raw bytes; the rest of the request never comes
+		want    string // a part of the answer
 		never   string
 	}{
 		{"header", silent, func(l *config.Limits) { l.Header = 4 << 10 }, "GET /v1/models HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 8<<10) + "\r\n\r\n", "HTTP/1.1 431 ", ""},
@@ -514,7 +514,7 @@ func TestConnectionsLimit(t *testing.T) {
 	}
 }
 
-// TestHeldLimit: a run that is stretched beyond what may be held is withheld.
+// TestHeldLimit: a run with so many bytes between its words that they may not wait is withheld.
 func TestHeldLimit(t *testing.T) {
 	t.Parallel()
 	words := strings.Fields(secret)
@@ -549,8 +549,7 @@ func TestUpstreamIdle(t *testing.T) {
 	wait(t, closed, "the idle connection to be closed")
 }
 
-// TestCallerStall: a caller that does not read is given up, and its upstream
-// with it.
+// TestCallerStall: if a caller does not read, its connection and that to the upstream are closed.
 func TestCallerStall(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
@@ -578,7 +577,7 @@ func TestCallerStall(t *testing.T) {
 	wait(t, closed, "the upstream to be closed")
 }
 
-// TestConnectLimit: dialing ends.
+// TestConnectLimit: dialing an upstream that does not answer ends at the limit.
 func TestConnectLimit(t *testing.T) {
 	t.Parallel()
 	d := dialer{connect: time.Nanosecond}

@@ -17,8 +17,8 @@ type readOnly struct {
 
 func (c readOnly) Read(p []byte) (int, error) { return c.r.Read(p) }
 
-// FuzzRecordConn: the bytes stay the same, no read crosses the end of a record,
-// and only between records is there nothing unread.
+// FuzzRecordConn: the bytes stay the same, no read goes beyond the end of a record, and unread
+// is false only between records.
 func FuzzRecordConn(f *testing.F) {
 	f.Add("\x17\x03\x03\x00\x02ab\x15\x03\x03\x00\x00\x17\x03\x03\x00\x01c", 3, true)
 	f.Add("\x17\x03\x03\xff\xff", 70, false)
