@@ -112,9 +112,7 @@ func anthropicFailure(dst []byte, f wire.Failure) []byte {
 			kind = "api_error"
 		}
 	}
-	dst = append(append(dst, `{"type":"error","error":{"type":"`...), kind...)
-	dst = wire.AppendEscaped(append(dst, `","message":"`...), []byte(f.Message))
-	return append(dst, `"}}`...)
+	return fill(dst, `{"type":"error","error":{"type":"%s","message":"%s"}}`, kind, f.Message)
 }
 
 // anthropicEnding ends the open blocks, then the message with the stop_reason

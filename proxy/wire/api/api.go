@@ -3,7 +3,11 @@
 // and endings. Walking, cutting and framing belong to package wire.
 package api
 
-import "noecho/proxy/wire"
+import (
+	"strings"
+
+	"noecho/proxy/wire"
+)
 
 // families are all families. A new one gets its line here.
 var families = []*wire.Family{
@@ -19,4 +23,13 @@ func ByName(name string) *wire.Family {
 		}
 	}
 	return nil
+}
+
+// fill appends a JSON template in which each %s becomes a value, escaped as in a string.
+func fill(dst []byte, template string, values ...string) []byte {
+	for _, v := range values {
+		before, after, _ := strings.Cut(template, "%s")
+		dst, template = wire.AppendEscaped(append(dst, before...), []byte(v)), after
+	}
+	return append(dst, template...)
 }

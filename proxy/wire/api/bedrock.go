@@ -129,9 +129,7 @@ func bedrockPath(path string) (model string, stream bool) {
 // bedrockFailure appends the error body of Bedrock's APIs. A header names the kind of
 // the error.
 func bedrockFailure(dst []byte, f wire.Failure) []byte {
-	dst = append(dst, `{"message":"`...)
-	dst = wire.AppendEscaped(dst, []byte(f.Message))
-	return append(dst, `"}`...)
+	return fill(dst, `{"message":"%s"}`, f.Message)
 }
 
 // bedrockErrorType returns the header of an HTTP answer that names an exception.

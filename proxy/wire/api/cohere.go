@@ -98,15 +98,12 @@ func cohereRequest(_ string, body []byte) (wire.Request, error) {
 
 // cohereFailure appends an error body, which both versions share.
 func cohereFailure(dst []byte, f wire.Failure) []byte {
-	dst = wire.AppendEscaped(append(dst, `{"id":"","message":"`...), []byte(f.Message))
-	dst = wire.AppendEscaped(append(dst, `","code":"`...), []byte(f.Code))
-	return append(dst, `"}`...)
+	return fill(dst, `{"id":"","message":"%s","code":"%s"}`, f.Message, f.Code)
 }
 
 // cohereStreamFailure ends a stream of version 2 with an error.
 func cohereStreamFailure(w *wire.Writer, f wire.Failure) {
-	end := wire.AppendEscaped([]byte(`{"type":"message-end","delta":{"finish_reason":"ERROR","error":"`), []byte(f.Message))
-	w.Message("message-end", append(end, `"}}`...))
+	w.Message("message-end", fill(nil, `{"type":"message-end","delta":{"finish_reason":"ERROR","error":"%s"}}`, f.Message))
 	w.Message("", []byte(cohereDone))
 }
 
@@ -259,8 +256,7 @@ func cohereV1Framing(contentType string, r wire.Request) wire.Framing {
 
 // cohereV1StreamFailure ends a stream of the first version with an error.
 func cohereV1StreamFailure(w *wire.Writer, f wire.Failure) {
-	end := wire.AppendEscaped([]byte(`{"event_type":"stream-error","is_finished":true,"finish_reason":"ERROR","err":"`), []byte(f.Message))
-	w.Message("", append(end, `"}`...))
+	w.Message("", fill(nil, `{"event_type":"stream-error","is_finished":true,"finish_reason":"ERROR","err":"%s"}`, f.Message))
 }
 
 // cohereV1Ending ends a filtered stream. Its last line does not repeat the answer.

@@ -268,12 +268,9 @@ func geminiFailure(dst []byte, f wire.Failure) []byte {
 	if f.Status == 0 {
 		f.Status = 400
 	}
-	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), int64(f.Status), 10)
-	dst = wire.AppendEscaped(append(dst, `,"message":"`...), []byte(f.Message))
-	dst = append(append(dst, `","status":"`...), geminiStatus(f.Status)...)
-	dst = append(dst, `","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"`...)
-	dst = wire.AppendEscaped(dst, []byte(strings.ToUpper(f.Code)))
-	return append(dst, `","domain":"noecho"}]}}`...)
+	return fill(dst, `{"error":{"code":%s,"message":"%s","status":"%s",`+
+		`"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"%s","domain":"noecho"}]}}`,
+		strconv.Itoa(f.Status), f.Message, geminiStatus(f.Status), strings.ToUpper(f.Code))
 }
 
 // geminiStatus returns Google's name for an HTTP status.

@@ -207,11 +207,7 @@ func tgiTokens(at, name string) []wire.Rule {
 
 // tgiFailure appends an error as TGI writes it, in a body and in a stream.
 func tgiFailure(dst []byte, f wire.Failure) []byte {
-	dst = append(dst, `{"error":"`...)
-	dst = wire.AppendEscaped(dst, []byte(f.Message))
-	dst = append(dst, `","error_type":"`...)
-	dst = wire.AppendEscaped(dst, []byte(f.Code))
-	return append(dst, `"}`...)
+	return fill(dst, `{"error":"%s","error_type":"%s"}`, f.Message, f.Code)
 }
 
 // tgiEnding ends a stream with an empty token, together with the whole text that has

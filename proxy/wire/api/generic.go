@@ -127,9 +127,7 @@ func batchRecord(dst, payload []byte, f wire.Failure) []byte {
 		dst = append(append(append(dst, `"custom_id":`...), id...), ',')
 	}
 	if anthropic {
-		dst = append(dst, `"result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"`...)
-		dst = wire.AppendEscaped(dst, []byte(f.Message))
-		return append(dst, `"}}}}`...)
+		return fill(dst, `"result":{"type":"errored","error":{"type":"error","error":{"type":"invalid_request_error","message":"%s"}}}}`, f.Message)
 	}
 	dst = append(dst, `"response":{"status_code":400,"body":`...)
 	dst = generic.Failure(dst, f)

@@ -130,10 +130,7 @@ func llamaFailure(dst []byte, f wire.Failure) []byte {
 	if status == 0 {
 		status = 400
 	}
-	dst = strconv.AppendInt(append(dst, `{"error":{"code":`...), int64(status), 10)
-	dst = wire.AppendEscaped(append(dst, `,"message":"`...), []byte(f.Message))
-	dst = wire.AppendEscaped(append(dst, `","type":"`...), []byte(f.Code))
-	return append(dst, `"}}`...)
+	return fill(dst, `{"error":{"code":%s,"message":"%s","type":"%s"}}`, strconv.Itoa(status), f.Message, f.Code)
 }
 
 // llamaEnding ends every open answer with a message that stops it. A stream whose

@@ -95,9 +95,7 @@ func mistralRequest(_ string, body []byte) (wire.Request, error) {
 
 // mistralFailure appends an error body.
 func mistralFailure(dst []byte, f wire.Failure) []byte {
-	dst = wire.AppendEscaped(append(dst, `{"object":"error","message":"`...), []byte(f.Message))
-	dst = wire.AppendEscaped(append(dst, `","type":"invalid_request_error","param":null,"code":"`...), []byte(f.Code))
-	return append(dst, `"}`...)
+	return fill(dst, `{"object":"error","message":"%s","type":"invalid_request_error","param":null,"code":"%s"}`, f.Message, f.Code)
 }
 
 // mistralStreamFailure ends a stream with an error.
@@ -106,8 +104,7 @@ func mistralStreamFailure(w *wire.Writer, f wire.Failure) { mistralFail(w, f.Mes
 // mistralFail writes the event that ends a stream with an error.
 func mistralFail(w *wire.Writer, message string) {
 	const kind = "conversation.response.error"
-	event := wire.AppendEscaped([]byte(`{"type":"`+kind+`","message":"`), []byte(message))
-	w.Message(kind, append(event, `","code":400}`...))
+	w.Message(kind, fill(nil, `{"type":"%s","message":"%s","code":400}`, kind, message))
 }
 
 // mistralEnding ends a filtered stream. The API has no reason for filtered answers, so

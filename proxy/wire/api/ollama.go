@@ -111,7 +111,7 @@ func ollamaMember(r *request, name string, v jsontext.Value) bool {
 
 // ollamaFailure appends an error body, which has a message and nothing else.
 func ollamaFailure(dst []byte, f wire.Failure) []byte {
-	return append(wire.AppendEscaped(append(dst, `{"error":"`...), []byte(f.Message)), `"}`...)
+	return fill(dst, `{"error":"%s"}`, f.Message)
 }
 
 // ollamaEnding ends a stream with a line whose done is true and which has the given

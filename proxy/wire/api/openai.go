@@ -66,11 +66,7 @@ func logprobsRules() []wire.Rule {
 
 // openAIFailure appends the error body of OpenAI's APIs.
 func openAIFailure(dst []byte, f wire.Failure) []byte {
-	dst = append(dst, `{"error":{"message":"`...)
-	dst = wire.AppendEscaped(dst, []byte(f.Message))
-	dst = append(dst, `","type":"invalid_request_error","param":null,"code":"`...)
-	dst = wire.AppendEscaped(dst, []byte(f.Code))
-	return append(dst, `"}}`...)
+	return fill(dst, `{"error":{"message":"%s","type":"invalid_request_error","param":null,"code":"%s"}}`, f.Message, f.Code)
 }
 
 // openAIEnding ends every open choice with a chunk of its own that has the given text,

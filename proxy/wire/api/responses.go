@@ -61,10 +61,7 @@ func responsesSchema(v jsontext.Value) bool {
 // responsesStreamFailure ends a stream with an error. The events of a stream are
 // counted from zero, also if the stream was resumed and began with a higher number.
 func responsesStreamFailure(w *wire.Writer, f wire.Failure) {
-	payload := wire.AppendEscaped([]byte(`{"type":"error","code":"`), []byte(f.Code))
-	payload = wire.AppendEscaped(append(payload, `","message":"`...), []byte(f.Message))
-	payload = strconv.AppendInt(append(payload, `","param":null,"sequence_number":`...), w.Next, 10)
-	w.Message("error", append(payload, '}'))
+	w.Message("error", fill(nil, `{"type":"error","code":"%s","message":"%s","param":null,"sequence_number":%s}`, f.Code, f.Message, strconv.FormatInt(w.Next, 10)))
 }
 
 // responsesRules is the table of the Responses API: of a response, of lists of items
