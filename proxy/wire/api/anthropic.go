@@ -143,7 +143,7 @@ func (e *anthropicEnding) Sent(payload []byte) {
 	_ = eachMember(payload, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "type":
-			kind = plainString(v)
+			kind = string(stringOf(v))
 		case "index":
 			members.index = slices.Clone(v)
 		case "message":
@@ -214,26 +214,6 @@ func (e *anthropicEnding) Write(w *wire.Writer, _ []int32) {
 		w.Message("message_delta", append(payload, '}'))
 	}
 	w.Message("message_stop", []byte(`{"type":"message_stop"}`))
-}
-
-// plainString returns the text of a string, and nothing for any other value.
-func plainString(v jsontext.Value) string {
-	if v.Kind() != '"' {
-		return ""
-	}
-	return string(wire.AppendText(nil, bytes.TrimSpace(v)))
-}
-
-// memberOf returns a copy of a member of an object, or nothing.
-func memberOf(object jsontext.Value, want string) jsontext.Value {
-	var found jsontext.Value
-	_ = eachMember(object, func(name string, v jsontext.Value) error {
-		if name == want {
-			found = slices.Clone(v)
-		}
-		return nil
-	})
-	return found
 }
 
 // modelInPath splits the last segment of a path at its colon, as Vertex uses it: the
@@ -329,7 +309,7 @@ func appendBlocks(dst []byte, v jsontext.Value) []byte {
 			return nil
 		})
 	case '{':
-		kind := plainString(memberOf(v, "type"))
+		kind := string(stringOf(memberOf(v, "type")))
 		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
 			switch name {
 			case "type", "role", "id", "tool_use_id", "signature", "cache_control", "file_id", "media_type",
@@ -412,7 +392,7 @@ func (e *completeEnding) Write(w *wire.Writer, _ []int32) {
 	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		switch name {
 		case "type":
-			kind = plainString(v)
+			kind = string(stringOf(v))
 		case "completion":
 			if v.Kind() == '"' {
 				text = slices.Clone(v)

@@ -127,14 +127,6 @@ func (e *generateEnding) Write(w *wire.Writer, open []int32) {
 // them in its last message.
 const maxLastText = 1 << 20
 
-// stringOf returns the text of a string, and nothing for any other value.
-func stringOf(v jsontext.Value) []byte {
-	if v.Kind() != '"' {
-		return nil
-	}
-	return wire.AppendText(nil, v)
-}
-
 // numberOf returns a number that can be that of a choice, or 0.
 func numberOf(v jsontext.Value) int32 {
 	n, err := strconv.ParseInt(string(v), 10, 32)

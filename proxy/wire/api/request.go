@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -74,6 +75,26 @@ func each(container []byte, kind jsontext.Kind, f func(name string, v jsontext.V
 		}
 	}
 	return nil
+}
+
+// memberOf returns a copy of a member of an object, or nothing.
+func memberOf(object jsontext.Value, want string) jsontext.Value {
+	var found jsontext.Value
+	_ = eachMember(object, func(name string, v jsontext.Value) error {
+		if name == want {
+			found = slices.Clone(v)
+		}
+		return nil
+	})
+	return found
+}
+
+// stringOf returns the text of a string, and nothing for any other value.
+func stringOf(v jsontext.Value) []byte {
+	if v.Kind() != '"' {
+		return nil
+	}
+	return wire.AppendText(nil, v)
 }
 
 // common reads the members that requests of all families share and those without text.

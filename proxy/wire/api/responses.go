@@ -393,18 +393,6 @@ func number(lit []byte) (int64, bool) {
 	return n, err == nil
 }
 
-// responsesMember returns the value of a member of an object, or nil.
-func responsesMember(object []byte, name string) []byte {
-	var found []byte
-	_ = eachMember(object, func(n string, v jsontext.Value) error { // it was located
-		if n == name {
-			found = bytes.Clone(v)
-		}
-		return nil
-	})
-	return found
-}
-
 // Bounds of the bytes that the ending of one stream keeps: the response object, member
 // by member, and the items and texts that have left. Beyond maxEnding it keeps only the
 // outline of the open items. Then the closing events have no text: lists of parts are
@@ -546,7 +534,7 @@ func (e *responsesEnding) begin(v *responsesEvent) {
 		n = e.items[len(e.items)-1].number + 1
 	}
 	it := e.add(n, bytes.Clone(v.item))
-	it.id = bytes.Clone(responsesMember(v.item, "id"))
+	it.id = bytes.Clone(memberOf(v.item, "id"))
 }
 
 // add adds an item.
@@ -619,7 +607,7 @@ func (e *responsesEnding) done(v *responsesEvent) {
 
 // part takes note of an event that begins or ends a part.
 func (e *responsesEnding) part(v *responsesEvent) {
-	kind := responsesMember(v.part, "type")
+	kind := memberOf(v.part, "type")
 	if len(kind) < len(`""`) {
 		return
 	}
@@ -642,7 +630,7 @@ func (e *responsesEnding) part(v *responsesEvent) {
 		}
 		n, _ := number(v.place(t))
 		it.parts = append(it.parts, responsesPart{text: t, number: n, vllm: is(v.kind, "response.reasoning_part.added")})
-		e.append(&it.parts[len(it.parts)-1], responsesMember(v.part, t.member))
+		e.append(&it.parts[len(it.parts)-1], memberOf(v.part, t.member))
 		return
 	}
 }
@@ -840,7 +828,7 @@ func (e *responsesEnding) incomplete(it *responsesHeld) []byte {
 		}
 		return nil
 	})
-	if len(it.id) > 0 && responsesMember(it.raw, "id") == nil {
+	if len(it.id) > 0 && memberOf(it.raw, "id") == nil {
 		dst = append(appendName(dst, "id"), it.id...)
 	}
 	dst = append(appendName(dst, "status"), `"incomplete"`...)
