@@ -1,6 +1,9 @@
 # The image holds the program and the public certificate authorities, nothing
 # else: no shell, no package manager, no writable path.
 #
+# The image runs as user 65532, who must be able to read the index:
+#
+#   noecho index build --mode 0644 --out support.nidx train.jsonl
 #   docker run -p 8711:8711 -v "$PWD/support.nidx:/index.nidx:ro" noecho \
 #     serve --index /index.nidx --upstream http://model:8000 --admin 127.0.0.1:8712
 #

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/proxy/config"
 )
 
 // newIndexCommand returns the parent of the commands that build and inspect indexes.
@@ -123,6 +125,27 @@ func (s *byteSize) Set(text string) error {
 }
 
 func (s *byteSize) Type() string { return "size" }
+
+// fileModeHelp is the help of the flag --mode of the commands that write an index.
+const fileModeHelp = "permissions of the index in octal digits, such as 0644 for every user to read it (default: those of the file it replaces, or 0640)"
+
+// fileMode is the value of a flag for the permissions of a file, in octal digits.
+type fileMode fs.FileMode
+
+func (m *fileMode) String() string {
+	if *m == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04o", uint32(*m))
+}
+
+func (m *fileMode) Set(text string) error {
+	mode, err := config.ParseFileMode(text)
+	*m = fileMode(mode)
+	return err
+}
+
+func (m *fileMode) Type() string { return "mode" }
 
 // humanBytes writes a number of bytes with a unit and one decimal.
 func humanBytes(n uint64) string {

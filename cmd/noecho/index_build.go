@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,7 @@ type indexBuild struct {
 	options build.Options
 	format  string
 	memory  byteSize
+	mode    fileMode
 	pattern []string
 	asJSON  bool
 }
@@ -98,6 +100,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f := cmd.Flags()
 	o := &b.options
 	f.StringVar(&o.Out, "out", "", "the index to write (required)")
+	f.Var(&b.mode, "mode", fileModeHelp)
 	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column of JSON lines, CSV or Parquet that contains text; may be repeated")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
@@ -148,7 +151,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	if o.Patterns, err = parsePatterns(b.pattern); err != nil {
 		return &exitError{Code: exitUsage, Err: err}
 	}
-	o.Inputs, o.Corpus.Format, o.Memory = inputs, format, int64(b.memory)
+	o.Inputs, o.Corpus.Format, o.Memory, o.Mode = inputs, format, int64(b.memory), fs.FileMode(b.mode)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	o.Progress, o.Notice = new(build.Progress), notices.print

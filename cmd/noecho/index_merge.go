@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,7 @@ when the new index is complete. FILE may be one of IN.`
 // indexMerge contains the flags of one merge.
 type indexMerge struct {
 	options build.MergeOptions
+	mode    fileMode
 	asJSON  bool
 }
 
@@ -55,6 +57,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&m.options.Out, "out", "", "the index to write (required)")
+	cmd.Flags().Var(&m.mode, "mode", fileModeHelp)
 	cmd.Flags().BoolVar(&m.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -62,7 +65,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 // run merges and prints the result.
 func (m *indexMerge) run(ctx context.Context, a *app) error {
 	o := m.options
-	o.Progress = new(build.Progress)
+	o.Progress, o.Mode = new(build.Progress), fs.FileMode(m.mode)
 	bar := showBuild(a.stderr, o.Progress)
 	res, err := build.Merge(ctx, o)
 	bar.stop()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,7 +42,8 @@ const perWorker = 16 << 20
 // Options are the parameters of a build. Out and Inputs are required.
 type Options struct {
 	Out      string
-	Inputs   []string // files, folders, patterns, or corpus.Stdin
+	Mode     fs.FileMode // of the file Out; 0: that of the file it replaces, or 0640 less the umask
+	Inputs   []string    // files, folders, patterns, or corpus.Stdin
 	Corpus   corpus.Options
 	Stdin    io.Reader
 	N        int      // words in a window; 0: ngram.DefaultN
@@ -108,7 +110,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if b.phrases, err = newPhraseBuilder(b); err != nil {
 		return nil, err
 	}
-	out, err := newPending(o.Out)
+	out, err := newPending(o.Out, o.Mode)
 	if err != nil {
 		return nil, err
 	}

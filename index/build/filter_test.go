@@ -93,7 +93,7 @@ func mustLoad(t testing.TB, path string) *format.Contents {
 func fprFile(tb testing.TB, n int) (path string) {
 	tb.Helper()
 	path = filepath.Join(tb.TempDir(), "x.nidx")
-	out, err := newPending(path)
+	out, err := newPending(path, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}

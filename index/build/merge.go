@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -28,6 +29,7 @@ import (
 // MergeOptions are the parameters of a merge. Out and at least one index are required.
 type MergeOptions struct {
 	Out      string
+	Mode     fs.FileMode         // of the file Out; 0: as Options.Mode
 	Inputs   []string            // files; an index that is given twice counts once
 	Readers  []*io.SectionReader // more indexes; errors call them reader 1, reader 2, …
 	Builder  string              // version of the program, for the manifest
@@ -57,7 +59,7 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if o.Progress == nil {
 		o.Progress = new(Progress)
 	}
-	out, err := newPending(o.Out)
+	out, err := newPending(o.Out, o.Mode)
 	if err != nil {
 		return nil, err
 	}

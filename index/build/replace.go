@@ -21,17 +21,22 @@ type pending struct {
 	name string // current name of the file; empty: it has none
 }
 
-// newPending creates the file that will replace the one at path.
-func newPending(path string) (*pending, error) {
-	mode := fs.FileMode(newFileMode)
+// newPending creates the file that will replace the one at path. If mode is 0, the file
+// gets the mode of the one that it replaces, or newFileMode less the umask. Any other
+// mode is set as it is.
+func newPending(path string, mode fs.FileMode) (*pending, error) {
+	exact := mode != 0
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && !st.Mode().IsRegular():
 		return nil, fmt.Errorf("write index: %q exists and is not a regular file: choose another name", path)
+	case exact:
 	case err == nil:
-		mode = st.Mode().Perm()
+		mode, exact = st.Mode().Perm(), true
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("write index: %w", err)
+	default:
+		mode = newFileMode
 	}
 	p := &pending{path: path}
 	dir := filepath.Dir(path)
@@ -41,7 +46,7 @@ func newPending(path string) (*pending, error) {
 		}
 		p.name = p.Name()
 	}
-	if st != nil {
+	if exact {
 		if err := p.Chmod(mode); err != nil {
 			p.abort()
 			return nil, fmt.Errorf("write index: %w", err)

@@ -60,7 +60,7 @@ func (r *reporter) write(rows []*common) error {
 	if err := r.locate(rows); err != nil {
 		return err
 	}
-	f, err := newPending(r.o.Report)
+	f, err := newPending(r.o.Report, 0)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"path"
@@ -100,6 +101,15 @@ func ParseDuration(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a time span: write 500ms, 30s, 5m or 1h", s)
 	}
 	return d, nil
+}
+
+// ParseFileMode reads the permissions of a file, in octal digits: 0640, 0644.
+func ParseFileMode(s string) (fs.FileMode, error) {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || n == 0 || n > 0o777 {
+		return 0, fmt.Errorf("%q is not the mode of a file: write octal digits such as 0640 or 0644", s)
+	}
+	return fs.FileMode(n), nil
 }
 
 // unknownWord returns the error of a value that is none of the allowed words.

@@ -1,8 +1,10 @@
 package format
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"noecho/index/internal/memory"
@@ -149,11 +151,24 @@ func Stat(r io.ReaderAt, size int64) (h *Header, t Tables, err error) {
 	return h, t, err
 }
 
+// explainDenied returns the part of an error behind "permission denied": who owns the file,
+// who asked, and the remedy. It is empty for any other error.
+func explainDenied(path string, err error) string {
+	if !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return ": this user may not search the folder of the file"
+	}
+	return ownership(st) + ": let this user read the file, with index build --mode 0644, chmod or chown"
+}
+
 // OpenFile opens a regular file and returns its length.
 func OpenFile(path string) (*os.File, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("open index: %w", err)
+		return nil, 0, fmt.Errorf("open index: %w%s", err, explainDenied(path, err))
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
