@@ -312,7 +312,9 @@ func (e *exchange) finish() {
 // measure publishes the figures of the exchange, which has ended.
 func (e *exchange) measure() {
 	m := e.srv.metrics
-	m.requests.WithLabelValues(e.route.pattern, m.model(e.model), strconv.Itoa(e.status), e.ending.String()).Inc()
+	model := m.model(e.model)
+	m.begin(e.route, model)
+	m.requests.WithLabelValues(e.route.pattern, model, strconv.Itoa(e.status), e.ending.String()).Inc()
 	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
 	if !e.answered.IsZero() {
 		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
@@ -320,9 +322,9 @@ func (e *exchange) measure() {
 	if e.route.family == nil {
 		return
 	}
-	m.bytes.WithLabelValues("scanned").Add(float64(e.counts.Scanned))
-	m.bytes.WithLabelValues("passed").Add(float64(e.counts.Passed))
-	m.bytes.WithLabelValues("refused").Add(float64(e.counts.Refused))
+	m.bytes.WithLabelValues(fateScanned).Add(float64(e.counts.Scanned))
+	m.bytes.WithLabelValues(fatePassed).Add(float64(e.counts.Passed))
+	m.bytes.WithLabelValues(fateRefused).Add(float64(e.counts.Refused))
 }
 
 // ending is the way an exchange ended for its caller, a label of a metric.

@@ -7,7 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"noecho/detect"
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
 	"noecho/proxy/relay"
 )
 
@@ -24,6 +26,15 @@ const nestedLane = "nested"
 const (
 	phaseConnect = "connect"
 	phaseAnswer  = "answer"
+)
+
+// Results of a reload, and fates of the bytes of an answer, as labels.
+const (
+	reloadApplied = "applied"
+	reloadFailed  = "failed"
+	fateScanned   = "scanned"
+	fatePassed    = "passed"
+	fateRefused   = "refused"
 )
 
 // metrics are the metrics that the admin plane publishes. No label contains text that a
@@ -53,12 +64,13 @@ type metrics struct {
 
 	mu     sync.Mutex
 	models map[string]struct{}
+	begun  map[[2]string]struct{} // routes and models whose series of requests exist
 }
 
 // newMetrics returns the metrics of one server. inFlight and alerts are called each time the
 // metrics are read.
 func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(), models: map[string]struct{}{}}
+	m := &metrics{registry: prometheus.NewRegistry(), models: map[string]struct{}{}, begun: map[[2]string]struct{}{}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "noecho", Name: name, Help: help}, labels)
 		m.registry.MustRegister(c)
@@ -77,15 +89,10 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
-	for _, r := range refusals {
-		m.refusals.WithLabelValues(r.code)
-	}
-	for _, phase := range [...]string{phaseConnect, phaseAnswer} {
-		m.upstreamErrors.WithLabelValues(phase)
-	}
 	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
 	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")
+	m.beginAtZero()
 	histogram := func(name, help string) *prometheus.HistogramVec {
 		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "noecho", Name: name, Help: help, Buckets: []float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
@@ -113,6 +120,58 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	return m
 }
 
+// beginAtZero makes the series whose labels are known. The first event of a series that
+// appears with it is no increase for Prometheus, so that no rule would see it.
+func (m *metrics) beginAtZero() {
+	for _, r := range refusals {
+		m.refusals.WithLabelValues(r.code)
+	}
+	for _, phase := range [...]string{phaseConnect, phaseAnswer} {
+		m.upstreamErrors.WithLabelValues(phase)
+	}
+	for _, result := range [...]string{reloadApplied, reloadFailed} {
+		m.reloads.WithLabelValues(result)
+	}
+	for _, fate := range [...]string{fateScanned, fatePassed, fateRefused} {
+		m.bytes.WithLabelValues(fate)
+	}
+	for kind := detect.Verbatim; kind <= detect.Overflow; kind++ {
+		for _, lane := range append(config.LaneNames(), alert.LanePlain, nestedLane) {
+			for _, action := range [...]alert.Action{alert.Observed, alert.Redacted, alert.Blocked, alert.Echo} {
+				m.findings.WithLabelValues(kind.String(), lane, string(action))
+			}
+		}
+	}
+}
+
+// begin makes the series of the requests of one route and model, by ending and by the
+// status that this ending usually has.
+func (m *metrics) begin(r *route, model string) {
+	key := [2]string{r.pattern, model}
+	m.mu.Lock()
+	_, begun := m.begun[key]
+	m.begun[key] = struct{}{}
+	m.mu.Unlock()
+	if begun {
+		return
+	}
+	if r.family == nil {
+		m.requests.WithLabelValues(r.pattern, model, "200", endingForwarded.String())
+		return
+	}
+	for e := endingClean; e <= endingGone; e++ {
+		code := "200"
+		switch e {
+		case endingBlocked, endingRefused:
+			code = "400"
+		case endingBroken:
+			code = "502"
+		}
+		m.requests.WithLabelValues(r.pattern, model, code, e.String())
+	}
+	m.requests.WithLabelValues(r.pattern, model, "200", endingBlocked.String()) // in a stream
+}
+
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
 
 func (m *metrics) finding(f relay.Finding, action alert.Action) {
@@ -136,6 +195,7 @@ func (m *metrics) snapshot(s *snapshot) {
 	m.generation.Set(float64(s.generation))
 	m.reloadOK.Set(1)
 	m.reloadTime.SetToCurrentTime()
+	s.routes.each(func(r *route) { m.begin(r, "") })
 	for _, g := range [...]*prometheus.GaugeVec{m.indexEntries, m.indexBytes, m.indexFill, m.indexFPR} {
 		g.Reset()
 	}
@@ -150,10 +210,10 @@ func (m *metrics) snapshot(s *snapshot) {
 func (m *metrics) reloaded(err error) {
 	if err != nil {
 		m.reloadOK.Set(0)
-		m.reloads.WithLabelValues("failed").Inc()
+		m.reloads.WithLabelValues(reloadFailed).Inc()
 		return
 	}
-	m.reloads.WithLabelValues("applied").Inc()
+	m.reloads.WithLabelValues(reloadApplied).Inc()
 }
 
 // model returns the label for the name of a model. Names come from callers, so only plain

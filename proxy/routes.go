@@ -61,6 +61,18 @@ func (t *routeTable) find(method, path string) *route {
 	return nil
 }
 
+// each calls do for every open route.
+func (t *routeTable) each(do func(*route)) {
+	for _, routes := range t.exact {
+		for _, r := range routes {
+			do(r)
+		}
+	}
+	for _, s := range t.shaped {
+		do(s.route)
+	}
+}
+
 // any reports whether fits is true for an open route.
 func (t *routeTable) any(fits func(*route) bool) bool {
 	for _, routes := range t.exact {

@@ -586,3 +586,46 @@ func TestConnectLimit(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestMetricsBeginAtZero: every series whose labels are known exists from the start, so that
+// its first event is an increase.
+func TestMetricsBeginAtZero(t *testing.T) {
+	t.Parallel()
+	cfg := bedConfig(t, recite(t, says("So: "+secret+".")).URL())
+	cfg.Routes = []config.Route{{Path: "/v1/chat/completions"}, {Path: "/v1/models"}}
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	_, text := b.ask("GET", "/metrics")
+	want := []string{
+		`noecho_config_reloads_total{result="applied"}`, `noecho_config_reloads_total{result="failed"}`,
+		`noecho_body_bytes_total{fate="scanned"}`, `noecho_body_bytes_total{fate="passed"}`, `noecho_body_bytes_total{fate="refused"}`,
+		`noecho_requests_total{action="forwarded",code="200",model="",route="/v1/models"}`,
+	}
+	for _, kind := range []string{"verbatim", "phrase", "near", "stuffing"} {
+		for _, lane := range []string{"plain", "base64", "rot13", "hyphenated", "nested"} {
+			for _, action := range []string{"observed", "redacted", "blocked", "echo"} {
+				want = append(want, `noecho_leaks_total{action="`+action+`",kind="`+kind+`",lane="`+lane+`"}`)
+			}
+		}
+	}
+	for action, code := range map[string]string{
+		"clean": "200", "observed": "200", "redacted": "200", "forwarded": "200", "gone": "200",
+		"blocked": "400", "refused": "400", "broken": "502",
+	} {
+		want = append(want, `noecho_requests_total{action="`+action+`",code="`+code+`",model="",route="/v1/chat/completions"}`)
+	}
+	for _, series := range want {
+		if !strings.Contains(text, "\n"+series+" 0\n") {
+			t.Errorf("%s is not 0 at the start", series)
+		}
+	}
+	if _, _, _, err := b.do("POST", chatPath, askWhole); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.metric("noecho_requests_total", `{action="redacted",[^}]*}`); n != 1 {
+		t.Errorf("%d redacted answers, want 1", n)
+	}
+	// The first leak of a model that has answered before is an increase, too.
+	if _, text := b.ask("GET", "/metrics"); !strings.Contains(text, `noecho_requests_total{action="blocked",code="400",model="m",route="/v1/chat/completions"} 0`) {
+		t.Error("a model that has answered has no series of blocked answers")
+	}
+}
