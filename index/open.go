@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"noecho/index/internal/format"
 	"noecho/ngram"
@@ -43,22 +44,38 @@ type File struct {
 // returns. Later changes to the file, including truncation, do not affect the open
 // index.
 //
-// The error for a file that is not an index is [ErrForeign]. The error for a damaged
-// index
+// The number of bytes read so far is added to each of checked while Open runs; in the end
+// it is about the size of the file.
+//
+// The error for a file that is not an index is [ErrForeign]. The error for a damaged index
 // matches [ErrDamaged], and that for an index that this build cannot use is a
 // [*MismatchError]. The memory is freed by Close, or by the garbage collector.
-func Open(path string) (*Index, error) {
+func Open(path string, checked ...*atomic.Int64) (*Index, error) {
 	f, size, err := format.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	ix, err := Read(f, size)
+	ix, err := Read(&countingReader{f, checked}, size)
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, err)
 	}
 	ix.files[0].Path = path
 	return ix, nil
+}
+
+// countingReader adds the number of bytes that are read to counters.
+type countingReader struct {
+	r       io.ReaderAt
+	counted []*atomic.Int64
+}
+
+func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.r.ReadAt(p, off)
+	for _, sum := range c.counted {
+		sum.Add(int64(n))
+	}
+	return n, err
 }
 
 // Read reads and checks an index of size bytes as [Open] does.

@@ -30,6 +30,7 @@ type adminPlane struct {
 	http   *http.Server
 	digest [sha256.Size]byte // of the token
 	access access
+	failed chan error // gets the error that ended the listener before close was called
 }
 
 // access says which operators may use the admin plane.
@@ -44,7 +45,7 @@ const (
 // newAdminPlane prepares the admin plane. Beyond loopback all of it but the probes needs the
 // token, and is closed if there is no token file.
 func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, error) {
-	p := &adminPlane{srv: s, ln: ln}
+	p := &adminPlane{srv: s, ln: ln, failed: make(chan error, 1)}
 	switch {
 	case cfg.TokenFile != "":
 		token, err := readToken(cfg.TokenFile)
@@ -87,11 +88,10 @@ func isLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-func (p *adminPlane) serve() error {
+func (p *adminPlane) serve() {
 	if err := p.http.Serve(p.ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("admin plane: %w", err)
+		p.failed <- fmt.Errorf("admin plane: %w", err)
 	}
-	return nil
 }
 
 func (p *adminPlane) close() {
@@ -143,8 +143,20 @@ func (p *adminPlane) authorised(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if p.srv.snap.Load() == nil {
+			reply(w, http.StatusServiceUnavailable, p.starting())
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// starting says what keeps a server that starts from answering callers.
+func (p *adminPlane) starting() string {
+	if opened := p.srv.opts.Opened; opened != nil && p.srv.snap.Load() == nil {
+		return fmt.Sprintf("checking index, %d %%", opened())
+	}
+	return "starting"
 }
 
 func hostOnly(hostport string) string {
@@ -159,7 +171,12 @@ func (p *adminPlane) ready(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
-	reply(w, http.StatusOK, "ok")
+	select {
+	case <-p.srv.ready:
+		reply(w, http.StatusOK, "ok")
+	default:
+		reply(w, http.StatusServiceUnavailable, p.starting())
+	}
 }
 
 // health returns more than a probe needs, and needs the token.

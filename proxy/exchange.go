@@ -326,22 +326,3 @@ func (e *exchange) measure() {
 	m.bytes.WithLabelValues(fatePassed).Add(float64(e.counts.Passed))
 	m.bytes.WithLabelValues(fateRefused).Add(float64(e.counts.Refused))
 }
-
-// ending is the way an exchange ended for its caller, a label of a metric.
-type ending uint8
-
-const (
-	endingClean ending = iota
-	endingObserved
-	endingRedacted
-	endingBlocked
-	endingRefused   // it could not be scanned
-	endingForwarded // not scanned, or not to the end, as route or mode says
-	endingBroken    // the upstream failed or broke off
-	endingGone      // the caller went away
-)
-
-// String returns the ending's label.
-func (o ending) String() string {
-	return [...]string{"clean", "observed", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
-}

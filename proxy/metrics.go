@@ -241,6 +241,25 @@ func (m *metrics) model(name string) string {
 	return name
 }
 
+// ending is the way an exchange ended for its caller, a label of a metric.
+type ending uint8
+
+const (
+	endingClean ending = iota
+	endingObserved
+	endingRedacted
+	endingBlocked
+	endingRefused   // it could not be scanned
+	endingForwarded // not scanned, or not to the end, as route or mode says
+	endingBroken    // the upstream failed or broke off
+	endingGone      // the caller went away
+)
+
+// String returns the ending's label.
+func (o ending) String() string {
+	return [...]string{"clean", "observed", "redacted", "blocked", "refused", "forwarded", "broken", "gone"}[o]
+}
+
 // alertCollector publishes the counters of the alert log.
 type alertCollector struct{ log *alert.Log }
 

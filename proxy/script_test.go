@@ -237,6 +237,9 @@ func newBed(t testing.TB, opts Options) *bed {
 	opts.Alerts = log
 	opts.Log = slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opts.Build = "test"
+	if opts.Admin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
 	if b.srv, err = New(opts); err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +247,11 @@ func newBed(t testing.TB, opts Options) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.data, b.admin = data.Addr().String(), admin.Addr().String()
+	b.data, b.admin = data.Addr().String(), opts.Admin.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- b.srv.Serve(ctx, data, admin) }()
+	go func() { served <- b.srv.Serve(ctx, data) }()
+	wait(t, b.srv.ready, "the server to begin")
 	var once sync.Once
 	transport := &http.Transport{DisableCompression: true}
 	b.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -32,6 +32,8 @@ import (
 type Options struct {
 	Config config.Config
 	Open   func([]config.Index) (Indexes, error) // opens and checks index files
+	Opened func() int                            // how much of the index files is checked, in per cent; may be nil
+	Admin  net.Listener                          // for operators, owned by the server; nil: there is no admin plane
 	Reload func() (config.Config, error)         // reads the configuration again; nil: it never changes
 	Alerts *alert.Log                            // closed by its owner, after the server has ended
 	Log    *slog.Logger
@@ -44,16 +46,36 @@ type Options struct {
 type Server struct {
 	services
 	opts      Options
-	snap      atomic.Pointer[snapshot]
+	snap      atomic.Pointer[snapshot] // nil until the indexes are open
+	ready     chan struct{}            // closed when Serve begins to answer callers
 	reloading sync.Mutex
 	exchanges atomic.Uint64 // begun so far
 	memory    *reclaimer
+	plane     *adminPlane // nil: there is none
 }
 
 // New checks the configuration, opens the indexes and returns a server that does not listen
-// yet. Close it, also if Serve is never called.
+// for callers yet. Operators are answered on opts.Admin from the beginning, so that a probe can
+// tell a server that reads a large index from one that hangs. Close the server, also if
+// Serve is never called; if New fails, it closes opts.Admin itself.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: opts, memory: newReclaimer(opts.reclaimed), services: services{
+	s, err := newServer(opts)
+	if err != nil && opts.Admin != nil {
+		err = errors.Join(err, opts.Admin.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newServer returns a server without indexes, whose admin plane answers.
+func newServer(opts Options) (*Server, error) {
+	s := &Server{opts: opts, ready: make(chan struct{}), memory: newReclaimer(opts.reclaimed), services: services{
 		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
 		principalKey: make([]byte, 32), active: map[*link]struct{}{}, idle: make(chan struct{}),
 	}}
@@ -69,30 +91,46 @@ func New(opts Options) (*Server, error) {
 	if s.prompts, err = newPromptCache(opts.Config.Limits.PromptCache); err != nil {
 		return nil, err
 	}
-	snap, err := newSnapshot(nil, opts.Config, opts.Open)
-	if err != nil {
-		s.prompts.close()
-		return nil, err
-	}
 	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
-	s.warn(&snap.cfg)
-	s.snap.Store(snap)
-	s.metrics.snapshot(snap)
-	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
+	if opts.Admin != nil {
+		if s.plane, err = newAdminPlane(s, opts.Admin, opts.Config.Admin); err != nil {
+			s.prompts.close()
+			return nil, err
+		}
+		go s.plane.serve()
+	}
 	return s, nil
 }
 
-// Close closes the indexes. Call it after Serve has returned.
+// start opens the indexes and puts the configuration in force.
+func (s *Server) start() error {
+	snap, err := newSnapshot(nil, s.opts.Config, s.opts.Open)
+	if err != nil {
+		return err
+	}
+	s.warn(&snap.cfg)
+	s.metrics.snapshot(snap)
+	s.snap.Store(snap)
+	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
+	return nil
+}
+
+// Close closes the indexes and ends the admin plane. Call it after Serve has returned.
 func (s *Server) Close() {
-	s.snap.Load().release()
+	if s.plane != nil {
+		s.plane.close()
+	}
+	if snap := s.snap.Load(); snap != nil {
+		snap.release()
+	}
 	s.prompts.close()
 }
 
-// Serve answers callers on data and operators on admin until ctx ends. Then it drains: it is no
-// longer ready, takes no new connections, waits for answers in flight as long as limits.drain
-// allows, and ends the others with the error event of their API. Both listeners are closed
-// when it returns; admin may be nil.
-func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
+// Serve answers callers on data until ctx ends. Then it drains: it is no longer ready, takes no
+// new connections, waits for answers in flight as long as limits.drain allows, and ends the
+// others with the error event of their API. data and the admin plane are closed when it
+// returns. Call it once.
+func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	cfg := &s.snap.Load().cfg
 	callers := newCallerListener(data, cfg.Limits.CallerStall)
 	callers.relieved = s.memory.want
@@ -102,29 +140,26 @@ func (s *Server) Serve(ctx context.Context, data, admin net.Listener) error {
 	defer reclaiming.Wait()
 	defer cancel()
 	front := s.newFront(cfg.Limits)
-	failed := make(chan error, 2)
+	failed := make(chan error, 1)
 	go func() { failed <- front.Serve(callers) }()
-	var plane *adminPlane
-	if admin != nil {
-		var err error
-		if plane, err = newAdminPlane(s, admin, cfg.Admin); err != nil {
-			_ = callers.Close()
-			return errors.Join(err, admin.Close(), <-failed)
-		}
-		go func() { failed <- plane.serve() }()
+	var planeFailed chan error // nil without an admin plane: it never fails
+	if s.plane != nil {
+		planeFailed = s.plane.failed
 	}
-	s.reportStart(s.snap.Load(), data, admin)
+	close(s.ready)
+	s.reportStart(s.snap.Load(), data, s.opts.Admin)
 	var err error
 	select {
 	case <-ctx.Done():
+	case err = <-planeFailed:
 	case err = <-failed:
 		if err == nil {
 			err = errors.New("listener was closed")
 		}
 	}
 	s.shutDown(front, callers, cfg.Limits.Drain)
-	if plane != nil {
-		plane.close()
+	if s.plane != nil {
+		s.plane.close()
 	}
 	s.reportStop(s.snap.Load(), err)
 	return err

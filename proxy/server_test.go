@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"noecho/internal/fakellm"
 	"noecho/internal/windowset"
 	"noecho/ngram"
+	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
 
@@ -89,8 +91,11 @@ func TestAdminBeyondLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- p.serve() }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		p.serve()
+	}()
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	b.admin = "127.0.0.1:" + port
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 403, "/healthz": 403, "/debug/pprof/": 403} {
@@ -99,7 +104,58 @@ func TestAdminBeyondLoopback(t *testing.T) {
 		}
 	}
 	p.close()
-	if err := wait(t, served, "the plane to end"); err != nil {
+	wait(t, served, "the plane to end")
+	select {
+	case err := <-p.failed:
+		t.Error(err)
+	default:
+	}
+}
+
+// TestAdminWhileStarting: probes are answered while the indexes are checked, and say how much
+// of them is.
+func TestAdminWhileStarting(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, err := alert.Open(alert.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checking, fail, made := make(chan struct{}), make(chan error), make(chan error, 1)
+	go func() {
+		_, err := New(Options{
+			Config: bedConfig(t, "http://127.0.0.1:1"), Admin: ln, Alerts: alerts, Log: slog.New(slog.DiscardHandler),
+			Opened: func() int { return 41 },
+			Open: func([]config.Index) (Indexes, error) {
+				close(checking)
+				return Indexes{}, <-fail
+			},
+		})
+		made <- err
+	}()
+	wait(t, checking, "the indexes to be opened")
+	b := &bed{t: t, admin: ln.Addr().String(), client: &http.Client{}}
+	for path, want := range map[string]string{
+		"/livez": "200 ok\n", "/readyz": "503 checking index, 41 %\n", "/metrics": "503 checking index, 41 %\n", "/healthz": "503 checking index, 41 %\n",
+	} {
+		if status, text := b.ask("GET", path); fmt.Sprintf("%d %s", status, text) != want {
+			t.Errorf("%s: %d %q, want %q", path, status, text, want)
+		}
+	}
+	b.client.CloseIdleConnections()
+	broken := errors.New("index is damaged")
+	fail <- broken
+	if err := wait(t, made, "New to fail"); !errors.Is(err, broken) {
+		t.Errorf("%v, want %v", err, broken)
+	}
+	if conn, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+		_ = conn.Close()
+		t.Error("the admin plane of a server that failed still listens")
+	}
+	if err := alerts.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -160,7 +160,7 @@ func (s *demoStage) startProxy(path string) error {
 	s.addr = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	go func() { s.ended <- s.proxy.Serve(ctx, listener, nil) }()
+	go func() { s.ended <- s.proxy.Serve(ctx, listener) }()
 	return nil
 }
 

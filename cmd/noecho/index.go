@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -55,8 +56,9 @@ func buildError(ctx context.Context, err error) error {
 	return indexError(err)
 }
 
-// openIndexes opens index files as one index. On an error none of them stays open.
-func openIndexes(paths []string) (set *index.Index, err error) {
+// openIndexes opens index files as one index, and adds the number of bytes read so far to
+// each of checked. On an error none of the files stays open.
+func openIndexes(paths []string, checked ...*atomic.Int64) (set *index.Index, err error) {
 	var open []*index.Index
 	defer func() {
 		if err != nil {
@@ -66,7 +68,7 @@ func openIndexes(paths []string) (set *index.Index, err error) {
 		}
 	}()
 	for _, p := range paths {
-		ix, err := index.Open(p)
+		ix, err := index.Open(p, checked...)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -90,27 +91,32 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 
 func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, alerts *alert.Log, hangup <-chan os.Signal) error {
 	log := newLogger(a.stderr, a.getenv)
-	srv, err := proxy.New(proxy.Options{
+	admin, err := net.Listen("tcp", cfg.Admin.Listen)
+	if err != nil {
+		return listenError("operators", "--admin, NOECHO_ADMIN or the key admin.listen", err)
+	}
+	indexes := newOpening(cfg.Index)
+	srv, err := newProxy(ctx, proxy.Options{
 		Config: cfg,
-		Open:   openSet,
+		Open:   indexes.open,
+		Opened: indexes.percent,
+		Admin:  admin,
 		Reload: func() (config.Config, error) { return o.load(a.getenv) },
 		Alerts: alerts,
 		Log:    log,
 		Build:  readBuildInfo().Version,
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it was ready
+		}
 		return serveError(err)
 	}
 	defer srv.Close()
 	limitMemory(log, a.getenv, srv.IndexBytes())
 	data, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
-	}
-	admin, err := net.Listen("tcp", cfg.Admin.Listen)
-	if err != nil {
-		_ = data.Close()
-		return fmt.Errorf("listen for operators: %w", err)
+		return listenError("clients", "--listen, NOECHO_LISTEN or the key listen", err)
 	}
 	ended := make(chan struct{})
 	defer close(ended)
@@ -132,7 +138,25 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 			}
 		}
 	}()
-	return srv.Serve(ctx, data, admin)
+	return srv.Serve(ctx, data)
+}
+
+// newProxy returns a server with open indexes, or an error as soon as ctx ends. The check of
+// the indexes cannot be interrupted; it then ends with the process.
+func newProxy(ctx context.Context, o proxy.Options) (*proxy.Server, error) {
+	var srv *proxy.Server
+	made := make(chan error, 1)
+	go func() {
+		var err error
+		srv, err = proxy.New(o)
+		made <- err
+	}()
+	select {
+	case err := <-made:
+		return srv, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // serveError sets the exit code of an error of the proxy. An error in the
@@ -148,13 +172,47 @@ func serveError(err error) error {
 	return &exitError{Code: exitUsage, Err: err}
 }
 
+// listenError adds the remedy to the error of a port that cannot be opened.
+func listenError(who, where string, err error) error {
+	hint := ""
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = ": another program uses it; choose another with " + where
+	}
+	return fmt.Errorf("listen for %s: %w%s", who, err, hint)
+}
+
+// opening opens index files for the proxy, and knows how much of them is checked.
+type opening struct {
+	total int64 // bytes of the files
+	done  atomic.Int64
+}
+
+func newOpening(files []config.Index) *opening {
+	o := new(opening)
+	for _, f := range files {
+		if st, err := os.Stat(f.Path); err == nil { // the attempt to open it gives the better error
+			o.total += st.Size()
+		}
+	}
+	return o
+}
+
+// percent returns how much of the files is checked. It is 99 until all of them are open,
+// because their contents are compared after the last byte was read.
+func (o *opening) percent() int {
+	return int(min(99, o.done.Load()*100/max(1, o.total)))
+}
+
 // openSet opens index files as one index for the proxy.
-func openSet(files []config.Index) (proxy.Indexes, error) {
+func openSet(files []config.Index) (proxy.Indexes, error) { return new(opening).open(files) }
+
+// open opens index files as one index for the proxy.
+func (o *opening) open(files []config.Index) (proxy.Indexes, error) {
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
 	}
-	set, err := openIndexes(paths)
+	set, err := openIndexes(paths, &o.done)
 	if err != nil {
 		return proxy.Indexes{}, err
 	}

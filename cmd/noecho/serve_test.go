@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"noecho/internal/fakellm"
+	"noecho/proxy/config"
 )
 
 const recited = "the quick brown fox jumps over the lazy dog while seven clever zebras watch from the river"
@@ -192,4 +193,22 @@ func TestHeapLimit(t *testing.T) {
 		}
 	}
 	limitMemory(slog.New(slog.DiscardHandler), func(string) string { return "1GiB" }, 0)
+}
+
+// TestOpening: the progress of the check of an index counts its bytes and ends at 99 %.
+func TestOpening(t *testing.T) {
+	t.Parallel()
+	path := testIndex(t)
+	o := newOpening([]config.Index{{Path: path}, {Path: "missing"}})
+	if got := o.percent(); got != 0 {
+		t.Errorf("%d %% before the check", got)
+	}
+	indexes, err := o.open([]config.Index{{Path: path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = indexes.Close() }()
+	if got := o.percent(); got != 99 {
+		t.Errorf("%d %% after the check", got)
+	}
 }
