@@ -45,7 +45,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	r := snap.routes.find(string(ctx.Method()), path)
 	if r == nil {
 		snap.release()
-		s.turnAway(ctx, nil, refuseClosed(path))
+		s.turnAway(ctx, nil, s.missed(string(ctx.Method()), path))
 		return
 	}
 	if signed(&ctx.Request.Header) {
@@ -88,7 +88,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	case guard(&ctx.Request.Header) != "":
 		why = refuseGuard("")
 	case snap.routes.find(string(ctx.Method()), path) == nil:
-		why = refuseClosed(path)
+		why = s.missed(string(ctx.Method()), path)
 	case signed(&ctx.Request.Header):
 		why = refuseSigned
 	case int64(ctx.Request.Header.ContentLength()) > snap.cfg.Limits.Request:
@@ -98,6 +98,24 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	}
 	s.metrics.refused(why)
 	return why.status
+}
+
+// missed returns the refusal for a path that is not open, and names the path in the log and
+// in the metrics.
+func (s *Server) missed(method, path string) refusal {
+	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
+		method = otherPath // callers choose it
+	}
+	name, due := s.paths.note(method, path, time.Now())
+	s.metrics.missed.WithLabelValues(method, name).Inc()
+	if due {
+		s.log.Warn("a request was refused: no route is open at its path", "method", method, "path", name)
+	}
+	asked := ""
+	if name != otherPath && method != otherPath {
+		asked = method + " " + name
+	}
+	return refuseClosed(path, asked)
 }
 
 // turnAway refuses a request that has not become an exchange.

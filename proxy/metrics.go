@@ -44,6 +44,7 @@ type metrics struct {
 
 	requests       *prometheus.CounterVec
 	refusals       *prometheus.CounterVec
+	missed         *prometheus.CounterVec
 	duration       *prometheus.HistogramVec
 	firstByte      *prometheus.HistogramVec
 	findings       *prometheus.CounterVec
@@ -83,6 +84,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	}
 	m.requests = counter("requests_total", "Requests answered on the data port.", "route", "model", "code", "action")
 	m.refusals = counter("refusals_total", "Requests that noecho refused itself.", "reason")
+	m.missed = counter("missed_paths_total", "Requests for paths that are not open.", "method", "path")
 	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "lane", "action")
 	m.probing = counter("budgets_exceeded_total", "Alerts of callers that caused more findings than their budget.").WithLabelValues()
 	m.unread = counter("lane_bytes_unread_total", "Bytes that were judged as they stand and not in every lane.").WithLabelValues()

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"noecho/detect"
 	"noecho/proxy/config"
@@ -107,5 +109,62 @@ func TestRoutesRefused(t *testing.T) {
 	_, err := table(t, config.Route{Path: "/v9/new"}, config.Route{Path: "/v9/newer", API: "openai.chta"})
 	if err == nil || !strings.Contains(err.Error(), "not in the catalogue") || !strings.Contains(err.Error(), "is not known") {
 		t.Errorf("not all that is wrong is told: %v", err)
+	}
+}
+
+// TestMissedPaths: a path that is not open is named in the answer, the log and the metrics.
+// Callers cannot make either of them grow without bound.
+func TestMissedPaths(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
+	for range 3 {
+		status, _, text, err := b.do("POST", "/v1/teapots/brew/pot-0123456789abcdef?key=quokka", "{}")
+		if err != nil || status != 404 || !strings.Contains(text, `POST /v1/teapots/brew/{id} is not open here: the operator can open the path under routes`) {
+			t.Errorf("%d %q %v", status, text, err)
+		}
+	}
+	if n := b.metric("noecho_missed_paths_total", `{method="POST",path="/v1/teapots/brew/{id}"}`); n != 3 {
+		t.Errorf("%d requests are counted, want 3", n)
+	}
+	if n := strings.Count(b.logs.String(), `"method":"POST","path":"/v1/teapots/brew/{id}"`); n != 1 {
+		t.Errorf("%d log lines, want 1: %s", n, b.logs.String())
+	}
+	for i := range 2 * maxPaths {
+		if status, _, _, err := b.do("GET", fmt.Sprintf("/x%d", i), ""); err != nil || status != 404 {
+			t.Fatalf("%d %v", status, err)
+		}
+	}
+	if n := b.metric("noecho_missed_paths_total", `{method="GET",path="other"}`); n < maxPaths {
+		t.Errorf("%d requests are counted as others", n)
+	}
+	_, text := b.ask("GET", "/metrics")
+	if n := strings.Count(text, "\nnoecho_missed_paths_total{"); n > maxPaths+3 {
+		t.Errorf("%d series, want at most %d", n, maxPaths+3)
+	}
+	if strings.Contains(b.logs.String()+text, "quokka") {
+		t.Error("a query was written down")
+	}
+}
+
+func TestNotePaths(t *testing.T) {
+	t.Parallel()
+	m := missedPaths{logged: map[string]time.Time{}}
+	start := time.Unix(1_000_000, 0)
+	for _, tt := range []struct {
+		path string
+		at   time.Duration
+		want string
+		due  bool
+	}{
+		{"/v1/x", 0, "/v1/x", true},
+		{"/v1/x", pathPause - 1, "/v1/x", false},
+		{"/v1/x", pathPause, "/v1/x", true},
+		{"/v1/x%2e", pathPause, otherPath, true},
+		{"/" + strings.Repeat("a", 200), pathPause, otherPath, false},
+		{"/v1/files/file-0123456789ab/content", pathPause, "/v1/files/{id}/content", true},
+	} {
+		if name, due := m.note("GET", tt.path, start.Add(tt.at)); name != tt.want || due != tt.due {
+			t.Errorf("%s: %q %v, want %q %v", tt.path, name, due, tt.want, tt.due)
+		}
 	}
 }

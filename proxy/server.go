@@ -77,7 +77,7 @@ func New(opts Options) (*Server, error) {
 func newServer(opts Options) (*Server, error) {
 	s := &Server{opts: opts, ready: make(chan struct{}), memory: newReclaimer(opts.reclaimed), services: services{
 		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
-		principalKey: make([]byte, 32), active: map[*link]struct{}{}, idle: make(chan struct{}),
+		principalKey: make([]byte, 32), active: map[*link]struct{}{}, paths: missedPaths{logged: map[string]time.Time{}}, idle: make(chan struct{}),
 	}}
 	if _, err := rand.Read(s.principalKey); err != nil {
 		return nil, fmt.Errorf("make instance key: %w", err)

@@ -17,6 +17,7 @@ type services struct {
 	alerts       *alert.Log
 	metrics      *metrics
 	prompts      *promptCache
+	paths        missedPaths
 	principalKey []byte    // under which the principals of callers are named
 	build        string    // version of noecho
 	buffers      sync.Pool // *[]byte of answerBuffer
