@@ -103,7 +103,12 @@ type Config struct {
 	Release  Release // Adaptive
 	MaxHeld  int     // bytes that may wait; 0 means 64 KiB
 	Prompt   *Prompt // the texts that the caller sent; nil if nothing is known
-	Extent   Extent  // how much text is withheld around a finding; ExtentSpan
+
+	// Done is closed when nobody waits for the answer any more. Then nothing more is read,
+	// decided or appended, so nothing more leaves. nil: it never is.
+	Done <-chan struct{}
+
+	Extent Extent // how much text is withheld around a finding; ExtentSpan
 
 	// Judge decides the action of a finding; nil redacts all. It is called when a
 	// finding opens and whenever the finding has grown, and must not keep the pointer.

@@ -51,6 +51,9 @@ type Detector struct {
 	forks []lane.Finder // of the finders, while a channel is parked
 	lanes *lane.Reader  // nil: no lane is read
 
+	asked   uint8 // counts pieces, see stop
+	stopped bool  // Done was closed: nothing more is read or decided
+
 	// Kept for another channel or another pause.
 	seamReader reader
 	back       reader // the channel and the text that follows the completion
@@ -73,6 +76,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 		cfg.MaxHeld = defaultMaxHeld
 	}
 	d.cfg, d.index, d.spec = cfg, ix, spec
+	d.asked, d.stopped = 0, false
 	d.ledger, d.words = nil, nil
 	ledger, phrases, words := ix.Has()
 	if ledger {
@@ -126,7 +130,7 @@ func (d *Detector) startFinders(phrases bool) {
 func (d *Detector) startSeam() {
 	d.seam = nil
 	p := d.cfg.Prompt
-	if p == nil || len(p.Tail) == 0 || p.excuseOnly {
+	if p == nil || len(p.Tail) == 0 || p.excuses != nil {
 		return
 	}
 	tail := p.Tail[max(0, len(p.Tail)-d.seamLength()):]
@@ -142,9 +146,12 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 
 // Append reads p, the next bytes of the channel's unescaped text, and appends the
 // segments that became final. Clean segments that touch may be merged. Once a finding
-// is blocked, Append reads and appends nothing more.
+// is blocked, and once Done is closed, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	for len(p) > 0 && d.host.blocked == nil {
+		if d.asked++; d.asked%askPieces == 0 && d.stop() {
+			return dst
+		}
 		n := min(len(p), pieceBytes, d.cfg.MaxHeld-d.held())
 		if d.seam != nil {
 			// Both readers go byte by byte, so that their findings come in order.
@@ -179,6 +186,23 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	return dst
 }
 
+// askPieces is how many pieces are read before Done is looked at.
+const askPieces = 32
+
+// stop reports whether Done is closed.
+func (d *Detector) stop() bool {
+	select {
+	case <-d.cfg.Done:
+		d.stopped = true
+	default:
+	}
+	return d.stopped
+}
+
+// spend takes look-ups from those that the joins of the answer may spend, and reports
+// whether there were enough. There are none once Done is closed.
+func (d *Detector) spend(n int64) bool { return d.cfg.Prompt.spend(n) && !d.stop() }
+
 // held is the number of bytes that wait.
 func (d *Detector) held() int { return int(d.main.Scanner.Offset() - d.host.emitted) }
 
@@ -187,7 +211,7 @@ func (d *Detector) held() int { return int(d.main.Scanner.Offset() - d.host.emit
 // reaches across the pause still counts: its words behind the pause are then withheld,
 // and the finding is marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
-	if d.host.blocked != nil || d.held() == 0 {
+	if d.host.blocked != nil || d.held() == 0 || d.stop() {
 		return dst
 	}
 	d.forks = d.forks[:0]
@@ -202,7 +226,7 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	d.host.words = &d.fork.Track
 	d.try(&d.main, d.forks)
 	d.host.words = &d.main.Track
-	if d.host.blocked != nil {
+	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
 	dst = d.host.emit(dst, d.main.Scanner.Offset())
@@ -215,10 +239,14 @@ func (d *Detector) Park(dst []Segment) []Segment {
 func (d *Detector) try(r *reader, finders []lane.Finder) {
 	d.readSuffix(r)
 	f := &d.fork
+	if len(r.joins.at) > 0 {
+		d.spend(int64(len(r.joins.at))) // they are copied
+	}
 	f.fork(r, finders)
 	f.Words = r.Scanner.Peek(f.Words[:0])
 	f.read(f.Words)
 	f.joinEnd()
+	f.endJoins()
 	for _, t := range finders {
 		t.End()
 	}
@@ -240,7 +268,7 @@ func (d *Detector) readSuffix(r *reader) {
 // Finish decides all bytes: the text is complete. Only Closed, Frontier, Unscanned and
 // Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
-	if d.host.blocked != nil {
+	if d.host.blocked != nil || d.stop() {
 		return dst
 	}
 	if d.seam != nil {
@@ -252,12 +280,13 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	d.readSuffix(&d.main)
 	d.main.finish()
 	d.main.joinEnd()
+	d.main.endJoins()
 	d.runs.endRun(&d.main)
 	for _, f := range d.main.finders {
 		f.End()
 	}
 	d.runs.close()
-	if d.host.blocked != nil {
+	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
 	return d.host.emit(dst, d.main.Scanner.Offset())
@@ -282,6 +311,9 @@ func (d *Detector) Unscanned() int64 {
 
 // release appends the segments that have become final.
 func (d *Detector) release(dst []Segment) []Segment {
+	if d.stopped {
+		return dst
+	}
 	if f := d.host.blocked; f != nil {
 		d.runs.cur = nil
 		d.host.settleAll()

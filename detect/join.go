@@ -11,85 +11,125 @@ import (
 // words are read as if they followed every position of every message, and its last
 // words as if they preceded every position. A position whose window the index may have
 // is a joint.
+//
+// Nearly every answer is ruled out without a look-up. A window over the beginning of the
+// channel consists of the last words of a message and the first words of the channel, and
+// both must be known: none of the 4-grams within them is absent. The channel's first word
+// alone needs n-1 known words of a message, of which honest prompts have none. Its first
+// two need n-2, and so on. Once the channel itself begins with n-3 known words, three
+// words or fewer of a message do, and then all positions are looked up.
+//
+// The look-ups of all channels of an answer are counted, see [Prompt]. If they are spent,
+// the words that a window could contain are withheld without one.
 
 // joins keeps the joints behind which the channel may go on.
-//
-// Most positions never become one. A window with at least three words of the message
-// contains the 4-gram that ends with the channel's first word. A window with fewer
-// contains the 4-gram of the message's last word and the channel's first three, which
-// is looked up once for each distinct word.
 type joins struct {
-	messages []*Message
-	started  bool
-	at       []joint
-	late     []lateJoint
-}
-
-// lateJoint is a distinct word of a message behind which the channel may go on, at some
-// positions only in windows that have fewer than three words of the message.
-type lateJoint struct {
-	m     *Message
-	group int
+	at   []joint
+	seen map[uint64]int32 // joint by words
+	open bool             // there are joints, or may be
+	lost *Finding         // withholds the words that were not looked up; nil: none
 }
 
 // joint is one position: the channel follows word pos-1 of message m.
 type joint struct {
 	m      *Message
-	pos    int
-	last   int64        // newest channel word that ends an indexed window; -1: none
+	words  uint64 // hash of the words before the position that may be part of a window
+	pos    int32
+	last   int32        // newest channel word that ends an indexed window; -1: none
 	weight ngram.Weight // of the run that window belongs to
+	before ngram.Weight // of the words before the window that ends with the channel's first word
 }
 
+// knownLeast is the most words of a message in a window that are not looked up before the
+// channel's words.
+const knownLeast = 3
+
+// Positions behind the same words are one joint. A channel follows maxJoints at most. One
+// costs as much as jointCost look-ups, which bounds the memory of an answer's joints. A
+// channel that needs no more gives back the storage of more than keepJoints.
+const (
+	maxJoints  = 1 << 14
+	jointCost  = 32
+	keepJoints = 64
+)
+
 func (j *joins) reset(p *Prompt) {
-	j.messages, j.started = nil, false
-	clear(j.at)
-	clear(j.late)
-	j.at, j.late = j.at[:0], j.late[:0]
-	if p != nil && !p.excuseOnly {
-		j.messages = p.Messages
-	}
+	j.end()
+	j.open, j.lost = p.joined(), nil
 }
 
 // copyFrom makes j a copy of o.
 func (j *joins) copyFrom(o *joins) {
-	j.messages, j.started = o.messages, o.started
-	j.at, j.late = append(j.at[:0], o.at...), append(j.late[:0], o.late...)
+	j.end()
+	j.at = append(j.at, o.at...)
+	for i := range j.at {
+		j.enter(j.at[i].words, i)
+	}
+	j.open, j.lost = o.open, o.lost
 }
 
-// alive reports whether a position may still be, or become, a joint.
-func (j *joins) alive() bool {
-	return len(j.messages) > 0 && (!j.started || len(j.at) > 0 || len(j.late) > 0)
+// enter notes that a joint follows words.
+func (j *joins) enter(words uint64, i int) {
+	if j.seen == nil {
+		j.seen = map[uint64]int32{}
+	}
+	j.seen[words] = int32(i)
+}
+
+// end forgets the joints.
+func (j *joins) end() {
+	if len(j.at) > keepJoints {
+		j.at, j.seen = nil, nil
+	}
+	clear(j.at)
+	clear(j.seen)
+	j.at, j.open = j.at[:0], false
 }
 
 // joinStart looks up the windows that begin in a message and end with word i of the
 // channel, i < n-1.
 func (r *reader) joinStart(i int64) {
-	j := &r.joins
-	if !j.started {
-		j.started = true
-		r.findJoints()
-	}
-	// A gram of the channel that is absent rules out every window over it.
 	r.FirstLive()
-	if r.Absent >= 0 {
-		j.at, j.late = j.at[:0], j.late[:0]
+	switch {
+	case r.Absent >= 0: // this gram of the channel rules out every window over it
+		r.endJoins()
 		return
+	case !r.follow(i):
+		r.withhold(0, i)
 	}
-	if i == 2 {
-		r.findLateJoints()
+	if i == int64(r.N)-2 {
+		r.endJoins()
 	}
-	first := r.N - 1 - int(i) // words of the message in the window
+}
+
+// endJoins completes the finding of the words that were not looked up.
+func (r *reader) endJoins() {
+	j := &r.joins
+	if j.lost != nil && r.d.host.blocked == nil {
+		r.d.host.settle(j.lost)
+	}
+	j.lost = nil
+	j.end()
+}
+
+// follow looks up the windows of all joints that end with word i of the channel. It
+// returns false if the look-ups of the answer are spent.
+func (r *reader) follow(i int64) bool {
+	words := r.N - 1 - int(i) // of the message in the window
+	if r.joins.lost != nil || words >= knownLeast && !r.findJoints(words, i) || !r.d.spend(int64(len(r.joins.at))) {
+		return false
+	}
 	var fresh, echo struct {
 		weight ngram.Weight
 		h      ngram.Hash
 	}
-	for k := range j.at {
-		c := &j.at[k]
-		h, ok := r.startsIn(c, first, i)
+	for k := range r.joins.at {
+		c := &r.joins.at[k]
+		h, ok := r.startsIn(c, words, i)
 		if !ok {
 			continue
 		}
-		r.weigh(c, first, i)
+		r.weigh(c, words, i)
 		best := &fresh
 		if r.d.cfg.Prompt.sent(h) {
 			best = &echo
@@ -104,62 +144,102 @@ func (r *reader) joinStart(i int64) {
 	if echo.weight > 0 {
 		r.d.runs.hit(r, 0, i, echo.weight, echo.h)
 	}
+	return true
 }
 
-// findJoints lists the positions that the channel's first word may follow in the index.
-func (r *reader) findJoints() {
-	set, word := r.Set, r.Prefix(1)
-	for _, m := range r.joins.messages {
-		for g := range m.groups() {
-			at := m.positions(g)
-			if !set.Gate2(ngram.Gram(0, gram.Join(m.word(int(at[0])), word, 1), 2)) {
-				continue
-			}
-			late := false
-			for _, pos := range at {
-				if r.behind(m, int(pos)) {
-					r.joins.at = append(r.joins.at, joint{m: m, pos: int(pos) + 1, last: -1})
-				} else {
-					late = true
-				}
-			}
-			if late {
-				r.joins.late = append(r.joins.late, lateJoint{m, g})
-			}
-		}
+// findJoints adds the positions behind which a window of so many words of a message and
+// channel words 0 to i may be indexed, and no window with more words of the message. It
+// returns false if the look-ups of the answer are spent.
+func (r *reader) findJoints(words int, i int64) bool {
+	all := r.d.cfg.Prompt.all()
+	if words > knownLeast && all.longest < words {
+		return true
 	}
-}
-
-// behind reports whether the channel's first word may follow the three words of a
-// message that end at pos.
-func (r *reader) behind(m *Message, pos int) bool {
-	return pos >= 2 && r.Set.Gate4(ngram.Gram(m.prefix[pos-2], gram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4))
-}
-
-// findLateJoints adds the positions that the channel's first three words may follow.
-func (r *reader) findLateJoints() {
-	words := r.Prefix(3)
-	for _, l := range r.joins.late {
-		at := l.m.positions(l.group)
-		if !r.Set.Gate4(ngram.Gram(0, gram.Join(l.m.word(int(at[0])), words, 3), 4)) {
+	x := r.d.cfg.Prompt.places()
+	if !r.d.spend(int64(len(x.groups))) {
+		return false
+	}
+	for k := range x.groups {
+		g := &x.groups[k]
+		if words > knownLeast && int(g.before) < words || !r.opens(g.word, words, i) {
 			continue
 		}
-		for _, pos := range at {
-			if !r.behind(l.m, int(pos)) {
-				r.joins.at = append(r.joins.at, joint{m: l.m, pos: int(pos) + 1, last: -1})
+		if !r.d.spend(int64(g.to - g.from)) {
+			return false
+		}
+		for _, at := range x.at[g.from:g.to] {
+			m, pos := x.find(all.messages, at)
+			known := min(m.knownBefore(pos+1), r.N-1)
+			switch {
+			case words == knownLeast:
+			case i > 0 && known != words, known < words:
+				continue
+			case !r.Set.Gate4(ngram.Gram(m.prefix[pos-2], gram.Join(m.prefix[pos+1], r.Prefix(1), 1), 4)):
+				continue
+			}
+			if !r.addJoint(m, pos+1, known) {
+				return false
 			}
 		}
 	}
-	r.joins.late = r.joins.late[:0]
+	return true
+}
+
+// opens reports whether the channel's first words may follow a word of a message, where
+// so many words of the message may be part of the window.
+func (r *reader) opens(word uint64, words int, i int64) bool {
+	if !r.Set.Gate2(ngram.Gram(0, gram.Join(word, r.Prefix(1), 1), 2)) {
+		return false
+	}
+	return words > knownLeast || i < 2 || r.Set.Gate4(ngram.Gram(0, gram.Join(word, r.Prefix(3), 3), 4))
+}
+
+// addJoint adds a position, unless there is one behind the same words already. It returns
+// false if there are too many.
+func (r *reader) addJoint(m *Message, pos, known int) bool {
+	j := &r.joins
+	var before ngram.Weight
+	if known == r.N-1 {
+		before = r.weightBefore(m, pos-known)
+	}
+	words := ngram.Gram(m.prefix[pos-known], m.prefix[pos], known).Lo
+	if k, ok := j.seen[words]; ok {
+		j.at[k].before = max(j.at[k].before, before)
+		return true
+	}
+	if len(j.at) == maxJoints || !r.d.spend(jointCost) {
+		return false
+	}
+	j.enter(words, len(j.at))
+	j.at = append(j.at, joint{m: m, words: words, pos: int32(pos), last: -1, before: before})
+	return true
+}
+
+// withhold withholds channel words first to last, because the look-ups are spent that
+// would tell whether they belong to a window.
+func (r *reader) withhold(first, last int64) {
+	j, h := &r.joins, &r.d.host
+	if r.d.stopped || h.blocked != nil {
+		return
+	}
+	if j.lost == nil {
+		j.lost = &Finding{Kind: Overflow}
+	}
+	j.end()
+	j.open = true
+	span := ngram.Span{Lo: max(r.Span(first).Lo, h.overflow), Hi: r.Span(last).Hi}
+	j.lost.Words = int(last-first) + 1
+	j.lost.Resumed = j.lost.Resumed || span.Lo < h.parked
+	h.claim(j.lost, span)
 }
 
 // startsIn looks up the window of the given number of words before a joint and channel
 // words 0 to i.
 func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
-	if c.pos < words {
+	from := int(c.pos) - words
+	if from < 0 {
 		return ngram.Hash{}, false
 	}
-	from := c.pos - words
 	var p [ngram.MaxN + 1]uint64 // prefix hashes of the window's words
 	copy(p[:], c.m.prefix[from:c.pos+1])
 	for k := 1; k <= int(i)+1; k++ {
@@ -177,6 +257,7 @@ func (r *reader) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
 			return h, false
 		}
 	}
+	r.d.spend(2 * int64(n)) // the caller counted one
 	if !set.Window(h) {
 		return h, false
 	}
@@ -191,21 +272,21 @@ func (r *reader) lookup(p *[ngram.MaxN + 1]uint64) (ngram.Hash, bool) {
 // weigh adds channel word i to a joint's run. If the run begins with the channel's first
 // word, it goes back through the message as far as windows in a row are indexed.
 func (r *reader) weigh(c *joint, words int, i int64) {
-	if i > 0 && c.last == i-1 {
+	if i > 0 && c.last == int32(i)-1 {
 		c.weight += r.Weight(i)
 	} else {
 		c.weight = 0
 		for k := int64(0); k <= i; k++ {
 			c.weight += r.Weight(k)
 		}
-		for _, w := range c.m.weights[c.pos-words : c.pos] {
+		for _, w := range c.m.weights[int(c.pos)-words : c.pos] {
 			c.weight += w
 		}
 		if i == 0 {
-			c.weight += r.weightBefore(c.m, c.pos-words)
+			c.weight += c.before
 		}
 	}
-	c.last = i
+	c.last = int32(i)
 }
 
 // weightBefore returns the weight of the words before pos that begin indexed windows in
@@ -233,31 +314,53 @@ func (r *reader) indexed(m *Message, pos int) bool {
 // joinEnd looks up the windows that begin with the channel's last words and end in a
 // message.
 func (r *reader) joinEnd() {
-	if r.d.cfg.Prompt == nil || r.d.cfg.Prompt.excuseOnly || r.Count == 0 {
+	if !r.d.cfg.Prompt.joined() || r.Count == 0 {
 		return
 	}
 	live := r.FirstLive() // a window over earlier words has an absent gram
+	if !r.precede(live) {
+		r.withhold(live, r.Count-1)
+	}
+}
+
+// precede looks up the windows that begin at channel word live or later and end in a
+// message. It returns false if the look-ups of the answer are spent.
+func (r *reader) precede(live int64) bool {
+	words := r.N - int(r.Count-live) // of the message, at least
+	all := r.d.cfg.Prompt.all()
+	if words > knownLeast && all.longest < words {
+		return true
+	}
+	x := r.d.cfg.Prompt.places()
+	if !r.d.spend(int64(len(x.groups))) {
+		return false
+	}
 	before, end := r.Prefix(r.Count-1), r.Prefix(r.Count)
-	for _, m := range r.joins.messages {
-		for g := range m.groups() {
-			at := m.positions(g)
-			word := m.word(int(at[0]))
-			if !r.Set.Gate2(ngram.Gram(before, gram.Join(end, word, 1), 2)) {
+	for k := range x.groups {
+		g := &x.groups[k]
+		if words > knownLeast && int(g.behind) < words || !r.Set.Gate2(ngram.Gram(before, gram.Join(end, g.word, 1), 2)) {
+			continue
+		}
+		// A window with fewer than three words of the message contains the channel's
+		// last three words and this one. A window with more contains the channel's last
+		// word and three of the message.
+		short := words < knownLeast && r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), gram.Join(end, g.word, 1), 4))
+		if !r.d.spend(int64(g.to - g.from)) {
+			return false
+		}
+		for _, at := range x.at[g.from:g.to] {
+			m, pos := x.find(all.messages, at)
+			if words > knownLeast && m.knownFrom(pos) < words || !short && (pos+3 >= len(m.prefix) ||
+				!r.Set.Gate4(ngram.Gram(before, gram.Join(end, gram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4))) {
 				continue
 			}
-			// A window with fewer than three words of the message contains the
-			// channel's last three words and this one. A window with more contains
-			// the channel's last word and three of the message.
-			short := r.Count >= 3 && r.Set.Gate4(ngram.Gram(r.Prefix(r.Count-3), gram.Join(end, word, 1), 4))
-			for _, p := range at {
-				pos := int(p)
-				if short || pos+3 < len(m.prefix) &&
-					r.Set.Gate4(ngram.Gram(before, gram.Join(end, gram.Between(m.prefix[pos], m.prefix[pos+3], 3), 3), 4)) {
-					r.endIn(m, pos, live)
-				}
+			if !r.d.spend(r.Count - live) {
+				return false
 			}
+			r.endIn(m, pos, live)
 		}
 	}
+	return true
 }
 
 // endIn looks up the windows that begin at channel word live or later and go on at word

@@ -1,6 +1,10 @@
 package detect
 
 import (
+	"sort"
+	"sync"
+	"sync/atomic"
+
 	"noecho/detect/internal/track"
 	"noecho/internal/gram"
 	"noecho/ngram"
@@ -13,13 +17,13 @@ type Message struct {
 	weights []ngram.Weight      // of each word
 	sent    map[uint64]struct{} // indexed windows
 	seeds   map[uint64]struct{} // grams of [gram.SeedWords] words that may be indexed
-
-	// The positions of every distinct word: those of word g are
-	// at[start[g]:start[g+1]]. A long prompt repeats its words, and one look-up rules
-	// out most words at all their positions.
-	start []int32
-	at    []int32
+	known   []stretch           // in order
 }
+
+// stretch is words of a message that may be part of an indexed window: each of the
+// 4-grams that begin with words from to last may be indexed. A message without indexed
+// text has few of them.
+type stretch struct{ from, last int32 }
 
 // NewMessage scans the text of one client message. Of its windows it keeps the
 // indexed ones, because only these can be findings.
@@ -27,62 +31,47 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
 	var t track.Track
 	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
-	read := func() {
-		for _, w := range t.Words {
-			m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
-			m.weights = append(m.weights, w.Weight)
-			if t.Push(w) {
-				if m.sent == nil {
-					m.sent = map[uint64]struct{}{}
-				}
-				m.sent[t.Window(t.Count-1).Lo] = struct{}{}
-			}
-			if !t.Seedless(t.Count - 1) {
-				if m.seeds == nil {
-					m.seeds = map[uint64]struct{}{}
-				}
-				m.seeds[t.Seed(t.Count-1).Hash.Lo] = struct{}{}
-			}
-		}
-	}
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
 		t.Words = t.Scanner.Append(t.Words[:0], text[:n])
-		read()
+		m.read(&t)
 		text = text[n:]
 	}
 	t.Words = t.Scanner.Finish(t.Words[:0])
-	read()
-	m.group()
+	m.read(&t)
 	return m
 }
 
-// group sorts the positions by their word.
-func (m *Message) group() {
-	ids := make(map[uint64]int32, min(len(m.weights), 1<<14))
-	of := make([]int32, len(m.weights))
-	for pos := range of {
-		w := m.word(pos)
-		id, ok := ids[w]
-		if !ok {
-			id = int32(len(ids))
-			ids[w] = id
+// read adds the newest words of a track.
+func (m *Message) read(t *track.Track) {
+	for _, w := range t.Words {
+		m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
+		m.weights = append(m.weights, w.Weight)
+		if t.Push(w) {
+			if m.sent == nil {
+				m.sent = map[uint64]struct{}{}
+			}
+			m.sent[t.Window(t.Count-1).Lo] = struct{}{}
 		}
-		of[pos] = id
+		if !t.Seedless(t.Count - 1) {
+			if m.seeds == nil {
+				m.seeds = map[uint64]struct{}{}
+			}
+			m.seeds[t.Seed(t.Count-1).Hash.Lo] = struct{}{}
+		}
+		if t.Known4(t.Count - 1) {
+			m.extend(int32(t.Count - 4))
+		}
 	}
-	m.start = make([]int32, len(ids)+1)
-	for _, id := range of {
-		m.start[id+1]++
+}
+
+// extend adds the 4-gram that begins with a word to the stretches.
+func (m *Message) extend(first int32) {
+	if n := len(m.known); n > 0 && m.known[n-1].last == first-1 {
+		m.known[n-1].last = first
+		return
 	}
-	for g := 1; g < len(m.start); g++ {
-		m.start[g] += m.start[g-1]
-	}
-	m.at = make([]int32, len(of))
-	next := append([]int32(nil), m.start...)
-	for pos, id := range of {
-		m.at[next[id]] = int32(pos)
-		next[id]++
-	}
+	m.known = append(m.known, stretch{first, first})
 }
 
 // word is the hash of the word at a position.
@@ -90,62 +79,235 @@ func (m *Message) word(pos int) uint64 {
 	return gram.Between(m.prefix[pos], m.prefix[pos+1], 1)
 }
 
-// groups is the number of distinct words.
-func (m *Message) groups() int { return len(m.start) - 1 }
+// knownBefore returns how many words before a position may be the beginning of an indexed
+// window. Three words or fewer were not looked up.
+func (m *Message) knownBefore(pos int) int {
+	first := int32(pos - 4)
+	if i := m.find(first); i >= 0 && first <= m.known[i].last {
+		return pos - int(m.known[i].from)
+	}
+	return min(pos, 3)
+}
 
-// positions returns the positions of distinct word g, of which there is at least one.
-func (m *Message) positions(g int) []int32 { return m.at[m.start[g]:m.start[g+1]] }
+// knownFrom returns how many words from a position on may be the end of an indexed window.
+// Three words or fewer were not looked up.
+func (m *Message) knownFrom(pos int) int {
+	if i := m.find(int32(pos)); i >= 0 && int32(pos) <= m.known[i].last {
+		return int(m.known[i].last) + 4 - pos
+	}
+	return min(len(m.weights)-pos, 3)
+}
+
+// find returns the last stretch that begins at or before a word, -1 if there is none.
+func (m *Message) find(first int32) int {
+	return sort.Search(len(m.known), func(i int) bool { return m.known[i].from > first }) - 1
+}
 
 // Cost is the memory that a message takes, in bytes: a cache accounts for it.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + (cap(m.start)+cap(m.at))*4 + (len(m.sent)+len(m.seeds))*16 + 144)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + (len(m.sent)+len(m.seeds))*16 + 144)
 }
+
+// size is the number of words of the message.
+func (m *Message) size() int { return len(m.weights) }
 
 // Prompt is the texts of the request, as far as the caller can see them. A window that
 // occurs in one of its messages is an echo when the channel repeats it, and is not
-// withheld. It is immutable, and shared by the channels of one answer.
+// withheld. A prompt belongs to one answer, whose channels share it and the look-ups that
+// may be spent on it. It is safe for concurrent use and must not be copied.
 type Prompt struct {
 	Messages []*Message // every visible client message, in order
 	Tail     []byte     // the text that the completion continues byte by byte; may be nil
 	Suffix   []byte     // the text that follows the completion, for fill in the middle; may be nil
 
-	excuseOnly bool
+	excuses *Prompt // the prompt whose messages this one excuses without joining them; nil: none
+
+	once    sync.Once
+	merged  merged
+	joining sync.Once
+	joints  places
+	spent   atomic.Int64 // look-ups of joins
 }
 
 // ExcuseOnly returns a prompt whose messages are still echoes, but are not joined to the
 // channel. It is for channels that do not continue the conversation, such as metadata
 // that the server repeats.
 func (p *Prompt) ExcuseOnly() *Prompt {
-	if p == nil {
+	switch {
+	case p == nil:
 		return nil
+	case p.excuses != nil:
+		return p
 	}
-	return &Prompt{Messages: p.Messages, excuseOnly: true}
+	return &Prompt{Messages: p.Messages, excuses: p}
 }
 
-// sent reports whether the words of a window occur in this order in one message.
-func (p *Prompt) sent(h ngram.Hash) bool {
-	if p == nil {
-		return false
+// joined reports whether the channel is joined to the messages.
+func (p *Prompt) joined() bool { return p != nil && p.excuses == nil && len(p.Messages) > 0 }
+
+// merged is the messages of a prompt as one.
+type merged struct {
+	messages []*Message // each once
+	words    int64
+	longest  int                   // words of the longest stretch
+	sent     []map[uint64]struct{} // of the messages that have any, at most maxMaps
+	seeds    []map[uint64]struct{}
+}
+
+// maxMaps is how many maps a look-up asks, so that it costs the same however many
+// messages there are.
+const maxMaps = 8
+
+// all returns the messages as one.
+func (p *Prompt) all() *merged {
+	if p.excuses != nil {
+		return p.excuses.all()
 	}
+	p.once.Do(p.merge)
+	return &p.merged
+}
+
+// merge merges the messages.
+func (p *Prompt) merge() {
+	a := &p.merged
+	seen := make(map[*Message]struct{}, len(p.Messages))
 	for _, m := range p.Messages {
-		if _, ok := m.sent[h.Lo]; ok {
+		if _, ok := seen[m]; ok || m.size() == 0 {
+			continue
+		}
+		seen[m] = struct{}{}
+		a.messages = append(a.messages, m)
+		a.words += int64(m.size())
+		for _, s := range m.known {
+			a.longest = max(a.longest, int(s.last-s.from)+4)
+		}
+		a.sent, a.seeds = addMap(a.sent, m.sent), addMap(a.seeds, m.seeds)
+	}
+}
+
+// addMap adds a map to a list. The last map of a full list takes its entries.
+func addMap(list []map[uint64]struct{}, m map[uint64]struct{}) []map[uint64]struct{} {
+	switch {
+	case len(m) == 0:
+		return list
+	case len(list) < maxMaps-1:
+		return append(list, m)
+	case len(list) == maxMaps-1:
+		list = append(list, make(map[uint64]struct{}, len(m)))
+	}
+	for h := range m {
+		list[maxMaps-1][h] = struct{}{}
+	}
+	return list
+}
+
+// in reports whether any map of a list has a hash.
+func in(list []map[uint64]struct{}, h ngram.Hash) bool {
+	for _, m := range list {
+		if _, ok := m[h.Lo]; ok {
 			return true
 		}
 	}
 	return false
 }
+
+// sent reports whether the words of a window occur in this order in one message.
+func (p *Prompt) sent(h ngram.Hash) bool { return p != nil && in(p.all().sent, h) }
 
 // said reports whether the words of a seed occur in this order in one message. Their
 // places are then no evidence: a model that changes a word of a text that the caller
 // quoted repeats the caller and not the corpus.
-func (p *Prompt) said(h ngram.Hash) bool {
-	if p == nil {
+func (p *Prompt) said(h ngram.Hash) bool { return p != nil && in(p.all().seeds, h) }
+
+// The look-ups that the joins of one answer may spend: so many for each word of its
+// prompt, and at least so many. An honest answer spends a small share of them. If they
+// are spent, the words that would have to be looked up are withheld.
+const (
+	joinsEach  = 64
+	joinsLeast = 1 << 20
+)
+
+// spend takes look-ups from those that the joins may spend, and reports whether there
+// were any left.
+func (p *Prompt) spend(n int64) bool {
+	if p.spent.Load() > max(joinsLeast, joinsEach*p.all().words) {
 		return false
 	}
-	for _, m := range p.Messages {
-		if _, ok := m.seeds[h.Lo]; ok {
-			return true
+	p.spent.Add(n)
+	return true
+}
+
+// places are the positions of a prompt by their word. A long prompt repeats its words,
+// and one look-up rules out most words at all their positions.
+type places struct {
+	starts []int32 // of each message: the number of words of those before it
+	groups []group
+	at     []int32 // the positions, those of one group in a row
+}
+
+// group is the positions of one word, at[from:to].
+type group struct {
+	word     uint64
+	from, to int32
+	before   int32 // the most words up to and with one of them that may begin a window
+	behind   int32 // the most words from one of them on that may end a window
+}
+
+// places returns the positions of all words. Nothing is computed until a channel needs
+// it: most answers do not.
+func (p *Prompt) places() *places {
+	p.joining.Do(func() { p.joints.group(p.all().messages) })
+	return &p.joints
+}
+
+// group sorts the positions by their word.
+func (x *places) group(messages []*Message) {
+	words := int32(0)
+	for _, m := range messages {
+		x.starts = append(x.starts, words)
+		words += int32(m.size())
+	}
+	ids := map[uint64]int32{}
+	of := make([]int32, 0, words)
+	for _, m := range messages {
+		for pos := range m.weights {
+			w := m.word(pos)
+			id, ok := ids[w]
+			if !ok {
+				id = int32(len(x.groups))
+				ids[w] = id
+				x.groups = append(x.groups, group{word: w})
+			}
+			g := &x.groups[id]
+			g.to++
+			of = append(of, id)
 		}
 	}
-	return false
+	next := make([]int32, len(x.groups))
+	sum := int32(0)
+	for i := range x.groups {
+		g := &x.groups[i]
+		next[i] = sum
+		g.from, g.to, sum = sum, sum+g.to, sum+g.to
+	}
+	x.at = make([]int32, words)
+	for pos, id := range of {
+		x.at[next[id]] = int32(pos)
+		next[id]++
+	}
+	for i, m := range messages {
+		for _, s := range m.known {
+			for pos := s.from; pos <= s.last+3; pos++ {
+				g := &x.groups[of[x.starts[i]+pos]]
+				g.before = max(g.before, pos+1-s.from)
+				g.behind = max(g.behind, s.last+4-pos)
+			}
+		}
+	}
+}
+
+// find returns the message of a position and the position in it.
+func (x *places) find(messages []*Message, at int32) (*Message, int) {
+	i := sort.Search(len(x.starts), func(i int) bool { return x.starts[i] > at }) - 1
+	return messages[i], int(at - x.starts[i])
 }

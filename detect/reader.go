@@ -46,7 +46,7 @@ func (r *reader) read(words []ngram.Word) {
 		switch {
 		case hit:
 			runs.hit(r, last-int64(r.N)+1, last, 0, r.Window(last))
-		case last < int64(r.N)-1 && r.joins.alive():
+		case last < int64(r.N)-1 && r.joins.open:
 			r.joinStart(last)
 		}
 		if r.Run.Active && r.Run.Last < last {

@@ -229,6 +229,9 @@ func (t *Track) missing4(i int64) bool {
 	return e.known&absent4 != 0
 }
 
+// Known4 reports whether the 4-gram that ends with word i may be indexed.
+func (t *Track) Known4(i int64) bool { return i >= 3 && !t.missing4(i) }
+
 // FirstLive returns the first word that an indexed window with the next word may contain:
 // no gram behind that word is known to be absent. It is Count if there is none.
 func (t *Track) FirstLive() int64 {

@@ -1,0 +1,88 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"noecho/ngram"
+)
+
+// countedSet counts the look-ups of an index.
+type countedSet struct {
+	*plainSet
+	n int64
+}
+
+func (s *countedSet) Gate2(h ngram.Hash) bool  { s.n++; return s.plainSet.Gate2(h) }
+func (s *countedSet) Gate4(h ngram.Hash) bool  { s.n++; return s.plainSet.Gate4(h) }
+func (s *countedSet) Window(h ngram.Hash) bool { s.n++; return s.plainSet.Window(h) }
+
+// TestJoinWork: whatever a request is made of, the look-ups of its answer grow no faster
+// than its prompt, and stay below the bound for each of its words.
+func TestJoinWork(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(record)
+	part := func(lo, hi int) string { return strings.Join(words[lo:hi], " ") }
+	each := func(n int, text func(i int) string) []string {
+		var all []string
+		for i := range n {
+			all = append(all, text(i))
+		}
+		return all
+	}
+	long := strings.Repeat(record+" ", 4)
+	for _, tt := range []struct {
+		name     string
+		messages func(n int) []string
+		answers  func(n int) []string // pieces of a channel each, with a pause behind each piece
+	}{
+		{"equal beginnings", func(n int) []string { return each(n, func(int) string { return part(0, 5) }) },
+			func(int) []string { return []string{part(5, 14)} }},
+		{"beginnings", func(n int) []string {
+			return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 5)) })
+		},
+			func(int) []string { return []string{part(5, 14)} }},
+		{"endings", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint(part(5, 10), " x", i) }) },
+			func(int) []string { return []string{part(0, 5)} }},
+		{"one message", func(n int) []string { return []string{strings.Repeat(part(0, 5)+" ", n)} },
+			func(int) []string { return []string{part(5, 14)} }},
+		{"single words", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", words[0]) }) },
+			func(int) []string { return []string{part(1, 10)} }},
+		{"the index itself", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", long) }) },
+			func(n int) []string { return each(min(n, 150), func(i int) string { return part(i%7, 16) }) }},
+		{"many channels", func(n int) []string {
+			return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 9)) })
+		},
+			func(n int) []string { return each(min(n, 400), func(int) string { return part(9, 10) + " zulu" }) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			set := &countedSet{plainSet: newPlainSet(10, long)}
+			work := func(n int) (steps, words int64) {
+				p := &Prompt{}
+				for _, text := range tt.messages(n) {
+					p.Messages = append(p.Messages, NewMessage(set, spec(10), []byte(text)))
+				}
+				set.n = 0
+				d := New(set, spec(10), Config{})
+				for _, text := range tt.answers(n) {
+					d.Reset(set, spec(10), Config{Prompt: p})
+					d.Append(nil, []byte(text))
+					d.Park(nil)
+					d.Append(nil, []byte(" and"))
+					d.Finish(nil)
+				}
+				if s := p.spent.Load(); s > max(joinsLeast, joinsEach*p.all().words)*5/4 {
+					t.Errorf("%d messages: %d look-ups spent for %d words", n, s, p.all().words)
+				}
+				return set.n + p.spent.Load(), p.all().words
+			}
+			small, _ := work(500)
+			large, n := work(4000)
+			if large > 9*small || large > 2*joinsEach*n+2*joinsLeast {
+				t.Errorf("%d look-ups for 500 messages, %d for 4000", small, large)
+			}
+		})
+	}
+}
