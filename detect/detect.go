@@ -104,8 +104,9 @@ type Config struct {
 	MaxHeld  int     // bytes that may wait; 0 means 64 KiB
 	Prompt   *Prompt // the texts that the caller sent; nil if nothing is known
 
-	// Done is closed when nobody waits for the answer any more. Then nothing more is read,
-	// decided or appended, so nothing more leaves. nil: it never is.
+	// Done is closed when nobody waits for the answer any more. Then the detector reads,
+	// decides and appends nothing more; Finish completes the findings that are open, and
+	// Frontier stays where it is. nil: it is never closed.
 	Done <-chan struct{}
 
 	Extent Extent // how much text is withheld around a finding; ExtentSpan

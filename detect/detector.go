@@ -268,7 +268,11 @@ func (d *Detector) readSuffix(r *reader) {
 // Finish decides all bytes: the text is complete. Only Closed, Frontier, Unscanned and
 // Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
-	if d.host.blocked != nil || d.stop() {
+	if d.host.blocked != nil {
+		return dst
+	}
+	if d.stop() {
+		d.host.settleAll() // of findings that are open a part may have left
 		return dst
 	}
 	if d.seam != nil {

@@ -116,7 +116,7 @@ func (r *reader) endJoins() {
 // returns false if the look-ups of the answer are spent.
 func (r *reader) follow(i int64) bool {
 	words := r.N - 1 - int(i) // of the message in the window
-	if r.joins.lost != nil || words >= knownLeast && !r.findJoints(words, i) || !r.d.spend(int64(len(r.joins.at))) {
+	if r.joins.lost != nil || words >= knownLeast && !r.findJoints(words, i) || len(r.joins.at) > 0 && !r.d.spend(int64(len(r.joins.at))) {
 		return false
 	}
 	var fresh, echo struct {

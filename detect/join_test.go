@@ -86,3 +86,62 @@ func TestJoinWork(t *testing.T) {
 		})
 	}
 }
+
+// TestDone: once nobody waits for the answer, nothing more is decided, and findings that
+// are open are complete.
+func TestDone(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	done := make(chan struct{})
+	p := &Prompt{Messages: []*Message{NewMessage(set, spec(10), []byte(record))}}
+	d := New(set, spec(10), Config{Prompt: p, Done: done})
+	segments := d.Append(nil, []byte("so it is one "+record))
+	at := d.Frontier()
+	close(done)
+	segments = d.Append(segments, []byte(strings.Repeat(" more words of it", 2000)))
+	if d.Frontier() > 20000 {
+		t.Errorf("%d bytes decided", d.Frontier())
+	}
+	segments = d.Finish(d.Park(segments))
+	if d.Frontier() > 20000 || d.Frontier() < at || len(segments) == 0 || segments[len(segments)-1].Span.Hi != d.Frontier() {
+		t.Errorf("frontier %d", d.Frontier())
+	}
+	// The last words cannot be joined: they stay where they are.
+	d.Reset(set, spec(10), Config{Prompt: p, Done: done})
+	if segments = d.Finish(d.Append(nil, []byte("alpha bravo charlie delta"))); len(segments) > 0 {
+		t.Errorf("%v", segments)
+	}
+	// A run that is open when it ends is reported.
+	d.Reset(set, spec(10), Config{Done: done})
+	d.Append(nil, []byte(record))
+	d.Finish(nil)
+	if found := d.Closed(nil); len(found) != 1 || found[0].Kind != Verbatim {
+		t.Errorf("%d findings", len(found))
+	}
+}
+
+// TestJoinsSpent: words that cannot be looked up any more are withheld, at the beginning
+// and at the end of a channel.
+func TestJoinsSpent(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	words := strings.Fields(record)
+	part := func(lo, hi int) string { return strings.Join(words[lo:hi], " ") }
+	for _, tt := range []struct{ prompt, answer, want string }{
+		{part(0, 2), part(2, 12), "¤"},
+		{part(0, 9), part(9, 10) + " zulu and more", "¤ zulu and ¤"}, // more may precede the message
+		{part(9, 16), "it is " + part(0, 9), "it is ¤"},
+		{part(0, 8), "zulu is clean", "zulu is clean"},
+		{"nothing of it", part(0, 5) + " zulu", part(0, 5) + " zulu"},
+	} {
+		p := &Prompt{Messages: []*Message{NewMessage(set, spec(10), []byte(tt.prompt))}}
+		p.spent.Store(1 << 40)
+		for cut := range len(tt.answer) + 1 {
+			d := New(set, spec(10), Config{Prompt: p})
+			got, findings := drive(d, tt.answer[:cut], tt.answer[cut:])
+			if got != tt.want || got == tt.answer && len(findings) > 0 || got != tt.answer && findings[0].Kind != Overflow && findings[0].Kind != Verbatim {
+				t.Fatalf("%q behind %q, cut at %d: %q, %d findings", tt.answer, tt.prompt, cut, got, len(findings))
+			}
+		}
+	}
+}

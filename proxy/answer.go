@@ -137,6 +137,9 @@ func (s *scanned) next() ([]byte, error) {
 	n, err := s.in.Read(s.buf)
 	ended := s.judge(s.buf[:n], err)
 	switch {
+	case errors.Is(ended, relay.ErrRefused) && errors.Is(s.ex.why(nil), errClientGone):
+		s.ex.broken(ended)
+		return nil, errTruncated
 	case ended != nil: // the relay has completed it for the caller; the rest is not read
 		s.ex.ending = endingBlocked
 		if errors.Is(ended, relay.ErrRefused) {

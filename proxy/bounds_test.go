@@ -25,6 +25,7 @@ import (
 
 	"noecho/detect"
 	"noecho/internal/fakellm"
+	"noecho/proxy/wire"
 )
 
 // resident returns the memory of this process in bytes, after a garbage collection.
@@ -271,18 +272,30 @@ func TestPromptCache(t *testing.T) {
 	one := &snapshot{generation: 1, indexes: Indexes{Set: noSet{}, Spec: testSpec(t)}}
 	two := &snapshot{generation: 2, indexes: one.indexes}
 	text := []byte("a message that every turn sends again")
-	first := c.message(one, text)
+	message := func(c *promptCache, snap *snapshot, text []byte) *detect.Message {
+		return c.message(snap, c.digest(snap.generation, text), text)
+	}
+	first := message(c, one, text)
 	c.store.Wait()
-	if c.message(one, bytes.Clone(text)) != first {
+	if message(c, one, bytes.Clone(text)) != first {
 		t.Error("scanned twice")
 	}
-	if c.message(two, text) == first || c.message(one, text[1:]) == first {
+	if message(c, two, text) == first || message(c, one, text[1:]) == first {
 		t.Error("found under another key")
 	}
 	if c.digest(1, text) == other.digest(1, text) {
 		t.Error("two processes share a key")
 	}
-	if first, second := other.message(one, text), other.message(one, text); first == second {
+	if first, second := message(other, one, text), message(other, one, text); first == second {
 		t.Error("kept although the size is 0")
+	}
+	twice := wire.Request{Messages: [][]byte{text, text[1:], text}}
+	if p := other.prompt(one, twice, nil); len(p.Messages) != 2 {
+		t.Errorf("%d messages scanned, want 2", len(p.Messages))
+	}
+	done := make(chan struct{})
+	close(done)
+	if p := c.prompt(one, twice, done); len(p.Messages) != 0 {
+		t.Error("scanned for a caller that has gone")
 	}
 }

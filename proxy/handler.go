@@ -54,6 +54,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
+	ex.link.done = make(chan struct{})
 	if why, ok := s.enter(&ex.link, snap.cfg.Limits.Streams); !ok {
 		ex = nil
 		snap.release()

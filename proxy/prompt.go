@@ -56,21 +56,32 @@ func (c *promptCache) close() {
 	}
 }
 
-// prompt scans the messages of a request.
-func (c *promptCache) prompt(snap *snapshot, r wire.Request) *detect.Prompt {
+// prompt scans the texts of a request, equal ones once. Once done is closed, it scans no
+// more of them.
+func (c *promptCache) prompt(snap *snapshot, r wire.Request, done <-chan struct{}) *detect.Prompt {
 	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix}
+	seen := make(map[string]struct{}, len(r.Messages))
 	for _, text := range r.Messages {
-		p.Messages = append(p.Messages, c.message(snap, text))
+		select {
+		case <-done:
+			return p
+		default:
+		}
+		key := c.digest(snap.generation, text)
+		if _, ok := seen[key]; !ok {
+			seen[key] = struct{}{}
+			p.Messages = append(p.Messages, c.message(snap, key, text))
+		}
 	}
 	return p
 }
 
-// message returns a scanned message, from the cache if it was scanned before.
-func (c *promptCache) message(snap *snapshot, text []byte) *detect.Message {
+// message returns the scanned message with the given key, from memory if it was seen
+// before.
+func (c *promptCache) message(snap *snapshot, key string, text []byte) *detect.Message {
 	if c.store == nil {
 		return detect.NewMessage(snap.indexes.Set, snap.indexes.Spec, text)
 	}
-	key := c.digest(snap.generation, text)
 	if m, ok := c.store.Get(key); ok {
 		return m
 	}

@@ -85,7 +85,10 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 // startRelay makes the relay that judges the answer.
 func (e *exchange) startRelay(request wire.Request, framing wire.Framing) {
 	d := e.snap.detection(&e.route.policy)
-	d.Prompt = e.srv.prompts.prompt(e.snap, request)
+	if e.decision.Hold { // else the answer leaves first and is read whoever has gone
+		d.Done = e.link.done
+	}
+	d.Prompt = e.srv.prompts.prompt(e.snap, request, d.Done)
 	e.relay = relay.New(relay.Config{
 		Family:   e.route.family,
 		Request:  request,
@@ -131,6 +134,9 @@ func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody
 	e.unread = 0
 	e.settle(c)
 	switch {
+	case errors.Is(err, relay.ErrRefused) && errors.Is(e.why(nil), errClientGone):
+		e.broken(err)
+		return false
 	case errors.Is(err, relay.ErrRefused):
 		e.ending = endingRefused
 	case err != nil:

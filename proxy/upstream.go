@@ -37,8 +37,9 @@ type link struct {
 	body *upstreamBody // of the answer; nil before there is one
 
 	mu    sync.Mutex
-	conn  io.Closer // the connection in use
-	cause error     // why it was closed early
+	conn  io.Closer     // the connection in use
+	cause error         // why it was closed early
+	done  chan struct{} // closed once there is a cause; nil: nobody waits for it
 }
 
 // attach sets the connection that cancel has to close. It returns the cause if cancel was
@@ -68,6 +69,9 @@ func (l *link) cancel(cause error) {
 		return
 	}
 	l.cause = cause
+	if l.done != nil {
+		close(l.done)
+	}
 	if l.conn != nil {
 		_ = l.conn.Close()
 	}

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -366,6 +367,11 @@ func (s *channelSet) finish() {
 			s.report(ch, ch.token.secret)
 		}
 	}
+}
+
+// decided reports whether all text is decided.
+func (s *channelSet) decided() bool {
+	return !slices.ContainsFunc(s.list, func(ch *channel) bool { return ch.frontier < ch.length })
 }
 
 // next forgets the answer, so that the next one of the body can be read.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -209,6 +210,26 @@ func TestRelayMemory(t *testing.T) {
 				t.Errorf("%s, %v: %d KiB more after ten times as much", name, mode, (after-before)>>10)
 			}
 			runtime.KeepAlive(r)
+		}
+	}
+}
+
+// TestRelayDone: of an answer that nobody waits for any more nothing leaves, and it does
+// not look complete.
+func TestRelayDone(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	close(done)
+	for _, decision := range []Decision{redacting, blocking} {
+		cfg := testConfig(t)
+		cfg.Decision, cfg.Detect.Done = decision, done
+		body := `{"choices":[{"index":0,"message":{"content":"it is clean"}}]}`
+		if o, status := whole(cfg, body); !errors.Is(o.err, ErrRefused) || status != 400 || strings.Contains(o.out, "clean") {
+			t.Errorf("%v: %d %q, %v", decision, status, o.out, o.err)
+		}
+		stream := "data: " + strings.Replace(body, "message", "delta", 1) + "\n\ndata: [DONE]\n\n"
+		if o := relayed(cfg, stream); !errors.Is(o.err, ErrRefused) || strings.Contains(o.out, "clean") || strings.Contains(o.out, "DONE") {
+			t.Errorf("%v: %q, %v", decision, o.out, o.err)
 		}
 	}
 }

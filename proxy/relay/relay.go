@@ -287,6 +287,9 @@ func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 	r.channels.finish()
 	fate := untouched
 	switch {
+	case r.cfg.Hold && !r.channels.decided(): // because Detect.Done is closed
+		r.counts.Refused += int64(len(raw))
+		return dst, ErrRefused
 	case err == nil:
 		r.counts.Scanned += int64(len(raw))
 		fate = r.channels.judge(r.queue.refs)
@@ -328,7 +331,11 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 	}
 	r.channels.finish()
 	if dst = r.release(dst); r.state != relayEnded {
-		r.end(nil)
+		var why error
+		if r.cfg.Hold && r.queue.held() > 0 { // undecided, because Detect.Done is closed
+			why = ErrRefused
+		}
+		r.end(why)
 	}
 	return dst, r.err
 }
