@@ -22,7 +22,7 @@ var (
 	refuseRoute       = refusal{404, "unknown_route", "this method and path are not open here: the operator can open them under routes"}
 	refuseShut        = refusal{404, "closed_route", "this path is closed"}
 	refuseUnscannable = refusal{400, "unscannable_content", "withheld: the answer could not be scanned"}
-	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object"}
+	refuseRequest     = refusal{400, "unscannable_request", "the request body could not be read: send one JSON object, nested at most 256 levels deep"}
 	refuseAmbiguous   = refusal{400, "ambiguous_request", "the request body has model, messages, prompt, stream or n in another case: write these names in lower case"}
 	refuseSigned      = refusal{400, "signed_request", "the request is signed for another host (AWS Signature) and cannot be forwarded: send a Bedrock API key as bearer token instead"}
 	refuseAhead       = refusal{400, "token_ids_ahead", "the request asks for token ids that may come before their text, or without it: leave out return_token_ids, return_tokens_as_token_ids or stream, or add content to response_fields"}

@@ -296,39 +296,44 @@ func appendTail(dst []byte, content jsontext.Value) []byte {
 // appendBlocks appends the texts of content, one a line: those of blocks of every kind,
 // and the inputs of tools as their JSON text. It leaves out members that name something
 // or that are encrypted. The data of a source is text if its type says so.
-func appendBlocks(dst []byte, v jsontext.Value) []byte {
-	switch v.Kind() {
+func appendBlocks(dst []byte, v jsontext.Value) []byte { return readBlocks(newDecoder(v), dst) }
+
+// readBlocks is appendBlocks for the next value of a decoder.
+func readBlocks(dec *jsontext.Decoder, dst []byte) []byte {
+	switch dec.PeekKind() {
 	case '"':
-		if len(dst) > 0 {
-			dst = append(dst, '\n')
-		}
-		return wire.AppendText(dst, bytes.TrimSpace(v))
-	case '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			dst = appendBlocks(dst, v)
-			return nil
-		})
-	case '{':
-		kind := string(stringOf(memberOf(v, "type")))
-		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		return appendLine(dst, dec)
+	case '[', '{':
+		kind, data := "", []byte(nil)
+		inside(dec, func(name string) {
 			switch name {
-			case "type", "role", "id", "tool_use_id", "signature", "cache_control", "file_id", "media_type",
+			case "type":
+				v, _ := dec.ReadValue() // inside sees an error
+				kind = string(stringOf(v))
+			case "role", "id", "tool_use_id", "signature", "cache_control", "file_id", "media_type",
 				"encrypted_content", "encrypted_index", "encrypted_stdout":
+				_ = dec.SkipValue() // inside sees an error
 			case "data":
-				if kind == "text" {
-					dst = appendBlocks(dst, v)
-				}
+				data = readBlocks(dec, nil)
 			case "input":
-				if v.Kind() != '"' { // matched as its JSON text
+				if dec.PeekKind() != '"' { // matched as its JSON text
+					v, _ := dec.ReadValue() // inside sees an error
 					dst = append(append(dst, '\n'), bytes.TrimSpace(v)...)
-					return nil
+					return
 				}
-				dst = appendBlocks(dst, v)
+				dst = readBlocks(dec, dst)
 			default:
-				dst = appendBlocks(dst, v)
+				dst = readBlocks(dec, dst)
 			}
-			return nil
 		})
+		if kind == "text" && len(data) > 0 {
+			if len(dst) > 0 {
+				dst = append(dst, '\n')
+			}
+			dst = append(dst, data...)
+		}
+	default:
+		_ = dec.SkipValue() // inside sees an error
 	}
 	return dst
 }

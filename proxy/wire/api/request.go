@@ -28,11 +28,38 @@ func (r *request) read(body []byte, f func(r *request, name string, v jsontext.V
 	if err != nil {
 		return r.Request, fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
 	}
+	if nesting(v) > maxNesting {
+		return r.Request, fmt.Errorf("%w: the body is nested more than %d levels deep", wire.ErrRequest, maxNesting)
+	}
 	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
 		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
 	err = eachMember(v, func(name string, v jsontext.Value) error { return f(r, name, v) })
 	return r.Request, err
+}
+
+// maxNesting is how deep the values of a request may be nested. Some readers go through a
+// value once for each level.
+const maxNesting = 256
+
+// nesting returns how deep the values of a valid value are nested.
+func nesting(v jsontext.Value) int {
+	depth, most, text := 0, 0, false
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"':
+			text = !text
+		case text && c == '\\':
+			i++
+		case text:
+		case c == '{' || c == '[':
+			depth++
+			most = max(most, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return most
 }
 
 func newDecoder(b []byte) *jsontext.Decoder {
@@ -143,50 +170,84 @@ func wantsJSON(v jsontext.Value) bool {
 
 // visible adds the text of a value as one message. If the value is an array of objects,
 // such as tools, each object is a message.
-func (r *request) visible(v jsontext.Value) {
-	if v.Kind() == '[' {
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			r.visible(v)
-			return nil
-		})
+func (r *request) visible(v jsontext.Value) { r.readVisible(newDecoder(v)) }
+
+// readVisible is visible for the next value of a decoder. Like every reader of nested
+// values it reads each byte once, however deep the value is.
+func (r *request) readVisible(dec *jsontext.Decoder) {
+	if dec.PeekKind() == '[' {
+		inside(dec, func(string) { r.readVisible(dec) })
 		return
 	}
-	if text := appendTexts(nil, v); len(text) > 0 {
+	if text := readTexts(dec, nil); len(text) > 0 {
 		r.Messages = append(r.Messages, text)
 	}
 }
 
+// inside calls f before each element of the array, or each value of the object, that comes
+// next in a decoder: f reads it. An element has no name. A value that is broken ends there.
+func inside(dec *jsontext.Decoder, f func(name string)) {
+	if _, err := dec.ReadToken(); err != nil {
+		return
+	}
+	kind, _ := dec.StackIndex(dec.StackDepth())
+	for dec.PeekKind() != '}' && dec.PeekKind() != ']' {
+		name, before := "", dec.InputOffset()
+		if kind == '{' {
+			lit, err := dec.ReadValue()
+			if err != nil {
+				return
+			}
+			name = string(wire.AppendText(nil, lit))
+		}
+		if f(name); dec.InputOffset() == before {
+			return
+		}
+	}
+	_, _ = dec.ReadToken() // it is there
+}
+
 // appendTexts appends every string of a value, one a line. It leaves out members that
 // name something, and images, sound and files.
-func appendTexts(dst []byte, v jsontext.Value) []byte {
-	switch v.Kind() {
+func appendTexts(dst []byte, v jsontext.Value) []byte { return readTexts(newDecoder(v), dst) }
+
+// readTexts is appendTexts for the next value of a decoder.
+func readTexts(dec *jsontext.Decoder, dst []byte) []byte {
+	switch dec.PeekKind() {
 	case '"':
-		if len(dst) > 0 {
-			dst = append(dst, '\n')
-		}
-		return wire.AppendText(dst, v)
-	case '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
-			dst = appendTexts(dst, v)
-			return nil
-		})
-	case '{':
-		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		return appendLine(dst, dec)
+	case '[', '{':
+		inside(dec, func(name string) {
 			switch name {
 			case "role", "type", "id", "tool_call_id", "image_url", "images", "input_audio", "file_data", "file_id":
+				_ = dec.SkipValue() // inside sees an error
 			case "arguments":
-				if v.Kind() == '{' { // matched as its JSON text
+				if dec.PeekKind() == '{' { // matched as its JSON text
+					v, _ := dec.ReadValue() // inside sees an error
 					dst = append(append(dst, '\n'), v...)
-					return nil
+					return
 				}
-				dst = appendTexts(dst, v)
+				dst = readTexts(dec, dst)
 			default:
-				dst = appendTexts(dst, v)
+				dst = readTexts(dec, dst)
 			}
-			return nil
 		})
+	default:
+		_ = dec.SkipValue() // inside sees an error
 	}
 	return dst
+}
+
+// appendLine appends the string that comes next in a decoder as a line of its own.
+func appendLine(dst []byte, dec *jsontext.Decoder) []byte {
+	lit, err := dec.ReadValue()
+	if err != nil {
+		return dst
+	}
+	if len(dst) > 0 {
+		dst = append(dst, '\n')
+	}
+	return wire.AppendText(dst, lit)
 }
 
 // conversation reads the messages of one chat or of several.

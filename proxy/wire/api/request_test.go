@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"noecho/proxy/wire"
 )
@@ -150,4 +153,37 @@ func ending(f *wire.Family, last string, open ...int32) string {
 	e.Write(&w, open)
 	w.Close()
 	return string(w.Out)
+}
+
+// TestNesting: a request may be nested as deep as honest ones are, and no deeper, because
+// the work on it would grow with its depth.
+func TestNesting(t *testing.T) {
+	t.Parallel()
+	deep := func(n int, open, inner, end string) string {
+		return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
+	}
+	for _, family := range []string{"openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "bedrock.converse", "gemini", "cohere.chat", "generic", "mistral.conversations"} {
+		for _, member := range []string{"messages", "prompt", "input", "tools", "contents", "system"} {
+			for _, value := range []string{
+				deep(120, "[", `"deep text"`, "]"),
+				deep(60, `[{"content":`, `"deep text"`, "}]"),
+				deep(60, `{"content":[`, `{"type":"text","text":"deep text"}`, "]}"),
+			} {
+				r, err := ByName(family).Request("/", []byte(`{"`+member+`":`+value+`}`))
+				if err != nil {
+					t.Errorf("%s %s: %v", family, member, err)
+				}
+				if got := string(bytes.Join(r.Messages, []byte("\n"))); strings.Count(got, "deep text") > 2 {
+					t.Errorf("%s %s: %q", family, member, got)
+				}
+			}
+			body := []byte(`{"` + member + `":` + deep(maxNesting, "[", "", "]") + "}")
+			if _, err := ByName(family).Request("/", body); !errors.Is(err, wire.ErrRequest) {
+				t.Errorf("%s %s: %v for a body that is nested too deep", family, member, err)
+			}
+		}
+	}
+	if n := nesting(jsontext.Value(`{"a":["[[\"[[",{"b":"{"}]}`)); n != 3 {
+		t.Errorf("nested %d deep, want 3", n)
+	}
 }
