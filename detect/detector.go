@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"math"
+
 	"noecho/detect/internal/lane"
 	"noecho/detect/internal/track"
 	"noecho/ngram"
@@ -51,6 +53,8 @@ type Detector struct {
 	forks []lane.Finder // of the finders, while a channel is parked
 	lanes *lane.Reader  // nil: no lane is read
 
+	hasPhrases bool
+
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
@@ -61,6 +65,9 @@ type Detector struct {
 	laneReader *lane.Reader
 	near       *near
 	phrases    *phraseFinder
+	seamFinder phraseFinder // of the seam
+	forkFinder phraseFinder // of the seam, while the channel is parked
+	backFinder phraseFinder // of back
 }
 
 // New returns a detector for one channel.
@@ -112,6 +119,7 @@ func (d *Detector) startFinders(phrases bool) {
 		d.near.reset()
 		d.main.finders = append(d.main.finders, d.near)
 	}
+	d.hasPhrases = phrases
 	d.lanes = nil
 	if d.cfg.Lanes == 0 && d.cfg.decoded == Plain {
 		return
@@ -126,6 +134,15 @@ func (d *Detector) startFinders(phrases bool) {
 	})
 }
 
+// openSeam returns the offset of the first word of the prompt's end and the channel that
+// may yet belong to a phrase. It is negative if that is a word of the prompt.
+func (d *Detector) openSeam() int64 {
+	if d.seam == nil || !d.hasPhrases {
+		return math.MaxInt64
+	}
+	return d.seamFinder.open()
+}
+
 // startSeam reads the end of the prompt if the channel continues it.
 func (d *Detector) startSeam() {
 	d.seam = nil
@@ -137,6 +154,10 @@ func (d *Detector) startSeam() {
 	d.seam = &d.seamReader
 	d.seam.init(d)
 	d.seam.Base = -int64(len(tail))
+	if d.hasPhrases {
+		d.seamFinder.startSeam(d.phrases, &d.seam.Track)
+		d.seam.finders = append(d.seam.finders, &d.seamFinder)
+	}
 	d.seam.readText(tail)
 }
 
@@ -171,7 +192,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 			f.Text(p[:n])
 		}
 		d.main.readText(p[:n])
-		if d.seam != nil && !d.seam.says(&d.main) {
+		if d.seam != nil && !d.seam.says(&d.main) && d.openSeam() >= 0 {
 			d.seam = nil
 		}
 		p = p[n:]
@@ -203,8 +224,11 @@ func (d *Detector) stop() bool {
 // whether there were enough. There are none once Done is closed.
 func (d *Detector) spend(n int64) bool { return d.cfg.Prompt.spend(n) && !d.stop() }
 
+// read is the number of bytes that were read.
+func (d *Detector) read() int64 { return d.main.Scanner.Offset() }
+
 // held is the number of bytes that wait.
-func (d *Detector) held() int { return int(d.main.Scanner.Offset() - d.host.emitted) }
+func (d *Detector) held() int { return int(d.read() - d.host.emitted) }
 
 // Park decides every byte read so far as if the text ended here, so that Frontier
 // reaches the end. It is for a pause: the channel may go on with Append. A window that
@@ -221,7 +245,12 @@ func (d *Detector) Park(dst []Segment) []Segment {
 		}
 	}
 	if d.seam != nil {
-		d.try(d.seam, nil)
+		var forks []lane.Finder
+		if d.hasPhrases {
+			d.forkFinder.copyFrom(&d.seamFinder, &d.fork.Track)
+			forks = []lane.Finder{&d.forkFinder}
+		}
+		d.try(d.seam, forks)
 	}
 	d.host.words = &d.fork.Track
 	d.try(&d.main, d.forks)
@@ -259,8 +288,16 @@ func (d *Detector) readSuffix(r *reader) {
 	}
 	suffix := d.cfg.Prompt.Suffix
 	b := &d.back
-	b.d, b.origin = d, b
+	b.d, b.origin, b.finders = d, b, b.finders[:0]
 	b.Track.CopyFrom(&r.Track)
+	if d.hasPhrases {
+		of := d.phrases
+		if r == d.seam {
+			of = &d.seamFinder
+		}
+		d.backFinder.copyFrom(of, &b.Track)
+		b.finders = append(b.finders, &d.backFinder)
+	}
 	b.readText(suffix[:min(len(suffix), d.seamLength())])
 	b.finish()
 }
@@ -340,6 +377,9 @@ func (d *Detector) release(dst []Segment) []Segment {
 	}
 	for _, f := range d.main.finders {
 		free = min(free, d.host.beyond(f.Waits()))
+	}
+	if d.seam != nil {
+		free = min(free, d.host.beyond(d.openSeam()))
 	}
 	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
 }

@@ -47,6 +47,13 @@ func (h *host) Now() lane.Now {
 // another word than the fork read, so nothing is settled.
 func (h *host) tried() bool { return h.words != &h.d.main.Track }
 
+// withhold claims a span of so many words that could not be looked up.
+func (h *host) withhold(f *Finding, span ngram.Span, words int) {
+	span.Lo = max(span.Lo, h.overflow)
+	f.Words, f.Resumed = words, f.Resumed || span.Lo < h.parked
+	h.claim(f, span)
+}
+
 // Claim implements lane.Host.
 func (h *host) Claim(c *lane.Claim, span ngram.Span) {
 	i := 0

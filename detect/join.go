@@ -227,10 +227,7 @@ func (r *reader) withhold(first, last int64) {
 	}
 	j.end()
 	j.open = true
-	span := ngram.Span{Lo: max(r.Span(first).Lo, h.overflow), Hi: r.Span(last).Hi}
-	j.lost.Words = int(last-first) + 1
-	j.lost.Resumed = j.lost.Resumed || span.Lo < h.parked
-	h.claim(j.lost, span)
+	h.withhold(j.lost, ngram.Span{Lo: r.Span(first).Lo, Hi: r.Span(last).Hi}, int(last-first)+1)
 }
 
 // startsIn looks up the window of the given number of words before a joint and channel

@@ -2,9 +2,9 @@ package detect
 
 import (
 	"math"
-	"slices"
 
 	"noecho/detect/internal/lane"
+	"noecho/detect/internal/track"
 	"noecho/internal/gram"
 	"noecho/ngram"
 )
@@ -35,21 +35,28 @@ const startWords = 4
 // phraseFinder finds phrases in the channel's words.
 type phraseFinder struct {
 	h           *host
-	live        []int64       // candidates, in order
+	track       *track.Track  // the words, if they are not the channel's alone; nil: they are
+	live        []candidate   // in order
 	near        []attribute   // the newest attributes: they may make others count, or others them
 	told        int64         // last word of the newest echo
+	joins       phraseJoins   // of the channel's beginning with the prompt
 	*openPhrase               // shared with forks
 	fork        *phraseFinder // scratch of Fork
 	origin      *phraseFinder // the finder that this one is a fork of; nil: it is none
 }
 
+// candidate is a word that may begin a phrase.
+type candidate struct {
+	first   int64 // its number
+	matched bool  // a phrase of more than startWords-1 words begins with it
+}
+
 // openPhrase is the open finding: phrases that overlap.
 type openPhrase struct {
-	cur   *Finding // nil: none is open
-	first int64    // its first word
-	last  int64
-	best  int                 // words of the longest phrase in it
-	echo  map[ngram.Hash]bool // whether the client sent a phrase, once that was looked up
+	cur  *Finding   // nil: none is open
+	span ngram.Span // of its words, of which those of the prompt have left
+	best int        // words of the longest phrase in it
+	lost *Finding   // withholds words that were not looked up; nil: none
 }
 
 // attribute is a phrase in the channel, kept if it belongs to a data subject or is weak.
@@ -58,13 +65,36 @@ type attribute struct {
 	span        ngram.Span
 	hash        ngram.Hash
 	phrase      ngram.Phrase
+	joined      bool // some of its words are in the prompt
 	counts      bool // its bytes are claimed
 }
 
 func (f *phraseFinder) reset() {
-	f.live, f.near = f.live[:0], f.near[:0]
-	f.cur, f.told = nil, -1
-	clear(f.echo)
+	f.track, f.live, f.near, f.told = nil, f.live[:0], f.near[:0], -1
+	f.cur, f.lost = nil, nil
+	f.joins.reset(f.h.d.cfg.Prompt)
+}
+
+// startSeam makes f read the words of a track, the end of the prompt and the channel, for a
+// finder that reads those of the channel.
+func (f *phraseFinder) startSeam(main *phraseFinder, t *track.Track) {
+	f.h, f.openPhrase, f.track = main.h, main.openPhrase, t
+	f.live, f.near, f.told, f.joins = f.live[:0], f.near[:0], -1, phraseJoins{}
+}
+
+// copyFrom makes f a fork of o that reads the words of a track; nil: those of the host.
+func (f *phraseFinder) copyFrom(o *phraseFinder, t *track.Track) {
+	f.h, f.openPhrase, f.origin, f.track, f.told = o.h, o.openPhrase, o, t, o.told
+	f.live, f.near = append(f.live[:0], o.live...), append(f.near[:0], o.near...)
+	f.joins.copyFrom(&o.joins)
+}
+
+// words returns the words that the finder reads.
+func (f *phraseFinder) words() *track.Track {
+	if f.track != nil {
+		return f.track
+	}
+	return f.h.words
 }
 
 // Text implements lane.Finder.
@@ -72,20 +102,21 @@ func (f *phraseFinder) Text([]byte) {}
 
 // Word implements lane.Finder. It looks for phrases that end with word i.
 func (f *phraseFinder) Word(i int64) {
-	t, ix := f.h.words, f.h.d.index
+	t, ix := f.words(), f.h.d.index
 	end := t.Prefix(i + 1)
 	n := 0
-	for _, first := range f.live {
-		k := int(i-first) + 1
-		h := ngram.Gram(t.Prefix(first), end, k)
+	for _, c := range f.live {
+		k := int(i-c.first) + 1
+		h := ngram.Gram(t.Prefix(c.first), end, k)
 		if k <= startWords && !ix.Start(h) {
 			continue
 		}
 		if p, ok := ix.Phrase(h); ok {
-			f.match(first, i, h, p)
+			c.matched = c.matched || k >= startWords
+			f.match(c.first, i, h, p)
 		}
 		if k < gram.MaxPhraseWords {
-			f.live[n] = first
+			f.live[n] = c
 			n++
 		}
 	}
@@ -94,9 +125,12 @@ func (f *phraseFinder) Word(i int64) {
 		if p, ok := ix.Phrase(h); ok {
 			f.match(i, i, h, p)
 		}
-		f.live = append(f.live, i)
+		f.live = append(f.live, candidate{first: i})
 	}
-	if f.cur != nil && f.origin == nil && (len(f.live) == 0 || f.live[0] > f.last) {
+	if f.joins.open {
+		f.follow(i)
+	}
+	if f.cur != nil && f.origin == nil && f.track == nil && min(f.open(), f.h.d.openSeam()) >= f.span.Hi {
 		f.settle()
 	}
 	if len(f.near) > 0 {
@@ -106,10 +140,17 @@ func (f *phraseFinder) Word(i int64) {
 
 // match enters an indexed phrase, words first to last.
 func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
-	if f.h.blocked != nil || f.common(&p) {
+	t := f.words()
+	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(last).Hi}}
+	f.enter(&a)
+}
+
+// enter enters a phrase.
+func (f *phraseFinder) enter(at *attribute) {
+	a, p := *at, &at.phrase
+	if f.h.blocked != nil || f.common(p) || f.outside(&a) {
 		return
 	}
-	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: f.h.words.Span(first).Lo, Hi: f.h.words.Span(last).Hi}}
 	if f.sent(&a) {
 		f.excuse(&a)
 		return
@@ -157,7 +198,7 @@ func (f *phraseFinder) count(a *attribute) {
 	if !a.phrase.Weak || a.counts {
 		return
 	}
-	a.counts = f.cur != nil && f.first <= a.first && a.last <= f.last
+	a.counts = f.cur != nil && f.span.Lo <= a.span.Lo && a.span.Hi <= f.span.Hi
 	for i := range f.near {
 		o := &f.near[i]
 		a.counts = a.counts || !o.phrase.Weak && o.first <= a.first && a.last <= o.last
@@ -184,7 +225,7 @@ func (a *attribute) tells(o *attribute) bool {
 func (f *phraseFinder) forget(i int64) {
 	oldest := i + 1
 	if len(f.live) > 0 {
-		oldest = f.live[0]
+		oldest = f.live[0].first
 	}
 	n := 0
 	for _, a := range f.near {
@@ -199,34 +240,49 @@ func (f *phraseFinder) forget(i int64) {
 // claim claims a phrase. If it overlaps the open finding, that grows.
 func (f *phraseFinder) claim(a *attribute) {
 	a.counts = true
-	span := ngram.Span{Lo: max(a.span.Lo, f.h.overflow), Hi: a.span.Hi}
+	span := ngram.Span{Lo: max(a.span.Lo, f.h.overflow, 0), Hi: min(a.span.Hi, f.h.d.read())}
 	if span.Lo >= span.Hi || f.h.blocked != nil {
 		return
 	}
 	words := int(a.last-a.first) + 1
-	if f.cur != nil && (a.first > f.last || a.last < f.first) {
-		if a.last < f.first { // a weak one, before the phrase that makes it count
-			f.open(a, span, words)
+	if f.cur != nil && (a.span.Lo >= f.span.Hi || a.span.Hi <= f.span.Lo) {
+		if a.span.Hi <= f.span.Lo { // a weak one, before the phrase that makes it count
+			f.claimAlone(a, span)
 			return
 		}
 		f.settle()
 	}
 	if f.cur == nil {
-		f.cur, f.first, f.last, f.best = &Finding{Kind: Phrase}, a.first, a.last, 0
+		f.cur, f.span, f.best = &Finding{Kind: Phrase}, a.span, 0
 	}
-	f.first, f.last = min(f.first, a.first), max(f.last, a.last)
+	f.span = ngram.Span{Lo: min(f.span.Lo, a.span.Lo), Hi: max(f.span.Hi, a.span.Hi)}
 	if words > f.best {
 		f.best = words
 		f.name(f.cur, a)
 	}
-	f.cur.Words = int(f.last-f.first) + 1
+	f.cur.Words = max(f.cur.Words, f.wordsIn(f.span))
 	f.cur.Resumed = f.cur.Resumed || span.Lo < f.h.parked
 	f.h.claim(f.cur, span)
 }
 
-// open claims a phrase as a finding of its own.
-func (f *phraseFinder) open(a *attribute, span ngram.Span, words int) {
-	one := &Finding{Kind: Phrase, Words: words, Resumed: span.Lo < f.h.parked}
+// wordsIn returns how many words of the channel a span has.
+func (f *phraseFinder) wordsIn(span ngram.Span) (n int) {
+	t, end := f.words(), f.h.d.read()
+	for i := t.Count - 1; i >= t.Oldest(); i-- {
+		w := t.Span(i)
+		if w.Hi <= max(span.Lo, 0) {
+			break
+		}
+		if w.Lo < min(span.Hi, end) {
+			n++
+		}
+	}
+	return n
+}
+
+// claimAlone claims a phrase as a finding of its own.
+func (f *phraseFinder) claimAlone(a *attribute, span ngram.Span) {
+	one := &Finding{Kind: Phrase, Words: f.wordsIn(span), Resumed: span.Lo < f.h.parked}
 	f.name(one, a)
 	f.h.claim(one, span)
 	f.h.settle(one)
@@ -252,7 +308,7 @@ func (f *phraseFinder) settle() {
 // excuse reports a phrase that only repeats a message of the client, once for phrases
 // that overlap.
 func (f *phraseFinder) excuse(a *attribute) {
-	if f.origin != nil || a.phrase.Weak || a.first <= f.told {
+	if f.origin != nil || a.phrase.Weak || a.joined || a.first <= f.told {
 		return
 	}
 	f.told = a.last
@@ -263,47 +319,27 @@ func (f *phraseFinder) excuse(a *attribute) {
 
 // sent reports whether the words of a phrase occur in this order in one client message.
 func (f *phraseFinder) sent(a *attribute) bool {
-	prompt := f.h.d.cfg.Prompt
-	if prompt == nil {
-		return false
-	}
-	if sent, ok := f.echo[a.hash]; ok {
-		return sent
-	}
-	sent := slices.ContainsFunc(prompt.Messages, func(m *Message) bool {
-		return m.contains(f.h.words.Prefix(a.first), f.h.words.Prefix(a.last+1), int(a.last-a.first)+1)
-	})
-	if f.echo == nil || len(f.echo) >= maxAsked {
-		f.echo = map[ngram.Hash]bool{}
-	}
-	f.echo[a.hash] = sent
-	return sent
+	p := f.h.d.cfg.Prompt
+	return p != nil && in(p.all().phrases, a.hash)
 }
 
-// maxAsked bounds the phrases for which sent remembers its answer, so that a long prompt
-// is not searched again for each place of a phrase.
-const maxAsked = 4096
-
-// contains reports whether the k words between two prefix hashes occur in the message.
-func (m *Message) contains(before, after uint64, k int) bool {
-	want := gram.Between(before, after, k)
-	for i := 0; i+k < len(m.prefix); i++ {
-		if gram.Between(m.prefix[i], m.prefix[i+k], k) == want {
-			return true
-		}
+// open returns the offset of the first word that may yet belong to a phrase.
+func (f *phraseFinder) open() int64 {
+	t, free := f.words(), int64(math.MaxInt64)
+	if len(f.live) > 0 {
+		free = t.Span(f.live[0].first).Lo
 	}
-	return false
+	if f.joins.waits(t.Count) {
+		free = min(free, t.Span(0).Lo)
+	}
+	return free
 }
 
 // Waits implements lane.Finder. The oldest candidate waits, and a weak phrase that may
 // yet count. In strict release as many words wait as the longest phrase may have, so that
 // the timing tells nothing.
 func (f *phraseFinder) Waits() int64 {
-	t := f.h.words
-	free := int64(math.MaxInt64)
-	if len(f.live) > 0 {
-		free = t.Span(f.live[0]).Lo
-	}
+	t, free := f.words(), f.open()
 	if f.h.d.cfg.Release == Strict && t.Count > 0 {
 		free = min(free, t.Span(max(0, t.Count-gram.MaxPhraseWords)).Lo)
 	}
@@ -318,18 +354,19 @@ func (f *phraseFinder) Waits() int64 {
 // Fork implements lane.Finder.
 func (f *phraseFinder) Fork() lane.Finder {
 	if f.fork == nil {
-		f.fork = &phraseFinder{h: f.h, openPhrase: f.openPhrase, origin: f}
+		f.fork = &phraseFinder{}
 	}
-	k := f.fork
-	k.live, k.near, k.told = append(k.live[:0], f.live...), append(k.near[:0], f.near...), f.told
-	return k
+	f.fork.copyFrom(f, f.track)
+	return f.fork
 }
 
 // End implements lane.Finder. A finding that is open at the end of a fork stays open: the
 // same words may come again behind the pause. Weak phrases that counted there count.
 func (f *phraseFinder) End() {
+	f.precede()
 	if f.origin == nil {
 		f.settle()
+		f.settleLost()
 		f.live, f.near = f.live[:0], f.near[:0]
 		return
 	}

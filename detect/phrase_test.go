@@ -139,13 +139,14 @@ func TestPhraseFinding(t *testing.T) {
 func TestPhraseEcho(t *testing.T) {
 	t.Parallel()
 	set, phrases := newPlainSet(10, record), newPlainPhrases(people())
+	ix := parts{Set: set, phrases: phrases}
 	p := &Prompt{Messages: []*Message{
-		NewMessage(set, spec(10), []byte("Is JO at example.org? No: jo@example.org. 4111")),
-		NewMessage(set, spec(10), []byte("111111111111 and 49 30")),
+		NewMessage(ix, spec(10), []byte("Is JO at example.org? No: jo@example.org. 4111")),
+		NewMessage(ix, spec(10), []byte("111111111111 and 49 30")),
 	}}
 	text := "jo@example.org has 4111111111111111, +49 30 901820"
 	for cut := range len(text) + 1 {
-		d := New(parts{Set: set, phrases: phrases}, spec(10), Config{Prompt: p})
+		d := New(ix, spec(10), Config{Prompt: p})
 		got, findings := drive(d, text[:cut], text[cut:])
 		if got != "jo@example.org has ¤, +¤" || len(findings) != 3 || !findings[0].Echo || findings[1].Echo || findings[0].Action != Observe {
 			t.Fatalf("cut at %d: %q, %d findings", cut, got, len(findings))

@@ -18,6 +18,9 @@ type Message struct {
 	sent    map[uint64]struct{} // indexed windows
 	seeds   map[uint64]struct{} // grams of [gram.SeedWords] words that may be indexed
 	known   []stretch           // in order
+
+	phrases  map[uint64]struct{} // indexed phrases
+	openings []opening
 }
 
 // stretch is words of a message that may be part of an indexed window: each of the
@@ -31,19 +34,26 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: []uint64{0}}
 	var t track.Track
 	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
+	var p *phrases
+	if _, ok, _ := ix.Has(); ok {
+		p = &phrases{ix: ix}
+	}
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
 		t.Words = t.Scanner.Append(t.Words[:0], text[:n])
-		m.read(&t)
+		m.read(&t, p)
 		text = text[n:]
 	}
 	t.Words = t.Scanner.Finish(t.Words[:0])
-	m.read(&t)
+	m.read(&t, p)
+	if p != nil {
+		p.finish(m)
+	}
 	return m
 }
 
-// read adds the newest words of a track.
-func (m *Message) read(t *track.Track) {
+// read adds the newest words of a track, and the phrases in them unless p is nil.
+func (m *Message) read(t *track.Track, p *phrases) {
 	for _, w := range t.Words {
 		m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
 		m.weights = append(m.weights, w.Weight)
@@ -61,6 +71,9 @@ func (m *Message) read(t *track.Track) {
 		}
 		if t.Known4(t.Count - 1) {
 			m.extend(int32(t.Count - 4))
+		}
+		if p != nil {
+			p.read(m, t.Count-1)
 		}
 	}
 }
@@ -105,7 +118,7 @@ func (m *Message) find(first int32) int {
 
 // Cost is the memory that a message takes, in bytes: a cache accounts for it.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + (len(m.sent)+len(m.seeds))*16 + 144)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + cap(m.openings)*8 + (len(m.sent)+len(m.seeds)+len(m.phrases))*16 + 192)
 }
 
 // size is the number of words of the message.
@@ -152,6 +165,9 @@ type merged struct {
 	longest  int                   // words of the longest stretch
 	sent     []map[uint64]struct{} // of the messages that have any, at most maxMaps
 	seeds    []map[uint64]struct{}
+	phrases  []map[uint64]struct{}
+	openings int64
+	long     []longOpening
 }
 
 // maxMaps is how many maps a look-up asks, so that it costs the same however many
@@ -181,7 +197,13 @@ func (p *Prompt) merge() {
 		for _, s := range m.known {
 			a.longest = max(a.longest, int(s.last-s.from)+4)
 		}
-		a.sent, a.seeds = addMap(a.sent, m.sent), addMap(a.seeds, m.seeds)
+		a.sent, a.seeds, a.phrases = addMap(a.sent, m.sent), addMap(a.seeds, m.seeds), addMap(a.phrases, m.phrases)
+		a.openings += int64(len(m.openings))
+		for _, o := range m.openings {
+			if o.words == startWords {
+				a.long = append(a.long, longOpening{m, o.pos})
+			}
+		}
 	}
 }
 
