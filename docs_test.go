@@ -157,7 +157,7 @@ func TestDocsCommandsSees(t *testing.T) {
 // white space that has a letter or a digit; the bars of a table are none.
 func TestDocsLength(t *testing.T) {
 	t.Parallel()
-	const limit = 20_000
+	const limit = 20_800
 	uncounted := regexp.MustCompile(`^docs/(commands|routes|disguises)\.md$` + // written by programs
 		`|^(CONTRIBUTING|docs/architecture|docs/library|docs/starting)\.md$|^docs/adr/001[3-9]` + // joined after the budget was set
 		`|^CHANGELOG\.md$|^bench/`) // records that grow: about 1,800 words

@@ -216,6 +216,10 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	if request.Ahead() && !ex.lenient() {
 		return wire.Request{}, refuseAhead, false
 	}
+	if request.Coded && ex.mode != detect.Observe && ex.route.policy.Tokens == config.Refuse {
+		return wire.Request{}, refuseTokens, false
+	}
+	s.metrics.unseen(request)
 	if request.Schema && ex.mode == detect.Redact && ex.route.policy.Schema == config.BlockSchema {
 		ex.mode = detect.Block
 	}

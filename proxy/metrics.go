@@ -11,6 +11,7 @@ import (
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
+	"noecho/proxy/wire"
 )
 
 // maxModels bounds the values of the label model, which callers choose.
@@ -21,6 +22,12 @@ const otherModel = "other"
 
 // nestedLane is the label of all lanes within lanes.
 const nestedLane = "nested"
+
+// Sorts of prompts that noecho cannot read, as labels.
+const (
+	promptTokens = "token_ids" // token ids or embeddings
+	promptStored = "stored"    // kept by the server
+)
 
 // Phases of an exchange in which an upstream can fail, as labels.
 const (
@@ -52,6 +59,7 @@ type metrics struct {
 	upstreamErrors *prometheus.CounterVec
 	probing, drips prometheus.Counter
 	unread         prometheus.Counter
+	unseenPrompts  *prometheus.CounterVec
 	clientGone     prometheus.Counter
 	panics         prometheus.Counter
 	generation     prometheus.Gauge
@@ -88,6 +96,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "lane", "action")
 	m.probing = counter("budgets_exceeded_total", "Alerts of callers that caused more findings than their budget.").WithLabelValues()
 	m.unread = counter("lane_bytes_unread_total", "Bytes that were judged as they stand and not in every lane.").WithLabelValues()
+	m.unseenPrompts = counter("unseen_prompts_total", "Requests with a part of the prompt that is not compared with the answer, by the sort of that part.", "kind")
 	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
@@ -134,6 +143,9 @@ func (m *metrics) beginAtZero() {
 	for _, result := range [...]string{reloadApplied, reloadFailed} {
 		m.reloads.WithLabelValues(result)
 	}
+	for _, kind := range [...]string{promptTokens, promptStored} {
+		m.unseenPrompts.WithLabelValues(kind)
+	}
 	for _, fate := range [...]string{fateScanned, fatePassed, fateRefused} {
 		m.bytes.WithLabelValues(fate)
 	}
@@ -172,6 +184,16 @@ func (m *metrics) begin(r *route, model string) {
 		m.requests.WithLabelValues(r.pattern, model, code, e.String())
 	}
 	m.requests.WithLabelValues(r.pattern, model, "200", endingBlocked.String()) // in a stream
+}
+
+// unseen counts a request that is passed on although its prompt shows not all of its text.
+func (m *metrics) unseen(r wire.Request) {
+	if r.Coded {
+		m.unseenPrompts.WithLabelValues(promptTokens).Inc()
+	}
+	if r.Stored {
+		m.unseenPrompts.WithLabelValues(promptStored).Inc()
+	}
 }
 
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }

@@ -26,6 +26,7 @@ var (
 	refuseAmbiguous   = refusal{400, "ambiguous_request", "the request body has model, messages, prompt, stream or n in another case: write these names in lower case"}
 	refuseSigned      = refusal{400, "signed_request", "the request is signed for another host (AWS Signature) and cannot be forwarded: send a Bedrock API key as bearer token instead"}
 	refuseAhead       = refusal{400, "token_ids_ahead", "the request asks for token ids that may come before their text, or without it: leave out return_token_ids, return_tokens_as_token_ids or stream, or add content to response_fields"}
+	refuseTokens      = refusal{400, "token_prompt", "the prompt has token ids or embeddings, which cannot be compared with the answer: send text, or ask the operator for token_prompts: pass on this route"}
 	refuseInternal    = refusal{400, "internal_error", "withheld: noecho failed to judge this answer and reported it"}
 	refuseTooLarge    = refusal{413, "request_too_large", "the request body is longer than the configured limit (limits.request)"}
 	refuseHeader      = refusal{431, "header_too_large", "the request header is longer than the configured limit (limits.header)"}
@@ -38,7 +39,7 @@ var (
 
 // refusals lists all of them, for metrics that start at 0.
 var refusals = [...]refusal{
-	refuseRoute, refuseShut, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseAhead, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
+	refuseRoute, refuseShut, refuseUnscannable, refuseRequest, refuseAmbiguous, refuseAhead, refuseTokens, refuseSigned, refuseInternal, refuseTooLarge, refuseHeader,
 	refuseSlow, refuseBusy, refuseDraining, refuseRedirect, refuseUpstream, refuseGuard(badExpect), refuseGuard(""),
 }
 

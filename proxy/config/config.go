@@ -18,7 +18,8 @@ import (
 // Version is the version of the configuration format that this package reads.
 const Version = 1
 
-// Unscanned is the policy for an answer that cannot be scanned.
+// Unscanned is the policy for an answer that cannot be scanned, or for a request whose
+// prompt shows no text.
 type Unscanned uint8
 
 // The policies. The zero value refuses.
@@ -95,6 +96,7 @@ type Route struct {
 	Upstream  *url.URL
 	Mode      *detect.Action
 	Unscanned Unscanned
+	Tokens    Unscanned // prompts of token ids or embeddings
 	Schema    Schema
 	Release   detect.Release
 	MinWords  int // shortest finding; 0: the n of the index

@@ -28,6 +28,8 @@ type Request struct {
 	Schema   bool     // the text of the answer is JSON
 	IDs      bool     // the answer has token ids beside its text
 	Blind    bool     // the answer has tokens and no text
+	Coded    bool     // some of the prompt is token ids or embeddings, which show no text
+	Stored   bool     // some of the prompt is kept by the server
 	Messages [][]byte // one text for each message, prompt or tool description
 	Tail     []byte   // the text that a completion continues byte by byte
 	Suffix   []byte   // the text that follows the completion

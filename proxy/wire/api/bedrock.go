@@ -109,6 +109,7 @@ func converseRequest(path string, body []byte) (wire.Request, error) {
 		return nil
 	})
 	r.Model, r.Stream = bedrockPath(path)
+	r.Stored = strings.Contains(r.Model, ":prompt/")
 	return r, err
 }
 

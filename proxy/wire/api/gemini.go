@@ -125,6 +125,9 @@ func geminiRequest(path string, body []byte) (wire.Request, error) {
 			r.Tail = tail
 		case "generationConfig", "generation_config":
 			return eachMember(v, func(name string, v jsontext.Value) error { return geminiConfig(r, name, v) })
+		case "cachedContent", "cached_content":
+			r.Stored = r.Stored || holds(v)
+			r.visible(v)
 		case "model", "labels":
 		default:
 			r.visible(v)

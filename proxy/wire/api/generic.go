@@ -67,6 +67,9 @@ func genericRequest(_ string, body []byte) (wire.Request, error) {
 		switch {
 		case r.common(name, v):
 			return nil
+		case name == "assistant_id":
+			r.Stored = r.Stored || holds(v)
+			r.visible(v)
 		case name == "messages" && v.Kind() == '[':
 			return r.conversation(v)
 		}

@@ -101,7 +101,7 @@ func llamaPrompt(r *request, v jsontext.Value) {
 		})
 	case '{':
 		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
-			if name == "prompt_string" {
+			if name == "prompt_string" || name == "tokens" {
 				r.prompt(v)
 			}
 			return nil

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"noecho/proxy/wire"
@@ -71,8 +73,8 @@ func mistralRules() []wire.Rule {
 }
 
 // mistralRequest reads a request.
-func mistralRequest(_ string, body []byte) (wire.Request, error) {
-	return readRequest(body, func(r *request, name string, v jsontext.Value) error {
+func mistralRequest(path string, body []byte) (wire.Request, error) {
+	r, err := readRequest(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case r.common(name, v):
 		case name == "inputs" && v.Kind() == '"':
@@ -86,11 +88,16 @@ func mistralRequest(_ string, body []byte) (wire.Request, error) {
 				}
 				return nil
 			})
+		case name == "agent_id":
+			r.Stored = r.Stored || holds(v)
+			r.visible(v)
 		default:
 			r.visible(v)
 		}
 		return nil
 	})
+	r.Stored = r.Stored || strings.Contains(path, "/conversations/")
+	return r, err
 }
 
 // mistralFailure appends an error body.

@@ -123,7 +123,7 @@ func TestMistralConversationsRequest(t *testing.T) {
 	for body, want := range map[string]wire.Request{
 		`{"model":"m","inputs":"hi","instructions":"be","stream":true}`: {Model: "m", Stream: true, N: 1, Messages: texts("hi", "be"), Tail: []byte("hi")},
 		`{"agent_id":"ag","inputs":[{"role":"user","content":"a"},{"type":"function.result","tool_call_id":"t","result":"r"}],"completion_args":{"stop":"s","response_format":{"type":"json_schema"}}}`: {
-			N: 1, Schema: true, Messages: texts("ag", "a", "r", "s"),
+			N: 1, Schema: true, Stored: true, Messages: texts("ag", "a", "r", "s"),
 		},
 		`{"items":[{"type":"message","role":"user","content":"a"}]}`: {N: 1, Messages: texts("a")},
 	} {

@@ -81,6 +81,8 @@ func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
 		case ollamaMember(r, name, v):
 		case name == "prompt":
 			r.prompt(v)
+		case name == "context":
+			r.Coded = r.Coded || holds(v)
 		case name == "suffix":
 			r.Suffix = stringOf(v)
 			r.visible(v)

@@ -148,13 +148,37 @@ func (r *request) common(name string, v jsontext.Value) bool {
 		r.visible(v)
 	case "user", "service_tier", "store", "prompt_cache_key", "safety_identifier":
 	default:
-		return false
+		if !isCoded(name) {
+			return false
+		}
+		r.Coded = r.Coded || holds(v)
 	}
 	return true
 }
 
+// isCoded reports whether a member has a prompt as token ids or embeddings.
+func isCoded(name string) bool {
+	switch name {
+	case "prompt_token_ids", "token_ids", "input_ids",
+		"prompt_embeds", "prompt_embeddings", "input_embeds", "inputs_embeds", "input_embeddings":
+		return true
+	}
+	return false
+}
+
 // set reports whether a server that is not strict may read a value as true.
 func set(v jsontext.Value) bool { return v.Kind() != 'f' && v.Kind() != 'n' }
+
+// holds reports whether a value is neither null nor empty.
+func holds(v jsontext.Value) bool {
+	switch v.Kind() {
+	case 'n', 'f':
+		return false
+	case '"', '[', '{':
+		return len(bytes.Trim(v, "\"[]{} \t\r\n")) > 0
+	}
+	return true
+}
 
 // wantsJSON reports whether a response_format asks for JSON.
 func wantsJSON(v jsontext.Value) bool {
@@ -261,7 +285,18 @@ func (r *request) conversation(v jsontext.Value) error {
 		return eachMember(v, func(name string, v jsontext.Value) error {
 			if name == "content" {
 				r.Tail = contentText(nil, v)
+				r.codedParts(v)
 			}
+			return nil
+		})
+	})
+}
+
+// codedParts notes the parts of a message's content that are embeddings.
+func (r *request) codedParts(v jsontext.Value) {
+	_ = eachElement(v, func(part jsontext.Value) error { // v is valid
+		return eachMember(part, func(name string, v jsontext.Value) error {
+			r.Coded = r.Coded || isCoded(name) && holds(v)
 			return nil
 		})
 	})
@@ -288,7 +323,8 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 	return dst
 }
 
-// prompt reads a prompt: a string, several strings, or token ids, which show no text.
+// prompt reads a prompt: a string, several strings, token ids, or an object that names
+// one of these.
 func (r *request) prompt(v jsontext.Value) {
 	switch v.Kind() {
 	case '"':
@@ -299,6 +335,18 @@ func (r *request) prompt(v jsontext.Value) {
 			r.prompt(v)
 			return nil
 		})
+	case '{':
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			switch {
+			case isCoded(name):
+				r.common(name, v)
+			case !holdsMedia(name) && (v.Kind() == '"' || v.Kind() == '['):
+				r.prompt(v)
+			}
+			return nil
+		})
+	case '0':
+		r.Coded = true
 	}
 }
 
@@ -312,8 +360,12 @@ func (r *request) items(v jsontext.Value) error {
 	return eachElement(v, func(v jsontext.Value) error {
 		r.Tail = nil
 		return eachMember(v, func(name string, v jsontext.Value) error {
-			if name == "content" || name == "output" {
+			switch name {
+			case "content", "output":
 				r.Tail = contentText(nil, v)
+				r.codedParts(v)
+			case "type":
+				r.Stored = r.Stored || string(stringOf(v)) == "item_reference"
 			}
 			return nil
 		})

@@ -33,10 +33,13 @@ func responsesRequest(_ string, body []byte) (wire.Request, error) {
 		case "tools", "prompt", "text", "metadata":
 			r.Schema = r.Schema || name == "text" && responsesSchema(v)
 			r.visible(v)
+			r.Stored = r.Stored || name == "prompt" && holds(v)
 			// The answer repeats this value, and the relay reads it there as JSON
 			// text.
 			r.Messages = append(r.Messages, bytes.Clone(v))
-		case "previous_response_id", "conversation", "include":
+		case "previous_response_id", "conversation":
+			r.Stored = r.Stored || holds(v)
+		case "include":
 		default:
 			if !r.common(name, v) {
 				r.visible(v)
