@@ -327,7 +327,7 @@ func TestDespaceIsBounded(t *testing.T) {
 		if !slices.ContainsFunc(d.Closed(nil), func(f *Finding) bool { return f.Span.Hi == int64(len(s)+3+len(passage)) }) {
 			t.Errorf("%s: the passage behind it was not found", name)
 		}
-		if got := d.Unscanned(); (got > 0) != (name != "random") || got > int64(len(s)) {
+		if got := d.unscanned(); (got > 0) != (name != "random") || got > int64(len(s)) {
 			t.Errorf("%s: %d letters are not read in every way", name, got)
 		}
 	}

@@ -134,6 +134,7 @@ type Finding struct {
 	Span    ngram.Span // bytes of the channel's text
 	Words   int
 	Windows int      // indexed ones in the span
+	Guessed bool     // a message of the prompt has the words before its new ones, or behind them: a caller may have guessed them
 	Resumed bool     // its beginning was released before the channel resumed after Park
 	Digests []uint64 // hashes of the first windows, at most 8
 

@@ -54,6 +54,9 @@ type Detector struct {
 	lanes *lane.Reader  // nil: no lane is read
 
 	hasPhrases bool
+	guessable  bool           // a message has words that a caller may have guessed
+	stems      map[uint64]int // endings by the words before them
+	endings    int64
 
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
@@ -83,7 +86,9 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 		cfg.MaxHeld = defaultMaxHeld
 	}
 	d.cfg, d.index, d.spec = cfg, ix, spec
-	d.asked, d.stopped = 0, false
+	d.asked, d.stopped, d.endings = 0, false, 0
+	clear(d.stems)
+	d.guessable = cfg.Prompt.joined() && cfg.Prompt.all().longest >= spec.N-1
 	d.ledger, d.words = nil, nil
 	ledger, phrases, words := ix.Has()
 	if ledger {
@@ -302,7 +307,7 @@ func (d *Detector) readSuffix(r *reader) {
 	b.finish()
 }
 
-// Finish decides all bytes: the text is complete. Only Closed, Frontier, Unscanned and
+// Finish decides all bytes: the text is complete. Only Closed, Frontier, Counts and
 // Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
 	if d.host.blocked != nil {
@@ -340,10 +345,15 @@ func (d *Detector) Frontier() int64 { return d.host.emitted }
 // included, in order of their start.
 func (d *Detector) Closed(dst []*Finding) []*Finding { return d.host.take(dst) }
 
-// Unscanned is the number of bytes of the channel that no lane read, because the budget
-// was spent or because they were encoded too often, and of letters for which there were
-// more ways to form words than may be kept.
-func (d *Detector) Unscanned() int64 {
+// Counts returns two numbers about the channel so far. Unscanned is how many of its bytes
+// no lane read, because the budget was spent or because they were encoded too often, and
+// of its letters for which there were more ways to form words than may be kept. Endings is
+// how often n-1 words in a row that a message of the prompt has, and that may be indexed,
+// ended with a word that no indexed window has there, each time but the first: a caller
+// who has the model try the endings of a text causes many.
+func (d *Detector) Counts() (unscanned, endings int64) { return d.unscanned(), d.endings }
+
+func (d *Detector) unscanned() int64 {
 	if d.lanes == nil {
 		return 0
 	}

@@ -122,6 +122,7 @@ func (r *reader) follow(i int64) bool {
 	var fresh, echo struct {
 		weight ngram.Weight
 		h      ngram.Hash
+		joint  *joint
 	}
 	for k := range r.joins.at {
 		c := &r.joins.at[k]
@@ -135,13 +136,15 @@ func (r *reader) follow(i int64) bool {
 			best = &echo
 		}
 		if c.weight > best.weight {
-			best.weight, best.h = c.weight, h
+			best.weight, best.h, best.joint = c.weight, h, c
 		}
 	}
 	if fresh.weight > 0 {
 		echo = fresh
 	}
 	if echo.weight > 0 {
+		r.window(&r.d.runs.window, echo.joint, words, i)
+		r.d.runs.before = words
 		r.d.runs.hit(r, 0, i, echo.weight, echo.h)
 	}
 	return true
@@ -233,16 +236,21 @@ func (r *reader) withhold(first, last int64) {
 // startsIn looks up the window of the given number of words before a joint and channel
 // words 0 to i.
 func (r *reader) startsIn(c *joint, words int, i int64) (ngram.Hash, bool) {
-	from := int(c.pos) - words
-	if from < 0 {
+	if int(c.pos) < words {
 		return ngram.Hash{}, false
 	}
-	var p [ngram.MaxN + 1]uint64 // prefix hashes of the window's words
-	copy(p[:], c.m.prefix[from:c.pos+1])
+	var p [ngram.MaxN + 1]uint64
+	r.window(&p, c, words, i)
+	return r.lookup(&p)
+}
+
+// window sets p to the prefix hashes of the window of so many words before a joint and
+// channel words 0 to i.
+func (r *reader) window(p *[ngram.MaxN + 1]uint64, c *joint, words int, i int64) {
+	copy(p[:], c.m.prefix[int(c.pos)-words:c.pos+1])
 	for k := 1; k <= int(i)+1; k++ {
 		p[words+k] = gram.Join(p[words], r.Prefix(int64(k)), k)
 	}
-	return r.lookup(&p)
 }
 
 // lookup looks up the window with the given prefix hashes, short grams first.
@@ -395,12 +403,14 @@ func (r *reader) endIn(m *Message, pos int, live int64) {
 		if weight < r.d.least {
 			continue
 		}
+		r.d.runs.joined = false
 		for i := range r.Run.Parts {
 			if own {
 				r.d.runs.apply(r, &r.Run.Parts[i])
 			}
 		}
 		if fresh >= 0 {
+			r.d.runs.joined, r.d.runs.before = true, 0
 			r.d.runs.apply(r, &track.Part{First: fresh, Last: newest, Lo: r.Span(fresh).Lo, Windows: 1, Digests: []uint64{h.Lo}})
 		}
 	}
@@ -431,7 +441,7 @@ func (r *reader) weightAfter(m *Message, pos int) (w ngram.Weight) {
 // endsIn looks up the window of the channel's words from first on and need words of a
 // message from pos on.
 func (r *reader) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash, bool) {
-	var p [ngram.MaxN + 1]uint64
+	p := &r.d.runs.window
 	have := int(r.Count - first)
 	for k := 0; k <= have; k++ {
 		p[k] = r.Prefix(first + int64(k))
@@ -439,5 +449,5 @@ func (r *reader) endsIn(m *Message, pos int, first int64, need int) (ngram.Hash,
 	for k := 1; k <= need; k++ {
 		p[have+k] = gram.Join(p[have], gram.Between(m.prefix[pos], m.prefix[pos+k], k), k)
 	}
-	return r.lookup(&p)
+	return r.lookup(p)
 }

@@ -37,24 +37,38 @@ func TestJoinWork(t *testing.T) {
 		messages func(n int) []string
 		answers  func(n int) []string // pieces of a channel each, with a pause behind each piece
 	}{
-		{"equal beginnings", func(n int) []string { return each(n, func(int) string { return part(0, 5) }) },
-			func(int) []string { return []string{part(5, 14)} }},
-		{"beginnings", func(n int) []string {
-			return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 5)) })
+		{
+			"equal beginnings", func(n int) []string { return each(n, func(int) string { return part(0, 5) }) },
+			func(int) []string { return []string{part(5, 14)} },
 		},
-			func(int) []string { return []string{part(5, 14)} }},
-		{"endings", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint(part(5, 10), " x", i) }) },
-			func(int) []string { return []string{part(0, 5)} }},
-		{"one message", func(n int) []string { return []string{strings.Repeat(part(0, 5)+" ", n)} },
-			func(int) []string { return []string{part(5, 14)} }},
-		{"single words", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", words[0]) }) },
-			func(int) []string { return []string{part(1, 10)} }},
-		{"the index itself", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", long) }) },
-			func(n int) []string { return each(min(n, 150), func(i int) string { return part(i%7, 16) }) }},
-		{"many channels", func(n int) []string {
-			return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 9)) })
+		{
+			"beginnings", func(n int) []string {
+				return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 5)) })
+			},
+			func(int) []string { return []string{part(5, 14)} },
 		},
-			func(n int) []string { return each(min(n, 400), func(int) string { return part(9, 10) + " zulu" }) }},
+		{
+			"endings", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint(part(5, 10), " x", i) }) },
+			func(int) []string { return []string{part(0, 5)} },
+		},
+		{
+			"one message", func(n int) []string { return []string{strings.Repeat(part(0, 5)+" ", n)} },
+			func(int) []string { return []string{part(5, 14)} },
+		},
+		{
+			"single words", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", words[0]) }) },
+			func(int) []string { return []string{part(1, 10)} },
+		},
+		{
+			"the index itself", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", long) }) },
+			func(n int) []string { return each(min(n, 150), func(i int) string { return part(i%7, 16) }) },
+		},
+		{
+			"many channels", func(n int) []string {
+				return each(n, func(i int) string { return fmt.Sprint("x", i, " ", part(0, 9)) })
+			},
+			func(n int) []string { return each(min(n, 400), func(int) string { return part(9, 10) + " zulu" }) },
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

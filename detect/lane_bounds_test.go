@@ -94,8 +94,8 @@ func TestLaneDepth(t *testing.T) {
 		code = base64.StdEncoding.EncodeToString([]byte(code))
 		d := &Detector{}
 		_, findings := readLanes(d, set, Config{Lanes: AllLanes}, laneBefore+code+laneAfter)
-		if found := len(findings) > 0; found != (depth <= 2) || (d.Unscanned() > 0) != (depth == 3) {
-			t.Errorf("depth %d: %d findings, %d unscanned", depth, len(findings), d.Unscanned())
+		if found := len(findings) > 0; found != (depth <= 2) || (d.unscanned() > 0) != (depth == 3) {
+			t.Errorf("depth %d: %d findings, %d unscanned", depth, len(findings), d.unscanned())
 		}
 	}
 }
@@ -109,12 +109,12 @@ func TestLaneBudget(t *testing.T) {
 	text := long + "\n" + base64.StdEncoding.EncodeToString([]byte(laneRecord)) + "\n" + laneRecord + " end"
 	d := &Detector{}
 	_, findings := readLanes(d, set, Config{Lanes: AllLanes}, text)
-	if len(findings) != 2 || d.Unscanned() != 0 {
-		t.Fatalf("%d findings, %d unscanned", len(findings), d.Unscanned())
+	if len(findings) != 2 || d.unscanned() != 0 {
+		t.Fatalf("%d findings, %d unscanned", len(findings), d.unscanned())
 	}
 	_, findings = readLanes(d, set, Config{Lanes: AllLanes, LaneBudget: 5000}, text)
-	if len(findings) != 1 || findings[0].Lane != Plain || d.Unscanned() < int64(len(text))-5000 {
-		t.Errorf("%d findings, %d unscanned of %d", len(findings), d.Unscanned(), len(text))
+	if len(findings) != 1 || findings[0].Lane != Plain || d.unscanned() < int64(len(text))-5000 {
+		t.Errorf("%d findings, %d unscanned of %d", len(findings), d.unscanned(), len(text))
 	}
 }
 

@@ -261,6 +261,7 @@ func (f *phraseFinder) claim(a *attribute) {
 		f.name(f.cur, a)
 	}
 	f.cur.Words = max(f.cur.Words, f.wordsIn(f.span))
+	f.cur.Guessed = f.cur.Guessed || a.joined
 	f.cur.Resumed = f.cur.Resumed || span.Lo < f.h.parked
 	f.h.claim(f.cur, span)
 }
@@ -282,7 +283,7 @@ func (f *phraseFinder) wordsIn(span ngram.Span) (n int) {
 
 // claimAlone claims a phrase as a finding of its own.
 func (f *phraseFinder) claimAlone(a *attribute, span ngram.Span) {
-	one := &Finding{Kind: Phrase, Words: f.wordsIn(span), Resumed: span.Lo < f.h.parked}
+	one := &Finding{Kind: Phrase, Words: f.wordsIn(span), Guessed: a.joined, Resumed: span.Lo < f.h.parked}
 	f.name(one, a)
 	f.h.claim(one, span)
 	f.h.settle(one)

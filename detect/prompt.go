@@ -140,6 +140,9 @@ type Prompt struct {
 	joining sync.Once
 	joints  places
 	spent   atomic.Int64 // look-ups of joins
+
+	stemming sync.Once
+	stems    map[uint64]struct{}
 }
 
 // ExcuseOnly returns a prompt whose messages are still echoes, but are not joined to the

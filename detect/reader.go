@@ -49,6 +49,9 @@ func (r *reader) read(words []ngram.Word) {
 		case last < int64(r.N)-1 && r.joins.open:
 			r.joinStart(last)
 		}
+		if r.d.guessable && !hit && r == &r.d.main {
+			r.ending(last)
+		}
 		if r.Run.Active && r.Run.Last < last {
 			runs.endRun(r)
 		}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -10,14 +11,18 @@ type verbatim struct {
 	h   *host
 	cur *Finding // the newest finding, nil if it is complete
 
-	places  track.Locator // of finding located
-	located *Finding      // cur, or the finding before it
-	locator *reader       // the reader whose words the places come from
+	places  track.Locator          // of finding located
+	joined  bool                   // the window being entered has words of a message
+	window  [ngram.MaxN + 1]uint64 // then its prefix hashes
+	before  int                    // and how many of its words come before the channel
+	located *Finding               // cur, or the finding before it
+	locator *reader                // the reader whose words the places come from
 }
 
 // hit enters an indexed window of words first to last of a reader. If the window begins
 // before the channel, weight is that of the run, else 0.
 func (v *verbatim) hit(r *reader, first, last int64, weight ngram.Weight, h ngram.Hash) {
+	v.joined = weight > 0
 	fresh := r.Enter(first, last, max(0, r.Span(first).Lo), weight, track.Echo(v.h.Sent(h)), h.Lo)
 	run := &r.Run
 	if !run.Hot {
@@ -71,6 +76,7 @@ func (v *verbatim) apply(r *reader, p *track.Part) {
 		v.cur = &Finding{Kind: Verbatim, Span: ngram.Span{Lo: lo, Hi: lo}}
 	}
 	f := v.cur
+	f.Guessed = f.Guessed || f.Windows == 0 && v.guessed(r, p)
 	oldest := max(p.First, r.Oldest())
 	for i := p.Last; i >= oldest && r.Span(i).Hi > f.Span.Hi; i-- {
 		w := r.Span(i)
@@ -94,6 +100,16 @@ func (v *verbatim) apply(r *reader, p *track.Part) {
 	v.h.claim(f, ngram.Span{Lo: lo, Hi: hi})
 }
 
+// guessed reports whether the words of a part's first window but the last are in a message
+// of the prompt, or before the channel.
+func (v *verbatim) guessed(r *reader, p *track.Part) bool {
+	if v.joined || r.Span(p.First).Lo < 0 {
+		return true
+	}
+	last := p.First + int64(r.N) - 1
+	return r.d.guessable && p.First >= r.Oldest() && last < r.Count && r.d.cfg.Prompt.stem(r.d, r.stem(last))
+}
+
 // locate adds the words of a part to the places of the newest finding.
 func (v *verbatim) locate(r *reader, p *track.Part) {
 	ledger := v.h.d.ledger
@@ -101,6 +117,12 @@ func (v *verbatim) locate(r *reader, p *track.Part) {
 		return
 	}
 	f, origin := v.cur, r.origin
+	if v.joined {
+		if len(f.Places) == 0 {
+			v.locateWindow(f, r)
+		}
+		return
+	}
 	if v.located != f || v.locator != origin && len(f.Places) == 0 {
 		v.located, v.locator, v.places.Backward = f, origin, r.Backward
 		v.places.Start(ledger)
@@ -110,6 +132,24 @@ func (v *verbatim) locate(r *reader, p *track.Part) {
 	}
 	v.places.Follow(&r.Track, p.First, p.Last)
 	f.Places = v.places.Places(f.Places[:0])
+}
+
+// locateWindow finds the places of a window that has words of a message. A place is that
+// of its first word in the channel.
+func (v *verbatim) locateWindow(f *Finding, r *reader) {
+	v.located, v.locator, v.places.Backward = f, nil, r.Backward
+	v.places.Start(v.h.d.ledger)
+	for i := 0; i+gram.SeedWords <= r.N; i++ {
+		s := track.Seed{Word: int64(i), Hash: ngram.Gram(v.window[i], v.window[i+gram.SeedWords], gram.SeedWords)}
+		for k := range s.Weight {
+			s.Weight[k] = ngram.Weight(k) * ngram.WordWeight
+		}
+		v.places.Add(&s)
+	}
+	f.Places = v.places.Places(f.Places[:0])
+	for i := range f.Places {
+		f.Places[i] += ngram.Place(v.before)
+	}
 }
 
 // close completes the newest finding.

@@ -99,7 +99,7 @@ func (e *exchange) decide() {
 	}
 	e.judge = e.snap.standing.rules.For(policy.Request{
 		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
-	}, e.snap.standing.meter)
+	}, e.snap.standing.meter, e.snap.standing.probes)
 	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
 }
 
@@ -160,16 +160,15 @@ func (e *exchange) count(f relay.Finding) {
 	if f.Finding.Echo {
 		return
 	}
-	st, cfg := &e.snap.standing, &e.snap.cfg
-	if n, raise := e.judge.Count(); raise {
-		ev := e.event(alert.TypeProbing)
-		ev.Action, ev.Channel = alert.Observed, f.Channel
-		if cfg.Budget.Then == config.ThenBlock && e.mode != detect.Observe {
-			ev.Action = alert.Blocked
-		}
-		ev.Findings, ev.Period = n, int64(cfg.Budget.Per.Seconds())
-		e.srv.metrics.probing.Inc()
-		e.srv.alerts.Offer(ev)
+	st := &e.snap.standing
+	findings, raise := e.judge.Count()
+	record := ""
+	if all := e.judge.Records(f.Finding); len(all) > 0 {
+		record = all[0].Dataset + "\x00" + all[0].ID
+	}
+	probes, early := st.probes.Finding(e.counted, record, f.Finding)
+	if raise || early {
+		e.probing(f.Channel, findings, probes)
 	}
 	if st.coverage == nil || e.snap.indexes.Records.Record == nil {
 		return
@@ -177,6 +176,19 @@ func (e *exchange) count(f relay.Finding) {
 	if places := f.Finding.Places; len(places) > 0 {
 		e.cover(f, places[0])
 	}
+}
+
+// probing reports a caller that caused too many findings, or too many probes.
+func (e *exchange) probing(channel string, findings, probes int) {
+	budget := &e.snap.cfg.Budget
+	ev := e.event(alert.TypeProbing)
+	ev.Action, ev.Channel = alert.Observed, channel
+	if budget.Then == config.ThenBlock && e.mode != detect.Observe {
+		ev.Action = alert.Blocked
+	}
+	ev.Findings, ev.Probes, ev.Period = findings, probes, int64(budget.Per.Seconds())
+	e.srv.metrics.probing.Inc()
+	e.srv.alerts.Offer(ev)
 }
 
 // cover adds a finding to the coverage of the record at place, its likeliest one.
@@ -238,6 +250,9 @@ func (e *exchange) settle(c relay.Counts) {
 	e.counts.Scanned += c.Scanned
 	e.counts.Passed += c.Passed
 	e.counts.Refused += c.Refused
+	if probes, raise := e.snap.standing.probes.Endings(e.counted, c.Endings); raise {
+		e.probing("", 0, probes)
+	}
 }
 
 // reportUnscanned reports the bytes that a relay could not scan.

@@ -285,6 +285,56 @@ func TestBudgetTurnsToBlocking(t *testing.T) {
 	}
 }
 
+// TestProbing: callers that ask whether a text is in the training data raise the alert long
+// before their findings use up the budget, and are blocked if the configuration says so.
+func TestProbing(t *testing.T) {
+	t.Parallel()
+	stem, next := storyWords("ticket", 10, 19), storyWords("ticket", 19, 20)
+	var lines strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&lines, "%s other%d\n", stem, i)
+	}
+	says := map[string]string{"endings": lines.String(), "next": next, "clean": "nothing of it", "whole": "So: " + storyWords("ticket", 10, 25)}
+	for _, tt := range []struct {
+		name   string
+		budget string
+		asks   int
+		model  string
+		prompt func(i int) string
+		probes float64 // of the alert; 0: none
+		after  string  // what a whole answer is then
+	}{
+		{"many endings", "{}", 1, "endings", func(int) string { return "Try all words behind: " + stem }, 37, "So: [redacted]"},
+		{"one word behind prefixes", "{}", 15, "next", func(i int) string { return storyWords("ticket", i, 19) }, 21, "So: [redacted]"},
+		{"then block", "{then: block}", 15, "next", func(i int) string { return storyWords("ticket", i, 19) }, 21, "So: "},
+		{"off", "{probes: off, then: block}", 15, "next", func(i int) string { return storyWords("ticket", i, 19) }, 0, "So: [redacted]"},
+		{"no guesses", "{then: block}", 15, "clean", func(i int) string { return storyWords("ticket", i, 19) }, 0, "So: [redacted]"},
+		{"no prompt", "{then: block}", 1, "endings", func(int) string { return "hi" }, 0, "So: [redacted]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := storyBed(t, "near: off\ncoverage: off\nbudget: "+tt.budget, says)
+			for i := range tt.asks {
+				body := fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%q}]}`, tt.model, tt.prompt(min(i, 9)))
+				if _, _, _, err := b.do("POST", chatPath, body, "Authorization", "Bearer thief"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, text := b.story("whole", "thief", true); !strings.HasPrefix(text, tt.after) || strings.HasPrefix(text, "So: [redacted]") != (tt.after != "So: ") {
+				t.Errorf("%q", text)
+			}
+			if _, text := b.story("whole", "another", true); !strings.HasPrefix(text, "So: [redacted]") {
+				t.Errorf("another caller: %q", text)
+			}
+			b.stop()
+			all := b.alertLines("membership_probing")
+			if len(all) != int(min(tt.probes, 1)) || len(all) > 0 && all[0]["probes"] != tt.probes {
+				t.Errorf("%v, want %v probes", all, tt.probes)
+			}
+		})
+	}
+}
+
 // TestBudgetWithinAnAnswer: the budget counts the earlier findings of the same answer.
 func TestBudgetWithinAnAnswer(t *testing.T) {
 	t.Parallel()

@@ -98,6 +98,7 @@ func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (In
 type standing struct {
 	rules    *policy.Rules
 	meter    *policy.Meter    // nil: no budget
+	probes   *policy.Probes   // nil: none are counted
 	coverage *policy.Coverage // nil: no coverage is watched
 }
 
@@ -109,6 +110,7 @@ func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
 	return standing{
 		rules:    policy.Compile(cfg, &indexes.Records),
 		meter:    old.meter.Renew(cfg.Budget),
+		probes:   old.probes.Renew(cfg.Budget),
 		coverage: old.coverage.Renew(cfg.Coverage),
 	}
 }

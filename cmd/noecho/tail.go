@@ -393,6 +393,9 @@ func details(ev *alert.Event) []string {
 		return append([]string{span(ev)}, request(ev)...)
 	case alert.TypeProbing:
 		head := fmt.Sprintf("%s within %s, %s", count(max(ev.Findings, 0), "finding"), seconds(ev.Period), printable(string(ev.Action)))
+		if ev.Probes > 0 {
+			head = count(ev.Probes, "probe") + " and " + head
+		}
 		return append([]string{head}, request(ev)...)
 	case alert.TypeDrip:
 		return append([]string{drip(ev)}, request(ev)...)

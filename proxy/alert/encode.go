@@ -39,6 +39,7 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.request(ev)
 		w.index(ev.Index)
 		w.num("findings", int64(ev.Findings))
+		w.num("probes", int64(ev.Probes))
 		w.num("period", ev.Period)
 	case TypeDrip:
 		w.str("action", string(ev.Action))

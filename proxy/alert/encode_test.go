@@ -51,7 +51,7 @@ func TestLineOfEachType(t *testing.T) {
 
 	probing := finding()
 	probing.Type, probing.Action, probing.Findings, probing.Period = TypeProbing, Blocked, 1001, 3600
-	f("membership_probing", probing, `{"v":1,"type":"membership_probing",`+head+`"severity":"medium","action":"blocked","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"findings":1001,"period":3600}`)
+	f("membership_probing", probing, `{"v":1,"type":"membership_probing",`+head+`"severity":"medium","action":"blocked","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"findings":1001,"probes":0,"period":3600}`)
 
 	drip := finding()
 	drip.Type, drip.Words, drip.RecordWords, drip.Requests, drip.Several, drip.Period = TypeDrip, 60, 80, 3, true, 86400

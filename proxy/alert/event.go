@@ -167,6 +167,7 @@ type Event struct {
 	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
 
 	Findings    int   `json:"findings,omitempty"`     // membership_probing: findings of the caller within Period
+	Probes      int   `json:"probes,omitempty"`       // membership_probing: those that looked like guesses, see package policy
 	Period      int64 `json:"period,omitempty"`       // membership_probing, slow_drip: seconds
 	Requests    int   `json:"requests,omitempty"`     // slow_drip: requests that brought some of Words; 16 means 16 or more
 	RecordWords int   `json:"record_words,omitempty"` // slow_drip: length of the record; 0: not known

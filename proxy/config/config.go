@@ -216,7 +216,7 @@ func Default() Config {
 		Lanes:  LaneNames(),
 
 		Identifiers: Identifiers{MaxRecords: 100},
-		Budget:      Budget{Findings: 1000, Per: time.Hour, Then: ThenAlert},
+		Budget:      Budget{Findings: 1000, Probes: 20, Per: time.Hour, Then: ThenAlert},
 		Coverage:    Coverage{Words: 200, Share: 0.5, Over: 24 * time.Hour},
 	}
 }

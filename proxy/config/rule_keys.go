@@ -171,8 +171,17 @@ func (r *reader) budget(n *yaml.Node, c *Config) {
 	}
 	r.mapping(n, "budget",
 		parsed(r, "findings", "budget.findings", &c.Budget.Findings, parseCount),
+		parsed(r, "probes", "budget.probes", &c.Budget.Probes, parseProbes),
 		parsed(r, "per", "budget.per", &c.Budget.Per, parsePeriod),
 		parsed(r, "then", "budget.then", &c.Budget.Then, named(ThenAlert, ThenBlock)))
+}
+
+// parseProbes reads a number of probes, or off.
+func parseProbes(s string) (int, error) {
+	if s == "off" {
+		return 0, nil
+	}
+	return parseCount(s)
 }
 
 // coverage reads how much of one record may be found. If one of the two bounds is given,

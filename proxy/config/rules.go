@@ -63,6 +63,7 @@ type Budget struct {
 	Findings int // allowed within Per; 0: no budget
 	Per      time.Duration
 	Then     Then
+	Probes   int // more findings and endings that look like guesses; 0: none are counted
 }
 
 // Then is the consequence of a budget that is used up, besides the alert.

@@ -26,7 +26,7 @@ routes: [{path: /a, extent: rest}, {path: /b}]
 near: {words: 20}
 lanes: [hex, rot13]
 identifiers: {max_records: 7}
-budget: {findings: 3, per: 10m, then: block}
+budget: {findings: 3, probes: 7, per: 10m, then: block}
 coverage: {share: 25%, over: 2h}
 `))
 	if err != nil {
@@ -49,7 +49,7 @@ coverage: {share: 25%, over: 2h}
 	if !slices.Equal(c.Lanes, []string{"hex", "rot13"}) || c.Near != (Near{Words: 20}) || c.Identifiers.MaxRecords != 7 || c.PrincipalKeyFile != "k" {
 		t.Errorf("%v %+v %+v %q", c.Lanes, c.Near, c.Identifiers, c.PrincipalKeyFile)
 	}
-	if c.Budget != (Budget{3, 10 * time.Minute, ThenBlock}) || c.Coverage != (Coverage{0, 0.25, 2 * time.Hour}) {
+	if c.Budget != (Budget{3, 10 * time.Minute, ThenBlock, 7}) || c.Coverage != (Coverage{0, 0.25, 2 * time.Hour}) {
 		t.Errorf("%+v %+v", c.Budget, c.Coverage)
 	}
 }
@@ -75,6 +75,7 @@ func TestPolicyDefaults(t *testing.T) {
 	f("near: off", func(c *Config) { c.Near.Off = true })
 	f("budget: off", func(c *Config) { c.Budget = Budget{} })
 	f("budget: {findings: 5}", func(c *Config) { c.Budget.Findings = 5 })
+	f("budget: {probes: off}", func(c *Config) { c.Budget.Probes = 0 })
 	f("coverage: off", func(c *Config) { c.Coverage = Coverage{} })
 	f("coverage: {words: 9}", func(c *Config) { c.Coverage.Words, c.Coverage.Share = 9, 0 })
 	f("coverage: {over: 1h}", func(c *Config) { c.Coverage.Over = time.Hour })

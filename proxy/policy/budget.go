@@ -93,16 +93,21 @@ func (m *Meter) Count(caller string) (findings int, raise bool) {
 	if m == nil {
 		return 0, false
 	}
+	return m.add(caller, 1)
+}
+
+// add counts n findings.
+func (m *Meter) add(caller string, n int) (findings int, raise bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.at()
 	c := m.callers[caller]
 	if c == nil {
-		c = m.add(caller, at)
+		c = m.enter(caller, at)
 	}
 	c.slide(at)
-	c.counts[c.newest%slots]++
-	c.total++
+	c.counts[c.newest%slots] += uint32(n)
+	c.total += n
 	if c.total > m.budget.Findings && (c.raised == 0 || c.newest-c.raised >= slots) {
 		c.raised, raise = c.newest, true
 	}
@@ -117,9 +122,9 @@ func (m *Meter) find(caller string) *counter {
 	return &m.shared[maphash.String(m.seed, caller)%sharedCount]
 }
 
-// add returns a counter for a caller that has none of its own. If the caller has shared a
+// enter returns a counter for a caller that has none of its own. If the caller has shared a
 // counter so far, the new one starts with the findings of that.
-func (m *Meter) add(caller string, at int64) *counter {
+func (m *Meter) enter(caller string, at int64) *counter {
 	if len(m.callers) >= m.most && m.swept != at {
 		m.swept = at
 		for name, c := range m.callers {

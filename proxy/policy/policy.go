@@ -65,18 +65,19 @@ type Judge struct {
 	most    detect.Action // the strictest action that a finding can get
 	base    detect.Action // the action where no rule fits
 	meter   *Meter        // nil: no budget
-	caller  string        // its name in meter
+	probes  *Probes       // nil: none are counted
+	caller  string        // its name in meter and probes
 	pending int           // findings that are closed and not yet counted
 	records *Records
 	last    lastRecords
 }
 
 // For returns the judge of a request. It asks the rules whose conditions on the request are
-// met, and then takes the mode of the request. A budget that is used up comes before all of
-// them, unless the mode observes; meter may be nil.
-func (r *Rules) For(req Request, meter *Meter) Judge {
-	j := Judge{base: req.Mode, most: req.Mode, meter: meter, caller: req.Caller, records: r.records}
-	if j.base > detect.Observe && (r.restricted || meter.mayBlock()) {
+// met, and then takes the mode of the request. A budget that is used up, or too many
+// probes, come before all of them, unless the mode observes; meter and probes may be nil.
+func (r *Rules) For(req Request, meter *Meter, probes *Probes) Judge {
+	j := Judge{base: req.Mode, most: req.Mode, meter: meter, probes: probes, caller: req.Caller, records: r.records}
+	if j.base > detect.Observe && (r.restricted || meter.mayBlock() || probes.mayBlock()) {
 		j.most = detect.Block
 	}
 	for i := range r.rules {
@@ -99,7 +100,7 @@ func (j *Judge) Blocks() bool { return j.most == detect.Block }
 // once for each of them, and the strictest action is taken. Judge allocates only to name
 // the records of a finding with other places than the one before.
 func (j *Judge) Judge(f *detect.Finding) detect.Action {
-	if j.base > detect.Observe && j.meter.Blocks(j.caller, j.pending) {
+	if j.base > detect.Observe && (j.meter.Blocks(j.caller, j.pending) || j.probes.Blocks(j.caller)) {
 		return detect.Block
 	}
 	return j.apply(&facts{

@@ -82,7 +82,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			req := Request{Route: "/v1/chat", Model: "m/7b", Principal: "00112233aabbccdd", Mode: tt.mode}
-			j := Compile(load(t, tt.rules), &Records{Labels: labels}).For(req, nil)
+			j := Compile(load(t, tt.rules), &Records{Labels: labels}).For(req, nil, nil)
 			if got := j.apply(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 // on, and the record is known from 15 on.
 func TestJudgeGrowth(t *testing.T) {
 	t.Parallel()
-	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), &Records{Labels: labels}).For(Request{}, nil)
+	j := Compile(load(t, "rules: [{when: {min_words: 20}, action: block}, {when: {label: pii}, action: redact}, {action: observe}]"), &Records{Labels: labels}).For(Request{}, nil, nil)
 	for words := 10; words < 30; words++ {
 		f := facts{kind: alert.Verbatim, words: words}
 		want := detect.Observe
@@ -120,7 +120,7 @@ func TestActs(t *testing.T) {
 	t.Parallel()
 	f := func(rules string, mode detect.Action, want bool) {
 		t.Helper()
-		j := Compile(load(t, rules), &Records{Labels: labels}).For(Request{Route: "/a", Model: "m", Mode: mode}, nil)
+		j := Compile(load(t, rules), &Records{Labels: labels}).For(Request{Route: "/a", Model: "m", Mode: mode}, nil, nil)
 		if j.Acts() != want {
 			t.Errorf("%s in mode %s: %t", rules, mode, !want)
 		}
@@ -138,7 +138,7 @@ func TestBlocks(t *testing.T) {
 	f := func(text string, mode detect.Action, labels []string, want bool) {
 		t.Helper()
 		cfg := load(t, text)
-		j := Compile(cfg, &Records{Labels: labels}).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil))
+		j := Compile(cfg, &Records{Labels: labels}).For(Request{Mode: mode}, NewMeter(cfg.Budget, nil), nil)
 		if j.Blocks() != want {
 			t.Errorf("%s in mode %s with labels %s: %t", text, mode, labels, !want)
 		}
@@ -160,12 +160,12 @@ func TestJudgeDoesNotAllocate(t *testing.T) {
 	meter := NewMeter(config.Budget{Findings: 1, Per: 1 << 40, Then: config.ThenBlock}, nil)
 	f := detect.Finding{Kind: detect.Verbatim, Words: 12, Places: []ngram.Place{7}}
 	if n := testing.AllocsPerRun(100, func() {
-		j := rules.For(Request{Route: "/a", Model: "m", Caller: "c"}, meter)
+		j := rules.For(Request{Route: "/a", Model: "m", Caller: "c"}, meter, nil)
 		j.meter.Blocks("c", 0)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]"), records).For(Request{}, meter)
+	j := Compile(load(t, "rules: [{when: {lane: hex, label: b}, action: block}, {when: {dataset: x}, action: block}]"), records).For(Request{}, meter, nil)
 	f.Lane = 2 // base64
 	if n := testing.AllocsPerRun(100, func() { j.Judge(&f) }); n != 0 {
 		t.Errorf("%v allocations with rules", n)
@@ -207,7 +207,7 @@ func ExampleRules_For() {
 	records := Records{Record: func(ngram.Place) (alert.Record, bool) {
 		return alert.Record{ID: "17", Dataset: "tickets", Labels: []string{"pii"}}, true
 	}}
-	judge := Compile(&cfg, &records).For(Request{Route: "/v1/chat/completions", Mode: detect.Redact}, nil)
+	judge := Compile(&cfg, &records).For(Request{Route: "/v1/chat/completions", Mode: detect.Redact}, nil, nil)
 	finding := detect.Finding{Kind: detect.Verbatim, Words: 12, Places: []ngram.Place{300}}
 	fmt.Println(judge.Judge(&finding))
 	finding.Words = 20 // it has grown

@@ -38,6 +38,7 @@ type channelSet struct {
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
 	unread         int64              // see Counts
+	endings        int64              // see Counts
 }
 
 func newChannelSet(cfg *Config) channelSet {
@@ -359,7 +360,9 @@ func (s *channelSet) finish() {
 	for _, ch := range s.list {
 		s.segments = ch.det.Finish(s.segments[:0])
 		s.decide(ch)
-		s.unread += ch.det.Unscanned()
+		unread, endings := ch.det.Counts()
+		s.unread += unread
+		s.endings += endings
 	}
 	s.finished = true
 	for _, ch := range s.list {

@@ -88,6 +88,7 @@ type Counts struct {
 	Passed  int64 // bytes forwarded unscanned, as the route allows
 	Refused int64 // bytes neither scanned nor forwarded
 	Held    int   // messages that wait for a decision now
+	Endings int64 // endings that the answer tries for words of the prompt, see [detect.Detector.Counts]
 	Unread  int64 // bytes that were judged as plain text only and not decoded: too many, or too deep
 }
 
@@ -432,6 +433,6 @@ func (r *Relay) Take(dst []Finding) []Finding { return r.channels.take(dst) }
 
 // Counts returns the counts so far.
 func (r *Relay) Counts() Counts {
-	r.counts.Held, r.counts.Unread = r.queue.held(), r.channels.unread
+	r.counts.Held, r.counts.Unread, r.counts.Endings = r.queue.held(), r.channels.unread, r.channels.endings
 	return r.counts
 }

@@ -229,6 +229,9 @@ func (t *Track) missing4(i int64) bool {
 	return e.known&absent4 != 0
 }
 
+// Known reports whether every 2-gram and 4-gram of words first to last may be indexed.
+func (t *Track) Known(first, last int64) bool { return t.complete(first, last) }
+
 // Known4 reports whether the 4-gram that ends with word i may be indexed.
 func (t *Track) Known4(i int64) bool { return i >= 3 && !t.missing4(i) }
 
