@@ -57,6 +57,7 @@ type Detector struct {
 	guessable  bool           // a message has words that a caller may have guessed
 	stems      map[uint64]int // endings by the words before them
 	endings    int64
+	speller    speller
 
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
@@ -124,7 +125,7 @@ func (d *Detector) startFinders(phrases bool) {
 		d.near.reset()
 		d.main.finders = append(d.main.finders, d.near)
 	}
-	d.hasPhrases = phrases
+	d.hasPhrases, d.speller.suite = phrases, d.spec.Suite
 	d.lanes = nil
 	if d.cfg.Lanes == 0 && d.cfg.decoded == Plain {
 		return

@@ -40,6 +40,10 @@ type phraseFinder struct {
 	near        []attribute   // the newest attributes: they may make others count, or others them
 	told        int64         // last word of the newest echo
 	joins       phraseJoins   // of the channel's beginning with the prompt
+	head        []byte        // the channel's first bytes, until its first word is complete
+	tail        []byte        // the channel's newest bytes
+	own         []byte        // the channel's first or last word, normalised
+	before      []candidate   // live before the newest word
 	*openPhrase               // shared with forks
 	fork        *phraseFinder // scratch of Fork
 	origin      *phraseFinder // the finder that this one is a fork of; nil: it is none
@@ -71,7 +75,8 @@ type attribute struct {
 
 func (f *phraseFinder) reset() {
 	f.track, f.live, f.near, f.told = nil, f.live[:0], f.near[:0], -1
-	f.cur, f.lost = nil, nil
+	f.cur, f.lost, f.head = nil, nil, f.head[:0]
+	f.tail, f.before = f.tail[:0], f.before[:0]
 	f.joins.reset(f.h.d.cfg.Prompt)
 }
 
@@ -87,6 +92,8 @@ func (f *phraseFinder) copyFrom(o *phraseFinder, t *track.Track) {
 	f.h, f.openPhrase, f.origin, f.track, f.told = o.h, o.openPhrase, o, t, o.told
 	f.live, f.near = append(f.live[:0], o.live...), append(f.near[:0], o.near...)
 	f.joins.copyFrom(&o.joins)
+	f.head, f.tail = append(f.head[:0], o.head...), append(f.tail[:0], o.tail...)
+	f.before = append(f.before[:0], o.before...)
 }
 
 // words returns the words that the finder reads.
@@ -98,13 +105,14 @@ func (f *phraseFinder) words() *track.Track {
 }
 
 // Text implements lane.Finder.
-func (f *phraseFinder) Text([]byte) {}
+func (f *phraseFinder) Text(p []byte) { f.keepEnds(p) }
 
 // Word implements lane.Finder. It looks for phrases that end with word i.
 func (f *phraseFinder) Word(i int64) {
 	t, ix := f.words(), f.h.d.index
 	end := t.Prefix(i + 1)
 	n := 0
+	f.before = append(f.before[:0], f.live...)
 	for _, c := range f.live {
 		k := int(i-c.first) + 1
 		h := ngram.Gram(t.Prefix(c.first), end, k)
@@ -130,7 +138,8 @@ func (f *phraseFinder) Word(i int64) {
 	if f.joins.open {
 		f.follow(i)
 	}
-	if f.cur != nil && f.origin == nil && f.track == nil && min(f.open(), f.h.d.openSeam()) >= f.span.Hi {
+	// The open finding may end behind the channel, in the text that follows it.
+	if f.cur != nil && f.origin == nil && f.track == nil && f.span.Hi <= t.Span(i).Hi && min(f.open(), f.h.d.openSeam()) >= f.span.Hi {
 		f.settle()
 	}
 	if len(f.near) > 0 {

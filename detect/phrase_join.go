@@ -30,11 +30,14 @@ type opening struct {
 // phrases reads the phrases of a message as its words come.
 type phrases struct {
 	ix   Index
+	text []byte // of the message
+	speller
 	live []candidate
 }
 
 // read enters word i of a message.
-func (r *phrases) read(m *Message, i int64) {
+func (r *phrases) read(m *Message, i int64, w ngram.Word) {
+	m.dict.add(w.Hash, r.text[w.Span.Lo:w.Span.Hi], &r.speller)
 	n := 0
 	for _, c := range r.live {
 		k := int(i-c.first) + 1
@@ -99,6 +102,7 @@ type phraseJoins struct {
 type phraseJoin struct {
 	words uint64 // as [gram.Between] has them
 	k     int8
+	cut   int8 // 1: one more word, which ends with the channel's first; 0: none
 }
 
 // longOpening is a position of a message whose first startWords words may begin a phrase.
@@ -114,7 +118,6 @@ func (j *phraseJoins) reset(p *Prompt) {
 	j.open, j.at, j.long = p.joined(), j.at[:0], nil
 	if j.open {
 		j.long = p.all().long
-		j.open = p.all().openings > 0
 	}
 }
 
@@ -135,6 +138,7 @@ func (f *phraseFinder) follow(i int64) {
 	if f.lost != nil || !f.followShort(i) || !f.followLong(i) {
 		f.withhold(0, i)
 	}
+	f.head = f.head[:0]
 	if i == 0 && len(j.at) == 0 && len(j.long) == 0 && f.lost == nil || i >= gram.MaxPhraseWords-2 {
 		j.open = false
 		f.settleLost()
@@ -164,24 +168,34 @@ func (f *phraseFinder) followShort(i int64) bool {
 
 // findShort looks for the beginnings that may go on with the channel's first word.
 func (f *phraseFinder) findShort() bool {
-	j, all := &f.joins, f.h.d.cfg.Prompt.all()
+	all := f.h.d.cfg.Prompt.all()
 	if !f.h.d.spend(startWords * all.openings) {
 		return false
 	}
 	for _, m := range all.messages {
 		for _, o := range m.openings {
 			for k := 1; k <= min(int(o.words), startWords-1); k++ {
-				c := phraseJoin{gram.Between(m.prefix[o.pos], m.prefix[int(o.pos)+k], k), int8(k)}
-				if !f.goesOn(c, 0) || slices.Contains(j.at, c) {
-					continue
-				}
-				if len(j.at) == maxPhraseJoins || !f.h.d.spend(int64(len(j.at))) {
+				c := phraseJoin{gram.Between(m.prefix[o.pos], m.prefix[int(o.pos)+k], k), int8(k), 0}
+				if f.goesOn(c, 0) && !f.keep(c) {
 					return false
 				}
-				j.at = append(j.at, c)
 			}
 		}
 	}
+	return f.findFragments()
+}
+
+// keep follows words of a message that may go on. It returns false if there are too many,
+// or if the look-ups of the answer are spent.
+func (f *phraseFinder) keep(c phraseJoin) bool {
+	j := &f.joins
+	if slices.Contains(j.at, c) {
+		return true
+	}
+	if len(j.at) == maxPhraseJoins || !f.h.d.spend(int64(len(j.at))) {
+		return false
+	}
+	j.at = append(j.at, c)
 	return true
 }
 
@@ -189,7 +203,8 @@ func (f *phraseFinder) findShort() bool {
 // longer phrase may begin with them.
 func (f *phraseFinder) goesOn(c phraseJoin, i int64) bool {
 	ix, k := f.h.d.index, int(c.k)+int(i)+1
-	h := ngram.Gram(0, gram.Join(c.words, f.words().Prefix(i+1), int(i)+1), k)
+	own := int(i) + 1 - int(c.cut)
+	h := ngram.Gram(0, gram.Join(c.words, gram.Between(f.words().Prefix(int64(c.cut)), f.words().Prefix(i+1), own), own), k)
 	if k <= startWords && !ix.Start(h) {
 		return false
 	}
@@ -237,6 +252,10 @@ func (f *phraseFinder) precede() {
 		return
 	}
 	t := f.words()
+	if !f.precedeFragments() {
+		f.withhold(max(0, t.Count-gram.MaxPhraseWords), t.Count-1)
+		return
+	}
 	for i := range f.live {
 		c := f.live[i]
 		k := int(t.Count - c.first)

@@ -50,22 +50,23 @@ func TestPhraseJoins(t *testing.T) {
 			t.Parallel()
 			for cut := 1; cut < len(id); cut++ {
 				first, rest := id[:cut], id[cut:]
-				if !boundary(id, cut) {
-					continue
-				}
 				for place, a := range around {
 					for _, release := range []Release{Adaptive, Strict} {
 						// The caller has the first part.
 						for at := range 3 {
 							messages := []string{"you help", "hello there", "what is it"}
 							messages[at] = a.before + first + a.behind
-							check(t, ix, release, prompted(ix, messages[2], messages...), rest+" is it", rest, fmt.Sprint("first part in message ", at, " place ", place))
+							if len(wordsOf(rest)) > 0 && len(wordsOf(first)) > 0 {
+								check(t, ix, release, prompted(ix, messages[2], messages...), rest+" is it", rest, fmt.Sprint("first part in message ", at, " place ", place))
+							}
 						}
 						// The caller has the last part.
 						for at := range 3 {
 							messages := []string{"you help", "hello there", "what is it"}
 							messages[at] = a.before + rest + a.behind
-							check(t, ix, release, prompted(ix, messages[2], messages...), "it is "+first, first, fmt.Sprint("last part in message ", at, " place ", place))
+							if len(wordsOf(rest)) > 0 && len(wordsOf(first)) > 0 {
+								check(t, ix, release, prompted(ix, messages[2], messages...), "it is "+first, first, fmt.Sprint("last part in message ", at, " place ", place))
+							}
 						}
 					}
 				}

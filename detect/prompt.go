@@ -21,6 +21,7 @@ type Message struct {
 
 	phrases  map[uint64]struct{} // indexed phrases
 	openings []opening
+	dict     dictionary
 }
 
 // stretch is words of a message that may be part of an indexed window: each of the
@@ -36,7 +37,7 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
 	var p *phrases
 	if _, ok, _ := ix.Has(); ok {
-		p = &phrases{ix: ix}
+		p = &phrases{ix: ix, text: text, speller: speller{suite: spec.Suite}}
 	}
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
@@ -73,7 +74,7 @@ func (m *Message) read(t *track.Track, p *phrases) {
 			m.extend(int32(t.Count - 4))
 		}
 		if p != nil {
-			p.read(m, t.Count-1)
+			p.read(m, t.Count-1, w)
 		}
 	}
 }
@@ -118,7 +119,7 @@ func (m *Message) find(first int32) int {
 
 // Cost is the memory that a message takes, in bytes: a cache accounts for it.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + cap(m.openings)*8 + (len(m.sent)+len(m.seeds)+len(m.phrases))*16 + 192)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + cap(m.openings)*8 + cap(m.dict.text) + cap(m.dict.ends)*24 + (len(m.sent)+len(m.seeds)+len(m.phrases))*16 + 192)
 }
 
 // size is the number of words of the message.
