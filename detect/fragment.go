@@ -20,6 +20,9 @@ type dictionary struct {
 	text   []byte
 }
 
+// dictionaryHint is the most words that a dictionary has room for from the start.
+const dictionaryHint = 1 << 12
+
 // size is the number of words.
 func (d *dictionary) size() int { return len(d.ends) }
 
@@ -45,9 +48,6 @@ func (d *dictionary) add(hash uint64, raw []byte, s *speller) {
 	if _, ok := d.index[hash]; ok {
 		return
 	}
-	if d.index == nil {
-		d.index = map[uint64]int32{}
-	}
 	d.index[hash] = int32(len(d.ends))
 	d.hashes = append(d.hashes, hash)
 	d.text = append(d.text, s.normalise(raw)...)
@@ -64,6 +64,20 @@ type speller struct {
 // normalise returns the normalised bytes of the first word of a text. They are valid until
 // the next call.
 func (s *speller) normalise(raw []byte) []byte {
+	s.text = s.text[:0]
+	for _, c := range raw { // most words are plain
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		} else if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return s.spell(raw)
+		}
+		s.text = append(s.text, c)
+	}
+	return s.text
+}
+
+// spell is normalise for every word.
+func (s *speller) spell(raw []byte) []byte {
 	letters := ngram.LettersFrom(0)
 	s.list = letters.Append(s.list[:0], raw)
 	s.list = letters.Finish(s.list)

@@ -279,3 +279,15 @@ func expected(messages [][]string, channel []string, of map[string]ngram.Phrase)
 	}
 	return must, may
 }
+
+// TestNormalise: the normalised bytes of a word have its hash.
+func TestNormalise(t *testing.T) {
+	t.Parallel()
+	s := speller{suite: spec(10).Suite}
+	for _, text := range append(vocabulary, "ANN", "Ex4mple", "Straße", "e\u0301te", "don\u2019t", "ﬁne", "ｗｉｄｅ", "ко\u200bт") {
+		w := wordsOf(text)
+		if got := s.normalise([]byte(text)); len(w) != 1 || s.suite.Sum(got) != w[0].Hash {
+			t.Errorf("%q is normalised to %q", text, got)
+		}
+	}
+}

@@ -38,6 +38,7 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	var p *phrases
 	if _, ok, _ := ix.Has(); ok {
 		p = &phrases{ix: ix, text: text, speller: speller{suite: spec.Suite}}
+		m.dict.index = make(map[uint64]int32, min(len(text)/16, dictionaryHint))
 	}
 	for len(text) > 0 {
 		n := min(len(text), pieceBytes)
