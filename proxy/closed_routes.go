@@ -2,6 +2,9 @@ package proxy
 
 import (
 	"cmp"
+	"fmt"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -79,11 +82,24 @@ func namedPath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// Warnings describes the routes of a configuration that should not be forwarded unscanned:
-// those that noecho keeps closed for a reason, and those that it could scan.
+// Warnings describes the doubtful parts of a configuration. These are routes that should not be
+// forwarded unscanned, because noecho keeps them closed for a reason or could scan them; and
+// upstreams whose path doubles the beginning of a route.
 func Warnings(cfg *config.Config) []string {
 	var all []string
+	if len(cfg.Routes) == 0 {
+		all = append(all, doubled(cfg.Upstream.URL, "/")...)
+	}
 	for _, r := range cfg.Routes {
+		target := r.Upstream
+		if target == nil {
+			target = cfg.Upstream.URL
+		}
+		for _, w := range doubled(target, r.Path) {
+			if !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
 		if r.API != passAPI {
 			continue
 		}
@@ -94,4 +110,29 @@ func Warnings(cfg *config.Config) []string {
 		}
 	}
 	return slices.Clip(all)
+}
+
+// doubled returns a warning if the path of an upstream ends with the first part of a path that
+// the route of the given path sends to it, as in http://host/v1 and /v1/models.
+func doubled(target *url.URL, routePath string) []string {
+	if target == nil || target.Path == "" {
+		return nil
+	}
+	first := "/" + path.Base(target.Path)
+	sent := routePath
+	if strings.HasSuffix(routePath, "/") { // a mount, whose own path is cut off
+		sent = ""
+		for _, row := range catalogue {
+			for _, p := range row.paths {
+				if sent == "" && strings.HasPrefix(p, first+"/") {
+					sent = p
+				}
+			}
+		}
+	}
+	if !strings.HasPrefix(sent, first+"/") {
+		return nil
+	}
+	return []string{fmt.Sprintf("upstream %s ends in %s, and the paths that callers ask for begin with it: %s is sent as %s%s; leave %s out of the URL, unless the server has such paths",
+		target, first, sent, target.Path, sent, first)}
 }

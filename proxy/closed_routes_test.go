@@ -116,6 +116,32 @@ func TestShutRoutes(t *testing.T) {
 }
 
 // TestWarnings: a configuration that opens a closed path causes a warning, and the path is open.
+// TestWarnsOfDoubledPath: an upstream that ends with the first part of the paths of its routes
+// answers every call with 404.
+func TestWarnsOfDoubledPath(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		upstream string
+		routes   []config.Route
+		want     string // a part of the only warning; empty: there is none
+	}{
+		{"http://m:8000/v1", nil, "upstream http://m:8000/v1 ends in /v1, and the paths that callers ask for begin with it: /v1/chat/completions is sent as /v1/v1/chat/completions; leave /v1 out of the URL"},
+		{"http://m:8000/base/v1", []config.Route{{Path: "/a/"}, {Path: "/b/"}}, "/v1/chat/completions is sent as /base/v1/v1/chat/completions"},
+		{"http://m:8000/v1beta", nil, "/v1beta/v1beta/"},
+		{"http://m:8000/v1", []config.Route{{Path: "/v1/messages"}}, "/v1/messages is sent as /v1/v1/messages"},
+		{"http://m:8000/v1", []config.Route{{Path: "/chat/completions"}}, ""},
+		{"http://m:8000", nil, ""},
+		{"http://m:8000/team", nil, ""},
+	} {
+		cfg := bedConfig(t, tt.upstream)
+		cfg.Routes = tt.routes
+		got := Warnings(&cfg)
+		if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.Contains(got[0], tt.want)) {
+			t.Errorf("%s %v: %q, want %q", tt.upstream, tt.routes, got, tt.want)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"slots":1}`) })

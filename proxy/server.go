@@ -276,7 +276,7 @@ func (s *Server) reload() error {
 // warn logs the [Warnings] about a configuration.
 func (s *Server) warn(cfg *config.Config) {
 	for _, w := range Warnings(cfg) {
-		s.log.Warn("a route is open that is better shut", "why", w)
+		s.log.Warn("a part of the configuration is doubtful", "why", w)
 	}
 }
 
