@@ -57,6 +57,7 @@ type metrics struct {
 	findings       *prometheus.CounterVec
 	bytes          *prometheus.CounterVec
 	upstreamErrors *prometheus.CounterVec
+	upstreamUp     *prometheus.GaugeVec
 	probing, drips prometheus.Counter
 	unread         prometheus.Counter
 	unseenPrompts  *prometheus.CounterVec
@@ -100,6 +101,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
 	m.upstreamErrors = counter("upstream_errors_total", "Upstreams that did not answer, or not to the end.", "phase")
+	m.upstreamUp = gauge("upstream_up", "1 if the model server accepted the last connection that looked for it, else 0.", "upstream")
 	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
 	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")
@@ -204,6 +206,15 @@ func (m *metrics) finding(f relay.Finding, action alert.Action) {
 		lane = nestedLane
 	}
 	m.findings.WithLabelValues(f.Finding.Kind.String(), lane, string(action)).Inc()
+}
+
+// up publishes whether an upstream accepts connections: err is nil if it does.
+func (m *metrics) up(upstream string, err error) {
+	v := 1.0
+	if err != nil {
+		v = 0
+	}
+	m.upstreamUp.WithLabelValues(upstream).Set(v)
 }
 
 // forgotten publishes how many pairs of record and caller coverage has forgotten. of is called

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,11 +208,29 @@ type bed struct {
 type capture struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
+	got chan struct{} // has an element if something was written; nil: nobody waits
+}
+
+// await waits until a line contains all of the texts.
+func (m *capture) await(t testing.TB, texts ...string) {
+	t.Helper()
+	for {
+		for line := range strings.Lines(m.String()) {
+			if !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(line, s) }) {
+				return
+			}
+		}
+		wait(t, m.got, "a line with "+strings.Join(texts, ", "))
+	}
 }
 
 func (m *capture) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	select {
+	case m.got <- struct{}{}:
+	default:
+	}
 	return m.buf.Write(p)
 }
 
@@ -224,7 +243,7 @@ func (m *capture) String() string {
 // newBed starts a server on loopback, which ends with the test.
 func newBed(t testing.TB, opts Options) *bed {
 	t.Helper()
-	b := &bed{t: t, alerts: &capture{}, logs: &capture{}}
+	b := &bed{t: t, alerts: &capture{}, logs: &capture{got: make(chan struct{}, 1)}}
 	if opts.Open == nil {
 		opts.Open = func([]config.Index) (Indexes, error) {
 			return Indexes{Set: noSet{}, Spec: testSpec(t), Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil

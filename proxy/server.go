@@ -39,6 +39,9 @@ type Options struct {
 	Log    *slog.Logger
 	Build  string // version of noecho
 
+	// Reach is the time between two looks whether the upstreams accept connections; 0: never.
+	Reach time.Duration
+
 	reclaimed func() // called when memory was given back; for tests
 }
 
@@ -137,6 +140,7 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	background, cancel := context.WithCancel(context.Background())
 	var reclaiming sync.WaitGroup
 	reclaiming.Go(func() { s.memory.run(background) })
+	reclaiming.Go(func() { s.watchUpstreams(background) })
 	defer reclaiming.Wait()
 	defer cancel()
 	front := s.newFront(cfg.Limits)
@@ -163,6 +167,49 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	}
 	s.reportStop(s.snap.Load(), err)
 	return err
+}
+
+// watchUpstreams looks from time to time whether the upstreams accept connections, until ctx
+// ends. It logs an upstream that is down, and one that is up again.
+func (s *Server) watchUpstreams(ctx context.Context) {
+	if s.opts.Reach == 0 {
+		return
+	}
+	down := map[string]bool{}
+	tick := time.NewTicker(s.opts.Reach)
+	defer tick.Stop()
+	for {
+		snap := s.acquire()
+		named := map[string]bool{}
+		for _, u := range snap.upstreams {
+			err := u.reach(ctx)
+			if ctx.Err() != nil {
+				snap.release()
+				return
+			}
+			named[u.name] = true
+			switch {
+			case err != nil && !down[u.name]:
+				s.log.Warn("upstream is down: requests get 502 until it accepts connections", "upstream", u.name, "reason", err.Error())
+			case err == nil && down[u.name]:
+				s.log.Info("upstream is up again", "upstream", u.name)
+			}
+			down[u.name] = err != nil
+			s.metrics.up(u.name, err)
+		}
+		snap.release()
+		for name := range down { // a reload has removed it
+			if !named[name] {
+				delete(down, name)
+				s.metrics.upstreamUp.DeleteLabelValues(name)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // newFront returns the HTTP server of the data port.

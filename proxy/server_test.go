@@ -685,3 +685,28 @@ func TestMetricsBeginAtZero(t *testing.T) {
 		t.Error("a model that has answered has no series of blocked answers")
 	}
 }
+
+// TestUpstreamUp: an upstream that is down is in the log and in a gauge from the start, and one
+// that comes up again, too.
+func TestUpstreamUp(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	_ = ln.Close()
+	b := newBed(t, Options{Config: bedConfig(t, "http://"+address), Reach: time.Millisecond})
+	b.logs.await(t, "upstream is down: requests get 502 until it accepts connections", "http://"+address)
+	if _, text := b.ask("GET", "/metrics"); !strings.Contains(text, `noecho_upstream_up{upstream="http://`+address+`"} 0`) {
+		t.Error("the gauge does not say 0")
+	}
+	if ln, err = net.Listen("tcp", address); err != nil {
+		t.Skip("another program has taken the port") // never seen
+	}
+	b.logs.await(t, "upstream is up again", "http://"+address)
+	if _, text := b.ask("GET", "/metrics"); !strings.Contains(text, `noecho_upstream_up{upstream="http://`+address+`"} 1`) {
+		t.Error("the gauge does not say 1")
+	}
+	_ = ln.Close()
+}

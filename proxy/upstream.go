@@ -93,6 +93,7 @@ func (l *link) why(fallback error) error {
 // connection that a request uses, so that it could not be closed, and its deadlines cut
 // healthy streams.
 type upstream struct {
+	name   string // its URL
 	pool   *fasthttp.HostClient
 	host   string // the Host header
 	prefix string // of every path
@@ -118,6 +119,7 @@ func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstrea
 		port = "80"
 	}
 	return &upstream{
+		name:   target.String(),
 		host:   target.Host,
 		prefix: target.Path,
 		pool: &fasthttp.HostClient{
@@ -147,6 +149,25 @@ func readRoots(name string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("upstream.ca_file %s contains no PEM certificate", name)
 	}
 	return pool, nil
+}
+
+// reach connects to the model server and hangs up. The error says why it cannot be reached, or
+// that ctx ended first.
+func (u *upstream) reach(ctx context.Context) error {
+	reached := make(chan error, 1)
+	go func() {
+		conn, err := u.pool.Dial(u.pool.Addr)
+		if err == nil {
+			err = conn.Close()
+		}
+		reached <- err
+	}()
+	select {
+	case err := <-reached:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // close closes the connections that no request uses.

@@ -28,6 +28,9 @@ import (
 // alertsPatience bounds the time in which queued alerts are written at the end.
 const alertsPatience = 5 * time.Second
 
+// reachPause is the time between two looks whether the upstreams accept connections.
+const reachPause = 15 * time.Second
+
 func newServeCommand(a *app) *cobra.Command {
 	var o overlay
 	cmd := &cobra.Command{
@@ -104,6 +107,7 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 		Reload: func() (config.Config, error) { return o.load(a.getenv) },
 		Alerts: alerts,
 		Log:    log,
+		Reach:  reachPause,
 		Build:  readBuildInfo().Version,
 	})
 	if err != nil {
