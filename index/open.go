@@ -1,6 +1,7 @@
 package index
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -103,13 +104,16 @@ func Read(r io.ReaderAt, size int64) (*Index, error) {
 // closing the result closes them, and so does closing the index that they came from.
 func Join(all ...*Index) (*Index, error) {
 	var files []*File
-	for _, ix := range all {
+	for i, ix := range all {
+		if ix == nil {
+			return nil, fmt.Errorf("join indexes: index %d of %d is nil", i+1, len(all))
+		}
 		files = append(files, ix.files...)
 	}
-	switch {
-	case len(files) == 0:
-		return nil, &format.MismatchError{Field: "number of indexes", Have: "0", Want: "at least 1"}
-	case len(files) > filesMost:
+	if len(files) == 0 {
+		return nil, errors.New("join indexes: there is no index: pass at least one")
+	}
+	if len(files) > filesMost {
 		return nil, &format.MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(files)), Want: fmt.Sprintf("at most %d", filesMost)}
 	}
 	for _, f := range files[1:] {

@@ -301,7 +301,11 @@ func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 
 // noWindows says which texts the build did not index.
 func (b *builder) noWindows(s *stats) error {
-	return fmt.Errorf("%w of %d words; not indexed: %v", errNoWindows, b.o.N, s.not)
+	err := fmt.Errorf("%w of %d words", errNoWindows, b.o.N)
+	if not := s.not.String(); not != "" {
+		err = fmt.Errorf("%w; not indexed: %s", err, not)
+	}
+	return err
 }
 
 // startPass resets the progress for pass n of the build.

@@ -206,6 +206,24 @@ func TestBuildCountsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// TestBuildNamesTheFolder builds and merges to a file that cannot be written.
+func TestBuildNamesTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := writeInput(t, filepath.Join(dir, "a.txt"), prose(1, 100))
+	for out, want := range map[string]string{
+		"":                                   "the name of the new file is empty",
+		filepath.Join(dir, "none", "x.nidx"): fmt.Sprintf("folder %q does not exist", filepath.Join(dir, "none")),
+	} {
+		if _, err := Build(context.Background(), Options{Out: out, Inputs: []string{in}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("build to %q: %v", out, err)
+		}
+		if _, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{in}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("merge to %q: %v", out, err)
+		}
+	}
+}
+
 func TestBuildFromStdin(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -260,7 +260,9 @@ func TestJoin(t *testing.T) {
 	if _, err := index.Join(a, c); !errors.As(err, &mismatch) || !strings.HasPrefix(mismatch.Field, "n ") {
 		t.Errorf("join of different n: %v", err)
 	}
-	if _, err := index.Join(); err == nil {
-		t.Error("no indexes were joined")
+	for want, all := range map[string][]*index.Index{"no index": nil, "index 2 of 2 is nil": {a, nil}} {
+		if _, err := index.Join(all...); err == nil || errors.As(err, &mismatch) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }

@@ -49,9 +49,9 @@ type member struct {
 }
 
 // Merge writes the union of indexes to o.Out. The file appears there complete and
-// durable, or not at all. The error for indexes of different recipes names the property
-// and says how to rebuild them. The error for a damaged index matches
-// [index.ErrDamaged].
+// durable, or not at all. The error for indexes of different recipes wraps an
+// [*index.MismatchError], and its text says how to rebuild them. The error for a damaged
+// index matches [index.ErrDamaged].
 func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 	if len(o.Inputs)+len(o.Readers) == 0 {
 		return nil, errors.New("no index to merge: name at least one")
@@ -305,11 +305,24 @@ func (m *member) accepts(o *member, windows uint64) error {
 	})
 	for _, p := range properties {
 		if p.have != p.want {
-			return fmt.Errorf("cannot merge %s: its %s is %s, that of %s is %s: %s", o.path, p.field, p.have, m.path, p.want, p.rebuild)
+			return &mergeError{
+				text:  fmt.Sprintf("cannot merge %s: its %s is %s, that of %s is %s: %s", o.path, p.field, p.have, m.path, p.want, p.rebuild),
+				cause: &index.MismatchError{Field: p.field, Have: p.have, Want: p.want},
+			}
 		}
 	}
 	return nil
 }
+
+// A mergeError names both indexes and the remedy. Its cause is the property alone.
+type mergeError struct {
+	text  string
+	cause *index.MismatchError
+}
+
+func (e *mergeError) Error() string { return e.text }
+
+func (e *mergeError) Unwrap() error { return e.cause }
 
 // shape returns the sizes that two filters must have in common.
 func shape(s format.Section) string {

@@ -124,6 +124,10 @@ func TestMergeRefusesOtherRecipes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "its "+tt.field+" is ") || !strings.Contains(err.Error(), tt.flag) {
 			t.Errorf("%s: %v", filepath.Base(tt.file), err)
 		}
+		var mismatch *index.MismatchError
+		if !errors.As(err, &mismatch) || mismatch.Field != tt.field || mismatch.Have == mismatch.Want {
+			t.Errorf("%s: mismatch %+v", filepath.Base(tt.file), mismatch)
+		}
 	}
 	// The proposed capacity has room for all indexes, not only for the first two.
 	_, err := Merge(context.Background(), MergeOptions{Out: out, Inputs: []string{a, build("c7.nidx", Options{Capacity: 7000}), build("c8.nidx", Options{Capacity: 8000})}})

@@ -21,10 +21,16 @@ type pending struct {
 	name string // current name of the file; empty: it has none
 }
 
+// errNoName is the error for a build or a merge without Out.
+var errNoName = errors.New("write index: the name of the new file is empty")
+
 // newPending creates the file that will replace the one at path. If mode is 0, the file
 // gets the mode of the one that it replaces, or newFileMode less the umask. Any other
 // mode is set as it is.
 func newPending(path string, mode fs.FileMode) (*pending, error) {
+	if path == "" {
+		return nil, errNoName
+	}
 	exact := mode != 0
 	st, err := os.Stat(path)
 	switch {
@@ -41,7 +47,10 @@ func newPending(path string, mode fs.FileMode) (*pending, error) {
 	p := &pending{path: path}
 	dir := filepath.Dir(path)
 	if p.File, err = openUnnamed(dir, mode); err != nil {
-		if p.File, err = os.CreateTemp(dir, tempPattern(path)); err != nil {
+		if p.File, err = os.CreateTemp(dir, tempPattern(path)); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("write index %q: folder %q does not exist: create it first", path, dir)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("write index: %w", err)
 		}
 		p.name = p.Name()

@@ -59,9 +59,10 @@ func TestWriterEqualsBuildOfLines(t *testing.T) {
 		t.Errorf("closed again: %v, %v", again, err)
 	}
 	if err := w.Add(records[0]); err == nil {
-		if err = w.flush(); err == nil {
-			t.Error("a record was added after Close")
-		}
+		t.Error("a record was added after Close")
+	}
+	if again, err := w.Close(); again != res || err != nil {
+		t.Errorf("closed after a late Add: %v, %v", again, err)
 	}
 	if !bytes.Equal(readAll(t, out), readAll(t, o.Out)) {
 		t.Error("the Writer's file differs from that of JSON lines")
@@ -74,14 +75,16 @@ func TestWriterFails(t *testing.T) {
 	t.Parallel()
 	out := writeInput(t, filepath.Join(t.TempDir(), "x.nidx"), "the old file")
 	for name, o := range map[string]Options{
-		"leave Inputs": {Inputs: []string{"a.txt"}},
-		"leave Stdin":  {Stdin: strings.NewReader("")},
-		"MaxDocFreq":   {MaxDocFreq: 3},
-		"Report":       {Report: "common.jsonl"},
+		"leave Inputs": {Out: out, Inputs: []string{"a.txt"}},
+		"Stdin":        {Out: out, Stdin: strings.NewReader("")},
+		"MaxDocFreq":   {Out: out, MaxDocFreq: 3},
+		"Report":       {Out: out, Report: "common.jsonl"},
+		"Corpus":       {Out: out, Corpus: corpus.Options{MaxLine: 1}},
+		"length 1":     {Out: out, N: 1},
+		"name of":      {},
 	} {
-		o.Out = out
-		if _, err := NewWriter(context.Background(), o); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, err := NewWriter(context.Background(), o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -102,7 +105,7 @@ func TestWriterFails(t *testing.T) {
 	if w, err = NewWriter(context.Background(), Options{Out: out}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Close(); !errors.Is(err, errNoWindows) {
+	if _, err := w.Close(); !errors.Is(err, errNoWindows) || !strings.HasSuffix(err.Error(), " 10 words") {
 		t.Errorf("no record: %v", err)
 	}
 	if w, err = NewWriter(context.Background(), Options{Out: filepath.Join(out, "no folder", "x.nidx")}); err != nil {
