@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of a test. A test that waits so long has failed.
-const patience = 30 * time.Second
+const patience = 120 * time.Second
 
 // scripted is a model server on a raw socket that sends the bytes of a test. play runs once for
 // every request, on its connection.

@@ -48,7 +48,7 @@ func (b *syncBuffer) String() string {
 // line waits for a JSON line with the given message.
 func (b *syncBuffer) line(t *testing.T, message string) map[string]any {
 	t.Helper()
-	timer := time.NewTimer(30 * time.Second)
+	timer := time.NewTimer(120 * time.Second)
 	defer timer.Stop()
 	for {
 		for line := range strings.Lines(b.String()) {
