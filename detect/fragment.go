@@ -101,6 +101,10 @@ func (s *speller) joined(first, second []byte) uint64 {
 // complete. A longer word is joined to none.
 const fragmentBytes = 256
 
+// wordsEach is how many words of a dictionary cost as much as one look-up of the joins.
+// Each channel that begins with a letter tries all of them, in memory that is near.
+const wordsEach = 8
+
 // keepEnds keeps the channel's first bytes and its newest ones.
 func (f *phraseFinder) keepEnds(p []byte) {
 	if !f.h.d.cfg.Prompt.joined() {
@@ -125,7 +129,7 @@ func (f *phraseFinder) findFragments() bool {
 	}
 	f.own = append(f.own[:0], d.speller.normalise(f.head[:span.Hi])...)
 	for _, m := range d.cfg.Prompt.all().messages {
-		if !d.spend(int64(m.dict.size() + len(m.openings))) {
+		if !d.spend(int64(m.dict.size()/wordsEach + len(m.openings))) {
 			return false
 		}
 		for i := range m.dict.size() {
@@ -174,7 +178,7 @@ func (f *phraseFinder) precedeFragments() bool {
 	}
 	f.own = append(f.own[:0], d.speller.normalise(f.tail[len(f.tail)-bytes:])...)
 	for _, m := range d.cfg.Prompt.all().messages {
-		if !d.spend(int64(m.dict.size() * (len(f.before) + 1))) {
+		if !d.spend(int64(m.dict.size() * (len(f.before) + 1) / wordsEach)) {
 			return false
 		}
 		for i := range m.dict.size() {
@@ -203,7 +207,7 @@ func (f *phraseFinder) precedeFragment(m *Message, i int, word uint64, first int
 		return true
 	}
 	if p, ok := ix.Phrase(h); ok {
-		f.join(first, t.Count-1, h, p)
+		f.join(first, t.Count-1, k, h, p)
 	}
 	if !f.h.d.spend(int64(m.size())) {
 		return false
@@ -218,7 +222,7 @@ func (f *phraseFinder) precedeFragment(m *Message, i int, word uint64, first int
 				break
 			}
 			if p, ok := ix.Phrase(h); ok {
-				f.join(first, t.Count-1, h, p)
+				f.join(first, t.Count-1, k+n, h, p)
 			}
 		}
 	}

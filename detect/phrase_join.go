@@ -209,7 +209,7 @@ func (f *phraseFinder) goesOn(c phraseJoin, i int64) bool {
 		return false
 	}
 	if p, ok := ix.Phrase(h); ok {
-		f.join(0, i, h, p)
+		f.join(0, i, k, h, p)
 	}
 	return k < gram.MaxPhraseWords
 }
@@ -229,15 +229,29 @@ func (f *phraseFinder) followLong(i int64) bool {
 		for k := startWords; k <= min(most, m.size()-pos); k++ {
 			h := ngram.Gram(0, gram.Join(gram.Between(m.prefix[pos], m.prefix[pos+k], k), end, int(i)+1), k+int(i)+1)
 			if p, ok := ix.Phrase(h); ok {
-				f.join(0, i, h, p)
+				f.join(0, i, k+int(i)+1, h, p)
 			}
 		}
 	}
 	return true
 }
 
-// join enters a phrase whose words first to last are the channel's, and others a message's.
-func (f *phraseFinder) join(first, last int64, h ngram.Hash, p ngram.Phrase) {
+// plainText is the kind of a short text that is no identifier. Two or three words of one,
+// such as "thank you", are in a message and a channel by chance.
+const plainText = "phrase"
+
+// byChance reports whether a phrase of so many words may be in a message and a channel by
+// chance.
+func byChance(p *ngram.Phrase, words int) bool {
+	return p.Kind == plainText && p.Subject == 0 && words < startWords
+}
+
+// join enters a phrase of so many words, of which words first to last are the channel's, and
+// others a message's.
+func (f *phraseFinder) join(first, last int64, words int, h ngram.Hash, p ngram.Phrase) {
+	if byChance(&p, words) {
+		return
+	}
 	t := f.words()
 	a := attribute{first: first, last: last, hash: h, phrase: p, joined: true}
 	a.span = ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(last).Hi}
@@ -327,20 +341,21 @@ func (f *phraseFinder) endIn(m *Message, pos int, first int64, k int) {
 			return
 		}
 		if p, ok := ix.Phrase(h); ok {
-			f.join(first, t.Count-1, h, p)
+			f.join(first, t.Count-1, k+n, h, p)
 		}
 	}
 }
 
 // outside reports whether a phrase that was read together with the end of the prompt, or
-// with the text that follows the completion, has no words there, or has all of them there.
+// with the text that follows the completion, has no words there, has all of them there, or
+// has some by chance.
 func (f *phraseFinder) outside(a *attribute) bool {
 	if f.track == nil {
 		return false
 	}
 	end := f.h.d.read()
 	a.joined = true
-	return !(a.span.Lo < 0 && a.span.Hi > 0 || a.span.Lo < end && a.span.Hi > end)
+	return byChance(&a.phrase, int(a.last-a.first)+1) || !(a.span.Lo < 0 && a.span.Hi > 0 || a.span.Lo < end && a.span.Hi > end)
 }
 
 // withhold withholds channel words first to last, because the look-ups are spent that

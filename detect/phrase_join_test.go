@@ -291,3 +291,29 @@ func TestNormalise(t *testing.T) {
 		}
 	}
 }
+
+// TestShortTextsAreNotJoined: a short text that is no identifier is joined only if it has
+// four words, because honest prompts and answers have fewer of one by chance.
+func TestShortTextsAreNotJoined(t *testing.T) {
+	t.Parallel()
+	ix := parts{Set: newPlainSet(10, record), phrases: newPlainPhrases(map[string]ngram.Phrase{
+		"thank you": {Kind: plainText, Records: 1}, "yes please": {Kind: plainText, Records: 2}, "how are you": {Kind: plainText, Records: 1},
+		"meet me at noon": {Kind: plainText, Records: 1},
+	})}
+	for _, tt := range []struct{ prompt, answer, want string }{
+		{"I thank all of them", "You are welcome", "You are welcome"},
+		{"please tell me", "it is yes", "it is yes"},
+		{"tell me how are", "you doing it", "you doing it"},
+		{"th", "ank you", "ank you"},
+		{"Does she say: meet me", "at noon it is", "¤ it is"},
+		{"who says at noon", "it is meet me", "it is ¤"},
+		{"what is it", "yes please", "¤"},
+	} {
+		for _, tail := range []string{"", tt.prompt, tt.prompt + " "} {
+			d := New(ix, spec(10), Config{Prompt: prompted(ix, tail, tt.prompt)})
+			if got, _ := drive(d, tt.answer); got != tt.want {
+				t.Errorf("%q behind %q: %q, want %q", tt.answer, tail, got, tt.want)
+			}
+		}
+	}
+}
