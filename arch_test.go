@@ -69,8 +69,8 @@ var house = []floor{
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "index", "ngram"},
-		tests: []string{"index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
+		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "ngram"},
+		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/fakellm"},
@@ -80,7 +80,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/wire", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "internal/gram", "ngram", "eval"},
+		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "internal/gram", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }
