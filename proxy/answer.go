@@ -135,7 +135,7 @@ type scanned struct {
 // next implements [source].
 func (s *scanned) next() ([]byte, error) {
 	n, err := s.in.Read(s.buf)
-	ended := s.judge(s.buf[:n], err)
+	ended := s.relayPiece(s.buf[:n], err)
 	switch {
 	case errors.Is(ended, relay.ErrRefused) && errors.Is(s.ex.why(nil), errClientGone):
 		s.ex.broken(ended)
@@ -162,9 +162,9 @@ func (s *scanned) next() ([]byte, error) {
 	return s.out, err
 }
 
-// judge gives the relay p, the next piece of the answer, which was read with err, and reports
+// relayPiece gives the relay p, the next piece of the answer, which was read with err, and reports
 // its findings, also those made before a panic. The error is that of the relay.
-func (s *scanned) judge(p []byte, err error) (ended error) {
+func (s *scanned) relayPiece(p []byte, err error) (ended error) {
 	defer s.ex.reportFindings()
 	s.out, ended = s.ex.relay.Append(s.out[:0], p)
 	if ended == nil && err == io.EOF {
@@ -209,7 +209,7 @@ type forwarded struct {
 // that the caller has all of the answer before its end is scanned.
 func (f *forwarded) next() ([]byte, error) {
 	if f.tee != nil {
-		f.tee.judge(f.err)
+		f.tee.scan(f.err)
 	}
 	if f.err != nil {
 		return nil, f.last()
@@ -252,7 +252,7 @@ func (f *forwarded) close() {
 	defer f.body.close()
 	var c relay.Counts
 	if f.tee != nil {
-		f.tee.judge(errClientGone)
+		f.tee.scan(errClientGone)
 		c = f.ex.relay.Counts()
 	}
 	c.Passed += max(0, f.sent-c.Scanned-c.Passed-c.Refused)
@@ -291,9 +291,9 @@ func (t *tee) keep(piece []byte) {
 	}
 }
 
-// judge gives the kept bytes to the relay. err is the error that ended the answer, or nil. An
+// scan gives the kept bytes to the relay. err is the error that ended the answer, or nil. An
 // unstreamed answer that is not complete is never scanned.
-func (t *tee) judge(err error) {
+func (t *tee) scan(err error) {
 	if t.state != scanning || t.limit > 0 && err == nil {
 		return
 	}

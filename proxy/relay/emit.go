@@ -33,7 +33,7 @@ func (r *Relay) release(dst []byte) []byte {
 
 // emit appends one message: as it came, spliced, or as the last one of the answer.
 func (r *Relay) emit(dst []byte, it item, raw []byte, refs []ref) []byte {
-	fate := r.channels.judge(refs)
+	fate := r.channels.fateOf(refs)
 	if len(refs) > 0 {
 		r.documents++
 	}
@@ -162,9 +162,9 @@ const (
 	blockHere             // up to a span that ends the answer
 )
 
-// judge returns the fate of a message and marks its choices and items whose text is
+// fateOf returns the fate of a message and marks its choices and items whose text is
 // withheld.
-func (s *channelSet) judge(refs []ref) fate {
+func (s *channelSet) fateOf(refs []ref) fate {
 	f := untouched
 	for i := range refs {
 		p := &refs[i]

@@ -293,7 +293,7 @@ func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 		return dst, ErrRefused
 	case err == nil:
 		r.counts.Scanned += int64(len(raw))
-		fate = r.channels.judge(r.queue.refs)
+		fate = r.channels.fateOf(r.queue.refs)
 	case r.passes():
 		r.counts.Passed += int64(len(raw))
 	default:
