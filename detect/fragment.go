@@ -209,11 +209,14 @@ func (f *phraseFinder) precedeFragment(m *Message, i int, word uint64, first int
 	if p, ok := ix.Phrase(h); ok {
 		f.join(first, t.Count-1, k, h, p)
 	}
-	if !f.h.d.spend(int64(m.size())) {
+	all, x := f.h.d.cfg.Prompt.all(), f.h.d.cfg.Prompt.places()
+	g := &x.groups[x.ids[m.dict.hashes[i]]]
+	if !f.h.d.spend(int64(g.to - g.from)) {
 		return false
 	}
-	for pos := range m.weights {
-		if m.word(pos) != m.dict.hashes[i] {
+	for _, at := range x.at[g.from:g.to] {
+		in, pos := x.find(all.messages, at)
+		if in != m {
 			continue
 		}
 		for n := 1; k+n <= gram.MaxPhraseWords && pos+1+n <= m.size(); n++ {

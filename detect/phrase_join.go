@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"slices"
-
 	"noecho/internal/gram"
 	"noecho/ngram"
 )
@@ -95,6 +93,7 @@ func (m *Message) addPhrase(h ngram.Hash) {
 type phraseJoins struct {
 	open bool         // there are such words, or may be
 	at   []phraseJoin // fewer than startWords words each
+	seen map[phraseJoin]struct{}
 	long []longOpening
 }
 
@@ -116,6 +115,7 @@ const maxPhraseJoins = 1 << 12
 
 func (j *phraseJoins) reset(p *Prompt) {
 	j.open, j.at, j.long = p.joined(), j.at[:0], nil
+	clear(j.seen)
 	if j.open {
 		j.long = p.all().long
 	}
@@ -124,6 +124,7 @@ func (j *phraseJoins) reset(p *Prompt) {
 // copyFrom makes j a copy of o.
 func (j *phraseJoins) copyFrom(o *phraseJoins) {
 	j.open, j.at, j.long = o.open, append(j.at[:0], o.at...), o.long
+	clear(j.seen) // words that the copy adds twice are looked up twice
 }
 
 // waits reports whether the channel's words, of which there are so many, may be part of a
@@ -189,12 +190,16 @@ func (f *phraseFinder) findShort() bool {
 // or if the look-ups of the answer are spent.
 func (f *phraseFinder) keep(c phraseJoin) bool {
 	j := &f.joins
-	if slices.Contains(j.at, c) {
+	if _, ok := j.seen[c]; ok {
 		return true
 	}
-	if len(j.at) == maxPhraseJoins || !f.h.d.spend(int64(len(j.at))) {
+	if len(j.at) == maxPhraseJoins || !f.h.d.spend(1) {
 		return false
 	}
+	if j.seen == nil {
+		j.seen = map[phraseJoin]struct{}{}
+	}
+	j.seen[c] = struct{}{}
 	j.at = append(j.at, c)
 	return true
 }

@@ -269,7 +269,8 @@ func (p *Prompt) spend(n int64) bool {
 type places struct {
 	starts []int32 // of each message: the number of words of those before it
 	groups []group
-	at     []int32 // the positions, those of one group in a row
+	ids    map[uint64]int32 // group by word
+	at     []int32          // the positions, those of one group in a row
 }
 
 // group is the positions of one word, at[from:to].
@@ -294,15 +295,15 @@ func (x *places) group(messages []*Message) {
 		x.starts = append(x.starts, words)
 		words += int32(m.size())
 	}
-	ids := map[uint64]int32{}
+	x.ids = map[uint64]int32{}
 	of := make([]int32, 0, words)
 	for _, m := range messages {
 		for pos := range m.weights {
 			w := m.word(pos)
-			id, ok := ids[w]
+			id, ok := x.ids[w]
 			if !ok {
 				id = int32(len(x.groups))
-				ids[w] = id
+				x.ids[w] = id
 				x.groups = append(x.groups, group{word: w})
 			}
 			g := &x.groups[id]
