@@ -40,6 +40,7 @@ type Field struct {
 	With     string // Drop, End: JSON to write instead; empty: the value stays
 	Lo, Hi   int
 	Separate bool  // the text does not continue the earlier text of its channel
+	Label    bool  // Metadata: the model wrote it, as a name around its texts
 	InItem   bool  // Drop: only after text of the same item was withheld
 	rank     int32 // Item + 1 if the item is a rank, else 0
 	object   int32 // index in moved, -1: none

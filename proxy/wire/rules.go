@@ -61,6 +61,7 @@ type Rule struct {
 	role    Role
 	form    Form
 	with    string // drops and ends: JSON to write instead; discriminator: JSON that it has to be equal to
+	label   bool   // metadata: the model wrote it as a name
 	inItem  bool   // drops: only after text of the same item was withheld
 	element bool   // numbers: of an element, not of the message
 }
@@ -178,6 +179,13 @@ func (r Rule) For(kind string) Rule {
 // Else returns the rule with the JSON to write instead of a dropped value.
 func (r Rule) Else(json string) Rule {
 	r.with = json
+	return r
+}
+
+// Label returns the rule for metadata that the model wrote, such as the name of a tool:
+// it is a label of the answer. A rule made by [MetadataAt] is one anyway.
+func (r Rule) Label() Rule {
+	r.label = true
 	return r
 }
 

@@ -221,7 +221,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 			form = Document
 		}
 		f := l.field(at, rule, role, len(lit))
-		f.Form = form
+		f.Form, f.Label = form, role == Metadata
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
@@ -317,12 +317,14 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.keyed(lit); err != nil {
 			return err
 		}
+		f.Label = true
 	case keyIsText: // the name is the token; the value has no rule
 	default:
 		if rule < 0 || l.paths.rules[rule].form == Bytes {
 			break
 		}
 		f.Form, f.With = l.paths.rules[rule].form, l.paths.rules[rule].with
+		f.Label = role == Metadata || l.paths.rules[rule].label
 		if err := l.called(&f, at); err != nil {
 			return err
 		}

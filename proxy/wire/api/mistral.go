@@ -55,7 +55,7 @@ func mistralRules() []wire.Rule {
 			}
 		}
 		rules = append(rules,
-			wire.CompleteAt(at+"name", "outputs.#.name"),
+			wire.CompleteAt(at+"name", "outputs.#.name").Label(),
 			wire.TextAt(at+"arguments", "outputs.#.arguments").As(wire.Nested),
 			wire.TextAt(at+"content", "outputs.#.content").As(wire.Reply),
 		)

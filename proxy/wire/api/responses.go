@@ -153,7 +153,7 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested))
 	}
 	for _, name := range []string{"name", "namespace", "server_label", "result", "revised_prompt"} {
-		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name))
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).Label())
 	}
 	for i := range rules {
 		rules[i].Kind = kind
@@ -233,7 +233,7 @@ func responsesParts() []wire.Rule {
 // repeat the text when it is complete.
 func responsesDeltas() []wire.Rule {
 	rules := slices.Concat(responsesLogprobs(""), []wire.Rule{
-		wire.CompleteAt("name", "output.#.name").For("response.function_call_arguments.done"),
+		wire.CompleteAt("name", "output.#.name").Label().For("response.function_call_arguments.done"),
 		wire.TextAt("delta.stdout", "output.#.stdout.#").For("response.shell_call_output_content.delta"),
 		wire.TextAt("delta.stderr", "output.#.stderr.#").For("response.shell_call_output_content.delta"),
 		wire.FinalAt("output[].stdout", "output.#.stdout.#").For("response.shell_call_output_content.done"),
