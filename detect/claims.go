@@ -29,6 +29,7 @@ type claim struct {
 	finding *Finding
 	open    bool
 	let     bool // observed, and released before it closes
+	shared  bool // the finding is one of several channels: the answer reports it
 }
 
 // withheld reports whether the bytes of a claim must not be released.
@@ -89,16 +90,50 @@ func (c *claims) settle(f *Finding) {
 	if x := c.of(f); x != nil {
 		x.open = false
 	}
+	if f.Kind == Verbatim && f.Lane == Plain && c.told(f) {
+		return
+	}
 	c.closed = append(c.closed, f)
+}
+
+// share makes span a span of a finding of several channels, or extends the newest one
+// that begins there.
+func (c *claims) share(f *Finding, span ngram.Span) {
+	x := c.of(f)
+	if x == nil || x.span.Lo != span.Lo {
+		c.list = append(c.list, claim{finding: f, span: span, open: true, shared: true})
+		x = &c.list[len(c.list)-1]
+	}
+	x.span.Hi = span.Hi
+	if f.Action == Block && c.blocked == nil {
+		c.blocked = f
+	}
+}
+
+// unshare closes a finding of several channels.
+func (c *claims) unshare(f *Finding) {
+	for i := range c.list {
+		if c.list[i].finding == f {
+			c.list[i].open = false
+		}
+	}
+}
+
+// told reports whether a finding of several channels covers a finding and acts no less.
+func (c *claims) told(f *Finding) bool {
+	return f != c.blocked && slices.ContainsFunc(c.list, func(x claim) bool {
+		return x.shared && x.finding.Action >= f.Action && x.span.Lo <= f.Span.Lo && f.Span.Hi <= x.span.Hi
+	})
 }
 
 // settleAll closes every open finding: nothing more is read.
 func (c *claims) settleAll() {
 	for i := range c.list {
-		if x := &c.list[i]; x.open {
-			x.open = false
+		x := &c.list[i]
+		if x.open && !x.shared {
 			c.closed = append(c.closed, x.finding)
 		}
+		x.open = false
 	}
 }
 
@@ -204,7 +239,7 @@ func (c *claims) cover(at, free int64) (f *Finding, end int64) {
 		case hi <= at:
 		case lo > at:
 			end = min(end, lo)
-		case best == nil || x.finding.before(best.finding):
+		case best == nil || x.before(best):
 			best = x
 		}
 	}
@@ -212,6 +247,15 @@ func (c *claims) cover(at, free int64) (f *Finding, end int64) {
 		return nil, end
 	}
 	return best.finding, min(end, c.end(best.span.Hi))
+}
+
+// before reports whether c is named for bytes that c and o withhold: a finding of several
+// channels goes first where the findings are alike.
+func (c *claim) before(o *claim) bool {
+	if c.finding.Action == o.finding.Action && c.finding.Kind == o.finding.Kind {
+		return c.shared && !o.shared
+	}
+	return c.finding.before(o.finding)
 }
 
 // before reports whether f is named for bytes that f and o withhold: the stronger
@@ -223,12 +267,23 @@ func (f *Finding) before(o *Finding) bool {
 	return f.Kind < o.Kind
 }
 
+// replaced reports whether a claim of a finding of several channels is emitted and no
+// longer needed, because the finding has a newer one here.
+func (c *claims) replaced(x *claim) bool {
+	newest := c.of(x.finding)
+	end := c.end(x.span.Hi)
+	return x != newest && x.span.Hi <= c.emitted && (end <= c.emitted || end == c.end(newest.span.Hi))
+}
+
 // drop forgets the closed claims that end below emitted. Of those that withhold the
 // rest of the channel, only the one that is named for it is kept.
 func (c *claims) drop() {
 	n, rest := 0, -1
 	for i := range c.list {
 		x := c.list[i]
+		if x.shared && c.replaced(&c.list[i]) {
+			continue
+		}
 		if !x.open && (!x.withheld() || c.end(x.span.Hi) <= c.emitted) {
 			continue
 		}

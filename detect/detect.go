@@ -122,6 +122,9 @@ type Config struct {
 	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means 100
 	Near          NearRule // when words of one record with others between them count
 
+	Answer  *Answer // that the channel is a part of; nil: it stands alone
+	Channel int     // its number in the answer, for the parts of findings
+
 	decoded Lane // the lane that the text was decoded by; Plain: none
 }
 
@@ -140,6 +143,9 @@ type Finding struct {
 
 	Places []ngram.Place // its places in the corpus, the likeliest first, at most 8; nil: not known
 	Phrase *ngram.Phrase // the phrase, of a finding of that kind
+	Parts  []Part        // of a finding over several channels, in the order of their words; else nil
+
+	reason ngram.Span // of an attribute that counts because of another one: both; else empty
 }
 
 // Segment is a piece of the channel's text whose fate is final. Segments tile

@@ -62,6 +62,10 @@ type Detector struct {
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
+	strand Strand // of the next word
+	turns  []turn // the strands behind it, in order
+	told   int64  // the answer knows all words before this offset
+
 	// Kept for another channel or another pause.
 	seamReader reader
 	back       reader // the channel and the text that follows the completion
@@ -91,27 +95,28 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	clear(d.stems)
 	d.guessable = cfg.Prompt.joined() && cfg.Prompt.all().longest >= spec.N-1
 	d.ledger, d.words = nil, nil
-	ledger, phrases, words := ix.Has()
+	var ledger, words bool
+	ledger, d.hasPhrases, words = ix.Has()
 	if ledger {
 		d.ledger = ix
 	}
 	if words {
 		d.words = ix
 	}
+	d.strand, d.turns, d.told = Texts, d.turns[:0], 0
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
 	d.main.Backward = cfg.decoded == lane.Reversed
 	d.main.joins.reset(cfg.Prompt)
 	d.host.reset(d)
 	d.runs = verbatim{h: &d.host, places: d.runs.places}
-	d.startFinders(phrases)
+	d.startFinders()
 	d.startSeam()
 }
 
-// startFinders sets up the finders that the index, which may have phrases, and the config
-// allow.
-func (d *Detector) startFinders(phrases bool) {
-	if phrases {
+// startFinders sets up the finders that the index and the config allow.
+func (d *Detector) startFinders() {
+	if d.hasPhrases {
 		if d.phrases == nil {
 			d.phrases = &phraseFinder{h: &d.host, openPhrase: &openPhrase{}}
 		}
@@ -125,7 +130,7 @@ func (d *Detector) startFinders(phrases bool) {
 		d.near.reset()
 		d.main.finders = append(d.main.finders, d.near)
 	}
-	d.hasPhrases, d.speller.suite = phrases, d.spec.Suite
+	d.speller.suite = d.spec.Suite
 	d.lanes = nil
 	if d.cfg.Lanes == 0 && d.cfg.decoded == Plain {
 		return
@@ -175,6 +180,14 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 // segments that became final. Clean segments that touch may be merged. Once a finding
 // is blocked, and once Done is closed, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
+	answer := d.cfg.Answer
+	if answer != nil && len(p) > 0 {
+		d.turnTo(d.main.Scanner.Offset())
+		answer.speak(d, d.main.Scanner.Offset())
+	}
+	if d.host.blocked != nil {
+		return d.release(dst)
+	}
 	for len(p) > 0 && d.host.blocked == nil {
 		if d.asked++; d.asked%askPieces == 0 && d.stop() {
 			return dst
@@ -197,7 +210,11 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
-		d.main.readText(p[:n])
+		if answer == nil {
+			d.main.readText(p[:n])
+		} else {
+			d.readStrands(p[:n])
+		}
 		if d.seam != nil && !d.seam.says(&d.main) && d.openSeam() >= 0 {
 			d.seam = nil
 		}
@@ -230,8 +247,13 @@ func (d *Detector) stop() bool {
 // whether there were enough. There are none once Done is closed.
 func (d *Detector) spend(n int64) bool { return d.cfg.Prompt.spend(n) && !d.stop() }
 
-// read is the number of bytes that were read.
-func (d *Detector) read() int64 { return d.main.Scanner.Offset() }
+// read is the number of bytes that were read. A thread has as many bytes as words.
+func (d *Detector) read() int64 {
+	if d.main.Numbered {
+		return d.host.words.Count
+	}
+	return d.main.Scanner.Offset()
+}
 
 // held is the number of bytes that wait.
 func (d *Detector) held() int { return int(d.read() - d.host.emitted) }
@@ -241,7 +263,10 @@ func (d *Detector) held() int { return int(d.read() - d.host.emitted) }
 // reaches across the pause still counts: its words behind the pause are then withheld,
 // and the finding is marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
-	if d.host.blocked != nil || d.held() == 0 || d.stop() {
+	if d.host.blocked != nil {
+		return d.release(dst)
+	}
+	if d.held() == 0 || d.stop() {
 		return dst
 	}
 	d.forks = d.forks[:0]
@@ -261,12 +286,34 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	d.host.words = &d.fork.Track
 	d.try(&d.main, d.forks)
 	d.host.words = &d.main.Track
+	if d.cfg.Answer != nil {
+		d.cfg.Answer.pause(d)
+	}
 	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
 	dst = d.host.emit(dst, d.main.Scanner.Offset())
 	d.host.parked = d.host.emitted
 	return dst
+}
+
+// tryTurn looks for windows and phrases that end with the words that wait in the channel:
+// when the answer goes on in another channel, the last word may go on as another one.
+func (d *Detector) tryTurn(words []ngram.Word) {
+	if len(words) == 0 || d.host.blocked != nil || !d.hasPhrases && !d.main.Run.Active && d.main.Count-d.main.FirstLive() < int64(d.spec.N)-1 {
+		return
+	}
+	d.forks = d.forks[:0]
+	if d.hasPhrases {
+		d.forks = append(d.forks, d.phrases.Fork())
+	}
+	d.fork.fork(&d.main, d.forks)
+	d.host.words = &d.fork.Track
+	d.fork.read(words)
+	for _, f := range d.forks {
+		f.End()
+	}
+	d.host.words = &d.main.Track
 }
 
 // try reads the words that wait in a reader as if the text ended here. The reader is
@@ -312,7 +359,7 @@ func (d *Detector) readSuffix(r *reader) {
 // Reset may follow.
 func (d *Detector) Finish(dst []Segment) []Segment {
 	if d.host.blocked != nil {
-		return dst
+		return d.release(dst)
 	}
 	if d.stop() {
 		d.host.settleAll() // of findings that are open a part may have left
@@ -326,6 +373,9 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	}
 	d.readSuffix(&d.main)
 	d.main.finish()
+	if d.cfg.Answer != nil {
+		d.cfg.Answer.end(d)
+	}
 	d.main.joinEnd()
 	d.main.endJoins()
 	d.runs.endRun(&d.main)
@@ -385,6 +435,9 @@ func (d *Detector) release(dst []Segment) []Segment {
 		} else {
 			free = min(free, hi)
 		}
+	}
+	if d.cfg.Answer != nil {
+		free = min(free, d.cfg.Answer.open(d))
 	}
 	for _, f := range d.main.finders {
 		free = min(free, d.host.beyond(f.Waits()))

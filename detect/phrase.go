@@ -44,6 +44,7 @@ type phraseFinder struct {
 	tail        []byte        // the channel's newest bytes
 	own         []byte        // the channel's first or last word, normalised
 	before      []candidate   // live before the newest word
+	reason      ngram.Span    // the two attributes that make each other count; empty: none
 	*openPhrase               // shared with forks
 	fork        *phraseFinder // scratch of Fork
 	origin      *phraseFinder // the finder that this one is a fork of; nil: it is none
@@ -102,6 +103,28 @@ func (f *phraseFinder) words() *track.Track {
 		return f.track
 	}
 	return f.h.words
+}
+
+// begins reports whether a phrase, or a subject, may begin with a word from first on, and
+// lowers lo to the first of those words.
+func (f *phraseFinder) begins(lo *int64, first int64) (found bool) {
+	for _, c := range f.live {
+		if i := c.first; i >= first {
+			*lo, found = min(*lo, i), true
+		}
+	}
+	for i := range f.near {
+		if at := f.near[i].first; at >= first {
+			*lo, found = min(*lo, at), true
+		}
+	}
+	return found
+}
+
+// since reports whether every candidate and every attribute begins at word first or behind
+// it, and no finding is open.
+func (f *phraseFinder) since(first int64) bool {
+	return f.cur == nil && (len(f.live) == 0 || f.live[0].first >= first) && (len(f.near) == 0 || f.near[0].first >= first)
 }
 
 // Text implements lane.Finder.
@@ -197,8 +220,10 @@ func (f *phraseFinder) pair(a *attribute) {
 		if o.last >= a.first || a.first-o.last-1 > weakReach || !o.tells(a) {
 			continue
 		}
+		f.reason = ngram.Span{Lo: o.span.Lo, Hi: a.span.Hi}
 		f.count(o)
 		f.count(a)
+		f.reason = ngram.Span{}
 	}
 }
 
@@ -272,6 +297,9 @@ func (f *phraseFinder) claim(a *attribute) {
 	f.cur.Words = max(f.cur.Words, f.wordsIn(f.span))
 	f.cur.Guessed = f.cur.Guessed || a.joined
 	f.cur.Resumed = f.cur.Resumed || span.Lo < f.h.parked
+	if f.reason.Hi > 0 {
+		f.cur.reason = f.reason
+	}
 	f.h.claim(f.cur, span)
 }
 
@@ -292,7 +320,7 @@ func (f *phraseFinder) wordsIn(span ngram.Span) (n int) {
 
 // claimAlone claims a phrase as a finding of its own.
 func (f *phraseFinder) claimAlone(a *attribute, span ngram.Span) {
-	one := &Finding{Kind: Phrase, Words: f.wordsIn(span), Guessed: a.joined, Resumed: span.Lo < f.h.parked}
+	one := &Finding{Kind: Phrase, Words: f.wordsIn(span), Guessed: a.joined, Resumed: span.Lo < f.h.parked, reason: f.reason}
 	f.name(one, a)
 	f.h.claim(one, span)
 	f.h.settle(one)

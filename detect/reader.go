@@ -81,7 +81,7 @@ func (r *reader) finish() {
 // of the last word before it, -1 if there is none.
 func (r *reader) open() (free, last int64) {
 	first := r.FirstOpen()
-	free, last = r.Scanner.Frontier()+r.Base, -1
+	free, last = r.Frontier(), -1
 	if first < r.Count {
 		free = r.Span(first).Lo
 	}

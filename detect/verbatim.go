@@ -64,7 +64,7 @@ func (v *verbatim) echo(r *reader, p *track.Part) {
 // apply makes a finding of a part of a run that weighs enough, or extends the finding
 // that the part overlaps.
 func (v *verbatim) apply(r *reader, p *track.Part) {
-	end := v.h.d.main.Scanner.Offset()
+	end := v.h.d.read()
 	hi := min(end, r.Span(p.Last).Hi)
 	lo := max(p.Lo, v.h.overflow)
 	if v.h.blocked != nil || p.Echo || hi <= 0 || lo >= end {

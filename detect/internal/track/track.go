@@ -46,8 +46,10 @@ type Track struct {
 	Acted  int64 // newest word inside a span that is withheld; -1: none
 	Run    Run
 
-	Strict   bool // a word is open until the words behind it weigh as much as a run must
-	Backward bool // the words come from the last to the first
+	Numbered bool  // words come without text: word i is byte i of it
+	Strict   bool  // a word is open until the words behind it weigh as much as a run must
+	Backward bool  // the words come from the last to the first
+	Mark     uint8 // of the words that come, at most 3
 
 	ring   []entry      // the newest words; its length is a power of two
 	least  ngram.Weight // of a run that counts
@@ -60,6 +62,7 @@ type entry struct {
 	prefix uint64 // prefix hash behind the word
 	span   ngram.Span
 	weight ngram.Weight
+	mark   uint8
 	known  uint8 // answers of the filters about the grams that end with this word
 }
 
@@ -91,7 +94,7 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	t.Set, t.N, t.least = set, spec.N, least
 	t.Scanner.Reset()
 	t.Base, t.Count, t.Absent, t.Acted, t.light, t.weight = 0, 0, -1, -1, 0, 0
-	t.Strict, t.Backward = false, false
+	t.Numbered, t.Strict, t.Backward, t.Mark = false, false, false, 0
 	t.Run.Reset()
 }
 
@@ -114,6 +117,25 @@ func (t *Track) CopyFrom(o *Track) {
 	t.Scanner, t.ring = scanner, append(ring[:0], o.ring...)
 }
 
+// Room is the number of words that the ring has room for, a power of two.
+func (t *Track) Room() int64 { return int64(len(t.ring)) }
+
+// Offset is where the text that was read ends.
+func (t *Track) Offset() int64 {
+	if t.Numbered {
+		return t.Count
+	}
+	return t.Scanner.Offset()
+}
+
+// Frontier is the offset below which the word of every byte is known.
+func (t *Track) Frontier() int64 {
+	if t.Numbered {
+		return t.Count
+	}
+	return t.Scanner.Frontier() + t.Base
+}
+
 func (t *Track) at(i int64) *entry { return &t.ring[i&int64(len(t.ring)-1)] }
 
 // Oldest is the oldest word that the ring still has.
@@ -121,6 +143,9 @@ func (t *Track) Oldest() int64 { return max(0, t.Count-int64(len(t.ring))) }
 
 // Weight is the weight of word i.
 func (t *Track) Weight(i int64) ngram.Weight { return t.at(i).weight }
+
+// MarkOf is the mark of word i.
+func (t *Track) MarkOf(i int64) uint8 { return t.at(i).mark }
 
 // Prefix is the prefix hash before word i.
 func (t *Track) Prefix(i int64) uint64 {
@@ -152,7 +177,7 @@ func (t *Track) Open() int64 {
 // Push adds a word and reports whether the window that ends with it is indexed.
 func (t *Track) Push(w ngram.Word) (hit bool) {
 	i := t.Count
-	*t.at(i) = entry{prefix: t.roll(t.Prefix(i), w.Hash), span: w.Span, weight: w.Weight}
+	*t.at(i) = entry{prefix: t.roll(t.Prefix(i), w.Hash), span: w.Span, weight: w.Weight, mark: t.Mark}
 	t.Count++
 	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
 		t.weight -= t.at(t.light).weight

@@ -1,0 +1,61 @@
+package detect
+
+// turn is an offset in a channel from which on its text is of a strand.
+type turn struct {
+	at     int64
+	strand Strand
+}
+
+// SetStrand says which strand of its answer the bytes of the channel belong to from an
+// offset on, that has not been read yet. A channel begins with [Texts].
+func (d *Detector) SetStrand(at int64, s Strand) {
+	last := d.strand
+	if n := len(d.turns); n > 0 {
+		last = d.turns[n-1].strand
+	}
+	if s != last {
+		d.turns = append(d.turns, turn{at, s})
+	}
+}
+
+// turnTo makes the strand that of the word at an offset.
+func (d *Detector) turnTo(at int64) {
+	n := 0
+	for n < len(d.turns) && d.turns[n].at <= at {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	t := d.turns[n-1]
+	d.turns = d.turns[:copy(d.turns, d.turns[n:])]
+	d.strand, d.main.Mark = t.strand, uint8(t.strand)
+	if d.cfg.Answer.speaker == d {
+		d.cfg.Answer.speak(d, t.at)
+	}
+}
+
+// readStrands enters the words of p, the next bytes of the channel, and tells them to its
+// answer, those of each strand apart.
+func (d *Detector) readStrands(p []byte) {
+	r, a := &d.main, d.cfg.Answer
+	words := r.Scanner.Append(r.Words[:0], p)
+	r.Words = words
+	if a.within { // rare: the strands of such a piece are not told apart
+		r.read(words)
+		a.hear(d, p, words)
+		return
+	}
+	for len(words) > 0 {
+		n := len(words)
+		if len(d.turns) > 0 {
+			d.turnTo(words[0].Span.Lo)
+			for n = 1; n < len(words) && (len(d.turns) == 0 || words[n].Span.Lo < d.turns[0].at); {
+				n++
+			}
+		}
+		r.read(words[:n])
+		a.hear(d, p, words[:n])
+		words = words[n:]
+	}
+}

@@ -1,0 +1,443 @@
+package detect
+
+import (
+	"math"
+	"slices"
+
+	"noecho/detect/internal/track"
+	"noecho/ngram"
+)
+
+// thread is one reading of an answer over all its channels. It has a detector that reads
+// words in place of bytes: word i of the thread is byte i of its text.
+//
+// A thread sleeps while its newest channel finds all that the thread would: it reads
+// nothing. At a turn it keeps the words that may begin a window, mostly one to three, and
+// those that follow, until a 2- or 4-gram that is not indexed proves that no window
+// crosses the turn: then it sleeps again. Once it has all words of a window it wakes, and
+// its detector reads them and those that follow. So an answer of one channel costs nothing,
+// and a turn of another answer little.
+type thread struct {
+	det     *Detector
+	all     bool // it reads all strands
+	begun   bool // the detector was started
+	state   threadState
+	kept    []kept   // while the thread waits
+	begin   int64    // first word of the channel that belongs to the newest stretch
+	from    int64    // offset in the channel where the stretch begins
+	stretch int32    // number of the newest sequence of words of one channel
+	first   int64    // first word of the stretch, in the thread
+	origins []origin // of the newest words; its length is a power of two
+	found   []spread
+	ended   []*Finding // scratch
+	segs    []Segment  // scratch
+}
+
+// threadState says what a thread does with the next word.
+type threadState uint8
+
+const (
+	threadSleeps threadState = iota // nothing: the channel knows as much
+	threadWaits                     // it looks whether the word may be in a window over the turn
+	threadReads                     // its detector reads the word
+)
+
+// kept is a word that may be in a window over a turn.
+type kept struct {
+	word   ngram.Word
+	origin origin
+}
+
+// origin is where a word of a thread comes from.
+type origin struct {
+	det     *Detector
+	span    ngram.Span
+	stretch int32
+	strand  Strand
+	anew    bool // the channel does not have the word: it goes on within one
+}
+
+// spread is a finding of a thread, as far as it was carried over to the channels.
+type spread struct {
+	finding *Finding
+	hi      int64       // the words before it were carried over
+	late    []Part      // its bytes that had been decided as clean, while they are not withheld
+	in      []*Detector // whose bytes it has
+}
+
+func (t *thread) reset() {
+	clear(t.origins)
+	clear(t.found)
+	clear(t.kept)
+	t.begun, t.state, t.stretch, t.found, t.kept = false, threadSleeps, 0, t.found[:0], t.kept[:0]
+}
+
+// start makes the thread ready for the words of an answer.
+func (t *thread) start(d *Detector) {
+	t.begun = true
+	if t.det == nil {
+		t.det = &Detector{}
+	}
+	cfg := d.cfg
+	cfg.Answer, cfg.Prompt = nil, d.cfg.Prompt.ExcuseOnly()
+	cfg.Lanes, cfg.decoded, cfg.Near.Off, cfg.Extent = 0, Plain, true, ExtentSpan
+	judge := d.cfg.Judge
+	cfg.Judge = func(f *Finding) Action {
+		switch {
+		case !t.crosses(f, f.Span):
+			return Observe // it is a finding of one channel, which decides
+		case judge == nil:
+			return Redact
+		}
+		return judge(f)
+	}
+	t.det.Reset(d.index, d.spec, cfg)
+	t.det.main.Numbered = true
+	if room := int(t.det.main.Room()); len(t.origins) < room {
+		t.origins = make([]origin, room)
+	}
+}
+
+func (t *thread) at(i int64) *origin { return &t.origins[i&int64(len(t.origins)-1)] }
+
+// oldest is the oldest word whose origin is known.
+func (t *thread) oldest() int64 { return max(0, t.det.main.Count-int64(len(t.origins))) }
+
+// enter is told that a channel goes on with the answer, with a word at an offset.
+func (t *thread) enter(word, at int64) {
+	t.stretch++
+	t.begin, t.from = word, at
+	if t.state == threadReads {
+		t.first = t.det.main.Count
+	}
+}
+
+// leave is told that the answer goes on elsewhere than in a channel, whose last words,
+// which may not be complete, are tail.
+func (t *thread) leave(a *Answer, d *Detector, tail []ngram.Word) {
+	if t.state == threadSleeps {
+		t.keep(a, d)
+	}
+	for i := range tail {
+		t.next(a, d, tail, i)
+	}
+}
+
+// keep keeps the newest words of a channel that may be in a window or phrase with the words
+// behind them.
+func (t *thread) keep(a *Answer, d *Detector) {
+	r := &d.main
+	lo, wakes := r.FirstLive(), r.Run.Active
+	if wakes {
+		lo = r.Count - r.Room() + track.Provisional
+	}
+	if d.hasPhrases {
+		wakes = d.phrases.begins(&lo, t.begin) || wakes
+	}
+	t.kept = t.kept[:0]
+	for i := max(lo, t.begin); i < r.Count; i++ {
+		w := r.Word(i)
+		t.kept = append(t.kept, kept{w, origin{d, w.Span, t.stretch, Strand(r.MarkOf(i)), false}})
+	}
+	if t.state = threadWaits; wakes && len(t.kept) > 0 {
+		t.wake(a, d)
+	}
+}
+
+// wait adds a word to those that are kept, without those that no window can have together
+// with it, and wakes the thread if they are a window or the word may begin a phrase.
+func (t *thread) wait(a *Answer, d *Detector, w *ngram.Word, o origin) {
+	n := len(t.kept)
+	switch {
+	case n > 0 && !d.index.Gate2(t.gram(1, w)):
+		t.kept = t.kept[:0]
+	case n > 2 && !d.index.Gate4(t.gram(3, w)):
+		t.kept = t.kept[:copy(t.kept, t.kept[n-2:])]
+	}
+	t.kept = append(t.kept, kept{*w, o})
+	if len(t.kept) == d.spec.N || d.hasPhrases && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
+		t.wake(a, d)
+	}
+}
+
+// gram is the hash of the newest n kept words and a word behind them.
+func (t *thread) gram(n int, w *ngram.Word) ngram.Hash {
+	prefix := uint64(0)
+	for _, k := range t.kept[len(t.kept)-n:] {
+		prefix = ngram.Roll(prefix, k.word.Hash)
+	}
+	return ngram.Gram(0, ngram.Roll(prefix, w.Hash), n+1)
+}
+
+// wake lets the detector read the words that are kept.
+func (t *thread) wake(a *Answer, d *Detector) {
+	if !t.begun {
+		t.start(d)
+	}
+	t.state = threadReads
+	r := &t.det.main
+	r.Absent = r.Count - 1 // no window has words from before the sleep
+	if t.det.hasPhrases {
+		t.det.phrases.reset()
+	}
+	t.first = r.Count + int64(len(t.kept))
+	for i := range t.kept {
+		k := &t.kept[i]
+		if k.origin.stretch == t.stretch {
+			t.first = min(t.first, r.Count)
+		}
+		t.read(&k.word, k.origin)
+	}
+	t.carry(a)
+}
+
+// read lets the detector read a word.
+func (t *thread) read(w *ngram.Word, o origin) {
+	r := &t.det.main
+	*t.at(r.Count) = o
+	r.Words = append(r.Words[:0], *w)
+	r.Words[0].Span = ngram.Span{Lo: r.Count, Hi: r.Count + 1}
+	r.read(r.Words)
+}
+
+// hear is told the next words of a channel.
+func (t *thread) hear(a *Answer, d *Detector, words []ngram.Word) {
+	for i := range words {
+		t.next(a, d, words, i)
+		if i+1 == a.anew {
+			t.begin = d.main.Count - int64(len(words)-a.anew)
+			if t.state == threadReads {
+				t.first = t.det.main.Count
+			}
+		}
+		if i+1 >= a.anew && t.quiet() {
+			t.state = threadSleeps
+			return
+		}
+	}
+}
+
+// next is told word i of some words.
+func (t *thread) next(a *Answer, d *Detector, words []ngram.Word, i int) {
+	w := &words[i]
+	if w.Span.Hi <= d.told || t.begun && t.det.host.blocked != nil {
+		return
+	}
+	o := origin{d, w.Span, t.stretch, d.strand, i < a.anew}
+	switch t.state {
+	case threadWaits:
+		t.wait(a, d, w, o)
+	case threadReads:
+		t.read(w, o)
+		t.carry(a)
+	}
+}
+
+// try reads the words with which a channel would end here. It forgets them: the last one
+// may turn out to be longer.
+func (t *thread) try(a *Answer, d *Detector, words []ngram.Word) {
+	if t.state == threadWaits {
+		if len(t.kept)+len(words) < d.spec.N {
+			return
+		}
+		t.wake(a, d)
+	}
+	if len(words) == 0 || t.det.host.blocked != nil {
+		return
+	}
+	det, f := t.det, &t.det.fork
+	det.forks = det.forks[:0]
+	for _, finder := range det.main.finders {
+		if fork := finder.Fork(); fork != nil {
+			det.forks = append(det.forks, fork)
+		}
+	}
+	f.fork(&det.main, det.forks)
+	f.Words = f.Words[:0]
+	for k, w := range words {
+		if w.Span.Hi > d.told {
+			i := det.main.Count + int64(len(f.Words))
+			*t.at(i) = origin{d, w.Span, t.stretch, d.strand, k < a.anew}
+			w.Span = ngram.Span{Lo: i, Hi: i + 1}
+			f.Words = append(f.Words, w)
+		}
+	}
+	det.host.words = &f.Track
+	f.read(f.Words)
+	for _, finder := range det.forks {
+		finder.End()
+	}
+	det.host.words = &det.main.Track
+	t.carry(a)
+}
+
+// quiet reports whether the channel of the newest words finds all that the thread would.
+func (t *thread) quiet() bool {
+	d := t.det
+	if t.state == threadWaits {
+		o := t.kept // the oldest one is the first word of a window
+		return len(o) > 0 && o[0].origin.stretch == t.stretch && !o[0].origin.anew
+	}
+	if d.main.FirstLive() < t.first || d.main.Run.Active || d.runs.cur != nil || len(d.host.list) > 0 {
+		return false
+	}
+	return !d.hasPhrases || d.phrases.since(t.first)
+}
+
+// open returns the offset of the first byte of the stretch that may yet become part of a
+// finding.
+func (t *thread) open() int64 {
+	i, count := t.det.host.emitted, t.det.main.Count
+	switch {
+	case i < count && i >= t.first:
+		return t.at(i).span.Lo
+	case i < count:
+		return t.from
+	case t.det.runs.cur == nil:
+		return math.MaxInt64
+	case count > t.first:
+		return t.at(count - 1).span.Hi
+	}
+	return t.from
+}
+
+// finish completes the findings.
+func (t *thread) finish(a *Answer) {
+	if t.state != threadReads || t.det.host.blocked != nil {
+		return
+	}
+	t.det.runs.endRun(&t.det.main)
+	for _, f := range t.det.main.finders {
+		f.End()
+	}
+	t.det.runs.close()
+	t.carry(a)
+}
+
+// crosses reports whether a span of a finding, or the reason for it, has words of several
+// stretches, or words that their channel does not have. In the thread of all strands it
+// must have words of several strands, or numbers, too: the other threads find the rest.
+func (t *thread) crosses(f *Finding, span ngram.Span) bool {
+	if f.reason.Hi > 0 {
+		span = ngram.Span{Lo: min(span.Lo, f.reason.Lo), Hi: max(span.Hi, f.reason.Hi)}
+	}
+	first, last := max(span.Lo, t.oldest()), span.Hi-1
+	found, mixed := t.at(first).stretch != t.at(last).stretch, !t.all || t.at(last).strand == Numbers
+	for i := first; i <= last && !(found && mixed); i++ {
+		found = found || t.at(i).anew
+		mixed = mixed || t.at(i).strand != t.at(last).strand
+	}
+	return found && mixed
+}
+
+// carry takes the findings of the thread over to the channels, and the findings that are
+// complete to the answer.
+func (t *thread) carry(a *Answer) {
+	h := &t.det.host
+	if len(h.list) > 0 {
+		for i := range h.list {
+			t.follow(a, &h.list[i])
+		}
+	}
+	t.segs = t.det.release(t.segs[:0])
+	if len(h.closed) == 0 {
+		return
+	}
+	t.ended = h.take(t.ended[:0])
+	for _, f := range t.ended {
+		t.close(a, f)
+	}
+}
+
+// follow takes over the words by which a claim has grown.
+func (t *thread) follow(a *Answer, c *claim) {
+	s := t.spreadOf(c.finding)
+	if s == nil {
+		if c.let = !t.crosses(c.finding, c.span); c.let {
+			return
+		}
+		t.found = append(t.found, spread{finding: c.finding, hi: max(c.span.Lo, t.oldest())})
+		s = &t.found[len(t.found)-1]
+	}
+	for s.hi < c.span.Hi {
+		s.hi = t.cover(s, s.hi, c.span.Hi)
+	}
+	if c.withheld() {
+		a.late = append(a.late, s.late...)
+		s.late = s.late[:0]
+	}
+}
+
+func (t *thread) spreadOf(f *Finding) *spread {
+	for i := range t.found {
+		if t.found[i].finding == f {
+			return &t.found[i]
+		}
+	}
+	return nil
+}
+
+// piece returns the words of one stretch from word i on as the origin of one word, and
+// the word behind them.
+func (t *thread) piece(i, end int64) (origin, int64) {
+	o := *t.at(i)
+	for i++; i < end && t.at(i).stretch == o.stretch; i++ {
+		o.span.Hi = t.at(i).span.Hi
+	}
+	return o, i
+}
+
+// Bounds of a finding that is cut over very many stretches. Of the parts beyond, the newest
+// takes the place of the one before it.
+const (
+	maxParts = 64
+	maxLate  = 256
+)
+
+// cover takes over the words of one stretch from word i on, and returns the word behind.
+func (t *thread) cover(s *spread, i, end int64) int64 {
+	grows := len(s.finding.Parts) > 0 && t.at(i-1).stretch == t.at(i).stretch
+	o, next := t.piece(i, end)
+	f, h := s.finding, &o.det.host
+	f.Resumed = f.Resumed || o.span.Lo < h.parked
+	if grows {
+		last := &f.Parts[len(f.Parts)-1].Span
+		o.span.Lo, last.Hi = last.Hi, o.span.Hi
+	} else {
+		f.Parts = append(f.Parts[:min(len(f.Parts), maxParts-1)], Part{Segment{o.span, f}, o.det.cfg.Channel})
+	}
+	if !slices.Contains(s.in, o.det) {
+		s.in = append(s.in, o.det)
+	}
+	if gone := min(o.span.Hi, h.emitted); o.span.Lo < gone && len(s.late) < maxLate {
+		s.late = append(s.late, Part{Segment{ngram.Span{Lo: o.span.Lo, Hi: gone}, f}, o.det.cfg.Channel})
+	}
+	h.share(f, f.Parts[len(f.Parts)-1].Span)
+	return next
+}
+
+// close takes over a finding that is complete.
+func (t *thread) close(a *Answer, f *Finding) {
+	if f.Echo {
+		if t.crosses(f, f.Span) {
+			for i := max(f.Span.Lo, t.oldest()); i < f.Span.Hi; {
+				var o origin
+				o, i = t.piece(i, f.Span.Hi)
+				f.Parts = append(f.Parts, Part{Segment{o.span, f}, o.det.cfg.Channel})
+			}
+			f.Span = f.Parts[0].Span
+			a.closed = append(a.closed, f)
+		}
+		return
+	}
+	s := t.spreadOf(f)
+	if s == nil {
+		return
+	}
+	for _, d := range s.in {
+		d.host.unshare(f)
+	}
+	t.found = slices.DeleteFunc(t.found, func(s spread) bool { return s.finding == f })
+	f.Span = f.Parts[0].Span
+	a.closed = append(a.closed, f)
+}
