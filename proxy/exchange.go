@@ -131,7 +131,7 @@ func (e *exchange) report(f relay.Finding) {
 	}
 	ev := e.event(alert.TypeFinding)
 	ev.Action = action
-	ev.Channel = f.Channel
+	ev.Channel, ev.Channels = f.Channel, f.Channels
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()
 	ev.Identifier = policy.Identifier(f.Finding)

@@ -423,6 +423,9 @@ func span(ev *alert.Event) string {
 		s += " as " + printable(ev.Lane)
 	}
 	s += fmt.Sprintf(" in %s at %d-%d", printable(ev.Channel), ev.Start, ev.End)
+	if n := len(ev.Channels); n > 1 {
+		s += fmt.Sprintf(" and %d more", n-1)
+	}
 	if ev.Resumed {
 		s += " (resumed)"
 	}

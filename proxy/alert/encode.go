@@ -28,6 +28,9 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.span(ev)
 		w.index(ev.Index)
 		w.uint("suppressed", ev.Suppressed)
+		if len(ev.Channels) > 1 {
+			w.strs("channels", ev.Channels)
+		}
 	case TypeUnscanned:
 		w.str("action", string(ev.Action))
 		w.request(ev)
@@ -164,15 +167,20 @@ func (w *object) record(r Record) {
 	w.buf = append(w.buf, '{')
 	w.str("id", r.ID)
 	w.str("dataset", r.Dataset)
-	w.name("labels")
+	w.strs("labels", r.Labels[:min(len(r.Labels), MaxRecords)])
+	w.buf = append(w.buf, '}')
+}
+
+func (w *object) strs(name string, list []string) {
+	w.name(name)
 	w.buf = append(w.buf, '[')
-	for i, label := range r.Labels[:min(len(r.Labels), MaxRecords)] {
+	for i, s := range list {
 		if i > 0 {
 			w.buf = append(w.buf, ',')
 		}
-		w.buf = appendString(w.buf, label)
+		w.buf = appendString(w.buf, s)
 	}
-	w.buf = append(w.buf, ']', '}')
+	w.buf = append(w.buf, ']')
 }
 
 func (w *object) index(x Index) {

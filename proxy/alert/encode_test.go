@@ -45,6 +45,10 @@ func TestLineOfEachType(t *testing.T) {
 	bare.Records = []Record{{ID: "a", Dataset: "d"}, {ID: "b", Dataset: "d", Labels: []string{"pii", "eu"}}}
 	f("finding with records", bare, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":true,"digests":[],"records":[{"id":"a","dataset":"d","labels":[]},{"id":"b","dataset":"d","labels":["pii","eu"]}],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
 
+	several := finding()
+	several.Records, several.Channels = nil, []string{"choices.0.content", "choices.0.tool_calls.0.arguments"}
+	f("finding over several texts", several, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3,"channels":["choices.0.content","choices.0.tool_calls.0.arguments"]}`)
+
 	un := finding()
 	un.Type, un.Action, un.Reason, un.Bytes = TypeUnscanned, Passed, "unknown content type", 512
 	f("unscanned", un, `{"v":1,"type":"unscanned",`+head+`"severity":"medium","action":"passed","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"reason":"unknown content type","bytes":512}`)

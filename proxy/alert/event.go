@@ -18,9 +18,10 @@ const Version = 1
 
 // Bounds of one event. [Log.Offer] cuts strings and lists that are longer.
 const (
-	MaxString  = 1024 // bytes of one string
-	MaxDigests = 8    // digests of one finding
-	MaxRecords = 16   // records of one finding
+	MaxString   = 1024 // bytes of one string
+	MaxDigests  = 8    // digests of one finding
+	MaxRecords  = 16   // records of one finding
+	MaxChannels = 32   // texts that one finding is in
 )
 
 // Type is the sort of an event.
@@ -118,8 +119,8 @@ type Index struct {
 // Event is one line. [Log.Offer] fills V, ID, Seq, Boot, Time and an empty Severity; its
 // caller fills the other fields, as far as it knows them.
 //
-// A finding has every member from V to Suppressed, in this order, and none of
-// those below. The other types have the members that docs/alerts.md lists.
+// A finding has every member from V to Suppressed, in this order, Channels
+// if it is in several, and none of those below. The other types have the members that docs/alerts.md lists.
 type Event struct {
 	V         int       `json:"v"`
 	Type      Type      `json:"type"`
@@ -158,6 +159,10 @@ type Event struct {
 	// Suppressed counts the further findings of the same answer that got no
 	// line of their own.
 	Suppressed uint64 `json:"suppressed"`
+
+	// Channels are the texts of the answer that the finding is in, the first of which is
+	// Channel. A line has the member only if there are several.
+	Channels []string `json:"channels,omitempty"` // not changed after Offer
 
 	Reason string    `json:"reason,omitempty"`  // unscanned, stop, reload, gap: a fixed phrase, never text of an answer
 	Bytes  int64     `json:"bytes,omitempty"`   // unscanned: the number of body bytes

@@ -192,6 +192,7 @@ func bound(ev *Event) {
 	}
 	ev.Digests = ev.Digests[:min(len(ev.Digests), MaxDigests)]
 	ev.Records = ev.Records[:min(len(ev.Records), MaxRecords)]
+	ev.Channels = ev.Channels[:min(len(ev.Channels), MaxChannels)]
 }
 
 // Reopen asks every sink to open its file again, because another program has rotated it.

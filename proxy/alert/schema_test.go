@@ -231,12 +231,13 @@ func TestPageListsTheMembers(t *testing.T) {
 	for f := range reflect.TypeFor[Event]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		tags = append(tags, name)
-		if name == "suppressed" {
+		if name == "channels" {
 			break
 		}
 	}
 	var written []string
 	ev := finding()
+	ev.Channels = []string{"choices.0.content", "choices.0.reasoning"}
 	d := json.NewDecoder(bytes.NewReader(appendLine(nil, &ev)))
 	for depth, isName := 0, true; ; {
 		tok, err := d.Token()

@@ -114,7 +114,7 @@ func TestResponsesSchema(t *testing.T) {
 		return responsesMessage("output_text", "text", "")(s, n, []string{`{"a":"quartz violet`, ` sphinx umpire walnut","b":[`, `"lagoon",7]}`})
 	})
 	got := everySplit(t, cfg, string(body))
-	const want = `"{\"a\":\"[redacted]\",\"b\":[\"lagoon\",7]}"`
+	const want = `"{\"a\":\"[redacted]\",\"b\":[\"[redacted]\",7]}"`
 	if n := strings.Count(got.out, want); n != 4 {
 		t.Errorf("%d times %s in %s", n, want, got.out)
 	}

@@ -14,12 +14,14 @@ type choice struct {
 	number   int32
 	list     string // name of the list of choices, for the names of channels; empty: there is no list
 	state    choiceState
-	withheld bool    // some text of it did not leave, so its logprobs and token ids do not either
-	blocked  bool    // it ends before a finding
-	lost     []int32 // items of which some text did not leave, at most MaxChannels
-	reported bool    // a finding of it was reported
-	spoke    uint64  // the last message that had text of the answer for it
-	ended    uint64  // the last message that announced its end
+	withheld bool           // some text of it did not leave, so its logprobs and token ids do not either
+	blocked  bool           // it ends before a finding
+	lost     []int32        // items of which some text did not leave, at most MaxChannels
+	reported bool           // a finding of it was reported
+	spoke    uint64         // the last message that had text of the answer for it
+	ended    uint64         // the last message that announced its end
+	answer   *detect.Answer // its channels as one text
+	beside   *detect.Answer // its metadata, labels apart, as another text
 }
 
 // choiceState is how much of a choice the caller has seen.
@@ -45,6 +47,9 @@ type channel struct {
 	repeat   repeat
 	out      output
 	token    token
+	answer   *detect.Answer    // that it is a part of; nil: it repeats other channels
+	strand   detect.Strand     // of its text, names and numbers in JSON text apart
+	parts    wire.JSONSplitter // of its text, if that is JSON
 }
 
 // key identifies a channel within its choice.

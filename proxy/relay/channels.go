@@ -37,6 +37,7 @@ type channelSet struct {
 	spare          []*detect.Detector // of the channels of answers before
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
+	late           []detect.Part      // scratch
 	unread         int64              // see Counts
 	endings        int64              // see Counts
 }
@@ -119,7 +120,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
-	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role)
+	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role, p.form, f.Label)
 	if err != nil {
 		return dst, err
 	}
@@ -138,7 +139,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 			ch.repeat.waiting++
 		}
 	case otherPiece, otherText:
-		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text); err != nil {
+		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, false); err != nil {
 			return dst, err
 		}
 		fallthrough
@@ -189,11 +190,32 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 // more of it. A known place, such as the name of a tool, shows that its choice speaks;
 // a string that the family has no rule for does not.
 func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
+	constant := f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text)
 	switch {
-	case how == otherText, f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text):
+	case how == otherText, constant:
 		ch.ended = s.message
 	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0:
 		ch.choice.spoke = s.message
+	}
+	form := s.form(f.Form)
+	ch.det.SetStrand(ch.length, ch.strand)
+	switch {
+	case ch.answer == nil:
+	case constant, ch.role == wire.Metadata && ch.repeat.again(text):
+		ch.det.SetStrand(ch.length, detect.Aside) // the answer has it already
+	case form == wire.Nested, form == wire.Document:
+		s.feedJSON(ch, text)
+		return
+	}
+	s.feed(ch, text)
+}
+
+// feedJSON gives JSON text to a channel and its detector, each part as its strand.
+func (s *channelSet) feedJSON(ch *channel, text []byte) {
+	for at := 0; at < len(text); {
+		n, part := ch.parts.Next(text[at:])
+		ch.det.SetStrand(ch.length+int64(at), [...]detect.Strand{wire.JSONString: ch.strand, wire.JSONName: detect.Labels, wire.JSONNumber: detect.Numbers}[part])
+		at += n
 	}
 	s.feed(ch, text)
 }
@@ -223,7 +245,10 @@ func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 }
 
 // addSeparator begins a new text in a channel: a newline is no part of a word.
-func (s *channelSet) addSeparator(ch *channel) { s.feed(ch, s.newline[:]) }
+func (s *channelSet) addSeparator(ch *channel) {
+	ch.parts = wire.JSONSplitter{}
+	s.feed(ch, s.newline[:])
+}
 
 // feed gives text to a channel and its detector.
 func (s *channelSet) feed(ch *channel, text []byte) {
@@ -234,7 +259,8 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 	s.decide(ch)
 }
 
-// decide takes over the decisions and the closed findings of a channel's detector.
+// decide takes over the decisions and the closed findings of a channel's detector, and
+// those of its answer.
 func (s *channelSet) decide(ch *channel) {
 	ch.frontier = ch.det.Frontier()
 	if s.cfg.Hold {
@@ -251,6 +277,26 @@ func (s *channelSet) decide(ch *channel) {
 	for _, f := range s.closed {
 		s.report(ch, f)
 	}
+	if ch.answer != nil {
+		s.decideAnswer(ch.answer)
+	}
+}
+
+// decideAnswer takes over the findings over several channels. Text that waits in the queue
+// can be cut, although its channel found it clean.
+func (s *channelSet) decideAnswer(a *detect.Answer) {
+	if s.late, s.closed = a.Take(s.late[:0], s.closed[:0]); s.cfg.Hold {
+		for i := range s.late {
+			ch := s.list[s.late[i].Channel]
+			ch.out.cutLate(&s.late[i].Segment)
+			if ch.out.block < math.MaxInt64 {
+				ch.frontier = math.MaxInt64
+			}
+		}
+	}
+	for _, f := range s.closed {
+		s.report(s.list[f.Parts[0].Channel], f)
+	}
 }
 
 // report keeps a closed finding for take. Tokens repeat a text, so that their findings
@@ -263,6 +309,11 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 		return
 	}
 	found := Finding{Channel: s.label(ch), Finding: f}
+	for _, p := range f.Parts {
+		if name := s.label(s.list[p.Channel]); !slices.Contains(found.Channels, name) {
+			found.Channels = append(found.Channels, name)
+		}
+	}
 	if s.cfg.Hold {
 		found.Action = f.Action
 	}
@@ -301,7 +352,7 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 
 // channel returns the channel of a choice with the given key. Items share a channel
 // whose name has no #.
-func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error) {
+func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, label bool) (*channel, error) {
 	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
 		at.item, at.part = -1, -1
 	}
@@ -318,13 +369,36 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role) (*channel, error
 		cfg.Prompt = s.metadataPrompt
 	}
 	role = textRole(role)
+	cfg.Channel = len(s.list)
+	strand := detect.Texts
+	if role == wire.Metadata && label && form < wire.Nested {
+		strand = detect.Labels
+	}
+	cfg.Answer = c.answerOf(role, label)
 	ch := &channel{
 		choice: c, key: at, role: role, det: s.detector(cfg),
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
 		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats()},
+		answer: cfg.Answer, strand: strand,
 	}
 	s.list = append(s.list, ch)
 	return ch, nil
+}
+
+// answerOf returns the text that a channel of a choice is a part of: the model wrote texts
+// and labels, the server other metadata. Tokens repeat a text and are in none.
+func (c *choice) answerOf(role wire.Role, label bool) *detect.Answer {
+	answer := &c.answer
+	switch {
+	case role == wire.Token:
+		return nil
+	case role == wire.Metadata && !label:
+		answer = &c.beside
+	}
+	if *answer == nil {
+		*answer = &detect.Answer{}
+	}
+	return *answer
 }
 
 // park decides the channels that would stall the stream: those beside the answer, those
@@ -363,6 +437,12 @@ func (s *channelSet) finish() {
 		unread, endings := ch.det.Counts()
 		s.unread += unread
 		s.endings += endings
+	}
+	for _, ch := range s.list {
+		if ch.answer != nil {
+			ch.answer.Finish()
+			s.decideAnswer(ch.answer)
+		}
 	}
 	s.finished = true
 	for _, ch := range s.list {

@@ -256,6 +256,7 @@ type output struct {
 	cuts       []wire.Cut      // ascending; those that are no longer needed are forgotten
 	last       *detect.Finding // of the last cut
 	spans      uint64          // masked so far
+	lates      uint64          // segments that cutLate cut
 	block      int64           // where the span begins that ends the answer; math.MaxInt64: none
 	cutter     wire.Cutter     // behind the text up to cutTo
 	beforeLast wire.Cutter     // its state before the last piece
@@ -272,7 +273,7 @@ func (o *output) cut(s *detect.Segment) {
 	n := len(o.cuts) - 1
 	touches := n >= 0 && o.cuts[n].Hi == s.Span.Lo
 	if s.Finding != o.last {
-		if !touches || o.last.Kind == s.Finding.Kind {
+		if !touches || o.last == nil || o.last.Kind == s.Finding.Kind {
 			o.spans++
 		}
 		o.last = s.Finding
@@ -282,6 +283,34 @@ func (o *output) cut(s *detect.Segment) {
 		return
 	}
 	o.cuts = append(o.cuts, wire.Cut{Lo: s.Span.Lo, Hi: s.Span.Hi, Seq: o.spans})
+}
+
+// cutLate adds a segment behind which others were decided already. Bytes that are cut
+// anyway stay as they are.
+func (o *output) cutLate(s *detect.Segment) {
+	if s.Finding.Action == detect.Block {
+		o.block = min(o.block, s.Span.Lo)
+	}
+	if n := len(o.cuts); n == 0 || o.cuts[n-1].Hi <= s.Span.Lo {
+		o.cut(s)
+		return
+	}
+	o.lates++
+	for lo := s.Span.Lo; lo < s.Span.Hi; {
+		i, hi := 0, s.Span.Hi
+		for i < len(o.cuts) && o.cuts[i].Hi <= lo {
+			i++
+		}
+		if i < len(o.cuts) {
+			if o.cuts[i].Lo <= lo {
+				lo = o.cuts[i].Hi
+				continue
+			}
+			hi = min(hi, o.cuts[i].Lo)
+		}
+		o.cuts = slices.Insert(o.cuts, i, wire.Cut{Lo: lo, Hi: hi, Seq: math.MaxUint64 - o.lates})
+		lo = hi
+	}
 }
 
 // end cuts all text from the blocked span on, without a mask.

@@ -63,9 +63,10 @@ type Judge interface {
 
 // Finding is one closed finding of an answer.
 type Finding struct {
-	Channel string // "choices.0.content"
-	Finding *detect.Finding
-	Action  detect.Action // taken: Observe for an echo, and for all findings without Hold
+	Channel  string   // "choices.0.content"
+	Channels []string // of a finding over several channels: all of them, Channel first; else nil
+	Finding  *detect.Finding
+	Action   detect.Action // taken: Observe for an echo, and for all findings without Hold
 }
 
 // Config tells how to judge one answer. Family, Judge, Set and Spec are required.

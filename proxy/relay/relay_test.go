@@ -140,6 +140,9 @@ func (o *outcome) take(r *Relay) {
 		if f.Finding.Resumed {
 			line += " resumed"
 		}
+		if n := len(f.Finding.Parts); n > 0 {
+			line += fmt.Sprintf(" in %d parts", n)
+		}
 		o.findings = append(o.findings, line)
 	}
 }

@@ -227,6 +227,14 @@ const (
 	varied
 )
 
+// again notes a label and reports whether the one before it was equal.
+func (r *repeat) again(text []byte) bool {
+	sum := maphash.Bytes(r.all.sum.Seed(), text)
+	same := r.constancy != noPiece && r.first == sum
+	r.constancy, r.first = constant, sum
+	return same
+}
+
 // constant notes a piece of a text that the family has no rule for, and reports whether
 // the text has said nothing so far: all of its pieces were equal (the state of a job or
 // the name of a model, which every message repeats) or codes (an id or a time of each

@@ -33,8 +33,8 @@ func TestWhole(t *testing.T) {
 			"arguments",
 			api.ByName("openai.chat"),
 			`{"choices":[{"message":{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"q\":\"alpha bravo\",\"r\":[\"charlie\",\"delta\\u0020echo\"]}"}},{"function":{"arguments":{"q" : "alpha bravo charlie delta echo", "n" : 5}}}]}}]}`,
-			`{"choices":[{"message":{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"q\":\"alpha bravo\",\"r\":[\"charlie\",\"delta\\u0020echo\"]}"}},{"function":{"arguments":{"q" : "[redacted]", "n" : 5}}}]}}]}`,
-			"redacted choices.0.tool_calls.1.arguments 8-38 5 words",
+			`{"choices":[{"message":{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"q\":\"[redacted]\",\"r\":[\"[redacted]\",\"[redacted]\"]}"}},{"function":{"arguments":{"q" : "[redacted]", "n" : 5}}}]}}]}`,
+			"redacted choices.0.tool_calls.1.arguments 8-38 5 words\nredacted choices.0.tool_calls.0.arguments 6-17 5 words in 2 parts",
 		},
 		{
 			"a completion",

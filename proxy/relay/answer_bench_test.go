@@ -1,0 +1,73 @@
+package relay
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"noecho/detect"
+	"noecho/proxy/wire"
+	"noecho/proxy/wire/api"
+)
+
+// benchAnswer is a clean answer of several texts, as agents get them.
+type benchAnswer struct {
+	name, api   string
+	contentType string
+	body        string
+}
+
+// benchAnswers are a text with tool calls behind it, whole and streamed, and a stream of
+// thoughts, text and calls.
+func benchAnswers() []benchAnswer {
+	const said = "The meeting began late because two of the speakers had missed their train, and the chair spent the first half hour on questions that had been left over from spring. "
+	var calls, chunks []string
+	for i := range 12 {
+		arguments := string(mustJSON(fmt.Sprintf(`{"path":"src/report%d.txt","line":%d,"text":%s}`, i, 10*i, mustJSON(said))))
+		calls = append(calls, fmt.Sprintf(`{"id":"call_%d","type":"function","function":{"name":"write_file","arguments":%s}}`, i, arguments))
+	}
+	for i, member := range []string{"reasoning_content", "content"} {
+		for range 4 - i {
+			for _, w := range strings.SplitAfter(said, " ") {
+				chunks = append(chunks, delta(0, fmt.Sprintf("%q:%s", member, mustJSON(w))))
+			}
+		}
+	}
+	for i := range 6 {
+		chunks = append(chunks, delta(0, fmt.Sprintf(`"tool_calls":[{"index":%d,"id":"call_%d","type":"function","function":{"name":"write_file","arguments":""}}]`, i, i)))
+		for _, w := range strings.SplitAfter(fmt.Sprintf(`{"path":"src/report%d.txt","line":%d,"text":%s}`, i, 10*i, mustJSON(said)), " ") {
+			chunks = append(chunks, delta(0, fmt.Sprintf(`"tool_calls":[{"index":%d,"function":{"arguments":%s}}]`, i, mustJSON(w))))
+		}
+	}
+	return []benchAnswer{
+		{"whole", "openai.chat", "application/json", fmt.Sprintf(`{"choices":[{"index":0,"message":{"content":%s,"tool_calls":[%s]}}]}`, mustJSON(said+said), strings.Join(calls, ","))},
+		{"stream", "openai.chat", "text/event-stream", stream(append(chunks, ends(0, "stop"), "[DONE]")...)},
+	}
+}
+
+// BenchmarkAnswer reads answers of several texts, with the lanes and without.
+func BenchmarkAnswer(b *testing.B) {
+	for _, s := range benchAnswers() {
+		for _, lanes := range []detect.Lanes{0, detect.AllLanes} {
+			b.Run(fmt.Sprintf("%s/lanes=%v", s.name, lanes != 0), func(b *testing.B) {
+				cfg := testConfig(b)
+				cfg.Family, cfg.Detect.Lanes = api.ByName(s.api), lanes
+				cfg.Framing = cfg.Family.Framing(s.contentType, wire.Request{Stream: true})
+				best := time.Hour // the machine may be busy
+				b.SetBytes(int64(len(s.body)))
+				b.ReportAllocs()
+				for b.Loop() {
+					begin := time.Now()
+					if cfg.Framing == wire.JSON {
+						whole(cfg, s.body)
+					} else {
+						relayed(cfg, s.body)
+					}
+					best = min(best, time.Since(begin))
+				}
+				b.ReportMetric(float64(best.Nanoseconds()), "best-ns")
+			})
+		}
+	}
+}
