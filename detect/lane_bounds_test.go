@@ -30,7 +30,7 @@ func TestLaneNames(t *testing.T) {
 	if got, err := ParseLanes("hex", "hax", "leet"); err == nil || got != lane.LanesOf(lane.Hex, lane.Leet) {
 		t.Errorf("with an unknown name: %b, %v", got, err)
 	}
-	if got := lane.Base64.Within(lane.Rot13).String(); got != "base64+rot13" {
+	if got := lane.Nest(lane.Base64, lane.Rot13).String(); got != "base64+rot13" {
 		t.Errorf("%q", got)
 	}
 	if AllLanes.Has(Plain) || !AllLanes.Has(lane.Hyphenated) || !lane.LanesOf(lane.Hex).Has(lane.Hex) || lane.LanesOf(lane.Hex).Has(lane.Leet) {

@@ -122,7 +122,7 @@ func (n *nested) of(in *Finding) *pair {
 // describe copies the fields of the inner finding.
 func (n *nested) describe(p *pair) {
 	in, out := p.in, p.out
-	out.Kind, out.Lane = in.Kind, n.lane.Within(in.Lane.Outer())
+	out.Kind, out.Lane = in.Kind, lane.Nest(n.lane, in.Lane)
 	out.Words, out.Windows, out.Digests = in.Words, in.Windows, in.Digests
 	out.Places, out.Phrase = in.Places, in.Phrase
 }

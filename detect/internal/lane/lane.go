@@ -34,12 +34,9 @@ const (
 	laneCount
 )
 
-// Within returns the lane of a finding in lane inner of the text that lane l decoded.
-// Text that was decoded twice has no lanes.
-func (l Lane) Within(inner Lane) Lane { return l | inner<<8 }
-
-// Outer returns the lane of the channel itself.
-func (l Lane) Outer() Lane { return l & 0xff }
+// Nest returns the lane of a finding that lane inner made in the text that lane outer
+// decoded. Text that was decoded twice has no lanes.
+func Nest(outer, inner Lane) Lane { return outer | inner&0xff<<8 }
 
 // String returns the lane's name in an alert, such as "plain" or "base64+rot13".
 func (l Lane) String() string {
