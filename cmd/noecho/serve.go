@@ -274,7 +274,7 @@ func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
 			opts.Sinks = append(opts.Sinks, alert.NewWriter("stdout", stdout))
 			continue
 		}
-		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate})
+		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate, Mode: s.Mode, Group: s.Group})
 		if err != nil {
 			for _, opened := range opts.Sinks {
 				_ = opened.Close()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -17,8 +18,10 @@ const DefaultKeep = 5
 // FileOptions are the options of [OpenFile].
 type FileOptions struct {
 	Path     string
-	MaxBytes int64 // the file is rotated before it grows beyond this; 0: never
-	Keep     int   // rotated files that are kept, Path.1 the newest; 0 means DefaultKeep
+	Mode     fs.FileMode // of the file and of rotated ones; 0: 0600 less the umask for new files
+	Group    string      // name or number of the group of these files; empty: as the system sets it
+	MaxBytes int64       // the file is rotated before it grows beyond this; 0: never
+	Keep     int         // rotated files that are kept, Path.1 the newest; 0 means DefaultKeep
 }
 
 // File is a sink that appends to a file, one write a line. It rotates by renaming, so that
@@ -26,6 +29,7 @@ type FileOptions struct {
 // another program has renamed or removed the file. Not safe for concurrent use.
 type File struct {
 	opts    FileOptions
+	group   int // number of opts.Group, or -1
 	file    *os.File
 	size    int64
 	partial bool  // the file ends with a part of a line
@@ -33,7 +37,7 @@ type File struct {
 	trouble error // of a rotation; Sync returns it
 }
 
-// OpenFile opens or creates the file, mode 0600. If a crash has left a last line without
+// OpenFile opens or creates the file. If a crash has left a last line without
 // its end, OpenFile ends it.
 func OpenFile(opts FileOptions) (*File, error) {
 	if opts.MaxBytes < 0 || opts.Keep < 0 {
@@ -42,7 +46,13 @@ func OpenFile(opts FileOptions) (*File, error) {
 	if opts.Keep == 0 {
 		opts.Keep = DefaultKeep
 	}
-	f := &File{opts: opts}
+	f := &File{opts: opts, group: -1}
+	if opts.Group != "" {
+		var err error
+		if f.group, err = groupNumber(opts.Group); err != nil {
+			return nil, fmt.Errorf("alert file %q: %w", opts.Path, err)
+		}
+	}
 	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("open alert file: %w", err)
 	}
@@ -51,7 +61,7 @@ func OpenFile(opts FileOptions) (*File, error) {
 
 // open opens the path and writes to that file from now on.
 func (f *File) open() error {
-	file, err := os.OpenFile(f.opts.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := f.create(f.opts.Path, os.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -64,6 +74,36 @@ func (f *File) open() error {
 	}
 	f.file, f.size, f.partial, f.skip = file, size, false, 0
 	return nil
+}
+
+// create opens or creates a file with the permissions that the options ask for.
+func (f *File) create(path string, flag int) (*os.File, error) {
+	file, err := os.OpenFile(path, flag|os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if f.group >= 0 { // first, because a change of the group may reset bits of the mode
+		err = file.Chown(-1, f.group)
+	}
+	if err == nil && f.opts.Mode != 0 {
+		err = file.Chmod(f.opts.Mode)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// groupNumber returns the number of a group, which is given by name or number.
+func groupNumber(group string) (int, error) {
+	if n, err := strconv.ParseUint(group, 10, 31); err == nil {
+		return int(n), nil
+	}
+	found, err := user.LookupGroup(group)
+	if err != nil {
+		return 0, fmt.Errorf("find group: %w", err)
+	}
+	return strconv.Atoi(found.Gid)
 }
 
 // endLine ends the last line if it has no end, and returns the size of the file.
@@ -137,7 +177,7 @@ func (f *File) full(n int) bool {
 // under another name, and moves nothing if that fails.
 func (f *File) rotate() error {
 	next := f.opts.Path + ".next"
-	file, err := os.OpenFile(next, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.create(next, os.O_APPEND|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,27 @@ func TestFileIsPrivateAndAppended(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestFileMode: mode and group of the options hold for the file, for rotated ones, and for a
+// file that was there before.
+func TestFileMode(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "alerts.jsonl")
+	put(t, openFile(t, FileOptions{Path: path}), "one\n")
+	f := openFile(t, FileOptions{Path: path, MaxBytes: 6, Mode: 0o644, Group: strconv.Itoa(os.Getgid())})
+	for range 3 {
+		put(t, f, "two\n")
+	}
+	for _, name := range []string{path, path + ".1", path + ".2"} {
+		info, err := os.Stat(name)
+		if err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
+		}
+	}
+	if _, err := OpenFile(FileOptions{Path: path, Group: "no such group"}); err == nil || !strings.Contains(err.Error(), "no such group") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -7,6 +7,7 @@
 package config
 
 import (
+	"io/fs"
 	"net/url"
 	"path"
 	"strings"
@@ -137,8 +138,10 @@ func replaceSlash(s string) string { return strings.ReplaceAll(s, "/", "\x01") }
 // Alert is one sink that alerts are written to.
 type Alert struct {
 	Type   AlertType
-	Path   string // for AlertFile
-	Rotate int64  // bytes after which the file is rotated; 0: never
+	Path   string      // for AlertFile
+	Rotate int64       // bytes after which the file is rotated; 0: never
+	Mode   fs.FileMode // of the file; 0: 0600
+	Group  string      // name or number of the group of the file; empty: as the system sets it
 }
 
 // AlertType is a kind of alert sink.

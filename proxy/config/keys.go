@@ -53,6 +53,10 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		}},
 		field{"index", func(n *yaml.Node) { r.list(n, "index", func(n *yaml.Node) { r.index(n, c) }) }},
 		field{"upstream", func(n *yaml.Node) {
+			if n.Kind == yaml.ScalarNode { // the URL alone
+				parsed(r, "upstream", "upstream", &c.Upstream.URL, ParseUpstream).read(n)
+				return
+			}
 			r.mapping(n, "upstream",
 				parsed(r, "url", "upstream.url", &c.Upstream.URL, ParseUpstream),
 				parsed(r, "ca_file", "upstream.ca_file", &c.Upstream.CAFile, plain))
@@ -217,15 +221,19 @@ func (r *reader) alert(n *yaml.Node, c *Config) {
 			typed = true
 		}},
 		parsed(r, "path", "alert path", &a.Path, plain),
-		parsed(r, "rotate", "rotate", &a.Rotate, ParseSize))
+		parsed(r, "rotate", "rotate", &a.Rotate, ParseSize),
+		parsed(r, "mode", "alert mode", &a.Mode, ParseFileMode),
+		parsed(r, "group", "alert group", &a.Group, plain))
 	switch {
 	case !ok || len(r.problems) > before:
 	case !typed:
 		r.say(n, "an alert sink needs a type: file or stdout")
 	case a.Type == AlertFile && a.Path == "":
 		r.say(n, "an alert file needs a path")
-	case a.Type == AlertStdout && (a.Path != "" || a.Rotate != 0):
-		r.say(n, "the stdout sink takes neither path nor rotate")
+	case a.Mode != 0 && a.Mode&0o600 != 0o600:
+		r.say(n, "alert mode %04o does not let noecho read and write the file: write one such as 0640", a.Mode)
+	case a.Type == AlertStdout && a != Alert{Type: AlertStdout}:
+		r.say(n, "the stdout sink takes neither path, rotate, mode nor group")
 	default:
 		c.Alerts = append(c.Alerts, a)
 	}

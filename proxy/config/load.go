@@ -147,7 +147,7 @@ type field struct {
 // a mapping.
 func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 	if n.Kind != yaml.MappingNode {
-		r.say(n, "%s must be a list of keys with values, not %s", what, kindOf(n))
+		r.say(n, "%s must have keys with values, such as %s: …, not %s", what, fields[0].key, kindOf(n))
 		return false
 	}
 	names := make([]string, len(fields))

@@ -163,7 +163,7 @@ routes:
   - {path: "/x/{b}:y", api: openai.chat}
   - {path: "/a/{b}/c", api: openai.chat, upstream: "http://x", mode: observe, unscanned: pass, schema: block, release: strict, min_words: 20, models: {"m*": block, "o/?": redact}}
 mask: "***"
-alerts: [{type: stdout}, {type: file, path: f, rotate: 1MiB}]
+alerts: [{type: stdout}, {type: file, path: f, rotate: 1MiB, mode: 0640, group: adm}]
 headers: {pass: [X-Team]}
 `))
 	if err != nil {
@@ -175,7 +175,7 @@ headers: {pass: [X-Team]}
 	if c.Upstream.URL.String() != "https://h:9/base" || c.Upstream.CAFile != "ca" {
 		t.Errorf("upstream %v", c.Upstream)
 	}
-	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{stdout  0} {file f 1048576}]" {
+	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{stdout  0 ---------- } {file f 1048576 -rw-r----- adm}]" {
 		t.Errorf("%v %v", c.Index, c.Alerts)
 	}
 	if r := c.Routes[0]; r.Path != "/x/{b}:y" {
@@ -205,7 +205,7 @@ func TestLoadProblems(t *testing.T) {
 		{"swapped letters", "version: 1\nmode: blokc\n", `x:2:7: mode: "blokc" is none of redact, block, observe (did you mean "block"?)`},
 		{"twice", "version: 1\nmode: block\nmode: block\n", `x:3:1: key "mode" occurs twice in the configuration`},
 		{"no value", "version: 1\nmode:\n", `x:2:1: key "mode" has no value`},
-		{"wrong shape", "version: 1\nmode: [block]\nindex: a\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list, not \"a\"\nx:4:8: admin must be a list of keys with values, not \"1\""},
+		{"wrong shape", "version: 1\nmode: [block]\nindex: a\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list, not \"a\"\nx:4:8: admin must have keys with values, such as listen: …, not \"1\""},
 		{"alias", "version: 1\nmode: &m block\nlisten: *m\n", "x:2:7: anchors and aliases are not read here: write the value out\nx:3:9: anchors and aliases are not read here: write the value out"},
 		{"two documents", "version: 1\n---\nversion: 1\n", "x:2:1: the file has more than one document: write one"},
 		{"tab", "version: 1\n\tmode: block\n", "x:2:1: not YAML: found a tab character that violates indentation"},
@@ -227,6 +227,9 @@ func TestLoadProblems(t *testing.T) {
 		{"prefix with api", "version: 1\nroutes: [{path: /a/, api: pass}]\n", `x:2:10: route "/a/" is a prefix, which opens the whole catalogue: leave api out or write the whole path`},
 		{"model pattern", "version: 1\nroutes: [{path: /a, models: {\"[\": block}}]\n", `x:2:30: model pattern "[" is not a pattern: * stands for any text, ? for one character, [ab] for one of a few`},
 		{"alert without path", "version: 1\nalerts: [{type: file}]\n", "x:2:10: an alert file needs a path"},
+		{"alert mode", "version: 1\nalerts: [{type: file, path: a, mode: 0440}, {type: file, path: a, mode: rw}]\n", "x:2:10: alert mode 0440 does not let noecho read and write the file: write one such as 0640\nx:2:73: alert mode: \"rw\" is not the mode of a file: write octal digits such as 0640 or 0644"},
+		{"alert stdout", "version: 1\nalerts: [{type: stdout, group: adm}]\n", "x:2:10: the stdout sink takes neither path, rotate, mode nor group"},
+		{"upstream", "version: 1\nupstream: model\n", `x:2:11: upstream: "model" must begin with http:// or https://`},
 		{"alert type", "version: 1\nalerts: [{type: sydout}]\n", `x:2:17: alert type: "sydout" is none of file, stdout (did you mean "stdout"?)`},
 		{"framing header", "version: 1\nheaders: {pass: [Host, Proxy-X, \"a b\"]}\n", "x:2:18: header \"Host\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:24: header \"Proxy-X\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:33: \"a b\" is not a header name: use letters, digits and -"},
 		{"mask", "version: 1\nmask: \"a\\nb\"\n", "x:2:7: mask: must be at most 128 bytes of plain text on one line"},
