@@ -95,8 +95,8 @@ func (r *Report) Broken() []string {
 	var all []string
 	for row := range r.rows {
 		if b := row.Broken(); b != "" {
-			all = append(all, fmt.Sprintf("%s: %s: %d of %d passages found, %s of the words withheld, %d false alarms",
-				row.Name, b, row.Found, row.Passages, percent(row.Withheld, row.Words), row.FalseAlarms))
+			all = append(all, fmt.Sprintf("%s: %s: %d of %d passages found, %s of the words withheld, %s",
+				row.Name, b, row.Found, row.Passages, percent(row.Withheld, row.Words), countOf(row.FalseAlarms, "false alarm")))
 		}
 	}
 	if o := r.Outputs; o != nil && (o.Withheld < o.Quoted || o.Beyond > 0) {
@@ -136,6 +136,14 @@ func percent(part, whole int) string {
 	default:
 		return fmt.Sprintf("%.1f %%", min(max(100*share(part, whole), 0.1), 99.9))
 	}
+}
+
+// countOf writes a number with a noun.
+func countOf(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // grouped prints a number with a comma between thousands.
@@ -249,11 +257,15 @@ func (r *Report) summary() string {
 		words += row.ControlWords
 		alarms += row.FalseAlarms
 	}
-	s := fmt.Sprintf("%d passages of %d words, each in %d disguises, from %s texts of %s words in %d files; windows of %d words, seed %d. "+
-		"%d false alarms in %s words of filler.",
-		passages, r.Words, len(r.Disguises), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), r.Corpus.Files, r.N, r.Seed, alarms, grouped(words))
-	if r.LeftOut > 0 {
-		s += fmt.Sprintf(" %d passages were not drawn: they contain windows that the index leaves out.", r.LeftOut)
+	s := fmt.Sprintf("%s of %d words, each in %d disguises, from %s texts of %s words in %s; windows of %d words, seed %d. "+
+		"%s in %s words of filler.",
+		countOf(passages, "passage"), r.Words, len(r.Disguises), grouped(r.Corpus.Texts), grouped(r.Corpus.Words), countOf(r.Corpus.Files, "file"), r.N, r.Seed, countOf(alarms, "false alarm"), grouped(words))
+	switch n := r.LeftOut; n {
+	case 0:
+	case 1:
+		s += " 1 passage was not drawn: it contains windows that the index leaves out."
+	default:
+		s += fmt.Sprintf(" %d passages were not drawn: they contain windows that the index leaves out.", n)
 	}
 	return s
 }
@@ -268,6 +280,6 @@ func (r *Report) legend() string {
 // outputsLine describes the figures of stored answers.
 func (r *Report) outputsLine() string {
 	o := r.Outputs
-	return fmt.Sprintf("Outputs: %s words in %d files; %s are in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s in other lanes, %s otherwise.",
-		grouped(o.Words), o.Files, grouped(o.Quoted), r.N, grouped(o.Longest), percent(o.Withheld, o.Quoted), grouped(o.Near), grouped(o.Lanes), grouped(o.Beyond))
+	return fmt.Sprintf("Outputs: %s words in %s; %s are in the corpus in runs of %d and more, the longest of %s; %s of them withheld; %s other words withheld as near matches, %s in other lanes, %s otherwise.",
+		grouped(o.Words), countOf(o.Files, "file"), grouped(o.Quoted), r.N, grouped(o.Longest), percent(o.Withheld, o.Quoted), grouped(o.Near), grouped(o.Lanes), grouped(o.Beyond))
 }

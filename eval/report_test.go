@@ -146,7 +146,7 @@ func fixed() *Report {
 }
 
 const wantText = `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1
-files; windows of 10 words, seed 1. 1 false alarms in 5,000 words of filler. 2
+file; windows of 10 words, seed 1. 1 false alarm in 5,000 words of filler. 2
 passages were not drawn: they contain windows that the index leaves out.
 
                                   found  withheld    released in runs ≥ 10  alarms
@@ -169,7 +169,7 @@ the longest of 44; 99.0 % of them withheld; 0 other words withheld as near
 matches, 0 in other lanes, 1 otherwise.
 `
 
-const wantMarkdown = "<!-- noecho eval -->\n\n`noecho eval --index a.nidx`\n\n" + `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1 files; windows of 10 words, seed 1. 1 false alarms in 5,000 words of filler. 2 passages were not drawn: they contain windows that the index leaves out.
+const wantMarkdown = "<!-- noecho eval -->\n\n`noecho eval --index a.nidx`\n\n" + `200 passages of 40 words, each in 4 disguises, from 2 texts of 3,456 words in 1 file; windows of 10 words, seed 1. 1 false alarm in 5,000 words of filler. 2 passages were not drawn: they contain windows that the index leaves out.
 
 | | found | withheld | released in runs ≥ 10 | alarms | |
 |---|---:|---:|---:|---:|---|
@@ -205,7 +205,7 @@ func TestBroken(t *testing.T) {
 	want := []string{
 		"runs of 10 words: below 100 %: 199 of 200 passages found, 99.9 % of the words withheld, 0 false alarms",
 		"shy: below 99.0 %: 200 of 200 passages found, 87.5 % of the words withheld, 0 false alarms",
-		"noisy: false alarm: 0 of 200 passages found, – of the words withheld, 1 false alarms",
+		"noisy: false alarm: 0 of 200 passages found, – of the words withheld, 1 false alarm",
 		"outputs: 1 of 100 quoted words were not withheld, 1 words were withheld that are not quoted",
 	}
 	if got := fixed().Broken(); strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -76,7 +76,10 @@ func (p *PhraseCounts) String() string {
 	}
 	text := "spellings of " + strings.Join(parts, ", ")
 	if p.Records > 0 {
-		text += fmt.Sprintf("; all that is indexed of %d records", p.Records)
+		text += fmt.Sprintf("; all that is indexed of %d record", p.Records)
+	}
+	if p.Records > 1 {
+		text += "s"
 	}
 	return text
 }

@@ -375,7 +375,11 @@ func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]str
 	defer snap.release()
 	summary := []string{"mode " + cfg.Mode.String(), fmt.Sprintf("%d words a window", snap.indexes.Spec.N)}
 	for _, f := range snap.indexes.Files {
-		summary = append(summary, fmt.Sprintf("index %s with %d windows", f.Path, f.Windows))
+		one := fmt.Sprintf("index %s with %d windows", f.Path, f.Windows)
+		if f.Windows == 1 {
+			one = strings.TrimSuffix(one, "s")
+		}
+		summary = append(summary, one)
 	}
 	return summary, nil
 }

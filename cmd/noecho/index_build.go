@@ -210,8 +210,8 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if p := res.Manifest.Phrases; p != nil {
 		phrases = "phrases: " + p.String() + "\n"
 	}
-	_, err := fmt.Fprintf(w, "wrote %s: %d records, %d words, about %d distinct windows of %d words, %s, build %s\n%snot indexed: %s\n",
-		out, in.Records, in.Words, in.Distinct, in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
+	_, err := fmt.Fprintf(w, "wrote %s: %s, %s, about %s of %d words, %s, build %s\n%snot indexed: %s\n",
+		out, count(in.Records, "record"), count(in.Words, "word"), count(in.Distinct, "distinct window"), in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
 		cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
 	return err
 }

@@ -86,9 +86,9 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("build id", "%s", in.BuildID)
-	row("size", "%s (%d bytes)", humanBytes(in.Bytes), in.Bytes)
+	row("size", "%s (%s)", humanBytes(in.Bytes), count(in.Bytes, "byte"))
 	row("windows", "%d words each; about %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
-	row("text", "%d records, %d segments, %d words, %d window positions", in.Records, in.Segments, in.Words, in.Windows)
+	row("text", "%s, %s, %s, %s", count(in.Records, "record"), count(in.Segments, "segment"), count(in.Words, "word"), count(in.Windows, "window position"))
 	row("words as", "normalisation %d, Unicode %s, hash %s", in.Norm, in.Unicode, in.Suite)
 	if m.Model != "" {
 		row("model", "%s", m.Model)
@@ -103,21 +103,21 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 		row("phrases", "%s", m.Phrases)
 	}
 	if len(m.Merged) > 0 {
-		row("merged of", "%d indexes; counts added up", len(m.Merged))
+		row("merged of", "%s; counts added up", count(len(m.Merged), "index"))
 	}
 	for _, e := range m.Exclusions {
 		if e.Kind != "" {
-			row("excluded", "%d windows %s", e.Windows, e.Kind)
+			row("excluded", "%s %s", count(e.Windows, "window"), e.Kind)
 			continue
 		}
-		row("excluded", "%d windows of %s", e.Windows, e.Digest)
+		row("excluded", "%s of %s", count(e.Windows, "window"), e.Digest)
 	}
 	for _, d := range m.Datasets {
 		labels := ""
 		if len(d.Labels) > 0 {
 			labels = ", labels " + strings.Join(d.Labels, ", ")
 		}
-		row("dataset", "%s: %d files, %s, %d records, %d words%s", d.Name, d.Files, humanBytes(d.Bytes), d.Records, d.Words, labels)
+		row("dataset", "%s: %s, %s, %s, %s%s", d.Name, count(d.Files, "file"), humanBytes(d.Bytes), count(d.Records, "record"), count(d.Words, "word"), labels)
 	}
 	if l := in.Ledger; l != nil {
 		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that only 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)

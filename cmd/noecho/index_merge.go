@@ -76,7 +76,7 @@ func (m *indexMerge) run(ctx context.Context, a *app) error {
 		return json.NewEncoder(a.stdout).Encode(indexReport{File: o.Out, Info: res.Info, Manifest: res.Manifest})
 	}
 	in := res.Info
-	_, err = fmt.Fprintf(a.stdout, "wrote %s: %d indexes, %d records, %d words, about %d distinct windows of %d words (an estimate), room for %d, %s, build %s\n",
-		o.Out, len(res.Manifest.Merged), in.Records, in.Words, in.Distinct, in.N, in.Capacity, humanBytes(in.Bytes), in.BuildID[:12])
+	_, err = fmt.Fprintf(a.stdout, "wrote %s: %s, %s, %s, about %s of %d words (an estimate), room for %d, %s, build %s\n",
+		o.Out, count(len(res.Manifest.Merged), "index"), count(in.Records, "record"), count(in.Words, "word"), count(in.Distinct, "distinct window"), in.N, in.Capacity, humanBytes(in.Bytes), in.BuildID[:12])
 	return err
 }

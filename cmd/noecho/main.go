@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -80,7 +81,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 		code, report = coded.Code, coded.Err
 	}
 	if report != nil {
-		fmt.Fprintf(a.stderr, "noecho: %v\n", report)
+		for line := range strings.SplitSeq(report.Error(), "\n") { // joined errors, one a line
+			fmt.Fprintf(a.stderr, "noecho: %s\n", line)
+		}
 	}
 	return code
 }

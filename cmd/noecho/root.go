@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"noecho/proxy/config"
 )
 
 // newRootCommand assembles the command tree. Every subcommand is listed here.
@@ -26,8 +30,8 @@ func newRootCommand(a *app) *cobra.Command {
 		},
 	}
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version, as noecho version does")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &exitError{Code: exitUsage, Err: err}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError("%w%s (see %s --help)", err, flagHint(cmd, err), cmd.CommandPath())
 	})
 	root.AddCommand(newCheckCommand(a))
 	root.AddCommand(newCompletionCommand(a))
@@ -39,6 +43,29 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newTailCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	return root
+}
+
+// flagHint names the flag that was probably meant by one that a command does not have.
+func flagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	name := unknown.GetSpecifiedName()
+	meant := map[string]string{ // as other programs call it
+		"port": "listen", "host": "listen", "address": "listen", "addr": "listen", "bind": "listen",
+		"url": "upstream", "target": "upstream", "backend": "upstream", "base-url": "upstream",
+		"output": "out", "o": "out", "input": "corpus",
+	}[name]
+	if meant == "" || cmd.Flags().Lookup(meant) == nil {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		meant = config.Closest(name, names)
+	}
+	if meant == "" {
+		return ""
+	}
+	return "; did you mean --" + meant + "?"
 }
 
 // knownCommand checks the arguments of a command that only has subcommands. An unknown

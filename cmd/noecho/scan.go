@@ -239,7 +239,7 @@ func (s *scan) finish() error {
 	if s.asJSON {
 		err = json.NewEncoder(s.a.stdout).Encode(map[string]scanSummary{"summary": t})
 	} else {
-		_, err = fmt.Fprintf(s.a.stdout, "%d findings in %d files, %d words, %d bytes; %d not scanned\n", t.Findings, t.Files, t.Words, t.Bytes, t.Unscanned)
+		_, err = fmt.Fprintf(s.a.stdout, "%s in %s, %s, %s; %d not scanned\n", count(t.Findings, "finding"), count(t.Files, "file"), count(t.Words, "word"), count(t.Bytes, "byte"), t.Unscanned)
 	}
 	switch {
 	case err != nil:
@@ -455,7 +455,7 @@ func (f *fileScan) print(found scanFinding) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(&f.line, "%s:%d: %s, %d words, bytes %d to %d%s\n", found.File, found.Line, found.Kind, found.Words, found.Start, found.End, found.more())
+		fmt.Fprintf(&f.line, "%s:%d: %s, %s, bytes %d to %d%s\n", found.File, found.Line, found.Kind, count(found.Words, "word"), found.Start, found.End, found.more())
 	}
 	return f.out.print(f.line.Bytes())
 }

@@ -206,7 +206,7 @@ func TestScanParquet(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "b.nidx")
 	code, stdout, stderr = runApp(t, "", "index", "build", "--out", out, path)
-	if code != exitOK || !strings.Contains(stdout, "1 records, 22 words") {
+	if code != exitOK || !strings.Contains(stdout, "1 record, 22 words") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -54,7 +57,12 @@ once.`,
 		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
   noecho serve --index a.nidx --index b.nidx --upstream https://api.example.com --mode observe
   noecho serve --config /etc/noecho/config.yaml`,
-		Args: noArguments,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(args[0])) {
+				return usageError("%s takes no arguments, got %q; name a configuration with --config %[2]s", cmd.CommandPath(), args[0])
+			}
+			return noArguments(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.changed = cmd.Flags().Changed
 			return a.serve(cmd.Context(), &o)
@@ -163,14 +171,15 @@ func newProxy(ctx context.Context, o proxy.Options) (*proxy.Server, error) {
 	}
 }
 
-// serveError sets the exit code of an error of the proxy. An error in the
-// configuration is a usage error.
+// serveError sets the exit code of an error of the proxy. An error in the configuration is a
+// usage error; a file that it names and that cannot be read is a failure.
 func serveError(err error) error {
 	if errors.Is(err, index.ErrDamaged) {
 		return &exitError{Code: exitIntegrity, Err: err}
 	}
 	var mismatch *index.MismatchError
-	if errors.As(err, &mismatch) || errors.Is(err, os.ErrNotExist) || errors.Is(err, index.ErrForeign) {
+	var unread *fs.PathError // an index, a certificate or a key is absent, or may not be read
+	if errors.As(err, &mismatch) || errors.As(err, &unread) || errors.Is(err, index.ErrForeign) {
 		return &exitError{Code: exitFailure, Err: err}
 	}
 	return &exitError{Code: exitUsage, Err: err}

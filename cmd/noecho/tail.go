@@ -493,9 +493,13 @@ func short(ids string) string {
 	return strings.Join(parts, "+")
 }
 
+// count writes a number with a noun, whose plural ends in s or, behind an x, in es.
 func count[N int | int64 | uint64](n N, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "x"):
+		noun += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -203,8 +203,12 @@ func (b *builder) noticeFormats() {
 		count[s.Format]++
 	}
 	for _, f := range corpus.Formats() {
-		if count[f] > 0 {
-			b.notice("%d files read as %s", count[f], f)
+		switch n := count[f]; n {
+		case 0:
+		case 1:
+			b.notice("1 file read as %s", f)
+		default:
+			b.notice("%d files read as %s", n, f)
 		}
 	}
 }

@@ -119,16 +119,21 @@ func unknownWord(got string, words []string) error {
 
 // didYouMean returns a hint that names the closest of the words, or nothing.
 func didYouMean(got string, words []string) string {
+	if best := Closest(got, words); best != "" {
+		return fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	return ""
+}
+
+// Closest returns the word of which got is probably a misspelling, or nothing.
+func Closest(got string, words []string) string {
 	best, bestDistance := "", 3
 	for _, w := range words {
 		if d := editDistance(got, w); d < bestDistance && d < len(w) {
 			best, bestDistance = w, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
+	return best
 }
 
 // editDistance returns the Damerau-Levenshtein distance (adjacent swaps count one), or a
