@@ -2,6 +2,7 @@ package index
 
 import (
 	"encoding/hex"
+	"fmt"
 
 	"noecho/index/internal/format"
 )
@@ -112,7 +113,7 @@ func (in *Info) comparable(other *Info) error {
 		{"key id", other.KeyID, in.KeyID},
 	} {
 		if p.have != p.want {
-			return format.Mismatch(p.field+" of index "+other.BuildID[:12], p.have, p.want)
+			return &MismatchError{Field: p.field + " of index " + other.BuildID[:12], Have: fmt.Sprint(p.have), Want: fmt.Sprint(p.want)}
 		}
 	}
 	return nil

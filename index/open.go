@@ -28,7 +28,21 @@ var (
 
 // MismatchError names the property for which an index cannot be used by this build, or
 // together with another index.
-type MismatchError = format.MismatchError
+type MismatchError struct {
+	Field string // name of the property
+	Have  string // its value in the index
+	Want  string // the value that is required
+}
+
+func (e *MismatchError) Error() string { return (*format.MismatchError)(e).Error() }
+
+// public returns an error of package format as other programs see it.
+func public(err error) error {
+	if m, ok := errors.AsType[*format.MismatchError](err); ok {
+		return (*MismatchError)(m)
+	}
+	return err
+}
 
 // File is one file of an open [Index].
 type File struct {
@@ -83,7 +97,7 @@ func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
 func Read(r io.ReaderAt, size int64) (*Index, error) {
 	c, err := format.Load(r, size)
 	if err != nil {
-		return nil, err
+		return nil, public(err)
 	}
 	f, err := newFile(c)
 	if err != nil {
@@ -114,7 +128,7 @@ func Join(all ...*Index) (*Index, error) {
 		return nil, errors.New("join indexes: there is no index: pass at least one")
 	}
 	if len(files) > filesMost {
-		return nil, &format.MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(files)), Want: fmt.Sprintf("at most %d", filesMost)}
+		return nil, &MismatchError{Field: "number of indexes", Have: strconv.Itoa(len(files)), Want: fmt.Sprintf("at most %d", filesMost)}
 	}
 	for _, f := range files[1:] {
 		if err := files[0].Info.comparable(&f.Info); err != nil {
@@ -134,7 +148,7 @@ func Verify(path string) (*Info, *Manifest, error) {
 	defer r.Close()
 	c, err := format.Verify(r, size)
 	if err != nil {
-		return nil, nil, fmt.Errorf("verify index %q: %w", path, err)
+		return nil, nil, fmt.Errorf("verify index %q: %w", path, public(err))
 	}
 	f, err := newFile(c)
 	if err != nil {
@@ -148,7 +162,7 @@ func Verify(path string) (*Info, *Manifest, error) {
 func Stat(r io.ReaderAt, size int64) (Info, error) {
 	h, t, err := format.Stat(r, size)
 	if err != nil {
-		return Info{}, err
+		return Info{}, public(err)
 	}
 	return newInfo(h, t.There, &t.Ledger.LedgerShape, &t.Records.RecordsShape), nil
 }

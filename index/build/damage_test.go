@@ -305,7 +305,7 @@ func TestForeignAndMismatched(t *testing.T) {
 			tt.change(b)
 			reseal(b)
 			err := loadBytes(b)
-			var m *format.MismatchError
+			var m *index.MismatchError
 			if tt.field == "" && !errors.Is(err, format.ErrDamaged) || tt.field != "" && (!errors.As(err, &m) || m.Field != tt.field) {
 				t.Errorf("got %v, want field %q", err, tt.field)
 			}

@@ -256,7 +256,7 @@ func TestJoin(t *testing.T) {
 	if files := j.Files(); len(files) != 2 || files[0] != a.Files()[0] || files[1] != b.Files()[0] {
 		t.Errorf("files %v", files)
 	}
-	var mismatch *format.MismatchError
+	var mismatch *index.MismatchError
 	if _, err := index.Join(a, c); !errors.As(err, &mismatch) || !strings.HasPrefix(mismatch.Field, "n ") {
 		t.Errorf("join of different n: %v", err)
 	}

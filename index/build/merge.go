@@ -218,7 +218,11 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 // newMember checks all parts of an index of size bytes except its filters.
 func newMember(path string, r io.ReaderAt, size int64) (*member, error) {
 	m := &member{path: path, r: r}
-	if err := m.load(size); err != nil {
+	err := m.load(size)
+	if other, ok := errors.AsType[*format.MismatchError](err); ok {
+		err = (*index.MismatchError)(other)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("merge index %q: %w", path, err)
 	}
 	return m, nil
@@ -232,7 +236,7 @@ func (m *member) load(size int64) (err error) {
 	c := format.NewChecker(m.r, m.h, make([][]byte, len(m.h.Sections)))
 	for i, s := range m.h.Sections {
 		if !s.Known() {
-			return format.Mismatch("a section", s.String(), "a kind that this version of noecho knows")
+			return &index.MismatchError{Field: "a section", Have: s.String(), Want: "a kind that this version of noecho knows"}
 		}
 		if err := c.ReadTail(i); err != nil {
 			return err

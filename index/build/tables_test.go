@@ -344,7 +344,7 @@ func TestJoinedNamesTheMember(t *testing.T) {
 	for i := range many {
 		many[i] = members[0]
 	}
-	var mismatch *format.MismatchError
+	var mismatch *index.MismatchError
 	if _, err := index.Join(many...); !errors.As(err, &mismatch) || mismatch.Field != "number of indexes" {
 		t.Errorf("257 members: %v", err)
 	}

@@ -28,8 +28,3 @@ func (e *MismatchError) Error() string {
 func Damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }
-
-// Mismatch returns a MismatchError for two values of one property.
-func Mismatch(field string, have, want any) error {
-	return &MismatchError{Field: field, Have: fmt.Sprint(have), Want: fmt.Sprint(want)}
-}
