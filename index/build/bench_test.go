@@ -93,7 +93,7 @@ func BenchmarkInsert(b *testing.B) {
 // BenchmarkLookup looks windows up in an index whose filters fit the cache, and in one
 // whose filters do not.
 func BenchmarkLookup(b *testing.B) {
-	for _, n := range []int{1e4, 3e7} {
+	for size, n := range map[string]int{"1e4": 1e4, "3e7": 3e7} {
 		ix, err := index.Open(fprFile(b, n))
 		if err != nil {
 			b.Fatal(err)
@@ -109,7 +109,7 @@ func BenchmarkLookup(b *testing.B) {
 		}
 		for name, hashes := range map[string][]ngram.Hash{"hit": present, "miss": absent} {
 			mask := len(hashes) - 1
-			b.Run(fmt.Sprintf("Window/n=%d/%s", n, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("Window/n=%s/%s", size, name), func(b *testing.B) {
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
@@ -117,7 +117,7 @@ func BenchmarkLookup(b *testing.B) {
 					i++
 				}
 			})
-			b.Run(fmt.Sprintf("Gate4/n=%d/%s", n, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("Gate4/n=%s/%s", size, name), func(b *testing.B) {
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
