@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 
 	"noecho/proxy/alert"
@@ -145,7 +146,7 @@ func frames(stack []byte) []byte {
 // reportStart writes to the log and to the alerts that the server begins, and with which routes
 // and indexes.
 func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
-	args := []any{"listen", data.Addr().String()}
+	args := []any{"listen", data.Addr().String(), "clients", clientURL(data.Addr())}
 	if admin != nil {
 		args = append(args, "admin", admin.Addr().String())
 	}
@@ -169,6 +170,19 @@ func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 		s.log.Info("route open", "path", r.Path, "api", api, "mode", r.ModeFor("", snap.cfg.Mode).String(), "unscanned", r.Unscanned.String(), "release", r.Release.String())
 	}
 	s.offerState(snap, alert.TypeStart, "", "")
+}
+
+// clientURL returns a base URL for clients of the usual SDKs on this host.
+func clientURL(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.String()
+	}
+	host := tcp.IP.String()
+	if tcp.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port)) + "/v1"
 }
 
 // reportStop writes to the log and to the alerts that the server has ended, and why.

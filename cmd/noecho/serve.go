@@ -90,7 +90,7 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	if err != nil {
 		return err
 	}
-	alerts, err := openAlerts(cfg.Alerts, a.stdout)
+	alerts, err := openAlerts(cfg.Alerts, a.alertWriter())
 	if err != nil {
 		return err
 	}
@@ -269,6 +269,22 @@ func notNil(list []string) []string {
 		return []string{}
 	}
 	return list
+}
+
+// alertWriter returns the writer of alerts to the standard output. On a terminal they are
+// shown as noecho tail shows them.
+func (a *app) alertWriter() io.Writer {
+	f, ok := a.stdout.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return a.stdout
+	}
+	return a.readableAlerts()
+}
+
+// readableAlerts returns a writer that shows alert lines as noecho tail does.
+func (a *app) readableAlerts() io.Writer {
+	p := &tailPrinter{out: a.stdout, log: a.stderr, name: "alerts", colours: coloursFor(a.stdout, a.getenv), seen: map[string]uint64{}}
+	return &lineSplitter{line: p.line}
 }
 
 // openAlerts opens the sinks of the configuration. If it has none, alerts are written

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"noecho/internal/fakellm"
+	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
 
@@ -105,6 +106,9 @@ func TestServe(t *testing.T) {
 		ended <- a.run(ctx, []string{"serve", "--index", testIndex(t), "--listen", "127.0.0.1:0", "--mode", "redact", "--alerts", alerts})
 	}()
 	started := stderr.line(t, "serving")
+	if started["clients"] != "http://"+started["listen"].(string)+"/v1" {
+		t.Errorf("%v", started)
+	}
 	if started["mode"] != "redact" || started["upstream"] != llm.URL() {
 		t.Errorf("%v", started)
 	}
@@ -210,5 +214,26 @@ func TestOpening(t *testing.T) {
 	defer func() { _ = indexes.Close() }()
 	if got := o.percent(); got != 99 {
 		t.Errorf("%d %% after the check", got)
+	}
+}
+
+// TestReadableAlerts: on a terminal serve shows alerts as tail does.
+func TestReadableAlerts(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	a := &app{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}
+	log, err := openAlerts(nil, a.readableAlerts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Offer(alert.Event{Type: alert.TypeFinding, Action: alert.Redacted, Kind: alert.Verbatim, Channel: "text", Words: 63, Records: []alert.Record{{ID: "train.jsonl:7"}}})
+	if err := log.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := stdout.String(); strings.Contains(got, "{") || !strings.Contains(got, "redacted") || !strings.Contains(got, "63 words") || !strings.Contains(got, "train.jsonl:7") {
+		t.Errorf("%q", got)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("%q", stderr.String())
 	}
 }
