@@ -15,7 +15,10 @@ const pieceBytes = 512
 // openBytes is how much text without a word is read in pieces. Finders keep the newest
 // bytes, twice a piece. If no word comes the channel is read byte by byte, so that they
 // have the same bytes however the caller cut it.
-const openBytes = 128
+const openBytes = 512
+
+// goneBytes is so much text without a word that no finder keeps the bytes before it.
+const goneBytes = 8 << 10
 
 // seamBytes is how much of the prompt's end is read together with the channel, so that
 // a word that begins in the prompt and ends in the channel is one word. So many bytes
@@ -198,7 +201,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 			n = 1
 			d.seam.readText(p[:n])
 		}
-		if len(d.main.finders) > 0 && d.main.Open() > openBytes {
+		if open := d.main.Open(); len(d.main.finders) > 0 && open > openBytes && open < goneBytes {
 			n = 1
 		}
 		if d.lanes != nil {
@@ -448,10 +451,22 @@ func (d *Detector) release(dst []Segment) []Segment {
 	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
 }
 
-// overflow withholds all bytes that wait: there is no room for more.
+// suspects reports whether bytes wait because of indexed words or findings.
+func (d *Detector) suspects() bool {
+	return d.main.Suspects() || d.seam != nil && d.seam.Suspects() || len(d.host.list) > 0 || d.phrases != nil && len(d.phrases.live) > 0 ||
+		d.near != nil && d.near.Waits() < math.MaxInt64 || d.lanes != nil && d.lanes.Suspects()
+}
+
+// overflow decides all bytes that wait: there is no room for more. They are withheld if
+// indexed words are among them. Otherwise they are released: no word at all comes for so
+// long in a picture whose bytes are all the same, for example.
 func (d *Detector) overflow(dst []Segment) []Segment {
-	d.runs.close()
 	h := &d.host
+	if !d.suspects() {
+		h.overflow = d.main.Scanner.Offset()
+		return h.emit(dst, h.overflow)
+	}
+	d.runs.close()
 	f := &Finding{Kind: Overflow, Span: ngram.Span{Lo: h.emitted, Hi: d.main.Scanner.Offset()}}
 	for i := d.main.Count - 1; i >= d.main.Oldest() && d.main.Span(i).Hi > f.Span.Lo; i-- {
 		f.Words++

@@ -167,6 +167,9 @@ func (n *nested) Waits() int64 {
 	return free
 }
 
+// Suspects implements lane.Nested.
+func (n *nested) Suspects() bool { return n.inner.suspects() }
+
 // Park implements lane.Nested.
 func (n *nested) Park() {
 	n.segs = n.inner.Park(n.segs[:0])

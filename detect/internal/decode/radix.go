@@ -7,7 +7,7 @@ package decode
 // code. So characters wait until they are enough to see whether they decode to text; as
 // long as they do not, the oldest is dropped. Then each group is decoded as it comes, until
 // one is no text; from there on characters wait again. The 12 bytes of 16 characters of
-// base64 are text by chance about once in 10⁵.
+// base64 are text by chance about once in 10⁵, as are those of 24 hexadecimal digits.
 
 // Characters of a table that are no code of bits.
 const (
@@ -61,7 +61,7 @@ func NewBase32() Decoder { return &radix{table: &base32Table, bits: 5, size: 8, 
 
 // NewHex returns a decoder of bytes in hexadecimal digits, with or without
 // something between them: 48656c6c, 48 65, 0x48, 0x65, \x48\x65.
-func NewHex() Decoder { return &radix{table: &hexTable, bits: 4, size: 2, wait: 12} }
+func NewHex() Decoder { return &radix{table: &hexTable, bits: 4, size: 2, wait: 24} }
 
 // NewBinary returns a decoder of bytes in groups of eight binary digits.
 func NewBinary() Decoder { return &radix{table: &binaryTable, bits: 1, size: 8, wait: 32} }

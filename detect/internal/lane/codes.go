@@ -1,6 +1,8 @@
 package lane
 
 import (
+	"math/bits"
+
 	"noecho/detect/internal/decode"
 )
 
@@ -20,10 +22,10 @@ const codeLanes Lanes = 1<<Base64 | 1<<Base32 | 1<<Hex | 1<<Percent | 1<<Decimal
 
 // laneKinds are the lanes that sleep until an alarm wakes them.
 var laneKinds = [...]laneKind{
-	{Base64, decode.NewBase64, alarmRun, 64, 96, AllLanes},
-	{Base32, decode.NewBase32, alarmRun, 64, 96, AllLanes},
-	{Hex, decode.NewHex, alarmRun | alarmCodes, 96, 64, AllLanes},
-	{Binary, decode.NewBinary, alarmRun | alarmCodes, 96, 64, AllLanes},
+	{Base64, decode.NewBase64, alarmBase64, 64, 96, AllLanes},
+	{Base32, decode.NewBase32, alarmBase32, 64, 96, AllLanes},
+	{Hex, decode.NewHex, alarmHex | alarmCodes, 96, 64, AllLanes},
+	{Binary, decode.NewBinary, alarmBinary | alarmCodes, 96, 64, AllLanes},
 	{Decimal, decode.NewDecimal, alarmCodes, 96, 48, AllLanes},
 	{Percent, decode.NewPercent, alarmPercent, pastBytes, 128, AllLanes &^ (1 << Percent)},
 	{Rot13, decode.NewRot13, alarmRot13, pastBytes, 0, codeLanes},
@@ -78,14 +80,20 @@ const pastBytes = 1 << 10
 type alarm uint16
 
 const (
-	alarmRun      alarm = 1 << iota // runBytes letters, digits and signs of base64 in a row
-	alarmCodes                      // groups of digits, one after another
-	alarmPercent                    // percent codes
-	alarmRot13                      // letters that are frequent only if moved by half the alphabet
-	alarmMirrored                   // pairs of letters that are frequent only if turned round
-	alarmMixed                      // digits and signs among letters
-	alarmHyphen                     // a hyphen at the end of a line
+	alarmBase64   = alarm(decode.SignBase64) // runBytes characters in a row that decode to text
+	alarmBase32   = alarm(decode.SignBase32)
+	alarmHex      = alarm(decode.SignHex)
+	alarmBinary   = alarm(decode.SignBinary)
+	alarmCodes    = alarm(1 << iota) // groups of digits, one after another
+	alarmPercent                     // percent codes
+	alarmRot13                       // letters that are frequent only if moved by half the alphabet
+	alarmMirrored                    // pairs of letters that are frequent only if turned round
+	alarmMixed                       // digits and signs among letters
+	alarmHyphen                      // a hyphen at the end of a line
 )
+
+// alarmsOfRows are the alarms of the probe.
+const alarmsOfRows = alarmBase64 | alarmBase32 | alarmHex | alarmBinary
 
 func (c *codes) reset() {
 	c.watch, c.alarm, c.awake, c.at = watch{}, 0, 0, 0
@@ -98,7 +106,7 @@ func (c *codes) reset() {
 	}
 	c.want()
 	if c.r.depth == maxDepth && c.r.inBytes {
-		c.wanted = alarmRun | alarmCodes | alarmPercent // bytes of code that are not decoded again are counted
+		c.wanted = alarmsOfRows | alarmCodes | alarmPercent // bytes of code that are not decoded again are counted
 	}
 }
 
@@ -125,6 +133,9 @@ func (c *codes) Text(p []byte) {
 	}
 	if c.awake > 0 {
 		c.read(p)
+	}
+	if c.awake > 0 && c.watch.noise >= noisy {
+		c.rest()
 	}
 	if c.alarm&c.wanted != 0 {
 		c.wake()
@@ -154,6 +165,15 @@ func (c *codes) sleep(o *laneSlot) {
 	c.want()
 }
 
+// rest puts the lanes to sleep that are no codes of bytes: in noise they find nothing.
+func (c *codes) rest() {
+	for i := range c.slots {
+		if o := &c.slots[i]; o.state == laneAwake && !codeLanes.Has(laneKinds[i].lane) {
+			c.sleep(o)
+		}
+	}
+}
+
 // want sets the alarms that wake a sleeping lane.
 func (c *codes) want() {
 	c.wanted = 0
@@ -181,6 +201,9 @@ func (c *codes) wake() {
 		o.state = laneAwake
 		c.awake++
 		from := max(o.slept, c.at-int64(k.past), 0)
+		if !codeLanes.Has(k.lane) {
+			from = max(from, c.watch.quiet-noiseMost) // the first words behind noise
+		}
 		c.r.work.read += c.at - from
 		o.reader.wake(c.newest(from), from)
 	}
@@ -278,7 +301,17 @@ type laneReader struct {
 	last   int64 // offset behind the last byte that was written in the code
 	bytes  []decode.Byte
 	word   []byte // scratch of choose
+
+	block uint32 // which bytes were decoded of a block, by their low bits
+	size  int    // bytes of the block so far
+	dull  bool   // the last block has too few different bytes to be text
 }
+
+// A block of fewer than blockDistinct different bytes is no text: English has fifteen.
+const (
+	blockBytes    = 64
+	blockDistinct = 8
+)
 
 func newLaneReader(c *codes, kind *laneKind) *laneReader {
 	l := &laneReader{c: c, kind: kind, dec: kind.decoder(), nested: c.r.cfg.Host.Nest(kind.lane, c.r.within(kind.lane))}
@@ -294,6 +327,7 @@ func (l *laneReader) wake(past []byte, at int64) {
 	l.nested.Begin(l.kind.inner)
 	l.dec.Reset(at)
 	l.at, l.last = at, at
+	l.block, l.size, l.dull = 0, 0, false
 	l.read(past)
 	l.last = l.at
 }
@@ -320,6 +354,11 @@ func (l *laneReader) take() {
 		if b.Coded {
 			l.last = b.Hi
 		}
+		l.block |= 1 << (b.Value & 31)
+		if l.size++; l.size == blockBytes {
+			l.dull = bits.OnesCount32(l.block) < blockDistinct
+			l.block, l.size = 0, 0
+		}
 	}
 	l.c.r.work.read += int64(len(l.bytes))
 	l.nested.Read(l.bytes)
@@ -327,6 +366,9 @@ func (l *laneReader) take() {
 
 // idle reports whether the lane may sleep.
 func (l *laneReader) idle() bool {
+	if l.dull && l.c.watch.noise >= noisy {
+		return true
+	}
 	if l.kind.quiet > 0 {
 		return l.at-l.last > l.kind.quiet
 	}

@@ -27,6 +27,7 @@ type wordGapDetector struct {
 	tokenLetters int64
 	tokenWords   int
 	hi           int64 // end of the newest word
+	calm         bool  // a token before the newest word had fewer than longToken letters
 
 	sizes   [shortWords]uint8 // letters of the newest words
 	letters int               // their sum
@@ -51,9 +52,10 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	joined := i > 0 && w.joins(s, span.Lo)
 	w.hi = span.Hi
 	if word.Weight < ngram.WordWeight {
-		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi} // its script has no spaces
+		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi, calm: true} // its script has no spaces
 		return 0, false
 	}
+	w.calm = !joined && w.tokenLetters < longToken
 	if !joined {
 		w.tokenLo, w.tokenLetters, w.tokenWords = span.Lo, 0, 0
 	}
@@ -152,4 +154,58 @@ func (w *wordGapDetector) waits(s *respace) int64 {
 		}
 	}
 	return lo
+}
+
+// patience bounds the work for letters that are no text: a picture in base64 is one long
+// token, and every word of it looks odd. Letters that were read in vain are counted. Beyond
+// mostVain of them no sign wakes the lane for a pause. Each pause is twice as long as the
+// one before. Patience is whole again once indexed text, an ordinary token, or a long word
+// that is no noise comes.
+type patience struct {
+	vain  int64 // letters read in vain; one of noise counts noiseVain times
+	pause int64 // bytes of the last one
+	until int64 // offset up to which no sign counts
+}
+
+const (
+	mostVain    = 4 << 10
+	noiseVain   = 16
+	trialVain   = 512 // may be spent behind a pause
+	firstPause  = 1 << 10
+	mostPause   = 32 << 10
+	clearWord   = 128 // letters of a word that is no noise and ends a pause
+	noisePeriod = 12  // bytes: of colours in 3 or 4 bytes and of their groups in base64
+)
+
+// spend counts letters that were read in vain, up to an offset, and reports whether the
+// lane has to sleep.
+func (p *patience) spend(letters int64, noise bool, at int64) bool {
+	if noise {
+		letters *= noiseVain
+	}
+	if p.vain += letters; p.vain <= mostVain {
+		return false
+	}
+	p.vain = mostVain - trialVain
+	p.pause = min(max(firstPause, 2*p.pause), mostPause)
+	p.until = at + p.pause
+	return true
+}
+
+// noise reports whether a word is one that no letters of a text give: one byte in sixteen
+// is a digit, or half of the bytes are those of a period before.
+func noise(word []byte) bool {
+	digits, same := 0, [2]int{}
+	for i, c := range word {
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+		if i >= noisePeriod && c == word[i-noisePeriod] {
+			same[0]++
+		}
+		if i >= 16 && c == word[i-16] {
+			same[1]++
+		}
+	}
+	return len(word) > 0 && (16*digits >= len(word) || 2*max(same[0], same[1]) >= len(word))
 }

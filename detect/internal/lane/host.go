@@ -80,6 +80,8 @@ type Nested interface {
 	Follows(word []byte) bool
 	// Waits returns the first byte of the channel that must not be released.
 	Waits() int64
+	// Suspects reports whether bytes wait because of indexed words.
+	Suspects() bool
 	// Park decides all bytes as if the text ended here; it may go on.
 	Park()
 	// End decides all bytes: the text ends here.

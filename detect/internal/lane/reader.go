@@ -44,6 +44,8 @@ type Reader struct {
 // work counts the work of the lanes of a channel, those of decoded text included.
 type work struct {
 	read      int64 // bytes
+	pieces    int64 // in which they and the channel were read
+	letters   int64 // of which words were formed
 	budget    int64
 	unscanned int64
 }
@@ -96,15 +98,32 @@ func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 
 // Cut returns how many of the next bytes may be read at once, at least one.
 func (r *Reader) Cut(p []byte) int {
+	r.work.pieces++
 	if r.codes == nil {
 		return len(p)
 	}
 	return r.codes.cut(p)
 }
 
+// Suspects reports whether bytes wait because of indexed words in decoded text. Other bytes
+// wait only until it is certain that they are no code.
+func (r *Reader) Suspects() bool {
+	if r.codes == nil {
+		return false
+	}
+	for i := range r.codes.slots {
+		if o := &r.codes.slots[i]; o.state == laneAwake && o.reader.nested.Suspects() {
+			return true
+		}
+	}
+	return false
+}
+
 // Load counts the work of the lanes of a channel.
 type Load struct {
 	Read      int64 // bytes, those of decoded text included
+	Pieces    int64 // in which they and the channel were read
+	Formed    int64 // letters of which words were formed
 	Unscanned int64 // bytes beyond the budget or decoded too often, and letters with too many ways to read them
 	Awake     int   // lanes that are reading
 	Letters   int   // waiting for the end of their word
@@ -113,9 +132,9 @@ type Load struct {
 
 // Load returns the work so far.
 func (r *Reader) Load() Load {
-	var l Load
+	l := Load{Pieces: r.work.pieces, Formed: r.work.letters}
 	if r.codes != nil {
-		l = Load{Read: r.work.read, Unscanned: r.work.unscanned, Awake: r.codes.awake}
+		l.Read, l.Unscanned, l.Awake = r.work.read, r.work.unscanned, r.codes.awake
 	}
 	if s := r.respace; s != nil {
 		l.Unscanned += s.lattice.unread

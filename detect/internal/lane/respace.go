@@ -14,12 +14,13 @@ import (
 //
 // It sleeps until the words of the channel look odd (gaps.go), then reads the last restart
 // bytes again. It stays awake for drowsy letters behind the last word that looked odd or
-// like indexed text. It reads letters only up to the last complete word of the channel, so
+// like indexed text, and less long if it reads in vain. It reads letters only up to the last complete word of the channel, so
 // its findings do not depend on the cut. It leaves runs of the channel's own words to the
 // plain lane.
 type respace struct {
 	r       *Reader
 	gaps    wordGapDetector
+	tired   patience
 	awake   bool
 	letters ngram.Letters
 	queue   []ngram.Letter // read and not yet in the lattice, since their word is open
@@ -54,7 +55,7 @@ func (s *respace) reset() {
 	}
 	s.past.n, s.past.end = 0, 0
 	s.claim, s.claimAt = nil, 0
-	s.gaps, s.awake, s.queue = wordGapDetector{}, false, s.queue[:0]
+	s.gaps, s.tired, s.awake, s.queue = wordGapDetector{}, patience{}, false, s.queue[:0]
 	s.until, s.slept, s.floor = 0, 0, 0
 	s.lattice = lattice{}
 }
@@ -71,7 +72,11 @@ func (s *respace) Text(p []byte) {
 func (s *respace) Word(i int64) {
 	w := s.r.cfg.Host.Word(i)
 	waited, odd := s.gaps.odd(s, i, w)
-	if odd && !s.awake {
+	noise := odd && s.noise(w)
+	if s.gaps.calm || odd && !noise && w.Span.Hi-w.Span.Lo >= clearWord && s.tired.until > 0 {
+		s.tired = patience{}
+	}
+	if odd && !s.awake && w.Span.Lo >= s.tired.until {
 		s.wake(i, w.Span.Lo)
 		s.floor = min(waited, s.live(i-1))
 	}
@@ -82,25 +87,38 @@ func (s *respace) Word(i int64) {
 	for n < len(s.queue) && s.queue[n].Span.Hi <= w.Span.Hi {
 		n++
 	}
-	s.take(n)
+	likely := s.take(n)
 	if odd {
 		s.until = s.lattice.count + drowsy
 	}
-	if s.lattice.count > s.until {
+	if likely {
+		s.tired = patience{}
+	}
+	if !likely && s.tired.spend(int64(n), noise, w.Span.Hi) || s.lattice.count > s.until {
 		s.sleep()
 	}
 }
 
-// take moves n letters of the queue to the lattice.
-func (s *respace) take(n int) {
+// noise reports whether a word is noise. A word that is no longer kept is none.
+func (s *respace) noise(w ngram.Word) bool {
+	raw := s.past.from(w.Span.Lo)
+	return noise(raw[:min(int64(len(raw)), w.Span.Hi-w.Span.Lo)])
+}
+
+// take moves n letters of the queue to the lattice and reports whether some of them look
+// like indexed text.
+func (s *respace) take(n int) (likely bool) {
+	s.r.work.letters += int64(n)
 	for _, l := range s.queue[:n] {
 		if s.lattice.push(s, l) {
 			s.until = s.lattice.count + drowsy
+			likely = true
 		}
 		s.slept = max(s.slept, l.Span.Hi)
 		s.settle(s.lattice.count - maxLetters)
 	}
 	s.queue = s.queue[:copy(s.queue, s.queue[n:])]
+	return likely
 }
 
 // wake begins to read some bytes before word i of the channel, which begins at offset lo.

@@ -27,7 +27,8 @@ type reverseFinding struct {
 	places track.Locator
 }
 
-// maxToken is how many words a token has at most.
+// A token has at most maxToken words, and no word begins more than pastBytes behind the
+// first one.
 const maxToken = 16
 
 func (v *reverse) reset() {
@@ -48,7 +49,7 @@ func (v *reverse) Text([]byte) {}
 func (v *reverse) Word(i int64) {
 	w := v.r.cfg.Host.Word(i)
 	alone := w.Weight < ngram.WordWeight // of a script without spaces
-	if n := len(v.token); n == maxToken || n > 0 && (alone || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
+	if n := len(v.token); n == maxToken || n > 0 && (alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
 		v.turn()
 	}
 	v.token = append(v.token, w)
@@ -136,7 +137,7 @@ func (v *reverse) close() {
 func (v *reverse) Waits() int64 {
 	t := &v.t
 	free := int64(math.MaxInt64)
-	if len(v.token) > 0 {
+	if len(v.token) > 0 && v.r.codes.at-v.token[0].Span.Lo <= pastBytes {
 		free = v.token[0].Span.Lo
 	}
 	for i := t.FirstOpen(); i < t.Count; i++ {

@@ -1,12 +1,17 @@
 package lane
 
-import "math"
+import (
+	"math"
+
+	"noecho/detect/internal/decode"
+)
 
 // watch looks at every byte of a channel for signs that wake lanes. It is a handful of
 // counters and sums:
 //
 //   - counters: the letters, digits and signs of base64 in a row, and the groups of digits
 //     and the percent codes that came soon one after another;
+//   - a probe (package decode) of such a row: whether its newest characters decode to text;
 //   - sums: for each letter, or pair of letters, the logarithm of how much likelier it is
 //     in text whose letters were moved, or whose words were turned round, than in English.
 //     A sum never falls below zero (E. S. Page, Continuous inspection schemes, Biometrika
@@ -15,10 +20,22 @@ import "math"
 // For example the q, v, x and j of "gur dhvpx oebja" are frequent letters that were moved.
 // Each raises the sum of moved letters by 2.5 to 3, and the sum passes the threshold with
 // the third word.
+//
+// A long row that is no words is noise: a picture, a key, a hash. Its letters are as rare
+// as those of moved text, but a window of words has gaps. So in noise the sums are zero and
+// only the probe looks on, at the price of reading plain text.
 type watch struct {
+	signs
+	probe decode.Probe           // of the row
+	tail  [decode.SureBytes]byte // the newest bytes, for a probe that begins inside a row
+}
+
+// signs are the counters and sums of a watch.
+type signs struct {
 	prev    byte // class of the byte before
 	dash    dashState
 	run     int32
+	noise   int32
 	moved   int32
 	turned  int32
 	mixed   int32
@@ -29,6 +46,7 @@ type watch struct {
 	first   int64    // offset of the first of the groups of digits
 	last    int64    // offset of the last one
 	sign    int64    // offset of the last percent sign
+	quiet   int64    // offset at which the last noise ended
 }
 
 // dashState is how much of a hyphen and a line break has come.
@@ -42,7 +60,7 @@ const (
 
 // When lanes wake. Sums are in eighths of a nat.
 const (
-	runBytes     = 16 // of base64 and its like
+	runBytes     = decode.ProbeBytes // of base64 and its like
 	codeGroups   = 4
 	codeApart    = 12 // bytes from the beginning of one group to that of the next
 	codePrefix   = 2  // the \x before the first group
@@ -57,6 +75,12 @@ const (
 	mixedFall    = 2  // for a letter
 	mixedAt      = 72
 	mixedMost    = 144
+	noisy        = 128 // letters and digits, less those that the gaps between them take off
+	noiseMost    = 256 // a multiple of what the first words behind noise take off
+	noiseMark    = 6   // for a byte that is neither a letter nor a digit
+	noiseLine    = 4   // for a line break in a row that may go on
+	noiseSpace   = 48  // for other white space
+	waitsMost    = pastBytes
 )
 
 // wideFall is by how much a byte beyond ASCII lowers the sums of moved and turned letters.
@@ -99,25 +123,45 @@ var classes = func() (t [256]byte) {
 // wanted alarm is read alone, so that the bytes before it have been handled as if all
 // bytes had come one by one. For the same reason read stops before a byte that makes bytes
 // before it wait, and before a hyphen that may end a line. Nearly all bytes are letters and
-// spaces that raise nothing: calm counts those in registers.
+// spaces that raise nothing: calm counts those in registers. In noise, skim does.
 func (w *watch) read(p []byte, want alarm) (int, alarm) {
+	n, a := w.look(p, want)
+	w.keep(p[:n])
+	return n, a
+}
+
+func (w *watch) look(p []byte, want alarm) (int, alarm) {
 	for i := 0; i < len(p); i++ {
-		if w.mixed == 0 && w.dash == dashNone && w.prev <= 26 {
+		if w.noise >= noisy && w.run >= runBytes {
+			i = w.skim(p, i, want)
+		} else if w.noise == 0 && w.mixed == 0 && w.dash == dashNone && w.prev <= 26 {
 			i += w.calm(p[i:])
-			if i == len(p) {
-				break
-			}
+		}
+		if i == len(p) {
+			break
 		}
 		c := p[i]
 		k := classes[c]
 		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
 			return i, 0
 		}
-		before, pending := *w, w.pending()&want
-		a := w.next(c, k) & want
+		before, pending := w.signs, w.pending()&want
+		a := w.next(c, k)
+		var probe decode.Probe
+		if w.run >= runBytes {
+			if before.run < runBytes {
+				w.begin(p[:i])
+			}
+			probe = w.probe
+			a |= w.alarms(w.probe.Next(c))
+		}
+		a &= want
 		w.at++
 		if i > 0 && (a != 0 || w.pending()&want&^pending != 0) {
-			*w = before
+			if w.run >= runBytes {
+				w.probe = probe
+			}
+			w.signs = before
 			return i, 0
 		}
 		if a != 0 {
@@ -125,6 +169,67 @@ func (w *watch) read(p []byte, want alarm) (int, alarm) {
 		}
 	}
 	return len(p), 0
+}
+
+// keep keeps the newest bytes.
+func (w *watch) keep(p []byte) {
+	if n := len(p); n < len(w.tail) {
+		copy(w.tail[:], w.tail[n:])
+		copy(w.tail[len(w.tail)-n:], p)
+		return
+	}
+	copy(w.tail[:], p[len(p)-len(w.tail):])
+}
+
+// begin lets the probe read as many bytes before the newest one as it looks at. p is the
+// bytes of the piece before that one.
+func (w *watch) begin(p []byte) {
+	w.probe = decode.Probe{}
+	for _, c := range w.tail[min(len(p), len(w.tail)):] {
+		w.probe.Next(c)
+	}
+	for _, c := range p[max(0, len(p)-len(w.tail)):] {
+		w.probe.Next(c)
+	}
+}
+
+// alarms returns the alarms of signs of the probe. Noise decodes to a few characters now
+// and then, so there the probe has to be sure.
+func (w *watch) alarms(s decode.Sign) alarm {
+	if w.noise >= noisy {
+		s = s.Sure()
+	}
+	return alarm(s) & alarmsOfRows
+}
+
+// skim reads letters, digits and signs of base64 in noise, from byte i of a piece on, up to
+// one that raises a wanted alarm, and returns how many bytes of the piece have been read.
+func (w *watch) skim(p []byte, i int, want alarm) int {
+	from, prev := i, w.prev
+	for ; i < len(p); i++ {
+		k := classes[p[i]]
+		noise := w.noise + 1
+		if k == classPacked {
+			noise = w.noise - noiseMark
+		} else if k > classDigit || k == classOther || k == classDigit && !isLetterClass(prev) && prev != classDigit {
+			break
+		}
+		if noise < noisy {
+			break
+		}
+		if w.alarms(w.probe.Next(p[i]))&want != 0 {
+			w.begin(p[:i]) // the byte is read again, alone
+			break
+		}
+		w.noise, prev = min(noise, noiseMost), k
+	}
+	if i > from {
+		w.dash = dashNone
+	}
+	w.prev = prev
+	w.run += int32(i - from)
+	w.at += int64(i - from)
+	return i
 }
 
 // calm reads letters and other bytes that raise no alarm while every sum is small, and
@@ -161,12 +266,15 @@ func (w *watch) next(c, k byte) (a alarm) {
 	if y > 26 {
 		y = 0
 	}
-	w.sum(x, y)
 	w.run++
+	w.hear(c, k)
+	if w.noise < noisy {
+		w.sum(x, y)
+	}
 	switch {
 	case y > 0:
 		if w.prev == classDigit || w.prev == classSign {
-			w.mixed = min(mixedMost, w.mixed+mixedStep)
+			w.mix()
 		}
 		w.mixed = max(0, w.mixed-mixedFall)
 		w.dash = dashNone
@@ -180,6 +288,39 @@ func (w *watch) next(c, k byte) (a alarm) {
 	}
 	w.prev = k
 	return a | w.raised()
+}
+
+// hear counts noise.
+func (w *watch) hear(c, k byte) {
+	noise := w.noise
+	switch {
+	case k != classOther && k <= classDigit:
+		if noise > 0 || w.run >= runBytes {
+			noise = min(noiseMost, noise+1)
+		}
+	case k == classWide:
+		noise = 0
+	case w.run >= runBytes && (c == '\n' || c == '\r'):
+		noise = max(0, noise-noiseLine)
+	case c == ' ' || c == '\n' || c == '\r' || c == '\t':
+		noise = max(0, noise-noiseSpace)
+	default:
+		noise = max(0, noise-noiseMark)
+	}
+	switch {
+	case noise >= noisy:
+		w.moved, w.turned, w.mixed = 0, 0, 0
+	case w.noise >= noisy:
+		w.quiet = w.at
+	}
+	w.noise = noise
+}
+
+// mix counts a digit or a sign beside a letter.
+func (w *watch) mix() {
+	if w.noise < noisy {
+		w.mixed = min(mixedMost, w.mixed+mixedStep)
+	}
 }
 
 // sum adds the scores of a pair of letters, and records the offset from which on bytes
@@ -199,11 +340,8 @@ func (w *watch) sum(x, y byte) {
 	w.moved, w.turned = moved, turned
 }
 
-// raised returns the alarms of sums and runs.
+// raised returns the alarms of sums.
 func (w *watch) raised() (a alarm) {
-	if w.run >= runBytes {
-		a |= alarmRun
-	}
 	if w.moved >= movedAt {
 		a |= alarmRot13
 	}
@@ -239,7 +377,7 @@ func (w *watch) rare(k byte) (a alarm) {
 			w.run = 0
 		}
 		if w.prev-1 < 26 {
-			w.mixed = min(mixedMost, w.mixed+mixedStep)
+			w.mix()
 		}
 		if k == classSign || w.prev == classDigit || beside && w.prev != 'x'-'a'+1 {
 			break
@@ -273,6 +411,9 @@ func (w *watch) rare(k byte) (a alarm) {
 
 // pending returns the alarms for which bytes wait, that for hyphens apart.
 func (w *watch) pending() (a alarm) {
+	if w.run >= runBytes {
+		a |= alarmsOfRows
+	}
 	if w.codes > 0 && w.codes < codeGroups && w.at-w.last <= codeApart {
 		a |= alarmCodes
 	}
@@ -289,26 +430,26 @@ func (w *watch) pending() (a alarm) {
 }
 
 // waits returns the first byte that must wait until it is certain whether a wanted alarm is
-// raised, math.MaxInt64 if there is none: numbers one after another may be the first codes
-// of many, a sum that rises may rise on, and before a hyphen and a line break is half a
-// word.
+// raised, math.MaxInt64 if there is none: the newest characters of a row may be the first
+// of code, numbers one after another may be the first codes of many, a sum that rises may
+// rise on, and before a hyphen and a line break is half a word. No byte waits that a lane
+// would no longer read when it wakes.
 func (w *watch) waits(want alarm) int64 {
 	free := int64(math.MaxInt64)
 	if want&alarmHyphen != 0 && w.dash == dashSign {
 		return 0
 	}
 	want &= w.pending()
+	if want&alarmsOfRows != 0 {
+		free = w.at - decode.SureBytes
+	}
 	if want&alarmCodes != 0 {
-		free = w.first - codePrefix
+		free = min(free, w.first-codePrefix)
 	}
-	if want&alarmRot13 != 0 {
-		free = min(free, w.sums[0])
-	}
-	if want&alarmMirrored != 0 {
-		free = min(free, w.sums[1])
-	}
-	if want&alarmMixed != 0 {
-		free = min(free, w.sums[2])
+	for i, a := range [...]alarm{alarmRot13, alarmMirrored, alarmMixed} {
+		if want&a != 0 && w.at-w.sums[i] <= waitsMost {
+			free = min(free, w.sums[i])
+		}
 	}
 	return free
 }

@@ -274,6 +274,13 @@ func (t *Track) FirstLive() int64 {
 	return max(oldest, t.Absent+1)
 }
 
+// Suspects reports whether words may yet become part of a run that counts because the index
+// has the grams that they are part of. One word alone waits whatever the index has.
+func (t *Track) Suspects() bool {
+	_, light := t.Run.waits(t.Count - 1)
+	return light || max(t.FirstLive(), t.Acted+1) < t.Count-1
+}
+
 // FirstOpen returns the first word that may yet become part of a run that counts, Count
 // if there is none.
 func (t *Track) FirstOpen() int64 {
