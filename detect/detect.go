@@ -116,8 +116,9 @@ type Config struct {
 	// Nothing is read behind the first finding that it blocks.
 	Judge func(*Finding) Action
 
-	Lanes      Lanes // read beside the plain one; none
-	LaneBudget int64 // bytes that they may read; 0 means 4 MiB
+	Lanes      Lanes       // read beside the plain one; none
+	LaneBudget int64       // bytes that they may read; 0 means 4 MiB
+	LaneMemory *LaneMemory // shared by the detectors of one answer; nil: the detector has its own
 
 	PhraseRecords uint32   // phrases in more records are no finding, listed subjects apart; 0 means 100
 	Near          NearRule // when words of one record with others between them count

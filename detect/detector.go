@@ -145,6 +145,7 @@ func (d *Detector) startFinders() {
 	d.main.finders = d.lanes.Start(d.main.finders, lane.Config{
 		Host: &d.host, Lanes: d.cfg.Lanes, Budget: d.cfg.LaneBudget, Set: d.index, Words: d.words, Ledger: d.ledger,
 		Spec: d.spec, Least: d.least, Strict: d.main.Strict, Backward: d.main.Backward, MaxHeld: d.cfg.MaxHeld,
+		Memory: d.cfg.LaneMemory,
 	})
 }
 

@@ -10,10 +10,9 @@ import (
 // and the claims. For lanes it is a [lane.Host].
 type host struct {
 	claims
-	d      *Detector
-	words  *track.Track // the channel's words; while it is parked, those of the fork
-	lanes  []laneClaim  // open
-	nested []*nested    // of the lanes that were ever awake
+	d     *Detector
+	words *track.Track // the channel's words; while it is parked, those of the fork
+	lanes []laneClaim  // open
 }
 
 // laneClaim is an open claim of a lane and its finding.
@@ -81,10 +80,13 @@ func (h *host) Settle(c *lane.Claim) {
 }
 
 // Nest implements lane.Host.
-func (h *host) Nest(l lane.Lane, within *lane.Reader) lane.Nested {
-	n := &nested{outer: h, lane: l}
-	n.inner.laneReader = within
-	h.nested = append(h.nested, n)
+func (h *host) Nest(l lane.Lane, within *lane.Reader, old lane.Nested) lane.Nested {
+	n, ok := old.(*nested)
+	if !ok {
+		n = &nested{}
+		n.inner.laneReader = within
+	}
+	n.outer, n.lane = h, l
 	return n
 }
 

@@ -149,10 +149,8 @@ func TestLaneWork(t *testing.T) {
 		if work, most := d.lanes.Load().Read, int64(40*len(text)); work > most {
 			t.Errorf("%s: %d bytes read in lanes for %d", name, work, len(text))
 		}
-		for _, n := range d.host.nested {
-			if cap(n.marks) > 4*maxNestedHeld {
-				t.Errorf("%s: lane %s keeps %d marks", name, n.lane, cap(n.marks))
-			}
+		if n := total(retained(d, set)); n > 4<<20 {
+			t.Errorf("%s: %d bytes are kept", name, n)
 		}
 	}
 }

@@ -19,6 +19,10 @@ type Lanes = lane.Lanes
 // AllLanes is every lane there is.
 const AllLanes = lane.AllLanes
 
+// LaneMemory is what the lanes of one answer use while they are awake. Detectors that share
+// one must be used by one goroutine at a time. The zero value is ready.
+type LaneMemory = lane.Memory
+
 // ParseLanes returns the set of the lanes with the given names:
 //
 //	despaced        letters spaced out, words run together

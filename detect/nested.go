@@ -21,6 +21,7 @@ type nested struct {
 
 	marks []mark // of the decoded bytes from base on
 	base  int64
+	first int64 // offset of the first decoded byte in the channel
 	pairs []pair
 
 	text  []byte // scratch
@@ -30,10 +31,13 @@ type nested struct {
 
 // mark is the bytes of the channel that a decoded byte was made from.
 type mark struct {
-	lo    int64
-	size  int32
+	lo    uint32 // bytes of the channel behind first
+	size  uint16
 	coded bool // the byte was spelled otherwise than as itself
 }
+
+// keptMarks is how many marks a reader keeps room for once its lane sleeps.
+const keptMarks = 1 << 10
 
 // pair is a finding of the inner detector and its finding in the channel.
 type pair struct {
@@ -56,6 +60,9 @@ func (n *nested) Begin(lanes lane.Lanes) {
 func (n *nested) forget() {
 	clear(n.pairs)
 	n.pairs, n.marks = n.pairs[:0], n.marks[:0]
+	if cap(n.marks) > keptMarks {
+		n.marks = nil
+	}
 }
 
 // Read implements lane.Nested.
@@ -63,7 +70,10 @@ func (n *nested) Read(bytes []decode.Byte) {
 	n.text = n.text[:0]
 	for _, b := range bytes {
 		n.text = append(n.text, b.Value)
-		n.marks = append(n.marks, mark{lo: b.Lo, size: int32(b.Hi - b.Lo), coded: b.Coded})
+		if n.base == 0 && len(n.marks) == 0 {
+			n.first = b.Lo
+		}
+		n.marks = append(n.marks, mark{lo: uint32(b.Lo - n.first), size: uint16(b.Hi - b.Lo), coded: b.Coded})
 	}
 	n.segs = n.inner.Append(n.segs[:0], n.text)
 	n.settle()
@@ -104,9 +114,15 @@ func (n *nested) claim(in *Finding, span ngram.Span) {
 	if p.done {
 		return
 	}
-	last := marks[len(marks)-1]
+	first, last := n.span(marks[0]), n.span(marks[len(marks)-1])
 	n.describe(p)
-	n.outer.claim(p.out, ngram.Span{Lo: marks[0].lo, Hi: last.lo + int64(last.size)})
+	n.outer.claim(p.out, ngram.Span{Lo: first.Lo, Hi: last.Hi})
+}
+
+// span returns the bytes of the channel that a decoded byte was made from.
+func (n *nested) span(m mark) ngram.Span {
+	lo := n.first + int64(m.lo)
+	return ngram.Span{Lo: lo, Hi: lo + int64(m.size)}
 }
 
 // of returns the pair of a finding of the inner detector, nil if it has none.
@@ -157,7 +173,7 @@ func (n *nested) Follows(word []byte) bool {
 func (n *nested) Waits() int64 {
 	free := int64(math.MaxInt64)
 	if i := n.inner.Frontier() - n.base; i < int64(len(n.marks)) {
-		free = n.marks[i].lo
+		free = n.span(n.marks[i]).Lo
 	}
 	for i := range n.pairs {
 		if p := &n.pairs[i]; !p.done {

@@ -14,20 +14,20 @@ import (
 	"noecho/ngram"
 )
 
-// countedSet counts the look-ups of an index.
-type countedSet struct {
+// askedSet counts the look-ups of an index.
+type askedSet struct {
 	*wordSet
 	asked int64
 }
 
-func (s *countedSet) Gate2(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate2(h) }
-func (s *countedSet) Gate4(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate4(h) }
-func (s *countedSet) Window(h ngram.Hash) bool { s.asked++; return s.wordSet.Window(h) }
-func (s *countedSet) Word(h ngram.Hash) bool   { s.asked++; return s.wordSet.Word(h) }
+func (s *askedSet) Gate2(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate2(h) }
+func (s *askedSet) Gate4(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate4(h) }
+func (s *askedSet) Window(h ngram.Hash) bool { s.asked++; return s.wordSet.Window(h) }
+func (s *askedSet) Word(h ngram.Hash) bool   { s.asked++; return s.wordSet.Word(h) }
 
 // laneWork returns the work for a text: its bytes, look-ups, bytes that lanes read, letters of which
 // they formed words, and pieces.
-func laneWork(set *countedSet, text string) int64 {
+func laneWork(set *askedSet, text string) int64 {
 	set.asked = 0
 	d := New(set, spec(10), Config{Lanes: AllLanes})
 	var segs []Segment
@@ -78,7 +78,7 @@ func pictures(raw []byte) map[string]string {
 func TestPictureWork(t *testing.T) {
 	t.Parallel()
 	const size = 256 << 10
-	set := &countedSet{wordSet: newWordSet(10, record, laneRecord)}
+	set := &askedSet{wordSet: newWordSet(10, record, laneRecord)}
 	plain := laneWork(set, strings.Repeat(cleanText, size/len(cleanText)))
 	raws := map[string][]byte{
 		"noise": noiseBytes(size), "zeros": make([]byte, size), "white": bytes.Repeat([]byte{0xff}, size),

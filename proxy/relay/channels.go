@@ -27,6 +27,7 @@ type channelSet struct {
 	list           []*channel
 	text           []byte // all texts of the message being read
 	segments       []detect.Segment
+	lanes          detect.LaneMemory // of all channels
 	closed         []*detect.Finding
 	cutter         wire.Cutter
 	newline        [1]byte
@@ -365,6 +366,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 		return nil, errChannels
 	}
 	cfg := s.cfg.Detect
+	cfg.LaneMemory = &s.lanes
 	if role == wire.Metadata {
 		cfg.Prompt = s.metadataPrompt
 	}

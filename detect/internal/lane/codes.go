@@ -110,6 +110,21 @@ func (c *codes) reset() {
 	}
 }
 
+// giveBack gives back the nested readers of all lanes: the channel is over.
+func (c *codes) giveBack() {
+	for i := range c.slots {
+		c.slots[i].giveBack(c.r.work)
+	}
+}
+
+// giveBack gives back the nested reader of a lane, if it has one.
+func (o *laneSlot) giveBack(w *work) {
+	if o.reader != nil && o.reader.nest != nil {
+		w.giveBack(o.reader.nest)
+		o.reader.nest = nil
+	}
+}
+
 // cut returns how many of the next bytes may be read at once, at least one.
 func (c *codes) cut(p []byte) int {
 	if c.awake > 0 {
@@ -160,6 +175,7 @@ func (c *codes) read(p []byte) {
 // sleep puts a lane to sleep; it may wake again.
 func (c *codes) sleep(o *laneSlot) {
 	o.reader.end()
+	o.giveBack(c.r.work)
 	o.state, o.slept = laneAsleep, c.at
 	c.awake--
 	c.want()
@@ -197,6 +213,10 @@ func (c *codes) wake() {
 		}
 		if o.reader == nil {
 			o.reader = newLaneReader(c, k)
+		}
+		if o.reader.nest = c.r.work.borrow(c.r, k.lane); o.reader.nest == nil {
+			c.r.work.unscanned++
+			continue
 		}
 		o.state = laneAwake
 		c.awake++
@@ -270,7 +290,7 @@ func (c *codes) Waits() int64 {
 func (c *codes) Fork() Finder {
 	for i := range c.slots {
 		if o := &c.slots[i]; o.state == laneAwake {
-			o.reader.nested.Park()
+			o.reader.nest.nested.Park()
 		}
 	}
 	return nil
@@ -281,6 +301,7 @@ func (c *codes) End() {
 	for i := range c.slots {
 		if o := &c.slots[i]; o.state == laneAwake {
 			o.reader.end()
+			o.giveBack(c.r.work)
 			o.state = laneAsleep
 		}
 	}
@@ -293,14 +314,14 @@ const gapBytes = 40
 
 // laneReader reads one lane: a decoder, and a nested reader of the decoded text.
 type laneReader struct {
-	c      *codes
-	kind   *laneKind
-	dec    decode.Decoder
-	nested Nested
-	at     int64 // offset of the channel behind the last byte read
-	last   int64 // offset behind the last byte that was written in the code
-	bytes  []decode.Byte
-	word   []byte // scratch of choose
+	c     *codes
+	kind  *laneKind
+	dec   decode.Decoder
+	nest  *nest // nil while it sleeps
+	at    int64 // offset of the channel behind the last byte read
+	last  int64 // offset behind the last byte that was written in the code
+	bytes []decode.Byte
+	word  []byte // scratch of choose
 
 	block uint32 // which bytes were decoded of a block, by their low bits
 	size  int    // bytes of the block so far
@@ -314,7 +335,7 @@ const (
 )
 
 func newLaneReader(c *codes, kind *laneKind) *laneReader {
-	l := &laneReader{c: c, kind: kind, dec: kind.decoder(), nested: c.r.cfg.Host.Nest(kind.lane, c.r.within(kind.lane))}
+	l := &laneReader{c: c, kind: kind, dec: kind.decoder()}
 	if leet, ok := l.dec.(*decode.Leet); ok {
 		leet.Choose = l.choose
 	}
@@ -324,7 +345,7 @@ func newLaneReader(c *codes, kind *laneKind) *laneReader {
 // wake begins to read. past is the newest bytes of the channel, from offset at on; the last
 // of them woke the lane.
 func (l *laneReader) wake(past []byte, at int64) {
-	l.nested.Begin(l.kind.inner)
+	l.nest.nested.Begin(l.kind.inner)
 	l.dec.Reset(at)
 	l.at, l.last = at, at
 	l.block, l.size, l.dull = 0, 0, false
@@ -340,7 +361,7 @@ func (l *laneReader) read(p []byte) {
 		l.at++
 		l.take()
 		if l.at-l.last == gapBytes && codeLanes.Has(l.kind.lane) {
-			l.nested.Park() // the code seems to have ended
+			l.nest.nested.Park() // the code seems to have ended
 		}
 	}
 }
@@ -361,7 +382,7 @@ func (l *laneReader) take() {
 		}
 	}
 	l.c.r.work.read += int64(len(l.bytes))
-	l.nested.Read(l.bytes)
+	l.nest.nested.Read(l.bytes)
 }
 
 // idle reports whether the lane may sleep.
@@ -378,20 +399,20 @@ func (l *laneReader) idle() bool {
 	return l.c.watch.turned == 0
 }
 
-func (l *laneReader) waits() int64 { return min(l.dec.Frontier(), l.nested.Waits()) }
+func (l *laneReader) waits() int64 { return min(l.dec.Frontier(), l.nest.nested.Waits()) }
 
 // end decides all bytes read so far: the channel ends, or the lane goes to sleep.
 func (l *laneReader) end() {
 	l.bytes = l.dec.Finish(l.bytes[:0])
 	l.take()
-	l.nested.End()
+	l.nest.nested.End()
 }
 
 // choose returns the first reading of a word that may follow the word before it in an
 // indexed window, the first of all if none may.
 func (l *laneReader) choose(readings [][]byte) int {
 	for i, r := range readings {
-		if l.word = appendFirstWord(l.word[:0], r); len(l.word) > 0 && l.nested.Follows(l.word) {
+		if l.word = appendFirstWord(l.word[:0], r); len(l.word) > 0 && l.nest.nested.Follows(l.word) {
 			return i
 		}
 	}

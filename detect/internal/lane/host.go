@@ -47,8 +47,9 @@ type Host interface {
 	// Claim makes span a part of the claim, which is open until Settle.
 	Claim(c *Claim, span ngram.Span)
 	Settle(c *Claim)
-	// Nest returns a reader of text that lane l decoded, with lanes of its own.
-	Nest(l Lane, within *Reader) Nested
+	// Nest returns a reader of text that lane l decoded, with lanes of its own. It is the
+	// old one, used again, unless that is nil.
+	Nest(l Lane, within *Reader, old Nested) Nested
 }
 
 // Now is the state of a channel.

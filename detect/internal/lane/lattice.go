@@ -77,16 +77,18 @@ const (
 	pathsPerWord = 256            // in the ring, for each word of a window
 )
 
-// begin makes the lattice ready for letters that do not follow the ones before.
-func (m *lattice) begin(n int, paths *[]path) {
+// ringSize is the number of paths that are kept, for windows of n words.
+func ringSize(n int) int {
 	size := 1
 	for size < pathsPerWord*n {
 		size *= 2
 	}
-	if len(*paths) < size {
-		*paths = make([]path, size)
-	}
-	m.n, m.paths = n, *paths
+	return size
+}
+
+// begin makes the lattice ready for letters that do not follow the ones before.
+func (m *lattice) begin(n int, ring []path) {
+	m.n, m.paths = n, ring
 	m.begun, m.credit = m.count, mostProbes
 	m.made = max(m.made, 1) // 0 is no path
 }

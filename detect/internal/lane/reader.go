@@ -20,6 +20,7 @@ type Config struct {
 	Least   ngram.Weight // of a run that counts
 	Strict  bool         // a word waits until the words behind it weigh as much as a run must
 	MaxHeld int          // bytes of the channel that may wait
+	Memory  *Memory      // of the answer; nil: of the channel alone
 
 	Backward bool // the words of the channel itself come from the last to the first
 }
@@ -31,6 +32,7 @@ type Reader struct {
 	depth   int  // how often this channel was decoded
 	inBytes bool // by lanes that are codes of bytes
 	work    *work
+	own     Memory // unless the channels of an answer share one
 
 	codes   *codes   // nil: no lane of these is read
 	respace *respace // nil: not read
@@ -48,6 +50,10 @@ type work struct {
 	letters   int64 // of which words were formed
 	budget    int64
 	unscanned int64
+
+	memory *Memory
+	nests  int // borrowed
+	rings  int
 }
 
 // spent reports whether no lane may read on.
@@ -56,18 +62,27 @@ func (w *work) spent() bool { return w.read >= w.budget }
 // NewReader returns a reader.
 func NewReader() *Reader { return &Reader{inBytes: true, work: &work{}} }
 
-// within returns a reader for text that a lane decoded. It shares the budget.
-func (r *Reader) within(l Lane) *Reader {
-	return &Reader{depth: r.depth + 1, inBytes: r.inBytes && codeLanes.Has(l), work: r.work}
+// giveBack gives back what the lanes of the last channel used.
+func (r *Reader) giveBack() {
+	if c := r.spare.codes; c != nil {
+		c.giveBack()
+	}
+	if s := r.spare.respace; s != nil {
+		s.giveBack()
+	}
 }
 
 // Start prepares for a new channel and appends the finders that cfg asks for.
 func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
+	r.giveBack()
 	r.cfg, r.codes, r.respace = cfg, nil, nil
 	if r.depth == 0 {
-		*r.work = work{budget: cfg.Budget}
+		*r.work = work{budget: cfg.Budget, memory: cfg.Memory}
 		if cfg.Budget <= 0 {
 			r.work.budget = DefaultBudget
+		}
+		if cfg.Memory == nil {
+			r.work.memory = &r.own
 		}
 	}
 	if cfg.Lanes&^LanesOf(Despaced) != 0 || r.depth > 0 {
@@ -112,7 +127,7 @@ func (r *Reader) Suspects() bool {
 		return false
 	}
 	for i := range r.codes.slots {
-		if o := &r.codes.slots[i]; o.state == laneAwake && o.reader.nested.Suspects() {
+		if o := &r.codes.slots[i]; o.state == laneAwake && o.reader.nest.nested.Suspects() {
 			return true
 		}
 	}

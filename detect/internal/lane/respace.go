@@ -30,7 +30,8 @@ type respace struct {
 	floor   int64 // every byte below may have been released before it woke
 	*respaced
 
-	fork *respace // scratch of Fork
+	fork   *respace // scratch of Fork
+	origin *respace // the finder that this one is a fork of; nil: it is none
 }
 
 // respaced is the part of respace that forks share.
@@ -39,7 +40,7 @@ type respaced struct {
 	claim   *Claim // open; nil: none
 	claimAt int64  // number of letters at its newest window
 	places  track.Locator
-	paths   []path            // of the lattice: a fork writes behind those in use
+	ring    []path            // of the lattice while it is awake: a fork writes behind the paths in use
 	words   [ngram.MaxN]*path // scratch
 }
 
@@ -135,9 +136,15 @@ func (s *respace) wake(i, lo int64) {
 	if raw == nil {
 		return // a word longer than the bytes that are kept
 	}
+	if s.ring == nil {
+		if s.ring = s.r.work.borrowRing(s.r); s.ring == nil {
+			s.r.work.unscanned++
+			return
+		}
+	}
 	s.awake = true
 	s.letters = ngram.LettersFrom(from)
-	s.lattice.begin(s.r.cfg.Spec.N, &s.paths)
+	s.lattice.begin(s.r.cfg.Spec.N, s.ring)
 	s.queue = s.letters.Append(s.queue[:0], raw)
 }
 
@@ -167,6 +174,22 @@ func (s *respace) live(i int64) int64 {
 func (s *respace) sleep() {
 	s.settle(math.MaxInt64)
 	s.awake, s.queue = false, s.queue[:0]
+	s.rest()
+}
+
+// rest gives back the ring, unless the finder that this one is a fork of uses it.
+func (s *respace) rest() {
+	if s.origin == nil || !s.origin.awake {
+		s.giveBack()
+	}
+}
+
+// giveBack gives back the ring.
+func (s *respace) giveBack() {
+	if s.ring != nil {
+		s.r.work.giveBackRing(s.ring)
+		s.ring = nil
+	}
 }
 
 // settle closes the finding if its newest window ended at that letter or before: it cannot
@@ -261,7 +284,7 @@ func (s *respace) Fork() Finder {
 	f := s.fork
 	queue := append(f.queue[:0], s.queue...)
 	*f = *s
-	f.queue, f.fork = queue, nil
+	f.queue, f.fork, f.origin = queue, nil, s
 	return f
 }
 
@@ -272,6 +295,7 @@ func (s *respace) End() {
 		s.take(len(s.queue))
 	}
 	s.settle(math.MaxInt64)
+	s.rest()
 }
 
 var _ Finder = (*respace)(nil)
