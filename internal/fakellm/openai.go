@@ -20,7 +20,18 @@ const (
 // answer writes a chat completion, one chunk of it, or a completion. A nil usage is left
 // out.
 func (g *generation) answer(id, object, choices string, usage literal) []byte {
-	out := jsonf(`{"id":"%s","object":"%s","created":%d,"model":%s,"choices":[%s]`, id, object, created, encode(g.req.Model), choices)
+	return complete(g.head(id, object), choices, usage)
+}
+
+// head writes the beginning of an answer, which is the same in all chunks of a stream.
+func (g *generation) head(id, object string) string {
+	return fmt.Sprintf(`{"id":"%s","object":"%s","created":%d,"model":%s,"choices":[`, id, object, created, encode(g.req.Model))
+}
+
+// complete writes an answer that begins with head.
+func complete(head, choices string, usage literal) []byte {
+	out := make([]byte, 0, len(head)+len(choices)+len(`],"usage":}`)+len(usage))
+	out = append(append(append(out, head...), choices...), ']')
 	if usage != nil {
 		out = append(append(out, `,"usage":`...), usage...)
 	}
@@ -34,14 +45,15 @@ func (g *generation) chunks(id, object string, chunk func(i int, p part) string)
 	if g.req.StreamOptions.IncludeUsage {
 		usage = null
 	}
+	head := g.head(id, object)
 	return func(yield func(event) bool) {
 		for i, p := range turns(g.choices()) {
 			c := chunk(i, p)
-			if c != "" && !yield(event{data: g.answer(id, object, c, usage)}) {
+			if c != "" && !yield(event{data: complete(head, c, usage)}) {
 				return
 			}
 		}
-		if usage != nil && !yield(event{data: g.answer(id, object, "", g.usage())}) {
+		if usage != nil && !yield(event{data: complete(head, "", g.usage())}) {
 			return
 		}
 		yield(done)
@@ -221,7 +233,10 @@ func (g *generation) textPiece(index int, p part) (text string, ok bool) {
 // parallel lists, and the alternatives of a piece are the keys of an object.
 func (g *generation) textChoice(index, offset int, finish literal, pieces ...string) string {
 	var tokens, probs, tops, offsets []string
-	top := g.req.top()
+	whole, top := g.quote(strings.Join(pieces, "")), g.req.top()
+	if top < 0 { // no probabilities were asked for
+		pieces = nil
+	}
 	for _, text := range pieces {
 		var all []string
 		for _, alt := range alternatives(text, top) {
@@ -232,9 +247,9 @@ func (g *generation) textChoice(index, offset int, finish literal, pieces ...str
 		offset += utf8.RuneCountInString(text)
 	}
 	logprobs := null
-	if top >= 0 && len(pieces) > 0 {
+	if len(pieces) > 0 {
 		logprobs = jsonf(`{"tokens":[%s],"token_logprobs":[%s],"top_logprobs":[%s],"text_offset":[%s]}`,
 			strings.Join(tokens, ","), strings.Join(probs, ","), strings.Join(tops, ","), strings.Join(offsets, ","))
 	}
-	return fmt.Sprintf(`{"text":%s,"index":%d,"logprobs":%s,"finish_reason":%s}`, g.quote(strings.Join(pieces, "")), index, logprobs, finish)
+	return fmt.Sprintf(`{"text":%s,"index":%d,"logprobs":%s,"finish_reason":%s}`, whole, index, logprobs, finish)
 }

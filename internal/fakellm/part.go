@@ -243,7 +243,7 @@ func surrogate(text string) (rune, bool) {
 // quote writes text as a JSON string. Bytes that are not UTF-8 are written unchanged,
 // which no JSON reader has to accept.
 func quote(text string, e Escape) []byte {
-	out := []byte{'"'}
+	out := append(make([]byte, 0, len(text)+2), '"')
 	for i := 0; i < len(text); {
 		u, lone := surrogate(text[i:])
 		if lone {
