@@ -10,25 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"noecho/ngram"
 )
-
-// askedSet counts the look-ups of an index.
-type askedSet struct {
-	*wordSet
-	asked int64
-}
-
-func (s *askedSet) Gate2(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate2(h) }
-func (s *askedSet) Gate4(h ngram.Hash) bool  { s.asked++; return s.wordSet.Gate4(h) }
-func (s *askedSet) Window(h ngram.Hash) bool { s.asked++; return s.wordSet.Window(h) }
-func (s *askedSet) Word(h ngram.Hash) bool   { s.asked++; return s.wordSet.Word(h) }
 
 // laneWork returns the work for a text: its bytes, look-ups, bytes that lanes read, letters of which
 // they formed words, and pieces.
-func laneWork(set *askedSet, text string) int64 {
-	set.asked = 0
+func laneWork(set *countedSet, text string) int64 {
+	set.n = 0
 	d := New(set, spec(10), Config{Lanes: AllLanes})
 	var segs []Segment
 	for p := range slices.Chunk([]byte(text), 4<<10) {
@@ -36,7 +23,7 @@ func laneWork(set *askedSet, text string) int64 {
 	}
 	d.Finish(segs[:0])
 	load := d.lanes.Load()
-	return int64(len(text)) + set.asked + load.Read + load.Formed + load.Pieces
+	return int64(len(text)) + set.n + load.Read + load.Formed + load.Pieces
 }
 
 // noiseBytes are n bytes without any order.
@@ -78,7 +65,7 @@ func pictures(raw []byte) map[string]string {
 func TestPictureWork(t *testing.T) {
 	t.Parallel()
 	const size = 256 << 10
-	set := &askedSet{wordSet: newWordSet(10, record, laneRecord)}
+	set := &countedSet{Index: newWordSet(10, record, laneRecord)}
 	plain := laneWork(set, strings.Repeat(cleanText, size/len(cleanText)))
 	raws := map[string][]byte{
 		"noise": noiseBytes(size), "zeros": make([]byte, size), "white": bytes.Repeat([]byte{0xff}, size),
