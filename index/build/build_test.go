@@ -213,7 +213,7 @@ func TestBuildNamesTheFolder(t *testing.T) {
 	in := writeInput(t, filepath.Join(dir, "a.txt"), prose(1, 100))
 	for out, want := range map[string]string{
 		"":                                   "the name of the new file is empty",
-		filepath.Join(dir, "none", "x.nidx"): fmt.Sprintf("folder %q does not exist", filepath.Join(dir, "none")),
+		filepath.Join(dir, "none", "x.nidx"): fmt.Sprintf("no such folder as %q", filepath.Join(dir, "none")),
 	} {
 		if _, err := Build(context.Background(), Options{Out: out, Inputs: []string{in}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("build to %q: %v", out, err)

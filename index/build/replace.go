@@ -48,7 +48,7 @@ func newPending(path string, mode fs.FileMode) (*pending, error) {
 	dir := filepath.Dir(path)
 	if p.File, err = openUnnamed(dir, mode); err != nil {
 		if p.File, err = os.CreateTemp(dir, tempPattern(path)); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("write index %q: folder %q does not exist: create it first", path, dir)
+			return nil, fmt.Errorf("write index %q: no such folder as %q: create it first", path, dir)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("write index: %w", err)
