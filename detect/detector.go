@@ -5,6 +5,7 @@ import (
 
 	"noecho/detect/internal/lane"
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -452,10 +453,37 @@ func (d *Detector) release(dst []Segment) []Segment {
 	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
 }
 
-// suspects reports whether bytes wait because of indexed words or findings.
+// steady returns the first word that waits in strict release, whatever is indexed.
+func (d *Detector) steady() int64 {
+	t := d.host.words
+	first := t.FirstLight()
+	for _, f := range d.main.finders {
+		if _, ok := f.(*phraseFinder); ok {
+			first = min(first, max(0, t.Count-gram.MaxPhraseWords))
+		}
+	}
+	return first
+}
+
+// suspects reports whether bytes wait because of indexed words or findings. In strict
+// release the answer is the same whatever is indexed.
 func (d *Detector) suspects() bool {
-	return d.main.Suspects() || d.seam != nil && d.seam.Suspects() || len(d.host.list) > 0 || d.phrases != nil && len(d.phrases.live) > 0 ||
-		d.near != nil && d.near.Waits() < math.MaxInt64 || d.lanes != nil && d.lanes.Suspects()
+	if d.cfg.Release == Strict || d.main.Suspects() || d.seam != nil && d.seam.Suspects() || len(d.host.list) > 0 {
+		return true
+	}
+	for _, f := range d.main.finders {
+		switch f := f.(type) {
+		case *phraseFinder:
+			if len(f.live) > 0 {
+				return true
+			}
+		case *near:
+			if f.Waits() < math.MaxInt64 {
+				return true
+			}
+		}
+	}
+	return d.lanes != nil && d.lanes.Suspects()
 }
 
 // overflow decides all bytes that wait: there is no room for more. They are withheld if

@@ -167,6 +167,9 @@ func (n *near) extend(first, lo, last int64, s *track.Seed) {
 		first, lo = t.Acted+1, t.Span(t.Acted+1).Lo
 	}
 	lo = max(lo, n.h.overflow)
+	if n.h.d.cfg.Release == Strict {
+		lo = max(lo, t.Span(n.h.d.steady()).Lo) // the words before may have been released
+	}
 	hi := s.Span.Hi
 	if last < t.Count-1 {
 		hi = t.Run.Parts[len(t.Run.Parts)-1].Lo
@@ -202,7 +205,8 @@ func (n *near) settle() {
 }
 
 // Waits implements lane.Finder. The bytes behind the open finding wait, and those from
-// the second seed of each chain that may become one.
+// the second seed of each chain that may become one. In strict release only the former
+// wait: a chain would tell that the words are indexed.
 func (n *near) Waits() int64 {
 	t := n.h.words
 	first := int64(math.MaxInt64)
@@ -218,6 +222,9 @@ func (n *near) Waits() int64 {
 		}
 		if n.cur != nil && ch.Hot {
 			first = min(first, n.cur.Span.Hi)
+		}
+		if n.h.d.cfg.Release == Strict {
+			continue
 		}
 		switch from := max(ch.From, n.from); {
 		case from >= t.Count:

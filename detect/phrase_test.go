@@ -95,6 +95,11 @@ func TestPhrases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, release := range []Release{Adaptive, Strict} {
+				want, wantKinds := tt.want, tt.kinds
+				if release == Strict && strings.HasPrefix(tt.name, "in reach") {
+					// The first of the two has left when the other one comes.
+					want, wantKinds = tt.text[:strings.LastIndex(tt.text, " ")]+" ¤", tt.kinds[1:]
+				}
 				for cut := range len(tt.text) + 1 {
 					d := New(parts{Set: set, phrases: phrases}, spec(10), Config{Release: release})
 					got, findings := drive(d, tt.text[:cut], tt.text[cut:])
@@ -109,8 +114,8 @@ func TestPhrases(t *testing.T) {
 							t.Fatalf("%+v", f)
 						}
 					}
-					if got != tt.want || !slices.Equal(kinds, tt.kinds) {
-						t.Fatalf("cut at %d: %q, %v, want %q, %v", cut, got, kinds, tt.want, tt.kinds)
+					if got != want || !slices.Equal(kinds, wantKinds) {
+						t.Fatalf("cut at %d: %q, %v, want %q, %v", cut, got, kinds, want, wantKinds)
 					}
 				}
 			}

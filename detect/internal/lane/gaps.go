@@ -16,7 +16,7 @@ import (
 //   - shortWords words in a row that have shortLetters letters at most, or of which every
 //     four have half as many
 //   - four words that have longLetters letters or more, of which the last is long and not
-//     in the index
+//     in the index, or whatever it is in strict release
 //
 // A sign in text whose gaps are right costs time and nothing else.
 type wordGapDetector struct {
@@ -90,7 +90,7 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 		return w.shortLo, true
 	}
 	return span.Lo, w.letters <= shortLetters && w.sizes[(i+1)%shortWords] > 0 ||
-		size >= longWord && four >= longLetters && !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1))
+		size >= longWord && four >= longLetters && (s.r.cfg.Strict || !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1)))
 }
 
 // sum enters the size of word i and returns the letters of the newest four words.

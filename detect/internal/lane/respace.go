@@ -28,6 +28,7 @@ type respace struct {
 	until   int64 // number of the letter at which it falls asleep
 	slept   int64 // offset up to which letters were in the lattice
 	floor   int64 // every byte below may have been released before it woke
+	steady  int64 // in strict release, offset up to which a fixed number of bytes waits
 	*respaced
 
 	fork   *respace // scratch of Fork
@@ -47,7 +48,10 @@ type respaced struct {
 const (
 	restart = 128 // bytes that are read again when it wakes
 	drowsy  = 48  // letters
-	deep    = 8   // words in a path, half of them odd, that look like indexed text
+
+	steadyWord   = 48 // bytes that wait in strict release for each word of a run
+	steadyBeyond = 192
+	deep         = 8 // words in a path, half of them odd, that look like indexed text
 )
 
 func (s *respace) reset() {
@@ -57,7 +61,7 @@ func (s *respace) reset() {
 	s.past.n, s.past.end = 0, 0
 	s.claim, s.claimAt = nil, 0
 	s.gaps, s.tired, s.awake, s.queue = wordGapDetector{}, patience{}, false, s.queue[:0]
-	s.until, s.slept, s.floor = 0, 0, 0
+	s.until, s.slept, s.floor, s.steady = 0, 0, 0, 0
 	s.lattice = lattice{}
 }
 
@@ -74,6 +78,9 @@ func (s *respace) Word(i int64) {
 	w := s.r.cfg.Host.Word(i)
 	waited, odd := s.gaps.odd(s, i, w)
 	noise := odd && s.noise(w)
+	if odd {
+		s.steady = w.Span.Hi + steadyBeyond
+	}
 	if s.gaps.calm || odd && !noise && w.Span.Hi-w.Span.Lo >= clearWord && s.tired.until > 0 {
 		s.tired = patience{}
 	}
@@ -87,6 +94,9 @@ func (s *respace) Word(i int64) {
 	n := 0
 	for n < len(s.queue) && s.queue[n].Span.Hi <= w.Span.Hi {
 		n++
+	}
+	if s.steadyBytes() > 0 {
+		s.floor = max(s.floor, w.Span.Hi-s.steadyBytes()/2)
 	}
 	likely := s.take(n)
 	if odd {
@@ -267,13 +277,25 @@ func seedOf(words []*path) track.Seed {
 // Waits implements Finder.
 func (s *respace) Waits() int64 {
 	lo := s.gaps.waits(s)
-	if s.awake {
+	switch bytes := s.steadyBytes(); {
+	case bytes > 0 && s.past.end <= s.steady:
+		lo = min(lo, s.past.end-bytes)
+	case bytes == 0 && s.awake:
 		lo = min(lo, s.lattice.waits())
 	}
 	if s.past.end-lo > int64(s.r.cfg.MaxHeld)/2 {
 		return math.MaxInt64 // so many bytes do not wait on a suspicion
 	}
 	return lo
+}
+
+// steadyBytes returns how many bytes wait in strict release around words that look odd, 0 in
+// adaptive release. The paths of the lattice would tell which words are indexed.
+func (s *respace) steadyBytes() int64 {
+	if !s.r.cfg.Strict {
+		return 0
+	}
+	return steadyWord * int64(s.r.cfg.Least/ngram.WordWeight)
 }
 
 // Fork implements Finder.
