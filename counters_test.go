@@ -42,9 +42,9 @@ var central = []string{"detect.Detector", "proxy/relay.Relay", "index/build.buil
 // names, methods and fields that a file below it declares; an arrow points up where it
 // uses those of a file above.
 var connector = []string{
-	"server.go", "admin.go", "handler.go", "respond.go", "answer.go", "exchange.go", "services.go", "metrics.go", "prompt.go",
-	"snapshot.go", "headers.go", "closed_routes.go", "routes.go", "catalogue.go", "upstream.go", "upstream_tls.go", "ambiguous.go",
-	"refuse.go", "principal.go", "caller.go", "reclaim.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
+	"server.go", "admin.go", "handler.go", "respond.go", "answer.go", "exchange.go", "gate.go", "services.go", "metrics.go", "prompt.go",
+	"snapshot.go", "headers.go", "cors.go", "closed_routes.go", "routes.go", "catalogue.go", "upstream.go", "upstream_tls.go", "ambiguous.go",
+	"refuse.go", "principal.go", "caller.go", "reclaim.go", "body.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
 }
 
 // declared has the declarations of the product files of the tree.

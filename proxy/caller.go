@@ -27,6 +27,7 @@ type callerConn struct {
 	once  sync.Once
 	busy  atomic.Bool // a request has begun and is not yet answered
 	heavy atomic.Bool // its last answer was large
+	ended bool        // the caller has ended it, or it failed; belongs to the reader of the request
 
 	mu     sync.Mutex
 	linger bool // Close reads the rest of the request first
@@ -38,6 +39,7 @@ func (c *callerConn) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.busy.Store(true)
 	}
+	c.ended = c.ended || err != nil
 	return n, err
 }
 

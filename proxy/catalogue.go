@@ -41,10 +41,12 @@ var catalogue = []struct {
 		"/openai/responses", "/openai/responses/compact", "/openai/responses/{id}/cancel",
 	}},
 	{"openai.responses", "GET", []string{
-		"/v1/responses/{id}", "/v1/responses/{id}/input_items",
-		"/responses/{id}", "/responses/{id}/input_items",
-		"/openai/v1/responses/{id}", "/openai/v1/responses/{id}/input_items",
-		"/openai/responses/{id}", "/openai/responses/{id}/input_items",
+		"/v1/responses/{id}/input_items", "/responses/{id}/input_items",
+		"/openai/v1/responses/{id}/input_items", "/openai/responses/{id}/input_items",
+	}},
+	{"openai.responses", "GET DELETE", []string{
+		"/v1/responses/{id}", "/responses/{id}", "/openai/v1/responses/{id}", "/openai/responses/{id}",
+		"/v1/conversations/{id}", "/openai/v1/conversations/{id}",
 		"/v1/conversations/{id}/items/{item}", "/openai/v1/conversations/{id}/items/{item}",
 	}},
 	{"openai.responses", "GET POST", []string{
@@ -122,10 +124,11 @@ var catalogue = []struct {
 		"/v1/threads/runs", "/v1/threads/{thread}/runs", "/v1/threads/{thread}/runs/{run}/submit_tool_outputs",
 	}},
 	{"generic", "GET", []string{
-		"/v1/chat/completions", "/v1/chat/completions/{id}", "/v1/chat/completions/{id}/messages",
+		"/v1/chat/completions", "/v1/chat/completions/{id}/messages",
 		"/v1/threads/{thread}/messages", "/v1/threads/{thread}/messages/{message}",
 		"/v1/threads/{thread}/runs/{run}/steps", "/v1/threads/{thread}/runs/{run}/steps/{step}",
 	}},
+	{"generic", "GET DELETE", []string{"/v1/chat/completions/{id}"}},
 	{"batch", "GET", []string{
 		"/v1/files/{file}/content", "/openai/v1/files/{file}/content", "/openai/files/{file}/content",
 		"/v1/messages/batches/{batch}/results",
@@ -138,11 +141,14 @@ var passTable = []struct {
 	paths   []string
 }{
 	{"GET HEAD", []string{
-		"/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
+		"/", "/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
+		"/v1/health", "/health/liveliness", "/health/liveness", "/health/readiness", "/health_generate",
+		"/get_model_info", "/model_info", "/model/info", "/v1/model/info", "/model_group/info",
 		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
 		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
 		"/metrics", "/docs", "/openapi.json", "/load",
-		"/v2/health/live", "/v2/health/ready", "/v2/models/{model}", "/v2/models/{model}/ready",
+		"/api/v0/models", "/api/v0/models/{model}", "/api/v1/models",
+		"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{model}", "/v2/models/{model}/ready", "/v2/models/{model}/config",
 		"/v1beta/models", "/v1beta/models/{model}",
 	}},
 	{"POST", []string{

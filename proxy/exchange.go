@@ -35,6 +35,11 @@ type exchange struct {
 	path, requestID, client, principal, model string
 	stream                                    bool
 
+	request  *fasthttp.Request // to the upstream; nil once it was sent
+	received *requestBody      // its body; nil: none
+	asks     bool              // it is a preflight
+	large    bool              // its body was large
+
 	counted  string // the caller, as budgets and coverage name it
 	number   uint64 // of the exchange; coverage tells requests apart by it
 	judge    policy.Judge
@@ -64,11 +69,28 @@ func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	if e.requestID == "" {
 		e.requestID = ulid.Make().String()
 	}
-	for _, name := range [...]string{fasthttp.HeaderAuthorization, "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
-		if credential := h.Peek(name); len(credential) > 0 {
-			e.principal = keyedHex(e.srv.principalKey, credential)
-			break
-		}
+	if secret := credential(h, e.snap.cfg.Headers.Pass); len(secret) > 0 {
+		e.principal = keyedHex(e.srv.principalKey, secret)
+	}
+}
+
+// ask makes the exchange one about a preflight, whose answer has no text to scan.
+func (e *exchange) ask() {
+	r := *e.route
+	r.family = nil
+	e.route, e.asks = &r, true
+}
+
+// sent frees the request to the upstream and the memory of its body. It may be called again.
+func (e *exchange) sent() {
+	if e.request != nil {
+		fasthttp.ReleaseRequest(e.request)
+		e.request = nil
+	}
+	if e.received != nil {
+		e.large = e.large || len(e.received.text) > heavyBytes
+		e.received.give()
+		e.received = nil
 	}
 }
 
@@ -305,7 +327,11 @@ func (e *exchange) finish() {
 		return
 	}
 	e.closed = true
-	if c := e.caller; c != nil && e.counts.Scanned+e.counts.Passed+e.counts.Refused > heavyBytes {
+	if e.body != nil {
+		e.body.close() // after a panic it is still open
+	}
+	e.sent() // after a refusal it is still there
+	if c := e.caller; c != nil && (e.large || e.counts.Scanned+e.counts.Passed+e.counts.Refused > heavyBytes) {
 		c.heavy.Store(true)
 	}
 	if e.timer != nil {
@@ -313,9 +339,6 @@ func (e *exchange) finish() {
 	}
 	if e.watch != nil {
 		e.watch.stop()
-	}
-	if e.body != nil {
-		e.body.close() // after a panic it is still open
 	}
 	e.cancel(errFinished)
 	e.alerts.Close()

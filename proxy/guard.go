@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/config"
 )
 
 // The guard reads a request as the strictest server would, and refuses a request that two
@@ -19,7 +21,7 @@ import (
 // The reasons for which the guard refuses. They are fixed, because bytes of a request must
 // not come back in an answer or a log.
 const (
-	badMethod   = "the method is not one that is forwarded"
+	badMethod   = "the method is not one of HTTP, or is CONNECT"
 	badTarget   = "the request target is not a plain path"
 	badVersion  = "only HTTP/1.1 and HTTP/1.0 are spoken here"
 	badHeader   = "a header line is malformed"
@@ -33,7 +35,8 @@ const (
 // guard returns the reason for which the request is refused, or "".
 func guard(h *fasthttp.RequestHeader) string {
 	switch string(h.Method()) {
-	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPost:
+	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPost, fasthttp.MethodOptions,
+		fasthttp.MethodDelete, fasthttp.MethodPut, fasthttp.MethodPatch, fasthttp.MethodTrace:
 	default:
 		return badMethod
 	}
@@ -138,13 +141,10 @@ func (f *framing) header(name, value string) string {
 		if !strings.EqualFold(value, "100-continue") {
 			return badExpect
 		}
-	case "upgrade", "http2-settings":
-		return badUpgrade
-	case "connection":
-		for token := range strings.SplitSeq(strings.ToLower(value), ",") {
-			if strings.Trim(token, " \t") == "upgrade" {
-				return badUpgrade
-			}
+	case "upgrade":
+		// Other offers, such as h2c, are ignored: the answer comes in HTTP/1.1 (RFC 9110, 7.8).
+		if strings.Contains(strings.ToLower(value), "websocket") {
+			return badUpgrade
 		}
 	}
 	return ""
@@ -165,15 +165,39 @@ func (f *framing) verdict(v httpVersion) string {
 	return ""
 }
 
-// tokenName accepts letters, digits and the hyphen: underscores and spaces are
-// read differently from server to server.
+// tokenName reports whether a header name has only the characters that RFC 9110 allows.
 func tokenName(name []byte) bool {
 	for _, c := range name {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+		if !letterOrDigit(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
 	return len(name) > 0
+}
+
+func letterOrDigit(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' }
+
+// plainName reports whether every server reads a header name in the same way. Many take
+// characters other than letters, digits and the hyphen for a hyphen.
+func plainName(name []byte) bool {
+	return !bytes.ContainsFunc(name, func(c rune) bool { return c > 0x7f || !letterOrDigit(byte(c)) && c != '-' })
+}
+
+// uncertainEnd reports whether a request that passed the guard has a header that other servers
+// could take for one that says where the body ends. It is dropped, but the bytes after this
+// request are read as no other request.
+func uncertainEnd(h *fasthttp.RequestHeader) bool {
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if plainName(name) {
+			continue
+		}
+		switch config.HyphenName(string(name)) {
+		case "content-length", "transfer-encoding":
+			return true
+		}
+	}
+	return false
 }
 
 // plainValue reports whether a value has no control character, which could end a line or a

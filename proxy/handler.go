@@ -19,10 +19,11 @@ import (
 
 // handle answers one request of the data port. The cheap checks and those that protect come
 // first. No byte reaches the upstream before guard, route and admission have let the request
-// pass.
+// pass, and only then is its body read.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	var ex *exchange
-	defer func() {
+	snap := s.acquire()
+	defer func(policy cors) {
 		if r := recover(); r != nil {
 			s.panicked(r, debug.Stack())
 			refuse(ctx, nil, refuseInternal)
@@ -34,35 +35,44 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 				ex.finish()
 			}
 		}
-	}()
-	if why := guard(&ctx.Request.Header); why != "" {
-		s.turnAway(ctx, nil, refuseGuard(why))
-		ctx.SetConnectionClose()
-		return
-	}
-	snap := s.acquire()
-	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
-	r := snap.routes.find(string(ctx.Method()), path)
-	if r == nil {
+		policy.mark(ctx)
+	}(snap.cors())
+	h := &ctx.Request.Header
+	r, why, ok := s.gate(h, snap)
+	if !ok {
 		snap.release()
-		s.turnAway(ctx, nil, s.missed(string(ctx.Method()), path))
+		s.turnAway(ctx, r, why)
 		return
 	}
-	if signed(&ctx.Request.Header) {
+	if !ctx.IsPost() && mayBeUnread(h) { // the body is not wanted
+		defer s.closeAfter(ctx)
+	}
+	asks := preflight(h)
+	if asks && snap.cfg.CORS.On() {
+		snap.cors().answer(ctx, snap.routes.methods(pathOf(h)))
 		snap.release()
-		s.turnAway(ctx, r.family, refuseSigned)
 		return
 	}
-	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: path}
+	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: pathOf(h)}
 	ex.link.done = make(chan struct{})
-	if why, ok := s.enter(&ex.link, snap.cfg.Limits.Streams); !ok {
+	if asks {
+		ex.ask()
+	}
+	last := slices.Contains(requestTokens(h), "close") || uncertainEnd(h)
+	ex.describe(ctx)
+	ex.request = fasthttp.AcquireRequest()
+	buildRequest(ex.request, ctx, ex.route, &snap.cfg)
+	if why, ok = s.receive(ctx, ex); ok {
+		why, ok = s.enter(&ex.link, snap.cfg.Limits.Streams)
+	}
+	if !ok {
+		ex.sent()
 		ex = nil
 		snap.release()
-		s.turnAway(ctx, r.family, why)
+		s.turnAway(ctx, r, why)
 		return
 	}
-	last := slices.Contains(requestTokens(&ctx.Request.Header), "close")
-	ex.describe(ctx)
+	ex.started = time.Now()
 	handedOver := s.exchange(ctx, ex)
 	if last || s.isDraining() {
 		ctx.SetConnectionClose()
@@ -72,8 +82,22 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// expect answers a caller that waits for a status before it sends its body. A request that
-// its head makes invalid is refused at once. The answer has no body.
+// head decides about the body of a request whose head has come, before fasthttp reads any of
+// it. A refused request is marked as one that waits for a status: fasthttp then calls expect
+// in place of reading.
+func (s *Server) head(h *fasthttp.RequestHeader) {
+	if h.ContentLength() <= prefetched || len(h.Peek(fasthttp.HeaderExpect)) > 0 {
+		return // handle decides
+	}
+	snap := s.acquire()
+	defer snap.release()
+	if _, _, ok := s.gate(h, snap); !ok {
+		h.Set(fasthttp.HeaderExpect, "100-continue")
+	}
+}
+
+// expect answers a request before its body is read: one that waits for a status, and one that
+// head has marked.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -83,21 +107,16 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	}()
 	snap := s.acquire()
 	defer snap.release()
-	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
-	why := refusal{status: fasthttp.StatusContinue}
+	h := &ctx.Request.Header
+	r, why, ok := s.gate(h, snap)
 	switch {
-	case guard(&ctx.Request.Header) != "":
-		why = refuseGuard("")
-	case snap.routes.find(string(ctx.Method()), path) == nil:
-		why = s.missed(string(ctx.Method()), path)
-	case signed(&ctx.Request.Header):
-		why = refuseSigned
-	case int64(ctx.Request.Header.ContentLength()) > snap.cfg.Limits.Request:
-		why = refuseTooLarge
-	default:
-		return why.status
+	case ok && hasLine(h.RawHeaders(), fasthttp.HeaderExpect):
+		return fasthttp.StatusContinue
+	case ok: // head has refused it; the cause has passed since
+		why = refuseBusy
 	}
-	s.metrics.refused(why)
+	s.turnAway(ctx, r, why)
+	snap.cors().mark(ctx)
 	return why.status
 }
 
@@ -119,10 +138,53 @@ func (s *Server) missed(method, path string) refusal {
 	return refuseClosed(path, asked)
 }
 
-// turnAway refuses a request that has not become an exchange.
-func (s *Server) turnAway(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
-	s.metrics.refused(r)
-	refuse(ctx, family, r)
+// receive reads the body of a request. It returns a refusal and false if it cannot.
+func (s *Server) receive(ctx *fasthttp.RequestCtx, ex *exchange) (refusal, bool) {
+	if !ctx.IsPost() || ctx.RequestBodyStream() == nil {
+		return refusal{}, true
+	}
+	limits := &ex.snap.cfg.Limits
+	body, err := s.bodies.read(ctx.RequestBodyStream(), ctx.Request.Header.ContentLength(), limits.Request, limits.BodyBudget())
+	if conn, ok := ctx.Conn().(*callerConn); ok && err == nil && conn.ended && ctx.Request.Header.ContentLength() < 0 {
+		// fasthttp takes the end of the connection before the last line end for that of the body.
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return refuseUnreadable(err), false
+	}
+	ex.received = body
+	ex.request.SetBodyRaw(body.text)
+	return refusal{}, true
+}
+
+// turnAway refuses a request that has not become an exchange. If bytes of its body may be
+// unread, the connection is closed: the beginning of the next request is not known.
+func (s *Server) turnAway(ctx *fasthttp.RequestCtx, r *route, why refusal) {
+	h := &ctx.Request.Header
+	if why == refuseRoute {
+		why = s.missed(string(ctx.Method()), pathOf(h))
+	}
+	s.metrics.refused(why)
+	refuse(ctx, shapeOf(r, pathOf(h)), why)
+	if why.code == refuseGuard("").code || mayBeUnread(h) || uncertainEnd(h) {
+		s.closeAfter(ctx)
+	}
+}
+
+// mayBeUnread reports whether the body of a request goes on behind the bytes that fasthttp
+// reads before it calls the handler.
+func mayBeUnread(h *fasthttp.RequestHeader) bool {
+	n := h.ContentLength()
+	return n > prefetched || n == chunkedLength
+}
+
+// closeAfter closes the connection when the answer has left. The rest of the request is read
+// first, or the caller would not see the answer.
+func (s *Server) closeAfter(ctx *fasthttp.RequestCtx) {
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*callerConn); ok {
+		c.lingerOnClose()
+	}
 }
 
 // exchange answers one admitted request. It reports whether the answer is a stream that now
@@ -144,10 +206,8 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	ex.watch = watch(conn, func() { ex.cancel(errClientGone) })
 	ex.timer = time.AfterFunc(limits.Total, func() { ex.cancel(errTotalTime) })
 
-	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	buildRequest(req, ctx, ex.route, ex.snap.cfg.Headers.Pass)
-	upstream, err := ex.route.upstream.roundTrip(&ex.link, req, resp)
-	fasthttp.ReleaseRequest(req)
+	resp := fasthttp.AcquireResponse()
+	upstream, err := ex.route.upstream.roundTrip(&ex.link, ex.request, resp, ex.sent)
 	if err != nil {
 		fasthttp.ReleaseResponse(resp)
 		s.unanswered(ctx, ex, err)
@@ -186,14 +246,20 @@ func (s *Server) unanswered(ctx *fasthttp.RequestCtx, ex *exchange, err error) {
 func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Request, refusal, bool) {
 	limits := ex.snap.cfg.Limits
 	ex.mode = ex.route.policy.ModeFor("", ex.snap.cfg.Mode)
-	text := ctx.Request.Body()
+	text := ex.request.Body()
 	names, err := codings(ctx.Request.Header.ContentEncoding())
 	if err == nil && len(names) > 0 {
 		d := newDecoder(bytes.NewReader(text), names, limits.Request, limits.Ratio)
-		text, err = io.ReadAll(d)
+		var plain *requestBody
+		if plain, err = s.bodies.read(d, -1, limits.Request, limits.BodyBudget()); err == nil {
+			defer plain.give()
+			text = plain.text
+		}
 		d.close()
 	}
 	switch {
+	case errors.Is(err, errNoRoom):
+		return wire.Request{}, refuseRoom, false
 	case errors.Is(err, errSize):
 		return wire.Request{}, refuseTooLarge, false
 	case errors.Is(err, errCoding):
@@ -226,24 +292,28 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	return request, refusal{}, true
 }
 
-// refuseUnread answers a request that fasthttp could not read. The connection is closed
+// refuseUnread answers a request whose head fasthttp could not read. The connection is closed
 // afterwards, because the beginning of the next request is not known.
 func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
-	r := refuseGuard("the request is not valid HTTP")
+	r := refuseUnreadable(err)
+	s.metrics.refused(r)
+	refuse(ctx, nil, r)
+	s.closeAfter(ctx)
+}
+
+// refuseUnreadable returns the refusal for a request that could not be read.
+func refuseUnreadable(err error) refusal {
 	var small *fasthttp.ErrSmallBuffer
 	var slow interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &small):
-		r = refuseHeader
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		r = refuseTooLarge
+		return refuseHeader
+	case errors.Is(err, fasthttp.ErrBodyTooLarge), errors.Is(err, errSize):
+		return refuseTooLarge
+	case errors.Is(err, errNoRoom):
+		return refuseRoom
 	case errors.As(err, &slow) && slow.Timeout(), strings.Contains(err.Error(), "i/o timeout"):
-		r = refuseSlow
+		return refuseSlow
 	}
-	s.metrics.refused(r)
-	refuse(ctx, nil, r)
-	ctx.SetConnectionClose()
-	if c, ok := ctx.Conn().(*callerConn); ok {
-		c.lingerOnClose()
-	}
+	return refuseGuard("the request is not valid HTTP")
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/config"
 )
 
 // requestHeaders are the request headers that are passed on, in lower case. A * matches any
@@ -13,7 +15,29 @@ import (
 var requestHeaders = []string{
 	"authorization", "*api-key", "content-type", "accept", "user-agent",
 	"anthropic-*", "openai-*", "x-goog-*", "x-amz-*", "x-amzn-bedrock-*",
-	"traceparent", "tracestate", "x-request-id", "idempotency-key",
+	"traceparent", "tracestate", "x-request-id", "idempotency-key", "origin", "access-control-request-*",
+	// Gateways before the models, and the attribution that they ask for.
+	"ocp-apim-*", "azureml-*", "x-dashscope-*", "x-portkey-*", "x-litellm-*", "helicone-*", "cf-aig-*", "http-referer", "x-title",
+}
+
+// credentialHeaders are the request headers that may have the credential of a caller, in the
+// order in which they are asked for one. A * matches as in requestHeaders.
+var credentialHeaders = []string{
+	"authorization", "api-key", "x-api-key", "x-goog-api-key", "*api-key",
+	"ocp-apim-subscription-key", "x-portkey-virtual-key", "cf-aig-authorization", "helicone-auth",
+}
+
+// credential returns the credential of a request, or nothing. Only headers that are passed on
+// count: the upstream knows its callers by them.
+func credential(h *fasthttp.RequestHeader, extra []string) []byte {
+	for _, pattern := range credentialHeaders {
+		for key, value := range h.All() {
+			if name := strings.ToLower(string(key)); len(value) > 0 && matchesName(pattern, name) && passesRequest(name, extra) {
+				return value
+			}
+		}
+	}
+	return nil
 }
 
 // hopHeaders concern one connection only and are never passed on, in either direction.
@@ -32,30 +56,37 @@ var staleHeaders = []string{
 // if findings may change the answer.
 var leadHeaders = []string{"location", "content-location", "refresh", "link", "alt-svc"}
 
-// passesRequest reports whether a request header is passed on.
+// passesRequest reports whether a request header is passed on. One whose name is not plain
+// is passed on only if the operator names it.
 func passesRequest(name string, extra []string) bool {
-	return slices.Contains(extra, name) || slices.ContainsFunc(requestHeaders, func(p string) bool {
-		if head, ok := strings.CutSuffix(p, "*"); ok {
-			return strings.HasPrefix(name, head)
-		}
-		if tail, ok := strings.CutPrefix(p, "*"); ok {
-			return strings.HasSuffix(name, tail)
-		}
-		return name == p
-	})
+	return slices.Contains(extra, name) || plainName([]byte(name)) &&
+		slices.ContainsFunc(requestHeaders, func(p string) bool { return matchesName(p, name) })
 }
 
-// buildRequest builds the request to the upstream: the same method, query and body, and of
-// the head only the headers that are passed on. The request of the caller is only read.
-func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, extra []string) {
+// matchesName reports whether a header name in lower case matches a pattern.
+func matchesName(pattern, name string) bool {
+	if head, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(name, head)
+	}
+	if tail, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasSuffix(name, tail)
+	}
+	return name == pattern
+}
+
+// buildRequest builds the request to the upstream without its body: the same method and query,
+// and of the head only the headers that are passed on. The request of the caller is only read.
+// Its body must not have been read yet, because fasthttp adds the trailer to the head.
+func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, cfg *config.Config) {
 	req.Header.SetNoDefaultContentType(true)
 	req.Header.SetMethodBytes(ctx.Method())
 	req.Header.SetRequestURI(r.upstream.prefix + string(ctx.Request.Header.RequestURI()[r.cut:]))
 	req.Header.SetHost(r.upstream.host)
 	named := requestTokens(&ctx.Request.Header)
+	drops := cors{&cfg.CORS}.drops
 	for key, value := range ctx.Request.Header.All() {
 		name := strings.ToLower(string(key))
-		if passesRequest(name, extra) && !slices.Contains(named, name) {
+		if passesRequest(name, cfg.Headers.Pass) && !slices.Contains(named, name) && !drops(name) {
 			req.Header.AddBytesKV(key, value)
 		}
 	}
@@ -64,7 +95,6 @@ func buildRequest(req *fasthttp.Request, ctx *fasthttp.RequestCtx, r *route, ext
 		if coding := ctx.Request.Header.ContentEncoding(); len(coding) > 0 {
 			req.Header.SetContentEncodingBytes(coding)
 		}
-		req.SetBodyRaw(ctx.Request.Body())
 	}
 }
 
@@ -80,6 +110,16 @@ func requestTokens(h *fasthttp.RequestHeader) []string {
 		}
 	}
 	return names
+}
+
+// hasLine reports whether a raw header block has a header of this name.
+func hasLine(raw []byte, name string) bool {
+	for line := range bytes.Lines(raw) {
+		if got, _, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(got, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendTokens appends the elements of a comma-separated header value in lower case.

@@ -18,6 +18,9 @@ import (
 // now owns e. resp is released when it is no longer needed.
 func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
+	if e.asks {
+		return e.answerPreflight(ctx, resp, up)
+	}
 	if status := resp.StatusCode(); e.decision.Hold && status/100 == 3 && status != fasthttp.StatusNotModified {
 		return e.withheld(ctx, up, refuseRedirect, "the upstream answered with a redirect", up.announced())
 	}
@@ -59,6 +62,14 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 	}
 	in.limit = limits.Answer
 	return e.whole(ctx, in, up)
+}
+
+// answerPreflight passes on the upstream's answer to a preflight, without its body: browsers do
+// not read it, and a server that takes OPTIONS for GET could put an answer there.
+func (e *exchange) answerPreflight(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, up *upstreamBody) bool {
+	copyHeaders(&ctx.Response.Header, &resp.Header, staleHeaders, leadHeaders, []string{"content-type"})
+	up.close()
+	return false
 }
 
 // withheld refuses an answer of which so many bytes were received, counts and reports them. It
@@ -218,5 +229,9 @@ func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, d
 	if !e.decision.Hold {
 		lead = nil
 	}
-	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead)
+	answered := corsHeaders // by noecho
+	if !e.snap.cfg.CORS.On() {
+		answered = nil
+	}
+	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead, answered)
 }

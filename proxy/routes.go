@@ -73,6 +73,18 @@ func (t *routeTable) each(do func(*route)) {
 	}
 }
 
+// methods returns the methods for which a path is open, as the header Allow lists them; empty
+// if the path is not open.
+func (t *routeTable) methods(path string) string {
+	var open []string
+	for _, m := range [...]string{"GET", "HEAD", "POST", "DELETE"} {
+		if t.find(m, path) != nil {
+			open = append(open, m)
+		}
+	}
+	return strings.Join(open, ", ")
+}
+
 // any reports whether fits is true for an open route.
 func (t *routeTable) any(fits func(*route) bool) bool {
 	for _, routes := range t.exact {

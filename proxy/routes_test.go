@@ -56,7 +56,9 @@ func TestRoutesFind(t *testing.T) {
 		{"embeddings", def, "POST", "/v1/embeddings", "/v1/embeddings pass model:8000 /v1/embeddings"},
 		{"llama.cpp native", def, "POST", "/completions", "/completions llamacpp.completion model:8000 /completions"},
 		{"wrong method", def, "GET", "/v1/embeddings", ""},
-		{"root", def, "GET", "/", ""},
+		{"root", def, "GET", "/", "/ pass model:8000 /"},
+		{"deleted answer", def, "DELETE", "/v1/responses/resp_1", "/v1/responses/{id} openai.responses model:8000 /v1/responses/resp_1"},
+		{"deleted model", def, "DELETE", "/v1/models/m", ""},
 		{"TGI's root", def, "POST", "/", "/ tgi model:8000 /"},
 		{"batch of chats", def, "POST", "/v1/chat/completions/batch", "/v1/chat/completions/batch openai.chat model:8000 /v1/chat/completions/batch"},
 

@@ -219,14 +219,15 @@ func (s *Server) newFront(limits config.Limits) *fasthttp.Server {
 		ConnState:     noteState,
 		ErrorHandler:  s.refuseUnread,
 		ExpectHandler: s.expect,
-		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+		HeaderReceived: func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+			s.head(h)
 			return fasthttp.RequestConfig{ReadTimeout: limits.RequestTime}
 		},
 		ReadTimeout:                  limits.HeaderTime,
 		IdleTimeout:                  limits.CallerIdle,
 		Concurrency:                  limits.Connections,
 		ReadBufferSize:               int(limits.Header),
-		MaxRequestBodySize:           int(limits.Request),
+		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
@@ -340,7 +341,6 @@ func fixedChanges(old, now *config.Config) []string {
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
-		{"limits.request", old.Limits.Request != now.Limits.Request},
 		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},
 		{"limits.header_time", old.Limits.HeaderTime != now.Limits.HeaderTime},
 		{"limits.request_time", old.Limits.RequestTime != now.Limits.RequestTime},

@@ -22,6 +22,7 @@ type services struct {
 	principalKey []byte    // under which the principals of callers are named
 	build        string    // version of noecho
 	buffers      sync.Pool // *[]byte of answerBuffer
+	bodies       bodies
 
 	mu       sync.Mutex
 	active   map[*link]struct{} // of the exchanges that were admitted and have not ended
@@ -37,13 +38,28 @@ const answerBuffer = 8 << 10
 func (s *services) enter(l *link, limit int) (refusal, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	why, ok := s.room(limit)
+	if ok {
+		s.active[l] = struct{}{}
+	}
+	return why, ok
+}
+
+// hasRoom reports whether enter would admit an exchange now. It returns the refusal if not.
+func (s *services) hasRoom(limit int) (refusal, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.room(limit)
+}
+
+// room is hasRoom for a caller that locks mu.
+func (s *services) room(limit int) (refusal, bool) {
 	switch {
 	case s.draining && s.isIdle():
 		return refuseDraining, false
 	case len(s.active) >= limit:
 		return refuseBusy, false
 	}
-	s.active[l] = struct{}{}
 	return refusal{}, true
 }
 

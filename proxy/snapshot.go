@@ -186,6 +186,9 @@ func (s *snapshot) detection(r *config.Route) detect.Config {
 	return cfg
 }
 
+// cors returns the section cors of the configuration.
+func (s *snapshot) cors() cors { return cors{&s.cfg.CORS} }
+
 // indexName returns the name of the indexes in alerts.
 func (s *snapshot) indexName() alert.Index {
 	return alert.Index{BuildID: s.buildID, Generation: s.generation}

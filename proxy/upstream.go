@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -19,8 +21,8 @@ import (
 	"noecho/proxy/config"
 )
 
-// upstreamBuffer is the size of the read buffer of an upstream connection, and the length of
-// the longest response head that is accepted.
+// upstreamBuffer is the size of the read buffer of an upstream connection. A response head that
+// is longer gets a buffer of its own, as long as limits.answer_header.
 const upstreamBuffer = 16 << 10
 
 // Why an upstream was closed before its answer had ended.
@@ -97,6 +99,7 @@ type upstream struct {
 	pool   *fasthttp.HostClient
 	host   string // the Host header
 	prefix string // of every path
+	head   int    // bytes of the longest response head
 }
 
 // newUpstream returns an upstream. It does not connect.
@@ -122,12 +125,13 @@ func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstrea
 		name:   target.String(),
 		host:   target.Host,
 		prefix: target.Path,
+		head:   int(limits.AnswerHeader),
 		pool: &fasthttp.HostClient{
 			Addr:                net.JoinHostPort(target.Hostname(), port),
 			Dial:                d.dial,
 			MaxConns:            limits.Streams,
 			MaxIdleConnDuration: limits.UpstreamIdle,
-			ReadBufferSize:      upstreamBuffer,
+			ReadBufferSize:      min(upstreamBuffer, int(limits.AnswerHeader)),
 			// Do is not used. If it ever is, a request must not be sent twice.
 			MaxIdemponentCallAttempts: 1,
 			RetryIfErr:                func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
@@ -209,16 +213,23 @@ type upstreamConn struct {
 	silence, stall time.Duration
 	used           bool // it was used by a request before; belongs to the current request
 	ended          bool // the server has closed it, or it failed
+	sending        atomic.Bool
 }
 
-// Read implements [net.Conn].
+// Read implements [net.Conn]. While a request is being sent the server may be silent.
 func (c *upstreamConn) Read(p []byte) (int, error) {
-	if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
-		return 0, err
+	for {
+		sending := c.sending.Load()
+		if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		if sending && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		c.ended = c.ended || err != nil
+		return n, err
 	}
-	n, err := c.Conn.Read(p)
-	c.ended = c.ended || err != nil
-	return n, err
 }
 
 // Write implements [net.Conn].
@@ -262,6 +273,7 @@ var (
 	errBusy      = errors.New("every upstream connection is in use")
 	errSend      = errors.New("upstream did not take the request")
 	errHead      = errors.New("upstream closed the connection or sent no valid response head")
+	errLongHead  = errors.New("upstream sent a response head longer than limits.answer_header")
 	errSwitching = errors.New("upstream wants to switch protocols")
 )
 
@@ -285,51 +297,29 @@ func dialFailure(err error) error {
 
 // roundTrip sends req and reads the head of the response into resp. The body is read from the
 // result, which must be closed, and not from resp. A request is never sent twice, because a
-// second generation costs money and gives another answer.
+// second generation costs money and gives another answer. sent is called, from any goroutine,
+// when req is no longer used; at the latest when roundTrip has failed or the result is closed.
 // l can close the connection at any time.
-func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Response) (*upstreamBody, error) {
-	cc, err := u.pool.AcquireConn(0, false)
-	for err == nil {
-		if conn, ok := cc.Conn().(*upstreamConn); ok && conn.used && conn.stale() {
-			u.pool.CloseConn(cc)
-			cc, err = u.pool.AcquireConn(0, false)
-			continue
-		}
-		break
+func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Response, sent func()) (*upstreamBody, error) {
+	body := &upstreamBody{link: l, resp: resp}
+	if err := u.acquire(body); err != nil {
+		sent()
+		return nil, err
 	}
-	if err != nil {
-		return nil, dialFailure(err)
-	}
-	conn, ok := cc.Conn().(*upstreamConn)
-	if !ok {
-		u.pool.CloseConn(cc)
-		return nil, errConnect
-	}
-	conn.used = true
-	body := &upstreamBody{link: l, resp: resp, conn: conn}
 	l.body = body
-	body.keep = func() { u.pool.ReleaseConn(cc) }
-	body.drop = func() { u.pool.CloseConn(cc) }
+	conn := body.conn
 	if err := l.attach(conn); err != nil {
+		sent()
 		body.close()
 		return nil, err
 	}
-	bw := u.pool.AcquireWriter(conn)
-	err = send(req, bw)
-	u.pool.ReleaseWriter(bw)
-	if err != nil {
+	body.sender = u.send(conn, req, resp, sent)
+	if err := u.readHead(body); err != nil {
 		body.close()
-		return nil, errSend
-	}
-	br := u.pool.AcquireReader(conn)
-	body.in = br
-	body.free = func() { u.pool.ReleaseReader(br) }
-	resp.StreamBody = true
-	resp.Header.SetNoDefaultContentType(true)
-	resp.SkipBody = req.Header.IsHead()
-	if err := resp.ReadLimitBody(br, 0); err != nil {
-		body.close()
-		return nil, errHead
+		if body.sender.err != nil {
+			err = errSend
+		}
+		return nil, err
 	}
 	if resp.StatusCode() == fasthttp.StatusSwitchingProtocols {
 		body.close()
@@ -340,26 +330,110 @@ func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Resp
 	return body, nil
 }
 
-func send(req *fasthttp.Request, bw *bufio.Writer) error {
-	if err := req.Write(bw); err != nil {
-		return err
+// acquire gives b a connection that no request uses and that is not stale.
+func (u *upstream) acquire(b *upstreamBody) error {
+	for {
+		cc, err := u.pool.AcquireConn(0, false)
+		if err != nil {
+			return dialFailure(err)
+		}
+		conn, ok := cc.Conn().(*upstreamConn)
+		switch {
+		case !ok:
+			u.pool.CloseConn(cc)
+			return errConnect
+		case conn.used && conn.stale():
+			u.pool.CloseConn(cc)
+		default:
+			conn.used = true
+			b.conn = conn
+			b.keep = func() { u.pool.ReleaseConn(cc) }
+			b.drop = func() { u.pool.CloseConn(cc) }
+			return nil
+		}
 	}
-	return bw.Flush()
+}
+
+// sender sends one request. A server may answer before it has read the request, for example
+// that it is too long, so a long one is sent while the answer is read.
+type sender struct {
+	ended chan struct{} // closed when the request is no longer used
+	err   error         // why it was not sent; valid once ended is closed
+}
+
+// send begins to send a request.
+func (u *upstream) send(conn *upstreamConn, req *fasthttp.Request, resp *fasthttp.Response, sent func()) *sender {
+	resp.SkipBody = req.Header.IsHead()
+	s := &sender{ended: make(chan struct{})}
+	conn.sending.Store(true)
+	run := func() {
+		defer close(s.ended)
+		bw := u.pool.AcquireWriter(conn)
+		if s.err = req.Write(bw); s.err == nil {
+			s.err = bw.Flush()
+		}
+		u.pool.ReleaseWriter(bw)
+		sent()
+		conn.sending.Store(false)
+		if s.err != nil && errors.Is(s.err, os.ErrDeadlineExceeded) {
+			_ = conn.Close() // the server neither reads nor, most likely, answers
+		}
+	}
+	if len(req.Body()) <= writePiece {
+		run()
+	} else {
+		go run()
+	}
+	return s
+}
+
+// done reports whether the request was sent whole.
+func (s *sender) done() bool {
+	select {
+	case <-s.ended:
+		return s.err == nil
+	default:
+		return false
+	}
+}
+
+// readHead reads the head of the response. If it does not fit into the usual buffer it is read
+// again from one of its own.
+func (u *upstream) readHead(b *upstreamBody) error {
+	br := u.pool.AcquireReader(b.conn)
+	b.in, b.free = br, func() { u.pool.ReleaseReader(br) }
+	b.resp.StreamBody = true
+	b.resp.Header.SetNoDefaultContentType(true)
+	err := b.resp.ReadLimitBody(br, 0)
+	var small *fasthttp.ErrSmallBuffer
+	if errors.As(err, &small) && u.head > upstreamBuffer {
+		first, _ := br.Peek(br.Buffered())
+		b.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(first)), b.conn), u.head)
+		err = b.resp.ReadLimitBody(b.in, 0)
+	}
+	switch {
+	case errors.As(err, &small):
+		return errLongHead
+	case err != nil:
+		return errHead
+	}
+	return nil
 }
 
 // upstreamBody reads the body of an answer. Its connection is used again only if the body was
 // read to its end.
 type upstreamBody struct {
-	link  *link
-	resp  *fasthttp.Response
-	conn  *upstreamConn
-	src   io.Reader     // nil: no body
-	in    *bufio.Reader // of the connection; nil before the head is read
-	whole bool          // read to the end
-	read  int64
-	free  func() // gives the buffer back; nil if there is none
-	keep  func() // gives the connection back; nil once the body is closed
-	drop  func() // closes the connection
+	link   *link
+	resp   *fasthttp.Response
+	conn   *upstreamConn
+	src    io.Reader     // nil: no body
+	in     *bufio.Reader // of the connection; nil before the head is read
+	whole  bool          // read to the end
+	read   int64
+	sender *sender // of the request; nil before it is sent
+	free   func()  // gives the buffer back; nil if there is none
+	keep   func()  // gives the connection back; nil once the body is closed
+	drop   func()  // closes the connection
 
 	release func() // gives the response back; may be nil
 }
@@ -404,7 +478,7 @@ func (b *upstreamBody) close() {
 	if b.keep == nil {
 		return
 	}
-	reusable := b.link.detach() == nil && b.whole && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
+	reusable := b.link.detach() == nil && b.whole && b.sender != nil && b.sender.done() && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
 	_ = b.resp.CloseBodyStream()
 	b.src, b.whole = nil, true
 	if b.free != nil {
@@ -414,6 +488,9 @@ func (b *upstreamBody) close() {
 		b.keep()
 	} else {
 		b.drop()
+	}
+	if b.sender != nil {
+		<-b.sender.ended // soon, because the connection is closed if it was not sent
 	}
 	b.keep, b.drop = nil, nil
 	if b.release != nil {

@@ -62,6 +62,7 @@ type Config struct {
 	Alerts   []Alert
 	Limits   Limits
 	Headers  Headers
+	CORS     CORS
 
 	Identifiers Identifiers
 	Budget      Budget
@@ -161,12 +162,24 @@ type Headers struct {
 	Pass []string // lower case
 }
 
+// CORS says which pages of other origins may ask. The zero value leaves that to the upstream.
+type CORS struct {
+	Origins     []string // such as "https://app.example.com"; "*" is any
+	Credentials bool     // a page may send cookies and the like
+	MaxAge      time.Duration
+}
+
+// On reports whether noecho answers pages of other origins itself.
+func (c *CORS) On() bool { return len(c.Origins) > 0 }
+
 // Limits bounds everything that a caller or a model could make grow. Sizes are in bytes.
 type Limits struct {
 	Streams      int           // answers in flight
 	Connections  int           // callers connected
 	Header       int64         // a request's header block
 	Request      int64         // a request body
+	Bodies       int64         // all request bodies in memory
+	AnswerHeader int64         // an answer's header block
 	Answer       int64         // an unstreamed answer, decoded
 	Stream       int64         // a streamed answer, decoded
 	Held         int64         // text of one channel that waits for a decision
@@ -183,6 +196,10 @@ type Limits struct {
 	Drain        time.Duration // answers in flight when noecho stops
 }
 
+// BodyBudget returns the most bytes that all request bodies together may have in memory. The
+// longest body allowed always fits.
+func (l *Limits) BodyBudget() int64 { return max(l.Bodies, l.Request) }
+
 // DefaultLimits returns the limits of an empty file. docs/configuration.md gives the reason
 // for each.
 func DefaultLimits() Limits {
@@ -191,6 +208,8 @@ func DefaultLimits() Limits {
 		Connections:  4096,
 		Header:       32 << 10,
 		Request:      64 << 20,
+		Bodies:       512 << 20,
+		AnswerHeader: 256 << 10,
 		Answer:       64 << 20,
 		Stream:       1 << 30,
 		Held:         64 << 10,

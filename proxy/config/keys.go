@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -78,6 +79,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				r.list(n, "headers.pass", func(n *yaml.Node) { r.header(n, c) })
 			}})
 		}},
+		field{"cors", func(n *yaml.Node) { r.cors(n, &c.CORS) }},
 	)
 	if ok && !versioned {
 		r.say(n, "the key version is missing: write version: %d", Version)
@@ -246,18 +248,81 @@ func (r *reader) header(n *yaml.Node, c *Config) {
 		return
 	}
 	name := strings.ToLower(s)
-	never := []string{
-		"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length",
-		"content-encoding", "accept-encoding", "expect", "range", "if-none-match", "if-modified-since", "http2-settings",
-	}
 	switch {
-	case strings.ContainsFunc(name, func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }):
-		r.say(n, "%q is not a header name: use letters, digits and -", s)
-	case slices.Contains(never, name) || strings.HasPrefix(name, "proxy-"):
+	case strings.Trim(HyphenName(name), "-") == "" || strings.ContainsFunc(name, func(c rune) bool { return c > 0x7f || !pathRune(c) || strings.ContainsRune("~:@+=,", c) }):
+		r.say(n, "%q is not a header name: use letters, digits, -, _ and .", s)
+	case slices.Contains(framingHeaders, name) || strings.HasPrefix(name, "proxy-"):
 		r.say(n, "header %q frames the message and is set by noecho itself: it cannot be passed on", s)
+	case name != HyphenName(name) && reservedHeader(HyphenName(name)):
+		r.say(n, "header %q is the same as %q for many servers, which noecho reads or sets: it cannot be passed on", s, HyphenName(name))
 	default:
 		c.Headers.Pass = append(c.Headers.Pass, name)
 	}
+}
+
+// cors reads which pages of other origins may ask.
+func (r *reader) cors(n *yaml.Node, c *CORS) {
+	c.MaxAge = 10 * time.Minute
+	ok := r.mapping(n, "cors",
+		field{"origins", func(n *yaml.Node) {
+			r.list(n, "cors.origins", func(n *yaml.Node) {
+				origin := ""
+				parsed(r, "origins", "cors.origins", &origin, parseOrigin).read(n)
+				c.Origins = append(c.Origins, origin)
+			})
+		}},
+		parsed(r, "credentials", "cors.credentials", &c.Credentials, parseBool),
+		parsed(r, "max_age", "cors.max_age", &c.MaxAge, ParseDuration))
+	if ok && len(c.Origins) == 0 {
+		r.say(n, "cors needs origins: list those whose pages may ask, or \"*\"")
+	}
+}
+
+// parseOrigin reads an origin as browsers write it.
+func parseOrigin(s string) (string, error) {
+	if s == "*" || s == "null" {
+		return s, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != s || s != strings.ToLower(s) {
+		return "", fmt.Errorf("%q is no origin: write it as browsers do, such as https://app.example.com or http://localhost:3000, or *", s)
+	}
+	return s, nil
+}
+
+func parseBool(s string) (bool, error) {
+	if s != "true" && s != "false" {
+		return false, fmt.Errorf("%q is neither true nor false", s)
+	}
+	return s == "true", nil
+}
+
+// framingHeaders are the request headers that noecho sets itself or never sends.
+var framingHeaders = []string{
+	"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length",
+	"content-encoding", "accept-encoding", "expect", "range", "if-none-match", "if-modified-since", "http2-settings",
+}
+
+// reservedHeader reports whether noecho judges or sets the request header of this name.
+func reservedHeader(name string) bool {
+	switch name {
+	case "authorization", "content-type", "origin", "x-request-id", "ocp-apim-subscription-key", "x-portkey-virtual-key",
+		"cf-aig-authorization", "helicone-auth", "forwarded":
+		return true
+	}
+	return slices.Contains(framingHeaders, name) || strings.HasSuffix(name, "api-key") || strings.HasPrefix(name, "proxy-") ||
+		strings.HasPrefix(name, "x-forwarded-") || strings.HasPrefix(name, "access-control-")
+}
+
+// HyphenName returns a header name as a server reads it that takes every character except
+// letters and digits for a hyphen: in lower case, with hyphens.
+func HyphenName(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(name))
 }
 
 // limits reads the limits, and checks that each is within bounds that make sense.
@@ -286,6 +351,8 @@ func (r *reader) limits(n *yaml.Node, l *Limits) {
 		count("connections", &l.Connections),
 		size("header", &l.Header, 4<<10, 1<<20),
 		size("request", &l.Request, 1<<10, 1<<30),
+		size("bodies", &l.Bodies, 1<<10, 1<<40),
+		size("answer_header", &l.AnswerHeader, 4<<10, 16<<20),
 		size("answer", &l.Answer, 1<<10, 1<<30),
 		size("stream", &l.Stream, 1<<10, 1<<40),
 		size("held", &l.Held, 1<<10, 16<<20),

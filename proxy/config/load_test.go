@@ -122,7 +122,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 func TestEveryLimitIsRead(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"streams", "connections", "header", "request", "answer", "stream", "held", "ratio", "prompt_cache",
+		"streams", "connections", "header", "request", "bodies", "answer_header", "answer", "stream", "held", "ratio", "prompt_cache",
 		"header_time", "request_time", "caller_idle", "caller_stall", "connect", "silence", "total", "upstream_idle", "drain",
 	}
 	fields := reflect.TypeFor[Limits]()
@@ -231,7 +231,10 @@ func TestLoadProblems(t *testing.T) {
 		{"alert stdout", "version: 1\nalerts: [{type: stdout, group: adm}]\n", "x:2:10: the stdout sink takes neither path, rotate, mode nor group"},
 		{"upstream", "version: 1\nupstream: model\n", `x:2:11: upstream: "model" must begin with http:// or https://`},
 		{"alert type", "version: 1\nalerts: [{type: sydout}]\n", `x:2:17: alert type: "sydout" is none of file, stdout (did you mean "stdout"?)`},
-		{"framing header", "version: 1\nheaders: {pass: [Host, Proxy-X, \"a b\"]}\n", "x:2:18: header \"Host\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:24: header \"Proxy-X\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:33: \"a b\" is not a header name: use letters, digits and -"},
+		{"framing header", "version: 1\nheaders: {pass: [Host, Proxy-X, \"a b\"]}\n", "x:2:18: header \"Host\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:24: header \"Proxy-X\" frames the message and is set by noecho itself: it cannot be passed on\nx:2:33: \"a b\" is not a header name: use letters, digits, -, _ and ."},
+		{"origins", "version: 1\ncors: {origins: [https://a.example/, app, HTTP://a, 'null', \"*\", http://localhost:3000]}\n", "x:2:18: cors.origins: \"https://a.example/\" is no origin: write it as browsers do, such as https://app.example.com or http://localhost:3000, or *\nx:2:38: cors.origins: \"app\" is no origin: write it as browsers do, such as https://app.example.com or http://localhost:3000, or *\nx:2:43: cors.origins: \"HTTP://a\" is no origin: write it as browsers do, such as https://app.example.com or http://localhost:3000, or *"},
+		{"no origins", "version: 1\ncors: {credentials: yes}\n", "x:2:7: cors needs origins: list those whose pages may ask, or \"*\"\nx:2:21: cors.credentials: \"yes\" is neither true nor false"},
+		{"header with an underscore", "version: 1\nheaders: {pass: [session_id, x.trace, X_Api_Key, content_length, x.forwarded.for, ab~c]}\n", "x:2:39: header \"X_Api_Key\" is the same as \"x-api-key\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:50: header \"content_length\" is the same as \"content-length\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:66: header \"x.forwarded.for\" is the same as \"x-forwarded-for\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:83: \"ab~c\" is not a header name: use letters, digits, -, _ and ."},
 		{"mask", "version: 1\nmask: \"a\\nb\"\n", "x:2:7: mask: must be at most 128 bytes of plain text on one line"},
 		{"port", "version: 1\nlisten: \"h:99999\"\n", `x:2:9: listen: "h:99999" has no usable port: write a number up to 65535`},
 	} {
