@@ -61,6 +61,8 @@ type decoder struct {
 	src          io.Reader
 	layers       []*layer
 	r            io.Reader // the innermost layer
+	ahead        []byte    // content that peek has read and Read has not yet returned
+	aheadErr     error     // behind ahead, sticky; nil: none
 }
 
 // newDecoder returns a decoder that fails beyond limit bytes. It reads nothing before the
@@ -83,6 +85,32 @@ func newDecoder(src io.Reader, names []string, limit, ratio int64) *decoder {
 // Read implements [io.Reader]. An error other than [io.EOF] means that the content is not
 // complete or cannot be trusted. errSize comes with the piece that passed the limit.
 func (d *decoder) Read(p []byte) (int, error) {
+	if len(d.ahead) > 0 {
+		n := copy(p, d.ahead)
+		d.ahead = d.ahead[n:]
+		return n, nil
+	}
+	if d.aheadErr != nil {
+		return 0, d.aheadErr
+	}
+	return d.read(p)
+}
+
+// peek reads ahead until sure is true for the bytes that came, as long as more come. It may
+// wait for the sender. The result is valid until the next Read.
+func (d *decoder) peek(sure func([]byte) bool) []byte {
+	const most = 16 << 10
+	var buf [512]byte
+	for d.aheadErr == nil && !sure(d.ahead) && len(d.ahead) < most {
+		var n int
+		n, d.aheadErr = d.read(buf[:])
+		d.ahead = append(d.ahead, buf[:n]...)
+	}
+	return d.ahead
+}
+
+// read is Read without the bytes that peek has read.
+func (d *decoder) read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	d.out += int64(n)
 	switch {

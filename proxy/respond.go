@@ -45,9 +45,12 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 		return e.withheld(ctx, up, refuseUnscannable, errCoding.Error(), up.announced())
 	}
 	e.passHead(ctx, resp, staleHeaders)
-	framing := e.framing(resp, request)
-	e.stream = framing != wire.JSON
 	in := newDecoder(up, names, limits.Stream, limits.Ratio)
+	framing := e.framing(resp, request)
+	if e.status >= fasthttp.StatusBadRequest || request.Stream != (framing == wire.SSE) {
+		framing = contentFraming(framing, in)
+	}
+	e.stream = framing != wire.JSON
 	e.startRelay(request, framing)
 	switch {
 	case !e.decision.Hold:
@@ -91,6 +94,28 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 		return wire.ByContentType(name)
 	}
 	return e.route.family.Framing(name, request)
+}
+
+// contentFraming returns the framing of a body whose label may be wrong: event streams come
+// with any label or none, and documents with that of an event stream.
+func contentFraming(labelled wire.Framing, in *decoder) wire.Framing {
+	switch labelled {
+	case wire.JSON, wire.Lines, wire.Array, wire.SSE:
+	default:
+		return labelled
+	}
+	first := in.peek(func(p []byte) bool {
+		_, sure := wire.LooksLikeEvents(p)
+		return sure
+	})
+	events, _ := wire.LooksLikeEvents(first)
+	switch document := bytes.TrimLeft(first, " \t\r\n"); {
+	case events:
+		return wire.SSE
+	case labelled == wire.SSE && len(document) > 0 && (document[0] == '{' || document[0] == '['):
+		return wire.JSON
+	}
+	return labelled
 }
 
 // startRelay makes the relay that judges the answer.

@@ -1,6 +1,9 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // sseFramer cuts a text/event-stream body into events, as the WHATWG HTML standard
 // says: a line ends with LF, CRLF or CR and with nothing else, a blank line ends an
@@ -39,6 +42,21 @@ const (
 	keepJoin  = 1 << 18 // bytes of payloads on several lines
 	keepNotes = 1 << 12 // lines other than data
 )
+
+// LooksLikeEvents reports whether a body that begins with p is an event stream, however it is
+// labelled. sure is false if more bytes may change that.
+func LooksLikeEvents(p []byte) (events, sure bool) {
+	p = bytes.TrimLeft(bytes.TrimPrefix(p, []byte("\xEF\xBB\xBF")), " \t\r\n")
+	for _, begin := range [...]string{":", "data:", "event:", "id:", "retry:"} {
+		switch {
+		case bytes.HasPrefix(p, []byte(begin)):
+			return true, true
+		case strings.HasPrefix(begin, string(p)):
+			return false, false
+		}
+	}
+	return false, !strings.HasPrefix("\xEF\xBB\xBF", string(p))
+}
 
 // Scan implements [Framer]. The CR of a blank line ends the event at once, because the
 // next byte may be long in coming; if it is an LF, the LF begins the next message. Only

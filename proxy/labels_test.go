@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"noecho/detect"
+)
+
+// TestWrongLabels: an event stream is read as one however it is labelled, if a stream was asked
+// for, and a document labelled as a stream is read as a document. Clean answers are not
+// changed, and no label lets a leak pass.
+func TestWrongLabels(t *testing.T) {
+	t.Parallel()
+	stream := func(text string) string {
+		var b strings.Builder
+		for word := range strings.FieldsSeq(text) {
+			fmt.Fprintf(&b, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s \"}}]}\n\n", word)
+		}
+		return b.String() + "data: [DONE]\n\n"
+	}
+	document := func(text string) string {
+		return `{"choices":[{"index":0,"message":{"role":"assistant","content":"` + text + `"}}]}`
+	}
+	type answer struct{ ask, label, before string }
+	answers := map[answer]func(string) string{}
+	for _, label := range []string{
+		"", "Content-Type: text/plain\r\n", "Content-Type: application/json; charset=utf-8\r\n", "Content-Type: application/octet-stream\r\n",
+		"Content-Type: application/stream+json\r\n", "Content-Type: text/html\r\n", "Content-Type: application/x-ndjson\r\n", "Content-Type: event-stream\r\n",
+	} {
+		for _, before := range []string{"", ": ping\n\n", "\n\n", "event: message\n", "id: 1\nretry: 3\n", "\xEF\xBB\xBF"} {
+			answers[answer{askStream, label, before}] = stream
+		}
+		answers[answer{askStream, label, ""}] = document
+	}
+	for _, ask := range []string{askStream, askWhole} {
+		answers[answer{ask, "Content-Type: text/event-stream\r\n", ""}] = stream
+	}
+	for _, label := range []string{"Content-Type: text/event-stream\r\n", "Content-Type: text/plain\r\n", ""} {
+		for _, before := range []string{"", "\n \n"} {
+			answers[answer{askWhole, label, before}] = document
+		}
+	}
+	begin := strings.Join(strings.Fields(secret)[:5], " ")
+	contents := regexp.MustCompile(`"content":"([^"]*)"`)
+	wordsOf := func(body string) string {
+		var b strings.Builder
+		for _, m := range contents.FindAllStringSubmatch(body, -1) {
+			b.WriteString(m[1])
+		}
+		return b.String()
+	}
+	for _, cut := range []int{0, 1, 3} {
+		said := make(chan [2]string, 1)
+		up := newScripted(t, func(c *scene) {
+			next := <-said
+			text := next[1]
+			c.say("HTTP/1.1 200 OK\r\n%sTransfer-Encoding: chunked\r\n\r\n", next[0])
+			for size := cut; len(text) > 0; text = text[size:] {
+				if size = min(cut, len(text)); cut == 0 {
+					size = len(text)
+				}
+				c.chunk(text[:size])
+			}
+			c.say(endChunked)
+		})
+		for _, mode := range []detect.Action{detect.Observe, detect.Redact, detect.Block} {
+			cfg := bedConfig(t, up.url())
+			cfg.Mode = mode
+			b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+			for a, write := range answers {
+				for _, text := range []string{"All is well here", "So: " + secret + " and more"} {
+					want := a.before + write(text)
+					said <- [2]string{a.label, want}
+					status, _, got, err := b.do("POST", chatPath, a.ask)
+					<-up.requests
+					clean := mode == detect.Observe || !strings.Contains(text, secret)
+					switch {
+					case err != nil:
+						t.Errorf("%s cut=%d %q: %v", mode, cut, a, err)
+					case clean && (status != 200 || got != want):
+						t.Errorf("%s cut=%d %q: %d %q, want %q", mode, cut, a, status, got, want)
+					case !clean && (strings.Contains(got, begin) || strings.Contains(wordsOf(got), begin)):
+						t.Errorf("%s cut=%d %q: leaks %q", mode, cut, a, got)
+					case !clean && status != 200 && mode == detect.Redact:
+						t.Errorf("%s cut=%d %q: %d %q", mode, cut, a, status, got)
+					}
+				}
+			}
+			b.stop()
+			if n := len(b.alertLines("unscanned")); n > 0 {
+				t.Errorf("%s cut=%d: %d answers were not scanned: %v", mode, cut, n, b.alertLines("unscanned")[0])
+			}
+		}
+	}
+}
