@@ -93,7 +93,7 @@ func nameFailure(ctx *fasthttp.RequestCtx, family *wire.Family, f wire.Failure) 
 func appendFailure(dst []byte, f wire.Failure) []byte {
 	dst = append(dst, `{"error":{"message":`...)
 	dst = strconv.AppendQuote(dst, f.Message)
-	dst = append(dst, `,"type":"invalid_request_error","param":null,"code":`...)
+	dst = append(append(append(dst, `,"type":"`...), f.Type()...), `","param":null,"code":`...)
 	dst = strconv.AppendQuote(dst, f.Code)
 	return append(dst, `}}`...)
 }

@@ -49,6 +49,38 @@ func TestBlockIsTheSameForEveryChunking(t *testing.T) {
 	}
 }
 
+// TestBlockedUsage: a blocked stream whose caller asked for the numbers of tokens ends with
+// them, as a stream that the server ends does.
+func TestBlockedUsage(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.Decision = blocking
+	first := delta(0, `"content":"before it "`)
+	for asked, want := range map[bool][]string{
+		false: {`"finish_reason":"content_filter"`, "[DONE]"},
+		true:  {`"finish_reason":"content_filter"`, `"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":`, "[DONE]"},
+	} {
+		cfg.Request.Usage = asked
+		got := relayed(cfg, stream(first, delta(0, `"content":"`+secret+`"`)))
+		at := 0
+		for _, part := range want {
+			i := strings.Index(got.out[at:], part)
+			if i < 0 {
+				t.Fatalf("asked %v: no %s in %q", asked, part, got.out[at:])
+			}
+			at += i
+		}
+		if strings.Contains(got.out, `"usage"`) != asked {
+			t.Errorf("asked %v: %q", asked, got.out)
+		}
+	}
+	cfg.Request.Usage = true
+	counted := strings.Replace(first, `,"choices"`, `,"usage":{"prompt_tokens":7,"completion_tokens":2},"choices"`, 1)
+	if got := relayed(cfg, stream(counted, delta(0, `"content":"`+secret+`"`))); !strings.Contains(got.out, `"choices":[],"usage":{`) {
+		t.Errorf("%q", got.out)
+	}
+}
+
 // deltasOf joins the content deltas of a stream.
 func deltasOf(t *testing.T, stream string) string {
 	t.Helper()

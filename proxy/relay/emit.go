@@ -98,7 +98,7 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		}
 	}
 	slices.Sort(open)
-	w := wire.Writer{Framer: r.framer, Begun: r.begun, Out: dst}
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Usage: r.cfg.Request.Usage, Out: dst}
 	r.ending.Write(&w, open)
 	w.Close()
 	dst = w.Out

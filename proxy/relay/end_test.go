@@ -239,8 +239,8 @@ func TestRelayQueueFull(t *testing.T) {
 	}
 }
 
-// TestRelayAbort: when the upstream breaks, nothing undecided leaves and the
-// caller is told.
+// TestRelayAbort: when the upstream breaks, the words that waited leave as they would at
+// the end of an answer, and the caller is told.
 func TestRelayAbort(t *testing.T) {
 	t.Parallel()
 	body := stream(delta(0, `"content":"one two three four five six alpha bravo charlie delta echo"`)) + `data: {"cho`
@@ -253,11 +253,12 @@ func TestRelayAbort(t *testing.T) {
 	}
 	sent := len(out)
 	out = r.Abort(out, FailUpstream)
-	want := `data: {"error":{"message":"the upstream broke off: the answer is not complete","type":"invalid_request_error","param":null,"code":"upstream_error"}}` + "\n\n"
+	want := strings.Replace(stream(delta(0, `"content":"one two three four five six alpha bravo charlie delta echo"`)), "alpha bravo charlie delta echo", "[redacted]", 1) +
+		`data: {"error":{"message":"the upstream broke off: the answer is not complete","type":"api_error","param":null,"code":"upstream_error"}}` + "\n\n"
 	if string(out[sent:]) != want || string(r.Abort(out, FailUpstream)) != string(out) {
 		t.Errorf("appended %q", out[sent:])
 	}
-	want = `data: {"error":{"message":"noecho is stopping: the answer is not complete, ask again","type":"invalid_request_error","param":null,"code":"proxy_stopping"}}` + "\n\n"
+	want = `data: {"error":{"message":"noecho is stopping: the answer is not complete, ask again","type":"api_error","param":null,"code":"proxy_stopping"}}` + "\n\n"
 	if got := string(New(cfg).Abort(nil, FailStopping)); got != want {
 		t.Errorf("stopping: %q", got)
 	}

@@ -342,13 +342,19 @@ func (r *Relay) Finish(dst []byte) ([]byte, error) {
 	return dst, r.err
 }
 
-// Abort ends a streamed body early: no undecided message leaves, and where the protocol
-// has an error message one that says why is appended. After the end Abort does nothing.
+// Abort ends a streamed body early, as if all texts ended here: the messages that waited
+// leave as they would at the end, the one being read does not. Where the protocol has an
+// error message one that says why is appended. After the end Abort does nothing.
 func (r *Relay) Abort(dst []byte, why wire.Failure) []byte {
 	if r.state == relayEnded {
 		return dst
 	}
 	r.counts.Refused += int64(r.queue.partial())
+	r.queue.drop()
+	r.channels.finish()
+	if dst = r.release(dst); r.state == relayEnded {
+		return dst
+	}
 	r.end(nil)
 	if !r.cfg.Hold || r.cfg.Framing == wire.JSON {
 		return dst

@@ -97,6 +97,7 @@ func NewFramer(f Framing, family *Family) Framer {
 type Writer struct {
 	Framer Framer
 	Begun  bool  // a message has left
+	Usage  bool  // the request asks for the numbers of tokens at the end
 	Next   int64 // number of the next message, for APIs that count them
 	Out    []byte
 }

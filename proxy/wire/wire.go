@@ -24,6 +24,7 @@ var ErrRequest = errors.New("request is not valid")
 type Request struct {
 	Model    string
 	Stream   bool
+	Usage    bool     // its stream ends with the numbers of tokens
 	N        int      // number of answers that the request asks for, at least 1
 	Schema   bool     // the text of the answer is JSON
 	IDs      bool     // the answer has token ids beside its text
@@ -44,6 +45,15 @@ type Failure struct {
 	Message string // for people: lower case, with a hint
 	Code    string // "content_filter", "unscannable_content", …
 	Status  int    // of the HTTP answer; 0 means 400
+}
+
+// Type is the type of the failure in the error bodies of OpenAI's API and those like it:
+// api_error if the model server or noecho failed, else invalid_request_error.
+func (f Failure) Type() string {
+	if f.Status >= 500 || f.Code == "upstream_error" || f.Code == "proxy_stopping" {
+		return "api_error"
+	}
+	return "invalid_request_error"
 }
 
 // Family describes one API: where its answers have text, and how they are framed, fail
@@ -135,7 +145,8 @@ func (f *Family) Repeats() bool { return f.paths.repeats }
 // appendFailure appends an error body that clients of many APIs understand.
 func appendFailure(dst []byte, why Failure) []byte {
 	dst = AppendEscaped(append(dst, `{"error":{"message":"`...), []byte(why.Message))
-	dst = AppendEscaped(append(dst, `","type":"invalid_request_error","code":"`...), []byte(why.Code))
+	dst = append(append(append(dst, `","type":"`...), why.Type()...), `","code":"`...)
+	dst = AppendEscaped(dst, []byte(why.Code))
 	return append(dst, `"}}`...)
 }
 

@@ -91,7 +91,7 @@ func anthropicRules() []wire.Rule {
 // anthropicFailure appends the error body of Anthropic's APIs, whose clients look at
 // its type.
 func anthropicFailure(dst []byte, f wire.Failure) []byte {
-	kind := "invalid_request_error"
+	kind := f.Type()
 	switch f.Status {
 	case 404:
 		kind = "not_found_error"
@@ -103,14 +103,6 @@ func anthropicFailure(dst []byte, f wire.Failure) []byte {
 		kind = "rate_limit_error"
 	case 503:
 		kind = "overloaded_error"
-	case 0:
-		if f.Code == "upstream_error" || f.Code == "proxy_stopping" {
-			kind = "api_error"
-		}
-	default:
-		if f.Status >= 500 {
-			kind = "api_error"
-		}
 	}
 	return fill(dst, `{"type":"error","error":{"type":"%s","message":"%s"}}`, kind, f.Message)
 }

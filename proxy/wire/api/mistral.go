@@ -102,7 +102,7 @@ func mistralRequest(path string, body []byte) (wire.Request, error) {
 
 // mistralFailure appends an error body.
 func mistralFailure(dst []byte, f wire.Failure) []byte {
-	return fill(dst, `{"object":"error","message":"%s","type":"invalid_request_error","param":null,"code":"%s"}`, f.Message, f.Code)
+	return fill(dst, `{"object":"error","message":"%s","type":"%s","param":null,"code":"%s"}`, f.Message, f.Type(), f.Code)
 }
 
 // mistralStreamFailure ends a stream with an error.

@@ -66,21 +66,42 @@ func logprobsRules() []wire.Rule {
 
 // openAIFailure appends the error body of OpenAI's APIs.
 func openAIFailure(dst []byte, f wire.Failure) []byte {
-	return fill(dst, `{"error":{"message":"%s","type":"invalid_request_error","param":null,"code":"%s"}}`, f.Message, f.Code)
+	return fill(dst, `{"error":{"message":"%s","type":"%s","param":null,"code":"%s"}}`, f.Message, f.Type(), f.Code)
 }
 
 // openAIEnding ends every open choice with a chunk of its own that has the given text,
-// and then the stream. The members around the choices are copied from the last chunk.
+// and then the stream. The members around the choices are copied from the last chunk. If
+// the request asks for the numbers of tokens, a chunk without choices has those of
+// the last chunk or, without any, one token for each chunk: the server is not asked further.
 type openAIEnding struct {
 	text string
 	last []byte
+	sent int64 // chunks
 }
 
 // Sent implements [Ending].
 func (e *openAIEnding) Sent(payload []byte) {
 	if len(payload) > 0 {
 		e.last = append(e.last[:0], payload...)
+		e.sent++
 	}
+}
+
+// appendUsage appends the chunk with the numbers of tokens.
+func (e *openAIEnding) appendUsage(head []byte) []byte {
+	var usage jsontext.Value
+	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
+		if name == "usage" && v.Kind() == '{' {
+			usage = v
+		}
+		return nil
+	})
+	chunk := append(slices.Clone(head), `"choices":[],"usage":`...)
+	if usage != nil {
+		return append(append(chunk, usage...), '}')
+	}
+	chunk = strconv.AppendInt(append(chunk, `{"prompt_tokens":0,"completion_tokens":`...), e.sent, 10)
+	return append(strconv.AppendInt(append(chunk, `,"total_tokens":`...), e.sent, 10), "}}"...)
 }
 
 // Write implements [Ending].
@@ -91,6 +112,9 @@ func (e *openAIEnding) Write(w *wire.Writer, open []int32) {
 		chunk = strconv.AppendInt(chunk, int64(number), 10)
 		chunk = append(append(append(chunk, ','), e.text...), `,"logprobs":null,"finish_reason":"content_filter"}]}`...)
 		w.Message("", chunk)
+	}
+	if w.Usage {
+		w.Message("", e.appendUsage(head))
 	}
 	w.Message("", []byte(openAIDone))
 }

@@ -134,6 +134,14 @@ func (r *request) common(name string, v jsontext.Value) bool {
 		}
 	case "stream":
 		r.Stream = set(v)
+	case "stream_options":
+		r.visible(v)
+		if v.Kind() == '{' {
+			_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+				r.Usage = r.Usage || name == "include_usage" && set(v)
+				return nil
+			})
+		}
 	case "return_token_ids", "return_tokens_as_token_ids":
 		r.IDs = r.IDs || set(v)
 	case "n":
