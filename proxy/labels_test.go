@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noecho/detect"
+	"noecho/proxy/config"
 )
 
 // TestWrongLabels: an event stream is read as one however it is labelled, if a stream was asked
@@ -58,7 +59,7 @@ func TestWrongLabels(t *testing.T) {
 			next := <-said
 			text := next[1]
 			c.say("HTTP/1.1 200 OK\r\n%sTransfer-Encoding: chunked\r\n\r\n", next[0])
-			for size := cut; len(text) > 0; text = text[size:] {
+			for size := 0; len(text) > 0; text = text[size:] {
 				if size = min(cut, len(text)); cut == 0 {
 					size = len(text)
 				}
@@ -92,6 +93,40 @@ func TestWrongLabels(t *testing.T) {
 			b.stop()
 			if n := len(b.alertLines("unscanned")); n > 0 {
 				t.Errorf("%s cut=%d: %d answers were not scanned: %v", mode, cut, n, b.alertLines("unscanned")[0])
+			}
+		}
+	}
+}
+
+// TestBlockedStatus: with blocked: status a stream that begins with a leak answers 400, and one
+// with a leak further behind ends as filtered. Clean streams are not changed.
+func TestBlockedStatus(t *testing.T) {
+	t.Parallel()
+	for _, segment := range []int{0, 1} {
+		for said, want := range map[string]string{
+			secret + " and so on":  "400 [error content_filter]",
+			"A clean answer here.": "200 A clean answer here.[stop][DONE]",
+			"":                     "200 [stop][DONE]",
+			"Well then, these are the words that were asked for: " + secret: "200 Well then, these are the words that were asked for: [content_filter][DONE]",
+		} {
+			llm := says(said)
+			llm.Segment = segment
+			cfg := bedConfig(t, recite(t, llm).URL())
+			cfg.Mode = detect.Block
+			cfg.Routes = []config.Route{{Path: "/", Blocked: config.BlockedStatus}}
+			b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+			status, h, text, err := b.do("POST", chatPath, askStream)
+			if got := fmt.Sprint(status, " ", chatText(t, text)); err != nil || got != want {
+				if segment == 1 || status != 400 || !strings.Contains(said, secret) { // in one segment the leak is known at once
+					t.Errorf("segment %d, %q: %q %v", segment, said, got, err)
+				}
+			}
+			if json := h.Get("Content-Type") == "application/json"; json != (status == 400) {
+				t.Errorf("%q: %d with %q", said, status, h.Get("Content-Type"))
+			}
+			b.stop()
+			if n := len(b.alertLines("finding")); n != strings.Count(said, secret) {
+				t.Errorf("%q: %d findings", said, n)
 			}
 		}
 	}

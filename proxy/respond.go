@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
 )
@@ -61,7 +63,7 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 		}
 		return e.send(ctx, &forwarded{ex: e, in: in, dec: in, body: up, tee: t, buf: e.srv.buffer()})
 	case e.stream:
-		return e.send(ctx, &scanned{ex: e, body: up, in: in, buf: e.srv.buffer()})
+		return e.sendScanned(ctx, &scanned{ex: e, body: up, in: in, buf: e.srv.buffer()})
 	}
 	in.limit = limits.Answer
 	return e.whole(ctx, in, up)
@@ -134,6 +136,7 @@ func (e *exchange) startRelay(request wire.Request, framing wire.Framing) {
 		Set:      e.snap.indexes.Set,
 		Spec:     e.snap.indexes.Spec,
 		Detect:   d,
+		Late:     e.late(),
 		Mask:     e.snap.cfg.Mask,
 	})
 }
@@ -214,10 +217,35 @@ func (e *exchange) forward(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, up
 	return e.send(ctx, &forwarded{ex: e, in: up, body: up, buf: e.srv.buffer()})
 }
 
-// send gives a source to the connection of the caller, which then owns e. The length is not
-// announced, because it may change; a chunked body shows that it was cut.
-func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
+// late reports whether the head of a stream waits until some text of the answer is decided.
+func (e *exchange) late() bool {
+	return e.decision.Block && e.stream && e.route.policy.Blocked == config.BlockedStatus
+}
+
+// sendScanned sends a stream that leaves through the relay. If the head waits and the first
+// text that is decided is blocked, an error with its own status leaves instead.
+func (e *exchange) sendScanned(ctx *fasthttp.RequestCtx, src *scanned) bool {
 	b := &body{ex: e, src: src}
+	for e.late() && len(b.piece) == 0 && b.err == nil {
+		b.advance()
+	}
+	if b.err != io.EOF || len(b.piece) > 0 || e.ending != endingBlocked {
+		return e.sendBody(ctx, b)
+	}
+	src.close()
+	e.withhold(ctx, fasthttp.StatusBadRequest)
+	ctx.Response.SetBodyRaw(e.route.family.Failure(nil, wire.Withheld))
+	return false
+}
+
+// send gives a source to the connection of the caller, which then owns e.
+func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
+	return e.sendBody(ctx, &body{ex: e, src: src})
+}
+
+// sendBody gives a body to the connection of the caller, which then owns e. The length is not
+// announced, because it may change; a chunked body shows that it was cut.
+func (e *exchange) sendBody(ctx *fasthttp.RequestCtx, b *body) bool {
 	if ctx.Request.Header.IsHTTP11() {
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream(b, -1)

@@ -45,6 +45,18 @@ const (
 // String returns the policy's name in a configuration file.
 func (s Schema) String() string { return [...]string{"redact", "block"}[s] }
 
+// Blocked is the answer to a request for a stream whose first words are blocked.
+type Blocked uint8
+
+// The answers.
+const (
+	BlockedStream Blocked = iota // a stream that ends as a filtered one
+	BlockedStatus                // status 400, for which the head of every stream waits
+)
+
+// String returns the answer's name in a configuration file.
+func (b Blocked) String() string { return [...]string{"stream", "status"}[b] }
+
 // Config is a whole configuration. Treat it as read-only: several goroutines
 // share it.
 type Config struct {
@@ -100,6 +112,7 @@ type Route struct {
 	Unscanned Unscanned
 	Tokens    Unscanned // prompts of token ids or embeddings
 	Schema    Schema
+	Blocked   Blocked
 	Release   detect.Release
 	MinWords  int // shortest finding; 0: the n of the index
 	Extent    *detect.Extent

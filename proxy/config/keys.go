@@ -136,6 +136,7 @@ func (r *reader) route(n *yaml.Node, c *Config) {
 		parsed(r, "unscanned", "unscanned", &route.Unscanned, named(Refuse, Pass)),
 		parsed(r, "token_prompts", "token_prompts", &route.Tokens, named(Refuse, Pass)),
 		parsed(r, "schema", "schema", &route.Schema, named(RedactSchema, BlockSchema)),
+		parsed(r, "blocked", "blocked", &route.Blocked, named(BlockedStream, BlockedStatus)),
 		parsed(r, "release", "release", &route.Release, named(detect.Adaptive, detect.Strict)),
 		parsed(r, "min_words", "min_words", &route.MinWords, parseCount),
 		field{"extent", func(n *yaml.Node) {

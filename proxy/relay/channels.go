@@ -454,6 +454,16 @@ func (s *channelSet) finish() {
 	}
 }
 
+// beginning reports whether some text of the answer is decided, and whether some is blocked.
+func (s *channelSet) beginning() (decided, blocked bool) {
+	decided = s.finished
+	for _, ch := range s.list {
+		decided = decided || ch.role == wire.Text && ch.frontier > 0
+		blocked = blocked || ch.out.block < math.MaxInt64
+	}
+	return decided, blocked
+}
+
 // decided reports whether all text is decided.
 func (s *channelSet) decided() bool {
 	return !slices.ContainsFunc(s.list, func(ch *channel) bool { return ch.frontier < ch.length })

@@ -14,6 +14,17 @@ func (r *Relay) release(dst []byte) []byte {
 	if !r.cfg.Hold {
 		return dst
 	}
+	if r.cfg.Late && !r.begun {
+		decided, blocked := r.channels.beginning()
+		switch {
+		case blocked:
+			r.counts.Refused += int64(r.queue.partial())
+			r.end(ErrBlocked)
+			return dst
+		case !decided:
+			return dst
+		}
+	}
 	for r.queue.held() > 0 {
 		it, raw, refs := r.queue.front()
 		for ; r.queue.decided < len(refs); r.queue.decided++ {

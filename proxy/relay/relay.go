@@ -79,6 +79,7 @@ type Config struct {
 	Set    detect.Index
 	Spec   ngram.Spec
 	Detect detect.Config // its Judge is that of Decision
+	Late   bool          // nothing leaves before some text is decided: if that is blocked, nothing leaves at all
 	Mask   string        // put in the place of each span of a finding; may be empty
 }
 
@@ -185,6 +186,7 @@ func (r *Relay) readPiece(dst, p []byte, ends bool) []byte {
 		if !r.passes() {
 			return r.refuse(dst)
 		}
+		r.cfg.Late = false
 		r.channels.parkAll()
 		if dst = r.release(dst); r.state == relayEnded {
 			return dst
@@ -239,6 +241,7 @@ func (r *Relay) readMessage(dst []byte) []byte {
 	if !r.passes() {
 		return r.refuse(dst)
 	}
+	r.cfg.Late = false
 	r.channels.parkAll()
 	return r.release(dst)
 }
