@@ -49,7 +49,8 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 	e.passHead(ctx, resp, staleHeaders)
 	in := newDecoder(up, names, limits.Stream, limits.Ratio)
 	framing := e.framing(resp, request)
-	if e.status >= fasthttp.StatusBadRequest || request.Stream != (framing == wire.SSE) {
+	unlabelledLines := framing == wire.Lines && len(resp.Header.ContentType()) == 0 // their head does not wait for a line
+	if e.status >= fasthttp.StatusBadRequest || request.Stream != (framing == wire.SSE) && !unlabelledLines {
 		framing = contentFraming(framing, in)
 	}
 	e.stream = framing != wire.JSON
