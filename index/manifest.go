@@ -31,7 +31,7 @@ type Manifest struct {
 // name.
 type Dataset struct {
 	Name       string   `json:"name"`
-	PathDigest string   `json:"path_digest"` // hex SHA-256 over the sorted paths, with a line feed after each; of a merged index: the sum modulo 2²⁵⁶
+	PathDigest string   `json:"path_digest"` // hex SHA-256 over the sorted names of the files, as record ids have them, with a line feed after each; of a merged index: the sum modulo 2²⁵⁶
 	Files      uint64   `json:"files"`
 	Bytes      uint64   `json:"bytes"`
 	Records    uint64   `json:"records"`  // records with at least one window

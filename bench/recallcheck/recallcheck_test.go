@@ -107,7 +107,7 @@ func TestSeesErrors(t *testing.T) {
 		missed, false int
 		line          int // part of the report
 	}{
-		{"a finding is missing", `{"file":"testdata/outputs.jsonl","line":2,"start":96,"end":171,"words":16,"kind":"verbatim","lane":"plain","records":[{"id":"testdata/corpus/harbour.txt","dataset":"corpus","labels":[]}]}` + "\n", "", 16, 0, 2},
+		{"a finding is missing", `{"file":"testdata/outputs.jsonl","line":2,"start":96,"end":171,"words":16,"kind":"verbatim","lane":"plain","records":[{"id":"corpus/harbour.txt","dataset":"corpus","labels":[]}]}` + "\n", "", 16, 0, 2},
 		{"one ends a word early", `"start":348,"end":402`, `"start":348,"end":398`, 1, 0, 4},
 		{"one begins a word late", `"start":208,`, `"start":216,`, 1, 0, 4},
 		{"one goes on too far", `"start":348,"end":402`, `"start":348,"end":408`, 0, 1, 4},

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,7 +82,6 @@ func runDemo(ctx context.Context, a *app) error {
 
 // demoStage is a model and noecho in front of it, both on loopback ports.
 type demoStage struct {
-	folder string // of the corpus; the demo shows the names of its files without it
 	model  *http.Server
 	proxy  *proxy.Server
 	addr   string // of the proxy
@@ -97,20 +95,20 @@ type demoStage struct {
 // newDemoStage builds the index and starts model and proxy.
 func newDemoStage(ctx context.Context, dir string, screen *demoScreen) (*demoStage, error) {
 	s := &demoStage{
-		folder: filepath.Join(dir, "corpus") + string(filepath.Separator),
 		events: make(chan alert.Event, 64), file: filepath.Join(dir, "alerts.jsonl"), ended: make(chan error, 1),
 	}
 	// The corpus is copied to a folder, because users have theirs in files.
+	folder := filepath.Join(dir, "corpus")
 	files, err := fs.Sub(demoCorpus, "demo/corpus")
 	if err == nil {
-		err = os.CopyFS(s.folder, files)
+		err = os.CopyFS(folder, files)
 	}
 	if err != nil {
 		return nil, err
 	}
 	path, begun := filepath.Join(dir, "demo.nidx"), time.Now()
 	built, err := build.Build(ctx, build.Options{
-		Out: path, Inputs: []string{filepath.Clean(s.folder)}, Corpus: corpus.Options{Format: corpus.Auto},
+		Out: path, Inputs: []string{folder}, Corpus: corpus.Options{Format: corpus.Auto},
 		Dataset: "demo", Model: demoModel, Builder: readBuildInfo().Version,
 	})
 	if err != nil {
@@ -212,9 +210,6 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 	for {
 		select {
 		case ev := <-s.events:
-			for i := range ev.Records {
-				ev.Records[i].ID = strings.TrimPrefix(ev.Records[i].ID, s.folder)
-			}
 			if ev.Type == alert.TypeFinding && ev.Kind == r.kind {
 				r.alert = ev
 				r.others = slices.DeleteFunc(r.others, func(o alert.Event) bool { return o.RequestID != ev.RequestID })

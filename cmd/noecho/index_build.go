@@ -105,6 +105,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column of JSON lines, CSV or Parquet that contains text; may be repeated")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
+	f.StringVar(&o.Name, "name", "", "`PREFIX` of record ids that are made of file and line: PREFIX/train.jsonl:18")
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")

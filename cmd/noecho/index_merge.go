@@ -66,9 +66,12 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 func (m *indexMerge) run(ctx context.Context, a *app) error {
 	o := m.options
 	o.Progress, o.Mode = new(build.Progress), fs.FileMode(m.mode)
+	notices := &noticePrinter{w: a.stderr, left: 20}
+	o.Notice = notices.print
 	bar := showBuild(a.stderr, o.Progress)
 	res, err := build.Merge(ctx, o)
 	bar.stop()
+	notices.close()
 	if err != nil {
 		return buildError(ctx, err)
 	}

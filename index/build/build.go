@@ -7,6 +7,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type Options struct {
 	Corpus   corpus.Options
 	Stdin    io.Reader
 	N        int      // words in a window; 0: ngram.DefaultN
+	Name     string   // goes before the names of the inputs in the ids of records; empty: none
 	Dataset  string   // one name for all inputs; empty: each input argument is a dataset of its own name
 	Labels   []string // of all datasets
 	Model    string   // name of the model that the index is bound to
@@ -176,11 +178,16 @@ func (b *builder) find() (skipped uint64, err error) {
 		return 0, errors.New("none of the inputs contains text: name files of text or JSON lines")
 	}
 	for _, in := range inputs {
+		if prefix := strings.TrimRight(b.o.Name, "/"); in.Path == corpus.Stdin {
+			in.Name = cmp.Or(prefix, in.Name)
+		} else if prefix != "" {
+			in.Name = prefix + "/" + in.Name
+		}
 		b.sources = append(b.sources, &source{Input: in})
 	}
-	// The places of records follow the order of the sources. Sorting makes them
-	// independent of the order of the arguments.
-	slices.SortStableFunc(b.sources, func(x, y *source) int { return strings.Compare(x.Path, y.Path) })
+	// The places of records follow the order of the sources. Sorting by names makes them
+	// independent of the order of the arguments, and of the folders above them.
+	slices.SortStableFunc(b.sources, func(x, y *source) int { return strings.Compare(x.Name, y.Name) })
 	for i, s := range b.sources {
 		s.at = i
 	}

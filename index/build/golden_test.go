@@ -127,8 +127,8 @@ func TestGoldenIsWhatBuildWrites(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.nidx")
 	_, err := Build(context.Background(), Options{
 		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenText),
-		Corpus:  corpus.Options{Format: corpus.Text, Roles: []string{"user"}},
-		Dataset: "golden", Labels: []string{"public"}, Builder: "test", Capacity: 20, NoLedger: true,
+		Corpus: corpus.Options{Format: corpus.Text, Roles: []string{"user"}},
+		Name:   "-", Dataset: "golden", Labels: []string{"public"}, Builder: "test", Capacity: 20, NoLedger: true,
 	})
 	if err != nil {
 		t.Fatal(err)

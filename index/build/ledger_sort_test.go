@@ -343,7 +343,7 @@ func TestMergeOfEqualPaths(t *testing.T) {
 		found := 0
 		for _, g := range gramsOf(ix.Spec(), prose(uint64(i), 300), gram.SeedWords) {
 			for _, p := range ix.Seeds(nil, g) {
-				if r, ok := ix.Record(p); ok && r.ID == path && r.Dataset == fmt.Sprint("set ", i) {
+				if r, ok := ix.Record(p); ok && r.ID == "a.txt" && r.Dataset == fmt.Sprint("set ", i) {
 					found++
 				}
 			}

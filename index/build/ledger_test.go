@@ -149,7 +149,7 @@ func TestLedgerMatchesOracle(t *testing.T) {
 			// The paths are sorted.
 			rows, path := strings.Builder{}, filepath.Join(dir, "a.jsonl")
 			for i := range 150 {
-				id, name := "", fmt.Sprintf("%s:%d", path, i+1)
+				id, name := "", fmt.Sprintf("%s:%d", filepath.Base(path), i+1)
 				if r.IntN(2) == 0 {
 					name = fmt.Sprintf("id %d", i)
 					id = fmt.Sprintf(`"id":%q,`, name)
@@ -167,7 +167,7 @@ func TestLedgerMatchesOracle(t *testing.T) {
 				s := text(6000) + public + text(300)
 				path := writeInput(t, filepath.Join(dir, fmt.Sprintf("b%d.txt", i)), s)
 				inputs = append(inputs, path)
-				o.segment(path, s, exclude)
+				o.segment(filepath.Base(path), s, exclude)
 			}
 			r.Shuffle(len(inputs), func(i, j int) { inputs[i], inputs[j] = inputs[j], inputs[i] })
 			out := filepath.Join(dir, "x.nidx")

@@ -34,6 +34,7 @@ type MergeOptions struct {
 	Readers  []*io.SectionReader // more indexes; errors call them reader 1, reader 2, …
 	Builder  string              // version of the program, for the manifest
 	Progress *Progress           // may be nil
+	Notice   func(note string)   // may be nil
 }
 
 // member is one of the indexes that are merged.
@@ -198,7 +199,7 @@ func merge(ctx context.Context, out *pending, members []*member, o MergeOptions)
 	if err != nil {
 		return nil, err
 	}
-	if err := addMerged(ctx, p, cacheDir(o.Out), members, manifest); err != nil {
+	if err := addMerged(ctx, p, o, members, manifest); err != nil {
 		return nil, err
 	}
 	h := &format.Header{N: first.h.N, Norm: first.h.Norm, Unicode: first.h.Unicode, Suite: first.h.Suite, KeyID: first.h.KeyID, Capacity: first.h.Capacity}

@@ -3,6 +3,7 @@ package build
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -41,6 +42,7 @@ type memberSource struct {
 	path    string
 	record  uint64 // number of its first record
 	records uint64 // number of its records
+	byPath  bool   // a record has no id of its own: it is called by path and line
 	moved   uint64 // its first place in the merged index
 	number  uint64 // its number in the merged index
 }
@@ -72,8 +74,11 @@ func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
 		}
 		in.sources = append(in.sources, memberSource{place: s.Place, end: r.End, dataset: m.Datasets[s.Dataset].Name, path: string(path)})
 	}
+	end := uint64(0) // of the ids so far
 	for i := range r.Count {
-		s := &in.sources[r.Row(rows, i).Source]
+		row := r.Row(rows, i)
+		s := &in.sources[row.Source]
+		s.byPath, end = s.byPath || row.IDEnd == end, row.IDEnd
 		if s.records == 0 {
 			s.record = i
 		}
@@ -112,6 +117,17 @@ func mergeTables(members []*memberTables) *mergedTables {
 		u.order, u.of = append(u.order, e.s), append(u.of, e.m)
 	}
 	return u
+}
+
+// alike returns the paths that several sources have whose records are called by path and
+// line, so that two records have one id.
+func (u *mergedTables) alike() (paths []string) {
+	for i, s := range u.order[1:] {
+		if before := u.order[i]; s.path == before.path && s.byPath && before.byPath {
+			paths = append(paths, s.path)
+		}
+	}
+	return slices.Compact(paths)
 }
 
 // move converts a place of the member into a place of the merged index. from is the
@@ -211,7 +227,7 @@ func (m *memberTables) eachRecord(s *memberSource, rows, names *format.Payload, 
 
 // addMerged writes the sections PHRASES, START, LEDGER and RECORDS if the members have
 // them.
-func addMerged(ctx context.Context, p *plan, dir string, members []*member, m *index.Manifest) error {
+func addMerged(ctx context.Context, p *plan, o MergeOptions, members []*member, m *index.Manifest) error {
 	if err := addPhrases(p, members, m); err != nil {
 		return err
 	}
@@ -223,6 +239,11 @@ func addMerged(ctx context.Context, p *plan, dir string, members []*member, m *i
 		all = append(all, m.tables)
 	}
 	u := mergeTables(all)
+	if o.Notice != nil {
+		for _, path := range u.alike() {
+			o.Notice(fmt.Sprintf("%s: two of the indexes call records so, and findings do not tell them apart: build each with a --name of its own", path))
+		}
+	}
 	if err := checkPlaces(u.end); err != nil {
 		return err
 	}
@@ -230,7 +251,7 @@ func addMerged(ctx context.Context, p *plan, dir string, members []*member, m *i
 	for _, d := range m.Datasets {
 		datasets = append(datasets, d.Name)
 	}
-	kept := newTempStore(dir)
+	kept := newTempStore(cacheDir(o.Out))
 	defer kept.close()
 	shape := format.NewLedgerShape(u.taken, u.end)
 	return addTables(p, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})

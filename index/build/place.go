@@ -14,7 +14,7 @@ import (
 
 // Places. Every word of the corpus has a place, a number, including the words of texts
 // that are too short for a window. The sources follow each other in the order of their
-// paths, and there is a gap behind every segment. In the first pass each worker counts
+// names, and there is a gap behind every segment. In the first pass each worker counts
 // the words that it reads: these counts are positions. After the pass, the sum of the
 // lengths of all earlier tasks gives the place at which a task begins. So places depend
 // on the corpus alone, not on the distribution of the work or on the cuts of long
@@ -126,7 +126,7 @@ const (
 	rowContinues // the row is for a later block of the same record
 )
 
-// nameOf returns an id or a path in the form that the index stores: valid UTF-8 of
+// nameOf returns an id, or the name of a file, in the form that the index stores: valid UTF-8 of
 // limited length.
 func nameOf(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -265,7 +265,7 @@ func (p *places) recordSet(sources []*source, dataset string) *recordSet {
 	set := &recordSet{end: p.end, datasets: uint64(len(datasets))}
 	for i, s := range sources {
 		number, _ := slices.BinarySearch(datasets, names[i])
-		set.sources = append(set.sources, namedSource{place: p.bases[i], dataset: uint64(number), path: nameOf(s.Path)})
+		set.sources = append(set.sources, namedSource{place: p.bases[i], dataset: uint64(number), path: nameOf(s.Name)})
 	}
 	set.each = p.eachRecord
 	return set

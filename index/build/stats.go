@@ -107,7 +107,7 @@ func describeDatasets(t *stats, sources []*source, name string, labels []string)
 			sets[key] = d
 		}
 		d.Files++
-		paths[key] = append(paths[key], filepath.ToSlash(s.Path))
+		paths[key] = append(paths[key], s.Name)
 		if counts, ok := t.datasets[s.Arg]; ok {
 			addCounts(d, counts)
 			delete(t.datasets, s.Arg)

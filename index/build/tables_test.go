@@ -68,7 +68,7 @@ func TestGoldenTables(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.nidx")
 	ix, _ := mustBuild(t, Options{
 		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenCorpus),
-		Corpus: corpus.Options{Format: corpus.Completion}, Dataset: "golden", Labels: []string{"public"},
+		Corpus: corpus.Options{Format: corpus.Completion}, Name: "-", Dataset: "golden", Labels: []string{"public"},
 	})
 	b := readAll(t, out)
 	h, err := format.ParseHeader(b[:format.HeaderLen], uint64(len(b)))
@@ -104,7 +104,7 @@ func TestRecordWithoutLabels(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.nidx")
 	mustBuild(t, Options{
 		Out: out, Inputs: []string{corpus.Stdin}, Stdin: strings.NewReader(goldenCorpus),
-		Corpus: corpus.Options{Format: corpus.Completion}, Dataset: "golden", Labels: []string{"a"},
+		Corpus: corpus.Options{Format: corpus.Completion}, Name: "-", Dataset: "golden", Labels: []string{"a"},
 	})
 	b := bytes.Replace(readAll(t, out), []byte(`"labels":["a"]`), []byte(`"labels":null `), 1)
 	reseal(b)
@@ -324,7 +324,7 @@ func TestJoinedNamesTheMember(t *testing.T) {
 			t.Fatalf("places %x", places)
 		}
 		for _, p := range places {
-			if r, ok := j.Record(p); !ok || r.Dataset != fmt.Sprint("set ", p>>56) || r.ID != filepath.Join(dir, fmt.Sprintf("%d.txt", p>>56)) {
+			if r, ok := j.Record(p); !ok || r.Dataset != fmt.Sprint("set ", p>>56) || r.ID != fmt.Sprintf("%d.txt", p>>56) {
 				t.Errorf("place %x: %+v", p, r)
 			}
 		}
@@ -405,7 +405,7 @@ func TestHitsDoNotDependOnTheLedger(t *testing.T) {
 		}
 		capped++
 		for i, p := range places {
-			if r, _ := ix.Record(p); r.ID != fmt.Sprintf("%s:%d", in, i+1) {
+			if r, _ := ix.Record(p); r.ID != fmt.Sprintf("%s:%d", filepath.Base(in), i+1) {
 				t.Fatalf("place %d of a common seed is in %q", i, r.ID)
 			}
 		}

@@ -48,6 +48,7 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 		}
 	}
 	slices.SortFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
+	tellApart(f.inputs)
 	slices.SortFunc(f.skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
 	return f.inputs, f.skipped, nil
 }
@@ -56,6 +57,7 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 type finder struct {
 	o       Options
 	seen    map[string]bool
+	parent  string // of the argument that is being added
 	inputs  []Input
 	skipped []Skipped
 }
@@ -79,13 +81,47 @@ func expand(arg string) ([]string, error) {
 	return paths, nil
 }
 
+// parent returns the folder that the names of files leave out: the one that contains the
+// file or folder at path. If arg is a pattern with **, it is the one that contains the
+// folder before the first sign of the pattern. Nobody typed the name of the folder . or ..,
+// so files are named below these themselves.
+func parent(path, arg string) string {
+	if first := strings.IndexAny(arg, "*?["); strings.Contains(arg, "**") {
+		path, _ = filepath.Split(arg[:first])
+	}
+	path = filepath.Clean(path)
+	if filepath.Base(path) == ".." {
+		return path
+	}
+	return filepath.Dir(path)
+}
+
+// tellApart makes the names of the inputs differ: those of one name get one more folder of
+// their paths, until no two are equal or the paths end.
+func tellApart(inputs []Input) {
+	for grown := true; grown; {
+		grown = false
+		count := map[string]int{}
+		for _, in := range inputs {
+			count[in.Name]++
+		}
+		for i := range inputs {
+			in := &inputs[i]
+			above, ok := strings.CutSuffix(filepath.ToSlash(filepath.Clean(in.Path)), "/"+in.Name)
+			if count[in.Name] > 1 && ok {
+				in.Name, grown = above[strings.LastIndexByte(above, '/')+1:]+"/"+in.Name, true
+			}
+		}
+	}
+}
+
 // addPath adds a file, or everything below a folder.
 func (f *finder) addPath(path, arg string) error {
 	st, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read input: %w", err)
 	}
-	if !st.IsDir() {
+	if f.parent = parent(path, arg); !st.IsDir() {
 		return f.addFile(path, arg, st)
 	}
 	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
@@ -146,7 +182,11 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read input %q: %w", path, err)
 	}
-	in := Input{Path: path, Arg: arg, Size: st.Size(), ModTime: st.ModTime()}
+	in := Input{Path: path, Name: clean, Arg: arg, Size: st.Size(), ModTime: st.ModTime()}
+	if below, err := filepath.Rel(f.parent, clean); err == nil {
+		in.Name = below
+	}
+	in.Name = filepath.ToSlash(in.Name)
 	if isParquet(head[:n]) {
 		err = in.decideParquet(file, f.o)
 	} else {
@@ -171,7 +211,7 @@ func (f *finder) addStdin(stdin io.Reader) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read standard input: %w", err)
 	}
-	in := Input{Path: Stdin, Arg: Stdin, Size: -1, stdin: r}
+	in := Input{Path: Stdin, Name: "stdin", Arg: Stdin, Size: -1, stdin: r}
 	if err := in.decide(head, f.o); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const bom = "\xef\xbb\xbf"
 // Input is one file of text, and how to read it.
 type Input struct {
 	Path      string // as given, or as found below a folder that was given
+	Name      string // the end of Path that tells it from the other inputs, the same on every machine; with slashes
 	Arg       string // the argument it came from
 	Format    Format // of its text or rows; never Auto, CSV or Parquet
 	Container Format // of the rows: CSV, Parquet, Array; empty: lines
