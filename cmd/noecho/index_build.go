@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -246,17 +247,31 @@ func (p *noticePrinter) close() {
 	}
 }
 
-// showBuild draws the passes of a build or merge as they run.
+// showBuild draws one bar for all passes of a build or merge as they run.
 func showBuild(w io.Writer, p *build.Progress) *progress {
-	return showProgress(w, func() step {
-		s := step{number: p.Pass.Load(), done: p.Bytes.Load(), total: p.Total.Load(), unit: progressbar.OptionShowBytes(true)}
-		s.name = fmt.Sprintf("pass %d", s.number)
-		if n := p.Passes.Load(); n > 0 {
-			s.name += fmt.Sprintf(" of %d", n)
-		}
-		if s.total == 0 {
-			s.total = -1
-		}
-		return s
-	})
+	begun := time.Now()
+	return showProgress(w, func() step { return buildStep(p, time.Since(begun)) })
+}
+
+// buildStep returns how far a build or merge has come after some time. Its bar counts
+// thousandths of the work on all passes, of which each is taken to be as long as the others.
+// While the size of the inputs is not known, the bar counts bytes.
+func buildStep(p *build.Progress, elapsed time.Duration) step {
+	const (
+		whole   = 1000
+		last    = 0.15            // of a pass: writing the tables and the file behind the last one
+		settled = 2 * time.Second // before it the rate says little
+	)
+	pass, passes, total := p.Pass.Load(), p.Passes.Load(), p.Total.Load()
+	name := fmt.Sprintf("pass %d of %d", pass, max(pass, passes))
+	if total == 0 {
+		return step{number: min(pass, 1), name: name, done: p.Bytes.Load(), total: -1, unit: progressbar.OptionShowBytes(true)}
+	}
+	share := min(1, float64(p.Bytes.Load())/float64(total))
+	share = (float64(pass-1) + share) / (float64(max(pass, passes)) + last)
+	if elapsed >= settled && share > 0 {
+		left := time.Duration(float64(elapsed) * (1 - share) / share)
+		name += fmt.Sprintf(", about %s left", max(time.Second, left.Round(time.Second)))
+	}
+	return step{number: 2, name: name, done: int64(share * whole), total: whole, unit: progressbar.OptionSetPredictTime(false)}
 }

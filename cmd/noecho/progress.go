@@ -12,8 +12,8 @@ import (
 
 // step is one step of some work, and how far it has come.
 type step struct {
-	number      int64 // from 1; 0: no step has begun
-	name        string
+	number      int64              // from 1; 0: no step has begun
+	name        string             // may change while the step goes on
 	done, total int64              // a total of -1 is not known: only the rate is drawn
 	unit        progressbar.Option // of done and total
 }
@@ -50,6 +50,7 @@ func showProgress(w io.Writer, now func() step) *progress {
 				p.bar = s.newBar(f)
 			}
 			if p.bar != nil {
+				p.bar.Describe(s.name)
 				_ = p.bar.Set64(s.done) // a bar that cannot be drawn is no error
 			}
 			p.mu.Unlock()

@@ -129,7 +129,8 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		}
 		defer b.runs.close()
 	}
-	if o.MaxDocFreq != 0 || o.Report != "" {
+	o.Progress.Passes.Store(o.leastPasses())
+	if o.common() {
 		if err := leaveOutCommon(ctx, b, m); err != nil {
 			return nil, err
 		}
@@ -163,6 +164,21 @@ func (o *Options) setDefaults() {
 	if o.Corpus.Format == "" {
 		o.Corpus.Format = corpus.Auto
 	}
+}
+
+// common reports whether the build has to look for common windows.
+func (o *Options) common() bool { return o.MaxDocFreq != 0 || o.Report != "" }
+
+// leastPasses returns the number of passes of a build with enough memory.
+func (o *Options) leastPasses() int64 {
+	n := int64(1)
+	if o.Capacity == 0 {
+		n++
+	}
+	if o.common() {
+		n += 2
+	}
+	return n
 }
 
 // find finds the input files and returns the number of files that it skipped.

@@ -119,7 +119,7 @@ func (t *task) close() {
 func (p *pass) feed(ctx context.Context) error {
 	if p.b.runs.ready() {
 		return p.b.runs.replay(func(runs *[]byte) error {
-			p.b.o.Progress.Bytes.Add(int64(len(*runs)))
+			p.b.o.Progress.Bytes.Add(blockHead + int64(len(*runs)))
 			return p.hand(ctx, task{runs: runs})
 		})
 	}

@@ -57,6 +57,9 @@ func newRunCache(dir string, sources []*source) (*runCache, error) {
 // cachePattern is the name of the file on systems where it needs one.
 const cachePattern = ".noecho-spool-*"
 
+// blockHead is the number of bytes before the runs of a block.
+const blockHead = 4
+
 // runBlockLen is the number of bytes at which a block is written.
 const runBlockLen = 512 << 10
 
@@ -72,7 +75,7 @@ func (b *runBlock) add(run []uint64) error {
 		return nil
 	}
 	if len(b.buf) == 0 {
-		b.buf = append(b.buf, 0, 0, 0, 0)
+		b.buf = append(b.buf, make([]byte, blockHead)...)
 	}
 	b.buf = binary.LittleEndian.AppendUint32(b.buf, uint32(len(run)))
 	for _, w := range run {
@@ -89,7 +92,7 @@ func (b *runBlock) flush() error {
 	if len(b.buf) == 0 {
 		return nil
 	}
-	binary.LittleEndian.PutUint32(b.buf, uint32(len(b.buf)-4))
+	binary.LittleEndian.PutUint32(b.buf, uint32(len(b.buf)-blockHead))
 	b.to.mu.Lock()
 	n, err := b.to.f.Write(b.buf)
 	b.to.size += int64(n)
@@ -113,7 +116,7 @@ func (s *runCache) ready() bool { return s != nil && s.full && !s.broken.Load() 
 func (s *runCache) replay(hand func(runs *[]byte) error) error {
 	r := io.NewSectionReader(s.f, 0, s.size)
 	for {
-		var n [4]byte
+		var n [blockHead]byte
 		if _, err := io.ReadFull(r, n[:]); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {

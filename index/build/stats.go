@@ -16,7 +16,7 @@ import (
 
 // Progress shows how far a build or merge has come. It may be read at any time.
 type Progress struct {
-	Passes atomic.Int64 // number of passes over the corpus; 0: not yet known
+	Passes atomic.Int64 // number of passes over the corpus; grows if the memory is too small for that many
 	Pass   atomic.Int64 // number of the current pass, from 1 on
 	Bytes  atomic.Int64 // bytes of the files that this pass has read
 	Total  atomic.Int64 // bytes of the files that this pass will read; 0: not known
