@@ -133,9 +133,18 @@ func (e *exchange) reportFindings() {
 	}
 	e.found = e.relay.Take(e.found[:0])
 	for _, f := range e.found {
+		f.Channel = e.nameOf(f.Channel)
+		for i, name := range f.Channels {
+			f.Channels[i] = e.nameOf(name)
+		}
 		e.report(f)
 	}
 	clear(e.found)
+}
+
+// nameOf returns the name of a channel as alerts have it.
+func (e *exchange) nameOf(channel string) string {
+	return channelName(e.srv.principalKey, e.route.family, e.snap.cfg.ChannelNames, channel)
 }
 
 // report hands one finding to the alert log.
@@ -251,7 +260,7 @@ func (e *exchange) event(t alert.Type) alert.Event {
 		Route:     e.route.pattern,
 		API:       e.route.api,
 		Path:      e.path,
-		Model:     e.model,
+		Model:     modelName(e.srv.principalKey, e.model),
 		Stream:    e.stream,
 		RequestID: e.requestID,
 		Client:    e.client,

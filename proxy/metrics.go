@@ -254,16 +254,11 @@ func (m *metrics) reloaded(err error) {
 // model returns the label for the name of a model. Names come from callers, so only plain
 // ones become labels, and at most maxModels.
 func (m *metrics) model(name string) string {
-	if name == "" {
+	switch {
+	case name == "":
 		return ""
-	}
-	if len(name) > 128 {
+	case !plainModel(name):
 		return otherModel
-	}
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return otherModel
-		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

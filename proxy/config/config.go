@@ -80,6 +80,10 @@ type Config struct {
 	Budget      Budget
 	Coverage    Coverage
 
+	// ChannelNames are names of members that alerts write as they are, in the name of a
+	// channel, besides those of the APIs.
+	ChannelNames []string
+
 	// PrincipalKeyFile contains the key by which alerts and rules name credentials; empty:
 	// a new key each time noecho starts.
 	PrincipalKeyFile string

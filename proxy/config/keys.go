@@ -71,6 +71,13 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		field{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
 		field{"budget", func(n *yaml.Node) { r.budget(n, c) }},
 		field{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
+		field{"channel_names", func(n *yaml.Node) {
+			r.list(n, "channel_names", func(n *yaml.Node) {
+				if s, ok := r.text(n, "channel_names"); ok {
+					c.ChannelNames = append(c.ChannelNames, s)
+				}
+			})
+		}},
 		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
 		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},

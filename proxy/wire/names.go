@@ -2,8 +2,27 @@ package wire
 
 import "bytes"
 
-// plainName reports whether the name of a member may be part of the name of a channel.
-// Names of channels are logged, and any other name could be text of the answer.
+// commonNames are names of members that many APIs use, besides those of the rules.
+const commonNames = "annotations answer answers arguments audio audio_tokens blockReasonMessage body cached_tokens " +
+	"candidates choices chunk chunk_id chunks citation citations code completion completion_tokens " +
+	"completion_tokens_details content context created created_at data delta details document documents " +
+	"done duration error errors event explanation finish_reason finishMessage generated_text generation " +
+	"generation_settings generations grammar id index info input input_tokens input_tokens_details intent " +
+	"items kind language latency license logprobs matched message messages meta metadata metrics model " +
+	"model_name name native_finish_reason object output output_text output_tokens output_tokens_details " +
+	"outputs page param parts prediction predictions prompt prompt_annotations prompt_tokens " +
+	"prompt_tokens_details provider reason reasoning reasoning_content reasoning_tokens rendered_template " +
+	"renderedContent request_id response responses result results role score searchEntryPoint seed " +
+	"segments sequence_id source sources status stop_details stop_reason stop_sequence summary " +
+	"system_fingerprint text text_output texts thinking thoughtSignature timestamp timings title tokens " +
+	"tool tool_calls total_tokens transcript type uri URL url url_citation usage value values version"
+
+// Knows reports whether a member of the family's answers, or of many APIs, has that name.
+// Any other name may be text that a model wrote.
+func (f *Family) Knows(name string) bool { return f.paths.known[name] }
+
+// plainName reports whether the name of a member may be part of the name of a channel as it
+// is.
 func plainName(name []byte) bool {
 	for _, c := range name {
 		switch {

@@ -20,6 +20,7 @@ type paths struct {
 	single   bool             // each message is about one choice
 	repeats  bool             // texts come more than once
 	words    map[string]int16 // rules for members by name alone, from 1 on
+	known    map[string]bool  // names of members that APIs use
 }
 
 // node is one step of the paths.
@@ -62,6 +63,12 @@ func compile(t *Family) *paths {
 		p.addKind(root, when)
 	}
 	p.anywhere(t.Anywhere) // last, because their paths are only names
+	p.known = set(strings.Fields(commonNames))
+	for _, r := range p.rules {
+		for _, name := range slices.Concat(steps(r.Path), steps(r.Channel)) {
+			p.known[name] = true
+		}
+	}
 	return p
 }
 
