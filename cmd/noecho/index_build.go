@@ -215,7 +215,27 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	_, err := fmt.Fprintf(w, "wrote %s: %s, %s, about %s of %d words, %s, build %s\n%snot indexed: %s\n",
 		out, count(in.Records, "record"), count(in.Words, "word"), count(in.Distinct, "distinct window"), in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
 		cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
+	if err == nil && res.Common > 0 {
+		_, err = fmt.Fprintln(w, commonWindows(res, b.options.Report))
+	}
 	return err
+}
+
+// commonWindows says how many windows are in many records, and how to leave them out. report
+// is the path of the report of common windows, empty if none was written.
+func commonWindows(res *build.Result, report string) string {
+	n, verb, about := count(res.Common, "window"), "are", ""
+	if res.Common == 1 {
+		verb = "is"
+	}
+	if res.Sampled {
+		about = "about "
+	}
+	remedy := "see --report and --exclude"
+	if report != "" {
+		remedy = fmt.Sprintf("see %s, and leave out common text with --exclude", report)
+	}
+	return fmt.Sprintf("common text: %s%s %s in over 10 %% of the records; %s", about, n, verb, remedy)
 }
 
 // indexReport is the output of the index commands with --json.

@@ -78,6 +78,8 @@ type Result struct {
 	Info     index.Info
 	Manifest *index.Manifest
 	Passes   int
+	Common   int  // windows that are in more than a tenth of the records, and in ten at least
+	Sampled  bool // Common is an estimate from a sample of the records
 }
 
 // errNoWindows begins the error of a build whose inputs contain nothing to index.
@@ -92,6 +94,7 @@ type builder struct {
 	exclude map[uint64]struct{}
 	places  *places
 	phrases *phraseBuilder
+	sample  *recordSample
 	ledger  *ledgerBuilder // nil: the options ask for none
 	counts  index.PhraseCounts
 	before  int64      // passes that looked for common windows
@@ -107,7 +110,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{o: o, spec: spec}
+	b := &builder{o: o, spec: spec, sample: newRecordSample()}
 	m := &index.Manifest{Model: o.Model, Builder: o.Builder}
 	if b.phrases, err = newPhraseBuilder(b); err != nil {
 		return nil, err
@@ -299,7 +302,8 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Info: info, Manifest: m, Passes: passes}, nil
+	common, complete := b.sample.common()
+	return &Result{Info: info, Manifest: m, Passes: passes, Common: common, Sampled: !complete}, nil
 }
 
 // budget is the memory for the filters and their partition buffers in bytes.

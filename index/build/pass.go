@@ -60,6 +60,7 @@ type worker struct {
 	rec        corpus.Record
 	parse      map[corpus.Format]*corpus.Parser
 	collectors []collector
+	sample     sampler
 
 	windows uint64 // indexed windows in the current segment
 }
@@ -77,6 +78,7 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 		w := &worker{p: p, sink: s, stats: newStats(), cut: newCutter(p.b.spec), parse: map[corpus.Format]*corpus.Parser{}}
 		if p.first {
 			w.runs.to = p.b.runs
+			w.sample.to = p.b.sample
 			at := p.b.places.placer()
 			w.collectors = append(w.collectors, p.b.phrases.collector(at))
 			if p.b.ledger != nil {
@@ -248,6 +250,7 @@ func (c *counted) Read(b []byte) (int, error) {
 
 // beginRecord tells the collectors that a record begins.
 func (w *worker) beginRecord(r recordPart) {
+	w.sample.beginRecord(r)
 	for _, n := range w.collectors {
 		n.beginRecord(r)
 	}
@@ -273,6 +276,7 @@ func (w *worker) endPart() {
 // endRecord tells the collectors, and the sink if it has to know, that a record ends.
 func (w *worker) endRecord(s *source, line int) error {
 	w.endPart()
+	w.sample.endRecord()
 	if r, ok := w.sink.(recordSink); ok {
 		return r.endRecord(s.at, line)
 	}
@@ -351,6 +355,7 @@ func (w *worker) run(run []uint64) error {
 	w.windows += uint64(len(w.g.windows))
 	w.stats.windows += uint64(len(w.g.windows))
 	w.stats.not.ExcludedWindows += w.g.excluded
+	w.sample.add(&w.g)
 	return w.sink.add(&w.g)
 }
 
