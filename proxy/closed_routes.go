@@ -42,13 +42,12 @@ type missedPaths struct {
 	logged map[string]time.Time // by method and path: when the last log line was written
 }
 
-// note returns the name of a path for the log and the metrics, and whether it is time for a
-// log line. The name of a path that is too long or not plain, and of all behind the first
-// maxPaths, is otherPath.
-func (m *missedPaths) note(method, path string, now time.Time) (name string, due bool) {
+// note counts a request for a path of a name, see pathName. It returns the name for the log
+// and the metrics, otherPath for all behind the first maxPaths, and whether it is time for a
+// log line.
+func (m *missedPaths) note(method, name string, now time.Time) (string, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name = namedPath(path)
 	last, known := m.logged[method+" "+name]
 	if !known && name != otherPath && len(m.logged) >= maxPaths {
 		name = otherPath
@@ -59,27 +58,6 @@ func (m *missedPaths) note(method, path string, now time.Time) (name string, due
 	}
 	m.logged[method+" "+name] = now
 	return name, true
-}
-
-// otherPath is the name of the paths that have none of their own.
-const otherPath = "other"
-
-// namedPath returns a plain path with {id} in the place of segments that look like the id of
-// one object, and otherPath for any other path.
-func namedPath(path string) string {
-	const longest, longestName = 128, 16
-	if len(path) > longest || !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool {
-		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("/._~:@+=,-", c)
-	}) {
-		return otherPath
-	}
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if len(s) >= longestName && strings.ContainsAny(s, "0123456789") {
-			segments[i] = "{id}"
-		}
-	}
-	return strings.Join(segments, "/")
 }
 
 // Warnings describes the doubtful parts of a configuration. These are routes that should not be

@@ -126,7 +126,9 @@ func (s *Server) missed(method, path string) refusal {
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
 		method = otherPath // callers choose it
 	}
-	name, due := s.paths.note(method, path, time.Now())
+	snap := s.acquire()
+	name, due := s.paths.note(method, pathName(s.principalKey, snap.routes.known, path), time.Now())
+	snap.release()
 	s.metrics.missed.WithLabelValues(method, name).Inc()
 	if due {
 		s.log.Warn("a request was refused: no route is open at its path", "method", method, "path", name)

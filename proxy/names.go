@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
+	"noecho/proxy/config"
 	"noecho/proxy/wire"
 )
 
@@ -49,4 +51,72 @@ func modelName(key []byte, name string) string {
 func plainModel(name string) bool {
 	const longest = 128
 	return len(name) <= longest && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' })
+}
+
+// commonSegments are segments of paths that many APIs and their tools have, besides those of
+// the routes.
+const commonSegments = "admin api apis assistants batches beta cancel chats collections config configs content count_tokens " +
+	"dashboard datasets engines evals favicon.ico feedback files graph graphql history index.html inference jobs key keys list " +
+	"login logs mcp me messages oauth organization organizations predict predictions projects proxy public query ready robots.txt " +
+	"search services settings sse startup static stats status stream swagger team test threads tokens uploads usage user users " +
+	"vector_stores videos web ws"
+
+// pathSegments returns the segments of paths that logs, metrics and errors may have: of the
+// tables of paths, of the given routes and of many APIs.
+func pathSegments(routes []config.Route) map[string]bool {
+	known := map[string]bool{}
+	add := func(paths ...string) {
+		for _, p := range paths {
+			for s := range strings.SplitSeq(p, "/") {
+				known[s] = true
+				known[s[strings.LastIndexByte(s, ':')+1:]] = true // of {model}:generateContent
+			}
+		}
+	}
+	for _, row := range catalogue {
+		add(row.paths...)
+	}
+	for _, row := range passTable {
+		add(row.paths...)
+	}
+	for _, row := range closedTable {
+		add(row.paths...)
+	}
+	for _, r := range routes {
+		add(r.Path)
+	}
+	add(strings.Fields(commonSegments)...)
+	return known
+}
+
+// otherPath is the name of the paths that have none of their own.
+const otherPath = "other"
+
+// version matches the segment of a path that names the version of an API.
+var version = regexp.MustCompile(`^v[0-9]{1,2}((alpha|beta)[0-9]?)?$`)
+
+// pathName returns the name of a path that is not open: {id} in the place of segments that
+// look like the id of one object, hashes of other segments that are not known, and otherPath
+// for a path that is too long or not plain.
+func pathName(key []byte, known map[string]bool, path string) string {
+	const longest, longestName = 128, 16
+	if len(path) > longest || !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("/._~:@+=,-", c)
+	}) {
+		return otherPath
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		name, verb, _ := strings.Cut(s, ":")
+		switch {
+		case known[s], version.MatchString(s):
+		case len(s) >= longestName && strings.ContainsAny(s, "0123456789"):
+			segments[i] = "{id}"
+		case known[verb] && verb != "":
+			segments[i] = hiddenName(key, name) + ":" + verb
+		default:
+			segments[i] = hiddenName(key, s)
+		}
+	}
+	return strings.Join(segments, "/")
 }

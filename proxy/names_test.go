@@ -44,7 +44,7 @@ func TestCanaryPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, asked := canaryAnswers(), regexp.MustCompile(`^POST (\S+)`)
+	answers, asked := canaryAnswers(), regexp.MustCompile(`^\w+ (\S+)`)
 	up := newScripted(t, func(c *scene) {
 		answer := answers[asked.FindStringSubmatch(c.head)[1]]
 		switch {
@@ -70,6 +70,12 @@ func TestCanaryPlaces(t *testing.T) {
 				if status, _, text, _ := b.do("POST", path, ask); mode == detect.Block && status >= 400 {
 					refused.WriteString(text)
 				}
+			}
+		}
+		for _, w := range canaryWords {
+			for _, path := range []string{"/v1/" + w, "/" + w, "/v1/files/" + w + "/content", "/v1/chat/completions/" + strings.Join(canaryWords[:3], "-"), "/v1/" + strings.Join(canaryWords, "/")} {
+				_, _, text, _ := b.do("DELETE", path, "")
+				refused.WriteString(text)
 			}
 		}
 		_, metrics := b.ask("GET", "/metrics")

@@ -27,6 +27,7 @@ type route struct {
 type routeTable struct {
 	exact  map[string][]*route // patterns without {name}
 	shaped []shapedRoute       // the others, in the order of the catalogue
+	known  map[string]bool     // segments of paths, see pathSegments
 }
 
 type shapedRoute struct {
@@ -119,7 +120,7 @@ func (s *shapedRoute) matches(segments []string) bool {
 
 // newRouteTable builds the table. upstreamFor returns the upstream for a URL.
 func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, error)) (*routeTable, error) {
-	t := &routeTable{exact: map[string][]*route{}}
+	t := &routeTable{exact: map[string][]*route{}, known: pathSegments(cfg.Routes)}
 	routes := cfg.Routes
 	if len(routes) == 0 {
 		routes = []config.Route{{Path: "/"}}

@@ -120,15 +120,15 @@ func TestMissedPaths(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
 	for range 3 {
-		status, _, text, err := b.do("POST", "/v1/teapots/brew/pot-0123456789abcdef?key=quokka", "{}")
-		if err != nil || status != 404 || !strings.Contains(text, `POST /v1/teapots/brew/{id} is not open here: the operator can open the path under routes`) {
+		status, _, text, err := b.do("POST", "/v1/files/uploads/pot-0123456789abcdef?key=quokka", "{}")
+		if err != nil || status != 404 || !strings.Contains(text, `POST /v1/files/uploads/{id} is not open here: the operator can open the path under routes`) {
 			t.Errorf("%d %q %v", status, text, err)
 		}
 	}
-	if n := b.metric("noecho_missed_paths_total", `{method="POST",path="/v1/teapots/brew/{id}"}`); n != 3 {
+	if n := b.metric("noecho_missed_paths_total", `{method="POST",path="/v1/files/uploads/{id}"}`); n != 3 {
 		t.Errorf("%d requests are counted, want 3", n)
 	}
-	if n := strings.Count(b.logs.String(), `"method":"POST","path":"/v1/teapots/brew/{id}"`); n != 1 {
+	if n := strings.Count(b.logs.String(), `"method":"POST","path":"/v1/files/uploads/{id}"`); n != 1 {
 		t.Errorf("%d log lines, want 1: %s", n, b.logs.String())
 	}
 	for i := range 2 * maxPaths {
@@ -151,6 +151,7 @@ func TestMissedPaths(t *testing.T) {
 func TestNotePaths(t *testing.T) {
 	t.Parallel()
 	m := missedPaths{logged: map[string]time.Time{}}
+	key, known := []byte("key of principals"), pathSegments([]config.Route{{Path: "/my/route"}})
 	start := time.Unix(1_000_000, 0)
 	for _, tt := range []struct {
 		path string
@@ -158,14 +159,16 @@ func TestNotePaths(t *testing.T) {
 		want string
 		due  bool
 	}{
-		{"/v1/x", 0, "/v1/x", true},
-		{"/v1/x", pathPause - 1, "/v1/x", false},
-		{"/v1/x", pathPause, "/v1/x", true},
+		{"/v1/files", 0, "/v1/files", true},
+		{"/v1/files", pathPause - 1, "/v1/files", false},
+		{"/v1/files", pathPause, "/v1/files", true},
 		{"/v1/x%2e", pathPause, otherPath, true},
 		{"/" + strings.Repeat("a", 200), pathPause, otherPath, false},
 		{"/v1/files/file-0123456789ab/content", pathPause, "/v1/files/{id}/content", true},
+		{"/v9beta1/models/zebra:generateContent", pathPause, "/v9beta1/models/" + hiddenName(key, "zebra") + ":generateContent", true},
+		{"/v1/zebra/my/files", pathPause, "/v1/" + hiddenName(key, "zebra") + "/my/files", true},
 	} {
-		if name, due := m.note("GET", tt.path, start.Add(tt.at)); name != tt.want || due != tt.due {
+		if name, due := m.note("GET", pathName(key, known, tt.path), start.Add(tt.at)); name != tt.want || due != tt.due {
 			t.Errorf("%s: %q %v, want %q %v", tt.path, name, due, tt.want, tt.due)
 		}
 	}
