@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -29,32 +30,46 @@ import (
 // patience bounds every wait for a process; nothing takes that long.
 const patience = 60 * time.Second
 
-// A program is a built noecho with an index of testdata/train.jsonl.
+// A program is a built noecho with an index of testdata/train.jsonl, and a built
+// fakellm.
 type program struct {
-	bin   string
-	index string
+	bin     string
+	fakellm string
+	index   string
+}
+
+// built builds the programs of the checkout above, once for all tests.
+var built = sync.OnceValues(func() (program, error) {
+	dir, err := os.MkdirTemp("", "noecho-sdk-")
+	if err != nil {
+		return program{}, err
+	}
+	p := program{bin: filepath.Join(dir, "noecho"), fakellm: filepath.Join(dir, "fakellm"), index: filepath.Join(dir, "train.nidx")}
+	build := exec.Command("go", "build", "-o", dir, "./cmd/noecho", "./internal/fakellm/cmd/fakellm")
+	build.Dir = filepath.Join("..", "..")
+	for _, cmd := range []*exec.Cmd{build, exec.Command(p.bin, "index", "build", "--out", p.index, "testdata/train.jsonl")} {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return p, fmt.Errorf("%s: %w\n%s", cmd, err, out)
+		}
+	}
+	return p, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if p, err := built(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(p.bin))
+	}
+	os.Exit(code)
 }
 
 func newProgram(t *testing.T) program {
 	t.Helper()
-	dir := t.TempDir()
-	p := program{bin: filepath.Join(dir, "noecho"), index: filepath.Join(dir, "train.nidx")}
-	p.build(t, p.bin, "./cmd/noecho")
-	out, err := exec.CommandContext(t.Context(), p.bin, "index", "build", "--out", p.index, "testdata/train.jsonl").CombinedOutput()
+	p, err := built()
 	if err != nil {
-		t.Fatalf("index build: %v\n%s", err, out)
+		t.Fatal(err)
 	}
 	return p
-}
-
-// build builds a program of the checkout above.
-func (p program) build(t *testing.T, bin, pkg string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, pkg)
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
-	}
 }
 
 // A guard is a running `noecho serve`.
@@ -219,9 +234,7 @@ type call struct {
 // which are cut into pieces of one to four bytes.
 func (p program) model(t *testing.T, says map[string][]choice) model {
 	t.Helper()
-	dir := t.TempDir()
-	bin, script := filepath.Join(dir, "fakellm"), filepath.Join(dir, "script.json")
-	p.build(t, bin, "./internal/fakellm/cmd/fakellm")
+	script := filepath.Join(t.TempDir(), "script.json")
 	models := map[string]any{}
 	for name, choices := range says {
 		models[name] = map[string]any{
@@ -236,7 +249,7 @@ func (p program) model(t *testing.T, says map[string][]choice) model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(bin, "-listen", "127.0.0.1:0", "-script", script)
+	cmd := exec.Command(p.fakellm, "-listen", "127.0.0.1:0", "-script", script)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
