@@ -3,10 +3,8 @@ package sdk
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -24,13 +22,13 @@ const question = "What did you write to the customer?"
 // those of TestOpenAI.
 func TestGo(t *testing.T) {
 	t.Parallel()
-	testClients(t, func(t *testing.T, base, asked string) []told {
+	testClients(t, func(t *testing.T, base string, m model) []told {
 		var all []told
 		for _, c := range goClients(t, base) {
 			for _, model := range []string{"clean", "leak", "thinking", "tool"} {
 				for _, how := range []string{"whole", "stream"} {
 					got := told{API: c.api, Model: model, How: how}
-					before := count1(t, asked)
+					before := m.asked.Load()
 					call := c.whole
 					if how == "stream" {
 						call = c.stream
@@ -43,7 +41,7 @@ func TestGo(t *testing.T) {
 							got.Error += " " + o.RawJSON() // it says no more than the status itself
 						}
 					}
-					got.Asked = count1(t, asked) - before
+					got.Asked = int(m.asked.Load() - before)
 					all = append(all, got)
 				}
 			}
@@ -100,25 +98,6 @@ func status(err error) int {
 		return l.StatusCode
 	}
 	return 0
-}
-
-// count1 reads how often the model has been asked.
-func count1(t *testing.T, url string) int {
-	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 type anthropicCalls struct{ client anthropic.Client }

@@ -72,10 +72,10 @@ func missing(t *testing.T, what string) {
 }
 
 // run returns what a program prints that calls noecho with every client it has.
-func run(interpreter, script string) func(t *testing.T, base, asked string) []told {
-	return func(t *testing.T, base, asked string) []told {
+func run(interpreter, script string) func(t *testing.T, base string, m model) []told {
+	return func(t *testing.T, base string, m model) []told {
 		cmd := exec.CommandContext(deadline(t), interpreter, script)
-		cmd.Env = append(os.Environ(), "NOECHO="+base, "ASKED="+asked, "NO_PROXY=127.0.0.1")
+		cmd.Env = append(os.Environ(), "NOECHO="+base, "ASKED="+m.url+"/asked", "NO_PROXY=127.0.0.1")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
@@ -95,7 +95,7 @@ func run(interpreter, script string) func(t *testing.T, base, asked string) []to
 }
 
 // testClients has clients call noecho in each mode and compares what they tell.
-func testClients(t *testing.T, clients func(t *testing.T, base, asked string) []told) {
+func testClients(t *testing.T, clients func(t *testing.T, base string, m model) []told) {
 	p := newProgram(t)
 	for _, mode := range []string{"without", "observe", "redact", "block"} {
 		t.Run(mode, func(t *testing.T) {
@@ -110,7 +110,7 @@ func testClients(t *testing.T, clients func(t *testing.T, base, asked string) []
 			if mode != "without" {
 				g = p.serve(t, mode, m.url)
 			}
-			all := clients(t, g.url, m.url+"/asked")
+			all := clients(t, g.url, m)
 			for _, got := range all {
 				got.check(t, mode)
 			}

@@ -211,10 +211,11 @@ func (g guard) readFindings(t *testing.T) []finding {
 	return found
 }
 
-// A model is a running fakellm that counts what it is asked.
+// A model is a running fakellm that counts its requests.
 type model struct {
-	url   string
-	asked *atomic.Int64
+	url     string
+	asked   *atomic.Int64
+	offered *atomic.Int64 // requests that offered to go on in HTTP/2
 }
 
 // A choice is what the model says in one choice; the members are those of
@@ -280,7 +281,7 @@ func count(t *testing.T, address string) model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := model{asked: new(atomic.Int64)}
+	m := model{asked: new(atomic.Int64), offered: new(atomic.Int64)}
 	pass := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		FlushInterval: -1,
@@ -291,6 +292,9 @@ func count(t *testing.T, address string) model {
 			return
 		}
 		m.asked.Add(1)
+		if r.Header.Get("Upgrade") != "" || r.Header.Get("HTTP2-Settings") != "" {
+			m.offered.Add(1)
+		}
 		if !authorised(r) {
 			http.Error(w, `{"error":{"message":"wrong key"}}`, http.StatusUnauthorized)
 			return
