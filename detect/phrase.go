@@ -230,7 +230,7 @@ func (f *phraseFinder) pair(a *attribute) {
 // count claims a weak phrase, unless it is part of a phrase that is claimed already. In strict
 // release a phrase whose words no longer wait does not count.
 func (f *phraseFinder) count(a *attribute) {
-	if !a.phrase.Weak || a.counts || f.h.d.main.Strict && a.first < f.h.d.steady() {
+	if !a.phrase.Weak || a.counts || f.h.d.cfg.Release == Strict && a.first < f.h.d.steady() {
 		return
 	}
 	a.counts = f.cur != nil && f.span.Lo <= a.span.Lo && a.span.Hi <= f.span.Hi
@@ -375,10 +375,12 @@ func (f *phraseFinder) open() int64 {
 }
 
 // Waits implements lane.Finder. The oldest candidate waits, and a weak phrase that may
-// yet count. In strict release neither does: a fixed number of words waits.
+// yet count. In strict release as many words wait as the longest phrase may have, and no
+// others, so that the timing tells nothing.
 func (f *phraseFinder) Waits() int64 {
-	if f.h.d.main.Strict {
-		return math.MaxInt64
+	t := f.words()
+	if f.h.d.cfg.Release == Strict && t.Count > 0 {
+		return t.Span(max(0, t.Count-gram.MaxPhraseWords)).Lo
 	}
 	free := f.open()
 	for i := range f.near {

@@ -24,6 +24,14 @@ type Index struct {
 	spec  ngram.Spec
 	parts []format.Contents // by file; they are copies, which saves each lookup one pointer
 	files []*File
+
+	subjects map[string]*subject // by id: those that several files list; nil if there is one file
+}
+
+// subject is a data subject that several files list under the same id.
+type subject struct {
+	number uint64   // in the first of these files
+	labels []string // of all of them, sorted
 }
 
 // newIndex returns an index of files that were built with the same recipe.
@@ -32,7 +40,30 @@ func newIndex(files []*File) *Index {
 	for _, f := range files {
 		ix.parts = append(ix.parts, *f.contents)
 	}
+	if len(files) > 1 {
+		ix.joinSubjects()
+	}
 	return ix
+}
+
+// joinSubjects finds the subjects that several files list.
+func (ix *Index) joinSubjects() {
+	ix.subjects = map[string]*subject{}
+	first := map[string]uint64{} // by id: its number in the first file that lists it
+	for i := range ix.parts {
+		for k, s := range ix.parts[i].Phrases.Subjects {
+			number, again := first[s.ID]
+			if !again {
+				first[s.ID] = uint64(i)<<format.PlaceBitsMost | uint64(k+1)
+				continue
+			}
+			if ix.subjects[s.ID] == nil {
+				ix.subjects[s.ID] = &subject{number, slices.Clone(ix.subject(number).Labels)}
+			}
+			all := ix.subjects[s.ID]
+			all.labels = slices.Compact(slices.Sorted(slices.Values(append(all.labels, s.Labels...))))
+		}
+	}
 }
 
 // Gate2 reports whether the 2-gram may occur in an indexed window. False is certain.
@@ -114,11 +145,11 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	return dst
 }
 
-// Record describes a record of the corpus.
+// Record describes a record of the corpus, or a data subject.
 type Record struct {
 	ID      string   // own id of the record; without one the path and the line, or the path alone
-	Dataset string   // name of the dataset in the manifest
-	Labels  []string // of the dataset; must not be changed
+	Dataset string   // name of the dataset in the manifest; empty: it is a data subject
+	Labels  []string // of the dataset or the subject; must not be changed
 }
 
 // Record returns the record that contains a place. The place must come from Seeds or
@@ -166,11 +197,9 @@ func (ix *Index) Start(h ngram.Hash) bool {
 	return ok
 }
 
-// Phrase returns the phrase of exactly these words, at most 16. If
-// several files have it, one that is not weak comes first, then one with a subject; the
-// number of records is the sum. Other words may be taken for the phrase with a
-// probability of 2⁻⁶⁴. Subjects of different files have different numbers, even if
-// their ids are equal.
+// Phrase returns the phrase of exactly these words, at most 16. If several files have it,
+// the result is that of their merged index, but for the place: that of the first file that
+// has one. Other words may be taken for the phrase with a probability of 2⁻⁶⁴.
 func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	var all ngram.Phrase
 	found := false
@@ -179,36 +208,91 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 		if !ok {
 			continue
 		}
-		if p.Subject != 0 {
-			p.Subject |= uint64(i) << format.PlaceBitsMost
+		p.Place, p.Subject = placeIn(i, p.Place), ix.subjectIn(i, p.Subject)
+		if !found {
+			all, found = p, true
+			continue
 		}
-		if p.Place != 0 {
-			p.Place |= ngram.Place(i) << format.PlaceBitsMost
+		all.Records = format.AddRecords(p.Records, all.Records)
+		if all.Place == 0 {
+			all.Place = p.Place
+		}
+		if format.CompareKinds(p.Kind, all.Kind) < 0 {
+			all.Kind = p.Kind
 		}
 		switch {
-		case !found:
-			all, found = p, true
-		case all.Weak && !p.Weak || all.Subject == 0 && p.Subject != 0 && !p.Weak:
-			p.Records = format.AddRecords(p.Records, all.Records)
-			all = p
-		default:
-			all.Records = format.AddRecords(p.Records, all.Records)
+		case all.Weak && p.Weak && all.Subject != p.Subject:
+			all.Subject = 0
+		case all.Weak && !p.Weak:
+			all.Weak, all.Subject = false, p.Subject
+		case !p.Weak && all.Subject == 0:
+			all.Subject = p.Subject
 		}
 	}
 	runtime.KeepAlive(ix)
 	return all, found
 }
 
-// Subject returns the id of a data subject and its labels, given the number in
-// [ngram.Phrase.Subject]. ok is false if there is no such subject. The labels must not
-// be changed.
-func (ix *Index) Subject(n uint64) (id string, labels []string, ok bool) {
-	i, rest := inFile(n)
-	if i >= len(ix.parts) || rest == 0 || rest > uint64(len(ix.parts[i].Phrases.Subjects)) {
-		return "", nil, false
+// placeIn returns the place in the index of a place in a file. 0 remains 0.
+func placeIn(file int, p ngram.Place) ngram.Place {
+	if p == 0 {
+		return 0
 	}
+	return p | ngram.Place(file)<<format.PlaceBitsMost
+}
+
+// subjectIn returns the number in the index of a subject of a file. 0 remains 0.
+func (ix *Index) subjectIn(file int, n uint64) uint64 {
+	if n == 0 {
+		return 0
+	}
+	if len(ix.subjects) > 0 {
+		if s := ix.subjects[ix.parts[file].Phrases.Subjects[n-1].ID]; s != nil {
+			return s.number
+		}
+	}
+	return n | uint64(file)<<format.PlaceBitsMost
+}
+
+// Owners returns the data subjects of a phrase that Phrase returned, with an id and labels,
+// and the first record that contains it in each dataset of each file. A subject that several
+// files list under one id has the labels of all. A weak phrase has no record, and at most
+// one subject. Owners that a file does not know are missing, see File.Lacks.
+func (ix *Index) Owners(p ngram.Phrase) (subjects, records []Record) {
+	seen := map[uint64]struct{}{}
+	add := func(file int, place ngram.Place, subject uint64) {
+		n := ix.subjectIn(file, subject)
+		if _, again := seen[n]; n != 0 && !again {
+			seen[n] = struct{}{}
+			subjects = append(subjects, ix.subject(n))
+		}
+		if r, ok := ix.Record(placeIn(file, place)); ok {
+			records = append(records, r)
+		}
+	}
+	for i := range ix.parts {
+		own, ok := ix.parts[i].Phrases.Find(p.Finger)
+		switch {
+		case !ok:
+		case p.Weak && ix.subjectIn(i, own.Subject) == p.Subject:
+			add(i, 0, own.Subject)
+		case !own.Weak:
+			add(i, own.Place, own.Subject)
+			ix.parts[i].Phrases.Shared(p.Finger, func(place ngram.Place, subject uint64) { add(i, place, subject) })
+		}
+	}
+	runtime.KeepAlive(ix)
+	return subjects, records
+}
+
+// subject returns the data subject of a number.
+func (ix *Index) subject(n uint64) Record {
+	i, rest := inFile(n)
 	s := ix.parts[i].Phrases.Subjects[rest-1]
-	return s.ID, s.Labels, true
+	if many := ix.subjects[s.ID]; many != nil {
+		s.Labels = many.labels
+	}
+	return Record{ID: s.ID, Labels: s.Labels}
 }
 
 // Labels returns the labels of all datasets and data subjects, sorted and without

@@ -28,9 +28,21 @@ type Info struct {
 	Ledger *LedgerInfo `json:"ledger,omitempty"` // nil: the index has no records
 }
 
+// lacks names the optional sections that a file lacks because an older noecho built it, and
+// says which findings are missed or named in part without them.
+func lacks(c *format.Contents) (out []string) {
+	if c.Words.Blocks == 0 {
+		out = append(out, "WORDS: letters that are spaced out and words that are run together are not read")
+	}
+	if c.LacksShared() {
+		out = append(out, "SHARED: of an identifier in several datasets, or of several data subjects, rules and alerts know the first one alone")
+	}
+	return out
+}
+
 // Section is one section of an index.
 type Section struct {
-	Name     string  `json:"name"` // "WINDOWS"; "kind 10" for a kind that this build does not know
+	Name     string  `json:"name"` // "WINDOWS"; "kind 11" for a kind that this build does not know
 	Required bool    `json:"required"`
 	Bytes    uint64  `json:"bytes"`              // of the payload
 	Gram     int     `json:"gram,omitempty"`     // words in a gram

@@ -49,6 +49,7 @@ type File struct {
 	Path     string // as given to Open; empty: the index came from Read
 	Info     Info
 	Manifest *Manifest // must not be changed
+	Lacks    []string  // sections that an older noecho did not build, each with the findings that are missed; must not be changed
 
 	spec     ngram.Spec
 	contents *format.Contents
@@ -169,7 +170,7 @@ func Stat(r io.ReaderAt, size int64) (Info, error) {
 
 // newFile reads the description of an index from its contents.
 func newFile(c *format.Contents) (f *File, err error) {
-	f = &File{contents: c}
+	f = &File{contents: c, Lacks: lacks(c)}
 	if f.spec, err = ngram.NewSpec(int(c.Header.N), c.Header.Suite); err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Kind = alert.Kind(f.Finding.Kind.String())
 	ev.Lane = f.Finding.Lane.String()
 	ev.Identifier = policy.Identifier(f.Finding)
-	ev.Records = e.judge.Records(f.Finding)
+	ev.Records = e.judge.Named(f.Finding)
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed

@@ -379,6 +379,9 @@ func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]str
 		if f.Windows == 1 {
 			one = strings.TrimSuffix(one, "s")
 		}
+		for _, section := range f.Lacks {
+			one += "; it lacks " + section + "; build it again"
+		}
 		summary = append(summary, one)
 	}
 	return summary, nil

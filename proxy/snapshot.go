@@ -29,8 +29,9 @@ type IndexInfo struct {
 	BuildID string
 	Windows uint64
 	Bytes   int64
-	Fill    float64 // of the WINDOWS filter, 0 to 1
-	FPR     float64 // chance that a window is taken for an indexed one
+	Fill    float64  // of the WINDOWS filter, 0 to 1
+	FPR     float64  // chance that a window is taken for an indexed one
+	Lacks   []string // the sections that an older noecho did not build, and the findings missed without them
 }
 
 // snapshot is the configuration with its routes, upstreams and indexes. It never changes. A

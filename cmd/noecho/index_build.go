@@ -108,7 +108,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
 	f.StringVar(&o.Name, "name", "", "`PREFIX` of record ids that are made of file and line: PREFIX/train.jsonl:18")
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
-	f.StringArrayVar(&o.Labels, "label", nil, "label of the dataset; may be repeated")
+	f.StringArrayVar(&o.Labels, "label", nil, "label of the records, and of the people of --subjects; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed; may be repeated")
 	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "do not index e-mail addresses, phone, card and account numbers, keys and the like")

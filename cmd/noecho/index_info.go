@@ -46,7 +46,7 @@ needs almost none.`,
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: info, Manifest: f.Manifest})
 			}
-			return printInfo(a.stdout, &info, f.Manifest)
+			return printInfo(a.stdout, &info, f)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -82,7 +82,8 @@ func oneIndex(_ *cobra.Command, args []string) error {
 }
 
 // printInfo describes an index in tables.
-func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
+func printInfo(w io.Writer, in *index.Info, f *index.File) error {
+	m := f.Manifest
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("build id", "%s", in.BuildID)
@@ -101,6 +102,9 @@ func printInfo(w io.Writer, in *index.Info, m *index.Manifest) error {
 	row("not indexed", "%s", cmp.Or(m.NotIndexed.String(), "nothing"))
 	if m.Phrases != nil {
 		row("phrases", "%s", m.Phrases)
+	}
+	for _, section := range f.Lacks {
+		row("lacks", "%s; build it again", section)
 	}
 	if len(m.Merged) > 0 {
 		row("merged of", "%s; counts added up", count(len(m.Merged), "index"))

@@ -231,7 +231,7 @@ func (o *opening) open(files []config.Index) (proxy.Indexes, error) {
 	}
 	out := proxy.Indexes{Set: set, Spec: set.Spec(), Records: recordsOf(set), Close: set.Close}
 	for _, f := range set.Files() {
-		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62))}
+		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62)), Lacks: f.Lacks}
 		entry.FPR = 1
 		for _, s := range f.Info.Sections {
 			switch s.Name {
@@ -256,9 +256,15 @@ func recordsOf(set *index.Index) policy.Records {
 			return alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)}, ok
 		},
 		Length: set.RecordWords,
-		Subject: func(n uint64) (alert.Record, bool) {
-			id, labels, ok := set.Subject(n)
-			return alert.Record{ID: id, Dataset: "subjects", Labels: notNil(labels)}, ok
+		Owners: func(p ngram.Phrase) (all []alert.Record) {
+			subjects, records := set.Owners(p)
+			for _, r := range subjects {
+				all = append(all, alert.Record{ID: r.ID, Dataset: "subjects", Labels: notNil(r.Labels)})
+			}
+			for _, r := range records {
+				all = append(all, alert.Record{ID: r.ID, Dataset: r.Dataset, Labels: notNil(r.Labels)})
+			}
+			return all
 		},
 	}
 }

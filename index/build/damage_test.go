@@ -279,7 +279,7 @@ func TestForeignAndMismatched(t *testing.T) {
 			set32(format.OffSections, 0)(b)
 		}, ""},
 		{"flags", set32(gates+format.EntFlags, 3), "section GATES/4 flags"},
-		{"unknown required", set32(manifest+format.EntKind, 10), "section of kind 10"},
+		{"unknown required", set32(manifest+format.EntKind, 11), "section of kind 11"},
 		{"phrases with a filter", set32(gates+format.EntKind, uint32(format.KindPhrases)), ""},
 		{"phrases alone", set32(words+format.EntKind, uint32(format.KindStart)), ""},
 		{"gates of 3", set32(gates+format.EntGram, 3), ""},
@@ -325,7 +325,7 @@ func TestForeignAndMismatched(t *testing.T) {
 // v1 does not know.
 func TestUnknownOptionalSectionIsSkipped(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []format.Kind{10, 1 << 31} {
+	for _, kind := range []format.Kind{11, 1 << 31} {
 		b := goldenFile(t)
 		le := binary.LittleEndian
 		at := uint64(len(b))
@@ -353,6 +353,8 @@ func FuzzOpen(f *testing.F) {
 	golden := goldenFile(f)
 	f.Add(golden)
 	f.Add(smallFile(f))
+	shared, _ := sharedFile(f)
+	f.Add(shared)
 	f.Add(golden[:format.HeaderLen])
 	f.Add(withoutWords(f, golden))
 	f.Add([]byte(format.Magic))
@@ -368,6 +370,8 @@ func FuzzOpen(f *testing.F) {
 			ix.Gate4(h)
 			ix.Window(h)
 			ix.Word(h)
+			p, _ := ix.Phrase(h)
+			ix.Owners(p)
 		}
 		c, err := format.Load(bytes.NewReader(b), int64(len(b)))
 		if err != nil {

@@ -88,6 +88,9 @@ func Merge(ctx context.Context, o MergeOptions) (*Result, error) {
 			return nil, err
 		}
 	}
+	if err := sameShared(distinct); err != nil {
+		return nil, err
+	}
 	res, err := merge(ctx, out, distinct, o)
 	if err != nil {
 		return nil, err
@@ -258,13 +261,9 @@ func (m *member) load(size int64) (err error) {
 		m.filters, m.sums = append(m.filters, at), append(m.sums, c.Tails[at][s.TableAt()-s.Offset-s.Length:])
 	}
 	mi := m.h.Find(format.KindManifest, 0)
-	s := m.h.Sections[mi]
-	payload := make([]byte, s.Length)
-	c.Dst[mi] = payload
-	for k := range format.Chunks(s.Length) {
-		if err := c.ReadChunk(format.Piece{Section: mi, Chunk: k}, nil); err != nil {
-			return err
-		}
+	payload, err := readSection(c, mi)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(payload, &m.manifest); err != nil || m.manifest == nil {
 		return format.Damaged("MANIFEST is not valid JSON")
@@ -286,8 +285,6 @@ func (m *member) section(filter int) format.Section { return m.h.Sections[m.filt
 // given number of windows.
 func (m *member) accepts(o *member, windows uint64) error {
 	const sameNoecho = "rebuild it with the noecho that built the other"
-	there := map[bool]string{true: "there", false: "missing"}
-	type property struct{ field, have, want, rebuild string }
 	properties := []property{
 		{"n", fmt.Sprint(o.h.N), fmt.Sprint(m.h.N), fmt.Sprintf("rebuild it with --n %d", m.h.N)},
 		{"normalisation version", fmt.Sprint(o.h.Norm), fmt.Sprint(m.h.Norm), sameNoecho},
@@ -295,8 +292,8 @@ func (m *member) accepts(o *member, windows uint64) error {
 		{"hash suite", o.h.Suite.String(), m.h.Suite.String(), sameNoecho},
 		{"key id", fmt.Sprintf("%x", o.h.KeyID), fmt.Sprintf("%x", m.h.KeyID), "rebuild it with the key of the other"},
 		{"capacity", fmt.Sprint(o.h.Capacity), fmt.Sprint(m.h.Capacity), fmt.Sprintf("rebuild all with --capacity %d", windows)},
-		{"section WORDS", there[o.hasWords()], there[m.hasWords()], "rebuild the one without it"},
-		{"section LEDGER", there[o.tables != nil], there[m.tables != nil], "rebuild the one without it, or the other with --no-ledger"},
+		{"section WORDS", there(o.hasWords()), there(m.hasWords()), "rebuild the one without it"},
+		{"section LEDGER", there(o.tables != nil), there(m.tables != nil), "rebuild the one without it, or the other with --no-ledger"},
 	}
 	for i := range min(len(o.filters), len(m.filters)) {
 		have, want := o.section(i), m.section(i)
@@ -310,13 +307,29 @@ func (m *member) accepts(o *member, windows uint64) error {
 	})
 	for _, p := range properties {
 		if p.have != p.want {
-			return &mergeError{
-				text:  fmt.Sprintf("cannot merge %s: its %s is %s, that of %s is %s: %s", o.path, p.field, p.have, m.path, p.want, p.rebuild),
-				cause: &index.MismatchError{Field: p.field, Have: p.have, Want: p.want},
-			}
+			return m.differs(o, p)
 		}
 	}
 	return nil
+}
+
+// property is a property in which two members differ, and how to rebuild them.
+type property struct{ field, have, want, rebuild string }
+
+// there says whether a section is there.
+func there(ok bool) string {
+	if ok {
+		return "there"
+	}
+	return "missing"
+}
+
+// differs returns the error for another index that differs in a property.
+func (m *member) differs(o *member, p property) error {
+	return &mergeError{
+		text:  fmt.Sprintf("cannot merge %s: its %s is %s, that of %s is %s: %s", o.path, p.field, p.have, m.path, p.want, p.rebuild),
+		cause: &index.MismatchError{Field: p.field, Have: p.have, Want: p.want},
+	}
 }
 
 // A mergeError names both indexes and the remedy. Its cause is the property alone.

@@ -21,6 +21,8 @@ type phraseMember struct {
 	format.PhraseShape
 	format.PhraseNamesOf
 	payload []byte
+	shared  []byte // the rows of SHARED
+	lacks   bool   // the member needs SHARED and has none: an older noecho built it
 }
 
 // loadPhrases reads and checks the PHRASES of a member.
@@ -29,39 +31,86 @@ func (m *member) loadPhrases(c *format.Checker) (err error) {
 	if at < 0 {
 		return nil
 	}
-	p := &phraseMember{payload: make([]byte, m.h.Sections[at].Length)}
-	c.Dst[at] = p.payload
-	for k := range format.Chunks(uint64(len(p.payload))) {
-		if err := c.ReadChunk(format.Piece{Section: at, Chunk: k}, nil); err != nil {
-			return err
-		}
+	p := &phraseMember{}
+	if p.payload, err = readSection(c, at); err != nil {
+		return err
 	}
-	end := uint64(0)
+	end, datasets := uint64(0), uint64(0)
 	if m.tables != nil {
-		end = m.tables.records.End
+		end, datasets = m.tables.records.End, m.tables.records.Datasets
 	}
 	if p.PhraseShape, p.PhraseNamesOf, err = format.CheckPhrases(bytes.NewReader(p.payload), uint64(len(p.payload)), end); err != nil {
 		return err
 	}
 	m.phrases = p
+	if at = m.h.Find(format.KindShared, 0); at < 0 {
+		p.lacks = format.NeedsShared(datasets, len(p.Subjects))
+		return nil
+	}
+	b, err := readSection(c, at)
+	if err == nil {
+		err = format.CheckShared(bytes.NewReader(b), uint64(len(b)), end, uint64(len(p.Subjects)))
+	}
+	if err != nil {
+		return err
+	}
+	p.shared = b[format.SharedHead:]
+	return nil
+}
+
+// readSection reads a section into memory and checks it.
+func readSection(c *format.Checker, at int) ([]byte, error) {
+	b := make([]byte, c.H.Sections[at].Length)
+	c.Dst[at] = b
+	for k := range format.Chunks(uint64(len(b))) {
+		if err := c.ReadChunk(format.Piece{Section: at, Chunk: k}, nil); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// sameShared refuses members of which one has SHARED and another lacks it. Those that need
+// no SHARED go with both.
+func sameShared(members []*member) error {
+	var first *member
+	for _, m := range members {
+		if m.phrases == nil || m.phrases.shared == nil && !m.phrases.lacks {
+			continue
+		}
+		if first == nil {
+			first = m
+		} else if m.phrases.lacks != first.phrases.lacks {
+			return first.differs(m, property{"section SHARED", there(!m.phrases.lacks), there(!first.phrases.lacks), "rebuild the one without it"})
+		}
+	}
 	return nil
 }
 
 // addPhrases writes PHRASES and START if any member has them.
 func addPhrases(p *plan, members []*member, m *index.Manifest) error {
-	var move func(member int, p ngram.Place) ngram.Place
+	var sorted []string
+	for _, d := range m.Datasets {
+		sorted = append(sorted, d.Name)
+	}
+	var move func(member int, p ngram.Place) (ngram.Place, uint32)
+	datasets := 0
 	if members[0].tables != nil {
 		var all []*memberTables
 		for _, one := range members {
 			all = append(all, one.tables)
 		}
 		mergeTables(all) // sets the places to which the sources move
-		move = func(member int, place ngram.Place) ngram.Place {
-			moved, _ := all[member].move(uint64(place), 0)
-			return ngram.Place(moved)
+		datasets = len(sorted)
+		move = func(member int, place ngram.Place) (ngram.Place, uint32) {
+			moved, source := all[member].move(uint64(place), 0)
+			number, _ := slices.BinarySearch(sorted, all[member].sources[source].dataset)
+			return ngram.Place(moved), uint32(number + 1)
 		}
 	}
-	rows, err := mergePhrases(members, move).write(p)
+	set := mergePhrases(members, move)
+	set.datasets = uint64(datasets)
+	rows, err := set.write(p)
 	if err != nil {
 		return err
 	}
@@ -70,8 +119,9 @@ func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 }
 
 // mergePhrases returns the phrases of all members. move converts the places of a member
-// into places of the merged index. If it is nil, places stay unchanged.
-func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.Place) *phraseSet {
+// into places of the merged index, and returns the number of their dataset, counted from 1.
+// If it is nil, there are no places.
+func mergePhrases(members []*member, move func(member int, p ngram.Place) (ngram.Place, uint32)) *phraseSet {
 	all := newPhraseSet()
 	all.subjects = mergeSubjects(members)
 	number := map[string]uint32{}
@@ -82,18 +132,22 @@ func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 		if m.phrases == nil {
 			continue
 		}
+		all.lacks = all.lacks || m.phrases.lacks
+		subject := func(n uint64) uint32 {
+			if n == 0 {
+				return 0
+			}
+			return number[m.phrases.Subjects[n-1].ID]
+		}
 		le, b := binary.LittleEndian, m.phrases.payload[format.PhraseHead:]
 		for range m.phrases.Rows {
 			info := le.Uint32(b[20:])
 			row := phraseRow{
-				place: ngram.Place(le.Uint64(b[8:])), records: le.Uint32(b[16:]),
+				records: le.Uint32(b[16:]), subject: subject(uint64(info >> format.SubjectShift)),
 				kind: m.phrases.Kinds[info&(format.PhraseKinds-1)], weak: info&format.PhraseWeak != 0,
 			}
-			if n := info >> format.SubjectShift; n > 0 {
-				row.subject = number[m.phrases.Subjects[n-1].ID]
-			}
-			if row.place != 0 && move != nil {
-				row.place = move(i, row.place)
+			if place := ngram.Place(le.Uint64(b[8:])); place != 0 {
+				row.place, row.dataset = move(i, place)
 			}
 			all.put(le.Uint64(b), row)
 			b = b[format.PhraseRowLen:]
@@ -101,6 +155,18 @@ func mergePhrases(members []*member, move func(member int, p ngram.Place) ngram.
 		for range m.phrases.Starts {
 			all.starts[le.Uint32(b)] = struct{}{}
 			b = b[4:]
+		}
+		for b := m.phrases.shared; len(b) > 0; b = b[format.SharedRowLen:] {
+			finger, value := le.Uint64(b), le.Uint64(b[8:])
+			if _, known := all.rows[finger]; !known {
+				continue
+			}
+			if value&format.SharedSubject != 0 {
+				all.shareSubject(finger, subject(value&^format.SharedSubject))
+			} else {
+				place, dataset := move(i, ngram.Place(value))
+				all.sharePlace(finger, dataset, place)
+			}
 		}
 	}
 	return all

@@ -29,9 +29,11 @@ const seenMost = 1 << 10
 type phraseBuilder struct {
 	b          *builder
 	subjects   []corpus.Subject
-	digest     string // SHA-256 of the list of subjects, in hex
+	digest     string   // SHA-256 of the list of subjects, in hex
+	datasets   []uint64 // by source: number of its dataset
+	count      uint64   // of datasets
 	collectors []*phraseCollector
-	held       atomic.Int64 // number of rows in the sets of all workers
+	held       atomic.Int64 // number of rows and shares in the sets of all workers
 	limit      int64
 }
 
@@ -51,6 +53,9 @@ func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
 }
 
 func (p *phraseBuilder) collector(at *placer) *phraseCollector {
+	if p.datasets == nil {
+		p.datasets, p.count = datasetNumbers(p.b.sources, p.b.o.Dataset)
+	}
 	n := &phraseCollector{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
 	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
 	switch {
@@ -75,6 +80,9 @@ func (p *phraseBuilder) finish(to *plan) error {
 			row.place = n.settle(row.place)
 			all.put(finger, row)
 		}
+		for k, place := range n.set.shares {
+			all.share(k, n.settle(place))
+		}
 		for k := range n.set.starts {
 			all.starts[k] = struct{}{}
 		}
@@ -88,7 +96,10 @@ func (p *phraseBuilder) finish(to *plan) error {
 		row.records = format.AddRecords(row.records, 1)
 		all.rows[k.finger] = row
 	}
-	all.subjects = subjectNames(p.subjects)
+	all.subjects = subjectNames(p.subjects, p.b.o.Labels)
+	if !p.b.o.NoLedger {
+		all.datasets = p.count
+	}
 	p.addSubjects(all)
 	var err error
 	p.b.counts.Rows, err = all.write(to)
@@ -98,10 +109,9 @@ func (p *phraseBuilder) finish(to *plan) error {
 	return err
 }
 
-// settle turns a stored position plus 1 into a place. Without a ledger there are no
-// places, and it returns 0.
+// settle turns a stored position plus 1 into a place. 0 remains 0.
 func (n *phraseCollector) settle(noted ngram.Place) ngram.Place {
-	if noted == 0 || n.to.b.o.NoLedger {
+	if noted == 0 {
 		return 0
 	}
 	return n.at.place(uint64(noted - 1))
@@ -184,7 +194,7 @@ func (n *phraseCollector) endSegment(indexed bool) error {
 	if least == 0 || n.inBlocks() || n.words < least || n.words >= n.to.b.spec.N || n.words > gram.MaxPhraseWords {
 		return nil
 	}
-	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.position(0)})
+	return n.enter(n.first, phraseRow{kind: format.PlainKind, place: n.position(0), dataset: n.dataset()})
 }
 
 func (n *phraseCollector) endRecord() {
@@ -200,7 +210,7 @@ func (n *phraseCollector) inBlocks() bool { return n.part.block > 0 || !n.part.l
 func (n *phraseCollector) enterFound() error {
 	for _, m := range n.found {
 		k, _ := slices.BinarySearch(n.begins, m.Lo)
-		row := phraseRow{kind: m.Kind, place: n.position(n.words - len(n.begins) + k)}
+		row := phraseRow{kind: m.Kind, place: n.position(n.words - len(n.begins) + k), dataset: n.dataset()}
 		err := n.spell.each(m.Kind, m.Text, func(words []uint64) error {
 			return n.enter(words, row)
 		})
@@ -212,7 +222,16 @@ func (n *phraseCollector) enterFound() error {
 }
 
 // position returns the position of word i of the segment plus 1, as settle expects it.
-func (n *phraseCollector) position(i int) ngram.Place { return ngram.Place(n.start+uint64(i)) + 1 }
+// Without a ledger there are no places, and it returns 0.
+func (n *phraseCollector) position(i int) ngram.Place {
+	if n.to.b.o.NoLedger {
+		return 0
+	}
+	return ngram.Place(n.start+uint64(i)) + 1
+}
+
+// dataset returns the number of the record's dataset, counted from 1.
+func (n *phraseCollector) dataset() uint32 { return uint32(n.to.datasets[n.part.source] + 1) }
 
 // enter adds a phrase to the set, once for each record.
 func (n *phraseCollector) enter(words []uint64, row phraseRow) error {
@@ -227,7 +246,9 @@ func (n *phraseCollector) enter(words []uint64, row phraseRow) error {
 	} else {
 		row.records = 1
 	}
-	if n.set.add(words, row) && n.to.held.Add(1) > n.to.limit {
+	before := n.set.size()
+	n.set.put(finger, row)
+	if n.to.held.Add(int64(n.set.size()-before)) > n.to.limit {
 		return fmt.Errorf("the inputs have more than %d spellings of identifiers and short texts: allow more --memory, or index fewer of them with --no-identifiers or a higher --min-phrase", n.to.limit)
 	}
 	return nil
@@ -288,7 +309,7 @@ func (p *phraseBuilder) addSubjects(all *phraseSet) {
 		for _, a := range subject.Attributes {
 			row := phraseRow{kind: format.SubjectKind, subject: uint32(i + 1)}
 			enter := func(words []uint64) error {
-				all.add(slices.Clone(words), row)
+				all.put(all.begin(words), row)
 				return nil
 			}
 			kind, text, ok := identify.Whole(a.Value)

@@ -91,7 +91,7 @@ func TestPhrases(t *testing.T) {
 	} {
 		got, ok := phraseOf(t, ix, tt.text)
 		place := got.Place
-		got.Place = 0
+		got.Place, got.Finger = 0, 0
 		if !ok || got != tt.want {
 			t.Errorf("%q: %+v, %v, want %+v", tt.text, got, ok, tt.want)
 		}
@@ -104,11 +104,13 @@ func TestPhrases(t *testing.T) {
 			t.Errorf("%q is a phrase: %+v", text, p)
 		}
 	}
-	if id, labels, ok := ix.Subject(2); !ok || id != "p-2" || fmt.Sprint(labels) != "[vip]" {
-		t.Errorf("subject 2 is %q %v", id, labels)
+	ann, _ := phraseOf(t, ix, "Ann Ray")
+	if subjects, _ := ix.Owners(ann); len(subjects) != 1 || subjects[0].ID != "p-2" || fmt.Sprint(subjects[0].Labels) != "[vip]" {
+		t.Errorf("Ann Ray is %+v", subjects)
 	}
-	if _, _, ok := ix.Subject(3); ok {
-		t.Error("there is a third subject")
+	ann.Finger++
+	if subjects, _ := ix.Owners(ann); len(subjects) != 0 {
+		t.Errorf("a phrase that is none has subjects: %+v", subjects)
 	}
 	m := res.Manifest
 	if m.Phrases.Records != 3 || m.NotIndexed.ShortRecords != 0 || m.Phrases.Rows["order"] != 2 || len(m.Parameters.Subjects) != 1 || m.Parameters.Patterns[0] != `order=ORD-\d+` || m.Parameters.MinPhrase != 4 {

@@ -257,18 +257,28 @@ func (p *places) eachRow(f func(source int, n recordRow) error) error {
 
 // recordSet returns the records of a build that the index has to name.
 func (p *places) recordSet(sources []*source, dataset string) *recordSet {
+	numbers, count := datasetNumbers(sources, dataset)
+	set := &recordSet{end: p.end, datasets: count}
+	for i, s := range sources {
+		set.sources = append(set.sources, namedSource{place: p.bases[i], dataset: numbers[i], path: nameOf(s.Name)})
+	}
+	set.each = p.eachRecord
+	return set
+}
+
+// datasetNumbers returns the number of the dataset of each source, counted from 0 in the
+// order of their names, and how many datasets there are.
+func datasetNumbers(sources []*source, dataset string) (numbers []uint64, count uint64) {
 	var names []string
 	for _, s := range sources {
 		names = append(names, s.datasetName(dataset))
 	}
-	datasets := slices.Compact(slices.Sorted(slices.Values(names)))
-	set := &recordSet{end: p.end, datasets: uint64(len(datasets))}
-	for i, s := range sources {
-		number, _ := slices.BinarySearch(datasets, names[i])
-		set.sources = append(set.sources, namedSource{place: p.bases[i], dataset: uint64(number), path: nameOf(s.Name)})
+	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
+	for _, name := range names {
+		number, _ := slices.BinarySearch(sorted, name)
+		numbers = append(numbers, uint64(number))
 	}
-	set.each = p.eachRecord
-	return set
+	return numbers, uint64(len(sorted))
 }
 
 // eachRecord calls f for every record that the index has to name.

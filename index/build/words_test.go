@@ -17,12 +17,18 @@ import (
 // WORDS.
 func withoutWords(t testing.TB, b []byte) []byte {
 	t.Helper()
+	return without(t, b, format.KindWords, format.WordGram)
+}
+
+// without returns an index file without one of its sections.
+func without(t testing.TB, b []byte, kind format.Kind, gram uint32) []byte {
+	t.Helper()
 	h, err := format.ParseHeader(b[:format.HeaderLen], uint64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	le := binary.LittleEndian
-	at := h.Find(format.KindWords, format.WordGram)
+	at := h.Find(kind, gram)
 	s := h.Sections[at]
 	out := append(bytes.Clone(b[:s.Offset]), b[s.End():]...)
 	entries := out[format.OffEntries : format.OffEntries+len(h.Sections)*format.EntryLen]

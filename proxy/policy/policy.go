@@ -103,10 +103,15 @@ func (j *Judge) Judge(f *detect.Finding) detect.Action {
 	if j.base > detect.Observe && (j.meter.Blocks(j.caller, j.pending) || j.probes.Blocks(j.caller)) {
 		return detect.Block
 	}
-	return j.apply(&facts{
+	facts := j.facts(f)
+	return j.apply(&facts)
+}
+
+func (j *Judge) facts(f *detect.Finding) facts {
+	return facts{
 		kind: alert.Kind(f.Kind.String()), lane: f.Lane.String(), identifier: Identifier(f), words: f.Words,
 		records: j.Records(f),
-	})
+	}
 }
 
 // Closed takes note of a finding that is complete. Until Count counts it, the caller's
@@ -125,6 +130,18 @@ func (j *Judge) Count() (findings int, raise bool) {
 
 // Records names the records of a finding, as [Records.Of] does.
 func (j *Judge) Records(f *detect.Finding) []alert.Record { return j.last.of(f, j.records) }
+
+// Named returns those of the records that an alert names, at most 8. If there are more, those
+// come first in which the finding has the strictest action.
+func (j *Judge) Named(f *detect.Finding) []alert.Record {
+	facts := j.facts(f)
+	if len(facts.records) <= maxRecords {
+		return facts.records
+	}
+	named := slices.Clone(facts.records)
+	slices.SortStableFunc(named, func(a, b alert.Record) int { return int(j.one(&facts, &b)) - int(j.one(&facts, &a)) })
+	return named[:maxRecords]
+}
 
 // Identifier returns the kind of indexed identifier that a finding is, empty if it is
 // none.

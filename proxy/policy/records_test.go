@@ -20,7 +20,12 @@ func TestRecords(t *testing.T) {
 		Record: func(p ngram.Place) (alert.Record, bool) {
 			return record(fmt.Sprint("r", p/100)), p < 5000
 		},
-		Subject: func(n uint64) (alert.Record, bool) { return record(fmt.Sprint("s", n)), n < 10 },
+		Owners: func(p ngram.Phrase) (all []alert.Record) {
+			if p.Subject > 0 && p.Subject < 10 {
+				all = append(all, record(fmt.Sprint("s", p.Subject)))
+			}
+			return all
+		},
 	}
 	many := make([]ngram.Place, 20)
 	for i := range many {

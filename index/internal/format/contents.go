@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,31 @@ func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
 			}
 		}
 	}
+	if i := h.Find(KindShared, 0); i >= 0 {
+		if err := check.checkShared(c.Tables.end(), uint64(len(c.Phrases.Subjects))); err != nil {
+			return nil, err
+		}
+		c.Phrases.shared = dst[i][SharedHead:]
+	}
 	return c, nil
+}
+
+// checkShared checks SHARED, if there is one. Its checksums have been checked.
+func (c *Checker) checkShared(end, subjects uint64) error {
+	i := c.H.Find(KindShared, 0)
+	if i < 0 {
+		return nil
+	}
+	s := c.H.Sections[i]
+	if c.Dst[i] != nil {
+		return CheckShared(bytes.NewReader(c.Dst[i]), s.Length, end, subjects)
+	}
+	return CheckShared(io.NewSectionReader(c.r, int64(s.Offset), int64(s.Length)), s.Length, end, subjects)
+}
+
+// LacksShared reports whether the index needs SHARED and has none: an older noecho built it.
+func (c *Contents) LacksShared() bool {
+	return c.Phrases.Count > 0 && c.Phrases.shared == nil && NeedsShared(c.Tables.datasets(), len(c.Phrases.Subjects))
 }
 
 // Free frees the memory. No lookup may follow.
@@ -121,7 +146,11 @@ func Verify(r io.ReaderAt, size int64) (*Contents, error) {
 	}
 	if i := h.Find(KindPhrases, 0); i >= 0 {
 		s := h.Sections[i]
-		if _, _, err := CheckPhrases(io.NewSectionReader(r, int64(s.Offset), int64(s.Length)), s.Length, c.Tables.end()); err != nil {
+		_, names, err := CheckPhrases(io.NewSectionReader(r, int64(s.Offset), int64(s.Length)), s.Length, c.Tables.end())
+		if err == nil {
+			err = check.checkShared(c.Tables.end(), uint64(len(names.Subjects)))
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -73,6 +73,8 @@
 //	8 RECORDS   names of the records at these places. At most one
 //	9 WORDS     blocked filter of single words, gram 1. At most one; not required:
 //	            without it texts are not searched for words that lost their gaps
+//	10 SHARED   further datasets and subjects of phrases, see below. At most one, and
+//	            only with PHRASES; not required: without it a phrase has one of each
 //
 // Filters. A filter is an array of m = 8 × length bits; bit i is bit i mod 64
 // of the 64-bit word i / 64, which makes it a filter of bits-and-blooms/bloom/v3
@@ -130,6 +132,19 @@
 // beginning, its Lo being those 32 bits and then 32 zeros. It follows from the list,
 // so phrases can be merged without the text they came from; and it contains all that
 // a reader has to ask, so GATES know nothing of phrases.
+//
+// SHARED. A row of PHRASES has room for one place and one subject. If a phrase occurs in
+// several datasets, SHARED has its first place in each of the others; if several subjects
+// have it and it is not weak, SHARED has the others. The payload is the number of rows (8
+// bytes), 8 zeros, and the rows, in ascending order, no two equal:
+//
+//	offset size
+//	     0    8  fingerprint of the phrase
+//	     8    8  a place; or, with bit 63 set, a subject, counted from 1 in the names
+//
+// An index with PHRASES has the section if it has places of two datasets or more, or two
+// subjects or more, even if no phrase is shared. So a reader knows of an older index that
+// it lacks the section. Without it only the row's place and subject are known.
 //
 // Places. Every word of the corpus has a place, a number; consecutive words of a
 // segment have consecutive places. The sources, which are mostly files, follow each
@@ -274,6 +289,7 @@ const (
 	KindLedger   Kind = 7
 	KindRecords  Kind = 8
 	KindWords    Kind = 9
+	KindShared   Kind = 10
 )
 
 // KindNames names the kinds, reserved ones included.
@@ -287,6 +303,7 @@ var KindNames = map[Kind]string{
 	KindLedger:   "LEDGER",
 	KindRecords:  "RECORDS",
 	KindWords:    "WORDS",
+	KindShared:   "SHARED",
 }
 
 // FlagRequired marks a section without which the index must not be used.

@@ -15,6 +15,11 @@ func TestSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shared, err := os.ReadFile("../../../docs/owners.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = append(page, shared...)
 	type place struct {
 		at, size int
 		name     string
@@ -74,6 +79,11 @@ func TestSpecification(t *testing.T) {
 		{recordsPathBytes, 8, "path bytes"},
 		{RecordsDatasets, 4, "datasets"},
 		{RecordsLineBits, 4, "line bits"},
+
+		{0, 8, "shared rows"},
+		{8, SharedHead - 8, "reserved"},
+		{0, 8, "fingerprint"},
+		{8, SharedRowLen - 8, "owner"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("the page has %d places, the code %d: %v", len(got), len(want), got)

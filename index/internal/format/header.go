@@ -272,6 +272,9 @@ func (h *Header) checkSections() error {
 	if (h.Find(KindPhrases, 0) < 0) != (h.Find(KindStart, PhraseStarts) < 0) {
 		return Damaged("one of the sections PHRASES and START is missing")
 	}
+	if h.Find(KindShared, 0) >= 0 && h.Find(KindPhrases, 0) < 0 {
+		return Damaged("section SHARED belongs to no section PHRASES")
+	}
 	return nil
 }
 
@@ -280,7 +283,7 @@ func (s Section) check(n uint32) error {
 	var gramOK bool
 	blocked := true
 	switch s.Kind {
-	case KindManifest, KindPhrases:
+	case KindManifest, KindPhrases, KindShared:
 		if s.Gram|s.K|s.Block != 0 || s.Capacity|s.Ones != 0 {
 			return Damaged("%v is not a filter, but has the parameters of one", s)
 		}

@@ -192,7 +192,7 @@ func (s Section) asked() bool { return s.Known() && s.Kind != KindManifest }
 
 // Known reports whether format v1 defines the kind of the section.
 func (s Section) Known() bool {
-	return s.Kind >= KindManifest && s.Kind <= KindWords
+	return s.Kind >= KindManifest && s.Kind <= KindShared
 }
 
 // BuildID returns the digest of all bytes except the build id itself and the checksum

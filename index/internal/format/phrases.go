@@ -74,6 +74,7 @@ type phrases struct {
 	Count    int
 	kinds    []string
 	Subjects []SubjectName
+	shared   []byte // rows of SHARED
 }
 
 // PhraseShape has the sizes in the head of PHRASES.
@@ -181,6 +182,7 @@ func (p *phrases) Find(finger uint64) (ngram.Phrase, bool) {
 		Weak:    info&PhraseWeak != 0,
 		Records: binary.LittleEndian.Uint32(b[16:]),
 		Place:   ngram.Place(binary.LittleEndian.Uint64(b[8:])),
+		Finger:  finger,
 	}, true
 }
 

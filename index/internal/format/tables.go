@@ -48,6 +48,15 @@ func (t *Tables) end() uint64 {
 	return t.Records.End
 }
 
+// datasets returns the number of datasets that the places belong to, or 0 if there are no
+// places.
+func (t *Tables) datasets() uint64 {
+	if !t.There {
+		return 0
+	}
+	return t.Records.Datasets
+}
+
 // CheckDatasets checks that RECORDS counts as many datasets as the MANIFEST.
 func (t *Tables) CheckDatasets(n int) error {
 	if t.There && t.Records.Datasets != uint64(n) {

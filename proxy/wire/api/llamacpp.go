@@ -21,6 +21,7 @@ var llamaCPP = wire.NewFamily(wire.Family{
 	Ending:  func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
 	Choices: "choices",
 	Marks:   []string{"choices"},
+	Done:    openAIDone,
 	Rules:   append(completionsRules(), llamaRules()...),
 })
 

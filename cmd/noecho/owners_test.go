@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"noecho/detect"
+	"noecho/proxy/config"
+	"noecho/proxy/policy"
+)
+
+// owners is a folder in which the program makes indexes.
+type owners struct {
+	t   *testing.T
+	dir string
+}
+
+// run runs the program in the folder. The words of a command that name a file there begin
+// with @.
+func (o *owners) run(command string) {
+	o.t.Helper()
+	var errs bytes.Buffer
+	root := newRootCommand(&app{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: &errs, getenv: func(string) string { return "" }})
+	args := strings.Fields(command)
+	for i := range args {
+		if name, ok := strings.CutPrefix(args[i], "@"); ok {
+			args[i] = filepath.Join(o.dir, name)
+		}
+	}
+	root.SetArgs(args)
+	if err := root.Execute(); err != nil {
+		o.t.Fatalf("noecho %s: %v\n%s", command, err, &errs)
+	}
+}
+
+func (o *owners) write(name, text string) {
+	o.t.Helper()
+	if err := os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// verdict returns the action of the findings in a text, and the records that an alert names,
+// under rules and with the indexes in this order.
+func (o *owners) verdict(rules, text string, indexes ...string) string {
+	o.t.Helper()
+	var files []config.Index
+	for _, name := range indexes {
+		files = append(files, config.Index{Path: filepath.Join(o.dir, name)})
+	}
+	open, err := openSet(files)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer open.Close()
+	cfg, err := config.Load("x", []byte("version: 1\n"+rules))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	judge := policy.Compile(&cfg, &open.Records).For(policy.Request{Route: "/", Mode: detect.Redact}, nil, nil)
+	d := detect.New(open.Set, open.Spec, detect.Config{Judge: judge.Judge})
+	var out []string
+	_, _ = d.Append(nil, []byte(text)), d.Finish(nil)
+	for _, f := range d.Closed(nil) {
+		one := f.Action.String()
+		for _, r := range judge.Named(f) {
+			one += " " + r.Dataset + "/" + filepath.Base(r.ID)
+		}
+		out = append(out, one)
+	}
+	return strings.Join(out, ", ")
+}
+
+// TestTheStrictestDataset: an identifier in two datasets has the strictest action of the two,
+// whichever index comes first, after a merge, and in one index of both. So has one in
+// datasets with two labels, and one that two data subjects have.
+func TestTheStrictestDataset(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	o.write("a.txt", "write to jo@example.org\nor to ann@example.org")
+	o.write("b.txt", "or jo@example.org\nor bo@example.org")
+	o.write("people.csv", "id,email,label\np-1,jo@example.org,public\np-2,al@example.org,public\n")
+	o.write("others.csv", "id,email\np-7,jo@example.org\np-1,cy@example.org\n")
+	for _, command := range []string{
+		"index build --out @a.nidx --capacity 50 --label open @a.txt",
+		"index build --out @b.nidx --capacity 50 --label closed @b.txt",
+		"index build --out @ab.nidx @a.txt @b.txt",
+		"index build --out @ba.nidx @b.txt @a.txt",
+		"index merge --out @a+b.nidx @a.nidx @b.nidx",
+		"index merge --out @b+a.nidx @b.nidx @a.nidx",
+		"index build --out @people.nidx --capacity 50 --subjects @people.csv --label staff @a.txt",
+		"index build --out @others.nidx --capacity 50 --subjects @others.csv --label closed --dataset c @a.txt",
+		"index merge --out @all.nidx @others.nidx @people.nidx @b.nidx",
+	} {
+		o.run(command)
+	}
+	sets := func(strict, text, want string, indexes ...string) {
+		t.Helper()
+		rules := "rules: [{when: {" + strict + "}, action: block}, {action: redact}]"
+		got := o.verdict(rules, text, indexes...)
+		action, records, _ := strings.Cut(got, " ")
+		names := strings.Fields(records)
+		slices.Sort(names)
+		if got = strings.TrimSpace(action + " " + strings.Join(names, " ")); got != want {
+			t.Errorf("%s, %q, %v: %s, want %s", strict, text, indexes, got, want)
+		}
+	}
+	const text = "it is jo@example.org indeed"
+	for _, indexes := range [][]string{{"a.nidx", "b.nidx"}, {"b.nidx", "a.nidx"}, {"a+b.nidx"}, {"b+a.nidx"}, {"ab.nidx"}, {"ba.nidx"}} {
+		for _, dataset := range []string{"a.txt", "b.txt"} {
+			sets("dataset: "+dataset, text, "block a.txt/a.txt b.txt/b.txt", indexes...)
+		}
+		sets("dataset: c.txt", text, "redact a.txt/a.txt b.txt/b.txt", indexes...)
+		sets("dataset: b.txt", "or ann@example.org", "redact a.txt/a.txt", indexes...)
+		sets("dataset: b.txt", "or bo@example.org", "block b.txt/b.txt", indexes...)
+		if strings.Contains(indexes[0], "ab") || strings.Contains(indexes[0], "ba") {
+			continue // one build has one set of labels
+		}
+		sets("label: open", text, "block a.txt/a.txt b.txt/b.txt", indexes...)
+		sets("label: closed", text, "block a.txt/a.txt b.txt/b.txt", indexes...)
+		sets("label: closed", "or ann@example.org", "redact a.txt/a.txt", indexes...)
+	}
+	// Subjects have the labels of the build, beside those of their list.
+	sets("label: staff", "is it al@example.org", "block subjects/p-2", "people.nidx")
+	sets("label: public", "is it al@example.org", "block subjects/p-2", "people.nidx")
+	sets("label: closed", "is it al@example.org", "redact subjects/p-2", "people.nidx")
+	sets("dataset: subjects", "is it al@example.org", "block subjects/p-2", "people.nidx")
+	for _, indexes := range [][]string{{"people.nidx", "others.nidx", "b.nidx"}, {"b.nidx", "others.nidx", "people.nidx"}, {"all.nidx"}} {
+		for _, label := range []string{"staff", "public", "closed"} {
+			sets("label: "+label, text, "block a.txt/a.txt b.txt/b.txt c/a.txt subjects/p-1 subjects/p-7", indexes...)
+		}
+		sets("label: open", text, "redact a.txt/a.txt b.txt/b.txt c/a.txt subjects/p-1 subjects/p-7", indexes...)
+		// p-1 is one person, who has the labels of both lists.
+		for _, label := range []string{"staff", "public", "closed"} {
+			sets("label: "+label, "is it cy@example.org", "block subjects/p-1", indexes...)
+		}
+	}
+}
+
+// TestManyDatasets: the alert of an identifier in more datasets than it can name names the
+// one that decides.
+func TestManyDatasets(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	command := "index build --out @x.nidx"
+	for i := range 40 {
+		o.write(fmt.Sprintf("%02d.txt", i), "jo@example.org")
+		command += fmt.Sprintf(" @%02d.txt", i)
+	}
+	o.run(command)
+	for i := range 40 {
+		got := o.verdict(fmt.Sprintf("rules: [{when: {dataset: %02d.txt}, action: block}]", i), "to jo@example.org", "x.nidx")
+		if !strings.HasPrefix(got, "block ") || !strings.Contains(got, fmt.Sprintf(" %02d.txt/", i)) || strings.Count(got, "/") != 8 {
+			t.Errorf("dataset %d: %s", i, got)
+		}
+	}
+}
