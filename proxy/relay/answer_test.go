@@ -25,12 +25,12 @@ func (s answerShape) family() string { return strings.Fields(s.name)[0] }
 
 // inTurn writes each piece with the next of the formats, which have %[1]s for the piece
 // as a JSON string, %[2]d for its number and %[3]s for the piece as the JSON text of an
-// object with the member t, as a JSON string.
+// object with the member t, as a JSON string, and %[4]s for the piece as one word.
 func inTurn(pieces []string, formats ...string) []string {
 	var out []string
 	for i, p := range pieces {
 		text := string(mustJSON(p))
-		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)))
+		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)), "%[4]s", strings.ReplaceAll(text, " ", "_"))
 		out = append(out, values.Replace(formats[i%len(formats)]))
 	}
 	return out
@@ -62,6 +62,17 @@ func lines(frame func(string) string, formats ...string) func([]string) string {
 			b.WriteString(frame(m))
 		}
 		return b.String()
+	}
+}
+
+// nestedNames writes the pieces as names of members, each in the member before it.
+func nestedNames(body string) func([]string) string {
+	return func(pieces []string) string {
+		text := `""`
+		for i := range pieces {
+			text = fmt.Sprintf(`{%s:%s}`, mustJSON(pieces[len(pieces)-1-i]), text)
+		}
+		return fmt.Sprintf(body, text)
 	}
 }
 
@@ -149,6 +160,19 @@ func answerShapes() []answerShape {
 			`{"type":"function.call","id":"f","name":"f","arguments":%[3]s}`)},
 		{"mistral.conversations names", jsonType, false, within(`{"conversation_id":"c","outputs":[%s]}`, `{"type":"function.call","id":"f","name":%[1]s,"arguments":"{}"}`)},
 		{"generic places", jsonType, false, within(`{"output":{%s}}`, `"a%[2]d":{"text":%[1]s}`)},
+		{"generic names", jsonType, false, within(`{"output":{%s}}`, `%[1]s:""`)},
+		{"generic names as words", jsonType, false, within(`{"output":{%s}}`, `%[4]s:{}`)},
+		{"generic names and texts", jsonType, false, within(`{"output":[%s]}`, `{%[1]s:1}`, `{"text":%[1]s}`)},
+		{"generic nested names", jsonType, false, nestedNames(`{"output":%s}`)},
+		{"generic names of a stream", eventType, true, lines(sseEvent, `{"out":{%[4]s:1}}`)},
+		{"bedrock.invoke names", jsonType, false, within(`{"zz":{%s}}`, `%[4]s:""`)},
+		{"bedrock.invoke nested names", jsonType, false, nestedNames(`{"zz":%s}`)},
+		{"openai.chat names nobody knows", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":"ok"}}],"zz":{%s}}`, `%[4]s:1`)},
+		{"openai.chat nested names nobody knows", jsonType, false, nestedNames(`{"choices":[{"index":0,"message":{"content":"ok","zz":%s}}]}`)},
+		{"openai.chat names and texts nobody knows", jsonType, false, within(`{"choices":[],"zz":[%s]}`, `{%[1]s:1}`, `{"text":%[1]s}`)},
+		{"openai.chat names of a stream", eventType, true, chatDeltas(`"zz":{%[4]s:1}`)},
+		{"anthropic.messages names nobody knows", jsonType, false, within(`{"id":"m","type":"message","role":"assistant","model":"m","content":[],"zz":{%s}}`, `%[4]s:{}`)},
+		{"tgi names nobody knows", jsonType, false, within(`[{"generated_text":"x","zz":{%s}}]`, `%[4]s:""`)},
 		{"generic places of a stream", eventType, true, lines(sseEvent, `{"out":{"a":%[1]s}}`, `{"out":{"b":%[1]s}}`)},
 	}
 	return shapes

@@ -121,7 +121,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
-	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role, p.form, f.Label)
+	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role, p.form, f.Sort)
 	if err != nil {
 		return dst, err
 	}
@@ -140,7 +140,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 			ch.repeat.waiting++
 		}
 	case otherPiece, otherText:
-		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, false); err != nil {
+		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, wire.Beside); err != nil {
 			return dst, err
 		}
 		fallthrough
@@ -353,7 +353,7 @@ func (s *channelSet) choice(number int32) (*choice, error) {
 
 // channel returns the channel of a choice with the given key. Items share a channel
 // whose name has no #.
-func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, label bool) (*channel, error) {
+func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, sort wire.Sort) (*channel, error) {
 	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
 		at.item, at.part = -1, -1
 	}
@@ -373,10 +373,10 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	role = textRole(role)
 	cfg.Channel = len(s.list)
 	strand := detect.Texts
-	if role == wire.Metadata && label && form < wire.Nested {
+	if role == wire.Metadata && (sort == wire.Label || sort == wire.Key) && form < wire.Nested {
 		strand = detect.Labels
 	}
-	cfg.Answer = c.answerOf(role, label)
+	cfg.Answer = c.answerOf(role, sort)
 	ch := &channel{
 		choice: c, key: at, role: role, det: s.detector(cfg),
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
@@ -389,12 +389,12 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 
 // answerOf returns the text that a channel of a choice is a part of: the model wrote texts
 // and labels, the server other metadata. Tokens repeat a text and are in none.
-func (c *choice) answerOf(role wire.Role, label bool) *detect.Answer {
+func (c *choice) answerOf(role wire.Role, sort wire.Sort) *detect.Answer {
 	answer := &c.answer
 	switch {
-	case role == wire.Token:
+	case role == wire.Token, sort == wire.Apart:
 		return nil
-	case role == wire.Metadata && !label:
+	case role == wire.Metadata && sort != wire.Label:
 		answer = &c.beside
 	}
 	if *answer == nil {

@@ -40,7 +40,7 @@ type Field struct {
 	With     string // Drop, End: JSON to write instead; empty: the value stays
 	Lo, Hi   int
 	Separate bool  // the text does not continue the earlier text of its channel
-	Label    bool  // Metadata: the model wrote it, as a name around its texts
+	Sort     Sort  // Metadata: which sort of it
 	InItem   bool  // Drop: only after text of the same item was withheld
 	rank     int32 // Item + 1 if the item is a rank, else 0
 	object   int32 // index in moved, -1: none
@@ -67,7 +67,8 @@ type Locator struct {
 	path      []byte // of the value being read, if no rule leads to it
 	key       []byte
 	names     map[string]string
-	keys      map[string]int32 // numbers of elements that are named by a text
+	keys      map[string]int32   // numbers of elements that are named by a text
+	places    [2]map[uint64]bool // of the names of members, in this message and in the one before; nil: no stream
 }
 
 // frame is one array or object that is being read.
@@ -104,6 +105,7 @@ func NewLocator(family *Family, f Framing) *Locator {
 	}
 	if f != JSON && f != Records {
 		l.positions, l.limit = 16, maxStreamed
+		l.places = [2]map[uint64]bool{{}, {}}
 	}
 	return l
 }
@@ -120,6 +122,8 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
 	}
+	l.places[0], l.places[1] = l.places[1], l.places[0]
+	clear(l.places[0])
 	l.large = len(payload) > keepPayload
 	l.in = *bytes.NewBuffer(payload)
 	l.dec.Reset(&l.in, l.opts...)

@@ -2,20 +2,32 @@ package wire
 
 import "bytes"
 
-// commonNames are names of members that many APIs use, besides those of the rules.
-const commonNames = "annotations answer answers arguments audio audio_tokens blockReasonMessage body cached_tokens " +
-	"candidates choices chunk chunk_id chunks citation citations code completion completion_tokens " +
-	"completion_tokens_details content context created created_at data delta details document documents " +
-	"done duration error errors event explanation finish_reason finishMessage generated_text generation " +
-	"generation_settings generations grammar id index info input input_tokens input_tokens_details intent " +
-	"items kind language latency license logprobs matched message messages meta metadata metrics model " +
-	"model_name name native_finish_reason object output output_text output_tokens output_tokens_details " +
-	"outputs page param parts prediction predictions prompt prompt_annotations prompt_tokens " +
-	"prompt_tokens_details provider reason reasoning reasoning_content reasoning_tokens rendered_template " +
-	"renderedContent request_id response responses result results role score searchEntryPoint seed " +
-	"segments sequence_id source sources status stop_details stop_reason stop_sequence summary " +
-	"system_fingerprint text text_output texts thinking thoughtSignature timestamp timings title tokens " +
-	"tool tool_calls total_tokens transcript type uri URL url url_citation usage value values version"
+// commonNames are names of members that many APIs use, besides those of the rules. As the
+// name of a member they are no text of an answer.
+const commonNames = "accepted_prediction_tokens additionalModelResponseFields annotation_index annotations answer answers arguments " +
+	"audio audio_tokens avg_logprob avgLogprobs billed_units blockReasonMessage body cache_creation_input_tokens " +
+	"cache_read_input_tokens cached_tokens cachedContentTokenCount candidates candidatesTokenCount check_offset " +
+	"choices chunk chunk_id chunks citation citations cited_text code completion completion_tokens " +
+	"completion_tokens_details compression_ratio content content_index context created created_at custom_blocklists " +
+	"data delta details detected document document_index document_title documents done duration encrypted_content " +
+	"encrypted_index end end_char_index end_index end_offset end_page_number end_turn endIndex error errors " +
+	"eval_count eval_duration event exception explanation file_id filtered finish_reason finishMessage generated_text " +
+	"generated_tokens generation generation_id generation_settings generations grammar guardrail hate id id_slot " +
+	"index info input input_tokens input_tokens_details inputTokens intent is_finished items jailbreak kind language " +
+	"latency latencyMs license likelihood load_duration logprob logProbability logprobs matched matched_stop message " +
+	"messages meta metadata metrics model model_name modelOutput name native_finish_reason no_speech_prob object " +
+	"output output_text output_tokens output_tokens_details outputs outputTokens page page_age parallel_tool_calls " +
+	"param parts prediction predictions profanity prompt prompt_annotations prompt_eval_count prompt_eval_duration " +
+	"prompt_index prompt_tokens prompt_tokens_details promptTokenCount protected_material_code " +
+	"protected_material_text provider queries query rank reason reasoning reasoning_content reasoning_tokens " +
+	"reference_ids rejected_prediction_tokens rendered_template renderedContent request_id response responses result " +
+	"results role score searchEntryPoint seed seek segments self_harm sequence_id sequence_number service_tier sexual " +
+	"snippet source sources start start_char_index start_index start_offset start_page_number startIndex status stop " +
+	"stop_details stop_reason stop_sequence stopping_word summary system_fingerprint temperature text text_offset " +
+	"text_output texts thinking thoughtSignature thoughtsTokenCount timestamp timings title token_ids token_logprobs " +
+	"tokenCount tokenId tokens tool tool_calls toolUsePromptTokenCount total_duration total_tokens totalTokenCount " +
+	"totalTokens transcript truncated type uri URL url url_citation usage usageMetadata value values version violence " +
+	"willContinue"
 
 // Knows reports whether a member of the family's answers, or of many APIs, has that name.
 // Any other name may be text that a model wrote.
@@ -55,21 +67,6 @@ func IsIdentifier(s []byte) bool {
 		}
 	}
 	return len(s) <= maxIdentifier
-}
-
-// wordy reports whether the name of a member could be a run of words, unlike the names
-// that servers give to members.
-func wordy(name []byte) bool {
-	gaps := 0
-	for _, c := range name {
-		switch {
-		case c >= 0x80, c <= ' ', len(name) > maxIdentifier:
-			return true
-		case c|0x20 < 'a' || c|0x20 > 'z':
-			gaps++
-		}
-	}
-	return gaps >= 4
 }
 
 // Code reports whether a text looks like an id or a time: an identifier with digits.

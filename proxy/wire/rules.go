@@ -33,6 +33,17 @@ const (
 	discriminator                        // moves the texts beside it to another channel
 )
 
+// Sort is the sort of a text that has the role Metadata.
+type Sort uint8
+
+// The sorts.
+const (
+	Beside Sort = iota // the server wrote it, as far as is known
+	Label              // the model wrote it, as a name around its texts
+	Key                // the name of a member: a label of the texts beside the answer
+	Apart              // no part of the answer: it is read by itself
+)
+
 // Rule says how to treat the value that a path leads to. The functions below make
 // rules; the zero value is not a rule.
 //

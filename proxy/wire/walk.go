@@ -48,6 +48,7 @@ func (l *Locator) member(f, next *frame) error {
 // anyMember does the same for a member under a * or @ step.
 func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	n := &l.paths.nodes[next.node]
+	l.path = append(append(l.path[:0], n.path...), name...)
 	if !n.rank {
 		next.apart = true // these members share one channel
 		return l.name(f, name, lit)
@@ -58,6 +59,9 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	f.pos++
 	next.rank = f.pos
 	if n.rule < 0 || l.paths.rules[n.rule].role != keyIsText {
+		if len(bytes.Trim(name, "0123456789")) == 0 {
+			return nil // the id of a token
+		}
 		return l.name(f, name, lit)
 	}
 	hi := int(l.dec.InputOffset())
@@ -67,15 +71,27 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	})
 }
 
-// name adds a place for the name of a member of f if the name could be text.
+// name adds a place for the name of a member of f, at path, unless it is the name of an API.
+// Names that the message before had at the same place are a text of their own: in a stream
+// they come between those that change.
 func (l *Locator) name(f *frame, name, lit []byte) error {
-	if !wordy(name) {
+	if len(name) == 0 || l.paths.known[string(name)] {
 		return nil
+	}
+	channel, sort, place := "keys", Key, fingerprint(l.path)
+	switch {
+	case l.places[1][place]:
+		channel, sort = "keys.again", Apart
+	case l.paths.unlisted == Text:
+		sort = Label
+	}
+	if l.positions > 0 && len(l.places[0]) < MaxChannels {
+		l.places[0][place] = true
 	}
 	hi := int(l.dec.InputOffset())
 	return l.add(Field{
-		Role: Metadata, Separate: true, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
-		Name: "keys", Lo: hi - len(lit), Hi: hi, object: -1,
+		Role: Metadata, Sort: sort, Separate: true, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
+		Name: channel, Lo: hi - len(lit), Hi: hi, object: -1,
 	})
 }
 
@@ -221,7 +237,9 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 			form = Document
 		}
 		f := l.field(at, rule, role, len(lit))
-		f.Form, f.Label = form, role == Metadata
+		if f.Form = form; role == Metadata {
+			f.Sort = Label
+		}
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
@@ -317,14 +335,16 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.keyed(lit); err != nil {
 			return err
 		}
-		f.Label = true
+		f.Sort = Label
 	case keyIsText: // the name is the token; the value has no rule
 	default:
 		if rule < 0 || l.paths.rules[rule].form == Bytes {
 			break
 		}
 		f.Form, f.With = l.paths.rules[rule].form, l.paths.rules[rule].with
-		f.Label = role == Metadata || l.paths.rules[rule].label
+		if role == Metadata || l.paths.rules[rule].label {
+			f.Sort = Label
+		}
 		if err := l.called(&f, at); err != nil {
 			return err
 		}

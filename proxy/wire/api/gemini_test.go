@@ -70,6 +70,8 @@ text 0 toolResponse.response {"s":"t"}
 text 0 functionResponse.response {"u":"v"}
 text 0 audioTranscription w
 drop 0 -> "" "AAAA"
+metadata 0 keys new
+metadata 0 keys x
 metadata 0 content.parts.new.x y
 `,
 		},
@@ -101,7 +103,7 @@ metadata 0 content.parts.new.x y
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := show(tt.payload, fields); got != tt.want {
+				if got := once(show(tt.payload, fields)); got != tt.want {
 					t.Fatalf("got\n%swant\n%s", got, tt.want)
 				}
 			}

@@ -162,6 +162,7 @@ func chatRules() []wire.Rule {
 			wire.TextAt(at+"content", "content").As(wire.Reply),
 			wire.TextAt(at+"content[]", "content").As(wire.Reply),
 			wire.NoText(at+"content[].type"),
+			wire.NoText(at+"content[].closed"),
 			wire.TextAt(at+"content[].text", "content").As(wire.Reply),
 			wire.TextAt(at+"content[].refusal", "refusal"),
 			wire.TextAt(at+"content[].thinking", "reasoning"),
