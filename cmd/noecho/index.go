@@ -40,12 +40,17 @@ func indexError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, index.ErrDamaged):
-		return &exitError{Code: exitIntegrity, Err: err}
+		return damagedIndex(err)
 	case errors.As(err, &columns):
 		return &exitError{Code: exitUsage, Err: err}
 	default:
 		return err
 	}
+}
+
+// damagedIndex adds the remedy and the exit code to the error of a damaged index.
+func damagedIndex(err error) error {
+	return &exitError{Code: exitIntegrity, Err: fmt.Errorf("%w: copy the file again, or build the index anew", err)}
 }
 
 // buildError sets the exit code of an error that ended a build, merge or measurement.

@@ -10,8 +10,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -57,12 +55,7 @@ once.`,
 		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
   noecho serve --index a.nidx --index b.nidx --upstream https://api.example.com --mode observe
   noecho serve --config /etc/noecho/config.yaml`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(args[0])) {
-				return usageError("%s takes no arguments, got %q; name a configuration with --config %[2]s", cmd.CommandPath(), args[0])
-			}
-			return noArguments(cmd, args)
-		},
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.changed = cmd.Flags().Changed
 			return a.serve(cmd.Context(), &o)
@@ -175,7 +168,7 @@ func newProxy(ctx context.Context, o proxy.Options) (*proxy.Server, error) {
 // usage error; a file that it names and that cannot be read is a failure.
 func serveError(err error) error {
 	if errors.Is(err, index.ErrDamaged) {
-		return &exitError{Code: exitIntegrity, Err: err}
+		return damagedIndex(err)
 	}
 	var mismatch *index.MismatchError
 	var unread *fs.PathError // an index, a certificate or a key is absent, or may not be read

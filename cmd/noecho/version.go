@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 
@@ -91,10 +92,22 @@ Unicode). noecho refuses an index that was built with other ones.`,
 
 // noArguments is [cobra.NoArgs] with the exit code of a usage error.
 func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	hint := "" // what the argument probably is
+	switch filepath.Ext(args[0]) {
+	case ".yaml", ".yml":
+		hint = "config"
+	case ".nidx":
+		hint = "index"
+	}
+	if cmd.Flags().Lookup(hint) != nil {
+		hint = fmt.Sprintf("; did you mean --%s %s?", hint, args[0])
+	} else {
+		hint = ""
+	}
+	return usageError("%s takes no arguments, got %q%s", cmd.CommandPath(), args[0], hint)
 }
 
 func (b buildInfo) print(w io.Writer) error {

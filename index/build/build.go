@@ -336,6 +336,9 @@ func (b *builder) noWindows(s *stats) error {
 	if not := s.not.String(); not != "" {
 		err = fmt.Errorf("%w; not indexed: %s", err, not)
 	}
+	if s.not.ShortSegments > 0 {
+		err = fmt.Errorf("%w; a lower --n or --min-phrase indexes shorter texts", err)
+	}
 	return err
 }
 

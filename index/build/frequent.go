@@ -168,6 +168,14 @@ func (n *nominator) endRecord(source, line int) error {
 // leaveOutCommon excludes the windows that are too common from a build, and writes the
 // report.
 func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
+	var report *pending // is opened before the passes, because it may fail
+	if b.o.Report != "" {
+		var err error
+		if report, err = newPending(b.o.Report, 0); err != nil {
+			return err
+		}
+		defer report.abort()
+	}
 	all, err := findCommon(ctx, b)
 	if err != nil {
 		return err
@@ -180,10 +188,10 @@ func leaveOutCommon(ctx context.Context, b *builder, m *index.Manifest) error {
 		}
 		m.Exclusions = append(m.Exclusions, commonExclusion(rows[:excluded], b.o.MaxDocFreq))
 	}
-	if b.o.Report == "" {
+	if report == nil {
 		return nil
 	}
-	r := &reporter{o: &b.o, spec: b.spec, sources: b.sources}
+	r := &reporter{o: &b.o, out: report, spec: b.spec, sources: b.sources}
 	return r.write(rows)
 }
 

@@ -35,7 +35,7 @@ func newPending(path string, mode fs.FileMode) (*pending, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && !st.Mode().IsRegular():
-		return nil, fmt.Errorf("write index: %q exists and is not a regular file: choose another name", path)
+		return nil, fmt.Errorf("write %q: it exists and is not a regular file: choose another name", path)
 	case exact:
 	case err == nil:
 		mode, exact = st.Mode().Perm(), true
@@ -47,11 +47,13 @@ func newPending(path string, mode fs.FileMode) (*pending, error) {
 	p := &pending{path: path}
 	dir := filepath.Dir(path)
 	if p.File, err = openUnnamed(dir, mode); err != nil {
-		if p.File, err = os.CreateTemp(dir, tempPattern(path)); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("write index %q: no such folder as %q: create it first", path, dir)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("write index: %w", err)
+		switch p.File, err = os.CreateTemp(dir, tempPattern(path)); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("write %q: no such folder as %q: create it first", path, dir)
+		case errors.Is(err, fs.ErrPermission):
+			return nil, fmt.Errorf("write %q: this user may not create files in the folder %q: choose another", path, dir)
+		case err != nil:
+			return nil, fmt.Errorf("write %q: %w", path, err)
 		}
 		p.name = p.Name()
 	}

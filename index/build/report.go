@@ -51,6 +51,7 @@ func headOf(spec ngram.Spec) reportHead {
 // reporter writes the report of a build.
 type reporter struct {
 	o       *Options
+	out     *pending // of the path of the report
 	spec    ngram.Spec
 	sources []*source
 }
@@ -60,11 +61,7 @@ func (r *reporter) write(rows []*common) error {
 	if err := r.locate(rows); err != nil {
 		return err
 	}
-	f, err := newPending(r.o.Report, 0)
-	if err != nil {
-		return err
-	}
-	defer f.abort()
+	f := r.out
 	if r.o.ShowText {
 		if err := f.Chmod(0o600); err != nil {
 			return fmt.Errorf("write report: %w", err)
@@ -72,7 +69,7 @@ func (r *reporter) write(rows []*common) error {
 	}
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err = enc.Encode(headOf(r.spec))
+	err := enc.Encode(headOf(r.spec))
 	for _, c := range rows {
 		first := r.sources[c.source].Path
 		if c.line > 0 {

@@ -54,9 +54,21 @@ func OpenFile(opts FileOptions) (*File, error) {
 		}
 	}
 	if err := f.open(); err != nil {
-		return nil, fmt.Errorf("open alert file: %w", err)
+		return nil, fmt.Errorf("open alert file: %w%s", err, remedy(err))
 	}
 	return f, nil
+}
+
+// remedy says how to mend an error of opening the file; empty if it is not known.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ": create its folder first"
+	case errors.Is(err, fs.ErrPermission):
+		return ": let the user that noecho runs as write the file, or choose another one"
+	default:
+		return ""
+	}
 }
 
 // open opens the path and writes to that file from now on.

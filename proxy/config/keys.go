@@ -52,7 +52,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
 				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain))
 		}},
-		field{"index", func(n *yaml.Node) { r.list(n, "index", func(n *yaml.Node) { r.index(n, c) }) }},
+		field{"index", func(n *yaml.Node) { r.indexes(n, c) }},
 		field{"upstream", func(n *yaml.Node) {
 			if n.Kind == yaml.ScalarNode { // the URL alone
 				parsed(r, "upstream", "upstream", &c.Upstream.URL, ParseUpstream).read(n)
@@ -110,8 +110,23 @@ func parseMask(s string) (string, error) {
 	return s, nil
 }
 
-// index reads one entry of the index list.
+// indexes reads the index list, or the path of one index alone.
+func (r *reader) indexes(n *yaml.Node, c *Config) {
+	if n.Kind == yaml.ScalarNode {
+		r.index(n, c)
+		return
+	}
+	r.list(n, "index", func(n *yaml.Node) { r.index(n, c) })
+}
+
+// index reads one entry of the index list: its keys, or the path alone.
 func (r *reader) index(n *yaml.Node, c *Config) {
+	if n.Kind == yaml.ScalarNode {
+		if path, ok := r.text(n, "index path"); ok {
+			c.Index = append(c.Index, Index{Path: path})
+		}
+		return
+	}
 	var x Index
 	ok := r.mapping(n, "an index",
 		parsed(r, "path", "index path", &x.Path, plain),

@@ -180,9 +180,12 @@ func Stat(r io.ReaderAt, size int64) (h *Header, t Tables, err error) {
 	return h, t, err
 }
 
-// explainDenied returns the part of an error behind "permission denied": who owns the file,
-// who asked, and the remedy. It is empty for any other error.
-func explainDenied(path string, err error) string {
+// remedy returns the part of an error behind "permission denied", who owns the file, who
+// asked, and the remedy, or that behind "no such file". It is empty for any other error.
+func remedy(path string, err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ": build it with noecho index build, or name another"
+	}
 	if !errors.Is(err, fs.ErrPermission) {
 		return ""
 	}
@@ -197,7 +200,7 @@ func explainDenied(path string, err error) string {
 func OpenFile(path string) (*os.File, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("open index: %w%s", err, explainDenied(path, err))
+		return nil, 0, fmt.Errorf("open index: %w%s", err, remedy(path, err))
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {

@@ -10,7 +10,7 @@ import (
 var ErrDamaged = errors.New("index is damaged")
 
 // ErrForeign is returned for a file that is not an index.
-var ErrForeign = errors.New("not a noecho index")
+var ErrForeign = errors.New("not a noecho index: name a file that noecho index build wrote")
 
 // A MismatchError names the property for which an index cannot be used by this build,
 // or together with another index.

@@ -19,16 +19,16 @@ func TestDenied(t *testing.T) {
 		t.Fatal(err)
 	}
 	denied := &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission} // root is never denied
-	got := explainDenied(path, fmt.Errorf("open index: %w", denied))
+	got := remedy(path, fmt.Errorf("open index: %w", denied))
 	want := fmt.Sprintf(": the file has mode 0600 and belongs to user %d, group %d; noecho runs as user %[1]d, group %[2]d: "+
 		"let this user read the file, with index build --mode 0644, chmod or chown", os.Geteuid(), os.Getegid())
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := explainDenied(filepath.Join(path, "x"), denied); !strings.Contains(got, "folder") {
+	if got := remedy(filepath.Join(path, "x"), denied); !strings.Contains(got, "folder") {
 		t.Errorf("%q", got)
 	}
-	if got := explainDenied(path, fs.ErrNotExist); got != "" {
+	if got := remedy(path, fs.ErrInvalid); got != "" {
 		t.Errorf("%q", got)
 	}
 }
