@@ -100,6 +100,9 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 		return listenError("operators", "--admin, NOECHO_ADMIN or the key admin.listen", err)
 	}
 	indexes := newOpening(cfg.Index)
+	if indexes.total > 0 {
+		log.Info("checking the indexes", "bytes", indexes.total, "admin", admin.Addr().String())
+	}
 	srv, err := newProxy(ctx, proxy.Options{
 		Config: cfg,
 		Open:   indexes.open,

@@ -106,6 +106,9 @@ func TestServe(t *testing.T) {
 		ended <- a.run(ctx, []string{"serve", "--index", testIndex(t), "--listen", "127.0.0.1:0", "--mode", "redact", "--alerts", alerts})
 	}()
 	started := stderr.line(t, "serving")
+	if first, _, _ := strings.Cut(stderr.String(), "\n"); !strings.Contains(first, `"msg":"checking the indexes","bytes":`) {
+		t.Errorf("first line %s", first)
+	}
 	if started["clients"] != "http://"+started["listen"].(string)+"/v1" {
 		t.Errorf("%v", started)
 	}
