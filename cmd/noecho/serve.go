@@ -183,11 +183,16 @@ func serveError(err error) error {
 
 // listenError adds the remedy to the error of a port that cannot be opened.
 func listenError(who, where string, err error) error {
-	hint := ""
-	if errors.Is(err, syscall.EADDRINUSE) {
-		hint = ": another program uses it; choose another with " + where
+	why := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		why = "another program uses it; "
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		why = "no network interface of this machine has the address; "
+	case errors.Is(err, fs.ErrPermission):
+		why = "this user may not open it, as ports below 1024 often need a privilege; "
 	}
-	return fmt.Errorf("listen for %s: %w%s", who, err, hint)
+	return fmt.Errorf("listen for %s: %w: %schoose another with %s", who, err, why, where)
 }
 
 // opening opens index files for the proxy, and knows how much of them is checked.

@@ -339,6 +339,9 @@ func (b *builder) noWindows(s *stats) error {
 	if s.not.ShortSegments > 0 {
 		err = fmt.Errorf("%w; a lower --n or --min-phrase indexes shorter texts", err)
 	}
+	if s.not.OtherMessages > 0 {
+		err = fmt.Errorf("%w; name the roles that are read with --roles", err)
+	}
 	return err
 }
 

@@ -178,7 +178,7 @@ func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 // list calls each for every entry of a sequence.
 func (r *reader) list(n *yaml.Node, what string, each func(n *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
-		r.say(n, "%s must be a list, not %s", what, kindOf(n))
+		r.say(n, "%s must be a list of entries that begin with a hyphen, not %s", what, kindOf(n))
 		return
 	}
 	for _, entry := range n.Content {

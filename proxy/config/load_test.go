@@ -205,7 +205,7 @@ func TestLoadProblems(t *testing.T) {
 		{"swapped letters", "version: 1\nmode: blokc\n", `x:2:7: mode: "blokc" is none of redact, block, observe (did you mean "block"?)`},
 		{"twice", "version: 1\nmode: block\nmode: block\n", `x:3:1: key "mode" occurs twice in the configuration`},
 		{"no value", "version: 1\nmode:\n", `x:2:1: key "mode" has no value`},
-		{"wrong shape", "version: 1\nmode: [block]\nindex: {path: a}\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list, not a list of keys\nx:4:8: admin must have keys with values, such as listen: …, not \"1\""},
+		{"wrong shape", "version: 1\nmode: [block]\nindex: {path: a}\nadmin: 1\n", "x:2:7: mode must be a single value, not a list\nx:3:8: index must be a list of entries that begin with a hyphen, not a list of keys\nx:4:8: admin must have keys with values, such as listen: …, not \"1\""},
 		{"empty index", "version: 1\nindex: [\"\", [a]]\n", "x:2:9: index path is empty: leave the key out or write a value\nx:2:13: an index must have keys with values, such as path: …, not a list"},
 		{"alias", "version: 1\nmode: &m block\nlisten: *m\n", "x:2:7: anchors and aliases are not read here: write the value out\nx:3:9: anchors and aliases are not read here: write the value out"},
 		{"two documents", "version: 1\n---\nversion: 1\n", "x:2:1: the file has more than one document: write one"},

@@ -99,7 +99,7 @@ func TestRuleProblems(t *testing.T) {
 		{"words", "rules: [{when: {min_words: 0}, action: block}]\n", `x:2:28: min_words: "0" is not a whole number from 1 to 1048576`},
 		{"never asked", "rules:\n  - action: block\n  - when: {kind: near}\n    action: observe\n", "x:4:5: this rule is never asked: the one on line 3 holds for every finding"},
 		{"when is a word", "rules: [{when: near, action: block}]\n", `x:2:16: when must have keys with values, such as kind: …, not "near"`},
-		{"rules is a mapping", "rules: {action: block}\n", "x:2:8: rules must be a list, not a list of keys"},
+		{"rules is a mapping", "rules: {action: block}\n", "x:2:8: rules must be a list of entries that begin with a hyphen, not a list of keys"},
 		{"extent", "extent: sentance\n", `x:2:9: extent: "sentance" is none of span, sentence, rest (did you mean "sentence"?)`},
 		{"extent of a route", "routes: [{path: /a, extent: all}]\n", `x:2:29: extent: "all" is none of span, sentence, rest`},
 		{"lanes", "lanes: everything\n", `x:2:8: lanes: "everything" is none of all, none, despaced, base64, base32, hex, percent, decimal, binary, rot13, reversed, reversed-words, mirrored, leet, hyphenated`},
