@@ -249,9 +249,11 @@ func newBed(t testing.TB, opts Options) *bed {
 			return Indexes{Set: noSet{}, Spec: testSpec(t), Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
 		}
 	}
-	log, err := alert.Open(alert.Options{Sinks: []alert.Sink{alert.NewWriter("memory", b.alerts)}})
-	if err != nil {
-		t.Fatal(err)
+	log, err := opts.Alerts, error(nil)
+	if log == nil {
+		if log, err = alert.Open(alert.Options{Sinks: []alert.Sink{alert.NewWriter("memory", b.alerts)}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	opts.Alerts = log
 	opts.Log = slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))

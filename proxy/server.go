@@ -39,7 +39,8 @@ type Options struct {
 	Log    *slog.Logger
 	Build  string // version of noecho
 
-	// Reach is the time between two looks whether the upstreams accept connections; 0: never.
+	// Reach is the time between two looks whether the upstreams accept connections, and
+	// whether alerts can be written; 0: never.
 	Reach time.Duration
 
 	reclaimed func() // called when memory was given back; for tests
@@ -140,7 +141,7 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	background, cancel := context.WithCancel(context.Background())
 	var reclaiming sync.WaitGroup
 	reclaiming.Go(func() { s.memory.run(background) })
-	reclaiming.Go(func() { s.watchUpstreams(background) })
+	reclaiming.Go(func() { s.watch(background) })
 	defer reclaiming.Wait()
 	defer cancel()
 	front := s.newFront(cfg.Limits)
@@ -169,16 +170,18 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	return err
 }
 
-// watchUpstreams looks from time to time whether the upstreams accept connections, until ctx
-// ends. It logs an upstream that is down, and one that is up again.
-func (s *Server) watchUpstreams(ctx context.Context) {
+// watch looks from time to time whether the upstreams accept connections and the alerts can
+// be written, until ctx ends. It logs an upstream and a sink of alerts that fail, and those
+// that work again.
+func (s *Server) watch(ctx context.Context) {
 	if s.opts.Reach == 0 {
 		return
 	}
-	down := map[string]bool{}
+	down, stuck := map[string]bool{}, map[string]bool{}
 	tick := time.NewTicker(s.opts.Reach)
 	defer tick.Stop()
 	for {
+		s.watchAlerts(stuck)
 		snap := s.acquire()
 		named := map[string]bool{}
 		for _, u := range snap.upstreams {
@@ -209,6 +212,20 @@ func (s *Server) watchUpstreams(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// watchAlerts logs sinks that fail and were not stuck before, and those that work again.
+func (s *Server) watchAlerts(stuck map[string]bool) {
+	for _, sink := range s.alerts.Stats().Sinks {
+		switch {
+		case sink.Down && !stuck[sink.Name]:
+			s.log.Error("alerts cannot be written: look at the folder, the permissions and the disk; some wait in memory meanwhile",
+				"sink", sink.Name, "waiting", sink.Queued)
+		case !sink.Down && stuck[sink.Name]:
+			s.log.Info("alerts are written again", "sink", sink.Name, "lost", sink.Lost)
+		}
+		stuck[sink.Name] = sink.Down
 	}
 }
 

@@ -710,3 +710,31 @@ func TestUpstreamUp(t *testing.T) {
 	}
 	_ = ln.Close()
 }
+
+// fullDisk is a sink of alerts that takes no line while it is full.
+type fullDisk struct {
+	alert.Sink
+	full atomic.Bool
+}
+
+func (d *fullDisk) Write(line []byte) (int, error) {
+	if d.full.Load() {
+		return 0, errors.New("no space left on device")
+	}
+	return d.Sink.Write(line)
+}
+
+// TestStuckAlerts: alerts that cannot be written are in the log, and so is the end of that.
+func TestStuckAlerts(t *testing.T) {
+	t.Parallel()
+	disk := &fullDisk{Sink: alert.NewWriter("alerts.jsonl", io.Discard)}
+	disk.full.Store(true)
+	log, err := alert.Open(alert.Options{Sinks: []alert.Sink{disk}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1"), Alerts: log, Reach: time.Millisecond})
+	b.logs.await(t, "alerts cannot be written", `"sink":"alerts.jsonl"`)
+	disk.full.Store(false)
+	b.logs.await(t, "alerts are written again", `"sink":"alerts.jsonl"`)
+}
