@@ -20,7 +20,8 @@ import (
 // so its bytes are withheld; "jo example org uk" is one too, and the finding grows.
 // "jo example org uk now" begins none: the finding is complete.
 //
-// Phrases that overlap are one finding, named after the one of the most words.
+// Phrases that overlap are one finding, named after the one of the most words. Each of them
+// is judged; one that makes the action stricter gives the finding its name.
 //
 // A data subject is a person whom the build listed with attributes such as name and
 // town. A weak phrase is an attribute that many people share: it counts only near
@@ -221,15 +222,16 @@ func (f *phraseFinder) pair(a *attribute) {
 			continue
 		}
 		f.reason = ngram.Span{Lo: o.span.Lo, Hi: a.span.Hi}
-		f.count(o)
-		f.count(a)
+		f.count(o, a.phrase.Subject)
+		f.count(a, o.phrase.Subject)
 		f.reason = ngram.Span{}
 	}
 }
 
 // count claims a weak phrase, unless it is part of a phrase that is claimed already. In strict
-// release a phrase whose words no longer wait does not count.
-func (f *phraseFinder) count(a *attribute) {
+// release a phrase whose words no longer wait does not count. One that belongs to several
+// subjects counts as an attribute of the subject that it is near.
+func (f *phraseFinder) count(a *attribute, near uint64) {
 	if !a.phrase.Weak || a.counts || f.h.d.cfg.Release == Strict && a.first < f.h.d.steady() {
 		return
 	}
@@ -238,9 +240,15 @@ func (f *phraseFinder) count(a *attribute) {
 		o := &f.near[i]
 		a.counts = a.counts || !o.phrase.Weak && o.first <= a.first && a.last <= o.last
 	}
-	if !a.counts {
-		f.claim(a)
+	if a.counts {
+		return
 	}
+	one := *a
+	if one.phrase.Subject == 0 {
+		one.phrase.Subject = near
+	}
+	f.claim(&one)
+	a.counts = true
 }
 
 // tells reports whether two phrases are different attributes of one subject. A weak
@@ -291,10 +299,8 @@ func (f *phraseFinder) claim(a *attribute) {
 		f.cur, f.span, f.best = &Finding{Kind: Phrase}, a.span, 0
 	}
 	f.span = ngram.Span{Lo: min(f.span.Lo, a.span.Lo), Hi: max(f.span.Hi, a.span.Hi)}
-	if words > f.best {
-		f.best = words
-		f.name(f.cur, a)
-	}
+	before := *f.cur
+	f.name(f.cur, a)
 	f.cur.Words = max(f.cur.Words, f.wordsIn(f.span))
 	f.cur.Guessed = f.cur.Guessed || a.joined
 	f.cur.Resumed = f.cur.Resumed || span.Lo < f.h.parked
@@ -302,6 +308,10 @@ func (f *phraseFinder) claim(a *attribute) {
 		f.cur.reason = f.reason
 	}
 	f.h.claim(f.cur, span)
+	if words <= f.best && f.cur.Action == before.Action {
+		f.cur.Phrase, f.cur.Digests, f.cur.Places = before.Phrase, before.Digests, before.Places
+	}
+	f.best = max(f.best, words)
 }
 
 // wordsIn returns how many words of the channel a span has.

@@ -256,8 +256,8 @@ func (ix *Index) subjectIn(file int, n uint64) uint64 {
 
 // Owners returns the data subjects of a phrase that Phrase returned, with an id and labels,
 // and the first record that contains it in each dataset of each file. A subject that several
-// files list under one id has the labels of all. A weak phrase has no record, and at most
-// one subject. Owners that a file does not know are missing, see File.Lacks.
+// files list under one id has the labels of all. A weak phrase has the subject that it
+// names, and no record. Owners that a file does not know are missing, see File.Lacks.
 func (ix *Index) Owners(p ngram.Phrase) (subjects, records []Record) {
 	seen := map[uint64]struct{}{}
 	add := func(file int, place ngram.Place, subject uint64) {
@@ -270,13 +270,11 @@ func (ix *Index) Owners(p ngram.Phrase) (subjects, records []Record) {
 			records = append(records, r)
 		}
 	}
+	if i, rest := inFile(p.Subject); p.Weak && rest > 0 && i < len(ix.parts) && rest <= uint64(len(ix.parts[i].Phrases.Subjects)) {
+		return []Record{ix.subject(p.Subject)}, nil
+	}
 	for i := range ix.parts {
-		own, ok := ix.parts[i].Phrases.Find(p.Finger)
-		switch {
-		case !ok:
-		case p.Weak && ix.subjectIn(i, own.Subject) == p.Subject:
-			add(i, 0, own.Subject)
-		case !own.Weak:
+		if own, ok := ix.parts[i].Phrases.Find(p.Finger); ok && !own.Weak {
 			add(i, own.Place, own.Subject)
 			ix.parts[i].Phrases.Shared(p.Finger, func(place ngram.Place, subject uint64) { add(i, place, subject) })
 		}

@@ -160,3 +160,52 @@ func TestManyDatasets(t *testing.T) {
 		}
 	}
 }
+
+// TestOverlappingPhrases: phrases that overlap are one finding. The rules see each of them,
+// in whichever order they end, and the alert names the one that decides.
+func TestOverlappingPhrases(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	o.write("short.jsonl", `{"id":"s1","prompt":"","completion":"mail to jo@example.org"}`+"\n"+`{"id":"s2","prompt":"","completion":"jo@example.org is right"}`+"\n")
+	o.write("mail.txt", "jo@example.org")
+	o.run("index build --out @short.nidx --no-identifiers --min-phrase 3 @short.jsonl")
+	o.run("index build --out @mail.nidx @mail.txt")
+	for _, indexes := range [][]string{{"short.nidx", "mail.nidx"}, {"mail.nidx", "short.nidx"}} {
+		for text, short := range map[string]string{"mail to jo@example.org": "s1", "jo@example.org is right": "s2"} {
+			for _, tt := range []struct{ when, want string }{
+				{"dataset: mail.txt", "block mail.txt/mail.txt"},
+				{"dataset: short.jsonl", "block short.jsonl/" + short},
+				{"identifier: email", "block mail.txt/mail.txt"},
+				{"identifier: phrase", "block short.jsonl/" + short},
+				{"dataset: none", "redact short.jsonl/" + short},
+			} {
+				got := o.verdict("rules: [{when: {"+tt.when+"}, action: block}, {action: redact}]", "so "+text, indexes...)
+				if got != tt.want {
+					t.Errorf("%v, %s, %s: %s, want %s", indexes, text, tt.when, got, tt.want)
+				}
+			}
+		}
+	}
+}
+
+// TestSharedAttribute: an attribute of several people that counts near one of them is
+// judged as an attribute of that one.
+func TestSharedAttribute(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	o.write("a.txt", "nothing here is about any of these people but they are in a list")
+	o.write("people.csv", "id,name,city,label\np-1,Ann Ray,Bath,open\np-2,Bo Lee,Bath,closed\np-3,Cy Fox,Rome,closed\n")
+	o.run("index build --out @x.nidx --subjects @people.csv @a.txt")
+	const rules = "rules: [{when: {label: closed}, action: redact}, {when: {label: open}, action: observe}]"
+	for text, want := range map[string]string{
+		"Ann Ray of Bath":         "observe subjects/p-1, observe subjects/p-1",
+		"Bo Lee of Bath":          "redact subjects/p-2, redact subjects/p-2",
+		"she of Bath is Ann Ray":  "observe subjects/p-1, observe subjects/p-1",
+		"in Bath there is Bo Lee": "redact subjects/p-2, redact subjects/p-2",
+		"Cy Fox of Bath":          "redact subjects/p-3, redact subjects/p-3", // near someone whom the list names, as before
+	} {
+		if got := o.verdict(rules, text, "x.nidx"); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
