@@ -30,6 +30,10 @@ var filteredFinish = map[string]string{
 	"ollama.chat":        "content_filter",
 	"ollama.generate":    "content_filter",
 	"bedrock.converse":   "guardrail_intervened",
+	"vercel.chat":        "content-filter",
+	"vercel.responses":   "content-filter",
+	"vercel.compatible":  "content-filter",
+	"vercel.messages":    "content-filter",
 }
 
 // What the model says besides what it says to openai-go.
@@ -42,13 +46,25 @@ const (
 // TestJavaScript drives noecho with the official JavaScript clients.
 func TestJavaScript(t *testing.T) {
 	t.Parallel()
+	needNode(t)
+	testClients(t, run("node", "js/clients.mjs"))
+}
+
+// TestVercel drives noecho with the Vercel AI SDK.
+func TestVercel(t *testing.T) {
+	t.Parallel()
+	needNode(t)
+	testClients(t, run("node", "js/vercel.mjs"))
+}
+
+func needNode(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		missing(t, "needs node")
 	}
 	if _, err := os.Stat("js/node_modules"); err != nil {
 		missing(t, "needs the clients: npm ci --ignore-scripts in bench/sdk/js")
 	}
-	testClients(t, run("node", "js/clients.mjs"))
 }
 
 // TestPython drives noecho with the official Python clients.

@@ -1,10 +1,5 @@
 // Calls noecho with the official JavaScript clients, unchanged but for their base
-// URL, and prints what each made of the answers: one JSON line a call.
-//
-//	NOECHO=http://127.0.0.1:8711 ASKED=http://127.0.0.1:9/asked node clients.mjs
-//
-// ASKED answers with the number of requests that have reached the model, so that
-// a client that tries again is seen.
+// URL. See told.mjs.
 import Anthropic from "@anthropic-ai/sdk";
 import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand } from "@aws-sdk/client-bedrock-runtime";
 import { GoogleGenAI } from "@google/genai";
@@ -13,30 +8,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { CohereClientV2 } from "cohere-ai";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
-
-const base = process.env.NOECHO;
-const key = "sk-of-nobody";
-const question = "What did you write to the customer?";
-const messages = [{ role: "user", content: question }];
-const tool = { name: "send_letter", description: "Sends a letter.", schema: { type: "object", properties: { text: { type: "string" } } } };
-
-const asked = async () => Number(await (await fetch(process.env.ASKED)).text());
-const json = (v) => (v === undefined ? "" : typeof v === "string" ? v : JSON.stringify(v));
-
-// call runs one call and prints what came of it: text, thinking, tool (arguments
-// as JSON), finish, or the error the client threw.
-async function call(api, model, how, run) {
-  const before = await asked();
-  const got = { text: "", thinking: "", tool: "", finish: "" };
-  try {
-    await run(got);
-  } catch (err) {
-    got.error = String(err?.message ?? err);
-    got.status = err?.status ?? err?.statusCode ?? err?.status_code ?? err?.$metadata?.httpStatusCode ?? 0;
-    got.name = err?.constructor?.name ?? "";
-  }
-  console.log(JSON.stringify({ api, model, how, asked: (await asked()) - before, ...got }));
-}
+import { base, json, key, messages, question, tell, tool } from "./told.mjs";
 
 const openai = new OpenAI({ baseURL: base + "/v1", apiKey: key });
 const anthropic = new Anthropic({ baseURL: base, apiKey: key });
@@ -226,9 +198,4 @@ const apis = {
   },
 };
 
-for (const [api, client] of Object.entries(apis)) {
-  for (const model of client.models ?? ["clean", "leak", "thinking", "tool"]) {
-    await call(api, model, "whole", (got) => client.whole(model, got));
-    await call(api, model, "stream", (got) => client.stream(model, got));
-  }
-}
+await tell(apis);
