@@ -19,7 +19,7 @@ type told struct {
 	Asked                        int // requests that reached the model
 }
 
-// filteredFinish is how each API says that a stream was filtered.
+// filteredFinish is how each API, and each client that has words of its own, says that a stream was filtered.
 var filteredFinish = map[string]string{
 	"openai.chat":        "content_filter",
 	"openai.responses":   "content_filter",
@@ -30,10 +30,15 @@ var filteredFinish = map[string]string{
 	"ollama.chat":        "content_filter",
 	"ollama.generate":    "content_filter",
 	"bedrock.converse":   "guardrail_intervened",
-	"vercel.chat":        "content-filter",
-	"vercel.responses":   "content-filter",
-	"vercel.compatible":  "content-filter",
-	"vercel.messages":    "content-filter",
+
+	"vercel.chat":       "content-filter",
+	"vercel.responses":  "content-filter",
+	"vercel.compatible": "content-filter",
+	"vercel.messages":   "content-filter",
+
+	"langchain.chat":      "content_filter",
+	"langchain.responses": "content_filter",
+	"langchain.messages":  "refusal",
 }
 
 // What the model says besides what it says to openai-go.
@@ -70,11 +75,22 @@ func needNode(t *testing.T) {
 // TestPython drives noecho with the official Python clients.
 func TestPython(t *testing.T) {
 	t.Parallel()
+	testClients(t, run(python(t), "py/clients.py"))
+}
+
+// TestLangChain drives noecho with LangChain.
+func TestLangChain(t *testing.T) {
+	t.Parallel()
+	testClients(t, run(python(t), "py/langchain_clients.py"))
+}
+
+func python(t *testing.T) string {
+	t.Helper()
 	const python = "py/venv/bin/python"
 	if _, err := os.Stat(python); err != nil {
-		missing(t, "needs the clients: make sdk")
+		missing(t, "needs the clients: make clients")
 	}
-	testClients(t, run(python, "py/clients.py"))
+	return python
 }
 
 // missing skips a test that lacks what it runs on. Where everything has to run,

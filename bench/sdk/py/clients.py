@@ -1,15 +1,7 @@
-"""Calls noecho with the official Python clients, unchanged but for their base URL,
-and prints what each made of the answers: one JSON line a call.
-
-    NOECHO=http://127.0.0.1:8711 ASKED=http://127.0.0.1:9/asked python clients.py
-
-ASKED answers with the number of requests that have reached the model, so that a
-client that tries again is seen.
-"""
+"""Calls noecho with the official Python clients, unchanged but for their base URL.
+See told.py."""
 
 import json
-import os
-import urllib.request
 
 import anthropic
 import ollama
@@ -17,28 +9,14 @@ import openai
 from google import genai
 from google.genai import types
 
-BASE = os.environ["NOECHO"]
-KEY = "sk-of-nobody"
-QUESTION = "What did you write to the customer?"
+from told import BASE, KEY, QUESTION, tell
+
 MESSAGES = [{"role": "user", "content": QUESTION}]
 
 openai_client = openai.OpenAI(base_url=BASE + "/v1", api_key=KEY)
 anthropic_client = anthropic.Anthropic(base_url=BASE, api_key=KEY)
 gemini_client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE))
 ollama_client = ollama.Client(host=BASE)
-
-
-def asked():
-    with urllib.request.urlopen(os.environ["ASKED"]) as answer:
-        return int(answer.read())
-
-
-class Told(dict):
-    """What a client made of one call."""
-
-    def add(self, **pieces):
-        for name, piece in pieces.items():
-            self[name] += piece or ""
 
 
 def chat_whole(model, got):
@@ -157,24 +135,11 @@ def ollama_generate_stream(model, got):
         read_ollama_generate(line, got)
 
 
-CALLS = {
+tell({
     "openai.chat": (chat_whole, chat_stream),
     "openai.responses": (responses_whole, responses_stream),
     "anthropic.messages": (messages_whole, messages_stream),
     "gemini": (gemini_whole, gemini_stream),
     "ollama.chat": (ollama_chat_whole, ollama_chat_stream),
     "ollama.generate": (ollama_generate_whole, ollama_generate_stream),
-}
-
-for api, (whole, stream) in CALLS.items():
-    for model in ("clean", "leak", "thinking", "tool"):
-        for how, call in (("whole", whole), ("stream", stream)):
-            before = asked()
-            told = Told(text="", thinking="", tool="", finish="", error="", status=0)
-            try:
-                call(model, told)
-            except Exception as err:  # whatever a client throws is its answer
-                told["error"] = str(err)
-                told["status"] = getattr(err, "status_code", None) or getattr(err, "code", None) or 0
-                told["name"] = type(err).__name__
-            print(json.dumps({"api": api, "model": model, "how": how, "asked": asked() - before, **told}), flush=True)
+})
