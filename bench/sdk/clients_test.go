@@ -132,12 +132,7 @@ func testClients(t *testing.T, clients func(t *testing.T, base string, m model) 
 	for _, mode := range []string{"without", "observe", "redact", "block"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			m := p.model(t, map[string][]choice{
-				"clean":    {{Content: clean}},
-				"leak":     {{Content: before + letter + after}},
-				"thinking": {{Reasoning: thought + letter + after, Content: clean}},
-				"tool":     {{ToolCalls: []call{{Name: "send_letter", Arguments: letterTool}}}},
-			})
+			m := p.model(t, script())
 			g := guard{url: m.url}
 			if mode != "without" {
 				g = p.serve(t, mode, m.url)
@@ -150,6 +145,16 @@ func testClients(t *testing.T, clients func(t *testing.T, base string, m model) 
 				t.Errorf("%d calls", len(all))
 			}
 		})
+	}
+}
+
+// script is what the models of these tests say, by their names.
+func script() map[string][]choice {
+	return map[string][]choice{
+		"clean":    {{Content: clean}},
+		"leak":     {{Content: before + letter + after}},
+		"thinking": {{Reasoning: thought + letter + after, Content: clean}},
+		"tool":     {{ToolCalls: []call{{Name: "send_letter", Arguments: letterTool}}}},
 	}
 }
 

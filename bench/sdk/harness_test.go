@@ -78,13 +78,17 @@ type guard struct {
 	alerts string // path of the alert file
 }
 
-// serve starts noecho before upstream and stops it when the test ends.
-func (p program) serve(t *testing.T, mode, upstream string) guard {
+// serve starts noecho before upstream, with more arguments, and stops it when the
+// test ends.
+func (p program) serve(t *testing.T, mode, upstream string, more ...string) guard {
 	t.Helper()
 	listen, admin := freeAddress(t), freeAddress(t)
 	g := guard{url: "http://" + listen, alerts: filepath.Join(t.TempDir(), "alerts.jsonl")}
-	cmd := exec.Command(p.bin, "serve", "--index", p.index, "--upstream", upstream,
-		"--listen", listen, "--admin", admin, "--mode", mode, "--alerts", g.alerts)
+	args := append([]string{
+		"serve", "--index", p.index, "--upstream", upstream,
+		"--listen", listen, "--admin", admin, "--mode", mode, "--alerts", g.alerts,
+	}, more...)
+	cmd := exec.Command(p.bin, args...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
