@@ -34,7 +34,10 @@ type Answer struct {
 	threads [3]thread
 	speaker *Detector
 	strand  Strand
+	asleep  bool         // no thread has to know the next words, and the channel does not go on within one
 	words   []ngram.Word // scratch
+	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
+	indexed bool         // whether it may be
 
 	// A channel that goes on within a word goes on with another word for the answer, which
 	// had words of another channel in between. Its text is scanned anew up to the next word.
@@ -61,7 +64,7 @@ func (a *Answer) reset() {
 	}
 	clear(a.late)
 	clear(a.closed)
-	a.within = false
+	a.within, a.asleep, a.gram = false, false, ngram.Hash{}
 	a.speaker, a.strand, a.late, a.closed = nil, Texts, a.late[:0], a.closed[:0]
 }
 
@@ -129,6 +132,23 @@ func (a *Answer) speak(d *Detector, at int64) {
 		}
 	}
 	a.speaker, a.strand = d, d.strand
+	a.rest()
+}
+
+// rest notes whether the answer sleeps.
+func (a *Answer) rest() {
+	a.asleep = !a.within
+	for i := range a.threads {
+		a.asleep = a.asleep && a.threads[i].state == threadSleeps
+	}
+}
+
+// gate2 reports whether a 2-gram may be indexed.
+func (a *Answer) gate2(d *Detector, h ngram.Hash) bool {
+	if h != a.gram {
+		a.gram, a.indexed = h, d.index.Gate2(h)
+	}
+	return a.indexed
 }
 
 // goOn prepares for the next bytes of a channel.
@@ -207,6 +227,9 @@ func (a *Answer) end(d *Detector) {
 		return
 	}
 	d.turnTo(d.main.Scanner.Offset())
+	if a.asleep {
+		return
+	}
 	words := d.main.Words
 	if a.anew = 0; a.within {
 		words = a.peek(d)
@@ -224,6 +247,7 @@ func (a *Answer) tell(d *Detector, words []ngram.Word) {
 			t.hear(a, d, words)
 		}
 	}
+	a.rest()
 }
 
 // pause is told that all bytes of a channel are decided as if the channel ended.
@@ -232,6 +256,9 @@ func (a *Answer) pause(d *Detector) {
 		return
 	}
 	d.turnTo(d.main.Scanner.Frontier())
+	if a.asleep {
+		return
+	}
 	a.words = a.peek(d)
 	for i := range a.threads {
 		if t := &a.threads[i]; a.strand.has(i) && t.state != threadSleeps {
@@ -244,7 +271,7 @@ func (a *Answer) pause(d *Detector) {
 // finding over several channels, math.MaxInt64 if there is none.
 func (a *Answer) open(d *Detector) int64 {
 	free := int64(math.MaxInt64)
-	if a.speaker != d {
+	if a.asleep || a.speaker != d {
 		return free
 	}
 	for i := range a.threads {

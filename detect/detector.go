@@ -186,7 +186,7 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 // is blocked, and once Done is closed, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	answer := d.cfg.Answer
-	if answer != nil && len(p) > 0 {
+	if answer != nil && len(p) > 0 && (answer.speaker != d || len(d.turns) > 0) {
 		d.turnTo(d.main.Scanner.Offset())
 		answer.speak(d, d.main.Scanner.Offset())
 	}
@@ -215,7 +215,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
-		if answer == nil {
+		if answer == nil || answer.asleep && len(d.turns) == 0 {
 			d.main.readText(p[:n])
 		} else {
 			d.readStrands(p[:n])

@@ -137,11 +137,18 @@ func (t *thread) keep(a *Answer, d *Detector) {
 	t.kept = t.kept[:0]
 	for i := max(lo, t.begin); i < r.Count; i++ {
 		w := r.Word(i)
-		t.kept = append(t.kept, kept{w, origin{d, w.Span, t.stretch, Strand(r.MarkOf(i)), false}})
+		t.add(&w, &origin{d, w.Span, t.stretch, Strand(r.MarkOf(i)), false})
 	}
 	if t.state = threadWaits; wakes && len(t.kept) > 0 {
 		t.wake(a, d)
 	}
+}
+
+// add adds a word to those that are kept.
+func (t *thread) add(w *ngram.Word, o *origin) {
+	n := len(t.kept)
+	t.kept = slices.Grow(t.kept, 1)[:n+1]
+	t.kept[n].word, t.kept[n].origin = *w, *o
 }
 
 // wait adds a word to those that are kept, without those that no window can have together
@@ -149,12 +156,12 @@ func (t *thread) keep(a *Answer, d *Detector) {
 func (t *thread) wait(a *Answer, d *Detector, w *ngram.Word, o origin) {
 	n := len(t.kept)
 	switch {
-	case n > 0 && !d.index.Gate2(t.gram(1, w)):
+	case n > 0 && !a.gate2(d, t.gram(1, w)):
 		t.kept = t.kept[:0]
 	case n > 2 && !d.index.Gate4(t.gram(3, w)):
 		t.kept = t.kept[:copy(t.kept, t.kept[n-2:])]
 	}
-	t.kept = append(t.kept, kept{*w, o})
+	t.add(w, &o)
 	if len(t.kept) == d.spec.N || d.hasPhrases && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
 		t.wake(a, d)
 	}
@@ -203,6 +210,10 @@ func (t *thread) read(w *ngram.Word, o origin) {
 // hear is told the next words of a channel.
 func (t *thread) hear(a *Answer, d *Detector, words []ngram.Word) {
 	for i := range words {
+		if i >= a.anew && t.state == threadWaits && t.parts(a, d, &words[i]) {
+			t.state = threadSleeps
+			return
+		}
 		t.next(a, d, words, i)
 		if i+1 == a.anew {
 			t.begin = d.main.Count - int64(len(words)-a.anew)
@@ -215,6 +226,12 @@ func (t *thread) hear(a *Answer, d *Detector, words []ngram.Word) {
 			return
 		}
 	}
+}
+
+// parts reports whether no window has a word and those that are kept. Then the channel finds
+// all that begins with the word.
+func (t *thread) parts(a *Answer, d *Detector, w *ngram.Word) bool {
+	return w.Span.Hi > d.told && (len(t.kept) == 0 || !a.gate2(d, t.gram(1, w)))
 }
 
 // next is told word i of some words.

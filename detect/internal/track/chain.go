@@ -55,12 +55,13 @@ const SeedBytes = 4 << 10
 // rarest is the rarity of a seed with one place.
 const rarest = 16
 
-// Chains follows the places in the corpus of the words of a text. It allocates nothing.
+// Chains follows the places in the corpus of the words of a text. It allocates room for
+// all chains once the first one begins, and nothing more.
 type Chains struct {
 	Ahead    int64 // words from the first seed of a chain to the seed that lets it wait
 	Backward bool  // the words come from the last to the first
 
-	all   [maxChains]Chain
+	all   []Chain // maxChains, or none yet
 	n     int
 	gap   int64 // most words between two seeds of a chain
 	slack int64 // by how much their distances in text and corpus may differ
@@ -139,6 +140,9 @@ func (c *Chains) wait(ch *Chain, s *Seed, sameRun bool) {
 // slot returns room for another chain: that of a chain that ended, else of the one with
 // the fewest seeds, the oldest of these.
 func (c *Chains) slot(s *Seed) *Chain {
+	if c.all == nil {
+		c.all = make([]Chain, maxChains)
+	}
 	if c.n < len(c.all) {
 		c.n++
 		return &c.all[c.n-1]

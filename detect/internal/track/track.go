@@ -177,7 +177,8 @@ func (t *Track) Open() int64 {
 // Push adds a word and reports whether the window that ends with it is indexed.
 func (t *Track) Push(w ngram.Word) (hit bool) {
 	i := t.Count
-	*t.at(i) = entry{prefix: t.roll(t.Prefix(i), w.Hash), span: w.Span, weight: w.Weight, mark: t.Mark}
+	e := t.at(i) // set field by field: a literal of so many fields is built elsewhere first
+	e.prefix, e.span, e.weight, e.mark, e.known = t.roll(t.Prefix(i), w.Hash), w.Span, w.Weight, t.Mark, 0
 	t.Count++
 	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
 		t.weight -= t.at(t.light).weight
