@@ -18,7 +18,7 @@ import (
 func hiddenName(key []byte, name string) string { return "~" + keyedHex(key, []byte(name))[:8] }
 
 // channelParts are the parts of names of channels that are no names of members.
-var channelParts = []string{"[]", "*", "keys", "again", "lines", "framing", "comment", "retry"}
+var channelParts = []string{"[]", "*", "keys", "again", "numbers", "lines", "framing", "comment", "retry"}
 
 // channelName returns the name of a channel as alerts have it: names of members that
 // neither the family nor the configuration knows are hashes.

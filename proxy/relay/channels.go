@@ -125,6 +125,13 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
+	if f.Sort == wire.Apart && f.Rule >= 0 {
+		if id, ok := ch.copyOf(f.Rule, s.text[lo:]); ok {
+			p.role, p.channel, p.lo, p.hi = wire.Final, ch, id.lo, id.hi
+			ch.repeat.waiting++
+			return append(dst, p), nil
+		}
+	}
 	how, from, err := ch.relate(f, s.text, lo, s.message)
 	if err != nil {
 		return dst, err
@@ -195,7 +202,7 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	switch {
 	case how == otherText, constant:
 		ch.ended = s.message
-	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0:
+	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0 && f.Sort != wire.Apart:
 		ch.choice.spoke = s.message
 	}
 	form := s.form(f.Form)
@@ -370,6 +377,9 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	if role == wire.Metadata {
 		cfg.Prompt = s.metadataPrompt
 	}
+	if sort == wire.Apart {
+		cfg.Lanes = 0 // hashes and the like wake lanes
+	}
 	role = textRole(role)
 	cfg.Channel = len(s.list)
 	strand := detect.Texts
@@ -380,7 +390,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	ch := &channel{
 		choice: c, key: at, role: role, det: s.detector(cfg),
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
-		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats()},
+		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats() || sort == wire.Apart},
 		answer: cfg.Answer, strand: strand,
 	}
 	s.list = append(s.list, ch)

@@ -1,12 +1,16 @@
 package relay
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
 	"noecho/detect"
+	"noecho/ngram"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -236,4 +240,97 @@ func TestRelayKeepAlives(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestIdentifiersInPlaces: an identifier is withheld where a family expects none, also as a
+// number, and other ids and numbers stay.
+func TestIdentifiersInPlaces(t *testing.T) {
+	t.Parallel()
+	const mail, card, phone = "ann.ray@example.net", "4111111111111111", "4155550100"
+	call := func(id string) string {
+		return `{"id":"c","created":1796000000,"choices":[{"index":0,"message":{"content":"ok","tool_calls":[{"id":` + id + `,"type":"function","function":{"name":"f","arguments":"{}"}}]}}],"usage":{"prompt_tokens":4155550101,"cost":0.4155550100}}`
+	}
+	for _, tt := range []struct{ family, value, other, body string }{
+		{"openai.chat", `"` + mail + `"`, `"call_9f1c2b7e4d5a"`, call("VALUE")},
+		{"openai.chat", card, "4111111111111112", `{"choices":[{"index":0,"message":{"content":"ok"}}],"zz":VALUE}`},
+		{"openai.chat", card, "1796000000123456", `{"choices":[{"index":0,"message":{"content":VALUE}}]}`},
+		{"openai.chat", phone, "1796000000", `{"choices":[{"index":0,"message":{"content":"ok","zz":[{"n":VALUE}]}}]}`},
+		{"openai.chat", `"` + phone + `":1`, `"4155550101":1`, `{"choices":[],"zz":{VALUE}}`},
+		{"anthropic.messages", `"` + mail + `"`, `"toolu_01A09q90qw90lq917835lq9"`, `{"type":"message","role":"assistant","content":[{"type":"tool_use","id":VALUE,"name":"f","input":{}}]}`},
+		{"generic", card, "4111111111111112", `{"output":{"c":VALUE,"d":[VALUE]}}`},
+		{"generic", phone, "4155550101", `{"output":{"text":"call","number":VALUE}}`},
+		{"generic", card + ".0", "4111111111111112.0", `{"output":[VALUE]}`},
+		{"bedrock.invoke", card, "4111111111111112", `{"c":VALUE}`},
+		{"gemini", phone, "4155550101", `{"candidates":[{"index":0,"content":{"parts":[{"text":"ok","zz":VALUE}]}}]}`},
+	} {
+		cfg := testConfig(t)
+		cfg.Family = api.ByName(tt.family)
+		known := strings.TrimSuffix(strings.Trim(strings.TrimSuffix(tt.value, ":1"), `"`), ".0")
+		cfg.Set = newBook(cfg.Spec, known)
+		body := strings.ReplaceAll(tt.body, "VALUE", tt.value)
+		o, _ := whole(cfg, body)
+		if o.err != nil || len(o.findings) == 0 || strings.Contains(o.out, known) {
+			t.Errorf("%s: %s leaves of %s, findings %q, %v", tt.family, o.out, body, o.findings, o.err)
+		}
+		if !json.Valid([]byte(o.out)) {
+			t.Errorf("%s: %s is no JSON", tt.family, o.out)
+		}
+		clean := strings.ReplaceAll(tt.body, "VALUE", tt.other)
+		if o, _ := whole(cfg, clean); o.out != clean || len(o.findings) > 0 {
+			t.Errorf("%s: %s leaves of %s, findings %q", tt.family, o.out, clean, o.findings)
+		}
+	}
+}
+
+// TestCleanNumbers: times, prices, counts and random ids are no identifiers, though an index
+// has many telephone numbers, among them all that look like times.
+func TestCleanNumbers(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(8, 8))
+	cfg := testConfig(t)
+	var phones []string
+	const now = 1_796_000_000
+	for i := range 2000 {
+		phones = append(phones, strconv.Itoa(now+i), strconv.Itoa(2_000_000_000+rnd.IntN(8_000_000_000)))
+	}
+	cfg.Set = newBook(cfg.Spec, phones...)
+	for range 2000 {
+		second := now + rnd.IntN(2000)
+		id := fmt.Sprintf("%016x-%08x", rnd.Uint64(), rnd.Uint32())
+		for family, body := range map[string]string{
+			"openai.chat":        fmt.Sprintf(`{"id":"chatcmpl-%[1]s","created":%[2]d,"choices":[{"index":0,"message":{"content":"ok","tool_calls":[{"id":"call_%[1]s","function":{"name":"f","arguments":"{}"}}]}}],"usage":{"prompt_tokens":%[3]d},"zz":{"at":%[2]d123,"ns":%[2]d123456789,"price":%[4]f}}`, id, second, rnd.IntN(1e6), rnd.Float64()*1e9),
+			"anthropic.messages": fmt.Sprintf(`{"type":"message","role":"assistant","content":[{"type":"tool_use","id":"toolu_%[1]s","name":"f","input":{}}],"zz":%[2]d}`, id, second),
+			"generic":            fmt.Sprintf(`{"uuid":"%[1]s","time":%[2]d,"price":%[4]f,"rows":[[%[3]d,%[2]d,%[2]d.5]],"%[1]s":%[3]d}`, id, second, rnd.IntN(1e9), rnd.Float64()*1e9),
+		} {
+			cfg.Family = api.ByName(family)
+			if o, _ := whole(cfg, body); o.out != body || len(o.findings) > 0 {
+				t.Fatalf("%s: %s leaves of %s, findings %q", family, o.out, body, o.findings)
+			}
+		}
+	}
+}
+
+// book is an index of phrases that begin nothing else.
+type book struct {
+	memory
+	starts, phrases map[ngram.Hash]bool
+}
+
+func (b *book) Has() (ledger, phrases, words bool)             { return false, true, false }
+func (b *book) Start(h ngram.Hash) bool                        { return b.starts[h] }
+func (b *book) Phrase(h ngram.Hash) (p ngram.Phrase, has bool) { return p, b.phrases[h] }
+
+func newBook(spec ngram.Spec, phrases ...string) *book {
+	b := &book{memory: newMemory(spec, ""), starts: map[ngram.Hash]bool{}, phrases: map[ngram.Hash]bool{}}
+	for _, text := range phrases {
+		s := ngram.NewScanner(spec.Suite)
+		words, prefix := s.Finish(s.Append(nil, []byte(text))), uint64(0)
+		for k, w := range words {
+			prefix = ngram.Roll(prefix, w.Hash)
+			h := ngram.Gram(0, prefix, k+1)
+			b.starts[h] = true
+			b.phrases[h] = k == len(words)-1
+		}
+	}
+	return b
 }

@@ -47,6 +47,36 @@ type repeat struct {
 
 	constancy constancy
 	first     uint64 // hash of the first piece
+
+	ids  []saidID // of a channel of ids
+	last int      // the newest of them
+}
+
+// saidID is an id in a channel of ids.
+type saidID struct {
+	sum    uint64
+	lo, hi int64
+	rule   int32 // of the place that had it first
+}
+
+// copyOf returns an id that text is a copy of: the newest one, or one that another place had
+// first. Servers write the id of a call into each piece of the call, or once more at its end.
+// Ids of one place that are equal may be the words of a text.
+func (ch *channel) copyOf(rule int32, text []byte) (saidID, bool) {
+	r := &ch.repeat
+	sum := maphash.Bytes(r.all.sum.Seed(), text)
+	for i, id := range r.ids {
+		if id.sum == sum && (id.rule != rule || i == r.last) {
+			r.last = i
+			return id, true
+		}
+	}
+	if len(r.ids) < wire.MaxChannels {
+		r.last = len(r.ids)
+		lo := ch.length + 1 // behind the separator
+		r.ids = append(r.ids, saidID{sum, lo, lo + int64(len(text)), rule})
+	}
+	return saidID{}, false
 }
 
 // segmentSoFar is the text of a channel from an offset on, as far as it was read. Where

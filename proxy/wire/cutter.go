@@ -11,6 +11,7 @@ const (
 	Document             // a JSON value: the text is its bytes
 	Raw                  // bytes outside of JSON
 	Bytes                // a JSON array with the bytes of the text; never cut
+	Number               // a JSON number: the text is its bytes; cut to 0
 )
 
 // Cut is a range of a channel's text that must not leave: the bytes Lo to Hi, Hi
@@ -57,6 +58,9 @@ func (c *Cutter) Restart() { c.seq, c.lex = 0, lexer{} }
 // given form, and its text begins at offset at of the channel. Cuts are in ascending
 // order.
 func (c *Cutter) Append(dst, literal []byte, form Form, at int64, cuts []Cut) []byte {
+	if form == Number && len(cuts) > 0 && cuts[0].Lo < at+int64(len(literal)) {
+		return append(dst, '0')
+	}
 	quoted := form == Plain || form == Nested || form == Reply
 	s := literal
 	if quoted {

@@ -25,7 +25,7 @@ func AppendText(dst, lit []byte) []byte {
 // AppendForm appends the text of a place, which is written in the given form.
 func AppendForm(dst, place []byte, f Form) []byte {
 	switch f {
-	case Document, Raw:
+	case Document, Raw, Number:
 		return append(dst, place...)
 	case Bytes:
 		return appendBytes(dst, place)

@@ -9,25 +9,25 @@ const commonNames = "accepted_prediction_tokens additionalModelResponseFields an
 	"cache_read_input_tokens cached_tokens cachedContentTokenCount candidates candidatesTokenCount check_offset " +
 	"choices chunk chunk_id chunks citation citations cited_text code completion completion_tokens " +
 	"completion_tokens_details compression_ratio content content_index context created created_at custom_blocklists " +
-	"data delta details detected document document_index document_title documents done duration encrypted_content " +
-	"encrypted_index end end_char_index end_index end_offset end_page_number end_turn endIndex error errors " +
-	"eval_count eval_duration event exception explanation file_id filtered finish_reason finishMessage generated_text " +
-	"generated_tokens generation generation_id generation_settings generations grammar guardrail hate id id_slot " +
-	"index info input input_tokens input_tokens_details inputTokens intent is_finished items jailbreak kind language " +
-	"latency latencyMs license likelihood load_duration logprob logProbability logprobs matched matched_stop message " +
-	"messages meta metadata metrics model model_name modelOutput name native_finish_reason no_speech_prob object " +
-	"output output_text output_tokens output_tokens_details outputs outputTokens page page_age parallel_tool_calls " +
-	"param parts prediction predictions profanity prompt prompt_annotations prompt_eval_count prompt_eval_duration " +
-	"prompt_index prompt_tokens prompt_tokens_details promptTokenCount protected_material_code " +
-	"protected_material_text provider queries query rank reason reasoning reasoning_content reasoning_tokens " +
-	"reference_ids rejected_prediction_tokens rendered_template renderedContent request_id response responses result " +
-	"results role score searchEntryPoint seed seek segments self_harm sequence_id sequence_number service_tier sexual " +
-	"snippet source sources start start_char_index start_index start_offset start_page_number startIndex status stop " +
-	"stop_details stop_reason stop_sequence stopping_word summary system_fingerprint temperature text text_offset " +
-	"text_output texts thinking thoughtSignature thoughtsTokenCount timestamp timings title token_ids token_logprobs " +
-	"tokenCount tokenId tokens tool tool_calls toolUsePromptTokenCount total_duration total_tokens totalTokenCount " +
-	"totalTokens transcript truncated type uri URL url url_citation usage usageMetadata value values version violence " +
-	"willContinue"
+	"data delta details detected document document_index document_title documents done duration e2e_latency " +
+	"encrypted_content encrypted_index end end_char_index end_index end_offset end_page_number end_turn endIndex " +
+	"error errors eval_count eval_duration event exception explanation file_id filtered finish_reason finishMessage " +
+	"generated_text generated_tokens generation generation_id generation_settings generations grammar guardrail hate " +
+	"id id_slot index info input input_tokens input_tokens_details inputTokens intent is_finished items jailbreak " +
+	"kind language latency latencyMs license likelihood load_duration logprob logProbability logprobs matched " +
+	"matched_stop message messages meta metadata metrics model model_name modelOutput name native_finish_reason " +
+	"no_speech_prob object output output_text output_tokens output_tokens_details outputs outputTokens page page_age " +
+	"parallel_tool_calls param parts prediction predictions prob profanity prompt prompt_annotations " +
+	"prompt_eval_count prompt_eval_duration prompt_index prompt_tokens prompt_tokens_details promptTokenCount " +
+	"protected_material_code protected_material_text provider queries query rank reason reasoning reasoning_content " +
+	"reasoning_tokens reference_ids rejected_prediction_tokens rendered_template renderedContent request_id response " +
+	"responses result results role score searchEntryPoint seed seek segments self_harm sequence_id sequence_number " +
+	"service_tier sexual snippet source sources start start_char_index start_index start_offset start_page_number " +
+	"startIndex status stop stop_details stop_reason stop_sequence stopping_word summary system_fingerprint " +
+	"temperature text text_offset text_output texts thinking thoughtSignature thoughtsTokenCount timestamp timings " +
+	"title token_ids token_logprobs tokenCount tokenId tokens tokens_evaluated tokens_predicted tool tool_calls " +
+	"toolUsePromptTokenCount total_duration total_tokens totalTokenCount totalTokens transcript truncated type uri " +
+	"URL url url_citation usage usageMetadata value values version violence willContinue"
 
 // Knows reports whether a member of the family's answers, or of many APIs, has that name.
 // Any other name may be text that a model wrote.
@@ -73,4 +73,18 @@ func IsIdentifier(s []byte) bool {
 func Code(text []byte) bool {
 	const shortest = 6
 	return len(text) >= shortest && IsIdentifier(text) && bytes.ContainsAny(text, "0123456789")
+}
+
+// identifying reports whether a number may be an identifier, such as that of a card or a
+// telephone: it has ten digits or more before its fraction and is no time in seconds,
+// milliseconds, microseconds or nanoseconds.
+func identifying(number []byte) bool {
+	const seconds, nanoseconds = 10, 19
+	number = bytes.TrimPrefix(number, []byte{'-'})
+	digits := 0
+	for digits < len(number) && number[digits] >= '0' && number[digits] <= '9' {
+		digits++
+	}
+	isTime := digits <= nanoseconds && (digits-seconds)%3 == 0 && number[0] == '1'
+	return digits >= seconds && !isTime
 }

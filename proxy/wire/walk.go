@@ -190,7 +190,10 @@ func (l *Locator) value(at frame) error {
 		case role.drops():
 			return l.dropped(at, rule, len(lit))
 		}
-		return l.number(lit, role)
+		if err := l.number(lit, role); err != nil || !identifying(lit) {
+			return err
+		}
+		return l.identifier(at, role, len(lit))
 	default:
 		if _, err := l.dec.ReadToken(); err != nil {
 			return broken(err)
@@ -295,6 +298,18 @@ func (l *Locator) number(lit []byte, role Role) error {
 	return nil
 }
 
+// identifier adds the place of a number that may be an identifier.
+func (l *Locator) identifier(at frame, role Role, size int) error {
+	switch role {
+	case choiceNumber, itemNumber, partNumber, noText, skip:
+		return nil
+	}
+	f := l.field(at, -1, Metadata, size)
+	f.Item, f.Part, f.rank, f.object = -1, -1, 0, -1
+	f.Form, f.Name, f.Sort, f.Separate = Number, "numbers", Apart, true
+	return l.add(f)
+}
+
 // errNumber is the error for an element with an invalid number.
 func errNumber() error {
 	return fmt.Errorf("%w: the number of an element is no whole number", ErrUnscannable)
@@ -322,6 +337,10 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			return nil
 		}
 	case noText:
+		if channel := l.paths.rules[rule].Channel; word && channel != "" {
+			f.Role, f.Name, f.Sort, f.Separate = Metadata, channel, Apart, true
+			return l.add(f)
+		}
 		if word {
 			return nil
 		}

@@ -30,7 +30,7 @@ func TestAnthropicLocate(t *testing.T) {
 			anthropic,
 			wire.SSE,
 			`{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{}}}`,
-			"begin 0 \nmetadata 0.3 content.name get_weather\nmetadata 0.3 content.start {}\n",
+			"begin 0 \nmetadata 0.3 ids toolu_1\nmetadata 0.3 content.name get_weather\nmetadata 0.3 content.start {}\n",
 		},
 		{
 			"input in pieces, number behind",
@@ -97,7 +97,7 @@ func TestAnthropicLocate(t *testing.T) {
 			anthropic,
 			wire.JSON,
 			`{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"h","signature":""},{"type":"redacted_thinking","data":"EmwK"},{"type":"text","text":"a","citations":null},{"type":"tool_use","id":"t","name":"f","input":{"a":"b"}},{"type":"web_search_tool_result","tool_use_id":"s","content":[{"type":"web_search_result","title":"T"}]},{"type":"mcp_tool_result","tool_use_id":"s","content":"r"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1}}`,
-			"begin 0 \ntext 0.0 content.#.thinking h\nmetadata 0.1 content.#.data EmwK\ntext 0.2 content.text a\nmetadata 0.3 content.name f\ntext 0.3 content.#.input {\"a\":\"b\"}\nmetadata 0.4 content.result T\ntext 0.5 content.#.content r\nend 0.0 \"end_turn\"\n",
+			"begin 0 \ntext 0.0 content.#.thinking h\nmetadata 0.1 content.#.data EmwK\ntext 0.2 content.text a\nmetadata 0.3 ids t\nmetadata 0.3 content.name f\ntext 0.3 content.#.input {\"a\":\"b\"}\nmetadata 0.4 ids s\nmetadata 0.4 content.result T\nmetadata 0.5 ids s\ntext 0.5 content.#.content r\nend 0.0 \"end_turn\"\n",
 		},
 		{"completion in pieces", anthropicComplete, wire.SSE, `{"type":"completion","completion":" a","stop_reason":null,"model":"m"}`, "begin 0 \ntext 0 text  a\n"},
 		{"completion, cumulative", anthropicComplete, wire.SSE, `{"completion":" a b","stop_reason":"max_tokens","truncated":false,"log_id":"1","exception":null}`, "begin 0 \ncumulative 0 text  a b\nend 0 \"max_tokens\"\n"},

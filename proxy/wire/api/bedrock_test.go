@@ -24,7 +24,7 @@ func TestBedrockLocate(t *testing.T) {
 		{"number behind", converse, wire.Events, `{"delta":{"toolUse":{"input":"{\"a"}},"contentBlockIndex":3}`, "begin 0 \ntext 0.3 content.#.input {\"a\n"},
 		{"words as padding", converse, wire.Events, `{"contentBlockIndex":0,"delta":{"text":"a"},"p":"a b"}`, "begin 0 \ntext 0.0 content.text a\nmetadata 0.0 p a b\n"},
 		{"thought", converse, wire.Events, `{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"t","signature":"c2ln"}}}`, "begin 0 \ntext 0.0 content.#.reasoning t\ndrop 0.0 -> \"\" \"c2ln\"\nmetadata 0.0 delta.reasoningContent.signature c2ln\n"},
-		{"call", converse, wire.Events, `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t_1","name":"look up"}}}`, "begin 0 \nmetadata 0.1 content.#.name look up\n"},
+		{"call", converse, wire.Events, `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t_1","name":"look up"}}}`, "begin 0 \nmetadata 0.1 ids t_1\nmetadata 0.1 content.#.name look up\n"},
 		{"result", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"toolResult":[{"text":"r"},{"json":{"a":1}}]}}`, "begin 0 \ntext 0.1 content.#.result r\ntext 0.1 content.#.result {\"a\":1}\n"},
 		{"citation", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"citation":{"title":"T"}}}`, "begin 0 \ndrop message 0.1 {\"title\":\"T\"}\nmetadata 0.1 delta.citation.title T\n"},
 		{"stop", converse, wire.Events, `{"contentBlockIndex":1}`, "begin 0 \n"},
@@ -36,7 +36,7 @@ func TestBedrockLocate(t *testing.T) {
 			converse,
 			wire.JSON,
 			`{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"t"}}},{"text":"a"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":"b"}}},{"citationsContent":{"content":[{"text":"c"}],"citations":[]}},{"image":{"format":"png","source":{"bytes":"aGk="}}}]}},"stopReason":"end_turn"}`,
-			"begin 0 \ntext 0.0 content.#.reasoning t\ntext 0.1 content.text a\nmetadata 0.2 content.#.name f\ntext 0.2 content.#.input {\"a\":\"b\"}\ntext 0.3 content.text c\ndrop 0.3 -> [] []\ndrop 0.4 -> \"\" \"aGk=\"\nend 0.0 \"end_turn\"\n",
+			"begin 0 \ntext 0.0 content.#.reasoning t\ntext 0.1 content.text a\nmetadata 0.2 ids t\nmetadata 0.2 content.#.name f\ntext 0.2 content.#.input {\"a\":\"b\"}\ntext 0.3 content.text c\ndrop 0.3 -> [] []\ndrop 0.4 -> \"\" \"aGk=\"\nend 0.0 \"end_turn\"\n",
 		},
 
 		{"Anthropic", invoke, wire.EventChunks, `{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a"}}`, "begin 0 \ntext 0.2 content.text a\n"},

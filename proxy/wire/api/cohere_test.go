@@ -22,7 +22,7 @@ func TestCohereLocate(t *testing.T) {
 		{"text", cohereChat, wire.SSE, `{"type":"content-delta","delta":{"message":{"content":{"text":"a \u0041"}}},"index":1,"logprobs":{"text":"a A","token_ids":[1],"logprobs":[-0.1]}}`, "begin 0 \ntext 0.1 content.#.text a A\ndrop 0.1 -> null {\"text\":\"a A\",\"token_ids\":[1],\"logprobs\":[-0.1]}\ntoken 0.1 logprobs a A\n"},
 		{"thinking", cohereChat, wire.SSE, `{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}`, "begin 0 \ntext 0.0 content.#.thinking hm\n"},
 		{"plan", cohereChat, wire.SSE, `{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}`, "begin 0 \ntext 0 tool_plan I will\n"},
-		{"call", cohereChat, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \nmetadata 0.2 tool_calls.#.name f\n"},
+		{"call", cohereChat, wire.SSE, `{"type":"tool-call-start","index":2,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}`, "begin 0 \nmetadata 0.2 ids f_1\nmetadata 0.2 tool_calls.#.name f\n"},
 		{"arguments", cohereChat, wire.SSE, `{"type":"tool-call-delta","index":2,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}`, "begin 0 \ntext 0.2 tool_calls.#.arguments {\"a\"\n"},
 		{
 			"citation",
@@ -40,7 +40,7 @@ func TestCohereLocate(t *testing.T) {
 			cohereChat,
 			wire.JSON,
 			`{"id":"c-1","finish_reason":"COMPLETE","message":{"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a b"}],"tool_plan":"p q","tool_calls":[{"id":"f_1","type":"function","function":{"name":"f","arguments":"{}"}}],"citations":[{"text":"b"}]},"logprobs":[{"text":"a","token_ids":[1]}]}`,
-			"begin 0 \nend 0 \"COMPLETE\"\ntext 0.0 content.#.thinking hm\ntext 0.1 content.#.text a b\ntext 0 tool_plan p q\nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\n" +
+			"begin 0 \nend 0 \"COMPLETE\"\ntext 0.0 content.#.thinking hm\ntext 0.1 content.#.text a b\ntext 0 tool_plan p q\nmetadata 0.0 ids f_1\nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\n" +
 				"drop 0 -> [] [{\"text\":\"b\"}]\ntoken 0 citations.text b\ndrop 0 -> null [{\"text\":\"a\",\"token_ids\":[1]}]\ntoken 0 logprobs a\n",
 		},
 		{"v1 text", cohereV1, wire.Lines, `{"is_finished":false,"event_type":"text-generation","text":"a b"}`, "begin 0 \ntext 0.0 text a b\n"},

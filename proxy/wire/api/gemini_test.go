@@ -47,7 +47,7 @@ func TestGeminiLocate(t *testing.T) {
 			"function call",
 			wire.SSE,
 			`{"candidates":[{"content":{"parts":[{"functionCall":{"id":"c1","name":"send","args":{"to":["Sarah",1]}}}]}}]}`,
-			"begin 0 \nmetadata 0 functionCall.name send\ntext 0 functionCall.args {\"to\":[\"Sarah\",1]}\n",
+			"begin 0 \nmetadata 0 ids c1\nmetadata 0 functionCall.name send\ntext 0 functionCall.args {\"to\":[\"Sarah\",1]}\n",
 		},
 		{
 			"arguments in pieces",

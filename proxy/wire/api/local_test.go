@@ -145,7 +145,7 @@ func TestLocalLocate(t *testing.T) {
 			ollamaChat,
 			wire.Lines,
 			`{"model":"llama3.2:3b","created_at":"2026-03-04T10:20:30.123456789+01:00","message":{"role":"assistant","content":"a","thinking":"b","tool_calls":[{"id":"call_1","function":{"index":2,"name":"f","arguments":{"a":["b",1]}}}]},"logprobs":[{"token":"a","logprob":-1,"bytes":[97],"top_logprobs":[{"token":"a","bytes":[97]},{"token":"c"}]}],"done":false}`,
-			"begin 0 \ntext 0 content a\ntext 0 thinking b\nmetadata 0.2 tool_calls.#.name f\ntext 0.2 tool_calls.#.arguments {\"a\":[\"b\",1]}\n" +
+			"begin 0 \ntext 0 content a\ntext 0 thinking b\nmetadata 0.2 ids call_1\nmetadata 0.2 tool_calls.#.name f\ntext 0.2 tool_calls.#.arguments {\"a\":[\"b\",1]}\n" +
 				"drop 0 -> null [{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97],\"top_logprobs\":[{\"token\":\"a\",\"bytes\":[97]},{\"token\":\"c\"}]}]\n" +
 				"token 0 logprobs a\ntoken 0 logprobs.bytes a\ntoken 0.0 logprobs.top.# a\ntoken 0.0 logprobs.top.#.bytes a\ntoken 0.1 logprobs.top.# c\n",
 		},

@@ -49,12 +49,13 @@ func mistralRules() []wire.Rule {
 		rules = append(rules, wire.ItemNumber("output_index").For(kind))
 	}
 	for _, at := range []string{"", "outputs[#].", "entries[#].", "messages[#]."} {
-		for _, member := range []string{"object", "type", "id", "tool_call_id", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
+		for _, member := range []string{"object", "type", "id", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
 			if at != "" || member != "object" && member != "type" {
 				rules = append(rules, wire.NoText(at+member))
 			}
 		}
 		rules = append(rules,
+			wire.IDAt(at+"tool_call_id"),
 			wire.CompleteAt(at+"name", "outputs.#.name").Label(),
 			wire.TextAt(at+"arguments", "outputs.#.arguments").As(wire.Nested),
 			wire.TextAt(at+"content", "outputs.#.content").As(wire.Reply),

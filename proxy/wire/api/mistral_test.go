@@ -34,7 +34,7 @@ func TestChatDialects(t *testing.T) {
 			"mistral's agents",
 			wire.JSON,
 			`{"choices":[{"index":0,"messages":[{"role":"assistant","content":"a","tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"b"}],"finish_reason":"stop"}]}`,
-			"begin 0 \ntext 0 content a\nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\ntext 0 content b\nend 0 \"stop\"\n",
+			"begin 0 \ntext 0 content a\nmetadata 0.0 ids t\nmetadata 0.0 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {}\ntext 0 content b\nend 0 \"stop\"\n",
 		},
 		{"azure's first", wire.SSE, `{"id":"","object":"","created":0,"model":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"filtered":false,"detected":false}}}],"choices":[]}`, ""},
 		{"azure's older first", wire.SSE, `{"prompt_annotations":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}],"choices":[]}`, "metadata -1 prompt_annotations.0.content_filter_results.hate.severity safe\n"},
@@ -93,7 +93,7 @@ func TestMistralConversations(t *testing.T) {
 		{"part", wire.SSE, `{"type":"message.output.delta","output_index":2,"content_index":1,"content":{"type":"text","text":"a b"}}`, "begin 0 \ntext 0.2 outputs.#.content a b\n"},
 		{"thought", wire.SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}}`, "begin 0 \ntext 0.0 outputs.#.thinking hm\n"},
 		{"reference", wire.SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"tool_reference","tool":"web_search","title":"a title","url":"u"}}`, "begin 0 \nmetadata 0.0 content.tool web_search\nmetadata 0.0 content.title a title\nmetadata 0.0 content.url u\n"},
-		{"call", wire.SSE, `{"type":"function.call.delta","output_index":1,"id":"f","name":"g","tool_call_id":"t","arguments":"{\"a\""}`, "begin 0 \nmetadata 0.1 outputs.#.name g\ntext 0.1 outputs.#.arguments {\"a\"\n"},
+		{"call", wire.SSE, `{"type":"function.call.delta","output_index":1,"id":"f","name":"g","tool_call_id":"t","arguments":"{\"a\""}`, "begin 0 \nmetadata 0.1 outputs.#.name g\nmetadata 0.1 ids t\ntext 0.1 outputs.#.arguments {\"a\"\n"},
 		{"done", wire.SSE, `{"type":"conversation.response.done","usage":{"total_tokens":1}}`, "begin 0 \nend 0 \"conversation.response.done\"\n"},
 		{"error", wire.SSE, `{"type":"conversation.response.error","message":"not so","code":500}`, "begin 0 \nmetadata 0 message not so\n"},
 		{

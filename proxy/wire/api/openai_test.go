@@ -59,7 +59,7 @@ func TestLocate(t *testing.T) {
 			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"t","type":"function","function":{"name":"f","arguments":""}},{"function":{"arguments":"{\"a\""},"index":0},{"function":{"arguments":"x"}}]}}]}`,
-			"begin 0 \nmetadata 0.1 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\"\ntext 0.2 tool_calls.#.arguments x\n",
+			"begin 0 \nmetadata 0.1 ids t\nmetadata 0.1 tool_calls.#.name f\ntext 0.0 tool_calls.#.arguments {\"a\"\ntext 0.2 tool_calls.#.arguments x\n",
 		},
 		{
 			"other tool calls",

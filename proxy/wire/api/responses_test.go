@@ -44,7 +44,7 @@ func TestResponsesLocate(t *testing.T) {
 		{
 			"item that begins",
 			`{"type":"response.output_item.added","output_index":1,"item":{"id":"m","type":"function_call","name":"f","call_id":"c","arguments":"{"}}`,
-			"begin 0 \nmetadata 0.1 output.#.name f\ncumulative 0.1 output.#.arguments {\n",
+			"begin 0 \nmetadata 0.1 output.#.name f\nmetadata 0.1 ids c\ncumulative 0.1 output.#.arguments {\n",
 		},
 		{
 			"end",
