@@ -142,7 +142,7 @@ type Finding struct {
 	Resumed bool     // its beginning was released before the channel resumed after Park
 	Digests []uint64 // hashes of the first windows, at most 8
 
-	Places []ngram.Place // its places in the corpus, the likeliest first, at most 8; nil: not known
+	Places []ngram.Place // its places in the corpus, the likeliest first, at most 64; nil: not known
 	Phrase *ngram.Phrase // the phrase, of a finding of that kind
 	Parts  []Part        // of a finding over several channels, in the order of their words; else nil
 

@@ -281,7 +281,7 @@ func TestManyPlaces(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 	out = everyCut(t, parts{Set: set, ledger: ledger}, 10, Config{}, "so "+strings.Join(own[15:20], " ")+" "+strings.Join(common, " ")+" it ends")
-	if len(out.findings) != 1 || out.findings[0].Kind != Verbatim || len(out.findings[0].Places) != track.MaxPlaces || recordOf(out.findings[0].Places[0]) != 30 {
+	if len(out.findings) != 1 || out.findings[0].Kind != Verbatim || len(out.findings[0].Places) != 17 || recordOf(out.findings[0].Places[0]) != 30 {
 		t.Errorf("%v", out)
 	}
 }

@@ -129,7 +129,7 @@ func inFile(p uint64) (file int, rest uint64) {
 }
 
 // Seeds appends the places at which a 5-gram occurs, in ascending order. Places may be
-// missing: not every gram is a seed, and of a common one only the first 16 places in
+// missing: not every gram is a seed, and of a common one only 16 places in
 // each file are stored. Rarely a place is that of another gram. A file without a ledger
 // has no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {

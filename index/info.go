@@ -59,7 +59,7 @@ type Section struct {
 // LedgerInfo has the counts of LEDGER and RECORDS.
 type LedgerInfo struct {
 	Taken    uint64 `json:"taken"`    // seeds in the corpus
-	Seeds    uint64 `json:"seeds"`    // seeds in the ledger, which stores the first 16 places of a common one
+	Seeds    uint64 `json:"seeds"`    // seeds in the ledger, which stores 16 places of a common one
 	Distinct uint64 `json:"distinct"` // distinct fingerprints
 	Capped   uint64 `json:"capped"`   // fingerprints with 16 places, which may have more in the corpus
 	Records  uint64 `json:"records"`  // records with a name

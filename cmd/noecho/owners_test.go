@@ -209,3 +209,37 @@ func TestSharedAttribute(t *testing.T) {
 		}
 	}
 }
+
+// TestCommonText: a text that many records of one dataset contain, and one of another, has
+// the stricter action of the two, however the datasets are put together. So have texts
+// that are nearly that text.
+func TestCommonText(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	const text = "the quick brown fox jumps over the lazy dog while nine old cats look on from a warm red roof"
+	for _, name := range []string{"a", "b", "c"} {
+		rows := ""
+		for i := range map[string]int{"a": 40, "b": 1, "c": 40}[name] {
+			rows += fmt.Sprintf(`{"id":"%s%d","prompt":"","completion":"%s"}`+"\n", name, i, text)
+		}
+		o.write(name+".jsonl", rows)
+		o.run(fmt.Sprintf("index build --out @%s.nidx --capacity 60 --label %s @%s.jsonl", name, name, name))
+	}
+	o.run("index build --out @abc.nidx @a.jsonl @b.jsonl @c.jsonl")
+	o.run("index merge --out @b+c.nidx @b.nidx @c.nidx")
+	o.run("index merge --out @c+a.nidx @c.nidx @a.nidx")
+	o.run("index merge --out @all.nidx @c+a.nidx @b.nidx")
+	near := strings.Replace(strings.Replace(text, "nine old", "nine very old", 1), "lazy", "tired", 1)
+	for _, text := range []string{text, near} {
+		for _, indexes := range [][]string{
+			{"a.nidx", "b.nidx", "c.nidx"}, {"c.nidx", "a.nidx", "b.nidx"}, {"b.nidx", "c+a.nidx"}, {"c+a.nidx", "b.nidx"}, {"a.nidx", "b+c.nidx"}, {"abc.nidx"}, {"all.nidx"},
+		} {
+			for _, dataset := range []string{"a", "b", "c"} {
+				got := o.verdict("rules: [{when: {dataset: "+dataset+".jsonl}, action: block}]", "so "+text+" it is", indexes...)
+				if !strings.HasPrefix(got, "block ") || !strings.Contains(got, " "+dataset+".jsonl/") {
+					t.Errorf("%v, %s, %.40s: %s", indexes, dataset, text, got)
+				}
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"slices"
+	"sort"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,7 +13,9 @@ import (
 // that the slices that are sorted at a time fit the memory. Each slice is sorted,
 // reduced to format.SeedPlaces places for each fingerprint, and written behind the
 // previous slice. Fingerprints are hashes, so the slices are of about equal size,
-// except for common grams, of which few places are kept.
+// except for common grams, of which few places are kept: one of each dataset, so that
+// every dataset is known of as many as possible, and then the lowest. What is kept does not
+// depend on the order in which seeds come or are reduced.
 
 // A seedSource returns seeds in any order. Safe for concurrent use.
 type seedSource interface {
@@ -27,8 +30,9 @@ type keys struct {
 	sliceBits uint
 	placeBits uint
 	all       []uint64
-	spare     []uint64 // scratch space for sorting
-	most      int      // if there are more keys, they are sorted and reduced
+	spare     []uint64      // scratch space for sorting
+	most      int           // if there are more keys, they are sorted and reduced
+	sets      []namedSource // the first place of each run of sources of one dataset
 }
 
 // add adds a seed if its fingerprint lies in the slice.
@@ -43,22 +47,56 @@ func (k *keys) add(finger, place uint64) {
 	k.all = append(k.all, finger&(1<<(format.FingerBits-k.sliceBits)-1)<<k.placeBits|place)
 }
 
-// sort sorts the seeds and keeps the lowest places of each fingerprint.
+// sort sorts the seeds and keeps few places of each fingerprint.
 func (k *keys) sort() {
 	k.spare = slices.Grow(k.spare[:0], len(k.all))[:len(k.all)]
 	k.all, k.spare = radixSort(k.all, k.spare, format.FingerBits-k.sliceBits+k.placeBits)
-	kept, same := 0, 0
-	for i, key := range k.all {
-		if i == 0 || key>>k.placeBits != k.all[kept-1]>>k.placeBits {
-			same = 0
+	kept := k.all[:0]
+	for from := 0; from < len(k.all); {
+		to := from + 1
+		for to < len(k.all) && k.all[to]>>k.placeBits == k.all[from]>>k.placeBits {
+			to++
 		}
-		same++
-		if same <= format.SeedPlaces {
-			k.all[kept] = key
-			kept++
+		kept = k.keep(kept, k.all[from:to])
+		from = to
+	}
+	k.all = kept
+}
+
+// keep appends the keys of one fingerprint that are kept. The keys are sorted; the result
+// may overlap with them, but not go beyond them.
+func (k *keys) keep(dst, same []uint64) []uint64 {
+	if len(same) <= format.SeedPlaces || len(k.sets) < 2 {
+		return append(dst, same[:min(len(same), format.SeedPlaces)]...)
+	}
+	var sets [format.SeedPlaces]uint64 // the datasets so far
+	var first [format.SeedPlaces]int   // number of the first key of each, ascending
+	n, at := 0, 0
+	for i, key := range same {
+		place := key & (1<<k.placeBits - 1)
+		if at+1 < len(k.sets) && k.sets[at+1].place <= place {
+			at += sort.Search(len(k.sets)-at-1, func(i int) bool { return k.sets[at+1+i].place > place })
+		}
+		if set := k.sets[at].dataset; !slices.Contains(sets[:n], set) {
+			sets[n], first[n] = set, i
+			if n++; n == len(first) {
+				break
+			}
 		}
 	}
-	k.all = k.all[:kept]
+	spare, next := format.SeedPlaces-n, 0 // room for keys that are not the first of a dataset
+	for i, key := range same {
+		switch {
+		case next < n && first[next] == i:
+			next++
+		case spare > 0:
+			spare--
+		default:
+			continue
+		}
+		dst = append(dst, key)
+	}
+	return dst
 }
 
 // radixSort sorts keys of width bits. It returns the sorted keys and the other of the
@@ -123,7 +161,7 @@ func sortSeeds(from seedSource, p sortPlan, with sorting, write func(k *keys) er
 	ready := make(chan chan *keys, workers)
 	free := make(chan *keys, workers+1)
 	for range workers + 1 {
-		free <- &keys{placeBits: p.placeBits, sliceBits: p.sliceBits}
+		free <- &keys{placeBits: p.placeBits, sliceBits: p.sliceBits, sets: with.sets}
 	}
 	var g errgroup.Group
 	stop := make(chan struct{})

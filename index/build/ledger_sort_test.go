@@ -76,6 +76,11 @@ func TestWriteLedger(t *testing.T) {
 			kept := newTempStore(t.TempDir())
 			defer kept.close()
 			with := sorting{ctx: context.Background(), kept: kept, workers: tt.workers, memory: tt.memory}
+			var sets []ngram.Place
+			for at := range uint64([]int{1, 30, 3}[i%3]) {
+				sets = append(sets, ngram.Place(gram.PlaceGap+at*tt.end/40))
+				with.sets = append(with.sets, namedSource{place: uint64(sets[at]), dataset: at})
+			}
 			shape, err := writeLedger(&out, format.NewLedgerShape(uint64(tt.seeds), tt.end), &heap{seeds: all}, with)
 			if err != nil {
 				t.Fatal(err)
@@ -94,8 +99,7 @@ func TestWriteLedger(t *testing.T) {
 			}
 			l, rows := format.Ledger{LedgerShape: read, B: out.Bytes()}, 0
 			for finger, places := range want {
-				slices.Sort(places)
-				places = places[:min(len(places), format.SeedPlaces)]
+				places = simplyKept(places, sets)
 				rows += len(places)
 				if got := l.Seeds(nil, ngram.Hash{Hi: finger<<24 | 77}); !slices.Equal(got, places) {
 					t.Fatalf("fingerprint %010x: places %v, want %v", finger, got, places)

@@ -50,10 +50,16 @@ type sorting struct {
 	kept    *tempStore // for the directory
 	workers int
 	memory  int64
+	sets    []namedSource // the first place of each run of sources of one dataset
 }
 
 // addTables writes LEDGER and RECORDS.
 func addTables(p *plan, shape format.LedgerShape, seeds seedSource, records *recordSet, with sorting) error {
+	for _, s := range records.sources {
+		if n := len(with.sets); n == 0 || with.sets[n-1].dataset != s.dataset {
+			with.sets = append(with.sets, s)
+		}
+	}
 	err := p.addSection(format.KindLedger, func(w io.Writer) error {
 		_, err := writeLedger(w, shape, seeds, with)
 		return err

@@ -5,8 +5,9 @@ import (
 	"noecho/ngram"
 )
 
-// MaxPlaces is how many places are kept of a finding.
-const MaxPlaces = 8
+// MaxPlaces is how many places a finding has at most: as many as chains are followed. Text
+// that many records of one dataset contain may occur in another, stricter one.
+const MaxPlaces = maxChains
 
 // Seed is five words of the text that occur in the corpus.
 //

@@ -163,7 +163,8 @@
 // of the next one, or if it is the only one; package ngram has the details. Each seed
 // that lies in indexed windows and in no excluded one has a row: its fingerprint, and
 // the place of its first word. Rows are sorted by both. Of a fingerprint with more
-// than 16 places only the lowest 16 have rows. The payload:
+// than 16 places only 16 have rows: the first in each dataset, then the lowest. The
+// payload:
 //
 //	rows       packed: the fingerprint without its bucket, then the place
 //	directory  packed: for each bucket the number of rows before it, then the
