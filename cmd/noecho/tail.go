@@ -341,17 +341,29 @@ func (p *tailPrinter) follow(ev *alert.Event) {
 	}
 	if known && first > last+1 {
 		p.missing += first - last - 1
-		p.note("%s:%d: events %d to %d of boot %s are missing", p.name, p.number, last+1, first-1, printable(ev.Boot))
+		which := fmt.Sprintf("events %d to %d of boot %s are", last+1, first-1, printable(ev.Boot))
+		if first == last+2 {
+			which = fmt.Sprintf("event %d of boot %s is", last+1, printable(ev.Boot))
+		}
+		p.note("%s:%d: %s missing", p.name, p.number, which)
 	}
 	p.seen[ev.Boot] = ev.Seq
 }
 
 // summary reports how many lines were not alerts and how many events are missing.
 func (p *tailPrinter) summary() {
-	if p.garbled > 0 {
+	switch p.garbled {
+	case 0:
+	case 1:
+		p.note("%s: 1 of %s was not an alert", p.name, count(p.number, "line"))
+	default:
 		p.note("%s: %d of %d lines were not alerts", p.name, p.garbled, p.number)
 	}
-	if p.missing > 0 {
+	switch p.missing {
+	case 0:
+	case 1:
+		p.note("%s: 1 event is missing", p.name)
+	default:
 		p.note("%s: %d events are missing", p.name, p.missing)
 	}
 }

@@ -264,7 +264,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 // build runs the passes and writes the file.
 func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*Result, error) {
 	if b.budget() < 4*format.ChunkLen {
-		return nil, fmt.Errorf("%d bytes of memory are too few for %d cores: allow at least %d",
+		return nil, fmt.Errorf("%d bytes of memory are too few for this number of cores (%d): allow at least %d",
 			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*format.ChunkLen)
 	}
 	sizes, first := givenCapacities(b.o.Capacity), (*stats)(nil)
