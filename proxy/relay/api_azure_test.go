@@ -46,7 +46,7 @@ func azureCases() []apiCase {
 	streamed.filtered = func(t *testing.T, body []byte) {
 		// The chunk before it may be a nameless annotation.
 		want := strings.Replace(filtered(0), `"id":"c",`, `"id":"c","object":"chat.completion.chunk",`, 1)
-		usage := regexp.MustCompile(`data: \{"id":"c","object":"chat.completion.chunk",[^\n]*"choices":\[\],"usage":\{"prompt_tokens":0,"completion_tokens":\d+,"total_tokens":\d+\}\}\n\ndata: \[DONE\]\n\n$`)
+		usage := regexp.MustCompile(`data: \{"id":"c","object":"chat.completion.chunk",[^\n]*"choices":\[\],"usage":\{"prompt_tokens":\d+,"completion_tokens":\d+,"total_tokens":\d+,"estimated":true\}\}\n\ndata: \[DONE\]\n\n$`)
 		rest := usage.ReplaceAllString(string(body), "")
 		if len(rest) == len(body) || !strings.HasSuffix(rest, "data: "+want+"\n\n") {
 			t.Errorf("ends in %q", body[max(0, len(body)-300):])

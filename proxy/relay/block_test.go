@@ -58,9 +58,9 @@ func TestBlockedUsage(t *testing.T) {
 	first := delta(0, `"content":"before it "`)
 	for asked, want := range map[bool][]string{
 		false: {`"finish_reason":"content_filter"`, "[DONE]"},
-		true:  {`"finish_reason":"content_filter"`, `"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":`, "[DONE]"},
+		true:  {`"finish_reason":"content_filter"`, `"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"estimated":true}`, "[DONE]"},
 	} {
-		cfg.Request.Usage = asked
+		cfg.Request.Usage, cfg.Request.Messages = asked, [][]byte{[]byte("be short"), []byte("what is it?")}
 		got := relayed(cfg, stream(first, delta(0, `"content":"`+secret+`"`)))
 		at := 0
 		for _, part := range want {

@@ -109,7 +109,7 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		}
 	}
 	slices.Sort(open)
-	w := wire.Writer{Framer: r.framer, Begun: r.begun, Usage: r.cfg.Request.Usage, Out: dst}
+	w := wire.Writer{Framer: r.framer, Begun: r.begun, Request: &r.cfg.Request, Out: dst}
 	r.ending.Write(&w, open)
 	w.Close()
 	dst = w.Out

@@ -207,7 +207,7 @@ func TestRelayFraming(t *testing.T) {
 		})
 	}
 	for _, lines := range []string{
-		strings.ReplaceAll(secret, " ", "\n") + "\n", "{\"alpha\":1}\n{\"bravo\":2}\n", "dat: alpha\n\n", " data: alpha\n\n", "alpha", "data : {}\n\n", "DATA: {}\n\n",
+		strings.ReplaceAll(secret, " ", "\n") + "\n", "{\"alpha\":1}\n{\"bravo\":2}\n", "dat: alpha\n\n", " data: alpha\n\n", "data: alpha\n\n", "data: ping alpha\n\n", "data: ping\ndata: alpha\n\n", "alpha", "data : {}\n\n", "DATA: {}\n\n",
 	} {
 		t.Run(lines, func(t *testing.T) {
 			t.Parallel()
@@ -228,15 +228,36 @@ func TestRelayFraming(t *testing.T) {
 	}
 }
 
-// TestRelayKeepAlives: comments that servers send to keep a connection alive
+// TestRelayKeepAlives: comments and words that servers send to keep a connection alive
 // leave at once.
 func TestRelayKeepAlives(t *testing.T) {
 	t.Parallel()
-	for _, in := range []string{": ping\n\n", ":\n\n", ": OPENROUTER PROCESSING\n\n", "event: x\nid: 7\n\n", ": some other comment\r\n\r\n"} {
+	for _, in := range []string{
+		": ping\n\n", ":\n\n", ": OPENROUTER PROCESSING\n\n", "event: x\nid: 7\n\n", ": some other comment\r\n\r\n",
+		"data: ping\n\n", "data:PING\r\n\r\n", "event: ping\ndata: keep-alive\n\n", "data: heartbeat \n\n", "data: [ping]\n\n", "data: \n\n",
+	} {
 		r := New(testConfig(t))
 		for range 20 {
 			if out, err := r.Append(nil, []byte(in)); err != nil || string(out) != in {
 				t.Fatalf("%q became %q, %v", in, out, err)
+			}
+		}
+	}
+}
+
+// TestRelayDoneLine: gateways end the streams of every API with [DONE].
+func TestRelayDoneLine(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"openai.chat", "openai.responses", "anthropic.messages", "anthropic.complete", "gemini", "bedrock.invoke", "cohere.chat", "cohere.v1",
+		"mistral.conversations", "ollama.chat", "tgi", "sglang.generate", "llamacpp.completion", "generic",
+	} {
+		cfg := testConfig(t)
+		cfg.Family = api.ByName(name)
+		const in = "data: {\"type\":\"ping\"}\n\ndata: [DONE]\n\n"
+		for _, cfg.Decision = range []Decision{redacting, blocking} {
+			if got := everySplit(t, cfg, in); got.out != in || got.err != nil {
+				t.Errorf("%s: %q, %v", name, got.out, got.err)
 			}
 		}
 	}

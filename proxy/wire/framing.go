@@ -5,6 +5,9 @@ import "bytes"
 // MaxMessage is the largest size of one message, in bytes.
 const MaxMessage = 16 << 20
 
+// StreamEnd is the payload that ends a stream of many APIs. Gateways add it to those of others.
+const StreamEnd = "[DONE]"
+
 // Framing is the way in which a body is cut into messages.
 type Framing uint8
 
@@ -95,11 +98,11 @@ func NewFramer(f Framing, family *Family) Framer {
 // Writer writes messages that noecho adds to a stream. Its fields describe the stream
 // so far.
 type Writer struct {
-	Framer Framer
-	Begun  bool  // a message has left
-	Usage  bool  // the request asks for the numbers of tokens at the end
-	Next   int64 // number of the next message, for APIs that count them
-	Out    []byte
+	Framer  Framer
+	Begun   bool     // a message has left
+	Request *Request // that the stream answers; nil: unknown
+	Next    int64    // number of the next message, for APIs that count them
+	Out     []byte
 }
 
 // Message writes one message. event is its name, in framings with names.

@@ -118,7 +118,7 @@ func NewLocator(family *Family, f Framing) *Locator {
 // passed.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
 	l.fields, l.elements, l.frames, l.moved = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0]
-	if l.paths.done != "" && string(bytes.TrimSpace(payload)) == l.paths.done {
+	if string(bytes.TrimSpace(payload)) == StreamEnd {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
 	}

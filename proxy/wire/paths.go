@@ -13,7 +13,6 @@ type paths struct {
 	nodes    []node
 	kind     string
 	marks    map[string]bool
-	done     string
 	unlisted Role
 	roots    map[string]int16 // first node by kind of message; other kinds start at node 0
 	names    map[string]bool  // of events
@@ -43,7 +42,7 @@ type numbers struct{ choice, item, part bool }
 // compile compiles the rules of a family.
 func compile(t *Family) *paths {
 	p := &paths{
-		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, kind: cmp.Or(t.KindMember, "type"), done: t.Done,
+		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, kind: cmp.Or(t.KindMember, "type"),
 		unlisted: t.Unlisted, single: t.Choices == "", marks: set(t.Marks), roots: map[string]int16{}, names: set(t.Events),
 	}
 	for i := range p.rules {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -158,6 +159,9 @@ func (f *sseFramer) Parse(raw []byte) Message {
 		m.Foreign = m.Foreign || field == sseForeign
 		i = len(raw) - len(rest)
 	}
+	if lines == 1 && keepsAlive(m.Payload) {
+		m.Payload = nil
+	}
 	if cap(f.join) > keepJoin {
 		f.join = nil
 	}
@@ -220,16 +224,26 @@ func sseValue(line []byte) (value []byte, field sseField) {
 func (f *sseFramer) usual(field sseField, value []byte) bool {
 	switch field {
 	case sseComment:
-		switch string(value) {
-		case "", "ping", "pong", "heartbeat", "keep-alive", "keepalive", "OPENROUTER PROCESSING":
-			return true
-		}
+		return len(value) == 0 || keepsAlive(value)
 	case sseEvent:
 		return len(value) == 0 || string(value) == "message" || string(value) == "error" || f.paths.event(value)
 	case sseID, sseRetry:
 		return len(value) == 0
 	}
 	return false
+}
+
+// keepAlives are the words that servers commonly send so that a silent connection stays open.
+var keepAlives = [...]string{"ping", "pong", "heartbeat", "keep-alive", "keepalive", "noop", "OPENROUTER PROCESSING"}
+
+// keepsAlive reports whether a comment or the data of an event is one of keepAlives, in any
+// case and perhaps in brackets.
+func keepsAlive(value []byte) bool {
+	if len(value) > 32 {
+		return false
+	}
+	value = bytes.Trim(value, " []")
+	return slices.ContainsFunc(keepAlives[:], func(s string) bool { return len(s) == len(value) && strings.EqualFold(s, string(value)) })
 }
 
 // appendMessage implements [Framer].

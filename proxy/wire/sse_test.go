@@ -11,7 +11,7 @@ import (
 )
 
 // noRules is a family without rules.
-var noRules = NewFamily(Family{Done: "[DONE]"})
+var noRules = NewFamily(Family{})
 
 // cut cuts a body at the given offsets and returns its messages.
 func cut(body string, at ...int) []string {

@@ -79,8 +79,6 @@ type Family struct {
 	// Marks are members whose presence is the kind: the kind of a message is the name
 	// of the first one.
 	Marks []string
-	// Done is the payload of the last message of a stream. Empty: there is none.
-	Done string
 	// Events are names that events of a stream have, besides the kinds of the rules.
 	Events []string
 

@@ -344,7 +344,6 @@ var anthropicComplete = wire.NewFamily(wire.Family{
 	Name: "anthropic.complete", Request: completeRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
 	Ending: func() wire.Ending { return &completeEnding{} },
-	Done:   openAIDone,
 	Events: []string{"ping"},
 	Rules: []wire.Rule{
 		wire.TextAt("completion", "text").For("completion"),
@@ -410,6 +409,6 @@ func (e *completeEnding) Write(w *wire.Writer, _ []int32) {
 			payload := append([]byte(`{"completion":`), text...)
 			w.Message("", append(payload, `,"stop_reason":"refusal","stop":null}`...))
 		}
-		w.Message("", []byte(openAIDone))
+		w.Message("", []byte(wire.StreamEnd))
 	}
 }

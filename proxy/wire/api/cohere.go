@@ -16,11 +16,8 @@ var cohereChat = wire.NewFamily(wire.Family{
 	Name: "cohere.chat", Request: cohereRequest,
 	Failure: cohereFailure, StreamFailure: cohereStreamFailure,
 	Ending: func() wire.Ending { return &cohereEnding{} },
-	Done:   cohereDone, Events: cohereEvents, Rules: cohereRules(),
+	Events: cohereEvents, Rules: cohereRules(),
 })
-
-// cohereDone is the payload of a stream's last event.
-const cohereDone = "[DONE]"
 
 // cohereEvents are the kinds of events that have no rules of their own.
 var cohereEvents = []string{"message-start", "message-end", "tool-plan-delta", "citation-start", "citation-end", "debug"}
@@ -104,7 +101,7 @@ func cohereFailure(dst []byte, f wire.Failure) []byte {
 // cohereStreamFailure ends a stream of version 2 with an error.
 func cohereStreamFailure(w *wire.Writer, f wire.Failure) {
 	w.Message("message-end", fill(nil, `{"type":"message-end","delta":{"finish_reason":"ERROR","error":"%s"}}`, f.Message))
-	w.Message("", []byte(cohereDone))
+	w.Message("", []byte(wire.StreamEnd))
 }
 
 // cohereEnding ends the block that is open and then the message.
@@ -166,7 +163,7 @@ func (e *cohereEnding) Write(w *wire.Writer, open []int32) {
 	if len(open) > 0 {
 		w.Message("message-end", []byte(`{"type":"message-end","delta":{"finish_reason":"ERROR"}}`))
 	}
-	w.Message("", []byte(cohereDone))
+	w.Message("", []byte(wire.StreamEnd))
 }
 
 // cohereV1 is Cohere's first API: chat and generate. A stream is lines, each of which

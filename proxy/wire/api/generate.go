@@ -20,7 +20,7 @@ import (
 var generate = wire.NewFamily(wire.Family{
 	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
 	Ending:  func() wire.Ending { return &generateEnding{} },
-	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
+	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
 
 // generateMarks are the members that tell the messages of one server from those of
@@ -145,7 +145,7 @@ func numberOf(v jsontext.Value) int32 {
 var tgi = wire.NewFamily(wire.Family{
 	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
 	Ending:  func() wire.Ending { return &tgiEnding{} },
-	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
+	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
 
 // tgiRules is the table of TGI's answers. The samples of best_of are read as
@@ -274,7 +274,7 @@ func (e *tgiEnding) Write(w *wire.Writer, _ []int32) {
 var sglang = wire.NewFamily(wire.Family{
 	Name: "sglang.generate", Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &sglangEnding{} },
-	Choices: "choices", Marks: generateMarks, Done: openAIDone, Rules: generateRules(),
+	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
 
 // sglangRules is the table of SGLang's answers. Log probabilities are triples
@@ -399,7 +399,7 @@ func (e *sglangEnding) Write(w *wire.Writer, open []int32) {
 		}
 		w.Message("", append(p, '}'))
 	}
-	w.Message("", []byte(openAIDone))
+	w.Message("", []byte(wire.StreamEnd))
 }
 
 // invocations is the answers of containers on /invocations, the one path that Amazon
@@ -410,7 +410,6 @@ var invocations = wire.NewFamily(wire.Family{
 	Ending:  func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
 	Choices: "choices",
 	Marks:   []string{"token", "generated_text"},
-	Done:    openAIDone,
 	Rules:   slices.Concat(chatRules(), completionRules(), tgiRules()),
 })
 

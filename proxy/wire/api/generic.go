@@ -14,7 +14,7 @@ import (
 // one text, and each message has the next piece of it.
 var generic = wire.NewFamily(wire.Family{
 	Name: "generic", Request: genericRequest, Framing: genericFraming,
-	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
+	Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
 })
 
 // genericRules has only the places that have the same name in nearly all APIs.
@@ -105,7 +105,7 @@ func genericFraming(contentType string, r wire.Request) wire.Framing {
 // string is taken for text.
 var batch = wire.NewFamily(wire.Family{
 	Name: "batch", Request: genericRequest, Framing: batchFraming, Record: batchRecord,
-	Done: openAIDone, Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
+	Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
 })
 
 // batchFraming is always records, since servers give such files all kinds of content

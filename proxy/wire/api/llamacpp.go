@@ -21,7 +21,6 @@ var llamaCPP = wire.NewFamily(wire.Family{
 	Ending:  func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
 	Choices: "choices",
 	Marks:   []string{"choices"},
-	Done:    openAIDone,
 	Rules:   append(completionsRules(), llamaRules()...),
 })
 

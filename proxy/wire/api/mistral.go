@@ -14,7 +14,7 @@ import (
 var fim = wire.NewFamily(wire.Family{
 	Name: "mistral.fim", Request: completionsRequest, Failure: openAIFailure,
 	Ending:  chat.Ending,
-	Choices: "choices", Done: openAIDone, Rules: chatRules(),
+	Choices: "choices", Rules: chatRules(),
 })
 
 // mistralConversations is Mistral's API of conversations and agents. An answer is a

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -72,7 +73,7 @@ func openAIFailure(dst []byte, f wire.Failure) []byte {
 // openAIEnding ends every open choice with a chunk of its own that has the given text,
 // and then the stream. The members around the choices are copied from the last chunk. If
 // the request asks for the numbers of tokens, a chunk without choices has those of
-// the last chunk or, without any, one token for each chunk: the server is not asked further.
+// the last chunk or, without any, an estimate: the server is not asked further.
 type openAIEnding struct {
 	text string
 	last []byte
@@ -87,8 +88,9 @@ func (e *openAIEnding) Sent(payload []byte) {
 	}
 }
 
-// appendUsage appends the chunk with the numbers of tokens.
-func (e *openAIEnding) appendUsage(head []byte) []byte {
+// usage returns the chunk with the numbers of tokens. The estimate is a token for each chunk
+// that has left, and for every four bytes of the prompt.
+func (e *openAIEnding) usage(head []byte, prompt [][]byte) []byte {
 	var usage jsontext.Value
 	_ = eachMember(e.last, func(name string, v jsontext.Value) error { // members behind a syntax error are left out
 		if name == "usage" && v.Kind() == '{' {
@@ -100,8 +102,11 @@ func (e *openAIEnding) appendUsage(head []byte) []byte {
 	if usage != nil {
 		return append(append(chunk, usage...), '}')
 	}
-	chunk = strconv.AppendInt(append(chunk, `{"prompt_tokens":0,"completion_tokens":`...), e.sent, 10)
-	return append(strconv.AppendInt(append(chunk, `,"total_tokens":`...), e.sent, 10), "}}"...)
+	asked := int64(0)
+	for _, text := range prompt {
+		asked += int64(len(text)+3) / 4
+	}
+	return fmt.Appendf(chunk, `{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"estimated":true}}`, asked, e.sent, asked+e.sent)
 }
 
 // Write implements [Ending].
@@ -113,14 +118,11 @@ func (e *openAIEnding) Write(w *wire.Writer, open []int32) {
 		chunk = append(append(append(chunk, ','), e.text...), `,"logprobs":null,"finish_reason":"content_filter"}]}`...)
 		w.Message("", chunk)
 	}
-	if w.Usage {
-		w.Message("", e.appendUsage(head))
+	if w.Request != nil && w.Request.Usage {
+		w.Message("", e.usage(head, w.Request.Messages))
 	}
-	w.Message("", []byte(openAIDone))
+	w.Message("", []byte(wire.StreamEnd))
 }
-
-// openAIDone is the payload of a stream's last event.
-const openAIDone = "[DONE]"
 
 // envelope returns the start of an object with the members of a chunk that all
 // chunks of an answer share.
@@ -147,7 +149,7 @@ func envelope(last []byte) []byte {
 var chat = wire.NewFamily(wire.Family{
 	Name: "openai.chat", Request: chatRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &openAIEnding{text: `"delta":{}`} },
-	Choices: "choices", Done: openAIDone, Rules: chatRules(),
+	Choices: "choices", Rules: chatRules(),
 })
 
 // chatRules is the table of chat answers. Message and delta have the same members.
@@ -213,7 +215,7 @@ func chatRequest(_ string, body []byte) (wire.Request, error) {
 var completions = wire.NewFamily(wire.Family{
 	Name: "openai.completions", Request: completionsRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &openAIEnding{text: `"text":""`} },
-	Choices: "choices", Done: openAIDone, Rules: completionsRules(),
+	Choices: "choices", Rules: completionsRules(),
 })
 
 // completionsRules is the table of completions.

@@ -17,7 +17,7 @@ var responses = wire.NewFamily(wire.Family{
 	Name: "openai.responses", Request: responsesRequest,
 	Failure: openAIFailure, StreamFailure: responsesStreamFailure,
 	Ending: func() wire.Ending { return &responsesEnding{} },
-	Done:   openAIDone, Events: responsesEvents, Rules: responsesRules(),
+	Events: responsesEvents, Rules: responsesRules(),
 })
 
 // responsesRequest reads a request. It shows no text of earlier responses,
