@@ -56,7 +56,7 @@ type Release uint8
 // The release policies.
 const (
 	Adaptive Release = iota // as soon as no window over the word can be indexed
-	Strict                  // always after the full weight: no timing signal
+	Strict                  // behind a fixed weight of words, whatever is indexed
 )
 
 // String returns the policy's name in a configuration.

@@ -429,6 +429,22 @@ func (d *Detector) release(dst []Segment) []Segment {
 		}
 		return dst
 	}
+	free := d.open()
+	if d.main.Strict {
+		for _, f := range d.main.finders {
+			free = min(free, f.Waits())
+		}
+		return d.host.emit(dst, d.host.begin(free))
+	}
+	for _, f := range d.main.finders {
+		free = min(free, d.host.beyond(f.Waits()))
+	}
+	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
+}
+
+// open returns the offset of the first byte that waits because of runs, or of phrases at the
+// prompt's end. The newest finding is complete once a clean word follows it.
+func (d *Detector) open() int64 {
 	free, last := d.main.open()
 	if d.seam != nil {
 		f, _ := d.seam.open()
@@ -436,51 +452,51 @@ func (d *Detector) release(dst []Segment) []Segment {
 	}
 	if cur := d.runs.cur; cur != nil {
 		if hi := cur.Span.Hi; last >= hi && last < free {
-			d.runs.close() // a clean word follows it
+			d.runs.close()
 		} else {
 			free = min(free, hi)
 		}
 	}
+	if d.main.Strict {
+		return d.steadyOffset()
+	}
 	if d.cfg.Answer != nil {
 		free = min(free, d.cfg.Answer.open(d))
-	}
-	for _, f := range d.main.finders {
-		free = min(free, d.host.beyond(f.Waits()))
 	}
 	if d.seam != nil {
 		free = min(free, d.host.beyond(d.openSeam()))
 	}
-	return d.host.emit(dst, d.host.pending(d.host.begin(free)))
+	return free
 }
 
-// steady returns the first word that waits in strict release, whatever is indexed.
+// steady returns the first word that waits in strict release, whatever is indexed: as many
+// wait as may become part of a run that does not count yet, or of the longest phrase. They
+// are enough for runs and phrases that began in the prompt or in another channel.
 func (d *Detector) steady() int64 {
 	t := d.host.words
-	first := t.FirstLight()
-	for _, f := range d.main.finders {
-		if _, ok := f.(*phraseFinder); ok {
-			first = min(first, max(0, t.Count-gram.MaxPhraseWords))
-		}
+	first := t.FirstOpen()
+	if d.hasPhrases {
+		first = min(first, max(0, t.Count-gram.MaxPhraseWords))
 	}
 	return first
 }
 
-// suspects reports whether bytes wait because of indexed words or findings. In strict
-// release the answer is the same whatever is indexed.
+// steadyOffset returns the offset of the first byte that waits in strict release.
+func (d *Detector) steadyOffset() int64 {
+	if first := d.steady(); first > 0 {
+		return d.main.Span(first).Lo
+	}
+	return 0
+}
+
+// suspects reports whether bytes wait because of indexed words or findings.
 func (d *Detector) suspects() bool {
-	if d.cfg.Release == Strict || d.main.Suspects() || d.seam != nil && d.seam.Suspects() || len(d.host.list) > 0 {
+	if d.main.Suspects() || d.seam != nil && d.seam.Suspects() || len(d.host.list) > 0 || d.hasPhrases && len(d.phrases.live) > 0 {
 		return true
 	}
 	for _, f := range d.main.finders {
-		switch f := f.(type) {
-		case *phraseFinder:
-			if len(f.live) > 0 {
-				return true
-			}
-		case *near:
-			if f.Waits() < math.MaxInt64 {
-				return true
-			}
+		if near, ok := f.(*near); ok && near.Waits() < math.MaxInt64 {
+			return true
 		}
 	}
 	return d.lanes != nil && d.lanes.Suspects()

@@ -167,7 +167,7 @@ func (n *near) extend(first, lo, last int64, s *track.Seed) {
 		first, lo = t.Acted+1, t.Span(t.Acted+1).Lo
 	}
 	lo = max(lo, n.h.overflow)
-	if n.h.d.cfg.Release == Strict {
+	if n.h.d.main.Strict {
 		lo = max(lo, t.Span(n.h.d.steady()).Lo) // the words before may have been released
 	}
 	hi := s.Span.Hi
@@ -206,11 +206,11 @@ func (n *near) settle() {
 
 // Waits implements lane.Finder. The bytes behind the open finding wait, and those from
 // the second seed of each chain that may become one. In strict release only the former
-// wait: a chain would tell that the words are indexed.
+// wait, if the finding is seen anyway: a chain would tell that the words are indexed.
 func (n *near) Waits() int64 {
-	t := n.h.words
+	t, strict := n.h.words, n.h.d.main.Strict
 	first := int64(math.MaxInt64)
-	if t.Count > n.until {
+	if t.Count > n.until || strict && (n.cur == nil || n.cur.Action == Observe) {
 		return first
 	}
 	next := t.Scanner.Frontier()
@@ -223,7 +223,7 @@ func (n *near) Waits() int64 {
 		if n.cur != nil && ch.Hot {
 			first = min(first, n.cur.Span.Hi)
 		}
-		if n.h.d.cfg.Release == Strict {
+		if strict {
 			continue
 		}
 		switch from := max(ch.From, n.from); {

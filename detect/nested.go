@@ -176,7 +176,7 @@ func (n *nested) Waits() int64 {
 		free = n.span(n.marks[i]).Lo
 	}
 	for i := range n.pairs {
-		if p := &n.pairs[i]; !p.done {
+		if p := &n.pairs[i]; !p.done && (!n.inner.main.Strict || p.out.Action > Observe) {
 			free = min(free, p.out.Span.Hi) // it may grow
 		}
 	}

@@ -232,7 +232,7 @@ func (f *phraseFinder) pair(a *attribute) {
 // release a phrase whose words no longer wait does not count. One that belongs to several
 // subjects counts as an attribute of the subject that it is near.
 func (f *phraseFinder) count(a *attribute, near uint64) {
-	if !a.phrase.Weak || a.counts || f.h.d.cfg.Release == Strict && a.first < f.h.d.steady() {
+	if !a.phrase.Weak || a.counts || f.h.d.main.Strict && a.first < f.h.d.steady() {
 		return
 	}
 	a.counts = f.cur != nil && f.span.Lo <= a.span.Lo && a.span.Hi <= f.span.Hi
@@ -385,12 +385,10 @@ func (f *phraseFinder) open() int64 {
 }
 
 // Waits implements lane.Finder. The oldest candidate waits, and a weak phrase that may
-// yet count. In strict release as many words wait as the longest phrase may have, and no
-// others, so that the timing tells nothing.
+// yet count. In strict release neither does: a fixed number of words waits.
 func (f *phraseFinder) Waits() int64 {
-	t := f.words()
-	if f.h.d.cfg.Release == Strict && t.Count > 0 {
-		return t.Span(max(0, t.Count-gram.MaxPhraseWords)).Lo
+	if f.h.d.main.Strict {
+		return math.MaxInt64
 	}
 	free := f.open()
 	for i := range f.near {

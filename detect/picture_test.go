@@ -94,9 +94,11 @@ func TestPictureStays(t *testing.T) {
 	t.Parallel()
 	set := newWordSet(10, record, laneRecord)
 	check := func(name string, text string) {
-		d := New(set, spec(10), Config{Lanes: AllLanes})
-		if got, findings := drive(d, text); len(findings) > 0 || got != text {
-			t.Errorf("%s: %d findings, the first %v in lane %v", name, len(findings), findings[0].Kind, findings[0].Lane)
+		for _, release := range []Release{Adaptive, Strict} {
+			d := New(set, spec(10), Config{Lanes: AllLanes, Release: release})
+			if got, findings := drive(d, text); len(findings) > 0 || got != text {
+				t.Errorf("%s, %v: %d findings, the first %v in lane %v", name, release, len(findings), findings[0].Kind, findings[0].Lane)
+			}
 		}
 	}
 	for b := range 256 {

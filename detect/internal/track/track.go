@@ -282,17 +282,14 @@ func (t *Track) Suspects() bool {
 	return light || max(t.FirstLive(), t.Acted+1) < t.Count-1
 }
 
-// FirstLight returns the first of the newest words that together weigh less than a run that
-// counts. In strict release they wait.
-func (t *Track) FirstLight() int64 { return t.light }
-
 // FirstOpen returns the first word that may yet become part of a run that counts, Count
-// if there is none.
+// if there is none. In strict release that is the first of the newest words that together
+// weigh less than such a run, whatever is indexed.
 func (t *Track) FirstOpen() int64 {
-	first := t.FirstLive()
 	if t.Strict {
-		first = min(first, t.FirstLight())
+		return t.light
 	}
+	first := t.FirstLive()
 	if p, ok := t.Run.waits(t.Count - 1); ok {
 		first = min(first, p)
 	}
