@@ -47,6 +47,9 @@ type Answer struct {
 	begin   int64 // first word of the channel that begins there or behind
 	scanner *ngram.Scanner
 
+	turned int64      // words of the speaker before it went on with the answer
+	newest [3]wordEnd // before that: the newest word of each strand
+
 	late   []Part
 	closed []*Finding
 }
@@ -66,6 +69,7 @@ func (a *Answer) reset() {
 	clear(a.closed)
 	a.within, a.asleep, a.gram = false, false, ngram.Hash{}
 	a.speaker, a.strand, a.late, a.closed = nil, Texts, a.late[:0], a.closed[:0]
+	a.turned, a.newest = 0, [3]wordEnd{}
 }
 
 // Take appends the segments that were decided as clean before a finding over several
@@ -116,12 +120,14 @@ func (a *Answer) speak(d *Detector, at int64) {
 		}
 		if !same {
 			old.told = old.main.Offset()
+			a.leave(old)
 		}
 		if !a.within {
 			old.tryTurn(a.words)
 		}
 	}
 	if a.begin = d.main.Count; !same {
+		a.turned = a.begin
 		a.goOn(d)
 	}
 	for i := range a.threads {
@@ -149,6 +155,51 @@ func (a *Answer) gate2(d *Detector, h ngram.Hash) bool {
 		a.gram, a.indexed = h, d.index.Gate2(h)
 	}
 	return a.indexed
+}
+
+// leaveWords is how many words of a channel are looked at for the newest of each strand.
+const leaveWords = 64
+
+// leave notes the newest words of a channel when the answer goes on elsewhere. Its last
+// words, which may not be complete, are in a.words.
+func (a *Answer) leave(old *Detector) {
+	r, seen := &old.main, [3]bool{}
+	if n := len(a.words); n > 0 {
+		a.newest[a.strand], seen[a.strand] = wordEnd{old, a.words[n-1].Span.Hi - 1}, true
+	}
+	for i := r.Count - 1; i >= max(a.turned, r.Count-leaveWords); i-- {
+		if s := Strand(r.MarkOf(i)); s < Aside && !seen[s] {
+			a.newest[s], seen[s] = wordEnd{old, r.Span(i).Hi - 1}, true
+		}
+	}
+}
+
+// lastWord completes what is known of the last word of the channel that speaks: the word
+// before it in the answer, and whether it goes on a run over several channels.
+func (a *Answer) lastWord(d *Detector, l *lastWord) {
+	if a.within || d.strand == Aside {
+		return
+	}
+	r := &d.main
+	l.after[1] = a.newest[d.strand]
+	for i := r.Count - 1; i >= max(a.turned, r.Count-leaveWords); i-- {
+		if Strand(r.MarkOf(i)) == d.strand {
+			l.after[1] = wordEnd{d, r.Span(i).Hi - 1}
+			break
+		}
+	}
+	for i := range a.threads {
+		t := &a.threads[i]
+		if l.run != nil || !a.strand.has(i) {
+			continue
+		}
+		if t.state == threadWaits && len(t.kept) >= max(d.spec.N-2, 4) {
+			t.wake(a, d)
+		}
+		if t.state == threadReads && t.det.host.blocked == nil {
+			l.run = closeToRun(t.det, &t.det.main, d.peeked[0].Hash)
+		}
+	}
 }
 
 // goOn prepares for the next bytes of a channel.

@@ -21,6 +21,7 @@ type claims struct {
 	emitted  int64      // every byte below is part of a segment
 	parked   int64      // every byte below was decided when the channel was parked
 	overflow int64      // every byte below was decided when there was no room for more
+	gone     Segment    // the newest one that was withheld
 }
 
 // claim is a span of the channel that a finding covers.
@@ -41,7 +42,7 @@ func (c *claims) reset(cfg *Config) {
 	clear(c.list)
 	clear(c.closed)
 	c.list, c.closed, c.blocked = c.list[:0], c.closed[:0], nil
-	c.emitted, c.parked, c.overflow = 0, 0, 0
+	c.emitted, c.parked, c.overflow, c.gone = 0, 0, 0, Segment{}
 }
 
 // claim makes span the span of a finding, or extends it, and decides the finding's
@@ -212,7 +213,11 @@ func (c *claims) end(hi int64) int64 {
 func (c *claims) emit(dst []Segment, free int64) []Segment {
 	for c.emitted < free {
 		f, end := c.cover(c.emitted, free)
-		dst = append(dst, Segment{Span: ngram.Span{Lo: c.emitted, Hi: end}, Finding: f})
+		s := Segment{Span: ngram.Span{Lo: c.emitted, Hi: end}, Finding: f}
+		if f != nil {
+			c.gone = s
+		}
+		dst = append(dst, s)
 		c.emitted = end
 	}
 	if len(c.list) > 0 {
@@ -247,6 +252,29 @@ func (c *claims) cover(at, free int64) (f *Finding, end int64) {
 		return nil, end
 	}
 	return best.finding, min(end, c.end(best.span.Hi))
+}
+
+// withholder returns the finding that withholds the byte at an offset, nil if there is
+// none. Of the bytes below emitted it knows those of the newest finding.
+func (c *claims) withholder(at int64) *Finding {
+	if at >= c.emitted {
+		f, _ := c.cover(at, at+1)
+		return f
+	}
+	if c.gone.Span.Lo <= at && at < c.gone.Span.Hi {
+		return c.gone.Finding
+	}
+	return nil
+}
+
+// lengthen withholds the bytes of a span with a finding that withholds the bytes before it.
+// The finding does not grow: the bytes are none of the training data.
+func (c *claims) lengthen(f *Finding, span ngram.Span) {
+	if x := c.of(f); x != nil {
+		x.span.Hi = max(x.span.Hi, span.Hi)
+		return
+	}
+	c.list = append(c.list, claim{finding: f, span: span})
 }
 
 // before reports whether c is named for bytes that c and o withhold: a finding of several

@@ -109,6 +109,13 @@ type Config struct {
 	// Frontier stays where it is. nil: it is never closed.
 	Done <-chan struct{}
 
+	// Cut tells, when Park or Finish decides about a last word that nothing separates from
+	// the end, whether the text may end inside that word: a limit of length or a stop
+	// sequence ended it. Then the word is withheld if it follows a withheld span or the
+	// beginning of a run. If the end is not known yet, Park lets such a word wait, and
+	// Finish takes it for cut. nil: every last word is complete.
+	Cut func() (cut, known bool)
+
 	Extent Extent // how much text is withheld around a finding; ExtentSpan
 
 	// Judge decides the action of a finding; nil redacts all. It is called when a

@@ -62,6 +62,7 @@ type Detector struct {
 	stems      map[uint64]int // endings by the words before them
 	endings    int64
 	speller    speller
+	peeked     []ngram.Word // scratch
 
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
@@ -264,7 +265,7 @@ func (d *Detector) read() int64 {
 func (d *Detector) held() int { return int(d.read() - d.host.emitted) }
 
 // Park decides every byte read so far as if the text ended here, so that Frontier
-// reaches the end. It is for a pause: the channel may go on with Append. A window that
+// reaches the end, but for a last word of which [Config].Cut does not know yet. It is for a pause: the channel may go on with Append. A window that
 // reaches across the pause still counts: its words behind the pause are then withheld,
 // and the finding is marked Resumed.
 func (d *Detector) Park(dst []Segment) []Segment {
@@ -274,6 +275,7 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	if d.held() == 0 || d.stop() {
 		return dst
 	}
+	last := lastWordOf(d)
 	d.forks = d.forks[:0]
 	for _, f := range d.main.finders {
 		if fork := f.Fork(); fork != nil {
@@ -294,10 +296,11 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	if d.cfg.Answer != nil {
 		d.cfg.Answer.pause(d)
 	}
+	free := last.decide(d)
 	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
-	dst = d.host.emit(dst, d.main.Scanner.Offset())
+	dst = d.host.emit(dst, free)
 	d.host.parked = d.host.emitted
 	return dst
 }
@@ -370,6 +373,7 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 		d.host.settleAll() // of findings that are open a part may have left
 		return dst
 	}
+	last := lastWordOf(d)
 	if d.seam != nil {
 		d.readSuffix(d.seam)
 		d.seam.finish()
@@ -388,10 +392,12 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 		f.End()
 	}
 	d.runs.close()
+	last.known = true
+	free := last.decide(d)
 	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
-	return d.host.emit(dst, d.main.Scanner.Offset())
+	return d.host.emit(dst, free)
 }
 
 // Frontier is the offset below which every byte is decided and part of a segment.
@@ -519,5 +525,6 @@ func (d *Detector) overflow(dst []Segment) []Segment {
 	h.decide(f)
 	h.closed = append(h.closed, f)
 	h.emitted, h.overflow = f.Span.Hi, f.Span.Hi
-	return append(dst, Segment{Span: f.Span, Finding: f})
+	h.gone = Segment{Span: f.Span, Finding: f}
+	return append(dst, h.gone)
 }

@@ -53,7 +53,7 @@ func (n *nested) Begin(lanes lane.Lanes) {
 	cfg.MaxHeld, cfg.Lanes = min(cfg.MaxHeld, maxNestedHeld), cfg.Lanes&lanes
 	cfg.Prompt = cfg.Prompt.ExcuseOnly()
 	cfg.Judge, cfg.Extent = nil, ExtentSpan // the outer detector decides
-	cfg.decoded, cfg.Answer = n.lane, nil
+	cfg.decoded, cfg.Answer, cfg.Cut = n.lane, nil, nil
 	n.inner.Reset(n.outer.d.index, n.outer.d.spec, cfg)
 }
 

@@ -246,6 +246,26 @@ func (p *Prompt) sent(h ngram.Hash) bool { return p != nil && in(p.all().sent, h
 // quoted repeats the caller and not the corpus.
 func (p *Prompt) said(h ngram.Hash) bool { return p != nil && in(p.all().seeds, h) }
 
+// goesOn reports whether a message has k words in a row, and behind them a word that the
+// index may have there, or the given one: then the caller knows which word follows.
+func (p *Prompt) goesOn(words uint64, k int, next uint64) bool {
+	if p == nil {
+		return false
+	}
+	for _, m := range p.all().messages {
+		for pos := k; pos < m.size(); pos++ {
+			if gram.Between(m.prefix[pos-k], m.prefix[pos], k) != words {
+				continue
+			}
+			first := int32(pos - 3)
+			if i := m.find(first); m.word(pos) == next || i >= 0 && first <= m.known[i].last {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // The look-ups that the joins of one answer may spend: so many for each word of its
 // prompt, and at least so many. An honest answer spends a small share of them. If they
 // are spent, the words that would have to be looked up are withheld.

@@ -79,7 +79,7 @@ func (t *thread) start(d *Detector) {
 		t.det = &Detector{}
 	}
 	cfg := d.cfg
-	cfg.Answer, cfg.Prompt = nil, d.cfg.Prompt.ExcuseOnly()
+	cfg.Answer, cfg.Cut, cfg.Prompt = nil, nil, d.cfg.Prompt.ExcuseOnly()
 	cfg.Lanes, cfg.decoded, cfg.Near.Off, cfg.Extent = 0, Plain, true, ExtentSpan
 	judge := d.cfg.Judge
 	cfg.Judge = func(f *Finding) Action {

@@ -87,6 +87,24 @@ func (r *Run) Newest() {
 	r.Parts = r.Parts[:1]
 }
 
+// runSlack is how many words a run may lack to be close to one that counts.
+const runSlack = 2
+
+// CloseToRun reports whether the newest words would be a run that counts with two words
+// more, and returns the first of those that an indexed window with the next word may have.
+func (t *Track) CloseToRun() (first int64, ok bool) {
+	first = t.FirstLive()
+	weight := t.Run.Weight
+	if !t.Run.Active || t.Run.Last < t.Count-1 {
+		weight = 0
+		for i := first; i < t.Count; i++ {
+			weight += t.Weight(i)
+		}
+	}
+	// Fewer than four words have no 4-gram, and 2-grams alone prove little.
+	return first, t.Count-first >= 4 && weight >= t.least-runSlack*ngram.WordWeight
+}
+
 // AddDigests appends the digests that dst does not have, up to [MaxDigests] in all.
 func AddDigests(dst []uint64, digests ...uint64) []uint64 {
 	for _, h := range digests {

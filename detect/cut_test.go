@@ -1,0 +1,251 @@
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"noecho/ngram"
+)
+
+// ends tells how a channel ends, as Config.Cut.
+func ends(cut, known bool) func() (bool, bool) {
+	return func() (bool, bool) { return cut, known }
+}
+
+// promptOf returns a prompt of some messages.
+func promptOf(set Index, messages []string) *Prompt {
+	p := &Prompt{}
+	for _, m := range messages {
+		p.Messages = append(p.Messages, NewMessage(set, spec(10), []byte(m)))
+	}
+	return p
+}
+
+// TestCut: the last word of a text that is cut off is withheld behind a withheld span and
+// behind words that are close to a run.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	set := newPlainSet(10, record)
+	words := strings.Fields(record)
+	first := func(n int) string { return strings.Join(words[:n], " ") }
+	tests := []struct {
+		name     string
+		text     string
+		whole    string // if the last word is complete
+		cut      string // if the text is cut off
+		messages []string
+	}{
+		{name: "clean", text: "one two thr", whole: "one two thr", cut: "one two thr"},
+		{name: "one word", text: "al", whole: "al", cut: "al"},
+		{name: "eight words are a beginning", text: "so " + first(7) + " hot", whole: "so " + first(7) + " hot", cut: "so " + first(7) + " hot"},
+		{name: "behind eight words", text: "so " + first(8) + " ind", whole: "so " + first(8) + " ind", cut: "so " + first(8) + " ¤"},
+		{name: "behind nine words", text: "so " + first(9) + " jul", whole: "so " + first(9) + " jul", cut: "so " + first(9) + " ¤"},
+		{name: "a complete word all the same", text: first(8) + " india", whole: first(8) + " india", cut: first(8) + " ¤"},
+		{name: "behind a finding", text: "so " + first(12) + " mik", whole: "so ¤ mik", cut: "so ¤"},
+		{name: "behind a finding and a stop", text: first(12) + ".mik", whole: "¤.mik", cut: "¤"},
+		{name: "a word between", text: first(12) + " but mik", whole: "¤ but mik", cut: "¤ but mik"},
+		{name: "behind a boundary", text: first(12) + " mik ", whole: "¤ mik ", cut: "¤ mik "},
+		{name: "the tenth word", text: first(10), whole: "¤", cut: "¤"},
+		{name: "other words between", text: first(8) + " and ind", whole: first(8) + " and ind", cut: first(8) + " and ind"},
+		{name: "an open entity", text: first(8) + " ind&am", whole: first(8) + " ind&am", cut: first(8) + " ¤"},
+		{name: "the caller sent more", text: first(8) + " ind", whole: first(8) + " ind", cut: first(8) + " ind", messages: []string{"x " + first(12) + " y"}},
+		{name: "the caller sent all of it", text: first(12) + " mik", whole: first(12) + " mik", cut: first(12) + " mik", messages: []string{record}},
+		{name: "the caller sent as much", text: first(8) + " ind", whole: first(8) + " ind", cut: first(8) + " ind", messages: []string{first(8) + " ind"}},
+		{name: "the caller sent less", text: first(8) + " ind", whole: first(8) + " ind", cut: first(8) + " ¤", messages: []string{first(8)}},
+		{name: "the caller sent the words before", text: first(12) + " mik", whole: first(12) + " mik", cut: first(12) + " ¤", messages: []string{first(12)}},
+	}
+	for _, tt := range tests {
+		for at := range len(tt.text) + 1 {
+			for i, want := range []string{tt.whole, tt.cut} {
+				p := promptOf(set, tt.messages)
+				d := New(set, spec(10), Config{Cut: ends(i > 0, true), Prompt: p})
+				if got, _ := drive(d, tt.text[:at], tt.text[at:]); got != want {
+					t.Fatalf("%s, split at %d, cut %v: %q, want %q", tt.name, at, i > 0, got, want)
+				}
+			}
+		}
+		// Nobody knows yet how the text ends. The word waits, and is decided once it is known.
+		for i, want := range []string{tt.whole, tt.cut} {
+			known := false
+			p := promptOf(set, tt.messages)
+			d := New(set, spec(10), Config{Prompt: p, Cut: func() (bool, bool) { return i > 0, known }})
+			segments := d.Park(d.Append(nil, []byte(tt.text)))
+			waits := d.Frontier() < int64(len(tt.text))
+			if waits != (tt.whole != tt.cut) {
+				t.Errorf("%s: decided to %d of %d", tt.name, d.Frontier(), len(tt.text))
+			}
+			known = true
+			segments = d.Finish(segments)
+			if got := masked(tt.text, segments); got != want {
+				t.Errorf("%s, decided later, cut %v: %q, want %q", tt.name, i > 0, got, want)
+			}
+		}
+	}
+}
+
+// masked returns a text with a mask for each finding in it.
+func masked(text string, segments []Segment) string {
+	var b strings.Builder
+	var last *Finding
+	for _, s := range segments {
+		if s.Finding == nil {
+			b.WriteString(text[s.Span.Lo:s.Span.Hi])
+		} else if s.Finding != last {
+			b.WriteString("¤")
+		}
+		last = s.Finding
+	}
+	return b.String()
+}
+
+// TestCutAnywhere: of a record that is cut off after any byte, at most n-1 words in a row
+// leave, and no part of a word leaves behind a mask or behind n-2 words, however the text
+// arrives. Behind another text and in two channels the same holds.
+func TestCutAnywhere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 31))
+		n := 6 + r.IntN(7)
+		text := ticket(r, n+2+r.IntN(20))
+		set := newPlainSet(n, text)
+		starts := map[string]bool{}
+		for _, w := range ngram.NewScanner(spec(n).Suite).Append(nil, []byte(text+" ")) {
+			starts[text[w.Span.Lo:w.Span.Hi]] = true
+		}
+		for cut := 1; cut <= len(text); cut++ {
+			if !utf8.ValidString(text[:cut]) {
+				continue
+			}
+			before := []string{"", "And so: "}[r.IntN(2)]
+			d := New(set, spec(n), Config{Cut: ends(true, true), Release: Release(r.IntN(2))})
+			want, _ := drive(d, before+text[:cut])
+			d.Reset(set, spec(n), d.cfg)
+			if got, _ := drive(d, randomPieces(r, before+text[:cut])...); got != want {
+				t.Fatalf("n %d: %q in pieces: %q, in one: %q", n, text[:cut], got, want)
+			}
+			checkCut(t, n, text[:cut], strings.TrimPrefix(want, before), starts)
+		}
+	}
+}
+
+// checkCut checks what left of a record that was cut off.
+func checkCut(t *testing.T, n int, text, left string, words map[string]bool) {
+	t.Helper()
+	found := ngram.NewScanner(spec(n).Suite)
+	list := found.Finish(found.Append(nil, []byte(left)))
+	if len(list) >= n {
+		t.Fatalf("n %d: %d words of %q left: %q", n, len(list), text, left)
+	}
+	if len(list) == 0 {
+		return
+	}
+	last := list[len(list)-1]
+	if mask := strings.Index(left, "¤"); mask >= 0 && int(last.Span.Hi) > mask {
+		t.Fatalf("n %d: words behind the mask of %q: %q", n, text, left)
+	}
+	if len(list) > n-2 && !words[left[last.Span.Lo:last.Span.Hi]] {
+		t.Fatalf("n %d: a part of a word left of %q: %q", n, text, left)
+	}
+}
+
+var (
+	ticketNames = strings.Fields("Anna Geisismann Jörg Weißbach Marie-Claire O'Neill Zoltán Szabó Priya Venkataraman Müller Åkerlund")
+	ticketWords = strings.Fields("order parcel arrived damaged refund invoice charged twice please send replacement router blinking since Tuesday account locked password reset contract cancel moving address phone")
+)
+
+// ticket returns a made-up record of words, names, numbers and addresses.
+func ticket(r *rand.Rand, words int) string {
+	var b strings.Builder
+	for range words {
+		switch r.IntN(8) {
+		case 0:
+			b.WriteString(ticketNames[r.IntN(len(ticketNames))])
+		case 1:
+			fmt.Fprint(&b, 10+r.IntN(90000))
+		case 2:
+			fmt.Fprintf(&b, "%s.%d@example.net", strings.ToLower(ticketNames[r.IntN(len(ticketNames))]), r.IntN(100))
+		default:
+			fmt.Fprintf(&b, "%s%d", ticketWords[r.IntN(len(ticketWords))], r.IntN(50))
+		}
+		b.WriteString([]string{" ", " ", " ", ", ", ". ", "\n"}[r.IntN(6)])
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// TestCutTickets asks for 1 to 80 tokens of three tickets, as a caller would who reads a
+// record by its cut ends. A token is at most four bytes. Of all bytes of words that no
+// answer may have, none leaves.
+func TestCutTickets(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	read := func(config Config) (share float64) {
+		secret, left := 0, 0
+		for range 3 {
+			text := ticket(r, 60)
+			set := newPlainSet(10, text)
+			seen := map[int]bool{}
+			from := wordsOf(text)[9].Span.Lo // nine words may leave
+			for tokens := 1; tokens <= 80; tokens++ {
+				end := min(4*tokens, len(text))
+				for end < len(text) && !utf8.RuneStart(text[end]) {
+					end++
+				}
+				for _, s := range New(set, spec(10), config).segments(text[:end]) {
+					for i := max(s.Span.Lo, from); s.Finding == nil && i < s.Span.Hi; i++ {
+						seen[int(i)] = true
+					}
+				}
+			}
+			for _, w := range wordsOf(text) {
+				for i := max(w.Span.Lo, from); i < w.Span.Hi && i < 320; i++ {
+					secret++
+					if seen[int(i)] {
+						left++
+					}
+				}
+			}
+		}
+		return float64(left) / float64(secret)
+	}
+	before, after := read(Config{}), read(Config{Cut: ends(true, true)})
+	t.Logf("of the characters of words beyond the ninth, %.1f %% left before and %.1f %% leave now", 100*before, 100*after)
+	if before < 0.1 || after > 0 {
+		t.Errorf("left before: %f, leave now: %f", before, after)
+	}
+}
+
+// segments reads a whole channel.
+func (d *Detector) segments(text string) []Segment {
+	return d.Finish(d.Append(nil, []byte(text)))
+}
+
+// TestCutClean: a clean answer stays as it is wherever it is cut, and so does an answer of
+// one token.
+func TestCutClean(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 9))
+	var records []string
+	for range 40 {
+		records = append(records, ticket(r, 30))
+	}
+	set := newPlainSet(10, records...)
+	set.lie = 11 // as often as gates do
+	changed := 0
+	for i := range 10_000 {
+		text := ticket(r, 1+r.IntN(25))
+		if i%4 == 0 {
+			text = text[:min(len(text), 1+r.IntN(6))]
+		}
+		end := 1 + r.IntN(len(text))
+		d := New(set, spec(10), Config{Cut: ends(true, true)})
+		if got := masked(text[:end], d.segments(text[:end])); got != text[:end] {
+			changed++
+		}
+	}
+	if changed > 0 {
+		t.Errorf("%d of 10,000 clean answers were changed", changed)
+	}
+}
