@@ -20,6 +20,7 @@ type choice struct {
 	reported bool           // a finding of it was reported
 	spoke    uint64         // the last message that had text of the answer for it
 	ended    uint64         // the last message that announced its end
+	cause    wire.Cause     // of its end
 	answer   *detect.Answer // its channels as one text
 	beside   *detect.Answer // its metadata, labels apart, as another text
 }
@@ -43,6 +44,7 @@ type channel struct {
 	frontier int64  // bytes of text that are decided; math.MaxInt64 once a finding is blocked
 	fed      uint64 // the last message that had text for it
 	ended    uint64 // the last message whose text is decided without waiting for more
+	turned   bool   // the choice went on in another channel
 	origin   int32  // the item of the last piece
 	repeat   repeat
 	out      output

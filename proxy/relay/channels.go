@@ -34,6 +34,8 @@ type channelSet struct {
 	metadataPrompt *detect.Prompt // for channels beside the answer, which do not go on from the prompt
 	withheld       bool           // some text of the answer did not leave
 	finished       bool
+	over           bool               // no text follows
+	marked         bool               // the stream has had its last message
 	record         int                // number of the answer, in a body with many
 	spare          []*detect.Detector // of the channels of answers before
 	firstRef       int                // index of the first place of the message being read
@@ -102,7 +104,7 @@ func (s *channelSet) trim() {
 // field reads one place of a message and appends it. shift is where text begins in the
 // message: offsets of f are relative to text.
 func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) ([]ref, error) {
-	c, err := s.choice(f.Choice)
+	c, err := s.choice(f)
 	if err != nil {
 		return dst, err
 	}
@@ -340,20 +342,21 @@ func (s *channelSet) take(dst []Finding) []Finding {
 	return dst
 }
 
-// choice returns the choice with the given number.
-func (s *channelSet) choice(number int32) (*choice, error) {
-	if number < 0 {
+// choice returns the choice of a place, and notes why it ended.
+func (s *channelSet) choice(f *wire.Field) (*choice, error) {
+	if f.Choice < 0 {
 		return s.noChoice, nil
 	}
 	for _, c := range s.choices {
-		if c.number == number {
+		if c.number == f.Choice {
+			c.cause = max(c.cause, f.Cause)
 			return c, nil
 		}
 	}
 	if len(s.choices) == wire.MaxChoices {
 		return nil, errChannels
 	}
-	c := &choice{number: number, list: s.cfg.Family.Choices}
+	c := &choice{number: f.Choice, list: s.cfg.Family.Choices, cause: f.Cause}
 	s.choices = append(s.choices, c)
 	return c, nil
 }
@@ -388,13 +391,30 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	}
 	cfg.Answer = c.answerOf(role, sort)
 	ch := &channel{
-		choice: c, key: at, role: role, det: s.detector(cfg),
+		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
 		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats() || sort == wire.Apart},
 		answer: cfg.Answer, strand: strand,
 	}
+	if s.cfg.Hold && role == wire.Text && c != s.noChoice {
+		cfg.Cut = func() (cut, known bool) { return s.cuts(ch) }
+	}
+	ch.det = s.detector(cfg)
 	s.list = append(s.list, ch)
 	return ch, nil
+}
+
+// cuts reports whether a channel may end inside a word, and whether that is known.
+func (s *channelSet) cuts(ch *channel) (cut, known bool) {
+	switch cause := ch.choice.cause; {
+	case ch.turned:
+		return false, true
+	case cause == wire.Unsaid:
+		complete := s.marked || s.cfg.Framing == wire.JSON || s.cfg.Framing == wire.Records
+		return s.cfg.Family.Silent || !complete, s.over
+	default:
+		return cause.Cuts(&s.cfg.Request), true
+	}
 }
 
 // answerOf returns the text that a channel of a choice is a part of: the model wrote texts
@@ -418,12 +438,15 @@ func (c *choice) answerOf(role wire.Role, sort wire.Sort) *detect.Answer {
 // another. Their text is judged as if it ended here, but may go on.
 func (s *channelSet) park(fields []wire.Field) {
 	done := len(fields) == 1 && fields[0].Role == wire.Done
+	s.marked = s.marked || done
+	s.over = s.over || done
 	for _, ch := range s.list {
 		silent := ch.fed != s.message
+		ch.turned = silent && ch.choice.spoke == s.message
 		beside := ch.role == wire.Metadata || ch.role == wire.Token && ch.choice == s.noChoice
 		switch {
 		case ch.frontier == ch.length:
-		case done, beside, ch.ended == s.message, ch.choice.ended == s.message, silent && ch.choice.spoke == s.message:
+		case done, beside, ch.ended == s.message, ch.choice.ended == s.message, ch.turned:
 			s.segments = ch.det.Park(s.segments[:0])
 			s.decide(ch)
 		}
@@ -443,6 +466,7 @@ func (s *channelSet) finish() {
 	if s.finished {
 		return
 	}
+	s.over = true
 	for _, ch := range s.list {
 		s.segments = ch.det.Finish(s.segments[:0])
 		s.decide(ch)
@@ -486,7 +510,7 @@ func (s *channelSet) next() {
 	}
 	clear(s.list)
 	s.list, s.choices, s.noChoice = s.list[:0], s.choices[:0], &choice{number: -1}
-	s.record, s.withheld, s.finished = s.record+1, false, false
+	s.record, s.withheld, s.finished, s.over = s.record+1, false, false, false
 }
 
 // detector returns a detector for a new channel.

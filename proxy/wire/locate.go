@@ -42,6 +42,7 @@ type Field struct {
 	Separate bool  // the text does not continue the earlier text of its channel
 	Sort     Sort  // Metadata: which sort of it
 	InItem   bool  // Drop: only after text of the same item was withheld
+	Cause    Cause // Begin: of the choice's end, if the message tells it
 	rank     int32 // Item + 1 if the item is a rank, else 0
 	object   int32 // index in moved, -1: none
 }
@@ -63,6 +64,7 @@ type Locator struct {
 	elements  []int32 // numbers of the numbered elements of a message; until resolve, fields have indexes of it
 	moved     []int32 // by object: the rule of the discriminator that moves its texts, -1: none
 	begun     []int32
+	ends      []end
 	fields    []Field
 	path      []byte // of the value being read, if no rule leads to it
 	key       []byte
@@ -88,6 +90,12 @@ type frame struct {
 	goes   bool  // the value is inside one that may be dropped
 	start  int   // of the value in the payload
 	ints   int32 // elements that are small whole numbers
+}
+
+// end is an end of a choice that the message being read tells.
+type end struct {
+	choice int32 // index in elements
+	cause  Cause
 }
 
 // NewLocator returns a locator for one answer. In a stream, each of the first elements
@@ -117,7 +125,7 @@ func NewLocator(family *Family, f Framing) *Locator {
 // an object has a name twice (readers disagree on the one that counts), or a limit is
 // passed.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
-	l.fields, l.elements, l.frames, l.moved = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0]
+	l.fields, l.elements, l.frames, l.moved, l.ends = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0], l.ends[:0]
 	if string(bytes.TrimSpace(payload)) == StreamEnd {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
@@ -178,6 +186,11 @@ func (l *Locator) resolve() error {
 		}
 		if f.Role != Begin {
 			continue
+		}
+		for _, e := range l.ends {
+			if l.elements[e.choice] == f.Choice {
+				f.Cause = max(f.Cause, e.cause)
+			}
 		}
 		if len(l.begun) == MaxChoices {
 			return tooMany("choices")

@@ -75,6 +75,7 @@ type Rule struct {
 	label   bool   // metadata: the model wrote it as a name
 	inItem  bool   // drops: only after text of the same item was withheld
 	element bool   // numbers: of an element, not of the message
+	reason  bool   // the text is the reason why a choice ended
 }
 
 // TextAt is the place of the next piece of a text of the answer, or of the whole text.
@@ -137,8 +138,11 @@ func DropMessageWhenWithheld(path string) Rule {
 func SkipAt(path string) Rule { return Rule{Path: path, role: skip, with: "null"} }
 
 // EndReason is the place of the reason why a choice ended. In a blocked answer the JSON
-// in filtered is written instead; if it is empty the value stays.
-func EndReason(path, filtered string) Rule { return Rule{Path: path, role: End, with: filtered} }
+// in filtered is written instead; if it is empty the value stays. At the path type the kind
+// of the message says that there is an end, but not why.
+func EndReason(path, filtered string) Rule {
+	return Rule{Path: path, role: End, with: filtered, reason: path != "type"}
+}
 
 // EndReasonIfNull is the place of an object that describes an error. If it is null, the
 // choice has ended, and the null is replaced like an [EndReason].
@@ -201,6 +205,13 @@ func (r Rule) Else(json string) Rule {
 // it is a label of the answer. A rule made by [MetadataAt] is one anyway.
 func (r Rule) Label() Rule {
 	r.label = true
+	return r
+}
+
+// Reason returns the rule for a text that is the reason why a choice, or an item of it,
+// ended, and that stays as it is. See [Cause].
+func (r Rule) Reason() Rule {
+	r.reason = true
 	return r
 }
 

@@ -323,6 +323,9 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	word := IsIdentifier(lit[1 : len(lit)-1])
 	f := l.field(at, rule, role, len(lit))
 	f.Separate = at.apart
+	if rule >= 0 && l.paths.rules[rule].reason && at.choice >= 0 && len(l.ends) < maxElements {
+		l.ends = append(l.ends, end{at.choice, causeOf(lit[1 : len(lit)-1])})
+	}
 	switch role {
 	case choiceNumber, itemNumber, partNumber:
 		if l.paths.unlisted != Text {

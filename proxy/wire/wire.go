@@ -31,6 +31,7 @@ type Request struct {
 	Blind    bool     // the answer has tokens and no text
 	Coded    bool     // some of the prompt is token ids or embeddings, which show no text
 	Stored   bool     // some of the prompt is kept by the server
+	Stops    bool     // the caller names sequences that end the answer
 	Messages [][]byte // one text for each message, prompt or tool description
 	Tail     []byte   // the text that a completion continues byte by byte
 	Suffix   []byte   // the text that follows the completion
@@ -79,6 +80,8 @@ type Family struct {
 	// Marks are members whose presence is the kind: the kind of a message is the name
 	// of the first one.
 	Marks []string
+	// Silent says that a complete answer need not say why it ended.
+	Silent bool
 	// Events are names that events of a stream have, besides the kinds of the rules.
 	Events []string
 

@@ -241,7 +241,7 @@ func (e *converseEnding) message(w *wire.Writer, event string, members []byte) {
 // all vendors, because their members tell them apart. In the answer of a vendor that
 // has no table, every string is taken for text.
 var invoke = wire.NewFamily(wire.Family{
-	Name: "bedrock.invoke", Request: invokeRequest, Framing: invokeFraming,
+	Name: "bedrock.invoke", Request: invokeRequest, Framing: invokeFraming, Silent: true,
 	Failure: bedrockFailure, FailureHeader: bedrockErrorType, FailureEvent: bedrockException,
 	Ending:   func() wire.Ending { return &invokeEnding{} },
 	Unlisted: wire.Text, Rules: invokeRules(), Anywhere: genericAnywhere(),
@@ -289,14 +289,14 @@ func plainVendorRules() []wire.Rule {
 		wire.TextAt("outputText", "text").As(wire.Reply),
 		wire.EndReason("completionReason", `"CONTENT_FILTERED"`),
 		wire.TextAt("results[#].outputText", "results.#.text").As(wire.Reply),
-		wire.NoText("results[#].completionReason"),
+		wire.NoText("results[#].completionReason").Reason(),
 		wire.TextAt("generation", "text").As(wire.Reply),
 		wire.TextAt("outputs[#].text", "outputs.#.text").As(wire.Reply),
 		wire.EndReason("outputs[#].stop_reason", `"stop"`),
 		wire.TextAt("completions[#].data.text", "completions.#.text").As(wire.Reply),
 		wire.DropWhenWithheld("completions[#].data.tokens").Else(`[]`),
 		wire.TokensAt("completions[#].data.tokens[].generatedToken.token", "completions.#.tokens"),
-		wire.NoText("completions[#].finishReason.reason"),
+		wire.NoText("completions[#].finishReason.reason").Reason(),
 		wire.TextAt("generations[#].text", "generations.#.text").As(wire.Reply),
 		wire.TextAt("choices[#].text", "choices.#.text").As(wire.Reply),
 		wire.EndReason("choices[#].stop_reason", `"stop"`),

@@ -82,7 +82,7 @@ func TestBedrockRequest(t *testing.T) {
 		},
 		{"ARN", converse, escaped + "converse-stream", `{}`, wire.Request{Model: arn, Stream: true, N: 1}},
 		{"schema", converse, "/model/m/converse", `{"outputConfig":{"textFormat":{"type":"json_schema"}}}`, wire.Request{Model: "m", N: 1, Schema: true}},
-		{"invoke", invoke, "/model/amazon.titan/invoke", `{"inputText":"once","textGenerationConfig":{"stopSequences":["x"]}}`, wire.Request{Model: "amazon.titan", N: 1, Messages: texts("once", "x"), Tail: []byte("once")}},
+		{"invoke", invoke, "/model/amazon.titan/invoke", `{"inputText":"once","textGenerationConfig":{"stopSequences":["x"]}}`, wire.Request{Model: "amazon.titan", N: 1, Stops: true, Messages: texts("once", "x"), Tail: []byte("once")}},
 		{"model in the body", invoke, escaped + "invoke-with-response-stream", `{"model":"other","stream":false,"prompt":"once"}`, wire.Request{Model: arn, Stream: true, N: 1, Messages: texts("once"), Tail: []byte("once")}},
 		{
 			"Anthropic",

@@ -219,7 +219,7 @@ func cohereV1Rules() []wire.Rule {
 			wire.NoText(at+"citations[].type"),
 			wire.NoText(at+"citations[].document_ids[]"),
 			wire.NoText(at+"generations[#].id"),
-			wire.NoText(at+"generations[#].finish_reason"),
+			wire.NoText(at+"generations[#].finish_reason").Reason(),
 			wire.DropWhenWithheld(at+"generations[#].token_likelihoods"),
 			wire.TokensAt(at+"generations[#].token_likelihoods[].token", "token_likelihoods"),
 			wire.NoText(at+"meta.api_version.version"),

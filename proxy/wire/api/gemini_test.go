@@ -148,7 +148,7 @@ func TestGeminiRequest(t *testing.T) {
 			Model: "gemini-2.5-pro", N: 1, Messages: texts("one two\nprint(1)"),
 		}},
 		{"schema", path, `{"generationConfig":{"candidateCount":3,"responseMimeType":"application/json","responseSchema":{"type":"OBJECT","description":"a d"},"stopSequences":["st op"]}}`, wire.Request{
-			Model: "gemini-2.5-pro", N: 3, Schema: true, Messages: texts("a d", "st op"),
+			Model: "gemini-2.5-pro", N: 3, Schema: true, Stops: true, Messages: texts("a d", "st op"),
 		}},
 		{"with underscores", path, `{"system_instruction":{"parts":[{"text":"s"}]},"generation_config":{"candidate_count":2,"response_mime_type":"application/json"}}`, wire.Request{
 			Model: "gemini-2.5-pro", N: 2, Schema: true, Messages: texts("s"),

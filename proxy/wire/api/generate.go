@@ -18,7 +18,7 @@ import (
 // The demo server writes one line a step, with every sample's text from the prompt on.
 // Its streams have no content type.
 var generate = wire.NewFamily(wire.Family{
-	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
 	Ending:  func() wire.Ending { return &generateEnding{} },
 	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
@@ -143,7 +143,7 @@ func numberOf(v jsontext.Value) int32 {
 // Tokens that end or structure an answer are not in the whole text, so they are a
 // channel of their own.
 var tgi = wire.NewFamily(wire.Family{
-	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure,
+	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
 	Ending:  func() wire.Ending { return &tgiEnding{} },
 	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
@@ -166,7 +166,7 @@ func tgiRules() []wire.Rule {
 			wire.FinalAt(at+"generated_text", "text").As(wire.Reply),
 			wire.EndReason(details+"finish_reason", `"stop_sequence"`),
 			wire.TextAt(details+"best_of_sequences[@].generated_text", "best_of_sequences.#.text").As(wire.Reply),
-			wire.NoText(details+"best_of_sequences[@].finish_reason"),
+			wire.NoText(details+"best_of_sequences[@].finish_reason").Reason(),
 		)
 		rules = append(rules, tgiTokens(details, "")...)
 		rules = append(rules, tgiTokens(details+"best_of_sequences[@].", "best_of_sequences.")...)
@@ -406,7 +406,7 @@ func (e *sglangEnding) Write(w *wire.Writer, open []int32) {
 // SageMaker calls: a chat, a completion or TGI's native answer, depending on the
 // request. Their places differ, so one table reads all three.
 var invocations = wire.NewFamily(wire.Family{
-	Name: "invocations", Request: invocationsRequest, Failure: openAIFailure,
+	Name: "invocations", Request: invocationsRequest, Failure: openAIFailure, Silent: true,
 	Ending:  func() wire.Ending { return &invocationsEnding{openAI: openAIEnding{text: `"delta":{}`}} },
 	Choices: "choices",
 	Marks:   []string{"token", "generated_text"},

@@ -13,7 +13,7 @@ import (
 // Every string is taken for text of the answer. In a stream the strings at one path are
 // one text, and each message has the next piece of it.
 var generic = wire.NewFamily(wire.Family{
-	Name: "generic", Request: genericRequest, Framing: genericFraming,
+	Name: "generic", Request: genericRequest, Framing: genericFraming, Silent: true,
 	Unlisted: wire.Text, Rules: genericRules(), Anywhere: genericAnywhere(),
 })
 
@@ -34,10 +34,13 @@ func genericAnywhere() []wire.Rule {
 	// found from its n-th word on.
 	for _, name := range []string{
 		"id", "object", "type", "event", "event_type", "kind", "role", "model", "model_name", "model_version", "version",
-		"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "status", "state",
+		"status", "state",
 		"created", "timestamp", "system_fingerprint", "service_tier", "obfuscation",
 	} {
 		rules = append(rules, wire.CompleteAt(name, ""))
+	}
+	for _, name := range []string{"finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "stop_type", "completionReason"} {
+		rules = append(rules, wire.CompleteAt(name, "").Reason())
 	}
 	for _, name := range []string{
 		"logprobs", "top_logprobs", "prompt_logprobs", "token_logprobs", "completion_probabilities", "logprobsResult", "meta_info",

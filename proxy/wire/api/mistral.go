@@ -22,7 +22,7 @@ var fim = wire.NewFamily(wire.Family{
 // tools. A stream is named events, each about one output. Mistral stores conversations,
 // so a request does not show the earlier messages.
 var mistralConversations = wire.NewFamily(wire.Family{
-	Name: "mistral.conversations", Request: mistralRequest,
+	Name: "mistral.conversations", Request: mistralRequest, Silent: true,
 	Failure: mistralFailure, StreamFailure: mistralStreamFailure,
 	Ending: func() wire.Ending { return mistralEnding{} },
 	Events: mistralEvents, Rules: mistralRules(),

@@ -74,7 +74,7 @@ func TestChatDialects(t *testing.T) {
 func TestFIMRequest(t *testing.T) {
 	t.Parallel()
 	got, err := fim.Request("/v1/fim/completions", []byte(`{"model":"codestral-latest","prompt":"def f(","suffix":"return a","stream":true,"stop":["s"]}`))
-	want := wire.Request{Model: "codestral-latest", Stream: true, N: 1, Messages: texts("def f(", "return a", "s"), Tail: []byte("def f("), Suffix: []byte("return a")}
+	want := wire.Request{Model: "codestral-latest", Stream: true, N: 1, Stops: true, Messages: texts("def f(", "return a", "s"), Tail: []byte("def f("), Suffix: []byte("return a")}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
 	}
@@ -123,7 +123,7 @@ func TestMistralConversationsRequest(t *testing.T) {
 	for body, want := range map[string]wire.Request{
 		`{"model":"m","inputs":"hi","instructions":"be","stream":true}`: {Model: "m", Stream: true, N: 1, Messages: texts("hi", "be"), Tail: []byte("hi")},
 		`{"agent_id":"ag","inputs":[{"role":"user","content":"a"},{"type":"function.result","tool_call_id":"t","result":"r"}],"completion_args":{"stop":"s","response_format":{"type":"json_schema"}}}`: {
-			N: 1, Schema: true, Stored: true, Messages: texts("ag", "a", "r", "s"),
+			N: 1, Schema: true, Stored: true, Stops: true, Messages: texts("ag", "a", "r", "s"),
 		},
 		`{"items":[{"type":"message","role":"user","content":"a"}]}`: {N: 1, Messages: texts("a")},
 	} {

@@ -11,7 +11,7 @@ import (
 // ollamaChat is POST /api/chat of Ollama. It streams unless the request turns that off:
 // each line has a piece, and the last line has done set to true.
 var ollamaChat = wire.NewFamily(wire.Family{
-	Name: "ollama.chat", Request: ollamaChatRequest, Framing: streamedLines, Failure: ollamaFailure,
+	Name: "ollama.chat", Request: ollamaChatRequest, Framing: streamedLines, Failure: ollamaFailure, Silent: true,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"message":{"role":"assistant","content":""}`} },
 	Rules:  ollamaRules(),
 })
@@ -19,7 +19,7 @@ var ollamaChat = wire.NewFamily(wire.Family{
 // ollamaGenerate is POST /api/generate of Ollama. Only the place of the text differs
 // from a chat's answers.
 var ollamaGenerate = wire.NewFamily(wire.Family{
-	Name: "ollama.generate", Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure,
+	Name: "ollama.generate", Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure, Silent: true,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"response":""`} },
 	Rules:  ollamaRules(),
 })

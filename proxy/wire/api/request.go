@@ -34,8 +34,31 @@ func (r *request) read(body []byte, f func(r *request, name string, v jsontext.V
 	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
 		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
-	err = eachMember(v, func(name string, v jsontext.Value) error { return f(r, name, v) })
+	err = eachMember(v, func(name string, v jsontext.Value) error {
+		r.stops(name, v)
+		return f(r, name, v)
+	})
 	return r.Request, err
+}
+
+// stops notes the sequences that end an answer. They are members of the request, or of an
+// object or a list of objects in it.
+func (r *request) stops(name string, v jsontext.Value) {
+	switch name {
+	case "stop", "stop_sequences", "stopSequences", "stop_strings", "stop_token_ids", "stop_regex", "end_sequences":
+		r.Stops = r.Stops || holds(v)
+	case "options", "parameters", "completion_args", "generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig":
+		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			r.stops(name, v)
+			return nil
+		})
+	case "sampling_params":
+		_ = eachElement(v, func(v jsontext.Value) error {
+			r.stops("options", v)
+			return nil
+		})
+		r.stops("options", v)
+	}
 }
 
 // maxNesting is how deep the values of a request may be nested. Some readers go through a

@@ -111,10 +111,18 @@ func responsesEnvelope() []wire.Rule {
 
 // responsesObject is the response itself, which repeats much of the request.
 func responsesObject(at string) []wire.Rule {
-	rules := noText("", at, "id", "object", "status", "model", "previous_response_id", "conversation.id", "service_tier",
+	rules := noText("", at, "id", "object", "model", "previous_response_id", "conversation.id", "service_tier",
 		"truncation", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-		"reasoning.effort", "reasoning.summary", "reasoning.generate_summary", "incomplete_details.reason",
+		"reasoning.effort", "reasoning.summary", "reasoning.generate_summary",
 		"content_filters[].source_type", "content_filters[].content_filter_results.*.severity")
+	// While a stream goes on the status says so. Only the events behind its end tell more.
+	for _, name := range []string{"status", "incomplete_details.reason"} {
+		r := wire.NoText(at + name)
+		if at == "" {
+			r = r.Reason()
+		}
+		rules = append(rules, r)
+	}
 	for _, name := range []string{"instructions", "tools", "tool_choice", "prompt", "text", "metadata", "error"} {
 		rules = append(rules, wire.CompleteAt(at+name, name).As(wire.Nested))
 	}
