@@ -46,14 +46,15 @@ var house = []floor{
 	{pkg: "ngram", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/gram", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/windowset", ours: []string{"ngram"}, never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index/corpus", never: slices.Concat(network, logging)},
+	{pkg: "internal/coverage", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "index/corpus", ours: []string{"internal/coverage"}, never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
-	{pkg: "index", ours: []string{"index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
+	{pkg: "index", ours: []string{"internal/coverage", "index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
-		ours:  []string{"index", "index/corpus", "index/identify", "index/internal/format", "index/internal/memory", "internal/gram", "ngram"},
+		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "internal/gram", "ngram"},
 		tests: []string{"detect"}, never: slices.Concat(network, logging),
 	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
@@ -80,7 +81,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "index/identify", "internal/gram", "ngram", "eval"},
+		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

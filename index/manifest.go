@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"noecho/index/internal/format"
+	"noecho/internal/coverage"
 )
 
 // Manifest describes the sources of an index and the parameters of its build. It
@@ -38,6 +39,8 @@ type Dataset struct {
 	Segments   uint64   `json:"segments"` // segments with at least one window
 	Words      uint64   `json:"words"`    // words in those segments
 	Labels     []string `json:"labels"`
+
+	Coverage *coverage.Table `json:"coverage,omitempty"` // nil: whole texts, or an older build
 }
 
 // Parameters are the parameters of a build: for reading the text, and for the sizes of

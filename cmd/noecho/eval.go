@@ -100,7 +100,7 @@ func newEval(a *app) (*evalRun, *cobra.Command) {
 	f.StringArrayVar(&o.Outputs, "outputs", nil, "file, folder or pattern of stored answers; may be repeated")
 	f.StringVar(&e.format, "format", string(corpus.Auto), "how the corpus is read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Read.Fields, "field", nil, "column of the corpus that contains text; may be repeated")
-	f.StringSliceVar(&o.Read.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are read")
+	f.StringSliceVar(&o.Read.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are read; * is every role, -x not that of x")
 	f.IntVar(&o.Passages, "passages", 200, "passages of each length")
 	f.IntVar(&o.Words, "words", 40, "words in a passage that is disguised")
 	f.IntSliceVar(&o.Runs, "runs", []int{10, 20, 50, 100}, "lengths of the passages without a disguise, in words")

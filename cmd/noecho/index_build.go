@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/index/identify"
+	"noecho/internal/coverage"
 	"noecho/internal/gram"
 	"noecho/ngram"
 )
@@ -29,19 +31,24 @@ recognise text that the model repeats from them.
 INPUT is a file, a folder with everything below it, a quoted pattern such as
 'shards/**/*.jsonl', or - for standard input. --format says how the files are read:
 
-  openai      JSON lines of chat fine-tuning: messages[] of user, assistant and
-              tool, with their text parts and tool arguments. System and developer
-              messages are left out unless --roles names them; --roles '*' names all.
+  auto        files of rows are read row by row, each row by its own members: chats,
+              completions, preferences, instructions and many more; any other file is
+              one text. The format of the first row is reported.
+  openai      JSON lines with the member messages.
   completion  JSON lines with the members prompt and completion.
-  sharegpt    JSON rows with conversations[]: the messages of user, assistant and
-              tools.
+  sharegpt    JSON rows with the member conversations.
   alpaca      JSON rows with the members instruction, input and output.
   jsonl       any JSON lines: --field names the members that contain text. A dot
               descends into objects: --field answer.text
   csv         CSV with a header row: --field names the columns that contain text.
   parquet     Parquet: any of the row formats above, or the columns of --field.
   text        text and Markdown: each file is one record.
-  auto        the format is chosen by the beginning of each file, and reported.
+
+Messages of all roles are read but those of system and developer, which every record
+repeats; --roles '*' reads these too, --roles user,assistant only those. Text that no
+format names is counted. If it is more than 1 % of an INPUT, the build ends before it
+writes anything and names the flags that read that text; --accept-unread goes on.
+--dry-run says which text would be read, and writes nothing.
 
 JSON rows may be on lines of their own or in one array. Files compressed with gzip or
 zstd are unpacked while they are read.
@@ -104,7 +111,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.Var(&b.mode, "mode", fileModeHelp)
 	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column of JSON lines, CSV or Parquet that contains text; may be repeated")
-	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed")
+	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed; * is every role, -x not that of x")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")
 	f.StringVar(&o.Name, "name", "", "`PREFIX` of record ids that are made of file and line: PREFIX/train.jsonl:18")
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
@@ -122,6 +129,8 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.Var(&b.memory, "memory", "memory for building; with less memory the corpus is read more often")
 	f.BoolVar(&o.NoLedger, "no-ledger", false, "do not store which record contains a text: findings then name no record")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
+	f.BoolVar(&o.AcceptUnread, "accept-unread", false, "build although more than 1 % of the text of an INPUT is not read")
+	f.BoolVar(&o.DryRun, "dry-run", false, "say which text would be read, and write nothing")
 	f.BoolVar(&b.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -131,7 +140,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	o := b.options
 	format, err := corpus.ParseFormat(b.format)
 	switch {
-	case o.Out == "":
+	case o.Out == "" && !o.DryRun:
 		return usageError("name the index to write with --out FILE")
 	case len(inputs) == 0:
 		return usageError("name the training files to index, or - for standard input")
@@ -161,6 +170,10 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	res, err := build.Build(ctx, o)
 	bar.stop()
 	notices.close()
+	var unread *coverage.UnreadError
+	if errors.As(err, &unread) {
+		printCoverage(a.stderr, "noecho: ", unread.Tables)
+	}
 	if err != nil {
 		return buildError(ctx, err)
 	}
@@ -207,6 +220,11 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if b.asJSON {
 		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
 	}
+	if b.options.DryRun {
+		printCoverage(w, "", tables(res.Manifest))
+		_, err := fmt.Fprintf(w, "not indexed: %s\nnothing was written\n", cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
+		return err
+	}
 	in := res.Info
 	phrases := ""
 	if p := res.Manifest.Phrases; p != nil {
@@ -215,6 +233,7 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	_, err := fmt.Fprintf(w, "wrote %s: %s, %s, about %s of %d words, %s, build %s\n%snot indexed: %s\n",
 		out, count(in.Records, "record"), count(in.Words, "word"), count(in.Distinct, "distinct window"), in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
 		cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
+	printCoverage(w, "", tables(res.Manifest))
 	if err == nil && res.Common > 0 {
 		_, err = fmt.Fprintln(w, commonWindows(res, b.options.Report))
 	}

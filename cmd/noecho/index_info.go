@@ -122,12 +122,23 @@ func printInfo(w io.Writer, in *index.Info, f *index.File) error {
 			labels = ", labels " + strings.Join(d.Labels, ", ")
 		}
 		row("dataset", "%s: %s, %s, %s, %s%s", d.Name, count(d.Files, "file"), humanBytes(d.Bytes), count(d.Records, "record"), count(d.Words, "word"), labels)
+		if d.Coverage != nil {
+			for _, line := range d.Coverage.Lines(humanBytes) {
+				row("", "  %s", line)
+			}
+		}
 	}
 	if l := in.Ledger; l != nil {
 		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that only 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)
 		row("records", "%d named", l.Records)
 	}
 	fmt.Fprintln(t)
+	printSections(t, in)
+	return t.Flush()
+}
+
+// printSections describes the parts of an index, one a row.
+func printSections(t io.Writer, in *index.Info) {
 	fmt.Fprintln(t, "section\tbytes\ta word\tgram\tdistinct\tfill\tfalse positives: expected\tmeasured")
 	for _, s := range in.Sections {
 		if s.Gram == 0 {
@@ -140,5 +151,4 @@ func printInfo(w io.Writer, in *index.Info, f *index.File) error {
 		}
 		fmt.Fprintln(t)
 	}
-	return t.Flush()
 }

@@ -205,7 +205,11 @@ func TestScanParquet(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 	out := filepath.Join(t.TempDir(), "b.nidx")
-	code, stdout, stderr = runApp(t, "", "index", "build", "--out", out, path)
+	code, _, stderr = runApp(t, "", "index", "build", "--out", out, path)
+	if code != exitFailure || !strings.Contains(stderr, "49.0 % of the text is not read: note (49.0 %): read it with --field messages --field note, or build without it with --accept-unread") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	code, stdout, stderr = runApp(t, "", "index", "build", "--accept-unread", "--out", out, path)
 	if code != exitOK || !strings.Contains(stdout, "1 record, 22 words") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}

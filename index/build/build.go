@@ -68,7 +68,10 @@ type Options struct {
 	Report     string // path for the report of the most frequent windows; empty: no report
 	ShowText   bool   // the report contains the text of the windows
 
-	Strict   bool              // the first bad record ends the build
+	Strict       bool // the first bad record ends the build
+	AcceptUnread bool // build although more than 1 % of the text is not read
+	DryRun       bool // read the inputs once and write nothing; the Result has a Manifest alone
+
 	Progress *Progress         // may be nil
 	Notice   func(note string) // may be nil; called by one goroutine at a time
 }
@@ -97,6 +100,7 @@ type builder struct {
 	sample  *recordSample
 	ledger  *ledgerBuilder // nil: the options ask for none
 	counts  index.PhraseCounts
+	skipped []corpus.Skipped
 	before  int64      // passes that looked for common windows
 	mu      sync.Mutex // guards calls of o.Notice
 }
@@ -115,16 +119,21 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if b.phrases, err = newPhraseBuilder(b); err != nil {
 		return nil, err
 	}
-	out, err := newPending(o.Out, o.Mode)
-	if err != nil {
-		return nil, err
+	var out *pending
+	if !o.DryRun {
+		if out, err = newPending(o.Out, o.Mode); err != nil {
+			return nil, err
+		}
+		defer out.abort()
 	}
-	defer out.abort()
 	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus); err != nil {
 		return nil, err
 	}
 	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {
 		return nil, err
+	}
+	if o.DryRun {
+		return dryRun(ctx, b, m)
 	}
 	if o.Capacity == 0 {
 		if b.runs, err = newRunCache(cacheDir(o.Out), b.sources); err != nil {
@@ -167,6 +176,9 @@ func (o *Options) setDefaults() {
 	if o.Corpus.Format == "" {
 		o.Corpus.Format = corpus.Auto
 	}
+	if o.Corpus.Window = o.N; o.MinPhrase > 0 {
+		o.Corpus.Window = o.MinPhrase
+	}
 }
 
 // common reports whether the build has to look for common windows.
@@ -190,6 +202,7 @@ func (b *builder) find() (skipped uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	b.skipped = left
 	for _, s := range left {
 		b.notice("%s: skipped: %s", s.Path, s.Reason)
 	}
@@ -255,7 +268,7 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 	if b.o.Strict {
 		return fmt.Errorf("bad record: %w", r)
 	}
-	if p.first {
+	if p.first || b.o.DryRun {
 		b.notice("%v", r)
 	}
 	return nil
@@ -323,6 +336,9 @@ func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 	}
 	if b.runs != nil {
 		b.runs.full = true
+	}
+	if err := judge(b, t); err != nil {
+		return capacities{}, nil, err
 	}
 	if t.windows == 0 && !b.phrases.any() {
 		return capacities{}, nil, b.noWindows(t)

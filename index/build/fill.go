@@ -30,6 +30,11 @@ func (b *builder) insert(ctx context.Context, p *plan, rounds [][]*filterRange, 
 		if err != nil {
 			return nil, err
 		}
+		if first == nil {
+			if err := judge(b, t); err != nil {
+				return nil, err
+			}
+		}
 		switch {
 		case t.windows == 0 && first == nil && !b.phrases.any():
 			return nil, b.noWindows(t)
@@ -110,7 +115,7 @@ func (b *builder) describe(m *index.Manifest, t *stats, sizes capacities) {
 		m.Phrases = &b.counts
 		m.NotIndexed.ShortRecords -= b.counts.Records
 	}
-	m.Datasets = describeDatasets(t, b.sources, b.o.Dataset, b.o.Labels)
+	m.Datasets = describeDatasets(t, b.sources, b.skipped, b.o.Dataset, b.o.Labels)
 	m.CorpusDigest = corpusDigest(b.sources)
 	m.Time = newest(b.sources)
 	m.Parameters = index.Parameters{

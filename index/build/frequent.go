@@ -212,7 +212,11 @@ func findCommon(ctx context.Context, b *builder) (map[uint64]*common, error) {
 		counting.sinks = append(counting.sinks, table)
 	}
 	b.startPass(1)
-	if _, err := counting.run(ctx); err != nil {
+	t, err := counting.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := judge(b, t); err != nil {
 		return nil, err
 	}
 	n := &nominees{cells: table, bound: cellMost, all: map[uint64]*common{}, most: nomineeMost + int(b.o.Memory/1024)}

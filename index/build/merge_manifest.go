@@ -12,6 +12,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/internal/format"
+	"noecho/internal/coverage"
 )
 
 // mergeManifests returns the manifest of a merged index. It depends neither on the
@@ -76,6 +77,14 @@ func mergeDataset(sets map[string]*index.Dataset, d index.Dataset) (err error) {
 	}
 	sum.Files += d.Files
 	addCounts(sum, &d)
+	if d.Coverage != nil {
+		all := new(coverage.Table)
+		if sum.Coverage != nil {
+			all.Add(sum.Coverage)
+		}
+		all.Add(d.Coverage)
+		sum.Coverage = all
+	}
 	if labels := names(slices.Concat(sum.Labels, d.Labels)); labels != nil {
 		sum.Labels = labels
 	}

@@ -157,7 +157,7 @@ func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 			return nil
 		case errors.As(err, &bad):
 			// The worker counts it, because each worker owns its counts.
-			block = corpus.Block{Line: bad.Line}
+			block = corpus.Block{Line: bad.Line, Offset: bad.Bytes}
 			if err := p.b.bad(p, bad); err != nil {
 				return err
 			}
@@ -201,6 +201,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 		return w.text(t)
 	case len(t.block.Data) == 0:
 		w.stats.not.BadRecords++
+		w.stats.account(t.src.Arg).Bad(int(t.block.Offset))
 		return nil
 	default:
 		return w.lines(t)
@@ -211,6 +212,7 @@ func (w *worker) do(ctx context.Context, t task) error {
 func (w *worker) text(t task) error {
 	d := w.stats.dataset(t.src.Arg)
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, last: true})
+	before := d.Bytes
 	words, err := w.read(t, d)
 	if err != nil {
 		return err
@@ -218,6 +220,9 @@ func (w *worker) text(t task) error {
 	indexed := w.segment(d, words)
 	if err := w.endSegment(indexed > 0); err != nil {
 		return err
+	}
+	if words >= uint64(w.p.b.o.Corpus.Window) {
+		w.stats.account(t.src.Arg).Whole(d.Bytes - before)
 	}
 	w.count(d, indexed)
 	return w.endRecord(t.src, 0)
@@ -290,6 +295,7 @@ func (w *worker) lines(t task) error {
 		parser = corpus.NewParser(t.src.Format, w.p.b.o.Corpus)
 		w.parse[t.src.Format] = parser
 	}
+	parser.Account = w.stats.account(t.src.Arg)
 	d := w.stats.dataset(t.src.Arg)
 	d.Bytes += uint64(len(t.block.Data))
 	return t.block.EachLine(func(line []byte, number int, _ int64) error {

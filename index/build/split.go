@@ -96,6 +96,7 @@ func (w *worker) split(t task) error {
 	w.beginRecord(recordPart{task: t.seq, source: t.src.at, block: t.at, last: last})
 	var words uint64
 	var err error
+	before := d.Bytes
 	if last {
 		words, err = w.read(t, d)
 	} else {
@@ -105,6 +106,7 @@ func (w *worker) split(t task) error {
 	if err != nil {
 		return err
 	}
+	w.stats.account(t.src.Arg).Whole(d.Bytes - before)
 	// Only when all blocks are done it is known whether the whole text has an indexed
 	// window. A block says yes if it has n words.
 	if err := w.endSegment(words >= uint64(w.cut.n)); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/internal/coverage"
 )
 
 // Progress shows how far a build or merge has come. It may be read at any time.
@@ -24,12 +25,28 @@ type Progress struct {
 
 // stats are the counts of one worker in one pass.
 type stats struct {
-	datasets map[string]*index.Dataset // by input argument
+	datasets map[string]*index.Dataset  // by input argument
+	accounts map[string]*corpus.Account // the same
 	not      index.NotIndexed
 	windows  uint64
 }
 
-func newStats() *stats { return &stats{datasets: map[string]*index.Dataset{}} }
+func newStats() *stats {
+	return &stats{datasets: map[string]*index.Dataset{}, accounts: map[string]*corpus.Account{}}
+}
+
+// account returns the account of the text of an input argument.
+func (t *stats) account(arg string) *corpus.Account {
+	a := t.accounts[arg]
+	if a == nil {
+		a = corpus.NewAccount()
+		t.accounts[arg] = a
+	}
+	return a
+}
+
+// args returns the input arguments that have an account, in order.
+func (t *stats) args() []string { return slices.Sorted(maps.Keys(t.accounts)) }
 
 // dataset returns the counts of an input argument.
 func (t *stats) dataset(arg string) *index.Dataset {
@@ -45,6 +62,9 @@ func (t *stats) dataset(arg string) *index.Dataset {
 func (t *stats) merge(o *stats) {
 	for arg, d := range o.datasets {
 		addCounts(t.dataset(arg), d)
+	}
+	for arg, a := range o.accounts {
+		t.account(arg).Merge(a)
 	}
 	addNotIndexed(&t.not, o.not)
 	t.windows += o.windows
@@ -95,7 +115,7 @@ func (s *source) datasetName(name string) string {
 
 // describeDatasets returns the datasets for the manifest: one for each input argument,
 // or a single one if the build has a dataset name.
-func describeDatasets(t *stats, sources []*source, name string, labels []string) []index.Dataset {
+func describeDatasets(t *stats, sources []*source, skipped []corpus.Skipped, name string, labels []string) []index.Dataset {
 	paths := map[string][]string{} // by name of the dataset
 	sets := map[string]*index.Dataset{}
 	for _, s := range sources {
@@ -104,16 +124,22 @@ func describeDatasets(t *stats, sources []*source, name string, labels []string)
 		if d == nil {
 			d = &index.Dataset{Name: key, Labels: slices.Sorted(slices.Values(labels))}
 			d.Labels = slices.Compact(append([]string{}, d.Labels...))
+			d.Coverage = new(coverage.Table)
 			sets[key] = d
 		}
 		d.Files++
 		paths[key] = append(paths[key], s.Name)
 		if counts, ok := t.datasets[s.Arg]; ok {
 			addCounts(d, counts)
+			d.Coverage.Add(t.account(s.Arg).Table())
+			d.Coverage.Add(skippedFiles(skipped, s.Arg))
 			delete(t.datasets, s.Arg)
 		}
 	}
 	for key, d := range sets {
+		if d.Coverage.Plain() {
+			d.Coverage = nil
+		}
 		d.PathDigest = digestLines(paths[key])
 	}
 	all := make([]index.Dataset, 0, len(sets))

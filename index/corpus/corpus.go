@@ -30,6 +30,10 @@ const (
 	Parquet    Format = "parquet"
 )
 
+// ByRow is the format of rows of which each is read by its own members: docs/formats.md
+// has the table. Auto chooses it; nobody asks for it.
+const ByRow Format = "rows"
+
 // Array is the container of rows that are the elements of one JSON array. It is
 // detected in the file; nobody asks for it.
 const Array Format = "array"
@@ -59,19 +63,16 @@ func ParseFormat(name string) (Format, error) {
 	return "", fmt.Errorf("format %q is not known: use one of %s", name, FormatNames())
 }
 
-// DefaultRoles are the roles whose messages are read unless others are named.
-func DefaultRoles() []string { return []string{"user", "assistant", "tool"} }
-
-// AnyRole in a list of roles means every role.
-const AnyRole = "*"
-
 // Options says how to read a corpus.
 type Options struct {
 	Format  Format   // empty: Auto
 	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
-	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all
+	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all; "-x": not those of x
 	MaxLine int      // bytes in one JSON line or row of a CSV; 0: DefaultMaxLine
+	Window  int      // words of the shortest value that an Account takes for text; 0: 10
 	Whole   Whole    // which files Auto reads as one text
+
+	anyColumns bool // the file was found in a folder: its columns may be unknown
 }
 
 // Whole says which files Auto reads as one text, without rows.
@@ -102,6 +103,7 @@ type BadRecord struct {
 	Path   string
 	Line   int    // counted from 1
 	Reason string // contains no text of the record
+	Bytes  int64  // of the record; 0: not known
 }
 
 func (e *BadRecord) Error() string {
@@ -118,15 +120,30 @@ type ColumnsError struct {
 	phrase string // introduces the columns
 }
 
+// near proposes the column that was meant.
+func (e *ColumnsError) near() string {
+	names := slices.Clone(e.Columns)
+	for _, c := range e.Columns {
+		top, _, _ := strings.Cut(c, ".")
+		names = append(names, top)
+	}
+	for _, wanted := range e.Wanted {
+		if name := nearest(wanted, names); name != "" {
+			return " did you mean " + name + "?"
+		}
+	}
+	return ""
+}
+
 func (e *ColumnsError) Error() string {
 	seen := e.phrase + " " + strings.Join(e.Columns, ", ")
 	switch len(e.Wanted) {
 	case 0:
 		return fmt.Sprintf("%s: which columns have the text? name them with --field; %s", e.Path, seen)
 	case 1:
-		return fmt.Sprintf("%s: there is no column %s: name another --format or --field; %s", e.Path, e.Wanted[0], seen)
+		return fmt.Sprintf("%s: there is no column %s:%s name another --format or --field; %s", e.Path, e.Wanted[0], e.near(), seen)
 	default:
-		return fmt.Sprintf("%s: none of the columns %s exists: name another --format or --field; %s", e.Path, strings.Join(e.Wanted, ", "), seen)
+		return fmt.Sprintf("%s: none of the columns %s exists:%s name another --format or --field; %s", e.Path, strings.Join(e.Wanted, ", "), e.near(), seen)
 	}
 }
 

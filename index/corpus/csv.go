@@ -283,32 +283,63 @@ func sniffComma(ext string, head []byte) byte {
 	return best
 }
 
-// csvTable is a CSV of which some columns are read.
+// csvTable is a CSV whose rows become JSON objects.
 type csvTable struct {
 	*csvReader
-	in   *Input
-	read []int // the columns that contain text or name the row
+	in    *Input
+	known []bool // by column: even a short cell matters
+	least int    // bytes of a cell of any other column that may be text
+	spans []csvSpan
 }
 
+// csvSpan is the value of a cell in the object of its row.
+type csvSpan struct{ lo, hi, cell int }
+
 func newCSVTable(r io.Reader, in *Input) *csvTable {
-	return &csvTable{csvReader: newCSVReader(r, in), in: in}
+	return &csvTable{csvReader: newCSVReader(r, in), in: in, least: 2*in.o.window() - 1}
 }
 
 // next returns the next row that is not blank.
 func (t *csvTable) next() (csvRow, error) {
 	row, err := t.csvReader.next()
-	if t.read == nil {
+	if t.known == nil && t.columns != nil {
+		t.known = make([]bool, len(t.columns))
+		rows := newUses().row
 		for i, column := range t.columns {
-			if isID([]byte(column)) || slices.Contains(textColumns(t.in.Format), column) || t.in.Format == JSONL && slices.Contains(t.in.o.Fields, column) {
-				t.read = append(t.read, i)
-			}
+			t.known[i] = isID([]byte(column)) || rows[column] != useUnknown || slices.Contains(t.in.o.Fields, column)
 		}
 	}
 	return row, err
 }
 
-// csvLines reads a CSV as JSON lines: each row is an object of the columns that are
-// read, on the line on which the row begins, and the other lines of the file are blank.
+// appendObject appends a row as a JSON object. An empty cell is null, and a cell that is
+// too short to matter is left out.
+func (t *csvTable) appendObject(dst []byte, row csvRow) []byte {
+	t.spans = t.spans[:0]
+	begin := len(dst)
+	dst = append(dst, '{')
+	for i, cell := range t.cells {
+		if !t.known[i] && cell.hi-cell.lo < t.least {
+			continue
+		}
+		if len(t.spans) > 0 {
+			dst = append(dst, ',')
+		}
+		// AppendQuote writes broken UTF-8 as U+FFFD and reports it, which is fine here.
+		dst, _ = jsontext.AppendQuote(dst, t.columns[i])
+		dst = append(dst, ':')
+		lo := len(dst)
+		if text := t.value(row, cell); len(text) > 0 {
+			dst, _ = jsontext.AppendQuote(dst, text)
+		} else {
+			dst = append(dst, "null"...)
+		}
+		t.spans = append(t.spans, csvSpan{lo - begin, len(dst) - begin, i})
+	}
+	return append(dst, '}')
+}
+
+// csvLines reads a CSV as JSON lines: each row is an object, on the line on which the row begins, and the other lines of the file are blank.
 // In place of a row that cannot be read it writes a line with the reason, which the
 // parser understands.
 type csvLines struct {
@@ -326,7 +357,7 @@ func (c *csvLines) next() error {
 	row, err := c.t.next()
 	if err == nil {
 		c.skipTo(row.line)
-		c.writeObject(row)
+		c.out = c.t.appendObject(c.out, row)
 		return nil
 	}
 	var bad *BadRecord
@@ -343,28 +374,6 @@ func (c *csvLines) skipTo(line int) {
 	for ; c.line < line; c.line++ {
 		c.out = append(c.out, '\n')
 	}
-}
-
-// writeObject writes a row as a JSON object. An empty cell is null.
-func (c *csvLines) writeObject(row csvRow) {
-	c.out = append(c.out, '{')
-	for n, i := range c.t.read {
-		if i >= len(c.t.cells) {
-			break
-		}
-		if n > 0 {
-			c.out = append(c.out, ',')
-		}
-		// AppendQuote writes broken UTF-8 as U+FFFD and reports it, which is fine here.
-		c.out, _ = jsontext.AppendQuote(c.out, c.t.columns[i])
-		c.out = append(c.out, ':')
-		if text := c.t.value(row, c.t.cells[i]); len(text) > 0 {
-			c.out, _ = jsontext.AppendQuote(c.out, text)
-		} else {
-			c.out = append(c.out, "null"...)
-		}
-	}
-	c.out = append(c.out, '}')
 }
 
 // spoilt begins a line in place of a row that could not be read; the reason follows.

@@ -18,6 +18,7 @@ const Stdin = "-"
 // Skipped is a file below a folder that is not read, and why.
 type Skipped struct {
 	Path   string
+	Arg    string // the argument it came from
 	Reason string
 }
 
@@ -124,6 +125,8 @@ func (f *finder) addPath(path, arg string) error {
 	if f.parent = parent(path, arg); !st.IsDir() {
 		return f.addFile(path, arg, st)
 	}
+	f.o.anyColumns = true
+	defer func() { f.o.anyColumns = false }()
 	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read input: %w", err)
@@ -132,7 +135,7 @@ func (f *finder) addPath(path, arg string) error {
 			return nil
 		}
 		if strings.HasPrefix(d.Name(), ".") {
-			f.skip(p, Hidden)
+			f.skip(p, arg, Hidden)
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -142,7 +145,7 @@ func (f *finder) addPath(path, arg string) error {
 			return nil
 		}
 		if !d.Type().IsRegular() {
-			f.skip(p, "not a regular file")
+			f.skip(p, arg, "not a regular file")
 			return nil
 		}
 		st, err := d.Info()
@@ -150,16 +153,17 @@ func (f *finder) addPath(path, arg string) error {
 			return fmt.Errorf("read input: %w", err)
 		}
 		err = f.addFile(p, arg, st)
-		if errors.Is(err, ErrUnreadable) {
-			f.skip(p, strings.TrimPrefix(err.Error(), p+": "))
+		var columns *ColumnsError
+		if errors.Is(err, ErrUnreadable) || errors.As(err, &columns) {
+			f.skip(p, arg, strings.TrimPrefix(err.Error(), p+": "))
 			return nil
 		}
 		return err
 	})
 }
 
-func (f *finder) skip(path, reason string) {
-	f.skipped = append(f.skipped, Skipped{Path: path, Reason: reason})
+func (f *finder) skip(path, arg, reason string) {
+	f.skipped = append(f.skipped, Skipped{Path: path, Arg: arg, Reason: reason})
 }
 
 // addFile adds one file after a look at its beginning.

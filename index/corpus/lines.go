@@ -78,6 +78,7 @@ func (l *Lines) block(data []byte) Block {
 // skipLine reads to the end of a line that is too long.
 func (l *Lines) skipLine(buf []byte) error {
 	bad := &BadRecord{Path: l.path, Line: l.line, Reason: fmt.Sprintf("line is longer than %d MiB", l.max>>20)}
+	from := l.at
 	l.at += int64(len(buf))
 	buf = buf[:min(cap(buf), blockLen)]
 	for l.err == nil {
@@ -91,6 +92,7 @@ func (l *Lines) skipLine(buf []byte) error {
 		l.at += int64(n)
 	}
 	l.line++
+	bad.Bytes = l.at - from
 	return bad
 }
 

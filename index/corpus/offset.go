@@ -1,7 +1,6 @@
 package corpus
 
 import (
-	"bytes"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -52,15 +51,19 @@ func escapedUnit(raw []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// cellOffset is jsonOffset for the inside of a CSV cell in quotes, where a quote
-// is doubled.
-func cellOffset(raw []byte, at int64) int64 {
-	i := int64(0)
-	for {
-		n := int64(bytes.IndexByte(raw[i:], '"'))
-		if n < 0 || n >= at {
-			return min(i+at, int64(len(raw)))
+// cellOffset is jsonOffset for the inside of a CSV cell. In quotes, a quote is doubled.
+func cellOffset(raw []byte, at int64, quoted bool) int64 {
+	i, n := 0, int64(0)
+	for i < len(raw) && n < at {
+		switch c := raw[i]; {
+		case c == '"' && quoted:
+			i, n = i+2, n+1
+		case c < utf8.RuneSelf:
+			i, n = i+1, n+1
+		default:
+			r, size := utf8.DecodeRune(raw[i:])
+			i, n = i+size, n+int64(utf8.RuneLen(r))
 		}
-		i, at = min(i+n+2, int64(len(raw))), at-n-1
 	}
+	return int64(min(i, len(raw)))
 }

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -28,17 +29,18 @@ type Input struct {
 	ModTime   time.Time
 
 	comma byte
+	name  string // of the format of its first row
 	o     Options
 	stdin *bufio.Reader
 }
 
 // String describes how the input is read and why, for notices.
 func (in *Input) String() string {
-	s := fmt.Sprintf("%s: read as %s", in.Path, in.Format)
+	s := fmt.Sprintf("%s: read as %s", in.Path, in.Kind())
 	if in.Container != "" && in.Container != Array {
 		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
 		if in.Format != JSONL {
-			s += fmt.Sprintf(", its rows as %s", in.Format)
+			s += fmt.Sprintf(", its rows as %s", in.Kind())
 		}
 	}
 	why := in.Why
@@ -50,6 +52,10 @@ func (in *Input) String() string {
 	}
 	return s
 }
+
+// Kind names the format for people: that of the first row, if each row is read by its
+// own members.
+func (in *Input) Kind() string { return cmp.Or(in.name, string(in.Format)) }
 
 // decide decides from the first bytes how to read the input.
 func (in *Input) decide(head []byte, o Options) error {
@@ -66,7 +72,7 @@ func (in *Input) decide(head []byte, o Options) error {
 	if err != nil {
 		return err
 	}
-	in.Format, in.Container, in.Why, in.comma = l.format, l.container, l.why, l.comma
+	in.Format, in.Container, in.Why, in.comma, in.name = l.format, l.container, l.why, l.comma, l.name
 	return nil
 }
 
@@ -124,13 +130,13 @@ func (in *Input) openBytes() (*File, error) {
 
 // Rows opens an input whose format is not Text.
 func (in *Input) Rows() (*Rows, error) {
-	r := &Rows{in: in, rest: Block{Line: 1}}
+	r := &Rows{in: in, rest: Block{Line: 1}, parser: NewParser(in.Format, in.o)}
 	var err error
 	if in.Container != CSV {
 		if r.file, err = in.Open(); err != nil {
 			return nil, err
 		}
-		r.lines, r.parser = NewLines(r.file, in.Path, in.o), NewParser(in.Format, in.o)
+		r.lines = NewLines(r.file, in.Path, in.o)
 		return r, nil
 	}
 	if r.file, err = in.openBytes(); err != nil {

@@ -45,7 +45,8 @@ func (in *Input) decideParquet(file *os.File, o Options) error {
 	if o.Format == JSONL {
 		o.Format = Parquet // both read named columns
 	}
-	in.Format, in.Why, err = shape(in.Path, "the columns are", names, names, o)
+	l, err := rowsLook(in.Path, "the columns are", firstRows{first: names, all: names, read: hasMessages(f.Root())}, o)
+	in.Format, in.Why, in.name = l.format, l.why, l.name
 	return err
 }
 
@@ -160,14 +161,14 @@ func (p *parquetLines) checkCodecs(columns *parquet.File) error {
 	return nil
 }
 
-// parquetPaths returns the paths of the columns that are read: those with text
-// and those that name a row.
+// parquetPaths returns the paths of the columns that are read whole: those that a format
+// or the caller names, and those that name a row. Of other columns only text matters.
 func parquetPaths(in *Input) []string {
-	paths := []string{"id", "_id", "uuid"}
-	if in.Format == JSONL {
-		return append(paths, in.o.Fields...)
+	paths := append([]string{"id", "_id", "uuid"}, in.o.Fields...)
+	for name := range newUses().row {
+		paths = append(paths, name)
 	}
-	return append(paths, textColumns(in.Format)...)
+	return paths
 }
 
 func (p *parquetLines) Read(b []byte) (int, error) { return p.pieces.read(b, p.next) }
@@ -246,4 +247,19 @@ func (p *parquetLines) row(row parquet.Row) error {
 	p.out = p.root.appendMembers(p.out, p.values, 0, 0)
 	p.out = append(p.out, '\n')
 	return nil
+}
+
+// hasMessages reports whether a column or one below it looks like messages: it has a
+// role and something that is said.
+func hasMessages(c *parquet.Column) bool {
+	role, said := false, false
+	part := newUses().part
+	for _, below := range c.Columns() {
+		if hasMessages(below) {
+			return true
+		}
+		role = role || part[below.Name()] == useRole
+		said = said || part[below.Name()] == useParts
+	}
+	return role && said
 }

@@ -38,15 +38,16 @@ const (
 	parquetOther              // bytes of other things
 )
 
-// newParquetRoot returns the columns of a file to which one of the paths leads.
+// newParquetRoot returns the columns of a file to which one of the paths leads, and those
+// that have text.
 func newParquetRoot(c *parquet.Column, paths []string) *parquetNode {
 	n := &parquetNode{kind: parquetGroup}
 	n.adopt(c, paths)
 	return n
 }
 
-// newParquetNode returns a column, or nil if no path leads to or through it. A path
-// does not name the inner nodes of a list.
+// newParquetNode returns a column, or nil if no path leads to or through it and it has no
+// text. A path does not name the inner nodes of a list.
 func newParquetNode(c *parquet.Column, paths []string, whole wholeness) *parquetNode {
 	n := &parquetNode{name: c.Name(), optional: c.Optional(), repeated: c.Repeated()}
 	var deeper []string
@@ -58,14 +59,11 @@ func newParquetNode(c *parquet.Column, paths []string, whole wholeness) *parquet
 			deeper = append(deeper, rest)
 		}
 	}
-	if whole == partOfIt && len(deeper) == 0 {
-		return nil
-	}
 	if c.Leaf() {
-		if whole == partOfIt {
+		n.leaf, n.leaves, n.kind = c.Index(), 1, leafKind(c)
+		if whole == partOfIt && n.kind != parquetText && n.kind != parquetBytes {
 			return nil
 		}
-		n.leaf, n.leaves, n.kind = c.Index(), 1, leafKind(c)
 		return n
 	}
 	return n.group(c, deeper, whole)
@@ -103,7 +101,7 @@ func (n *parquetNode) group(c *parquet.Column, paths []string, whole wholeness) 
 	return n
 }
 
-// adopt takes those children to which a path leads.
+// adopt takes those children to which a path leads, and those with text.
 func (n *parquetNode) adopt(c *parquet.Column, paths []string) {
 	for _, child := range c.Columns() {
 		n.add(newParquetNode(child, paths, partOfIt))
@@ -123,10 +121,10 @@ func (n *parquetNode) adoptElement(c *parquet.Column, paths []string, whole whol
 	rep := &parquetNode{repeated: true}
 	switch {
 	case c.Leaf():
-		if whole == partOfIt {
+		rep.leaf, rep.leaves, rep.kind = c.Index(), 1, leafKind(c)
+		if whole == partOfIt && rep.kind != parquetText && rep.kind != parquetBytes {
 			return
 		}
-		rep.leaf, rep.leaves, rep.kind = c.Index(), 1, leafKind(c)
 	case n.kind == parquetList && len(c.Columns()) == 1 && c.Name() != "array" && c.Name() != n.name+"_tuple":
 		// The element's own name is not part of a path.
 		element := c.Columns()[0]

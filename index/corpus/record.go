@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/internal/coverage"
 )
 
 // Record is one training example. It is valid until the next one is parsed
@@ -27,6 +28,8 @@ type Segment struct {
 	// RawLo and RawHi are the byte range of the text in the line, escaped, without the
 	// quotes.
 	RawLo, RawHi int64
+
+	inner bool // the text is part of the JSON in that string
 }
 
 // Skips counts messages that were not read because of their role.
@@ -42,58 +45,165 @@ func (r *Record) reset() {
 
 // Parser reads rows of JSON lines. Not safe for concurrent use.
 type Parser struct {
+	// Account counts the text of the rows, if it is not nil.
+	Account *Account
+
 	format Format
-	fields []string
-	roles  []string
-	buf    bytes.Buffer
-	d      *jsontext.Decoder
-	rec    *Record
+	fields []fieldPath
+	names  []string // of the fields
+	roles  []string // in small letters
+	window int
+	uses   uses
+	top    map[string]use // of a format that was named: the members that it reads
+
+	buf bytes.Buffer
+	d   *jsontext.Decoder // checks the syntax; the walk is that of the cursor
+	c   cursor
+	rec *Record
+
 	seen   bool   // the row has a member that may contain text
 	name   []byte // the unescaped name of a member
+	path   []byte // of the current value, with pathSep between the names
+	level  int    // of the current object; that of the row is 1
+	inPart bool   // the value is below the content of a message
+	every  bool   // the value is below a field that was named: all its texts are read
+	rest   state  // the state of texts that no format names
+
+	nested bool     // the value is in the JSON in a string
+	outer  [2]int64 // the range of that string
+	inner  []byte   // that JSON
+
+	said []said // the texts of the row, for the account
+	says []byte // their paths
+}
+
+// state says what became of a text.
+type state uint8
+
+const (
+	stateRead state = iota
+	stateLeft
+	stateUnread
+)
+
+// said is a text of the row.
+type said struct {
+	lo, hi int // of its path in Parser.says
+	bytes  int
+	state  state
+}
+
+// defaultWindow is the number of words in a window unless the options say otherwise.
+const defaultWindow = 10
+
+// window returns the number of words of the shortest text.
+func (o Options) window() int {
+	if o.Window <= 0 {
+		return defaultWindow
+	}
+	return o.Window
 }
 
 // NewParser returns a parser of a format that keeps its rows in JSON lines.
 func NewParser(f Format, o Options) *Parser {
-	p := &Parser{format: f, fields: o.Fields, roles: o.Roles}
+	p := &Parser{format: f, names: o.Fields, window: o.window(), uses: newUses(), rest: stateLeft}
+	for _, r := range o.Roles {
+		p.roles = append(p.roles, strings.ToLower(r))
+	}
 	if len(p.roles) == 0 {
 		p.roles = DefaultRoles()
+	}
+	switch f {
+	case ByRow:
+		p.rest = stateUnread
+	case JSONL:
+		for _, name := range o.Fields {
+			p.fields = append(p.fields, fieldPath{name, name})
+		}
+	default:
+		p.top = map[string]use{}
+		for _, name := range textColumns(f) {
+			p.top[name] = p.uses.row[name]
+		}
 	}
 	p.d = jsontext.NewDecoder(&p.buf, lenient...)
 	return p
 }
 
-// Parse reads one row into rec. An error gives the reason without text of the row; the
-// content of rec is then undefined.
+// Parse reads one row into rec: one JSON value, or several on one line. An error gives
+// the reason without text of the row; the content of rec is then undefined.
 func (p *Parser) Parse(line []byte, rec *Record) error {
 	rec.reset()
-	p.rec, p.seen = rec, false
+	p.rec, p.seen, p.path, p.said, p.says = rec, false, p.path[:0], p.said[:0], p.says[:0]
 	if why, ok := spoiltReason(line); ok {
 		return errors.New(why)
 	}
-	p.buf.Reset()
-	p.buf.Write(line)
-	p.d.Reset(&p.buf, lenient...)
-	if p.d.PeekKind() != '{' {
-		if _, err := p.d.ReadValue(); err != nil {
-			return reason(err)
+	if err := p.check(line); err != nil {
+		whole := line
+		if line = mend(line); line == nil || p.check(line) != nil {
+			p.bad(whole)
+			return err
 		}
-		return errors.New("not a JSON object")
 	}
-	if err := p.members(p.rowMember); err != nil {
-		return reason(err)
+	for p.c = (cursor{b: line}); p.c.kind() != 0; {
+		if err := p.row(); err != nil {
+			p.bad(line)
+			return err
+		}
 	}
-	if _, err := p.d.ReadToken(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one JSON value in the line")
-	}
+	p.count()
 	if !p.seen {
 		return errors.New(p.missing())
 	}
 	return nil
 }
 
+// bad counts the text of a row that cannot be read.
+func (p *Parser) bad(row []byte) {
+	if p.Account != nil && wordy(row, p.window) {
+		p.Account.Bad(len(row))
+	}
+}
+
+// check checks the syntax of the values in a line.
+func (p *Parser) check(line []byte) error {
+	p.buf.Reset()
+	p.buf.Write(line)
+	p.d.Reset(&p.buf, lenient...)
+	for n := 0; ; n++ {
+		switch _, err := p.d.ReadValue(); {
+		case errors.Is(err, io.EOF) && n > 0:
+			return nil
+		case err != nil:
+			return reason(err)
+		}
+	}
+}
+
+// count adds the texts of the row to the account.
+func (p *Parser) count() {
+	if p.Account == nil {
+		return
+	}
+	for _, s := range p.said {
+		c := coverage.Text{}
+		switch n := uint64(s.bytes); s.state {
+		case stateRead:
+			c.Read = n
+		case stateLeft:
+			c.LeftOut = n
+		case stateUnread:
+			c.Unread = n
+		}
+		p.Account.add(p.says[s.lo:s.hi], c)
+	}
+}
+
 // missing is the reason why a row without text cannot be read.
 func (p *Parser) missing() string {
 	switch p.format {
+	case ByRow:
+		return "no messages, prompt, text or other member that a format names"
 	case OpenAI:
 		return "no messages"
 	case ShareGPT:
@@ -103,7 +213,7 @@ func (p *Parser) missing() string {
 	case Alpaca:
 		return "no instruction, input or output"
 	default:
-		return "none of the fields " + strings.Join(p.fields, ", ")
+		return "none of the fields " + strings.Join(p.names, ", ")
 	}
 }
 
@@ -118,68 +228,6 @@ func reason(err error) error {
 		return errors.New("not valid JSON: the file ends too early")
 	}
 	return errors.New("not valid JSON")
-}
-
-// members calls f for each member of the object that comes next, which reads
-// the member's value. The name is valid until then.
-func (p *Parser) members(f func(name []byte) error) error {
-	if _, err := p.d.ReadToken(); err != nil {
-		return err
-	}
-	for p.d.PeekKind() == '"' {
-		name, err := p.d.ReadValue()
-		if err != nil {
-			return err
-		}
-		if err := f(p.unquote(name)); err != nil {
-			return err
-		}
-	}
-	_, err := p.d.ReadToken()
-	return err
-}
-
-// unquote returns the text of a JSON string, without a copy if no byte in it is
-// escaped.
-func (p *Parser) unquote(v jsontext.Value) []byte {
-	if bytes.IndexByte(v, '\\') < 0 {
-		return v[1 : len(v)-1]
-	}
-	p.name, _ = jsontext.AppendUnquote(p.name[:0], v)
-	return p.name
-}
-
-// elements calls f before each element of the array that comes next.
-func (p *Parser) elements(f func() error) error {
-	if _, err := p.d.ReadToken(); err != nil {
-		return err
-	}
-	for p.d.PeekKind() != ']' {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	_, err := p.d.ReadToken()
-	return err
-}
-
-// rowMember reads one member of the row.
-func (p *Parser) rowMember(name []byte) error {
-	if p.rec.ID == "" && isID(name) && !slices.Contains(p.fields, string(name)) {
-		return p.id()
-	}
-	switch {
-	case p.format == JSONL:
-		return p.field(name, p.fields)
-	case !slices.Contains(textColumns(p.format), string(name)):
-		return p.d.SkipValue()
-	case p.format == Alpaca:
-		p.seen = true
-		return p.texts()
-	default:
-		p.seen = true
-		return p.turns()
-	}
 }
 
 // isID reports whether a column of that name identifies its row.
@@ -209,94 +257,35 @@ func textColumns(f Format) []string {
 	}
 }
 
-// id reads the record's id, a string or a number.
-func (p *Parser) id() error {
-	v, err := p.d.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch v.Kind() {
-	case '"':
-		id, _ := jsontext.AppendUnquote(nil, v)
-		p.rec.ID = string(id)
-	case '0':
-		p.rec.ID = string(v)
-	}
-	return nil
-}
-
-// field reads the member called name if one of the paths leads to it or
-// through it.
-func (p *Parser) field(name []byte, paths []string) error {
-	var deeper []string
-	for _, path := range paths {
-		if path == string(name) {
-			p.seen = true
-			return p.texts()
+// mend returns a copy of a line without the mistakes that programs make in JSON: NaN and
+// infinite numbers become 0, and commas between rows become blanks. It is as long as the
+// line, and nil if the line has no such mistake.
+func mend(line []byte) []byte {
+	out := bytes.Clone(line)
+	mended := false
+	for c, depth := (cursor{b: out}), 0; c.at < len(out); {
+		switch b := out[c.at]; {
+		case b == '"':
+			c.str()
+			continue
+		case b == '{' || b == '[':
+			depth++
+		case b == '}' || b == ']':
+			depth--
+		case b == ',' && depth == 0:
+			out[c.at], mended = ' ', true
+		case b == 'N' || b == 'I' || b == '-':
+			for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+				if bytes.HasPrefix(out[c.at:], []byte(word)) {
+					copy(out[c.at:], "0           "[:len(word)])
+					mended = true
+				}
+			}
 		}
-		if rest, ok := below(path, name); ok {
-			deeper = append(deeper, rest)
-		}
+		c.at++
 	}
-	if len(deeper) == 0 {
-		return p.d.SkipValue()
+	if !mended {
+		return nil
 	}
-	return p.descend(deeper)
-}
-
-// below returns the rest of a path that leads through the member called name.
-func below(path string, name []byte) (rest string, ok bool) {
-	if len(path) <= len(name) || path[len(name)] != '.' || path[:len(name)] != string(name) {
-		return "", false
-	}
-	return path[len(name)+1:], true
-}
-
-// descend follows the paths into the next value, and into every element if it is an
-// array. Null and an array may be empty: then the record has no text there, which is no
-// error.
-func (p *Parser) descend(paths []string) error {
-	switch p.d.PeekKind() {
-	case '{':
-		return p.members(func(name []byte) error { return p.field(name, paths) })
-	case '[':
-		p.seen = true
-		return p.elements(func() error { return p.descend(paths) })
-	case 'n':
-		p.seen = true
-	}
-	return p.d.SkipValue()
-}
-
-// texts reads a value as text: a string or a number is a segment, an object is one
-// segment, its JSON text, and of an array each element is read like this.
-func (p *Parser) texts() error {
-	if p.d.PeekKind() == '[' {
-		return p.elements(p.texts)
-	}
-	return p.text()
-}
-
-// text reads one value that is no array as a segment. An empty string, true, false and
-// null give no segment.
-func (p *Parser) text() error {
-	v, err := p.d.ReadValue()
-	if err != nil {
-		return err
-	}
-	end := p.d.InputOffset()
-	lo := len(p.rec.text)
-	switch v.Kind() {
-	case '"':
-		// AppendUnquote writes broken UTF-8 as U+FFFD and reports it, which is fine
-		// here.
-		p.rec.text, _ = jsontext.AppendUnquote(p.rec.text, v)
-		if len(p.rec.text) > lo {
-			p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)) + 1, end - 1})
-		}
-	case '0', '{', '[':
-		p.rec.text = append(p.rec.text, v...)
-		p.rec.Segments = append(p.rec.Segments, Segment{lo, len(p.rec.text), end - int64(len(v)), end})
-	}
-	return nil
+	return out
 }

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -14,6 +15,7 @@ type Rows struct {
 	parser *Parser
 	rest   Block     // lines that were read and not returned yet
 	table  *csvTable // instead of lines
+	object []byte    // the row of the table as JSON
 	row    []byte    // the current one, as its bytes are in the file
 	line   int       // on which it begins
 	offset int64     // of its first byte
@@ -80,28 +82,15 @@ func (r *Rows) nextCells(rec *Record) error {
 		return err
 	}
 	r.row, r.line, r.offset = row.data, row.line, row.offset+r.file.BOM
-	rec.reset()
-	seen := false
-	for _, i := range r.table.read {
-		if i >= len(r.table.cells) {
-			break
-		}
-		cell := r.table.cells[i]
-		text := r.table.value(row, cell)
-		column := r.table.columns[i]
-		if rec.ID == "" && isID([]byte(column)) && !slices.Contains(r.in.o.Fields, column) {
-			rec.ID = string(text)
-			continue
-		}
-		seen = true
-		if len(text) > 0 {
-			lo := len(rec.text)
-			rec.text = append(rec.text, text...)
-			rec.Segments = append(rec.Segments, Segment{lo, len(rec.text), int64(cell.lo), int64(cell.hi)})
-		}
+	r.object = r.table.appendObject(r.object[:0], row)
+	if err := r.parser.Parse(r.object, rec); err != nil {
+		return &BadRecord{Path: r.in.Path, Line: row.line, Reason: err.Error()}
 	}
-	if !seen {
-		return &BadRecord{Path: r.in.Path, Line: row.line, Reason: (&Parser{format: r.in.Format, fields: r.in.o.Fields}).missing()}
+	for i := range rec.Segments {
+		s := &rec.Segments[i]
+		at, _ := slices.BinarySearchFunc(r.table.spans, s.RawLo, func(c csvSpan, lo int64) int { return cmp.Compare(int64(c.hi), lo) })
+		cell := r.table.cells[r.table.spans[at].cell]
+		s.RawLo, s.RawHi = int64(cell.lo), int64(cell.hi)
 	}
 	return nil
 }
@@ -113,18 +102,21 @@ type Place struct {
 }
 
 // Place returns the place of a byte of a text of the current record. at is counted in
-// the unescaped text; one past the last byte is the end of the text.
+// the unescaped text; one past the last byte is the end of the text. A text in the JSON
+// of a string is where the string begins.
 func (r *Rows) Place(s Segment, at int64) Place {
 	if r.in.Container == Parquet {
 		return Place{Line: r.line, Offset: at}
 	}
 	raw := r.row[s.RawLo:s.RawHi]
-	if s.RawLo > 0 && r.row[s.RawLo-1] == '"' {
-		if r.in.Container == CSV {
-			at = cellOffset(raw, at)
-		} else {
-			at = jsonOffset(raw, at)
-		}
+	quoted := s.RawLo > 0 && r.row[s.RawLo-1] == '"'
+	switch {
+	case s.inner:
+		at = 0
+	case r.in.Container == CSV:
+		at = cellOffset(raw, at, quoted)
+	case quoted:
+		at = jsonOffset(raw, at)
 	}
 	p := Place{Line: r.line, Offset: r.offset + s.RawLo + at}
 	switch before := r.row[:s.RawLo+min(at, int64(len(raw)))]; r.in.Container {

@@ -24,6 +24,7 @@ const maxHeadRows = 256
 // look is the way to read a file, as its beginning shows it.
 type look struct {
 	format    Format // of its rows: not Auto, CSV or Parquet
+	name      string // of the first row's format in the table of formats; empty: format
 	container Format
 	comma     byte // between the cells of a CSV
 	why       string
@@ -50,11 +51,11 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	blank := len(bytes.TrimSpace(head)) == 0
 	switch {
 	case rows.first != nil:
-		format, why, err := shape(path, "the first row has", rows.first, rows.all, o)
+		l, err := rowsLook(path, "the first row has", rows, o)
 		if rows.array {
-			return look{format: format, container: Array, why: "a JSON array, " + why}, err
+			l.container, l.why = Array, "a JSON array, "+l.why
 		}
-		return look{format: format, why: why}, err
+		return l, err
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
 	case o.auto() && !named:
@@ -90,41 +91,47 @@ func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 		}
 		return look{format: Text, why: "it is empty"}, nil
 	}
-	format, why, err := shape(path, "the columns are", columns, columns, o)
-	return look{format: format, container: CSV, comma: comma, why: why}, err
+	l, err := rowsLook(path, "the columns are", firstRows{first: columns, all: columns}, o)
+	l.container, l.comma = CSV, comma
+	return l, err
 }
 
-// shape decides which columns have the text. first are the columns of the first row,
-// all those of every row at the beginning; phrase introduces the former in an error.
-func shape(path, phrase string, first, all []string, o Options) (Format, string, error) {
+// rowsLook decides how the rows are read. phrase introduces the columns of the first row in
+// notices and errors.
+func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 	if len(o.Fields) > 0 && (o.auto() || o.Format == JSONL || o.Format == CSV || o.Format == Parquet) {
-		if !slices.ContainsFunc(o.Fields, func(f string) bool { return leadsInto(f, all) }) {
-			return "", "", columnsError(path, phrase, first, o.Fields)
+		if !slices.ContainsFunc(o.Fields, func(f string) bool { return leadsInto(f, rows.all) }) {
+			return look{}, columnsError(path, phrase, rows.first, o.Fields)
 		}
-		return JSONL, "the fields are named", nil
+		return look{format: JSONL, why: "the fields are named"}, nil
 	}
 	if fixed := textColumns(o.Format); fixed != nil {
-		if !slices.ContainsFunc(fixed, func(c string) bool { return slices.Contains(all, c) }) {
-			return "", "", columnsError(path, phrase, first, fixed)
+		if !slices.ContainsFunc(fixed, func(c string) bool { return slices.Contains(rows.all, c) }) {
+			return look{}, columnsError(path, phrase, rows.first, fixed)
 		}
-		return o.Format, "", nil
+		return look{format: o.Format}, nil
 	}
-	if o.Format != JSONL {
-		for _, f := range []Format{OpenAI, ShareGPT, Completion, Alpaca} {
-			if need := telling(f); !slices.ContainsFunc(need, func(c string) bool { return !slices.Contains(first, c) }) {
-				return f, phrase + " " + strings.Join(need, " and "), nil
-			}
-		}
+	if o.Format == JSONL {
+		return look{}, columnsError(path, phrase, rows.first, nil)
 	}
-	return "", "", columnsError(path, phrase, first, nil)
-}
-
-// telling returns the columns that identify a format.
-func telling(f Format) []string {
-	if f == Alpaca {
-		return []string{"instruction", "output"}
+	if name, tell := named(rows.first); name != "" {
+		return look{format: ByRow, name: name, why: phrase + " " + strings.Join(tell, " and ")}, nil
 	}
-	return textColumns(f)
+	known := newUses().row
+	read := slices.DeleteFunc(slices.Clone(rows.all), func(c string) bool {
+		u := known[c]
+		return u != useText && u != useTurns && u != useParts
+	})
+	switch {
+	case len(read) > 0:
+		return look{format: ByRow, why: "the first rows have " + strings.Join(read, ", ")}, nil
+	case rows.read:
+		return look{format: ByRow, why: "the first rows have messages"}, nil
+	case o.anyColumns:
+		return look{format: ByRow, why: "no format names its columns"}, nil
+	default:
+		return look{}, columnsError(path, phrase, rows.first, nil)
+	}
 }
 
 // leadsInto reports whether a field is one of the columns or is inside one.
@@ -204,18 +211,19 @@ type firstRows struct {
 	first []string
 	all   []string
 	array bool
+	read  bool // some text of these rows is read, or they are not whole
 }
 
 // headRows looks at the rows at the beginning of a text.
 func headRows(head []byte) firstRows {
 	var rows firstRows
-	start := bytes.TrimSpace(head)
-	if rest, ok := bytes.CutPrefix(start, []byte("[")); ok && bytes.HasPrefix(bytes.TrimSpace(rest), []byte("{")) {
+	if start := bytes.TrimSpace(head); isArray(start) {
 		rows.array = true
 		lines := arrayLines{}
 		head = bytes.Clone(start)
 		lines.rewrite(head)
 	}
+	p, rec := NewParser(ByRow, Options{}), new(Record)
 	for tries := 0; tries < maxHeadRows; tries++ {
 		line, rest, whole := bytes.Cut(head, []byte("\n"))
 		line = bytes.TrimSpace(line)
@@ -227,6 +235,7 @@ func headRows(head []byte) firstRows {
 				rows.first = columns
 			}
 			rows.all = append(rows.all, columns...)
+			rows.read = rows.read || !ok || p.Parse(line, rec) == nil
 		case len(line) > 0 && line[0] != '{' && rows.first == nil:
 			return firstRows{}
 		}
@@ -241,9 +250,23 @@ func headRows(head []byte) firstRows {
 	return rows
 }
 
+// isArray reports whether a text begins with an array of objects or of lists, and is not
+// lines of lists.
+func isArray(start []byte) bool {
+	rest, ok := bytes.CutPrefix(start, []byte("["))
+	if rest = bytes.TrimSpace(rest); !ok || len(rest) == 0 || rest[0] != '{' && rest[0] != '[' {
+		return false
+	}
+	first, next, more := bytes.Cut(start, []byte("\n"))
+	return !more || !bytes.HasPrefix(bytes.TrimSpace(next), []byte("[")) || !jsontext.Value(bytes.TrimSpace(first)).IsValid(lenient...)
+}
+
 // memberNames returns the names of an object's members and whether the object
-// is complete.
+// is complete. Of a list, the first element counts.
 func memberNames(line []byte) (names []string, complete bool) {
+	if len(line) > 0 && line[0] == '[' {
+		line = bytes.TrimSpace(line[1:])
+	}
 	if len(line) == 0 || line[0] != '{' {
 		return nil, false
 	}

@@ -1,0 +1,368 @@
+package corpus
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"noecho/internal/coverage"
+)
+
+// An Account says which text of some inputs was read and which was not. It contains
+// names of members and no text: a text in place of a name, and the names of an object
+// with many different names, become [coverage.AnyName]. The same inputs give the same account,
+// whoever read which part. Not safe for concurrent use.
+type Account struct {
+	root  node
+	flat  map[string]*node // by path
+	roles map[string]*coverage.Role
+	found map[string]bool // named fields that lead to a member
+
+	manyRoles bool // the unusual roles are all called coverage.AnyName
+}
+
+const (
+	maxPath    = 3   // names in the path of a column; deeper text counts there
+	maxTop     = 128 // different names at the top of a row
+	maxBelow   = 16  // different names in one object below
+	maxRoles   = 24
+	maxRoleLen = 24
+)
+
+// node is a member with text, or with members that have text.
+type node struct {
+	counts coverage.Text
+	below  map[string]*node
+	depth  int
+	wide   bool // there were too many names: the only one below is coverage.AnyName
+}
+
+// NewAccount returns an empty account.
+func NewAccount() *Account {
+	return &Account{flat: map[string]*node{}, roles: map[string]*coverage.Role{}, found: map[string]bool{}}
+}
+
+// pathSep separates the names of a path.
+const pathSep = "\x00"
+
+// maxFlat bounds the paths in Account.flat.
+const maxFlat = 4096
+
+// add adds counts to the column of a path.
+func (a *Account) add(path []byte, c coverage.Text) {
+	if n := a.flat[string(path)]; n != nil {
+		n.counts.Add(c)
+		return
+	}
+	n := &a.root
+	for name := range strings.SplitSeq(string(path), pathSep) {
+		if n.depth == maxPath {
+			break
+		}
+		child := n.child(name)
+		if len(n.below) > n.most() {
+			n.widen()
+			clear(a.flat) // its nodes are in use no more
+			child = n.child(name)
+		}
+		n = child
+	}
+	n.counts.Add(c)
+	if len(a.flat) == maxFlat {
+		clear(a.flat)
+	}
+	a.flat[string(path)] = n
+}
+
+// child returns the node of a name.
+func (n *node) child(name string) *node {
+	if n.wide || !isName(name) {
+		name = coverage.AnyName
+	}
+	c := n.below[name]
+	if c == nil {
+		if n.below == nil {
+			n.below = map[string]*node{}
+		}
+		c = &node{depth: n.depth + 1}
+		n.below[name] = c
+	}
+	return c
+}
+
+// most is the number of different names that a node may have.
+func (n *node) most() int {
+	if n.depth == 0 {
+		return maxTop
+	}
+	return maxBelow
+}
+
+// merge adds the counts of another node and of all below it.
+func (n *node) merge(o *node) {
+	n.counts.Add(o.counts)
+	if o.wide {
+		n.widen()
+	}
+	for name, c := range o.below {
+		n.child(name).merge(c)
+	}
+	if len(n.below) > n.most() {
+		n.widen()
+	}
+}
+
+// widen gives all nodes below the same name.
+func (n *node) widen() {
+	if n.wide {
+		return
+	}
+	below := n.below
+	n.below, n.wide = nil, true
+	for _, c := range below {
+		n.child(coverage.AnyName).merge(c)
+	}
+}
+
+// Whole counts a file that is one text.
+func (a *Account) Whole(bytes uint64) { a.add([]byte(coverage.WholeFiles), coverage.Text{Read: bytes}) }
+
+// Bad counts the bytes of a row that cannot be read.
+func (a *Account) Bad(bytes int) {
+	a.add([]byte(coverage.BadRows), coverage.Text{Unread: uint64(bytes)})
+}
+
+// Found reports whether a row has the member of a named field.
+func (a *Account) Found(field string) bool { return a.found[field] }
+
+// heard counts a message of a role.
+func (a *Account) heard(role []byte, read, left uint64) {
+	r := a.roles[string(role)]
+	if r == nil {
+		name := string(role)
+		if a.manyRoles && speaker(name) == "" || !isRole(role) {
+			name = coverage.AnyName
+		}
+		if r = a.roles[name]; r == nil {
+			r = &coverage.Role{Name: name}
+			a.roles[name] = r
+		}
+	}
+	r.Read += read
+	r.LeftOut += left
+	if len(a.roles) > maxRoles && !a.manyRoles {
+		a.fewerRoles()
+	}
+}
+
+// fewerRoles takes away the names of all roles but the usual ones.
+func (a *Account) fewerRoles() {
+	a.manyRoles = true
+	roles := a.roles
+	a.roles = map[string]*coverage.Role{}
+	for _, r := range roles {
+		name := r.Name
+		if speaker(name) == "" {
+			name = coverage.AnyName
+		}
+		if a.roles[name] == nil {
+			a.roles[name] = &coverage.Role{Name: name}
+		}
+		a.roles[name].Read += r.Read
+		a.roles[name].LeftOut += r.LeftOut
+	}
+}
+
+// Merge adds another account, which is not used afterwards.
+func (a *Account) Merge(o *Account) {
+	clear(a.flat)
+	a.root.merge(&o.root)
+	if o.manyRoles && !a.manyRoles {
+		a.fewerRoles()
+	}
+	for _, r := range o.roles {
+		a.heard([]byte(r.Name), r.Read, r.LeftOut)
+	}
+	for field := range o.found {
+		a.found[field] = true
+	}
+}
+
+// Table returns the account as a table.
+func (a *Account) Table() *coverage.Table {
+	t := new(coverage.Table)
+	a.root.tabulate(t, "")
+	slices.SortFunc(t.Columns, func(x, y coverage.Column) int { return cmp.Compare(x.Name, y.Name) })
+	for _, name := range slices.Sorted(maps.Keys(a.roles)) {
+		t.Roles = append(t.Roles, *a.roles[name])
+	}
+	return t
+}
+
+// tabulate adds the columns at and below a node to a table.
+func (n *node) tabulate(t *coverage.Table, name string) {
+	if n.counts != (coverage.Text{}) {
+		t.Text.Add(n.counts)
+		t.Columns = append(t.Columns, coverage.Column{Name: name, Text: n.counts})
+	}
+	for below, c := range n.below {
+		if name != "" {
+			below = name + "." + below
+		}
+		c.tabulate(t, below)
+	}
+}
+
+// isRole reports whether a text looks like a role and not like the name of a person.
+func isRole(role []byte) bool {
+	return len(role) > 0 && len(role) <= maxRoleLen && !slices.ContainsFunc(role, func(c byte) bool {
+		return c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z')
+	})
+}
+
+// wordy reports whether a text has at least n words: letters and digits between white
+// space, and each sign of a script that is written without it. So an address, a number or
+// base64 is one word. In the text of a JSON string, escapes are the characters that they
+// mean.
+func wordy(raw []byte, n int) bool {
+	if len(raw) < 2*n-1 {
+		return false
+	}
+	words, in := 0, false
+	for i := 0; i < len(raw) && words < n; {
+		c, size := rune(raw[i]), 1
+		switch {
+		case c == '\\' && i+1 < len(raw):
+			c, size = escaped(raw[i:])
+		case c >= utf8.RuneSelf:
+			c, size = utf8.DecodeRune(raw[i:])
+		}
+		i += size
+		switch {
+		case c <= ' ' || c >= utf8.RuneSelf && unicode.IsSpace(c):
+			in = false
+		case c >= utf8.RuneSelf && unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
+			words, in = words+1, false
+		case !in && (unicode.IsLetter(c) || unicode.IsDigit(c)):
+			words, in = words+1, true
+		}
+	}
+	return words >= n
+}
+
+// escaped returns the character of the escape that the bytes begin with.
+func escaped(raw []byte) (c rune, size int) {
+	if c, ok := escapedUnit(raw); ok {
+		return c, 6
+	}
+	switch raw[1] {
+	case 'n', 'r', 't', 'f', 'b':
+		return ' ', 2
+	default:
+		return rune(raw[1]), 2
+	}
+}
+
+// Fields returns flags that read every column with text, those that are read already
+// included. There are none if some of the text is in no column with a name.
+func (a *Account) Fields() (flags []string) {
+	for _, name := range slices.Sorted(maps.Keys(a.root.below)) {
+		paths := a.root.below[name].fields(name)
+		if name == coverage.BadRows || name == coverage.WholeFiles {
+			continue
+		}
+		for _, path := range paths {
+			if path == coverage.AnyName || path == "" {
+				return nil
+			}
+			flags = append(flags, "--field "+quote(path))
+		}
+	}
+	return flags
+}
+
+// fields returns the paths that lead to all the text at and below a node.
+func (n *node) fields(name string) (paths []string) {
+	sum := n.sum()
+	switch {
+	case sum.Read > 0 || n.counts.Unread > 0:
+		return []string{name}
+	case sum.Unread == 0:
+		return nil
+	}
+	for _, below := range slices.Sorted(maps.Keys(n.below)) {
+		if below == coverage.AnyName || below == "" {
+			return []string{name}
+		}
+		paths = append(paths, n.below[below].fields(name+"."+below)...)
+	}
+	return paths
+}
+
+// sum returns the counts at and below a node.
+func (n *node) sum() coverage.Text {
+	sum := n.counts
+	for _, c := range n.below {
+		sum.Add(c.sum())
+	}
+	return sum
+}
+
+// quote quotes a word in which a shell would see special characters.
+func quote(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:@%+,", r)
+	}) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
+}
+
+// NoField returns the error of a named field that is in no row.
+func (a *Account) NoField(field string) error {
+	e := &ColumnsError{Path: "the inputs", Wanted: []string{field}, phrase: "the columns with text are"}
+	for _, c := range a.Table().Columns {
+		if c.Name != "" && c.Name != coverage.BadRows && len(e.Columns) < maxColumns {
+			e.Columns = append(e.Columns, c.Name)
+		}
+	}
+	if len(e.Columns) == 0 {
+		e.Columns = []string{"none"}
+	}
+	return e
+}
+
+// nearest returns the name that differs least from a mistyped one, if it differs little.
+func nearest(typed string, names []string) string {
+	best, least := "", 1+(len(typed)+1)/4
+	for _, name := range names {
+		if d := distance(typed, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance returns the number of bytes to insert, remove or replace between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
