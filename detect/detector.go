@@ -72,15 +72,27 @@ type Detector struct {
 	told   int64  // the answer knows all words before this offset
 
 	// Kept for another channel or another pause.
-	seamReader reader
-	back       reader // the channel and the text that follows the completion
+	edges      *edges // nil: not needed yet
 	fork       reader // the channel as if it ended here
 	laneReader *lane.Reader
 	near       *near
 	phrases    *phraseFinder
-	seamFinder phraseFinder // of the seam
-	forkFinder phraseFinder // of the seam, while the channel is parked
+}
+
+// edges read the texts around a completion together with the channel.
+type edges struct {
+	seam, back reader       // the end of the prompt before the channel, and the text that follows behind it
+	seamFinder phraseFinder // of seam
+	forkFinder phraseFinder // of seam, while the channel is parked
 	backFinder phraseFinder // of back
+}
+
+// edge returns the readers of the texts around the completion.
+func (d *Detector) edge() *edges {
+	if d.edges == nil {
+		d.edges = &edges{}
+	}
+	return d.edges
 }
 
 // New returns a detector for one channel.
@@ -157,7 +169,7 @@ func (d *Detector) openSeam() int64 {
 	if d.seam == nil || !d.hasPhrases {
 		return math.MaxInt64
 	}
-	return d.seamFinder.open()
+	return d.edges.seamFinder.open()
 }
 
 // startSeam reads the end of the prompt if the channel continues it.
@@ -168,12 +180,13 @@ func (d *Detector) startSeam() {
 		return
 	}
 	tail := p.Tail[max(0, len(p.Tail)-d.seamLength()):]
-	d.seam = &d.seamReader
+	e := d.edge()
+	d.seam = &e.seam
 	d.seam.init(d)
 	d.seam.Base = -int64(len(tail))
 	if d.hasPhrases {
-		d.seamFinder.startSeam(d.phrases, &d.seam.Track)
-		d.seam.finders = append(d.seam.finders, &d.seamFinder)
+		e.seamFinder.startSeam(d.phrases, &d.seam.Track)
+		d.seam.finders = append(d.seam.finders, &e.seamFinder)
 	}
 	d.seam.readText(tail)
 }
@@ -285,8 +298,9 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	if d.seam != nil {
 		var forks []lane.Finder
 		if d.hasPhrases {
-			d.forkFinder.copyFrom(&d.seamFinder, &d.fork.Track)
-			forks = []lane.Finder{&d.forkFinder}
+			e := d.edges
+			e.forkFinder.copyFrom(&e.seamFinder, &d.fork.Track)
+			forks = []lane.Finder{&e.forkFinder}
 		}
 		d.try(d.seam, forks)
 	}
@@ -348,16 +362,17 @@ func (d *Detector) readSuffix(r *reader) {
 		return
 	}
 	suffix := d.cfg.Prompt.Suffix
-	b := &d.back
+	e := d.edge()
+	b := &e.back
 	b.d, b.origin, b.finders = d, b, b.finders[:0]
 	b.Track.CopyFrom(&r.Track)
 	if d.hasPhrases {
 		of := d.phrases
 		if r == d.seam {
-			of = &d.seamFinder
+			of = &e.seamFinder
 		}
-		d.backFinder.copyFrom(of, &b.Track)
-		b.finders = append(b.finders, &d.backFinder)
+		e.backFinder.copyFrom(of, &b.Track)
+		b.finders = append(b.finders, &e.backFinder)
 	}
 	b.readText(suffix[:min(len(suffix), d.seamLength())])
 	b.finish()

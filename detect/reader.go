@@ -25,6 +25,9 @@ func (r *reader) init(d *Detector) {
 	r.Strict = d.cfg.Release == Strict
 	r.joins.reset(nil)
 	r.finders = r.finders[:0]
+	if r.Words == nil {
+		r.Words = make([]ngram.Word, 0, 8)
+	}
 }
 
 // fork makes r a copy of o with other finders.
