@@ -130,9 +130,11 @@ func inFile(p uint64) (file int, rest uint64) {
 
 // Seeds appends the places at which a 5-gram occurs, in ascending order. Places may be
 // missing: not every gram is a seed, and of a common one only 16 places in
-// each file are stored. Rarely a place is that of another gram. A file without a ledger
-// has no places.
+// each file are stored. Of several files together there are at most 64 places, which the
+// files share fairly. Rarely a place is that of another gram. A file without a ledger has
+// no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
+	before := len(dst)
 	dst = ix.parts[0].Tables.Ledger.Seeds(dst, h) // nearly every index has one file
 	for i := 1; i < len(ix.parts); i++ {
 		n := len(dst)
@@ -142,7 +144,29 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 		}
 	}
 	runtime.KeepAlive(ix)
+	for each := format.SeedPlaces - 1; len(dst)-before > seedsMost && each > 0; each-- {
+		dst = dst[:before+len(fewer(dst[before:], each))]
+	}
 	return dst
+}
+
+// seedsMost bounds the places of a 5-gram that occurs in several files.
+const seedsMost = 64
+
+// fewer leaves at most so many places of each file, the lowest.
+func fewer(places []ngram.Place, each int) []ngram.Place {
+	kept, same := places[:0], 0
+	for i, p := range places {
+		if i > 0 && p>>format.PlaceBitsMost == kept[len(kept)-1]>>format.PlaceBitsMost {
+			same++
+		} else {
+			same = 1
+		}
+		if same <= each {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // Record describes a record of the corpus, or a data subject.

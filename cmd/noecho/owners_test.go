@@ -20,12 +20,12 @@ type owners struct {
 	dir string
 }
 
-// run runs the program in the folder. The words of a command that name a file there begin
-// with @.
-func (o *owners) run(command string) {
+// run runs the program in the folder and returns its standard output. The words of a
+// command that name a file there begin with @.
+func (o *owners) run(command string) string {
 	o.t.Helper()
-	var errs bytes.Buffer
-	root := newRootCommand(&app{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: &errs, getenv: func(string) string { return "" }})
+	var out, errs bytes.Buffer
+	root := newRootCommand(&app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }})
 	args := strings.Fields(command)
 	for i := range args {
 		if name, ok := strings.CutPrefix(args[i], "@"); ok {
@@ -36,6 +36,7 @@ func (o *owners) run(command string) {
 	if err := root.Execute(); err != nil {
 		o.t.Fatalf("noecho %s: %v\n%s", command, err, &errs)
 	}
+	return out.String()
 }
 
 func (o *owners) write(name, text string) {
@@ -239,6 +240,52 @@ func TestCommonText(t *testing.T) {
 				if !strings.HasPrefix(got, "block ") || !strings.Contains(got, " "+dataset+".jsonl/") {
 					t.Errorf("%v, %s, %.40s: %s", indexes, dataset, text, got)
 				}
+			}
+		}
+	}
+}
+
+// TestCommonTextOfManyIndexes: so it is if a dozen indexes have the text in many records each.
+func TestCommonTextOfManyIndexes(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	const text = "the quick brown fox jumps over the lazy dog while nine old cats look on from a warm red roof"
+	var indexes []string
+	for i := range 12 {
+		name := fmt.Sprintf("set%02d", i)
+		o.write(name+".txt", strings.Repeat(text+" \n\n", 1)+strings.Repeat("and "+text+" ", 20*(i%4)))
+		o.run(fmt.Sprintf("index build --out @%s.nidx @%s.txt", name, name))
+		indexes = append(indexes, name+".nidx")
+	}
+	for range 2 {
+		for i := range 12 {
+			got := o.verdict(fmt.Sprintf("rules: [{when: {dataset: set%02d.txt}, action: block}]", i), "so "+text+" it is", indexes...)
+			if !strings.HasPrefix(got, "block ") || !strings.Contains(got, fmt.Sprintf(" set%02d.txt/", i)) {
+				t.Errorf("dataset %d: %s", i, got)
+			}
+		}
+		slices.Reverse(indexes)
+	}
+}
+
+// TestLackingIndex: index info and check say that an index of an older noecho lacks SHARED,
+// and say so of no new one.
+func TestLackingIndex(t *testing.T) {
+	t.Parallel()
+	o := &owners{t, t.TempDir()}
+	old, err := os.ReadFile("../../testdata/compat/merged.nidx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.write("old.nidx", string(old))
+	o.write("a.txt", "jo@example.org")
+	o.write("b.txt", "jo@example.org")
+	o.run("index build --out @new.nidx @a.txt @b.txt")
+	for name, lacks := range map[string]bool{"old.nidx": true, "new.nidx": false} {
+		o.write("x.yaml", fmt.Sprintf("version: 1\nupstream: {url: http://127.0.0.1:9}\nindex: %q\n", filepath.Join(o.dir, name)))
+		for _, command := range []string{"index info @" + name, "check @x.yaml"} {
+			if out := o.run(command); strings.Contains(out, "SHARED: of an identifier in several datasets") != lacks {
+				t.Errorf("%s: %s", command, out)
 			}
 		}
 	}
