@@ -134,6 +134,7 @@ type scanned struct {
 
 // next implements [source].
 func (s *scanned) next() ([]byte, error) {
+	s.ex.startRelay(s.in, s.buf)
 	n, err := s.in.Read(s.buf)
 	ended := s.relayPiece(s.buf[:n], err)
 	switch {
@@ -180,11 +181,14 @@ func (s *scanned) fail() { s.state = scanFailed }
 func (s *scanned) close() {
 	defer s.body.close()
 	defer s.in.close()
-	if s.state != scanFailed {
-		s.ex.relay.Abort(nil, relay.FailUpstream) // has an effect only if the caller has gone before the end
-		s.ex.reportFindings()
+	var c relay.Counts
+	if s.ex.relay != nil {
+		if s.state != scanFailed {
+			s.ex.relay.Abort(nil, relay.FailUpstream) // has an effect only if the caller has gone before the end
+			s.ex.reportFindings()
+		}
+		c = s.ex.relay.Counts()
 	}
-	c := s.ex.relay.Counts()
 	// Bytes that the relay has not counted because of a panic or a bound of the decoder.
 	c.Refused += max(0, s.in.received()-c.Scanned-c.Passed-c.Refused)
 	s.ex.settle(c)
@@ -209,6 +213,9 @@ type forwarded struct {
 // that the caller has all of the answer before its end is scanned.
 func (f *forwarded) next() ([]byte, error) {
 	if f.tee != nil {
+		if f.tee.limit == 0 {
+			f.ex.startRelay(f.dec, f.buf)
+		}
 		f.tee.scan(f.err)
 	}
 	if f.err != nil {
@@ -253,7 +260,9 @@ func (f *forwarded) close() {
 	var c relay.Counts
 	if f.tee != nil {
 		f.tee.scan(errClientGone)
-		c = f.ex.relay.Counts()
+		if f.ex.relay != nil {
+			c = f.ex.relay.Counts()
+		}
 	}
 	c.Passed += max(0, f.sent-c.Scanned-c.Passed-c.Refused)
 	if f.dec != nil {
@@ -310,8 +319,11 @@ func (t *tee) scan(err error) {
 	}
 	if t.limit > 0 {
 		if err == io.EOF {
-			_, _, _ = t.ex.relay.Whole(nil, t.kept)
+			_, _, _ = t.ex.judgeWhole(t.kept)
 		}
+		return
+	}
+	if t.ex.relay == nil { // nothing has come
 		return
 	}
 	t.out, _ = t.ex.relay.Append(t.out[:0], t.kept)

@@ -96,15 +96,17 @@ func (d *decoder) Read(p []byte) (int, error) {
 	return d.read(p)
 }
 
-// peek reads ahead until sure is true for the bytes that came, as long as more come. It may
-// wait for the sender. The result is valid until the next Read.
-func (d *decoder) peek(sure func([]byte) bool) []byte {
-	const most = 16 << 10
-	var buf [512]byte
-	for d.aheadErr == nil && !sure(d.ahead) && len(d.ahead) < most {
+// peek reads ahead into buf, as long as more comes, until it is full or sure is true for the
+// bytes read. It may wait for the sender. The bytes stay in buf until Read has returned them;
+// before that, peek returns them again.
+func (d *decoder) peek(buf []byte, sure func([]byte) bool) []byte {
+	if len(d.ahead) > 0 {
+		return d.ahead
+	}
+	for d.ahead = buf[:0]; d.aheadErr == nil && !sure(d.ahead) && len(d.ahead) < len(buf); {
 		var n int
-		n, d.aheadErr = d.read(buf[:])
-		d.ahead = append(d.ahead, buf[:n]...)
+		n, d.aheadErr = d.read(buf[len(d.ahead):])
+		d.ahead = buf[:len(d.ahead)+n]
 	}
 	return d.ahead
 }

@@ -13,6 +13,7 @@ import (
 	"noecho/proxy/config"
 	"noecho/proxy/policy"
 	"noecho/proxy/relay"
+	"noecho/proxy/wire"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
@@ -44,7 +45,8 @@ type exchange struct {
 	number   uint64 // of the exchange; coverage tells requests apart by it
 	judge    policy.Judge
 	decision relay.Decision  // the zero value if the answer is not scanned
-	relay    *relay.Relay    // judges the answer; nil before there is one
+	judging  relay.Config    // of relay
+	relay    *relay.Relay    // judges the answer; nil before its first bytes have come
 	found    []relay.Finding // storage for findings from relay
 
 	alerts alert.Answer
@@ -123,6 +125,35 @@ func (e *exchange) decide() {
 		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
 	}, e.snap.standing.meter, e.snap.standing.probes)
 	e.decision = relay.Decision{Judge: &e.judge, Hold: e.judge.Acts(), Block: e.judge.Blocks(), Pass: e.lenient()}
+}
+
+// contentFraming returns the framing of a body whose label may be wrong. It reads the first
+// bytes of the body into buf.
+func contentFraming(labelled wire.Framing, in *decoder, buf []byte) wire.Framing {
+	first := in.peek(buf, func(p []byte) bool {
+		_, sure := wire.Sniff(p, labelled)
+		return sure
+	})
+	framing, _ := wire.Sniff(first, labelled)
+	return framing
+}
+
+// startRelay makes the relay for a stream, once its first bytes have come. They are read into
+// buf.
+func (e *exchange) startRelay(in *decoder, buf []byte) {
+	if e.relay == nil {
+		e.judging.Framing = contentFraming(e.judging.Framing, in, buf)
+		e.relay = relay.New(e.judging)
+	}
+}
+
+// judgeWhole gives an unstreamed answer to the relay and reports its findings, also those
+// made before a panic.
+func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
+	defer e.reportFindings()
+	e.judging.Framing, _ = wire.Sniff(text, wire.JSON)
+	e.relay = relay.New(e.judging)
+	return e.relay.Whole(nil, text)
 }
 
 // reportFindings reports the findings that the relay has closed. They change the ending of

@@ -10,9 +10,9 @@ import (
 	"noecho/proxy/config"
 )
 
-// TestWrongLabels: an event stream is read as one however it is labelled, if a stream was asked
-// for, and a document labelled as a stream is read as a document. Clean answers are not
-// changed, and no label lets a leak pass.
+// TestWrongLabels: an event stream, lines and a document are read as such however they are
+// labelled, whether or not a stream was asked for. Clean answers are not changed, and no label
+// lets a leak pass.
 func TestWrongLabels(t *testing.T) {
 	t.Parallel()
 	stream := func(text string) string {
@@ -25,23 +25,39 @@ func TestWrongLabels(t *testing.T) {
 	document := func(text string) string {
 		return `{"choices":[{"index":0,"message":{"role":"assistant","content":"` + text + `"}}]}`
 	}
-	type answer struct{ ask, label, before string }
+	lines := func(text string) string {
+		var b strings.Builder
+		for word := range strings.FieldsSeq(text) {
+			fmt.Fprintf(&b, "{\"message\":{\"role\":\"assistant\",\"content\":\"%s \"},\"done\":false}\n", word)
+		}
+		return b.String() + "{\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true}\n"
+	}
+	type answer struct{ path, ask, label, before string }
 	answers := map[answer]func(string) string{}
 	for _, label := range []string{
 		"", "Content-Type: text/plain\r\n", "Content-Type: application/json; charset=utf-8\r\n", "Content-Type: application/octet-stream\r\n",
 		"Content-Type: application/stream+json\r\n", "Content-Type: text/html\r\n", "Content-Type: application/x-ndjson\r\n", "Content-Type: event-stream\r\n",
 	} {
 		for _, before := range []string{"", ": ping\n\n", "\n\n", "event: message\n", "id: 1\nretry: 3\n", "\xEF\xBB\xBF"} {
-			answers[answer{askStream, label, before}] = stream
+			answers[answer{chatPath, askStream, label, before}] = stream
 		}
-		answers[answer{askStream, label, ""}] = document
+		answers[answer{chatPath, askStream, label, ""}] = document
 	}
-	for _, ask := range []string{askStream, askWhole} {
-		answers[answer{ask, "Content-Type: text/event-stream\r\n", ""}] = stream
-	}
-	for _, label := range []string{"Content-Type: text/event-stream\r\n", "Content-Type: text/plain\r\n", ""} {
-		for _, before := range []string{"", "\n \n"} {
-			answers[answer{askWhole, label, before}] = document
+	const events = "Content-Type: text/event-stream\r\n"
+	for _, label := range []string{events, "Content-Type: text/plain\r\n", "Content-Type: application/json\r\n", "Content-Type: application/x-ndjson\r\n", ""} {
+		answers[answer{chatPath, askWhole, label, ""}] = stream
+		for _, path := range []string{chatPath, "/v1/other"} {
+			for _, ask := range []string{askStream, askWhole} {
+				answers[answer{path, ask, label, "\n"}] = stream
+				answers[answer{path, ask, label, ""}] = document
+				if label != "Content-Type: application/x-ndjson\r\n" {
+					answers[answer{path, ask, label, "\n \n"}] = document
+				}
+			}
+		}
+		for _, ask := range []string{askStream, askWhole, `{"model":"m","stream":false,"messages":[]}`} {
+			answers[answer{"/api/chat", ask, label, ""}] = lines
+			answers[answer{"/api/chat", ask, label, "\n"}] = lines
 		}
 	}
 	begin := strings.Join(strings.Fields(secret)[:5], " ")
@@ -70,12 +86,13 @@ func TestWrongLabels(t *testing.T) {
 		for _, mode := range []detect.Action{detect.Observe, detect.Redact, detect.Block} {
 			cfg := bedConfig(t, up.url())
 			cfg.Mode = mode
+			cfg.Routes = []config.Route{{Path: "/"}, {Path: "/v1/other", API: "generic"}}
 			b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
 			for a, write := range answers {
 				for _, text := range []string{"All is well here", "So: " + secret + " and more"} {
 					want := a.before + write(text)
 					said <- [2]string{a.label, want}
-					status, _, got, err := b.do("POST", chatPath, a.ask)
+					status, _, got, err := b.do("POST", a.path, a.ask)
 					<-up.requests
 					clean := mode == detect.Observe || !strings.Contains(text, secret)
 					switch {

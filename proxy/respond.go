@@ -49,12 +49,11 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 	e.passHead(ctx, resp, staleHeaders)
 	in := newDecoder(up, names, limits.Stream, limits.Ratio)
 	framing := e.framing(resp, request)
-	unlabelledLines := framing == wire.Lines && len(resp.Header.ContentType()) == 0 // their head does not wait for a line
-	if e.status >= fasthttp.StatusBadRequest || request.Stream != (framing == wire.SSE) && !unlabelledLines {
-		framing = contentFraming(framing, in)
+	if framing == wire.JSON && request.Stream && e.status < fasthttp.StatusBadRequest {
+		framing = contentFraming(framing, in, make([]byte, answerBuffer)) // the head of a document waits for its end
 	}
 	e.stream = framing != wire.JSON
-	e.startRelay(request, framing)
+	e.prepareRelay(request, framing)
 	switch {
 	case !e.decision.Hold:
 		t := &tee{ex: e}
@@ -99,36 +98,15 @@ func (e *exchange) framing(resp *fasthttp.Response, request wire.Request) wire.F
 	return e.route.family.Framing(name, request)
 }
 
-// contentFraming returns the framing of a body whose label may be wrong: event streams come
-// with any label or none, and documents with that of an event stream.
-func contentFraming(labelled wire.Framing, in *decoder) wire.Framing {
-	switch labelled {
-	case wire.JSON, wire.Lines, wire.Array, wire.SSE:
-	default:
-		return labelled
-	}
-	first := in.peek(func(p []byte) bool {
-		_, sure := wire.LooksLikeEvents(p)
-		return sure
-	})
-	events, _ := wire.LooksLikeEvents(first)
-	switch document := bytes.TrimLeft(first, " \t\r\n"); {
-	case events:
-		return wire.SSE
-	case labelled == wire.SSE && len(document) > 0 && (document[0] == '{' || document[0] == '['):
-		return wire.JSON
-	}
-	return labelled
-}
-
-// startRelay makes the relay that judges the answer.
-func (e *exchange) startRelay(request wire.Request, framing wire.Framing) {
+// prepareRelay prepares the relay that judges the answer, which has the given framing if its
+// label is right.
+func (e *exchange) prepareRelay(request wire.Request, framing wire.Framing) {
 	d := e.snap.detection(&e.route.policy)
 	if e.decision.Hold { // else the answer leaves first and is read whoever has gone
 		d.Done = e.link.done
 	}
 	d.Prompt = e.srv.prompts.prompt(e.snap, request, d.Done)
-	e.relay = relay.New(relay.Config{
+	e.judging = relay.Config{
 		Family:   e.route.family,
 		Request:  request,
 		Framing:  framing,
@@ -139,7 +117,7 @@ func (e *exchange) startRelay(request wire.Request, framing wire.Framing) {
 		Detect:   d,
 		Late:     e.late(),
 		Mask:     e.snap.cfg.Mask,
-	})
+	}
 }
 
 // whole reads an unstreamed answer to its end, judges it and answers.
@@ -189,13 +167,6 @@ func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody
 	e.answered = time.Now()
 	ctx.Response.SetBodyRaw(out)
 	return false
-}
-
-// judgeWhole gives an unstreamed answer to the relay and reports its findings, also those
-// made before a panic.
-func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
-	defer e.reportFindings()
-	return e.relay.Whole(nil, text)
 }
 
 // withhold prepares the head of an error body that takes the place of an answer. An error of

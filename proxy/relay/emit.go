@@ -88,6 +88,10 @@ func (r *Relay) sentAnew(dst []byte, at int) []byte {
 // block appends a message up to its blocked span, ends every open choice as filtered,
 // and ends the stream.
 func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
+	if r.ending == nil { // a document
+		r.end(ErrBlocked)
+		return r.cfg.Family.Failure(dst, wire.Withheld)
+	}
 	for i := range refs {
 		p := &refs[i]
 		if p.channel == nil || !p.isCut() || p.channel.out.block == math.MaxInt64 {

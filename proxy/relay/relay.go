@@ -389,8 +389,17 @@ func (r *Relay) end(why error) {
 
 // Whole judges an unstreamed body and appends the body that the caller gets. Status 0
 // keeps the upstream's status; 400 comes with the family's error body and an error that
-// matches ErrEnded.
+// matches ErrEnded. The body may be that of a stream, which was not sent as one.
 func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
+	if r.cfg.Framing != wire.JSON {
+		if out, err = r.Append(dst, body); err == nil {
+			out, err = r.Finish(out)
+		}
+		if err != nil {
+			return r.cfg.Family.Failure(out[:len(dst)], failureOf(err)), 400, err
+		}
+		return out, 0, nil
+	}
 	r.queue.buf = body
 	if !r.cfg.Hold {
 		dst = append(dst, body...)

@@ -1,12 +1,19 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // MaxMessage is the largest size of one message, in bytes.
 const MaxMessage = 16 << 20
 
 // StreamEnd is the payload that ends a stream of many APIs. Gateways add it to those of others.
 const StreamEnd = "[DONE]"
+
+// byteOrderMark may begin a text.
+const byteOrderMark = "\xEF\xBB\xBF"
 
 // Framing is the way in which a body is cut into messages.
 type Framing uint8
@@ -36,6 +43,64 @@ func ByContentType(contentType string) Framing {
 		return Lines
 	}
 	return JSON
+}
+
+// Sniff returns the framing of a body that begins with head and has the framing labelled by
+// its content type: servers send event streams and lines with any type or none, and documents
+// as event streams. sure is false if more bytes may change the result.
+func Sniff(head []byte, labelled Framing) (f Framing, sure bool) {
+	switch labelled {
+	case JSON, Lines, Array, SSE, PlainText:
+	default:
+		return labelled, true
+	}
+	p := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n")
+	events, sure := sniffEvents(p, labelled == PlainText)
+	switch {
+	case events:
+		return SSE, true
+	case !sure || bytes.HasPrefix([]byte(byteOrderMark), p):
+		return labelled, false
+	case labelled == Lines || p[0] != '{' && (labelled != SSE || p[0] != '['):
+		return labelled, true
+	}
+	if f = labelled; f == SSE {
+		f = JSON
+	}
+	line, rest, _ := bytes.Cut(p, []byte{'\n'})
+	switch rest = bytes.TrimLeft(rest, " \t\r\n"); {
+	case len(rest) == 0:
+		return f, false
+	case rest[0] == '{' && jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
+		return Lines, true
+	}
+	return f, true
+}
+
+// sniffEvents reports whether a body that begins with p is an event stream. In a text, a line
+// may begin with a word such as id: by chance, so only an event whose data is a JSON object is.
+func sniffEvents(p []byte, text bool) (events, sure bool) {
+	for _, begin := range [...]string{":", "data:", "event:", "id:", "retry:"} {
+		switch {
+		case len(p) < len(begin) && bytes.HasPrefix([]byte(begin), p):
+			return false, false
+		case !bytes.HasPrefix(p, []byte(begin)):
+			continue
+		case !text:
+			return true, true
+		}
+		rest := p[len(begin):]
+		if begin == "data:" {
+			rest = bytes.TrimLeft(rest, " ")
+			return len(rest) > 0 && rest[0] == '{', len(rest) > 0
+		}
+		end := lineEnd(rest)
+		if end < 0 {
+			return false, false
+		}
+		return sniffEvents(bytes.TrimLeft(rest[end:], "\r\n"), text)
+	}
+	return false, true
 }
 
 // Framer cuts a body into messages. Every byte of the body belongs to a message, and

@@ -44,21 +44,6 @@ const (
 	keepNotes = 1 << 12 // lines other than data
 )
 
-// LooksLikeEvents reports whether a body that begins with p is an event stream, however it is
-// labelled. sure is false if more bytes may change that.
-func LooksLikeEvents(p []byte) (events, sure bool) {
-	p = bytes.TrimLeft(bytes.TrimPrefix(p, []byte("\xEF\xBB\xBF")), " \t\r\n")
-	for _, begin := range [...]string{":", "data:", "event:", "id:", "retry:"} {
-		switch {
-		case bytes.HasPrefix(p, []byte(begin)):
-			return true, true
-		case strings.HasPrefix(begin, string(p)):
-			return false, false
-		}
-	}
-	return false, !strings.HasPrefix("\xEF\xBB\xBF", string(p))
-}
-
 // Scan implements [Framer]. The CR of a blank line ends the event at once, because the
 // next byte may be long in coming; if it is an LF, the LF begins the next message. Only
 // if the line before ended with CRLF, Scan waits for the LF.
@@ -137,7 +122,7 @@ func (f *sseFramer) Parse(raw []byte) Message {
 	m := Message{}
 	f.notes = f.notes[:0]
 	i, lines := 0, 0
-	if bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")) {
+	if bytes.HasPrefix(raw, []byte(byteOrderMark)) {
 		i = 3
 	}
 	for i < len(raw) {
