@@ -357,6 +357,7 @@ func (u *upstream) acquire(b *upstreamBody) error {
 // sender sends one request. A server may answer before it has read the request, for example
 // that it is too long, so a long one is sent while the answer is read.
 type sender struct {
+	long  bool          // it is longer than servers read before they answer
 	ended chan struct{} // closed when the request is no longer used
 	err   error         // why it was not sent; valid once ended is closed
 }
@@ -364,7 +365,7 @@ type sender struct {
 // send begins to send a request.
 func (u *upstream) send(conn *upstreamConn, req *fasthttp.Request, resp *fasthttp.Response, sent func()) *sender {
 	resp.SkipBody = req.Header.IsHead()
-	s := &sender{ended: make(chan struct{})}
+	s := &sender{long: len(req.Body()) > writePiece, ended: make(chan struct{})}
 	conn.sending.Store(true)
 	run := func() {
 		defer close(s.ended)
@@ -379,16 +380,20 @@ func (u *upstream) send(conn *upstreamConn, req *fasthttp.Request, resp *fasthtt
 			_ = conn.Close() // the server neither reads nor, most likely, answers
 		}
 	}
-	if len(req.Body()) <= writePiece {
-		run()
-	} else {
+	if s.long {
 		go run()
+	} else {
+		run()
 	}
 	return s
 }
 
-// done reports whether the request was sent whole.
-func (s *sender) done() bool {
+// done reports whether the server has read the request whole, or will, if it answered with the
+// status. Sent bytes may wait unread in the buffers of the connection.
+func (s *sender) done(status int) bool {
+	if s.long && status >= fasthttp.StatusBadRequest {
+		return false
+	}
 	select {
 	case <-s.ended:
 		return s.err == nil
@@ -478,7 +483,7 @@ func (b *upstreamBody) close() {
 	if b.keep == nil {
 		return
 	}
-	reusable := b.link.detach() == nil && b.whole && b.sender != nil && b.sender.done() && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
+	reusable := b.link.detach() == nil && b.whole && b.sender != nil && b.sender.done(b.resp.StatusCode()) && !b.resp.ConnectionClose() && b.in != nil && b.in.Buffered() == 0
 	_ = b.resp.CloseBodyStream()
 	b.src, b.whole = nil, true
 	if b.free != nil {
