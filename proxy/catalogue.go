@@ -143,12 +143,14 @@ var passTable = []struct {
 	{"GET HEAD", []string{
 		"/", "/health", "/healthz", "/ping", "/ready", "/live", "/version", "/info",
 		"/v1/health", "/health/liveliness", "/health/liveness", "/health/readiness", "/health_generate",
+		"/health/live", "/health/ready", "/v1/health/live", "/v1/health/ready", "/v1/version", "/v1/metadata", "/is_sleeping",
 		"/get_model_info", "/model_info", "/model/info", "/v1/model/info", "/model_group/info",
 		"/v1/models", "/v1/models/{model}", "/v1/models/{owner}/{model}", "/models",
 		"/openai/v1/models", "/openai/models", "/api/version", "/api/tags", "/api/ps",
 		"/metrics", "/docs", "/openapi.json", "/load",
 		"/api/v0/models", "/api/v0/models/{model}", "/api/v1/models",
 		"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{model}", "/v2/models/{model}/ready", "/v2/models/{model}/config",
+		"/v2/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}/ready",
 		"/v1beta/models", "/v1beta/models/{model}",
 	}},
 	{"POST", []string{

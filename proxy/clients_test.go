@@ -78,6 +78,7 @@ func TestGatewayHeaders(t *testing.T) {
 	lines := []string{
 		"Ocp-Apim-Subscription-Key", "X-Portkey-Config", "X-Portkey-Virtual-Key", "Http-Referer", "X-Title", "X-Dashscope-Sse",
 		"Azureml-Model-Deployment", "Helicone-Auth", "Cf-Aig-Authorization", "X-Litellm-Tags", "X-Litellm-Api-Key",
+		"X-Stainless-Retry-Count", "Extra-Parameters", "Baggage", "B3", "X-Client-Request-Id", "Session-Id", "Originator",
 	}
 	for _, name := range lines {
 		if status, _, _, err := b.do("POST", chatPath, askWhole, name, "one"); err != nil || status != 200 {
@@ -157,6 +158,7 @@ func TestCORSSection(t *testing.T) {
 			if !strings.HasPrefix(answer, "HTTP/1.1 403 ") || strings.Contains(answer, "Access-Control-Allow-Origin") {
 				t.Errorf("%s: %q", origin, answer)
 			}
+			origin = strings.ReplaceAll(origin, "\r\nOrigin: ", ", ")
 			if status, h, _, err := b.do("POST", chatPath, askWhole, "Origin", origin); err != nil || status != 403 || h.Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("%s: %d %v %v", origin, status, h, err)
 			}
@@ -191,6 +193,7 @@ func TestCORSSection(t *testing.T) {
 	f(listed, "https://app.example", "https://app.example", "")
 	f(listed, "null", "null", "")
 	f(listed, "https://app.example.evil", "", "")
+	f(listed, "https://app.example\r\nOrigin: https://evil", "", "")
 	f(all, "https://any", "*", "")
 	f(trusted, "https://any", "https://any", "true")
 	if len(up.requests) > 0 {
@@ -229,6 +232,8 @@ func TestMethods(t *testing.T) {
 		{"GET", "/health/readiness", 200, ""},
 		{"GET", "/v1/model/info", 200, ""},
 		{"GET", "/api/v0/models", 200, ""},
+		{"GET", "/v1/health/ready", 200, ""},
+		{"HEAD", "/health/live", 200, ""},
 	} {
 		status, h, text, err := b.do(tt.method, tt.path, "")
 		if err != nil || status != tt.status || h.Get("Allow") != tt.allow {

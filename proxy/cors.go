@@ -31,10 +31,9 @@ func preflight(h *fasthttp.RequestHeader) bool {
 // cors is the section cors of a configuration.
 type cors struct{ *config.CORS }
 
-// admits reports whether the origin of a request may ask. A request without one is no page's.
+// admits reports whether the origins of a request may ask. A request without one is no page's.
 func (c cors) admits(h *fasthttp.RequestHeader) bool {
-	origin := h.Peek(fasthttp.HeaderOrigin)
-	return !c.On() || len(origin) == 0 || c.allows(origin)
+	return !c.On() || !slices.ContainsFunc(h.PeekAll(fasthttp.HeaderOrigin), func(o []byte) bool { return len(o) > 0 && !c.allows(o) })
 }
 
 func (c cors) allows(origin []byte) bool {
@@ -65,7 +64,7 @@ func (c cors) answer(ctx *fasthttp.RequestCtx, open string) {
 // mark sets the headers by which a page of an allowed origin may read the answer.
 func (c cors) mark(ctx *fasthttp.RequestCtx) {
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
-	if !c.On() || len(origin) == 0 || !c.allows(origin) || !plainValue(origin) {
+	if !c.On() || len(origin) == 0 || !c.admits(&ctx.Request.Header) || !plainValue(origin) {
 		return
 	}
 	h := &ctx.Response.Header

@@ -15,7 +15,10 @@ import (
 var requestHeaders = []string{
 	"authorization", "*api-key", "content-type", "accept", "user-agent",
 	"anthropic-*", "openai-*", "x-goog-*", "x-amz-*", "x-amzn-bedrock-*",
-	"traceparent", "tracestate", "x-request-id", "idempotency-key", "origin", "access-control-request-*",
+	"traceparent", "tracestate", "baggage", "b3", "x-b3-*", "x-request-id", "x-client-request-id", "x-ms-client-request-id", "idempotency-key",
+	"origin", "access-control-request-*",
+	// Headers that clients and servers put beside these.
+	"x-stainless-*", "x-app", "originator", "session-id", "x-session-id", "chatgpt-account-id", "extra-parameters", "x-data-parallel-rank", "x-hf-bill-to",
 	// Gateways before the models, and the attribution that they ask for.
 	"ocp-apim-*", "azureml-*", "x-dashscope-*", "x-portkey-*", "x-litellm-*", "helicone-*", "cf-aig-*", "http-referer", "x-title",
 }
