@@ -161,18 +161,19 @@ library: ## Use the packages of docs/library.md from a module outside of noecho.
 	cd bench/library && $(GO) test -count=1 ./...
 
 .PHONY: clients
-clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed # The clients of `make sdk`.
+clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed bench/sdk/py/litellm/venv/installed # The clients of `make sdk`.
 
 bench/sdk/js/node_modules/.package-lock.json: bench/sdk/js/package-lock.json
 	cd bench/sdk/js && npm ci --ignore-scripts --no-progress
 	touch $@
 
 # The requirements are complete, so pip need not resolve anything; older versions
-# of pip fail at it when a requirement has extras.
-bench/sdk/py/venv/installed: bench/sdk/py/requirements.txt
-	cd bench/sdk/py && python3 -m venv venv
-	cd bench/sdk/py && venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	cd bench/sdk/py && venv/bin/pip check
+# of pip fail at it when a requirement has extras. LiteLLM needs other versions than
+# the clients.
+%/venv/installed: %/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(@D)/bin/pip check
 	touch $@
 
 # The stages of CI, in the order of .ci/budget.

@@ -18,36 +18,42 @@ import (
 
 const question = "What did you write to the customer?"
 
-// TestGo drives noecho with the official Go clients of the APIs other than
-// those of TestOpenAI.
+// TestGo drives noecho with the official Go clients.
 func TestGo(t *testing.T) {
 	t.Parallel()
 	testClients(t, func(t *testing.T, base string, m model) []told {
-		var all []told
-		for _, c := range goClients(t, base) {
-			for _, model := range []string{"clean", "leak", "thinking", "tool"} {
-				for _, how := range []string{"whole", "stream"} {
-					got := told{API: c.api, Model: model, How: how}
-					before := m.asked.Load()
-					call := c.whole
-					if how == "stream" {
-						call = c.stream
-					}
-					if err := call(deadline(t), model, &got); err != nil {
-						got.Status = status(err)
-						got.Error = err.Error()
-						var o *openai.Error
-						if errors.As(err, &o) {
-							got.Error += " " + o.RawJSON() // it says no more than the status itself
-						}
-					}
-					got.Asked = int(m.asked.Load() - before)
-					all = append(all, got)
+		return tellGo(t, goClients(t, base), "", m)
+	})
+}
+
+// tellGo makes the calls of each client for each model, whose name has a prefix, and
+// returns what the clients made of the answers.
+func tellGo(t *testing.T, clients []goClient, prefix string, m model) []told {
+	t.Helper()
+	var all []told
+	for _, c := range clients {
+		for _, model := range []string{"clean", "leak", "thinking", "tool"} {
+			for _, how := range []string{"whole", "stream"} {
+				got := told{API: c.api, Model: model, How: how}
+				before := m.asked.Load()
+				call := c.whole
+				if how == "stream" {
+					call = c.stream
 				}
+				if err := call(deadline(t), prefix+model, &got); err != nil {
+					got.Status = status(err)
+					got.Error = err.Error()
+					var o *openai.Error
+					if errors.As(err, &o) {
+						got.Error += " " + o.RawJSON() // it says no more than the status itself
+					}
+				}
+				got.Asked = int(m.asked.Load() - before)
+				all = append(all, got)
 			}
 		}
-		return all
-	})
+	}
+	return all
 }
 
 // goClient is one API of one client.
@@ -69,10 +75,11 @@ func goClients(t *testing.T, base string) []goClient {
 		t.Fatal(err)
 	}
 	a := anthropicCalls{anthropic.NewClient(anthropicoption.WithBaseURL(base), anthropicoption.WithAPIKey("sk-of-nobody"))}
-	r := responsesCalls{guard{url: base}.client()}
+	c, r := chatCalls{guard{url: base}.client()}, responsesCalls{guard{url: base}.client()}
 	g := geminiCalls{google}
 	o := ollamaCalls{ollama.NewClient(u, http.DefaultClient)}
 	return []goClient{
+		{"openai.chat", c.whole, c.stream},
 		{"anthropic.messages", a.whole, a.stream},
 		{"openai.responses", r.whole, r.stream},
 		{"gemini", g.whole, g.stream},
@@ -98,6 +105,33 @@ func status(err error) int {
 		return l.StatusCode
 	}
 	return 0
+}
+
+type chatCalls struct{ client openai.Client }
+
+func (chatCalls) params(model string) openai.ChatCompletionNewParams {
+	return openai.ChatCompletionNewParams{
+		Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)},
+	}
+}
+
+func (c chatCalls) whole(ctx context.Context, model string, got *told) error {
+	answer, err := c.client.Chat.Completions.New(ctx, c.params(model))
+	if err != nil {
+		return err
+	}
+	return readChat([]byte(answer.RawJSON()), got)
+}
+
+func (c chatCalls) stream(ctx context.Context, model string, got *told) error {
+	stream := c.client.Chat.Completions.NewStreaming(ctx, c.params(model))
+	defer stream.Close()
+	for stream.Next() {
+		if err := readChat([]byte(stream.Current().RawJSON()), got); err != nil {
+			return err
+		}
+	}
+	return stream.Err()
 }
 
 type anthropicCalls struct{ client anthropic.Client }

@@ -39,6 +39,8 @@ var filteredFinish = map[string]string{
 	"langchain.chat":      "content_filter",
 	"langchain.responses": "content_filter",
 	"langchain.messages":  "refusal",
+
+	"litellm.messages": "max_tokens", // of a response that is not complete
 }
 
 // What the model says besides what it says to openai-go.
