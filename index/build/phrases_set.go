@@ -67,7 +67,7 @@ func (s *phraseSet) put(finger uint64, o phraseRow) {
 		r.subject = 0
 	}
 	s.rows[finger] = r
-	if !o.weak {
+	if !o.weak && o.subject != 0 {
 		s.shareSubject(finger, o.subject)
 	}
 	s.sharePlace(finger, o.dataset, o.place)
@@ -82,12 +82,11 @@ func (s *phraseSet) share(k shareKey, place ngram.Place) {
 	}
 }
 
-// shareSubject adds a subject of a phrase that is not weak; 0 is none. The row has the
-// lowest of them.
+// shareSubject adds a subject of a phrase that is not weak. The row has the lowest of them.
 func (s *phraseSet) shareSubject(finger uint64, subject uint32) {
 	r := s.rows[finger]
 	switch {
-	case subject == 0 || subject == r.subject:
+	case subject == r.subject:
 		return
 	case r.subject == 0:
 		r.subject = subject
@@ -103,12 +102,12 @@ func (s *phraseSet) shareSubject(finger uint64, subject uint32) {
 func (s *phraseSet) sharePlace(finger uint64, dataset uint32, place ngram.Place) {
 	r, k := s.rows[finger], shareKey{finger, dataset, 0}
 	switch {
-	case place == 0:
+	case place == 0 || dataset == r.dataset && place >= r.place:
 		return
 	case r.place == 0:
 		r.place, r.dataset = place, dataset
 	case dataset == r.dataset:
-		r.place = min(r.place, place)
+		r.place = place
 	case place < r.place:
 		delete(s.shares, k)
 		s.shares[shareKey{finger, r.dataset, 0}] = r.place
