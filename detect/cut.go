@@ -51,7 +51,10 @@ func lastWordOf(d *Detector) (l lastWord) {
 	if r.Count > 0 {
 		l.after[0] = wordEnd{d, r.Span(r.Count-1).Hi - 1}
 	}
-	l.run = closeToRun(d, r, d.peeked[0].Hash)
+	next := d.peeked[0].Hash
+	if l.run = closeToRun(d, r, next); l.run == nil && d.seam != nil {
+		l.run = closeAtSeam(d, next)
+	}
 	if a := d.cfg.Answer; a != nil && a.speaker == d {
 		d.turnTo(l.span.Lo)
 		a.lastWord(d, &l)
@@ -116,11 +119,36 @@ func closeToRun(d *Detector, r *reader, next uint64) *Finding {
 	return &Finding{Kind: Verbatim, Words: 1, Places: places}
 }
 
+// rareWords is in how many places of the corpus words stand at most that are no template.
+const rareWords = 2
+
+// closeAtSeam is closeToRun for words that begin in the prompt's end. If they all stand
+// there, nothing says that their record goes on: a template may end there, and the channel
+// may be the answer "yes". Then the channel counts as their continuation only if the model
+// goes on with the prompt's text, and if it does so inside a word or few records have the
+// words.
+func closeAtSeam(d *Detector, next uint64) *Finding {
+	s := d.seam
+	inside := false
+	if words := s.Scanner.Peek(s.Words[:0]); len(words) > 0 {
+		inside, next = words[0].Span.Lo+s.Base < 0, words[0].Hash
+	}
+	own := s.Count > 0 && s.Span(s.Count-1).Hi > 0
+	if !own && !d.cfg.Prompt.Raw {
+		return nil
+	}
+	f := closeToRun(d, s, next)
+	if f != nil && !own && !inside && (len(f.Places) == 0 || len(f.Places) > rareWords) {
+		return nil
+	}
+	return f
+}
+
 // commonSeed is how many places a seed has at least if an index may have left out some.
 const commonSeed = 16
 
 // inOneRecord reports whether the words of a reader from first on may stand in a row in one
-// record, and returns where. Of two seeds in a row an index has at least one. Without a
+// record, and returns where the last of them is. Of two seeds in a row an index has at least one. Without a
 // ledger the short grams of the words have to do.
 func inOneRecord(d *Detector, r *reader, first int64) (places []ngram.Place, ok bool) {
 	seeds := int(r.Count-first) - gram.SeedWords + 1
@@ -137,7 +165,7 @@ func inOneRecord(d *Detector, r *reader, first int64) (places []ngram.Place, ok 
 			continue
 		}
 		for _, p := range all {
-			found = append(found, p-ngram.Place(s.Word-first))
+			found = append(found, p+ngram.Place(r.Count-1-s.Word))
 		}
 	}
 	slices.Sort(found)

@@ -3,10 +3,14 @@ package detect
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"noecho/index"
+	"noecho/index/build"
 	"noecho/ngram"
 )
 
@@ -223,29 +227,84 @@ func (d *Detector) segments(text string) []Segment {
 }
 
 // TestCutClean: a clean answer stays as it is wherever it is cut, and so does an answer of
-// one token.
+// one token, with a built index of tickets.
 func TestCutClean(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(8, 9))
-	var records []string
-	for range 40 {
-		records = append(records, ticket(r, 30))
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "tickets.txt"), filepath.Join(dir, "tickets.nidx")
+	var records strings.Builder
+	for range 400 {
+		records.WriteString(strings.ReplaceAll(ticket(r, 40), "\n", " ") + "\n")
 	}
-	set := newPlainSet(10, records...)
-	set.lie = 11 // as often as gates do
+	if err := os.WriteFile(in, []byte(records.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Build(t.Context(), build.Options{Out: out, Inputs: []string{in}}); err != nil {
+		t.Fatal(err)
+	}
+	ix, err := index.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
 	changed := 0
+	d := &Detector{}
 	for i := range 10_000 {
-		text := ticket(r, 1+r.IntN(25))
+		text := strings.ReplaceAll(ticket(r, 1+r.IntN(25)), "net", "org")
 		if i%4 == 0 {
 			text = text[:min(len(text), 1+r.IntN(6))]
 		}
 		end := 1 + r.IntN(len(text))
-		d := New(set, spec(10), Config{Cut: ends(true, true)})
+		prompt := promptOf(ix, []string{"What about this? " + text[end:]})
+		prompt.Raw = i%2 == 0
+		d.Reset(ix, ix.Spec(), Config{Cut: ends(true, true), Prompt: prompt})
 		if got := masked(text[:end], d.segments(text[:end])); got != text[:end] {
+			t.Logf("%q: %q", text[:end], got)
 			changed++
 		}
 	}
 	if changed > 0 {
 		t.Errorf("%d of 10,000 clean answers were changed", changed)
+	}
+}
+
+// TestCutSeam: a run that begins in the prompt goes on in a channel that is cut off.
+func TestCutSeam(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(record)
+	join := func(from, to int) string { return strings.Join(words[from:to], " ") }
+	template := strings.Repeat(record+". ", 20)
+	set, ledger := newPlainSet(10, record), newPlainLedger(10, record)
+	many := newPlainLedger(10, strings.SplitAfter(template, ". ")...)
+	for _, tt := range []struct {
+		name       string
+		tail, text string
+		raw, often bool
+		masked     bool
+	}{
+		{name: "words of both", tail: "go on: " + join(0, 6) + "\n", text: join(6, 8) + " ind", masked: true},
+		{name: "too few words", tail: "go on: " + join(0, 4) + " ", text: join(4, 6) + " gol"},
+		{name: "an answer of one word", tail: "classify: " + join(0, 9), text: "bill"},
+		{name: "the text goes on", tail: join(0, 9) + " ", text: "jul", raw: true, masked: true},
+		{name: "a template goes on", tail: join(0, 9) + " ", text: "bill", raw: true, often: true},
+		{name: "inside a word", tail: join(0, 9) + " jul", text: "iet", raw: true, often: true, masked: true},
+		{name: "a long text goes on", tail: join(0, 12) + " ", text: "mik", raw: true, masked: true},
+		{name: "a long message", tail: join(0, 12) + " ", text: "mik"},
+		{name: "other words", tail: join(0, 9) + " so ", text: "jul", raw: true},
+	} {
+		ix := parts{Set: set, ledger: ledger}
+		if tt.often {
+			ix.ledger = many
+		}
+		for at := range len(tt.text) + 1 {
+			p := promptOf(ix, []string{tt.tail})
+			p.Tail, p.Raw = []byte(tt.tail), tt.raw
+			d := New(ix, spec(10), Config{Cut: ends(true, true), Prompt: p})
+			got, _ := drive(d, tt.text[:at], tt.text[at:])
+			if strings.Contains(got, "¤") != tt.masked {
+				t.Fatalf("%s, split at %d: %q", tt.name, at, got)
+			}
+		}
 	}
 }

@@ -134,6 +134,7 @@ type Prompt struct {
 	Messages []*Message // every visible client message, in order
 	Tail     []byte     // the text that the completion continues byte by byte; may be nil
 	Suffix   []byte     // the text that follows the completion, for fill in the middle; may be nil
+	Raw      bool       // the model goes on with Tail itself, and not with a turn of its own
 
 	excuses *Prompt // the prompt whose messages this one excuses without joining them; nil: none
 

@@ -106,6 +106,7 @@ func (e *exchange) prepareRelay(request wire.Request, framing wire.Framing) {
 		d.Done = e.link.done
 	}
 	d.Prompt = e.srv.prompts.prompt(e.snap, request, d.Done)
+	d.Prompt.Raw = e.route.family.Raw
 	e.judging = relay.Config{
 		Family:   e.route.family,
 		Request:  request,

@@ -80,6 +80,9 @@ type Family struct {
 	// Marks are members whose presence is the kind: the kind of a message is the name
 	// of the first one.
 	Marks []string
+	// Raw says that the model goes on with the tail of a request, byte by byte, and not with
+	// a turn of its own.
+	Raw bool
 	// Silent says that a complete answer need not say why it ended.
 	Silent bool
 	// Events are names that events of a stream have, besides the kinds of the rules.

@@ -341,7 +341,7 @@ func readBlocks(dec *jsontext.Decoder, dst []byte) []byte {
 // whole text is still scanned as a whole, but does not wait for the text that it
 // repeats.
 var anthropicComplete = wire.NewFamily(wire.Family{
-	Name: "anthropic.complete", Request: completeRequest,
+	Name: "anthropic.complete", Raw: true, Request: completeRequest,
 	Failure: anthropicFailure, FailureEvent: "error",
 	Ending: func() wire.Ending { return &completeEnding{} },
 	Events: []string{"ping"},

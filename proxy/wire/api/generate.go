@@ -18,7 +18,7 @@ import (
 // The demo server writes one line a step, with every sample's text from the prompt on.
 // Its streams have no content type.
 var generate = wire.NewFamily(wire.Family{
-	Name: "generate", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
+	Name: "generate", Raw: true, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
 	Ending:  func() wire.Ending { return &generateEnding{} },
 	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
@@ -143,7 +143,7 @@ func numberOf(v jsontext.Value) int32 {
 // Tokens that end or structure an answer are not in the whole text, so they are a
 // channel of their own.
 var tgi = wire.NewFamily(wire.Family{
-	Name: "tgi", Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
+	Name: "tgi", Raw: true, Request: generateRequest, Framing: streamedLines, Failure: tgiFailure, Silent: true,
 	Ending:  func() wire.Ending { return &tgiEnding{} },
 	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })
@@ -272,7 +272,7 @@ func (e *tgiEnding) Write(w *wire.Writer, _ []int32) {
 // several prompts is a list. In a stream each message then has the number of its prompt
 // in index.
 var sglang = wire.NewFamily(wire.Family{
-	Name: "sglang.generate", Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
+	Name: "sglang.generate", Raw: true, Request: generateRequest, Framing: streamedLines, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &sglangEnding{} },
 	Choices: "choices", Marks: generateMarks, Rules: generateRules(),
 })

@@ -17,7 +17,7 @@ import (
 // message then has the number of its answer in index. A client may ask for some members
 // only, so any member may be missing.
 var llamaCPP = wire.NewFamily(wire.Family{
-	Name: "llamacpp.completion", Request: llamaRequest, Failure: llamaFailure, Silent: true,
+	Name: "llamacpp.completion", Raw: true, Request: llamaRequest, Failure: llamaFailure, Silent: true,
 	Ending:  func() wire.Ending { return &llamaEnding{choices: openAIEnding{text: `"text":""`}} },
 	Choices: "choices",
 	Marks:   []string{"choices"},

@@ -12,7 +12,7 @@ import (
 // [completions], with the texts before and behind the gap. The answer is that of
 // [chat].
 var fim = wire.NewFamily(wire.Family{
-	Name: "mistral.fim", Request: completionsRequest, Failure: openAIFailure,
+	Name: "mistral.fim", Raw: true, Request: completionsRequest, Failure: openAIFailure,
 	Ending:  chat.Ending,
 	Choices: "choices", Rules: chatRules(),
 })

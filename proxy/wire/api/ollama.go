@@ -19,7 +19,7 @@ var ollamaChat = wire.NewFamily(wire.Family{
 // ollamaGenerate is POST /api/generate of Ollama. Only the place of the text differs
 // from a chat's answers.
 var ollamaGenerate = wire.NewFamily(wire.Family{
-	Name: "ollama.generate", Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure, Silent: true,
+	Name: "ollama.generate", Raw: true, Request: ollamaGenerateRequest, Framing: streamedLines, Failure: ollamaFailure, Silent: true,
 	Ending: func() wire.Ending { return &ollamaEnding{text: `"response":""`} },
 	Rules:  ollamaRules(),
 })

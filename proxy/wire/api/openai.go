@@ -213,7 +213,7 @@ func chatRequest(_ string, body []byte) (wire.Request, error) {
 // completions is the legacy OpenAI Completions API and the servers that speak it. An
 // answer is a list of choices with one text each, streamed or not.
 var completions = wire.NewFamily(wire.Family{
-	Name: "openai.completions", Request: completionsRequest, Failure: openAIFailure,
+	Name: "openai.completions", Raw: true, Request: completionsRequest, Failure: openAIFailure,
 	Ending:  func() wire.Ending { return &openAIEnding{text: `"text":""`} },
 	Choices: "choices", Rules: completionsRules(),
 })
