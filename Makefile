@@ -153,7 +153,7 @@ eval: build ## Fail if a disguise gets through that should not, or the table in 
 	tools/eval.sh check
 
 .PHONY: sdk
-sdk: clients ## Drive noecho with the official clients: Go, JavaScript and Python.
+sdk: clients ## Drive noecho with real clients, see docs/clients.md.
 	cd bench/sdk && $(GO) test -count=1 ./...
 
 .PHONY: library

@@ -232,6 +232,31 @@ func TestDocsTests(t *testing.T) {
 	}
 }
 
+// TestDocsClients compares the versions in docs/clients.md with those that are installed.
+func TestDocsClients(t *testing.T) {
+	t.Parallel()
+	pinned := map[string]bool{}
+	pin := regexp.MustCompile(`(?m)^(?:\t|    "|)([\w@./-]+)(?: v|": "|==)(\d[\w.]*)`)
+	for _, name := range []string{"go.mod", "js/package.json", "py/requirements.txt", "py/litellm/requirements.txt"} {
+		text, err := os.ReadFile("bench/sdk/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pin.FindAllSubmatch(text, -1) {
+			pinned[string(m[1])+" "+string(m[2])] = true
+		}
+	}
+	named := regexp.MustCompile("`([\\w@./-]+)` (\\d+\\.\\d+\\.\\d+)").FindAllStringSubmatch(string(readPages(t)["docs/clients.md"]), -1)
+	if len(named) < 20 {
+		t.Errorf("docs/clients.md names %d versions", len(named))
+	}
+	for _, m := range named {
+		if !pinned[m[1]+" "+m[2]] {
+			t.Errorf("docs/clients.md: %s %s is not the version in bench/sdk", m[1], m[2])
+		}
+	}
+}
+
 // names yields the declarations of a file: functions, types, and methods as
 // Type.Method.
 func (s source) names() iter.Seq[string] {
