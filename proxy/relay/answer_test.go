@@ -143,6 +143,8 @@ func answerShapes() []answerShape {
 			`{"type":"response.function_call_arguments.delta","output_index":%[2]d,"delta":%[3]s}`, `{"type":"response.reasoning_text.delta","output_index":%[2]d,"content_index":0,"delta":%[1]s}`)},
 		{"openai.responses names of items", eventType, true, lines(typedEvent, `{"type":"response.output_item.added","output_index":%[2]d,"item":{"type":"function_call","id":"f","name":%[1]s,"arguments":""}}`)},
 		{"gemini texts, thoughts and code", eventType, true, lines(sseEvent, part(`{"text":%[1]s}`), part(`{"text":%[1]s,"thought":true}`), part(`{"executableCode":{"language":"PYTHON","code":%[1]s}}`))},
+		{"gemini parts of one message", eventType, true, within(sseEvent(part("%s")), `{"text":%[1]s}`, `{"text":%[1]s,"thought":true}`, `{"executableCode":{"language":"PYTHON","code":%[1]s}}`,
+			`{"codeExecutionResult":{"outcome":"OK","output":%[1]s}}`, `{"functionCall":{"name":"f","args":{"t":%[1]s}}}`)},
 		{"gemini calls and texts", eventType, true, lines(sseEvent, part(`{"functionCall":{"name":"f","args":{"t":%[1]s}}}`), part(`{"text":%[1]s}`))},
 		{"gemini partial arguments", eventType, true, lines(sseEvent, part(`{"functionCall":{"name":"f","partialArgs":[{"jsonPath":"$.a%[2]d","stringValue":%[1]s}]}}`))},
 		{"gemini paths", eventType, true, lines(sseEvent, part(`{"functionCall":{"name":"f","partialArgs":[{"jsonPath":%[1]s,"stringValue":"x"}]}}`))},

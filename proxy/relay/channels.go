@@ -41,6 +41,7 @@ type channelSet struct {
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
 	late           []detect.Part      // scratch
+	blocked        *detect.Answer     // one that is read no further: a finding over its channels is blocked; nil: none
 	unread         int64              // see Counts
 	endings        int64              // see Counts
 }
@@ -305,6 +306,9 @@ func (s *channelSet) decideAnswer(a *detect.Answer) {
 		}
 	}
 	for _, f := range s.closed {
+		if f.Action == detect.Block {
+			s.blocked = a
+		}
 		s.report(s.list[f.Parts[0].Channel], f)
 	}
 }

@@ -92,9 +92,17 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 		r.end(ErrBlocked)
 		return r.cfg.Family.Failure(dst, wire.Withheld)
 	}
+	over := false // the blocked span begins before this place
 	for i := range refs {
 		p := &refs[i]
-		if p.channel == nil || !p.isCut() || p.channel.out.block == math.MaxInt64 {
+		switch {
+		case p.channel == nil:
+			continue
+		case p.isCut() && p.channel.out.block < math.MaxInt64:
+			over = true
+		case over && p.channel.answer != nil && p.channel.answer == r.channels.blocked && !repeatsAll(p.role):
+			p.channel.out.block = min(p.channel.out.block, p.lo) // its answer was read no further
+		default:
 			continue
 		}
 		p.channel.out.end()
