@@ -69,8 +69,10 @@ type Locator struct {
 	path      []byte // of the value being read, if no rule leads to it
 	key       []byte
 	names     map[string]string
-	keys      map[string]int32   // numbers of elements that are named by a text
-	places    [2]map[uint64]bool // of the names of members, in this message and in the one before; nil: no stream
+	keys      map[string]int32 // numbers of elements that are named by a text
+	members   map[uint64]seen  // names of members that are text, by name and depth
+	objects   [maxDepth]uint32 // that were begun, by depth
+	messages  uint32
 }
 
 // frame is one array or object that is being read.
@@ -98,6 +100,9 @@ type end struct {
 	cause  Cause
 }
 
+// seen is where the name of a member was last.
+type seen struct{ object, message uint32 }
+
 // NewLocator returns a locator for one answer. In a stream, each of the first elements
 // of an array without a rule is a channel, because the pieces of its text may come in
 // different messages.
@@ -110,10 +115,11 @@ func NewLocator(family *Family, f Framing) *Locator {
 		limit: maxFields,
 		names: make(map[string]string),
 		keys:  make(map[string]int32),
+
+		members: make(map[uint64]seen),
 	}
 	if f != JSON && f != Records {
 		l.positions, l.limit = 16, maxStreamed
-		l.places = [2]map[uint64]bool{{}, {}}
 	}
 	return l
 }
@@ -130,8 +136,7 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
 	}
-	l.places[0], l.places[1] = l.places[1], l.places[0]
-	clear(l.places[0])
+	l.messages++
 	l.large = len(payload) > keepPayload
 	l.in = *bytes.NewBuffer(payload)
 	l.dec.Reset(&l.in, l.opts...)

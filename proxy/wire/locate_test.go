@@ -240,7 +240,8 @@ func TestNamesOfMembers(t *testing.T) {
 	for i, tt := range []struct{ payload, want string }{
 		{`{"zz":{"one":1,"":2},"usage":{"prompt_tokens":1}}`, "metadata -1 keys zz\nmetadata -1 keys one\n"},
 		{`{"zz":{"two":1}}`, "metadata -1 keys.again zz\nmetadata -1 keys two\n"},
-		{`{"zz":{"one":{"zz":1}}}`, "metadata -1 keys.again zz\nmetadata -1 keys one\nmetadata -1 keys zz\n"},
+		{`{"zz":{"one":{"zz":1}}}`, "metadata -1 keys.again zz\nmetadata -1 keys.again one\nmetadata -1 keys zz\n"},
+		{`{"id":"m","model":"n"}`, ""},
 		{`{"id":"m","model":"n"}`, ""},
 		{`{"zz":{"\u0061 b":1}}`, "metadata -1 keys zz\nmetadata -1 keys a b\n"},
 	} {

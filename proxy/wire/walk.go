@@ -48,7 +48,6 @@ func (l *Locator) member(f, next *frame) error {
 // anyMember does the same for a member under a * or @ step.
 func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	n := &l.paths.nodes[next.node]
-	l.path = append(append(l.path[:0], n.path...), name...)
 	if !n.rank {
 		next.apart = true // these members share one channel
 		return l.name(f, name, lit)
@@ -71,22 +70,25 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 	})
 }
 
-// name adds a place for the name of a member of f, at path, unless it is the name of an API.
-// Names that the message before had at the same place are a text of their own: in a stream
-// they come between those that change.
+// name adds a place for the name of a member of f, unless it is the name of an API. Names
+// that one of the two objects before had at the same depth, or one of the two messages
+// before, are a text of their own: they come between the names that change.
 func (l *Locator) name(f *frame, name, lit []byte) error {
 	if len(name) == 0 || l.paths.known[string(name)] {
 		return nil
 	}
-	channel, sort, place := "keys", Key, fingerprint(l.path)
+	depth := len(l.frames) - 1
+	key, now := fingerprint(name)^uint64(depth), seen{l.objects[depth], l.messages}
+	last, again := l.members[key]
+	channel, sort := "keys", Key
 	switch {
-	case l.places[1][place]:
+	case again && (now.object > last.object && now.object-last.object <= 2 || now.message > last.message && now.message-last.message <= 2):
 		channel, sort = "keys.again", Apart
 	case l.paths.unlisted == Text:
 		sort = Label
 	}
-	if l.positions > 0 && len(l.places[0]) < MaxChannels {
-		l.places[0][place] = true
+	if again || len(l.members) < MaxChannels {
+		l.members[key] = now
 	}
 	hi := int(l.dec.InputOffset())
 	return l.add(Field{
@@ -264,6 +266,9 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 		at.object = int32(len(l.moved))
 		l.moved = append(l.moved, -1)
 	}
+	if kind == '{' {
+		l.objects[len(l.frames)]++
+	}
 	at.kind, at.name, at.start = kind, int32(len(l.path)), int(l.dec.InputOffset())-1
 	l.frames = append(l.frames, at)
 	return nil
@@ -352,6 +357,9 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	case Drop, DropMessage:
 		if err := l.dropped(at, rule, len(lit)); err != nil {
 			return err
+		}
+		if l.paths.unlisted == Metadata {
+			f.Sort = Apart // a signature, for example: it comes between texts
 		}
 	case elementKey:
 		if err := l.keyed(lit); err != nil {
