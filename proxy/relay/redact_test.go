@@ -265,7 +265,7 @@ var streamCases = []struct {
 		"a name, an error, a comment",
 		": alpha bravo charlie delta echo\n\n" + stream(`{"alpha bravo charlie delta echo":1}`, `{"error":{"message":"saw alpha bravo charlie delta echo","code":500}}`),
 		": [redacted]\n\n" + stream(`{"[redacted]":1}`, `{"error":{"message":"saw [redacted]","code":500}}`),
-		[]string{"redacted error.message 4-34 5 words", "redacted framing.comment 1-31 5 words", "redacted keys 1-31 5 words"},
+		[]string{"redacted error.message 4-34 5 words", "redacted framing.comment 1-31 5 words", "redacted keys.0 1-31 5 words"},
 	},
 	{
 		"long names of events around the data",

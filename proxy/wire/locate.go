@@ -20,6 +20,7 @@ const (
 	keepPayload = 1 << 18 // bytes of a payload whose storage a locator keeps
 	maxElements = 1 << 12 // numbered elements in a message
 	maxRanks    = 32      // elements or members with a rank, in one array or object
+	maxKeyDepth = 7       // depth of names that are a text by themselves; deeper ones are one text
 	maxPath     = 1 << 10 // bytes of the path of a string without a rule
 
 	maxIdentifier = 64 // bytes of a word that counts as an identifier and not as text

@@ -211,7 +211,7 @@ func TestMarks(t *testing.T) {
 		wire.TextAt("choices[#].calls[#].function.name", "calls.#.name"),
 	}})
 	for _, tt := range []struct{ name, payload, want string }{
-		{"a choice", `{"index":7,"token":{"id":12,"x":"y"}}`, "begin 0 \ndrop 0 -> 0 12\nmetadata 0 keys x\nmetadata 0 token.x y\n"},
+		{"a choice", `{"index":7,"token":{"id":12,"x":"y"}}`, "begin 0 \ndrop 0 -> 0 12\nmetadata 0.1 keys.# x\nmetadata 0 token.x y\n"},
 		{"a choice with a number", `{"index":7,"text":"a","meta":{}}`, "begin 7 \ntext 7 text a\n"},
 		{"the first counts", `{"meta":{},"index":7,"token":{}}`, "begin 7 \n"},
 		{"escaped", `{"index":7,"m\u0065ta":null}`, "begin 7 \n"},
@@ -238,12 +238,12 @@ func TestNamesOfMembers(t *testing.T) {
 	t.Parallel()
 	l := wire.NewLocator(chat(t), wire.SSE)
 	for i, tt := range []struct{ payload, want string }{
-		{`{"zz":{"one":1,"":2},"usage":{"prompt_tokens":1}}`, "metadata -1 keys zz\nmetadata -1 keys one\n"},
-		{`{"zz":{"two":1}}`, "metadata -1 keys.again zz\nmetadata -1 keys two\n"},
-		{`{"zz":{"one":{"zz":1}}}`, "metadata -1 keys.again zz\nmetadata -1 keys.again one\nmetadata -1 keys zz\n"},
+		{`{"zz":{"one":1,"":2},"usage":{"prompt_tokens":1}}`, "metadata -1.0 keys.# zz\nmetadata -1.1 keys.# one\n"},
+		{`{"zz":{"two":1}}`, "metadata -1.0 keys.again zz\nmetadata -1.1 keys.# two\n"},
+		{`{"zz":{"one":{"zz":1}}}`, "metadata -1.0 keys.again zz\nmetadata -1.1 keys.again one\nmetadata -1.2 keys.# zz\n"},
 		{`{"id":"m","model":"n"}`, ""},
 		{`{"id":"m","model":"n"}`, ""},
-		{`{"zz":{"\u0061 b":1}}`, "metadata -1 keys zz\nmetadata -1 keys a b\n"},
+		{`{"zz":{"\u0061 b":1}}`, "metadata -1.0 keys.# zz\nmetadata -1.1 keys.# a b\n"},
 	} {
 		fields, err := l.Locate([]byte(tt.payload))
 		if got := show(tt.payload, fields); err != nil || got != tt.want {

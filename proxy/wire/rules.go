@@ -118,9 +118,9 @@ func KeysAreTokens(path, channel string) Rule {
 // that is not an identifier is judged as metadata all the same.
 func NoText(path string) Rule { return Rule{Path: path, role: noText} }
 
-// IDAt is the place of the id of a call or block, which a model may have written. The ids of
-// a choice are a text by themselves: between names and texts they would break a record.
-func IDAt(path string) Rule { return Rule{Path: path, Channel: "ids", role: noText} }
+// IDAt is the place of the id of a call or block, which a model may have written. Such ids
+// are a text by themselves: between names and texts they would break a record.
+func IDAt(path, channel string) Rule { return Rule{Path: path, Channel: channel, role: noText} }
 
 // DropWhenWithheld is the place of a value that repeats the answer in another form:
 // logprobs, token ids, offsets. After text of its choice was withheld, null is written

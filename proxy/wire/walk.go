@@ -71,8 +71,8 @@ func (l *Locator) anyMember(f, next *frame, name, lit []byte) error {
 }
 
 // name adds a place for the name of a member of f, unless it is the name of an API. Names
-// that one of the two objects before had at the same depth, or one of the two messages
-// before, are a text of their own: they come between the names that change.
+// of one depth are one text. Those that one of the two objects before had at that depth, or
+// one of the two messages before, are another: they come between the names that change.
 func (l *Locator) name(f *frame, name, lit []byte) error {
 	if len(name) == 0 || l.paths.known[string(name)] {
 		return nil
@@ -80,7 +80,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	depth := len(l.frames) - 1
 	key, now := fingerprint(name)^uint64(depth), seen{l.objects[depth], l.messages}
 	last, again := l.members[key]
-	channel, sort := "keys", Key
+	channel, sort := "keys.#", Key
 	switch {
 	case again && (now.object > last.object && now.object-last.object <= 2 || now.message > last.message && now.message-last.message <= 2):
 		channel, sort = "keys.again", Apart
@@ -93,7 +93,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	hi := int(l.dec.InputOffset())
 	return l.add(Field{
 		Role: Metadata, Sort: sort, Separate: true, Choice: f.choice, Item: -1, Part: -1, Rule: -1,
-		Name: channel, Lo: hi - len(lit), Hi: hi, object: -1,
+		Name: channel, Lo: hi - len(lit), Hi: hi, object: -1, rank: int32(min(depth, maxKeyDepth) + 1),
 	})
 }
 

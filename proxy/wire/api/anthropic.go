@@ -63,8 +63,8 @@ func anthropicRules() []wire.Rule {
 	for _, at := range []string{"content[#].", "message.content[#].", "content_block."} {
 		rules = append(rules,
 			wire.NoText(at+"type"),
-			wire.IDAt(at+"id"),
-			wire.IDAt(at+"tool_use_id"),
+			wire.IDAt(at+"id", "ids"),
+			wire.IDAt(at+"tool_use_id", "ids"),
 			wire.MetadataAt(at+"name", "content.name"),
 			wire.TextAt(at+"text", "content.text").As(wire.Reply),
 			wire.DropWhenWithheld(at+"citations").InItem(),

@@ -83,7 +83,7 @@ func TestAnthropicLocate(t *testing.T) {
 			anthropic,
 			wire.SSE,
 			`{"type":"content_block_delta","index":0,"delta":{"type":"new_delta","new":"n"}}`,
-			"begin 0 \nmetadata 0 keys new\nmetadata 0.0 delta.new n\n",
+			"begin 0 \nmetadata 0.1 keys.# new\nmetadata 0.0 delta.new n\n",
 		},
 		{
 			"deltas of an event without a type",

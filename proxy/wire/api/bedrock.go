@@ -29,10 +29,10 @@ func converseEventRules(at string) []wire.Rule {
 		wire.NoText(at + "p"), // padding that hides the length of the text
 		wire.NoText(at + "role"),
 		wire.ItemNumber(at + "contentBlockIndex"),
-		wire.IDAt(at + "start.toolUse.toolUseId"),
+		wire.IDAt(at+"start.toolUse.toolUseId", "ids"),
 		wire.NoText(at + "start.toolUse.type"),
 		wire.MetadataAt(at+"start.toolUse.name", "content.#.name"),
-		wire.IDAt(at + "start.toolResult.toolUseId"),
+		wire.IDAt(at+"start.toolResult.toolUseId", "ids"),
 		wire.NoText(at + "start.toolResult.type"),
 		wire.NoText(at + "start.toolResult.status"),
 		wire.NoText(at + "start.image.format"),
@@ -50,10 +50,10 @@ func converseMessageRules() []wire.Rule {
 	const at = "output.message.content[#]."
 	rules := []wire.Rule{
 		wire.NoText("output.message.role"),
-		wire.IDAt(at + "toolUse.toolUseId"),
+		wire.IDAt(at+"toolUse.toolUseId", "ids"),
 		wire.NoText(at + "toolUse.type"),
 		wire.MetadataAt(at+"toolUse.name", "content.#.name"),
-		wire.IDAt(at + "toolResult.toolUseId"),
+		wire.IDAt(at+"toolResult.toolUseId", "ids"),
 		wire.NoText(at + "toolResult.type"),
 		wire.NoText(at + "toolResult.status"),
 		wire.TextAt(at+"toolResult.content[].text", "content.#.result"),

@@ -28,7 +28,7 @@ func TestBedrockLocate(t *testing.T) {
 		{"result", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"toolResult":[{"text":"r"},{"json":{"a":1}}]}}`, "begin 0 \ntext 0.1 content.#.result r\ntext 0.1 content.#.result {\"a\":1}\n"},
 		{"citation", converse, wire.Events, `{"contentBlockIndex":1,"delta":{"citation":{"title":"T"}}}`, "begin 0 \ndrop message 0.1 {\"title\":\"T\"}\nmetadata 0.1 delta.citation.title T\n"},
 		{"stop", converse, wire.Events, `{"contentBlockIndex":1}`, "begin 0 \n"},
-		{"end", converse, wire.Events, `{"stopReason":"end_turn","additionalModelResponseFields":{"s":"x"}}`, "begin 0 \nend 0.0 \"end_turn\"\nmetadata 0 keys s\nmetadata 0.0 additionalModelResponseFields.s x\n"},
+		{"end", converse, wire.Events, `{"stopReason":"end_turn","additionalModelResponseFields":{"s":"x"}}`, "begin 0 \nend 0.0 \"end_turn\"\nmetadata 0.1 keys.# s\nmetadata 0.0 additionalModelResponseFields.s x\n"},
 		{"trace", converse, wire.Events, `{"usage":{"inputTokens":1},"trace":{"guardrail":{"modelOutput":["o"]}}}`, "begin 0 \ndrop 0.0 -> {} {\"guardrail\":{\"modelOutput\":[\"o\"]}}\nmetadata 0.0 trace.guardrail.modelOutput.0 o\n"},
 		{"exception", converse, wire.Events, `{"message":"m"}`, "begin 0 \nmetadata 0.0 message m\n"},
 		{
@@ -45,7 +45,7 @@ func TestBedrockLocate(t *testing.T) {
 		{"Llama", invoke, wire.EventChunks, `{"generation":"a","stop_reason":null}`, "begin 0 \ntext 0.0 text a\n"},
 		{"Mistral", invoke, wire.EventChunks, `{"outputs":[{"text":"a","stop_reason":"stop"}]}`, "begin 0 \ntext 0.0 outputs.#.text a\nend 0.0 \"stop\"\n"},
 		{"chat", invoke, wire.EventChunks, `{"id":"c","model":"m","choices":[{"index":1,"delta":{"content":"a","tool_calls":[{"index":2,"function":{"name":"f","arguments":"{"}}]}}]}`, "begin 0 \ntext 0.1 choices.#.content a\nmetadata 0.1 choices.#.tool_calls.#.name f\ntext 0.1 choices.#.tool_calls.#.arguments {\n"},
-		{"nobody's", invoke, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`, "begin 0 \nmetadata 0 keys words\ntext 0.0 answer.words a\nmetadata 0.0 status s\n"},
+		{"nobody's", invoke, wire.EventChunks, `{"answer":{"words":"a"},"status":"s"}`, "begin 0 \nmetadata 0.1 keys.# words\ntext 0.0 answer.words a\nmetadata 0.0 status s\n"},
 		{"guardrail", invoke, wire.EventChunks, `{"generation":"a","amazon-bedrock-guardrailAction":"NONE","amazon-bedrock-trace":{}}`, "begin 0 \ntext 0.0 text a\ndrop 0.0 -> {} {}\n"},
 		{"vector", invoke, wire.JSON, `{"embedding":[` + strings.Repeat("1,", 999) + `0]}`, "begin 0 \ndrop 0.0 -> null [" + strings.Repeat("1,", 999) + "0]\n"},
 	} {

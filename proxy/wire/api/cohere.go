@@ -53,7 +53,7 @@ func cohereRules() []wire.Rule {
 		}
 		for _, call := range []string{"tool_calls[#].", "tool_calls."} {
 			rules = append(rules,
-				wire.IDAt(at+call+"id"),
+				wire.IDAt(at+call+"id", "ids"),
 				wire.NoText(at+call+"type"),
 				wire.MetadataAt(at+call+"function.name", "tool_calls.#.name"),
 				wire.TextAt(at+call+"function.arguments", "tool_calls.#.arguments").As(wire.Nested),

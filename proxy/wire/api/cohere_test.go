@@ -30,7 +30,7 @@ func TestCohereLocate(t *testing.T) {
 			wire.SSE,
 			`{"type":"citation-start","index":9,"delta":{"message":{"citations":{"start":0,"end":3,"text":"a b","type":"TEXT_CONTENT","sources":[{"type":"document","id":"doc:0","document":{"id":"d","title":"a title","snippet":"some text"}},{"type":"tool","tool_output":{"x":"an output"}}]}}}}`,
 			"begin 0 \ndrop 0 -> {} {\"start\":0,\"end\":3,\"text\":\"a b\",\"type\":\"TEXT_CONTENT\",\"sources\":[{\"type\":\"document\",\"id\":\"doc:0\",\"document\":{\"id\":\"d\",\"title\":\"a title\",\"snippet\":\"some text\"}},{\"type\":\"tool\",\"tool_output\":{\"x\":\"an output\"}}]}\n" +
-				"token 0 citations.text a b\nmetadata 0 delta.message.citations.sources.document.* a title\nmetadata 0 delta.message.citations.sources.document.* some text\nmetadata 0 keys x\nmetadata 0 delta.message.citations.sources.tool_output.* an output\n",
+				"token 0 citations.text a b\nmetadata 0 delta.message.citations.sources.document.* a title\nmetadata 0 delta.message.citations.sources.document.* some text\nmetadata 0.6 keys.# x\nmetadata 0 delta.message.citations.sources.tool_output.* an output\n",
 		},
 		{"end", cohereChat, wire.SSE, `{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"output_tokens":1}}}}`, "begin 0 \nend 0 \"COMPLETE\"\n"},
 		{"prompt", cohereChat, wire.SSE, `{"type":"debug","prompt":"the prompt"}`, "begin 0 \ndrop 0 -> null \"the prompt\"\nmetadata 0 prompt the prompt\n"},

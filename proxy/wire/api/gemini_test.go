@@ -70,8 +70,8 @@ text 0 toolResponse.response {"s":"t"}
 text 0 functionResponse.response {"u":"v"}
 text 0 audioTranscription w
 drop 0 -> "" "AAAA"
-metadata 0 keys new
-metadata 0 keys x
+metadata 0.5 keys.# new
+metadata 0.6 keys.# x
 metadata 0 content.parts.new.x y
 `,
 		},

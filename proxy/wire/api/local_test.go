@@ -172,7 +172,7 @@ func TestLocalLocate(t *testing.T) {
 			`{"index":0,"content":"","stop":true,"model":"/m/a.gguf","stop_type":"eos","stopping_word":"","prompt":"<s>hi","generation_settings":{"grammar":"root ::= x"}}`,
 			"begin 0 \nend 0 \"eos\"\nmetadata 0 prompt <s>hi\nmetadata 0 generation_settings.grammar root ::= x\n",
 		},
-		{"llama.cpp, some members", llamaCPP, wire.JSON, `{"tokens":[1],"generation_settings/stop":["x y"]}`, "begin 0 \ndrop 0 -> [] [1]\nmetadata 0 keys generation_settings/stop\nmetadata 0 ~80cf0582e5925fd6.[] x y\n"},
+		{"llama.cpp, some members", llamaCPP, wire.JSON, `{"tokens":[1],"generation_settings/stop":["x y"]}`, "begin 0 \ndrop 0 -> [] [1]\nmetadata 0.0 keys.# generation_settings/stop\nmetadata 0 ~80cf0582e5925fd6.[] x y\n"},
 		{"llama.cpp, several", llamaCPP, wire.JSON, `[{"index":1,"content":"b","stop_type":"limit"},{"content":"a","index":0}]`, "begin 1 \ntext 1 content b\nend 1 \"limit\"\nbegin 0 \ntext 0 content a\n"},
 		{"OpenAI's choices", llamaCPP, wire.JSON, `{"id":"c","index":4,"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}`, "begin 0 \ntext 0 text a\nend 0 \"stop\"\n"},
 		{

@@ -49,13 +49,18 @@ func mistralRules() []wire.Rule {
 		rules = append(rules, wire.ItemNumber("output_index").For(kind))
 	}
 	for _, at := range []string{"", "outputs[#].", "entries[#].", "messages[#]."} {
-		for _, member := range []string{"object", "type", "id", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
+		for _, member := range []string{"object", "type", "model", "role", "agent_id", "created_at", "completed_at", "confirmation_status"} {
 			if at != "" || member != "object" && member != "type" {
 				rules = append(rules, wire.NoText(at+member))
 			}
 		}
+		if at == "" {
+			rules = append(rules, wire.NoText("id"))
+		} else {
+			rules = append(rules, wire.IDAt(at+"id", "ids"))
+		}
 		rules = append(rules,
-			wire.IDAt(at+"tool_call_id"),
+			wire.IDAt(at+"tool_call_id", "tool_call_ids"),
 			wire.CompleteAt(at+"name", "outputs.#.name").Label(),
 			wire.TextAt(at+"arguments", "outputs.#.arguments").As(wire.Nested),
 			wire.TextAt(at+"content", "outputs.#.content").As(wire.Reply),

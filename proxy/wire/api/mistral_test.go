@@ -93,7 +93,7 @@ func TestMistralConversations(t *testing.T) {
 		{"part", wire.SSE, `{"type":"message.output.delta","output_index":2,"content_index":1,"content":{"type":"text","text":"a b"}}`, "begin 0 \ntext 0.2 outputs.#.content a b\n"},
 		{"thought", wire.SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}}`, "begin 0 \ntext 0.0 outputs.#.thinking hm\n"},
 		{"reference", wire.SSE, `{"type":"message.output.delta","output_index":0,"content":{"type":"tool_reference","tool":"web_search","title":"a title","url":"u"}}`, "begin 0 \nmetadata 0.0 content.tool web_search\nmetadata 0.0 content.title a title\nmetadata 0.0 content.url u\n"},
-		{"call", wire.SSE, `{"type":"function.call.delta","output_index":1,"id":"f","name":"g","tool_call_id":"t","arguments":"{\"a\""}`, "begin 0 \nmetadata 0.1 outputs.#.name g\nmetadata 0.1 ids t\ntext 0.1 outputs.#.arguments {\"a\"\n"},
+		{"call", wire.SSE, `{"type":"function.call.delta","output_index":1,"id":"f","name":"g","tool_call_id":"t","arguments":"{\"a\""}`, "begin 0 \nmetadata 0.1 outputs.#.name g\nmetadata 0.1 tool_call_ids t\ntext 0.1 outputs.#.arguments {\"a\"\n"},
 		{"done", wire.SSE, `{"type":"conversation.response.done","usage":{"total_tokens":1}}`, "begin 0 \nend 0 \"conversation.response.done\"\n"},
 		{"error", wire.SSE, `{"type":"conversation.response.error","message":"not so","code":500}`, "begin 0 \nmetadata 0 message not so\n"},
 		{

@@ -48,7 +48,7 @@ func ollamaRules() []wire.Rule {
 	for _, at := range []string{"", "message."} {
 		rules = append(rules,
 			wire.TextAt(at+"thinking", "thinking"),
-			wire.IDAt(at+"tool_calls[#].id"),
+			wire.IDAt(at+"tool_calls[#].id", "ids"),
 			wire.ElementNumber(at+"tool_calls[#].function.index"),
 			wire.MetadataAt(at+"tool_calls[#].function.name", "tool_calls.#.name"),
 			wire.TextAt(at+"tool_calls[#].function.arguments", "tool_calls.#.arguments").As(wire.Nested),

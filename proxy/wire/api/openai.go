@@ -179,7 +179,7 @@ func chatRules() []wire.Rule {
 			wire.AliasAt(at+"reasoning_details[].text", "reasoning"),
 			wire.AliasAt(at+"reasoning_details[].summary", "reasoning"),
 			wire.ElementNumber(at+"tool_calls[#].index"),
-			wire.IDAt(at+"tool_calls[#].id"),
+			wire.IDAt(at+"tool_calls[#].id", "ids"),
 			wire.NoText(at+"tool_calls[#].type"),
 			wire.MetadataAt(at+"tool_calls[#].function.name", "tool_calls.#.name"),
 			wire.TextAt(at+"tool_calls[#].function.arguments", "tool_calls.#.arguments").As(wire.Nested),

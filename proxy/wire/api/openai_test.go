@@ -95,7 +95,7 @@ metadata 0 message.context.citations.[].content q
 			chat,
 			wire.SSE,
 			`{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},"b",{"type":"reference","reference_ids":[1],"note":"n"}]}}]}`,
-			"begin 0 \ntext 0 reasoning hm\ntext 0 content a\ntext 0 content b\nmetadata 0 keys note\nmetadata 0 delta.content.note n\n",
+			"begin 0 \ntext 0 reasoning hm\ntext 0 content a\ntext 0 content b\nmetadata 0.5 keys.# note\nmetadata 0 delta.content.note n\n",
 		},
 		{
 			"logprobs",
@@ -129,10 +129,10 @@ metadata 0 message.context.citations.[].content q
 		{"empty strings", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":""},"finish_reason":""}]}`, "begin 0 \n"},
 		{"error in a stream", chat, wire.SSE, `{"error":{"message":"m","code":1}}`, "metadata -1 error.message m\n"},
 		{"flat error", chat, wire.JSON, `{"object":"error","message":"m","type":"t"}`, "metadata -1 message m\nmetadata -1 type t\n"},
-		{"not an object", chat, wire.JSON, `["a",{"b":"c"}]`, "metadata -1 [] a\nmetadata -1 keys b\nmetadata -1 [].b c\n"},
-		{"elements in a stream", chat, wire.SSE, `{"x":["a","b"]}`, "metadata -1 keys x\nmetadata -1 x.0 a\nmetadata -1 x.1 b\n"},
-		{"name that is text", chat, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "metadata -1 keys the patient was seen by\nmetadata -1 keys café\n"},
-		{"name that must not be logged", chat, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "metadata -1 keys Sarah Hale\nmetadata -1 keys a\nmetadata -1 ~d340aa8635508268.a b\nmetadata -1 keys " + strings.Repeat("a", 65) + "\nmetadata -1 ~8087e9a889f8a14c c\n"},
+		{"not an object", chat, wire.JSON, `["a",{"b":"c"}]`, "metadata -1 [] a\nmetadata -1.1 keys.# b\nmetadata -1 [].b c\n"},
+		{"elements in a stream", chat, wire.SSE, `{"x":["a","b"]}`, "metadata -1.0 keys.# x\nmetadata -1 x.0 a\nmetadata -1 x.1 b\n"},
+		{"name that is text", chat, wire.JSON, `{"the patient was seen by":1,"caf\u00e9":{"content_filter_results":2}}`, "metadata -1.0 keys.# the patient was seen by\nmetadata -1.0 keys.# café\n"},
+		{"name that must not be logged", chat, wire.JSON, `{"Sarah Hale":{"a":"b"},"` + strings.Repeat("a", 65) + `":"c"}`, "metadata -1.0 keys.# Sarah Hale\nmetadata -1.1 keys.# a\nmetadata -1 ~d340aa8635508268.a b\nmetadata -1.0 keys.# " + strings.Repeat("a", 65) + "\nmetadata -1 ~8087e9a889f8a14c c\n"},
 		{"escaped name", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"con\u0074ent":"a"}}]}`, "begin 0 \ntext 0 content a\n"},
 		{"ignored but long", chat, wire.SSE, `{"model":"` + strings.Repeat("m", 300) + `"}`, "metadata -1 model " + strings.Repeat("m", 300) + "\n"},
 		{"content that is an object", chat, wire.SSE, `{"choices":[{"index":0,"delta":{"content":{"text":"a"}}}]}`, "begin 0 \nmetadata 0 delta.content.text a\n"},
@@ -169,4 +169,4 @@ metadata 0 message.context.citations.[].content q
 }
 
 // once returns fields as they are in the first message with such names of members.
-func once(shown string) string { return strings.ReplaceAll(shown, " keys.again ", " keys ") }
+func once(shown string) string { return strings.ReplaceAll(shown, " keys.again ", " keys.# ") }

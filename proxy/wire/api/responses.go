@@ -153,7 +153,8 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		text(at+"input", "output.#.input"),
 		text(at+"code", "output.#.code"),
 		wire.SkipAt(at+"encrypted_content").Else(`""`),
-		wire.IDAt(at+"call_id"),
+		wire.IDAt(at+"id", "ids"),
+		wire.IDAt(at+"call_id", "call_ids"),
 	)
 	for _, name := range []string{"action", "actions", "operation", "queries"} { // the arguments of a tool
 		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
@@ -167,7 +168,7 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 	for i := range rules {
 		rules[i].Kind = kind
 	}
-	return append(rules, noText(kind, at, "id", "type", "status", "role", "phase", "container_id", "created_by",
+	return append(rules, noText(kind, at, "type", "status", "role", "phase", "container_id", "created_by",
 		"approval_request_id", "execution", "background", "output_format", "quality", "size")...)
 }
 

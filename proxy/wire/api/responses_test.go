@@ -39,12 +39,12 @@ func TestResponsesLocate(t *testing.T) {
 		{
 			"item that ends",
 			`{"type":"response.output_item.done","output_index":1,"item":{"id":"m","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"a","annotations":[{"type":"url_citation","url":"https://e.org/","title":"T"}],"logprobs":[]},{"type":"refusal","refusal":"b"}]}}`,
-			"begin 0 \nfinal 0.1 output.#.content a\ndrop 0.1 -> [] [{\"type\":\"url_citation\",\"url\":\"https://e.org/\",\"title\":\"T\"}]\nmetadata 0.1 output.#.annotations https://e.org/\nmetadata 0.1 output.#.annotations T\ndrop 0.1 -> [] []\nfinal 0.1 output.#.refusal b\n",
+			"begin 0 \nmetadata 0.1 ids m\nfinal 0.1 output.#.content a\ndrop 0.1 -> [] [{\"type\":\"url_citation\",\"url\":\"https://e.org/\",\"title\":\"T\"}]\nmetadata 0.1 output.#.annotations https://e.org/\nmetadata 0.1 output.#.annotations T\ndrop 0.1 -> [] []\nfinal 0.1 output.#.refusal b\n",
 		},
 		{
 			"item that begins",
 			`{"type":"response.output_item.added","output_index":1,"item":{"id":"m","type":"function_call","name":"f","call_id":"c","arguments":"{"}}`,
-			"begin 0 \nmetadata 0.1 output.#.name f\nmetadata 0.1 ids c\ncumulative 0.1 output.#.arguments {\n",
+			"begin 0 \nmetadata 0.1 ids m\nmetadata 0.1 output.#.name f\nmetadata 0.1 call_ids c\ncumulative 0.1 output.#.arguments {\n",
 		},
 		{
 			"end",
@@ -62,7 +62,7 @@ func TestResponsesLocate(t *testing.T) {
 		{
 			"in one piece",
 			`{"id":"r","object":"response","status":"completed","output":[{"id":"m","type":"message","content":[{"type":"output_text","text":"a"}]},{"type":"mcp_call","name":"f","arguments":"{}","output":"o","error":null}],"content_filters":[{"blocked":false,"source_type":"prompt","content_filter_results":{"hate":{"severity":"safe"}},"content_filter_offsets":{"start_offset":1}}],"output_messages":[{"message":"m","tokens":[1,2]}]}`,
-			"begin 0 \ntext 0.0 output.#.content a\nmetadata 0.1 output.#.name f\ntext 0.1 output.#.arguments {}\nmetadata 0.1 output.#.output o\nmetadata 0 keys blocked\ndrop 0.0 -> null {\"start_offset\":1}\ndrop 0.0 -> [] [{\"message\":\"m\",\"tokens\":[1,2]}]\nmetadata 0.0 output_messages {\"message\":\"m\",\"tokens\":[1,2]}\n",
+			"begin 0 \nmetadata 0.0 ids m\ntext 0.0 output.#.content a\nmetadata 0.1 output.#.name f\ntext 0.1 output.#.arguments {}\nmetadata 0.1 output.#.output o\nmetadata 0.2 keys.# blocked\ndrop 0.0 -> null {\"start_offset\":1}\ndrop 0.0 -> [] [{\"message\":\"m\",\"tokens\":[1,2]}]\nmetadata 0.0 output_messages {\"message\":\"m\",\"tokens\":[1,2]}\n",
 		},
 		{"item alone", `{"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]}`, "begin 0 \ntext 0.0 output.#.content a\n"},
 		{"list", `{"object":"list","data":[{"type":"message","role":"user","content":"a"},{"type":"custom_tool_call","input":"b"}],"first_id":"x"}`, "begin 0 \ntext 0.0 output.#.content a\ntext 0.1 output.#.input b\n"},
