@@ -30,9 +30,16 @@ func canaryAnswers() map[string]string {
 	return map[string]string{
 		chatPath: fmt.Sprintf(`{"id":%[1]q,"object":%[1]q,"model":%[1]q,"choices":[{"index":0,"message":{"role":"assistant","content":%[2]s,"tool_calls":[{"id":%[1]q,"type":"function","function":{"name":%[1]q,"arguments":%[3]s}}]},"finish_reason":%[2]s,"zz":%[4]s}],"yy":%[5]s}`,
 			joined, quoted, mustJSON(nested), nested, keys),
-		"/v1/messages":       fmt.Sprintf(`{"id":%[1]q,"type":"message","role":"assistant","model":%[1]q,"content":[{"type":"tool_use","id":%[1]q,"name":%[1]q,"input":%[2]s}],"zz":%[2]s,"stop_reason":"tool_use"}`, joined, nested),
-		"/model/some/invoke": fmt.Sprintf(`{"out":%s,"keys":%s}`, nested, keys),
-		"/api/v1/chat":       fmt.Sprintf(`{"output":%s,"keys":%s}`, nested, keys),
+		"/v1/messages":                     fmt.Sprintf(`{"id":%[1]q,"type":"message","role":"assistant","model":%[1]q,"content":[{"type":"tool_use","id":%[1]q,"name":%[1]q,"input":%[2]s}],"zz":%[2]s,"stop_reason":"tool_use"}`, joined, nested),
+		"/v1/responses":                    fmt.Sprintf(`{"id":%[1]q,"object":"response","model":%[1]q,"output":[{"type":"function_call","id":%[1]q,"call_id":%[1]q,"name":%[1]q,"arguments":%[2]s,"zz":%[3]s}],"yy":%[4]s}`, joined, mustJSON(nested), nested, keys),
+		"/v1beta/models/g:generateContent": fmt.Sprintf(`{"responseId":%[1]q,"candidates":[{"content":{"parts":[{"functionCall":{"id":%[1]q,"name":%[1]q,"args":%[2]s},"zz":%[3]s}]}}]}`, joined, nested, keys),
+		"/model/some/converse":             fmt.Sprintf(`{"output":{"message":{"content":[{"toolUse":{"toolUseId":%[1]q,"name":%[1]q,"input":%[2]s},"zz":%[3]s}]}}}`, joined, nested, keys),
+		"/api/chat":                        fmt.Sprintf(`{"model":%[1]q,"message":{"content":"","tool_calls":[{"id":%[1]q,"function":{"name":%[1]q,"arguments":%[2]s}}]},"zz":%[3]s,"done":true}`, joined, nested, keys),
+		"/v2/chat":                         fmt.Sprintf(`{"id":%[1]q,"message":{"tool_calls":[{"id":%[1]q,"function":{"name":%[1]q,"arguments":%[2]s}}],"zz":%[3]s}}`, joined, mustJSON(nested), keys),
+		"/v1/conversations":                fmt.Sprintf(`{"conversation_id":%[1]q,"outputs":[{"id":%[1]q,"name":%[1]q,"arguments":%[2]s,"zz":%[3]s}]}`, joined, mustJSON(nested), keys),
+		"/completion":                      fmt.Sprintf(`{"content":"","%[1]s":%[2]s,"zz":%[3]s}`, joined, nested, keys),
+		"/model/some/invoke":               fmt.Sprintf(`{"out":%s,"keys":%s}`, nested, keys),
+		"/api/v1/chat":                     fmt.Sprintf(`{"output":%s,"keys":%s}`, nested, keys),
 	}
 }
 
