@@ -345,12 +345,8 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			return nil
 		}
 	case noText:
-		if channel := l.paths.rules[rule].Channel; word && channel != "" {
-			f.Role, f.Name, f.Sort, f.Separate = Metadata, channel, Apart, true
-			return l.add(f)
-		}
 		if word {
-			return nil
+			return l.id(f)
 		}
 	case skip:
 		return l.dropped(at, rule, len(lit))
@@ -383,6 +379,15 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		}
 	}
 	return l.unlisted(f, at)
+}
+
+// id adds the place of an identifier, if it is the id of a call or block.
+func (l *Locator) id(f Field) error {
+	if f.Name = l.paths.rules[f.Rule].Channel; f.Name == "" {
+		return nil
+	}
+	f.Role, f.Sort, f.Separate = Metadata, Apart, true
+	return l.add(f)
 }
 
 // unlisted adds a string to the channel of its path.
