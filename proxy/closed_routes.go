@@ -91,24 +91,29 @@ func Warnings(cfg *config.Config) []string {
 }
 
 // doubled returns a warning if the path of an upstream ends with the first part of a path that
-// the route of the given path sends to it, as in http://host/v1 and /v1/models.
+// the route of the given path sends to it, as in http://host/v1 and /v1/models, or with the
+// whole of such a path.
 func doubled(target *url.URL, routePath string) []string {
 	if target == nil || target.Path == "" {
 		return nil
 	}
-	first := "/" + path.Base(target.Path)
-	sent := routePath
+	paths := []string{routePath}           // that the route sends
 	if strings.HasSuffix(routePath, "/") { // a mount, whose own path is cut off
-		sent = ""
+		paths = nil
 		for _, row := range catalogue {
-			for _, p := range row.paths {
-				if sent == "" && strings.HasPrefix(p, first+"/") {
-					sent = p
-				}
-			}
+			paths = append(paths, row.paths...)
 		}
 	}
-	if !strings.HasPrefix(sent, first+"/") {
+	first, sent := "/"+path.Base(target.Path), ""
+	for _, p := range paths {
+		switch {
+		case len(p) >= len(first) && (p == target.Path || strings.Count(p, "/") > 1 && strings.HasSuffix(target.Path, p)):
+			first, sent = p, p
+		case sent == "" && strings.HasPrefix(p, first+"/"):
+			sent = p
+		}
+	}
+	if sent == "" {
 		return nil
 	}
 	return []string{fmt.Sprintf("upstream %s ends in %s, and the paths that callers ask for begin with it: %s is sent as %s%s; leave %s out of the URL, unless the server has such paths",

@@ -115,7 +115,6 @@ func TestShutRoutes(t *testing.T) {
 	}
 }
 
-// TestWarnings: a configuration that opens a closed path causes a warning, and the path is open.
 // TestWarnsOfDoubledPath: an upstream that ends with the first part of the paths of its routes
 // answers every call with 404.
 func TestWarnsOfDoubledPath(t *testing.T) {
@@ -130,6 +129,11 @@ func TestWarnsOfDoubledPath(t *testing.T) {
 		{"http://m:8000/v1beta", nil, "/v1beta/v1beta/"},
 		{"http://m:8000/v1", []config.Route{{Path: "/v1/messages"}}, "/v1/messages is sent as /v1/v1/messages"},
 		{"http://m:8000/v1", []config.Route{{Path: "/chat/completions"}}, ""},
+		{"http://m:8000/v1/chat/completions", nil, "ends in /v1/chat/completions, and the paths that callers ask for begin with it: /v1/chat/completions is sent as /v1/chat/completions/v1/chat/completions"},
+		{"http://m:8000/base/v1/chat/completions/", nil, "leave /v1/chat/completions out of the URL"},
+		{"http://m:8000/v1/messages", []config.Route{{Path: "/v1/messages"}}, "leave /v1/messages out of the URL"},
+		{"http://m:8000/completion", nil, "leave /completion out of the URL"},
+		{"http://m:8000/base/completion", nil, ""},
 		{"http://m:8000", nil, ""},
 		{"http://m:8000/team", nil, ""},
 	} {
@@ -142,6 +146,7 @@ func TestWarnsOfDoubledPath(t *testing.T) {
 	}
 }
 
+// TestWarnings: a configuration that opens a closed path causes a warning, and the path is open.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t, func(c *scene) { c.whole(200, "application/json", `{"slots":1}`) })
