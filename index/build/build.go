@@ -98,6 +98,7 @@ type builder struct {
 	places  *places
 	phrases *phraseBuilder
 	sample  *recordSample
+	ids     *idSample
 	ledger  *ledgerBuilder // nil: the options ask for none
 	counts  index.PhraseCounts
 	skipped []corpus.Skipped
@@ -114,7 +115,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{o: o, spec: spec, sample: newRecordSample()}
+	b := &builder{o: o, spec: spec, sample: newRecordSample(), ids: newIDSample()}
 	m := &index.Manifest{Model: o.Model, Builder: o.Builder}
 	if b.phrases, err = newPhraseBuilder(b); err != nil {
 		return nil, err
@@ -294,6 +295,9 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 	rounds := p.rounds(uint64(b.budget()) / (bufferShare + 1) * bufferShare)
 	if first, err = b.insert(ctx, p, rounds, first); err != nil {
 		return nil, err
+	}
+	if b.ids.shared && b.ledger != nil {
+		b.notice("rows of several files have the same id, and findings name the id alone: build such files one by one, each with a --dataset of its own, and merge")
 	}
 	if err := b.writeTables(ctx, p); err != nil {
 		return nil, err

@@ -304,6 +304,9 @@ func (w *worker) lines(t task) error {
 			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
 		}
 		w.stats.skip(w.rec.Skipped)
+		if w.p.first {
+			w.p.b.ids.add(w.rec.ID, t.src.at)
+		}
 		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})
 		indexed := 0
 		for _, s := range w.rec.Segments {

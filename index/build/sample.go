@@ -1,10 +1,13 @@
 package build
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
 
 	"noecho/index/internal/format"
 )
@@ -116,4 +119,43 @@ func (s *sampler) endRecord() {
 	slices.Sort(s.windows)
 	s.to.add(sampledRecord{s.hash, slices.Clone(slices.Compact(s.windows))})
 	s.wanted = false
+}
+
+// sampledIDs is the number of ids in an idSample.
+const sampledIDs = 1 << 16
+
+// idSample looks for rows of several files that have the same id. It keeps the ids whose
+// hashes are below a bound, as a recordSample keeps records: equal ids are in it or not
+// together. Safe for concurrent use.
+type idSample struct {
+	bound atomic.Uint64
+
+	mu     sync.Mutex
+	source map[uint64]int // by the hash of an id: the first source that had it
+	shared bool           // two sources had one id
+}
+
+func newIDSample() *idSample {
+	s := &idSample{source: map[uint64]int{}}
+	s.bound.Store(math.MaxUint64)
+	return s
+}
+
+func (s *idSample) add(id string, source int) {
+	h := xxhash.Sum64String(id)
+	if id == "" || h >= s.bound.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.source[h]; ok {
+		s.shared = s.shared || first != source
+		return
+	}
+	s.source[h] = source
+	for len(s.source) > sampledIDs {
+		bound := s.bound.Load() / 2
+		s.bound.Store(bound)
+		maps.DeleteFunc(s.source, func(h uint64, _ int) bool { return h >= bound })
+	}
 }

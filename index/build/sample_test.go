@@ -61,18 +61,12 @@ func TestCommonWindowsOfASample(t *testing.T) {
 		}
 		fmt.Fprintf(&rows, "{\"text\":%q}\n", text)
 	}
-	dir := t.TempDir()
-	// A file that is one record of more windows than are kept of one, in blocks.
-	long := writeInput(t, filepath.Join(dir, "long.txt"), strings.Repeat(prose(5, 400)+"\n", 2000))
-	in := writeInput(t, filepath.Join(dir, "a.jsonl"), rows.String())
-	for workers := 1; workers <= 4; workers++ {
+	in := writeInput(t, filepath.Join(t.TempDir(), "a.jsonl"), rows.String())
+	for _, workers := range []int{1, 3} {
 		_, res := mustBuild(t, Options{Inputs: []string{in}, Corpus: corpus.Options{Fields: []string{"text"}}, Workers: workers})
 		if res.Common != 5 || !res.Sampled {
 			t.Errorf("%d workers: %d windows, sampled %v", workers, res.Common, res.Sampled)
 		}
-	}
-	if _, res := mustBuild(t, Options{Inputs: []string{long}}); res.Common != 0 {
-		t.Errorf("a long text: %d windows", res.Common)
 	}
 	s := newRecordSample()
 	for i := range uint64(3000) {
@@ -80,5 +74,25 @@ func TestCommonWindowsOfASample(t *testing.T) {
 	}
 	if s.windows > sampleWindows || s.windows < sampleWindows/4 || len(s.records)*sampleRecord != s.windows {
 		t.Errorf("%d windows of %d records", s.windows, len(s.records))
+	}
+}
+
+// TestSharedIDs: an id of two sources is found among more ids than a sample keeps.
+func TestSharedIDs(t *testing.T) {
+	t.Parallel()
+	s := newIDSample()
+	for i := range 3 * sampledIDs {
+		s.add(fmt.Sprint("row ", i), 1)
+		s.add(fmt.Sprint("row ", i), 1)
+		s.add("", i)
+	}
+	if s.shared || len(s.source) > sampledIDs || len(s.source) < sampledIDs/4 {
+		t.Errorf("shared %v, %d ids", s.shared, len(s.source))
+	}
+	for i := range sampledIDs {
+		s.add(fmt.Sprint("row ", i), 2)
+	}
+	if !s.shared {
+		t.Error("no id is shared")
 	}
 }
