@@ -20,6 +20,9 @@ import (
 // Only the ports are others. A command that goes on runs beside the next ones.
 func TestReadme(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds the program three times")
+	}
 	for _, need := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(need); err != nil {
 			t.Skipf("needs %s: %v", need, err)
