@@ -151,6 +151,9 @@ func (e *ColumnsError) Error() string {
 // text: compressed, binary, or in another encoding.
 var ErrUnreadable = errors.New("cannot be read as text")
 
+// errElsewhere matches the error of a file that is only a pointer to its content.
+var errElsewhere = fmt.Errorf("%w: it is a pointer", ErrUnreadable)
+
 // unreadable returns an error that matches ErrUnreadable.
 func unreadable(path, why string) error {
 	return fmt.Errorf("%s: %w: %s", path, ErrUnreadable, why)

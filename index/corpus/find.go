@@ -28,30 +28,27 @@ const Hidden = "hidden"
 // Find turns arguments into inputs, in the order of their paths: files, folders with
 // all below them, patterns that the shell did not expand, and [Stdin]. A file named
 // twice is read once. Files in a folder that contain no text are skipped; a file that
-// was named has to be readable.
+// was named has to be readable. Links in a folder are followed to files, wherever these
+// are, and not to folders. A file whose content is elsewhere is an error, also in a
+// folder. The error lists the files that cannot be read; the others are returned with it.
 func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error) {
 	f := finder{o: o, seen: map[string]bool{}}
 	for _, arg := range args {
 		if arg == Stdin {
-			if err := f.addStdin(stdin); err != nil {
-				return nil, nil, err
-			}
+			f.problem(f.addStdin(stdin))
 			continue
 		}
 		paths, err := expand(arg)
-		if err != nil {
-			return nil, nil, err
-		}
+		f.problem(err)
 		for _, p := range paths {
-			if err := f.addPath(p, arg); err != nil {
-				return nil, nil, err
-			}
+			f.problem(f.addPath(p, arg))
 		}
 	}
+	f.addLinks()
 	slices.SortFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
 	tellApart(f.inputs)
 	slices.SortFunc(f.skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
-	return f.inputs, f.skipped, nil
+	return f.inputs, f.skipped, errors.Join(f.problems...)
 }
 
 // finder collects inputs.
@@ -61,6 +58,31 @@ type finder struct {
 	parent  string // of the argument that is being added
 	inputs  []Input
 	skipped []Skipped
+	links   []link
+
+	problems []error // the first of them
+	more     int     // the number of the others
+}
+
+// link is a link to a file, found in a folder.
+type link struct {
+	path, arg, parent string
+	st                fs.FileInfo // of the file
+}
+
+// mostProblems bounds the files that one error lists.
+const mostProblems = 20
+
+// problem adds an error of a file to those that Find returns.
+func (f *finder) problem(err error) {
+	switch {
+	case err == nil:
+	case len(f.problems) < mostProblems:
+		f.problems = append(f.problems, err)
+	default:
+		f.more++
+		f.problems = append(f.problems[:mostProblems], fmt.Errorf("and %d more files that cannot be read", f.more))
+	}
 }
 
 // expand resolves a pattern that names no existing file.
@@ -144,6 +166,10 @@ func (f *finder) addPath(path, arg string) error {
 		if d.IsDir() {
 			return nil
 		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			f.addLink(p, arg)
+			return nil
+		}
 		if !d.Type().IsRegular() {
 			f.skip(p, arg, "not a regular file")
 			return nil
@@ -152,14 +178,68 @@ func (f *finder) addPath(path, arg string) error {
 		if err != nil {
 			return fmt.Errorf("read input: %w", err)
 		}
-		err = f.addFile(p, arg, st)
-		var columns *ColumnsError
-		if errors.Is(err, ErrUnreadable) || errors.As(err, &columns) {
-			f.skip(p, arg, strings.TrimPrefix(err.Error(), p+": "))
-			return nil
-		}
-		return err
+		f.addFound(p, arg, st)
+		return nil
 	})
+}
+
+// addFound adds a file that was found in a folder, or skips it.
+func (f *finder) addFound(path, arg string, st fs.FileInfo) {
+	err := f.addFile(path, arg, st)
+	var columns *ColumnsError
+	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) {
+		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
+		return
+	}
+	f.problem(err)
+}
+
+// addLink adds a link that was found in a folder to those that are followed at the end.
+func (f *finder) addLink(path, arg string) {
+	st, err := os.Stat(path)
+	target, _ := os.Readlink(path)
+	switch {
+	case err != nil && strings.Contains(filepath.ToSlash(target), ".git/annex/objects/"):
+		f.problem(checkPointer(path, []byte("/annex/objects/")))
+	case err != nil:
+		f.skip(path, arg, "a link that leads to no file")
+	case st.IsDir():
+		f.skip(path, arg, "a link to a folder")
+	case !st.Mode().IsRegular():
+		f.skip(path, arg, "not a regular file")
+	default:
+		f.links = append(f.links, link{path, arg, f.parent, st})
+	}
+}
+
+// addLinks adds the files that links lead to, but for those that are inputs already.
+func (f *finder) addLinks() {
+	if len(f.links) == 0 {
+		return
+	}
+	real := map[string]bool{}
+	for _, in := range f.inputs {
+		if path, err := filepath.EvalSymlinks(in.Path); err == nil {
+			real[path] = true
+		}
+	}
+	f.o.anyColumns = true
+	for _, l := range f.links {
+		path, err := filepath.EvalSymlinks(l.path)
+		switch {
+		case err != nil:
+			f.skip(l.path, l.arg, "a link that leads to no file")
+		case real[path]:
+			f.skip(l.path, l.arg, "a link to a file that is read anyway")
+		default:
+			real[path] = true
+			n := len(f.inputs)
+			f.parent = l.parent
+			if f.addFound(l.path, l.arg, l.st); len(f.inputs) > n {
+				f.inputs[n].link = path
+			}
+		}
+	}
 }
 
 func (f *finder) skip(path, arg, reason string) {

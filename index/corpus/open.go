@@ -30,6 +30,7 @@ type Input struct {
 
 	comma byte
 	name  string // of the format of its first row
+	link  string // the file that a link in a folder leads to; empty: Path is no such link
 	o     Options
 	stdin *bufio.Reader
 }
@@ -49,6 +50,9 @@ func (in *Input) String() string {
 	}
 	if why != "" {
 		s += ": " + why
+	}
+	if in.link != "" {
+		s += ", a link to " + in.link
 	}
 	return s
 }

@@ -167,8 +167,26 @@ func isName(s string) bool {
 	return len(s) <= most && len(strings.Fields(s)) <= words && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
+// checkPointer refuses a file that is a pointer to its content.
+func checkPointer(path string, head []byte) error {
+	const most = 1 << 10 // bytes of a pointer
+	for _, p := range [...]struct{ begin, remedy string }{
+		{"version https://git-lfs.github.com/spec/", "git LFS has its content: run `git lfs pull`"},
+		{"version https://hawser.github.com/spec/", "git LFS has its content: run `git lfs pull`"},
+		{"/annex/objects/", "git-annex has its content: run `git annex get`"},
+	} {
+		if len(head) <= most && bytes.HasPrefix(head, []byte(p.begin)) {
+			return fmt.Errorf("%s: %w: %s", path, errElsewhere, p.remedy)
+		}
+	}
+	return nil
+}
+
 // checkText refuses a file whose first bytes are not UTF-8 text.
 func checkText(path string, head []byte) error {
+	if err := checkPointer(path, head); err != nil {
+		return err
+	}
 	for _, m := range [...]struct{ magic, why string }{
 		{"\x1f\x8b", "compressed twice: decompress it"},
 		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
