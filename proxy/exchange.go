@@ -290,7 +290,7 @@ func (e *exchange) event(t alert.Type) alert.Event {
 		Mode:      e.mode.String(),
 		Route:     e.route.pattern,
 		API:       e.route.api,
-		Path:      e.path,
+		Path:      openPath(e.srv.principalKey, e.route.pattern, e.path),
 		Model:     modelName(e.srv.principalKey, e.model),
 		Stream:    e.stream,
 		RequestID: e.requestID,

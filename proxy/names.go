@@ -38,6 +38,24 @@ func shortNumber(s string) bool {
 	return len(s) <= len("999") && !strings.ContainsFunc(s, func(c rune) bool { return c < '0' || c > '9' })
 }
 
+// objects are the segments of routes that are ids of objects, which servers give.
+var objects = []string{"{id}", "{item}", "{thread}", "{message}", "{run}", "{step}", "{file}", "{batch}", "{conversation}"}
+
+// openPath returns the path of a request as alerts have it: ids that no digit is in are
+// hashes. pattern is that of the route.
+func openPath(key []byte, pattern, path string) string {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return path
+	}
+	for i := 1; i < len(got); i++ {
+		if slices.Contains(objects, want[i]) && want[i-1] != "model" && !strings.ContainsAny(got[i], "0123456789") {
+			got[i] = hiddenName(key, got[i])
+		}
+	}
+	return strings.Join(got, "/")
+}
+
 // modelName returns the name of a model as alerts have it. Callers write it; no name of a
 // model comes from an answer.
 func modelName(key []byte, name string) string {

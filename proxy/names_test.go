@@ -54,6 +54,9 @@ func TestCanaryPlaces(t *testing.T) {
 	answers, asked := canaryAnswers(), regexp.MustCompile(`^\w+ (\S+)`)
 	up := newScripted(t, func(c *scene) {
 		answer := answers[asked.FindStringSubmatch(c.head)[1]]
+		if strings.HasPrefix(c.head, "GET ") {
+			answer = answers["/v1/responses"]
+		}
 		switch {
 		case strings.Contains(c.body, "fails"):
 			c.whole(500, "application/json", answer)
@@ -72,6 +75,7 @@ func TestCanaryPlaces(t *testing.T) {
 			return Indexes{Set: newMemory(spec, strings.Join(canaryWords, " ")), Spec: spec}, nil
 		}})
 		var refused strings.Builder
+		_, _, _, _ = b.do("GET", "/v1/responses/"+strings.Join(canaryWords[:4], "_"), "")
 		for path := range answers {
 			for _, ask := range []string{`{"model":"m"}`, `{"model":"m","stream":true}`, `{"model":"m","user":"fails"}`} {
 				if status, _, text, _ := b.do("POST", path, ask); mode == detect.Block && status >= 400 {
@@ -134,6 +138,24 @@ func TestModelName(t *testing.T) {
 	} {
 		if got := modelName(key, name); hidden != (got == hiddenName(key, name)) || !hidden && got != name {
 			t.Errorf("%q: %q", name, got)
+		}
+	}
+}
+
+func TestOpenPath(t *testing.T) {
+	t.Parallel()
+	key := []byte("key of principals")
+	for _, tt := range []struct{ pattern, path, want string }{
+		{"/v1/chat/completions", "/v1/chat/completions", "/v1/chat/completions"},
+		{"/v1/responses/{id}", "/v1/responses/resp_68a0b1", "/v1/responses/resp_68a0b1"},
+		{"/v1/responses/{id}", "/v1/responses/zebra_quokka", "/v1/responses/" + hiddenName(key, "zebra_quokka")},
+		{"/a/v1/threads/{thread}/messages/{message}", "/a/v1/threads/zebra/messages/m1", "/a/v1/threads/" + hiddenName(key, "zebra") + "/messages/m1"},
+		{"/model/{id}/invoke", "/model/some/invoke", "/model/some/invoke"},
+		{"/openai/deployments/{deployment}/completions", "/openai/deployments/support/completions", "/openai/deployments/support/completions"},
+		{"/x", "/x/y", "/x/y"},
+	} {
+		if got := openPath(key, tt.pattern, tt.path); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.path, got, tt.want)
 		}
 	}
 }
