@@ -36,6 +36,7 @@ type channelSet struct {
 	finished       bool
 	over           bool               // no text follows
 	marked         bool               // the stream has had its last message
+	failed         bool               // a message told of an error
 	record         int                // number of the answer, in a body with many
 	spare          []*detect.Detector // of the channels of answers before
 	firstRef       int                // index of the first place of the message being read
@@ -405,6 +406,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	}
 	ch.det = s.detector(cfg)
 	s.list = append(s.list, ch)
+	s.failed = s.failed || role == wire.Metadata && strings.HasPrefix(at.name, "error")
 	return ch, nil
 }
 
@@ -415,7 +417,7 @@ func (s *channelSet) cuts(ch *channel) (cut, known bool) {
 		return false, true
 	case cause == wire.Unsaid:
 		complete := s.marked || s.cfg.Framing == wire.JSON || s.cfg.Framing == wire.Records
-		return s.cfg.Family.Silent || !complete, s.over
+		return s.cfg.Family.Silent || !complete || s.failed, s.over
 	default:
 		return cause.Cuts(&s.cfg.Request), true
 	}
@@ -514,7 +516,7 @@ func (s *channelSet) next() {
 	}
 	clear(s.list)
 	s.list, s.choices, s.noChoice = s.list[:0], s.choices[:0], &choice{number: -1}
-	s.record, s.withheld, s.finished, s.over = s.record+1, false, false, false
+	s.record, s.withheld, s.finished, s.over, s.failed = s.record+1, false, false, false, false
 }
 
 // detector returns a detector for a new channel.

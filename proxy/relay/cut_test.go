@@ -279,6 +279,7 @@ func TestCutEnds(t *testing.T) {
 	}{
 		{"the stream breaks off", chat(delta("0", `"content":"`+long+` kyzz"`, "null")), []string{"kyzz"}, nil},
 		{"the stream is complete", chat(delta("0", `"content":"`+long+` kyzz"`, "null"), "[DONE]"), nil, []string{"kyzz"}},
+		{"the stream tells of an error", chat(delta("0", `"content":"`+long+` kyzz"`, "null"), `{"error":{"message":"out of memory","code":500}}`, "[DONE]"), []string{"kyzz"}, nil},
 		{"each choice for itself", chat(
 			delta("0", `"content":"`+long+` kyzz"`, "null"), delta("1", `"content":"`+short+` oozz"`, "null"),
 			delta("0", ``, `"length"`), delta("1", ``, `"stop"`), "[DONE]"), []string{"kyzz"}, []string{"oozz"}},

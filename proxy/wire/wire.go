@@ -31,7 +31,7 @@ type Request struct {
 	Blind    bool     // the answer has tokens and no text
 	Coded    bool     // some of the prompt is token ids or embeddings, which show no text
 	Stored   bool     // some of the prompt is kept by the server
-	Stops    bool     // the caller names sequences that end the answer
+	Stops    bool     // the caller names sequences, or a grammar, that end the answer
 	Messages [][]byte // one text for each message, prompt or tool description
 	Tail     []byte   // the text that a completion continues byte by byte
 	Suffix   []byte   // the text that follows the completion

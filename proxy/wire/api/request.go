@@ -41,12 +41,13 @@ func (r *request) read(body []byte, f func(r *request, name string, v jsontext.V
 	return r.Request, err
 }
 
-// stops notes the sequences that end an answer. They are members of the request, or of an
-// object or a list of objects in it.
+// stops notes the sequences that end an answer, and the grammars, which may end it anywhere.
+// They are members of the request, or of an object or a list of objects in it.
 func (r *request) stops(name string, v jsontext.Value) {
 	switch name {
-	case "stop", "stop_sequences", "stopSequences", "stop_strings", "stop_token_ids", "stop_regex", "end_sequences":
-		r.Stops = r.Stops || holds(v)
+	case "stop", "stop_sequences", "stopSequences", "stop_strings", "stop_token_ids", "stop_regex", "end_sequences",
+		"grammar", "guided_grammar", "guided_regex", "guided_choice", "structured_outputs", "regex", "ebnf":
+		r.Stops = r.Stops || v.Kind() != 'n' && len(v) > len(`""`)
 	case "options", "parameters", "completion_args", "generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig":
 		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
 			r.stops(name, v)

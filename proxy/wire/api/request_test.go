@@ -187,3 +187,38 @@ func TestNesting(t *testing.T) {
 		t.Errorf("nested %d deep, want 3", n)
 	}
 }
+
+// TestStops: every API has its own place for the sequences that end an answer.
+func TestStops(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		family, path, body string
+		want               bool
+	}{
+		{"openai.chat", "/v1/chat/completions", `{"messages":[],"stop":"@"}`, true},
+		{"openai.chat", "/v1/chat/completions", `{"messages":[],"stop":["@"]}`, true},
+		{"openai.chat", "/v1/chat/completions", `{"messages":[],"stop_token_ids":[31]}`, true},
+		{"openai.chat", "/v1/chat/completions", `{"messages":[],"guided_regex":"[a-z ]{9}"}`, true},
+		{"openai.chat", "/v1/chat/completions", `{"messages":[],"stop":null,"stop_token_ids":[]}`, false},
+		{"openai.chat", "/v1/chat/completions", `{"messages":[{"role":"user","content":"stop","stop":"x"}]}`, false},
+		{"openai.completions", "/v1/completions", `{"prompt":"a","stop":[" "]}`, true},
+		{"anthropic.messages", "/v1/messages", `{"messages":[],"stop_sequences":["@"]}`, true},
+		{"gemini", "/v1beta/models/m:generateContent", `{"generationConfig":{"stopSequences":["@"]}}`, true},
+		{"bedrock.converse", "/model/m/converse", `{"inferenceConfig":{"stopSequences":["@"]}}`, true},
+		{"bedrock.invoke", "/model/m/invoke", `{"inputText":"a","textGenerationConfig":{"stopSequences":["@"]}}`, true},
+		{"bedrock.invoke", "/model/m/invoke", `{"anthropic_version":"b","messages":[],"stop_sequences":["@"]}`, true},
+		{"cohere.chat", "/v2/chat", `{"messages":[],"stop_sequences":["@"]}`, true},
+		{"ollama.chat", "/api/chat", `{"messages":[],"options":{"stop":["@"]}}`, true},
+		{"ollama.generate", "/api/generate", `{"prompt":"a","options":{"temperature":0}}`, false},
+		{"llamacpp.completion", "/completion", `{"prompt":"a","grammar":"root ::= \"a\""}`, true},
+		{"tgi", "/generate", `{"inputs":"a","parameters":{"stop":["@"]}}`, true},
+		{"sglang.generate", "/generate", `{"text":["a","b"],"sampling_params":[{},{"stop":"@"}]}`, true},
+		{"mistral.conversations", "/v1/conversations", `{"inputs":"a","completion_args":{"stop":"@"}}`, true},
+		{"generic", "/x", `{"prompt":"a","stop":"@"}`, true},
+	} {
+		got, err := ByName(tt.family).Request(tt.path, []byte(tt.body))
+		if err != nil || got.Stops != tt.want {
+			t.Errorf("%s: %s: stops %v, %v", tt.family, tt.body, got.Stops, err)
+		}
+	}
+}
