@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -58,6 +59,7 @@ func TestBrowser(t *testing.T) {
 // A site is the server of page/index.html, which asks the servers of the jobs.
 type site struct {
 	url       string
+	lock      sync.Mutex // of the jobs
 	jobs      map[string]*job
 	done      chan struct{}
 	questions atomic.Int64 // that a browser asked of an upstream first
@@ -94,17 +96,23 @@ func newSite(t *testing.T) *site {
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 			t.Error(err)
 		}
-		j := s.jobs[r.PathValue("job")] // the page waits before it tells more of this job
+		j := s.jobs[r.PathValue("job")]
 		j.told = append(j.told, got)
 	})
 	mux.HandleFunc("POST /done", func(http.ResponseWriter, *http.Request) { close(s.done) })
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
 }
 
 func (s *site) add(name, mode string, m model, base string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	s.jobs[name] = &job{Name: name, Base: base, mode: mode, model: m}
 }
 
