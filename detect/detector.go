@@ -67,9 +67,10 @@ type Detector struct {
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
-	strand Strand // of the next word
-	turns  []turn // the strands behind it, in order
-	told   int64  // the answer knows all words before this offset
+	strand Strand  // of the next word
+	turns  []turn  // the strands behind it, in order
+	room   [8]turn // for them, mostly enough
+	told   int64   // the answer knows all words before this offset
 
 	// Kept for another channel or another pause.
 	edges      *edges // nil: not needed yet
@@ -120,7 +121,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if words {
 		d.words = ix
 	}
-	d.strand, d.turns, d.told = Texts, d.turns[:0], 0
+	d.strand, d.turns, d.told = Texts, d.room[:0], 0
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
 	d.main.Backward = cfg.decoded == lane.Reversed

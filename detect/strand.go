@@ -14,9 +14,6 @@ func (d *Detector) SetStrand(at int64, s Strand) {
 		last = d.turns[n-1].strand
 	}
 	if s != last {
-		if d.turns == nil {
-			d.turns = make([]turn, 0, 8)
-		}
 		d.turns = append(d.turns, turn{at, s})
 	}
 }

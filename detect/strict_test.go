@@ -21,7 +21,7 @@ func strictCases() (all []strictCase) {
 	for bits := range 8 {
 		c := strictCase{ledger: bits&1 > 0, phrases: bits&2 > 0, words: bits&4 > 0}
 		for _, lanes := range []Lanes{0, AllLanes} {
-			for _, least := range []int{0, 14} {
+			for _, least := range []int{0, 14}[:2-min(1, lanes)] {
 				c.cfg = Config{Release: Strict, Lanes: lanes, MinWords: least}
 				c.name = fmt.Sprintf("ledger %v, phrases %v, words %v, lanes %x, least %d", c.ledger, c.phrases, c.words, lanes, least)
 				all = append(all, c)
@@ -295,10 +295,10 @@ func randomAnswer(r *rand.Rand, words []string, cfg Config) (text []saying, cfgs
 // splitsOf returns cuts of the texts of an answer: into their bytes, into pieces of some
 // sizes, and one cut at each of some bytes.
 func splitsOf(r *rand.Rand, texts ...saying) [][]saying {
-	all := make([][]saying, 6)
+	all := make([][]saying, 5)
 	for _, s := range texts {
 		for i, pieces := range [][]string{
-			strings.Split(s.text, ""), {s.text}, chunksOf(s.text, 2), chunksOf(s.text, 7), chunksOf(s.text, 40), randomPieces(r, s.text),
+			strings.Split(s.text, ""), {s.text}, chunksOf(s.text, 7), chunksOf(s.text, 40), randomPieces(r, s.text),
 		} {
 			for _, p := range pieces {
 				all[i] = append(all[i], saying{s.channel, s.strand, p})

@@ -170,8 +170,8 @@ func (t *thread) wait(a *Answer, d *Detector, w *ngram.Word, o origin) {
 // gram is the hash of the newest n kept words and a word behind them.
 func (t *thread) gram(n int, w *ngram.Word) ngram.Hash {
 	prefix := uint64(0)
-	for _, k := range t.kept[len(t.kept)-n:] {
-		prefix = ngram.Roll(prefix, k.word.Hash)
+	for i := len(t.kept) - n; i < len(t.kept); i++ {
+		prefix = ngram.Roll(prefix, t.kept[i].word.Hash)
 	}
 	return ngram.Gram(0, ngram.Roll(prefix, w.Hash), n+1)
 }

@@ -65,7 +65,7 @@ func TestStrictTellsNothing(t *testing.T) {
 		}
 		for _, mode := range []Decision{redacting, blocking} {
 			known := s.config(t, mode)
-			known.Detect.Release = detect.Strict
+			known.Detect.Release, known.Late = detect.Strict, rnd.IntN(2) == 0
 			known.Set = newNamed(known.Spec, strings.Join(record, " "), strings.Join(phrase, " "))
 			unknown := known
 			unknown.Set = newNamed(known.Spec, other, other)

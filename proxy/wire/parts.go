@@ -32,9 +32,14 @@ const (
 // Next returns how many bytes at the start of p, at least one, are of one part, and that
 // part.
 func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
-	for n, c := range p {
+	for n := 0; n < len(p); n++ {
+		c := p[n]
 		switch s.state {
 		case splitString:
+			for n < len(p)-1 && c != '"' && c != '\\' {
+				n++
+				c = p[n]
+			}
 			switch c {
 			case '"':
 				s.state = splitBetween
