@@ -10,10 +10,28 @@ import (
 // become carriage returns, which are blanks to JSON too. So every byte of an element
 // keeps its offset, and the lines of the file can still be counted. A file that is not
 // an array gives lines that are not JSON.
+//
+// A sequence of objects, one behind the other and each over several lines, is turned into
+// lines in the same way: the first line feed behind an object stays one.
 type arrayLines struct {
 	r     io.Reader
 	state arrayState
 	depth int
+	rows  arrayRows
+}
+
+// arrayRows says where rows end.
+type arrayRows uint8
+
+const (
+	rowsOfArray  arrayRows = iota // at the commas of an array
+	rowsBetween                   // a sequence, before an object
+	rowsOverLine                  // a sequence, behind an object: at the next line feed
+)
+
+// newSequence returns a reader of a sequence of objects as lines.
+func newSequence(r io.Reader) *arrayLines {
+	return &arrayLines{r: r, state: arrayBetween, rows: rowsBetween}
 }
 
 // arrayState is the position of the reader in the array.
@@ -71,6 +89,9 @@ func (a *arrayLines) step(c byte) byte {
 	case arrayBehind:
 		return blank(c)
 	}
+	if a.rows != rowsOfArray {
+		return a.between(c)
+	}
 	switch c {
 	case '"':
 		a.state = arrayString
@@ -87,6 +108,28 @@ func (a *arrayLines) step(c byte) byte {
 	case ',':
 		if a.depth == 0 {
 			return '\n'
+		}
+	}
+	return blank(c)
+}
+
+// between takes a byte between the tokens of a sequence.
+func (a *arrayLines) between(c byte) byte {
+	switch c {
+	case '"':
+		a.state = arrayString
+	case '{', '[':
+		a.depth++
+		a.rows = rowsBetween
+	case '}', ']':
+		a.depth = max(0, a.depth-1)
+		if a.depth == 0 {
+			a.rows = rowsOverLine
+		}
+	case '\n':
+		if a.rows == rowsOverLine {
+			a.rows = rowsBetween
+			return c
 		}
 	}
 	return blank(c)

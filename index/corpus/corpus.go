@@ -38,6 +38,10 @@ const ByRow Format = "rows"
 // detected in the file; nobody asks for it.
 const Array Format = "array"
 
+// Sequence is the container of rows that are objects over several lines, one behind the
+// other. It is detected in the file; nobody asks for it.
+const Sequence Format = "sequence"
+
 // Formats lists the formats in the order that help texts name them.
 func Formats() []Format {
 	return []Format{Auto, OpenAI, Completion, ShareGPT, Alpaca, Text, JSONL, CSV, Parquet}

@@ -152,7 +152,7 @@ func TestSniff(t *testing.T) {
 		{"text that begins with a brace", "a.txt", "{hello} world\n", Options{}, Text, ""},
 		{"empty", "a.txt", "", Options{}, Text, ""},
 		{"document", "a.json", "[\n{}\n]", Options{}, "", "not JSON lines"},
-		{"pretty", "a.json", "{\n \"messages\": []\n}", Options{}, "", "not JSON lines"},
+		{"pretty", "a.json", "{\n \"messages\": []\n}", Options{}, OpenAI, ""},
 		{"gzip in gzip", "a.gz", "\x1f\x8b\x08", Options{}, "", "compressed twice"},
 		{"array", "a.json", "[\n {\n  \"messages\": []\n }\n]", Options{}, OpenAI, ""},
 		{"long array", "-", "[{\"messages\":[{\"content\":\"" + strings.Repeat("x", 100), Options{}, OpenAI, ""},

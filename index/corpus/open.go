@@ -21,7 +21,7 @@ type Input struct {
 	Name      string // the end of Path that tells it from the other inputs, the same on every machine; with slashes
 	Arg       string // the argument it came from
 	Format    Format // of its text or rows; never Auto, CSV or Parquet
-	Container Format // of the rows: CSV, Parquet, Array; empty: lines
+	Container Format // of the rows: CSV, Parquet, Array, Sequence; empty: lines
 	Codec     Codec
 	Decided   bool   // Auto chose the format
 	Why       string // why Auto chose it; empty: the caller named it
@@ -38,7 +38,7 @@ type Input struct {
 // String describes how the input is read and why, for notices.
 func (in *Input) String() string {
 	s := fmt.Sprintf("%s: read as %s", in.Path, in.Kind())
-	if in.Container != "" && in.Container != Array {
+	if in.Container == CSV || in.Container == Parquet {
 		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
 		if in.Format != JSONL {
 			s += fmt.Sprintf(", its rows as %s", in.Kind())
@@ -82,8 +82,8 @@ func (in *Input) decide(head []byte, o Options) error {
 
 // Open opens the input. Standard input can be opened once. Rows of a table come out
 // with the columns that are read, each on the line where it begins in the file, or on
-// the line of its number if the file has no lines; elements of a JSON array come out on
-// the line of their number, at their offset.
+// the line of its number if the file has no lines; elements of a JSON array, and objects
+// over several lines, come out on the line of their number, at their offset.
 func (in *Input) Open() (*File, error) {
 	if in.Container == Parquet {
 		return in.openParquet()
@@ -97,6 +97,8 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = newCSVLines(f.Reader, in)
 	case Array:
 		f.Reader = &arrayLines{r: f.Reader}
+	case Sequence:
+		f.Reader = newSequence(f.Reader)
 	}
 	return f, nil
 }

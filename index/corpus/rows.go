@@ -40,7 +40,7 @@ func (r *Rows) Next(rec *Record) error {
 			if err != nil {
 				return err
 			}
-			if r.in.Container == Array {
+			if r.overLines() {
 				block.Line = number
 			}
 			r.rest = block
@@ -56,8 +56,11 @@ func (r *Rows) Next(rec *Record) error {
 	}
 }
 
+// overLines reports whether a row may be longer than a line of the file.
+func (r *Rows) overLines() bool { return r.in.Container == Array || r.in.Container == Sequence }
+
 // take returns the next line. Line feeds of an array have become carriage returns, and
-// its commas line feeds.
+// its commas line feeds; in a sequence the line feeds within an object have.
 func (r *Rows) take() {
 	end := bytes.IndexByte(r.rest.Data, '\n') + 1
 	if end == 0 {
@@ -66,8 +69,10 @@ func (r *Rows) take() {
 	r.row, r.line, r.offset = r.rest.Data[:end], r.rest.Line, r.rest.Offset+r.file.BOM
 	r.rest.Data = r.rest.Data[end:]
 	r.rest.Offset += int64(end)
-	if r.in.Container != Array {
+	if r.in.Container != Array && end > 0 && r.row[end-1] == '\n' {
 		r.rest.Line++
+	}
+	if !r.overLines() {
 		return
 	}
 	r.rest.Line += bytes.Count(r.row, []byte("\r"))
@@ -122,7 +127,7 @@ func (r *Rows) Place(s Segment, at int64) Place {
 	switch before := r.row[:s.RawLo+min(at, int64(len(raw)))]; r.in.Container {
 	case CSV:
 		p.Line += bytes.Count(before, []byte("\n"))
-	case Array:
+	case Array, Sequence:
 		p.Line += bytes.Count(bytes.TrimLeft(before, " \t\r\n"), []byte("\r"))
 	}
 	return p

@@ -46,14 +46,20 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	case o.Format == CSV || o.Format != JSONL && (ext == ".csv" || ext == ".tsv"):
 		return sniffTable(path, ext, head, o)
 	}
-	rows := headRows(head)
 	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
+	rows := headRows(head)
+	if rows.first == nil && (named || ext == "" || !o.auto()) {
+		rows = sequenceRows(head)
+	}
 	blank := len(bytes.TrimSpace(head)) == 0
 	switch {
 	case rows.first != nil:
 		l, err := rowsLook(path, "the first row has", rows, o)
-		if rows.array {
+		switch rows.container {
+		case Array:
 			l.container, l.why = Array, "a JSON array, "+l.why
+		case Sequence:
+			l.container, l.why = Sequence, "JSON objects over several lines, "+l.why
 		}
 		return l, err
 	case blank && o.auto():
@@ -226,29 +232,47 @@ func checkText(path string, head []byte) error {
 // firstRows are the columns of the rows at the beginning of a text; first is
 // nil if it does not look like JSON lines or an array of objects.
 type firstRows struct {
-	first []string
-	all   []string
-	array bool
-	read  bool // some text of these rows is read, or they are not whole
+	first     []string
+	all       []string
+	container Format // Array, Sequence, or empty: lines
+	read      bool   // some text of these rows is read, or they are not whole
 }
 
 // headRows looks at the rows at the beginning of a text.
 func headRows(head []byte) firstRows {
-	var rows firstRows
-	if start := bytes.TrimSpace(head); isArray(start) {
-		rows.array = true
-		lines := arrayLines{}
-		head = bytes.Clone(start)
-		lines.rewrite(head)
+	start := bytes.TrimSpace(head)
+	if !isArray(start) {
+		return lineRows(head, firstRows{})
 	}
+	lines := arrayLines{}
+	head = bytes.Clone(start)
+	lines.rewrite(head)
+	return lineRows(head, firstRows{container: Array})
+}
+
+// sequenceRows looks at the objects at the beginning of a text, each over several lines.
+func sequenceRows(head []byte) firstRows {
+	if !bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
+		return firstRows{}
+	}
+	head = bytes.Clone(head)
+	newSequence(nil).rewrite(head)
+	return lineRows(head, firstRows{container: Sequence})
+}
+
+// lineRows looks at the rows in lines.
+func lineRows(head []byte, rows firstRows) firstRows {
 	p, rec := NewParser(ByRow, Options{}), new(Record)
 	for tries := 0; tries < maxHeadRows; tries++ {
 		line, rest, whole := bytes.Cut(head, []byte("\n"))
 		line = bytes.TrimSpace(line)
 		columns, ok := memberNames(line)
+		if mended := mend(line); !ok && mended != nil {
+			columns, ok = memberNames(mended)
+		}
 		cut := !whole && len(head) > 0 // the rest of this row is not in the head
 		switch {
-		case len(columns) > 0 && (ok || cut && (rows.array || len(line) > 0)):
+		case len(columns) > 0 && (ok || cut && (rows.container != "" || len(line) > 0)):
 			if rows.first == nil {
 				rows.first = columns
 			}
