@@ -100,6 +100,7 @@ func newEval(a *app) (*evalRun, *cobra.Command) {
 	f.StringArrayVar(&o.Outputs, "outputs", nil, "file, folder or pattern of stored answers; may be repeated")
 	f.StringVar(&e.format, "format", string(corpus.Auto), "how the corpus is read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Read.Fields, "field", nil, "column of the corpus that contains text; may be repeated")
+	f.StringVar(&o.Read.Encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
 	f.StringSliceVar(&o.Read.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are read; * is every role, -x not that of x")
 	f.IntVar(&o.Passages, "passages", 200, "passages of each length")
 	f.IntVar(&o.Words, "words", 40, "words in a passage that is disguised")
@@ -213,7 +214,7 @@ func (e *evalRun) commandLine(cmd *cobra.Command) string {
 	add("corpus", e.options.Corpus...)
 	add("outputs", e.options.Outputs...)
 	add("field", e.options.Read.Fields...)
-	for _, name := range []string{"format", "roles", "passages", "words", "runs", "seed"} {
+	for _, name := range []string{"format", "encoding", "roles", "passages", "words", "runs", "seed"} {
 		if f := cmd.Flags().Lookup(name); f.Changed {
 			add(name, strings.Trim(f.Value.String(), "[]"))
 		}

@@ -63,6 +63,7 @@ type scan struct {
 	minWords int
 	format   string
 	fields   []string
+	encoding string
 	asJSON   bool
 
 	a       *app
@@ -116,6 +117,7 @@ func newScanCommand(a *app) *cobra.Command {
 	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the words in a window of the index)")
 	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: "+corpus.FormatNames())
 	f.StringArrayVar(&s.fields, "field", nil, "column of the rows to read; a dot descends into objects; may be repeated")
+	f.StringVar(&s.encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
 	f.BoolVar(&s.asJSON, "json", false, "print each finding as a line of JSON, and a summary last")
 	return cmd
 }
@@ -160,7 +162,7 @@ func (s *scan) prepare() error {
 	case len(s.fields) > 0 && !slices.Contains(named, format):
 		return usageError("--field goes with --format auto, jsonl, csv or parquet")
 	}
-	s.options = corpus.Options{Format: format, Fields: s.fields, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
+	s.options = corpus.Options{Format: format, Fields: s.fields, Encoding: s.encoding, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
 	if s.set, err = openIndexes(s.indexes); err != nil {
 		return indexError(err)
 	}
@@ -373,7 +375,13 @@ func (f *fileScan) text(ctx context.Context, in *corpus.Input) error {
 		switch {
 		case err == io.EOF:
 			f.ch.finish()
-			return f.report(in.Path, place)
+			if err := f.report(in.Path, place); err != nil {
+				return err
+			}
+			if lost := file.Broken(); lost*100 > file.Taken() {
+				return &readError{fmt.Errorf("%s: %d bytes around bytes that are not UTF-8 cannot be scanned: name the --encoding", in.Path, lost)}
+			}
+			return nil
 		case err != nil:
 			return &readError{fileError(in.Path, err)}
 		case ctx.Err() != nil:

@@ -51,6 +51,9 @@ func judge(b *builder, t *stats) error {
 	if fields := all.Fields(); len(fields) > 0 {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
 	}
+	if all.OtherEncoding() {
+		hint = "name the --encoding of the text that is not UTF-8, or " + hint
+	}
 	e := &coverage.UnreadError{Text: strings.Join(said, "; ") + ": " + hint}
 	for _, d := range describeDatasets(t, b.sources, b.skipped, b.o.Dataset, b.o.Labels) {
 		if d.Coverage != nil {

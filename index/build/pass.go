@@ -107,6 +107,14 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 	for _, w := range workers {
 		all.merge(w.stats)
 	}
+	if p.first {
+		for _, s := range p.b.sources {
+			all.account(s.Arg).NotUTF8(s.broken)
+		}
+		for _, s := range p.b.skipped {
+			all.account(s.Arg).NotUTF8(uint64(s.Text))
+		}
+	}
 	return all, nil
 }
 
@@ -391,6 +399,7 @@ func (s *summing) Read(b []byte) (int, error) {
 		s.sum.Write(b[:n])
 		if errors.Is(err, io.EOF) {
 			s.src.digest = s.sum.Sum(nil)
+			s.src.broken = uint64(s.r.Broken())
 		}
 	}
 	return n, err

@@ -98,6 +98,7 @@ type source struct {
 	corpus.Input
 	at     int    // position in builder.sources
 	digest []byte // SHA-256 of its text, set by the first pass
+	broken uint64 // bytes of text around broken UTF-8, set by the first pass
 }
 
 // datasetName returns the name of the source's dataset: the given name, or that of the

@@ -73,8 +73,11 @@ type Options struct {
 	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
 	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all; "-x": not those of x
 	MaxLine int      // bytes in one JSON line or row of a CSV; 0: DefaultMaxLine
-	Window  int      // words of the shortest value that an Account takes for text; 0: 10
-	Whole   Whole    // which files Auto reads as one text
+	// Encoding names the encoding of lines that are not UTF-8, as the web calls it;
+	// empty: none. UTF-16 is of whole files.
+	Encoding string
+	Window   int   // words of the shortest value that an Account takes for text; 0: 10
+	Whole    Whole // which files Auto reads as one text
 
 	anyColumns bool // the file was found in a folder: its columns may be unknown
 }

@@ -159,9 +159,8 @@ func TestSniff(t *testing.T) {
 		{"Parquet", "a", "PAR1", Options{}, "", "Parquet"},
 		{"forced Parquet", "a", "text", Options{Format: Parquet}, "", "not Parquet"},
 		{"binary", "a", "a\x00b", Options{}, "", "binary"},
-		{"UTF-16", "a", "\xff\xfea\x00", Options{}, "", "UTF-16"},
 		{"Latin", "a", strings.Repeat("\xe9\xe8", 100), Options{}, "", "not UTF-8"},
-		{"some broken bytes", "a", strings.Repeat("text ", 100) + "\xe9\xe9", Options{}, Text, ""},
+		{"some broken bytes", "a", strings.Repeat("text ", 100) + "\xe9\xe9ééé", Options{}, Text, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

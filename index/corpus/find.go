@@ -20,6 +20,7 @@ type Skipped struct {
 	Path   string
 	Arg    string // the argument it came from
 	Reason string
+	Text   int64 // bytes of text that is lost with it; 0: it is no text
 }
 
 // Hidden is the reason for skipping a file or folder whose name begins with a dot.
@@ -32,6 +33,11 @@ const Hidden = "hidden"
 // are, and not to folders. A file whose content is elsewhere is an error, also in a
 // folder. The error lists the files that cannot be read; the others are returned with it.
 func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error) {
+	if o.Encoding != "" {
+		if _, err := lookUp(o.Encoding); err != nil {
+			return nil, nil, err
+		}
+	}
 	f := finder{o: o, seen: map[string]bool{}}
 	for _, arg := range args {
 		if arg == Stdin {
@@ -189,6 +195,9 @@ func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 	var columns *ColumnsError
 	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) {
 		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
+		if errors.Is(err, errEncoding) {
+			f.skipped[len(f.skipped)-1].Text = st.Size()
+		}
 		return
 	}
 	f.problem(err)

@@ -28,11 +28,12 @@ type Input struct {
 	Size      int64  // bytes of the file, compressed if it is; -1: not known
 	ModTime   time.Time
 
-	comma byte
-	name  string // of the format of its first row
-	link  string // the file that a link in a folder leads to; empty: Path is no such link
-	o     Options
-	stdin *bufio.Reader
+	comma   byte
+	name    string // of the format of its first row
+	charset string // the encoding of the text; empty: UTF-8
+	link    string // the file that a link in a folder leads to; empty: Path is no such link
+	o       Options
+	stdin   *bufio.Reader
 }
 
 // String describes how the input is read and why, for notices.
@@ -45,8 +46,10 @@ func (in *Input) String() string {
 		}
 	}
 	why := in.Why
-	if in.Codec != Plain {
-		why = strings.TrimSuffix(string(in.Codec)+", "+why, ", ")
+	for _, layer := range []string{in.charset, string(in.Codec)} {
+		if layer != "" {
+			why = strings.TrimSuffix(layer+", "+why, ", ")
+		}
 	}
 	if why != "" {
 		s += ": " + why
@@ -71,6 +74,13 @@ func (in *Input) decide(head []byte, o Options) error {
 			in.Format, in.Decided = Text, false
 			return nil
 		}
+	}
+	in.charset = charsetOf(head)
+	if broken, _ := countRunes(head); in.charset == "" && (broken > 0 || bytes.IndexByte(head, 0) >= 0 || !isWide(o.Encoding)) {
+		in.charset = o.Encoding
+	}
+	if in.charset != "" {
+		head = decodeHead(head, in.charset)
 	}
 	l, err := sniff(in.Path, head, o)
 	if err != nil {
@@ -103,7 +113,7 @@ func (in *Input) Open() (*File, error) {
 	return f, nil
 }
 
-// openBytes opens the input decompressed and without its byte order mark.
+// openBytes opens the input decompressed, as UTF-8 and without its byte order mark.
 func (in *Input) openBytes() (*File, error) {
 	f := new(File)
 	var source io.Reader = in.stdin
@@ -125,12 +135,20 @@ func (in *Input) openBytes() (*File, error) {
 		f.close = append(f.close, func() error { z.close(); return nil })
 		r = bufio.NewReaderSize(z, 64<<10)
 	}
+	if in.charset != "" {
+		text, err := newDecoder(r, in.charset)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		r = bufio.NewReaderSize(text, 64<<10)
+	}
 	// The next read returns an error of this one.
 	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
 		n, _ := r.Discard(len(bom))
 		f.BOM = int64(n)
 	}
-	f.Reader = r
+	f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
 	return f, nil
 }
 
@@ -158,13 +176,17 @@ type File struct {
 	io.Reader       // the text, without a byte order mark
 	BOM       int64 // bytes of the byte order mark that was left out
 
-	taken atomic.Int64
-	close []func() error
+	taken  atomic.Int64
+	broken int64
+	close  []func() error
 }
 
 // Taken returns how many bytes of the file have been read so far, as they are
 // on disk: compare it with [Input.Size]. Safe for concurrent use.
 func (f *File) Taken() int64 { return f.taken.Load() }
+
+// Broken returns how many bytes of the text so far are around bytes that are no UTF-8.
+func (f *File) Broken() int64 { return f.broken }
 
 // Close closes the input.
 func (f *File) Close() error {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -201,8 +200,6 @@ func checkText(path string, head []byte) error {
 		{"PK\x03\x04", "a zip archive: unpack it"},
 		{"%PDF-", "PDF: convert it to text"},
 		{"PAR1", "Parquet: it can be read only from an uncompressed file that is named"},
-		{"\xff\xfe", "UTF-16: convert it to UTF-8"},
-		{"\xfe\xff", "UTF-16: convert it to UTF-8"},
 	} {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			return unreadable(path, m.why)
@@ -215,16 +212,11 @@ func checkText(path string, head []byte) error {
 	if bytes.IndexByte(probe, 0) >= 0 {
 		return unreadable(path, "binary: it contains zero bytes")
 	}
-	bad, runes := 0, 0
-	for i := 0; i < len(probe); runes++ {
-		r, n := utf8.DecodeRune(probe[i:])
-		if r == utf8.RuneError && n == 1 && i+utf8.UTFMax <= len(probe) {
-			bad++
+	if broken, wide := countRunes(head); broken > wide {
+		if !printable(probe) {
+			return unreadable(path, "binary: it contains control characters")
 		}
-		i += n
-	}
-	if bad > runes/4 {
-		return unreadable(path, "it is not UTF-8")
+		return fmt.Errorf("%s: %w: name its --encoding, say windows-1252, or convert it, say with `iconv -f WINDOWS-1252 -t UTF-8`", path, errEncoding)
 	}
 	return nil
 }

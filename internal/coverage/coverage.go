@@ -33,6 +33,7 @@ const (
 	AnyName    = "*"             // of members with text in place of a name, or with too many names
 	BadRows    = "(bad records)" // of rows that cannot be read
 	WholeFiles = "(text)"        // of files that are one text
+	NotUTF8    = "(not UTF-8)"   // around bytes that are not UTF-8, or of files in another encoding
 )
 
 // Column is a column or member with text. Dots in its name lead into objects.
