@@ -100,6 +100,8 @@ func newEval(a *app) (*evalRun, *cobra.Command) {
 	f.StringArrayVar(&o.Outputs, "outputs", nil, "file, folder or pattern of stored answers; may be repeated")
 	f.StringVar(&e.format, "format", string(corpus.Auto), "how the corpus is read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Read.Fields, "field", nil, "column of the corpus that contains text; may be repeated")
+	f.StringArrayVar(&o.Read.IncludePath, "include-path", nil, "pattern of the files to read in folders; may be repeated")
+	f.StringArrayVar(&o.Read.ExcludePath, "exclude-path", nil, "pattern of files and folders to leave out of folders; may be repeated")
 	f.StringVar(&o.Read.Encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
 	f.StringSliceVar(&o.Read.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are read; * is every role, -x not that of x")
 	f.IntVar(&o.Passages, "passages", 200, "passages of each length")
@@ -214,6 +216,8 @@ func (e *evalRun) commandLine(cmd *cobra.Command) string {
 	add("corpus", e.options.Corpus...)
 	add("outputs", e.options.Outputs...)
 	add("field", e.options.Read.Fields...)
+	add("include-path", e.options.Read.IncludePath...)
+	add("exclude-path", e.options.Read.ExcludePath...)
 	for _, name := range []string{"format", "encoding", "roles", "passages", "words", "runs", "seed"} {
 		if f := cmd.Flags().Lookup(name); f.Changed {
 			add(name, strings.Trim(f.Value.String(), "[]"))

@@ -111,6 +111,8 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.Var(&b.mode, "mode", fileModeHelp)
 	f.StringVar(&b.format, "format", string(corpus.Auto), "how the inputs are read: "+corpus.FormatNames())
 	f.StringArrayVar(&o.Corpus.Fields, "field", nil, "column of JSON lines, CSV or Parquet that contains text; may be repeated")
+	f.StringArrayVar(&o.Corpus.IncludePath, "include-path", nil, "pattern of the files to read in folders; may be repeated")
+	f.StringArrayVar(&o.Corpus.ExcludePath, "exclude-path", nil, "pattern of files and folders to leave out of folders; may be repeated")
 	f.StringVar(&o.Corpus.Encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
 	f.StringSliceVar(&o.Corpus.Roles, "roles", corpus.DefaultRoles(), "roles whose messages are indexed; * is every role, -x not that of x")
 	f.IntVar(&o.N, "n", ngram.DefaultN, "words in a window")

@@ -64,6 +64,8 @@ type scan struct {
 	format   string
 	fields   []string
 	encoding string
+	include  []string
+	exclude  []string
 	asJSON   bool
 
 	a       *app
@@ -117,6 +119,8 @@ func newScanCommand(a *app) *cobra.Command {
 	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the words in a window of the index)")
 	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: "+corpus.FormatNames())
 	f.StringArrayVar(&s.fields, "field", nil, "column of the rows to read; a dot descends into objects; may be repeated")
+	f.StringArrayVar(&s.include, "include-path", nil, "pattern of the files to read in folders; may be repeated")
+	f.StringArrayVar(&s.exclude, "exclude-path", nil, "pattern of files and folders to leave out of folders; may be repeated")
 	f.StringVar(&s.encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
 	f.BoolVar(&s.asJSON, "json", false, "print each finding as a line of JSON, and a summary last")
 	return cmd
@@ -162,7 +166,7 @@ func (s *scan) prepare() error {
 	case len(s.fields) > 0 && !slices.Contains(named, format):
 		return usageError("--field goes with --format auto, jsonl, csv or parquet")
 	}
-	s.options = corpus.Options{Format: format, Fields: s.fields, Encoding: s.encoding, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
+	s.options = corpus.Options{Format: format, Fields: s.fields, Encoding: s.encoding, IncludePath: s.include, ExcludePath: s.exclude, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
 	if s.set, err = openIndexes(s.indexes); err != nil {
 		return indexError(err)
 	}

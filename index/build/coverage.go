@@ -51,7 +51,10 @@ func judge(b *builder, t *stats) error {
 	if fields := all.Fields(); len(fields) > 0 {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
 	}
-	if all.OtherEncoding() {
+	if all.Lacks(coverage.SkippedFiles) {
+		hint = "do with the skipped files what is said above, leave them out with --exclude-path, or " + hint
+	}
+	if all.Lacks(coverage.NotUTF8) {
 		hint = "name the --encoding of the text that is not UTF-8, or " + hint
 	}
 	e := &coverage.UnreadError{Text: strings.Join(said, "; ") + ": " + hint}

@@ -12,6 +12,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/internal/coverage"
 )
 
 // sink receives the grams of every run: of every batch of consecutive words. Each
@@ -109,10 +110,10 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 	}
 	if p.first {
 		for _, s := range p.b.sources {
-			all.account(s.Arg).NotUTF8(s.broken)
+			all.account(s.Arg).Lost(coverage.NotUTF8, s.broken)
 		}
 		for _, s := range p.b.skipped {
-			all.account(s.Arg).NotUTF8(uint64(s.Text))
+			all.account(s.Arg).Lost(coverage.SkippedFiles, uint64(s.Text))
 		}
 	}
 	return all, nil

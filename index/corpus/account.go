@@ -135,15 +135,16 @@ func (a *Account) Bad(bytes int) {
 	a.add([]byte(coverage.BadRows), coverage.Text{Unread: uint64(bytes)})
 }
 
-// NotUTF8 counts bytes of text that is spoilt or lost because it is not UTF-8.
-func (a *Account) NotUTF8(bytes uint64) {
+// Lost counts text that is spoilt or not read, of [coverage.NotUTF8] or
+// [coverage.SkippedFiles].
+func (a *Account) Lost(kind string, bytes uint64) {
 	if bytes > 0 {
-		a.add([]byte(coverage.NotUTF8), coverage.Text{Unread: bytes})
+		a.add([]byte(kind), coverage.Text{Unread: bytes})
 	}
 }
 
-// OtherEncoding reports whether text is spoilt or lost because it is not UTF-8.
-func (a *Account) OtherEncoding() bool { return a.root.below[coverage.NotUTF8] != nil }
+// Lacks reports whether text of such a kind is lost.
+func (a *Account) Lacks(kind string) bool { return a.root.below[kind] != nil }
 
 // Found reports whether a row has the member of a named field.
 func (a *Account) Found(field string) bool { return a.found[field] }
@@ -281,7 +282,7 @@ func escaped(raw []byte) (c rune, size int) {
 func (a *Account) Fields() (flags []string) {
 	for _, name := range slices.Sorted(maps.Keys(a.root.below)) {
 		paths := a.root.below[name].fields(name)
-		if name == coverage.BadRows || name == coverage.WholeFiles || name == coverage.NotUTF8 {
+		if coverage.IsMark(name) {
 			continue
 		}
 		for _, path := range paths {

@@ -73,13 +73,16 @@ type Options struct {
 	Fields  []string // for JSONL, CSV and Parquet; a dot descends: "answer.text"
 	Roles   []string // of messages; empty: DefaultRoles; AnyRole: all; "-x": not those of x
 	MaxLine int      // bytes in one JSON line or row of a CSV; 0: DefaultMaxLine
+	// IncludePath and ExcludePath are patterns of the files to read in folders, and of
+	// those to leave out, by their paths below the folder. Empty: all, and none.
+	IncludePath, ExcludePath []string
 	// Encoding names the encoding of lines that are not UTF-8, as the web calls it;
 	// empty: none. UTF-16 is of whole files.
 	Encoding string
 	Window   int   // words of the shortest value that an Account takes for text; 0: 10
 	Whole    Whole // which files Auto reads as one text
 
-	anyColumns bool // the file was found in a folder: its columns may be unknown
+	inFolder bool // the file was found in a folder: its columns may be unknown
 }
 
 // Whole says which files Auto reads as one text, without rows.
@@ -95,6 +98,16 @@ const DefaultMaxLine = 64 << 20
 
 // auto reports whether Auto chooses the format.
 func (o Options) auto() bool { return o.Format == "" || o.Format == Auto }
+
+// check returns an error for an encoding or a pattern that is not valid.
+func (o Options) check() error {
+	if o.Encoding != "" {
+		if _, err := lookUp(o.Encoding); err != nil {
+			return err
+		}
+	}
+	return checkPatterns(slices.Concat(o.IncludePath, o.ExcludePath))
+}
 
 // maxLine returns the bound with its default.
 func (o Options) maxLine() int {

@@ -33,10 +33,8 @@ const Hidden = "hidden"
 // are, and not to folders. A file whose content is elsewhere is an error, also in a
 // folder. The error lists the files that cannot be read; the others are returned with it.
 func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error) {
-	if o.Encoding != "" {
-		if _, err := lookUp(o.Encoding); err != nil {
-			return nil, nil, err
-		}
+	if err := o.check(); err != nil {
+		return nil, nil, err
 	}
 	f := finder{o: o, seen: map[string]bool{}}
 	for _, arg := range args {
@@ -150,11 +148,17 @@ func (f *finder) addPath(path, arg string) error {
 	if err != nil {
 		return fmt.Errorf("read input: %w", err)
 	}
-	if f.parent = parent(path, arg); !st.IsDir() {
+	f.parent = parent(path, arg)
+	if !st.IsDir() {
+		below, err := filepath.Rel(f.parent, path)
+		if why := f.left(filepath.ToSlash(below)); err == nil && why != "" && path != arg {
+			f.skip(path, arg, why)
+			return nil
+		}
 		return f.addFile(path, arg, st)
 	}
-	f.o.anyColumns = true
-	defer func() { f.o.anyColumns = false }()
+	f.o.inFolder = true
+	defer func() { f.o.inFolder = false }()
 	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read input: %w", err)
@@ -170,6 +174,15 @@ func (f *finder) addPath(path, arg string) error {
 			return nil
 		}
 		if d.IsDir() {
+			if isCache(p) {
+				f.skip(p, arg, "the links of snapshots lead here")
+				return fs.SkipDir
+			}
+			return nil
+		}
+		below, _ := filepath.Rel(path, p) // p begins with path
+		if why := f.left(filepath.ToSlash(below)); why != "" {
+			f.skip(p, arg, why)
 			return nil
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
@@ -193,7 +206,8 @@ func (f *finder) addPath(path, arg string) error {
 func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 	err := f.addFile(path, arg, st)
 	var columns *ColumnsError
-	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) {
+	var why aside
+	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) || errors.As(err, &why) {
 		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
 		if errors.Is(err, errEncoding) {
 			f.skipped[len(f.skipped)-1].Text = st.Size()
@@ -232,7 +246,7 @@ func (f *finder) addLinks() {
 			real[path] = true
 		}
 	}
-	f.o.anyColumns = true
+	f.o.inFolder = true
 	for _, l := range f.links {
 		path, err := filepath.EvalSymlinks(l.path)
 		switch {
@@ -274,6 +288,9 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read input %q: %w", path, err)
+	}
+	if why := metadata(filepath.Base(path), head[:n]); why != "" && f.o.inFolder {
+		return aside(why)
 	}
 	in := Input{Path: path, Name: clean, Arg: arg, Size: st.Size(), ModTime: st.ModTime()}
 	if below, err := filepath.Rel(f.parent, clean); err == nil {

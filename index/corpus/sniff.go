@@ -132,7 +132,7 @@ func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 		return look{format: ByRow, why: "the first rows have " + strings.Join(read, ", ")}, nil
 	case rows.read:
 		return look{format: ByRow, why: "the first rows have messages"}, nil
-	case o.anyColumns:
+	case o.inFolder:
 		return look{format: ByRow, why: "no format names its columns"}, nil
 	default:
 		return look{}, columnsError(path, phrase, rows.first, nil)

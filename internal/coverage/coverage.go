@@ -33,8 +33,15 @@ const (
 	AnyName    = "*"             // of members with text in place of a name, or with too many names
 	BadRows    = "(bad records)" // of rows that cannot be read
 	WholeFiles = "(text)"        // of files that are one text
-	NotUTF8    = "(not UTF-8)"   // around bytes that are not UTF-8, or of files in another encoding
+	NotUTF8    = "(not UTF-8)"   // around bytes that are not UTF-8
+
+	SkippedFiles = "(skipped files)" // of files in another encoding or form
 )
+
+// IsMark reports whether a name is not that of a column.
+func IsMark(name string) bool {
+	return name == BadRows || name == WholeFiles || name == NotUTF8 || name == SkippedFiles
+}
 
 // Column is a column or member with text. Dots in its name lead into objects.
 type Column struct {
