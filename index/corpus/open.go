@@ -75,7 +75,9 @@ func (in *Input) decide(head []byte, o Options) error {
 			return nil
 		}
 	}
-	in.charset = charsetOf(head)
+	if refused(in.Path, head) == "" {
+		in.charset = charsetOf(head)
+	}
 	if broken, _ := countRunes(head); in.charset == "" && (broken > 0 || bytes.IndexByte(head, 0) >= 0 || !isWide(o.Encoding)) {
 		in.charset = o.Encoding
 	}

@@ -192,28 +192,14 @@ func checkText(path string, head []byte) error {
 	if err := checkPointer(path, head); err != nil {
 		return err
 	}
-	for _, m := range [...]struct{ magic, why string }{
-		{"\x1f\x8b", "compressed twice: decompress it"},
-		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
-		{"BZh", "bzip2: pipe it: bzcat FILE | noecho … -"},
-		{"\xfd7zXZ\x00", "xz: pipe it: xzcat FILE | noecho … -"},
-		{"PK\x03\x04", "a zip archive: unpack it"},
-		{"%PDF-", "PDF: convert it to text"},
-		{"PAR1", "Parquet: it can be read only from an uncompressed file that is named"},
-	} {
-		if bytes.HasPrefix(head, []byte(m.magic)) {
-			return unreadable(path, m.why)
-		}
+	if hint := refused(path, head); hint != "" {
+		return unreadable(path, hint)
 	}
-	if len(head) >= 262 && string(head[257:262]) == "ustar" {
-		return unreadable(path, "a tar archive: unpack it")
-	}
-	probe := head[:min(len(head), 8<<10)]
-	if bytes.IndexByte(probe, 0) >= 0 {
+	if bytes.IndexByte(head[:min(len(head), 8<<10)], 0) >= 0 {
 		return unreadable(path, "binary: it contains zero bytes")
 	}
 	if broken, wide := countRunes(head); broken > wide {
-		if !printable(probe) {
+		if !printable(head[:min(len(head), 8<<10)]) {
 			return unreadable(path, "binary: it contains control characters")
 		}
 		return fmt.Errorf("%s: %w: name its --encoding, say windows-1252, or convert it, say with `iconv -f WINDOWS-1252 -t UTF-8`", path, errEncoding)

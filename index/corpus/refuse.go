@@ -1,0 +1,172 @@
+package corpus
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// refusal is a kind of file that contains text and is not read. Behind a semicolon, hint
+// has a command; a table counts files by the words before it.
+type refusal struct{ magic, hint string }
+
+// The hints of Arrow, whose two forms differ in the function that opens them.
+const (
+	arrowFile   = "Arrow: write Parquet; `python3 -c 'import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.ipc.open_file(\"FILE\").read_all(), \"FILE.parquet\")'`"
+	arrowStream = "Arrow: write Parquet; `python3 -c 'import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.ipc.open_stream(\"FILE\").read_all(), \"FILE.parquet\")'`"
+)
+
+// The hints of office files.
+const (
+	excelHint = "Excel: save it as CSV; `soffice --headless --convert-to csv FILE`, which takes the first sheet"
+	wordHint  = "Word: convert it to text; `soffice --headless --convert-to txt:Text FILE`"
+	slideHint = "PowerPoint: convert it to text; `soffice --headless --convert-to pdf FILE`, then pdftotext"
+	odfHint   = "OpenDocument: convert it; `soffice --headless --convert-to txt:Text FILE`, or csv for a table"
+	bookHint  = "EPUB: convert it to text; `pandoc -t plain -o FILE.txt FILE`"
+)
+
+// refusals returns the kinds that the first bytes tell.
+func refusals() []refusal {
+	return []refusal{
+		{"\x1f\x8b", "compressed twice: decompress it"},
+		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
+		{"BZh", "bzip2: pipe it: bzcat FILE | noecho … -"},
+		{"\xfd7zXZ\x00", "xz: pipe it: xzcat FILE | noecho … -"},
+		{"\x04\x22\x4d\x18", "lz4: pipe it: lz4cat FILE | noecho … -"},
+		{"\x5d\x00\x00", "lzma: pipe it: xzcat FILE | noecho … -"},
+		{"LZIP", "lzip: pipe it: lzip -dc FILE | noecho … -"},
+		{"\x1f\x9d", "compress: pipe it: zcat FILE | noecho … -"},
+		{"%PDF-", "PDF: convert it to text; `pdftotext FILE`"},
+		{"{\\rtf", "RTF: convert it to text; `soffice --headless --convert-to txt:Text FILE`"},
+		{"PAR1", "Parquet: it can be read only from an uncompressed file that is named"},
+		{"ARROW1\x00\x00", arrowFile},
+		{"\xff\xff\xff\xff", arrowStream},
+		{"FEA1", "Feather: write Parquet; `python3 -c 'import pyarrow.feather as f, pyarrow.parquet as pq; pq.write_table(f.read_table(\"FILE\"), \"FILE.parquet\")'`"},
+		{"ORC", "ORC: write Parquet; `python3 -c 'import pyarrow.orc as orc, pyarrow.parquet as pq; pq.write_table(orc.read_table(\"FILE\"), \"FILE.parquet\")'`"},
+		{"Obj\x01", "Avro: write JSON lines; `avro-tools tojson FILE > FILE.jsonl`"},
+		{"SQLite format 3\x00", "SQLite: export its tables; `sqlite3 -header -csv FILE 'select * from TABLE' > TABLE.csv`"},
+		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it; `7z x FILE`"},
+		{"Rar!\x1a\x07", "a rar archive: unpack it; `unrar x FILE`"},
+		{"!<arch>\n", "an ar archive: unpack it; `ar x FILE`"},
+	}
+}
+
+// refused returns the hint for a file of such a kind, as its first bytes or its name tell;
+// empty: it may be text.
+func refused(path string, head []byte) string {
+	for _, r := range refusals() {
+		if bytes.HasPrefix(head, []byte(r.magic)) && (r.magic != "ORC" || bytes.IndexByte(head, 0) >= 0) {
+			return r.hint
+		}
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return refusedZip(extension(path), head)
+	case bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		return "an empty zip archive"
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+		return refusedOLE(head)
+	case isTar(head):
+		return "a tar archive: unpack it; `tar xf FILE`"
+	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
+		return ""
+	case strings.HasSuffix(strings.ToLower(path), ".mds"):
+		return "MosaicML MDS: write JSON lines; `python3 -c 'import json, sys; from streaming import LocalDataset; [print(json.dumps(r)) for r in LocalDataset(sys.argv[1])]' FOLDER > train.jsonl`"
+	case strings.HasSuffix(strings.ToLower(path), ".tfrecord"):
+		return "TFRecord: write JSON lines with TensorFlow"
+	default:
+		return ""
+	}
+}
+
+// isTar tells by the first bytes of a file whether it is a tar archive.
+func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
+
+// refusedZip tells the kind of a zip archive by the names of its first members, or by the
+// extension of its own.
+func refusedZip(ext string, head []byte) string {
+	names := zipNames(head)
+	has := func(folder string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, folder) })
+	}
+	office := slices.ContainsFunc(names, func(n string) bool { return n == "[Content_Types].xml" || n == "_rels/.rels" })
+	switch {
+	case office && has("xl/"), ext == ".xlsx":
+		return excelHint
+	case office && has("word/"), ext == ".docx":
+		return wordHint
+	case office && has("ppt/"), ext == ".pptx":
+		return slideHint
+	case office:
+		return "an Office file: convert it to text"
+	}
+	// The first member of these is called mimetype and is not compressed.
+	_, mime, _ := bytes.Cut(head[:min(len(head), 256)], []byte("mimetype"))
+	switch {
+	case names[0] != "mimetype":
+		return "a zip archive: unpack it; `unzip FILE`"
+	case bytes.HasPrefix(mime, []byte("application/epub")):
+		return bookHint
+	default:
+		return odfHint
+	}
+}
+
+// zipNames returns the names of the members at the beginning of a zip archive, the empty
+// name if it is cut there. A member that does not say its size is followed by the next
+// bytes that look like the head of a member.
+func zipNames(head []byte) (names []string) {
+	const fixed, magic, most = 30, "PK\x03\x04", 256
+	for len(names) < most {
+		if len(head) < fixed || string(head[:4]) != magic {
+			break
+		}
+		flags, size := binary.LittleEndian.Uint16(head[6:]), int64(binary.LittleEndian.Uint32(head[18:]))
+		name := int64(binary.LittleEndian.Uint16(head[26:]))
+		data := fixed + name + int64(binary.LittleEndian.Uint16(head[28:]))
+		if data > int64(len(head)) {
+			break
+		}
+		names = append(names, string(head[fixed:fixed+name]))
+		if flags&8 == 0 {
+			head = head[min(data+size, int64(len(head))):]
+			continue
+		}
+		next := bytes.Index(head[data:], []byte(magic))
+		if next < 0 {
+			break
+		}
+		head = head[data+int64(next):]
+	}
+	if len(names) == 0 {
+		return []string{""}
+	}
+	return names
+}
+
+// refusedOLE tells the kind of an old Office file by the names of its streams, in UTF-16.
+// An encrypted file of a new kind is such a file too.
+func refusedOLE(head []byte) string {
+	has := func(name string) bool {
+		wide := make([]byte, 0, 2*len(name))
+		for _, c := range []byte(name) {
+			wide = append(wide, c, 0)
+		}
+		return bytes.Contains(head, wide)
+	}
+	switch {
+	case has("EncryptedPackage"):
+		return "an encrypted Office file: save it without a password"
+	case has("WordDocument"):
+		return wordHint
+	case has("Workbook"):
+		return excelHint
+	case has("PowerPoint Document"):
+		return slideHint
+	case has("__properties_version"):
+		return "an Outlook message: save it as text"
+	default:
+		return "an old Office file: convert it to text, or tables to CSV; `soffice --headless --convert-to txt:Text FILE`"
+	}
+}
