@@ -28,7 +28,8 @@ func TestEncodings(t *testing.T) {
 	write("in/plain.txt", berth)
 	far := write("far.txt", strings.Repeat("all is plain text here in the long beginning of a file of ours\n", 20_000)+strings.Repeat(sentence, 100))
 	index := filepath.Join(dir, "x.nidx")
-	for _, input := range []string{folder, far, filepath.Join(folder, "latin.txt")} {
+	rows := write("rows.jsonl", strings.Repeat(`{"text":"all is plain text here in the long beginning of a file of ours"}`+"\n", 20_000)+strings.Repeat(`{"text":"`+strings.TrimSpace(sentence)+`"}`+"\n", 100))
+	for _, input := range []string{folder, far, rows, filepath.Join(folder, "latin.txt")} {
 		code, _, stderr := runApp(t, "", "index", "build", "--out", index, input)
 		if _, err := os.Stat(index); code != 1 || !strings.Contains(stderr, "--encoding") || err == nil {
 			t.Errorf("%s: exit %d, %s", input, code, stderr)

@@ -382,16 +382,22 @@ func (f *fileScan) text(ctx context.Context, in *corpus.Input) error {
 			if err := f.report(in.Path, place); err != nil {
 				return err
 			}
-			if lost := file.Broken(); lost*100 > file.Taken() {
-				return &readError{fmt.Errorf("%s: %d bytes around bytes that are not UTF-8 cannot be scanned: name the --encoding", in.Path, lost)}
-			}
-			return nil
+			return spoilt(in.Path, file.Broken(), file.Taken())
 		case err != nil:
 			return &readError{fileError(in.Path, err)}
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
 	}
+}
+
+// spoilt returns an error if more than 1 % of a file of the given size is around bytes that
+// are not UTF-8.
+func spoilt(path string, broken, size int64) error {
+	if broken*100 <= size {
+		return nil
+	}
+	return &readError{fmt.Errorf("%s: %d bytes around bytes that are not UTF-8 were not scanned: name the --encoding", path, broken)}
 }
 
 // rows scans the texts of rows, each on its own and without its escapes.
@@ -408,7 +414,7 @@ func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 		var bad *corpus.BadRecord
 		switch {
 		case err == io.EOF:
-			return nil
+			return spoilt(in.Path, rows.Broken(), rows.Taken())
 		case errors.As(err, &bad):
 			if err := f.unscanned(bad); err != nil {
 				return err

@@ -171,6 +171,9 @@ func (e *ColumnsError) Error() string {
 // text: compressed, binary, or in another encoding.
 var ErrUnreadable = errors.New("cannot be read as text")
 
+// errNoRows matches the error of a JSON file with text that is in no rows.
+var errNoRows = fmt.Errorf("%w: its JSON has text and no rows", ErrUnreadable)
+
 // errElsewhere matches the error of a file that is only a pointer to its content.
 var errElsewhere = fmt.Errorf("%w: it is a pointer", ErrUnreadable)
 

@@ -145,6 +145,14 @@ func tellApart(inputs []Input) {
 // addPath adds a file, or everything below a folder.
 func (f *finder) addPath(path, arg string) error {
 	st, err := os.Stat(path)
+	root := path
+	if link, lerr := os.Lstat(path); lerr == nil && link.Mode()&fs.ModeSymlink != 0 && (err != nil || st.IsDir()) {
+		if path != arg { // a pattern found it
+			f.addLink(path, arg)
+			return nil
+		}
+		root += string(filepath.Separator) // or the walk would not follow it
+	}
 	if err != nil {
 		return fmt.Errorf("read input: %w", err)
 	}
@@ -157,13 +165,19 @@ func (f *finder) addPath(path, arg string) error {
 		}
 		return f.addFile(path, arg, st)
 	}
+	return f.addFolder(root, path, arg)
+}
+
+// addFolder adds everything below a folder. The walk begins at root, another spelling of
+// its path.
+func (f *finder) addFolder(root, path, arg string) error {
 	f.o.inFolder = true
 	defer func() { f.o.inFolder = false }()
-	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read input: %w", err)
 		}
-		if p == path {
+		if p == root {
 			return nil
 		}
 		if strings.HasPrefix(d.Name(), ".") {
@@ -209,7 +223,7 @@ func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 	var why aside
 	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) || errors.As(err, &why) {
 		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
-		if errors.Is(err, errEncoding) {
+		if errors.Is(err, errEncoding) || errors.Is(err, errNoRows) {
 			f.skipped[len(f.skipped)-1].Text = st.Size()
 		}
 		return

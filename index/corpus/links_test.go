@@ -126,3 +126,32 @@ func TestProblems(t *testing.T) {
 		t.Errorf("%d lines: %v", len(lines), err)
 	}
 }
+
+// TestLinkedFolder follows a link to a folder that is named, and not one that a pattern
+// finds.
+func TestLinkedFolder(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"v3/a.txt": "text", "v3/loop": "->.", "v3/gone.txt": "->nowhere", "now": "->v3"})
+	for arg, want := range map[string]string{"now": "now/a.txt text", "v3": "v3/a.txt text", "v3/*": "a.txt text", "v3/**": "v3/a.txt text", "*/*.txt": "v3/a.txt text"} {
+		names, skipped, err := found(t, Options{}, filepath.Join(dir, filepath.FromSlash(arg)))
+		if got := strings.Join(names, ", "); arg != "*/*.txt" && got != want || err != nil || len(skipped) == 0 {
+			t.Errorf("%s: %s, skipped %v, %v; want %s", arg, got, skipped, err, want)
+		}
+	}
+	if _, _, err := found(t, Options{}, filepath.Join(dir, "v3", "gone.txt")); err == nil {
+		t.Error("a link without a file that is named: no error")
+	}
+}
+
+// TestNoRows refuses JSON with text that is in no rows, and counts it in a folder.
+func TestNoRows(t *testing.T) {
+	t.Parallel()
+	list := "[\"the harbour office opens at eight and closes late on most days\", \"x\"]"
+	if _, err := findOne(t, "a.json", list, Options{}); err == nil || !strings.Contains(err.Error(), "jq -c '.[] | {text: .}'") {
+		t.Errorf("a list of texts: %v", err)
+	}
+	_, skipped, err := Find([]string{folder(t, map[string]string{"a.json": list, "b.json": "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "c.json": "[\"word\"]"})}, nil, Options{})
+	if err != nil || len(skipped) != 3 || skipped[0].Text != int64(len(list)) || skipped[1].Text+skipped[2].Text != 0 {
+		t.Errorf("skipped %+v, %v", skipped, err)
+	}
+}

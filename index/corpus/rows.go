@@ -27,6 +27,9 @@ func (r *Rows) Close() error { return r.file.Close() }
 // Taken returns how many bytes of the file have been read so far.
 func (r *Rows) Taken() int64 { return r.file.Taken() }
 
+// Broken returns how many bytes of the rows so far are around bytes that are no UTF-8.
+func (r *Rows) Broken() int64 { return r.file.Broken() }
+
 // Next reads the next record, io.EOF behind the last. A [*BadRecord] is the error of
 // one record; the next call continues behind it.
 func (r *Rows) Next(rec *Record) error {

@@ -69,8 +69,24 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return look{}, columnsError(path, "the first row has", nil, nil)
 	case blank || !o.auto() && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
 		return look{format: o.Format}, nil
+	case named && hasTexts(head, o.window()):
+		return look{}, fmt.Errorf("%s: %w: convert it, a list of texts with `jq -c '.[] | {text: .}'`, or read it as it is with --format text", path, errNoRows)
 	default:
-		return look{}, unreadable(path, "not JSON lines, one object a line: convert it, say with `jq -c '.[]'`, or name its --format")
+		return look{}, unreadable(path, "not JSON lines, nor an array or a sequence of objects: convert it, say with `jq -c .`, or name its --format")
+	}
+}
+
+// hasTexts reports whether some string at the beginning of a file has n words.
+func hasTexts(head []byte, n int) bool {
+	for c := (cursor{b: head}); ; {
+		next := bytes.IndexByte(c.b[c.at:], '"')
+		if next < 0 {
+			return false
+		}
+		c.at += next
+		if lo, hi := c.str(); wordy(head[lo:hi], n) {
+			return true
+		}
 	}
 }
 
