@@ -94,3 +94,20 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMarkup reads a page and a dump. Axes: the kind.
+func BenchmarkMarkup(b *testing.B) {
+	page := `<p class="x">some <b>words</b> of a <a href="https://example.net/a?b=1&amp;c=2" class="link">page</a> with tags.</p>` + "\n"
+	dump := `<row Id="1" Body="&lt;p&gt;some words of an &lt;a href=&quot;https://example.net/&quot;&gt;answer&lt;/a&gt; with tags.&lt;/p&gt;" />` + "\n"
+	for kind, text := range map[Format]string{HTML: strings.Repeat(page, 10_000), XML: strings.Repeat(dump, 10_000)} {
+		b.Run(string(kind), func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := io.Copy(io.Discard, &markup{r: strings.NewReader(text), kind: kind}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

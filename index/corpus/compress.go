@@ -2,9 +2,11 @@ package corpus
 
 import (
 	"bytes"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -16,8 +18,9 @@ type Codec string
 // The codecs. A file's first bytes tell which one it is, whatever its name.
 const (
 	Plain Codec = ""
-	Gzip  Codec = "gzip" // one member or several
-	Zstd  Codec = "zstd" // one frame or several
+	Gzip  Codec = "gzip"  // one member or several
+	Zstd  Codec = "zstd"  // one frame or several
+	Bzip2 Codec = "bzip2" // one stream or several
 )
 
 // zstdWindow bounds the history that a frame may ask a reader to keep, in
@@ -34,9 +37,20 @@ func codecOf(head []byte) Codec {
 		return Zstd
 	case len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18": // a frame to be skipped
 		return Zstd
+	case isBzip2(head):
+		return Bzip2
 	default:
 		return Plain
 	}
+}
+
+// isBzip2 tells bzip2 by the head of the file and that of the first block, or of the end.
+func isBzip2(head []byte) bool {
+	if len(head) < 4 || string(head[:3]) != "BZh" || head[3] < '1' || head[3] > '9' {
+		return false
+	}
+	next := string(head[4:min(len(head), 10)])
+	return strings.HasPrefix("1AY&SY", next) || strings.HasPrefix("\x17rE8P\x90", next)
 }
 
 // inflater reads the decompressed content of a file. It takes no more memory than the
@@ -64,6 +78,8 @@ func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
 			return nil, f.damage(err)
 		}
 		f.Reader, f.close = z, z.Close
+	case Bzip2:
+		f.Reader = bzip2.NewReader(r)
 	default:
 		return nil, fmt.Errorf("corpus: internal error: no codec %q", c)
 	}

@@ -49,6 +49,9 @@ func zstandard(t testing.TB, o zstd.EOption, texts ...string) string {
 	return buf.String()
 }
 
+// bzip2Row is a row of chat, compressed by Python's bz2.
+const bzip2Row = "\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xd9\x79\x1c\x8a\x00\x00\x14\xdb\x80\x00\x10\x10\x04\x00\x10\x00\x0a\x2a\x87\x9e\x4a\x20\x00\x31\x40\xd3\x43\x23\x26\x20\xd4\x9e\x29\x82\x07\x86\xa8\x7e\xdc\x46\x08\xd0\x3b\x01\x35\x75\x7c\xab\xc3\xd6\x3c\x4f\x65\x5b\x8c\x94\x21\x84\xd1\x5f\xc5\xdc\x91\x4e\x14\x24\x36\x5e\x47\x22\x80"
+
 func TestCompressed(t *testing.T) {
 	t.Parallel()
 	usual := zstd.WithEncoderLevel(zstd.SpeedDefault)
@@ -65,6 +68,7 @@ func TestCompressed(t *testing.T) {
 		{"zstd", "a.jsonl.zst", zstandard(t, usual, chat+more), []string{`1 a ["x"]`, `3 b ["y"]`}, "read as openai: zstd, the first row has messages"},
 		{"zstd of several frames", "a", zstandard(t, usual, chat, more), []string{`1 a ["x"]`, `3 b ["y"]`}, "zstd, the first row has messages"},
 		{"zstd behind a frame to be skipped", "a", "\x50\x2a\x4d\x18\x03\x00\x00\x00abc" + zstandard(t, usual, chat), []string{`1 a ["x"]`}, "zstd, the first row has messages"},
+		{"bzip2 of several streams", "a.jsonl.bz2", bzip2Row + bzip2Row, []string{`1  ["x"]`, `2  ["x"]`}, "read as openai: bzip2, the first row has messages"},
 		{"CSV", "a.csv.gz", gzipped(t, table), []string{"2  [\"p\\n\" \"c\"]"}, "read as csv, its rows as completion: gzip, the columns are prompt and completion"},
 		{"array", "a.json.zst", zstandard(t, usual, `[{"instruction":"i","output":"o"}]`), []string{`1  ["i" "o"]`}, "read as alpaca: zstd, a JSON array, the first row has instruction and output"},
 	}
@@ -114,8 +118,9 @@ func TestCutShort(t *testing.T) {
 	t.Parallel()
 	row := `{"messages":[{"role":"user","content":"x"}]}` + "\n"
 	for name, whole := range map[string]string{
-		"gzip": gzipped(t, row),
-		"zstd": zstandard(t, zstd.WithEncoderCRC(true), row),
+		"gzip":  gzipped(t, row),
+		"bzip2": bzip2Row,
+		"zstd":  zstandard(t, zstd.WithEncoderCRC(true), row),
 	} {
 		for cut := 4; cut < len(whole); cut++ {
 			in := Input{Path: "x", Size: int64(cut)}
@@ -182,6 +187,7 @@ func FuzzInflate(f *testing.F) {
 	row := `{"messages":[{"role":"user","content":"x"}]}` + "\n"
 	f.Add([]byte(gzipped(f, row, row)))
 	f.Add([]byte(zstandard(f, zstd.WithEncoderCRC(true), row, row)))
+	f.Add([]byte(bzip2Row + bzip2Row))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		c := codecOf(file)
 		if c == Plain {

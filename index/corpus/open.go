@@ -21,7 +21,7 @@ type Input struct {
 	Name      string // the end of Path that tells it from the other inputs, the same on every machine; with slashes
 	Arg       string // the argument it came from
 	Format    Format // of its text or rows; never Auto, CSV or Parquet
-	Container Format // of the rows: CSV, Parquet, Array, Sequence; empty: lines
+	Container Format // of the rows or text: CSV, Parquet, Array, Sequence, HTML, XML; empty: lines, or the text itself
 	Codec     Codec
 	Decided   bool   // Auto chose the format
 	Why       string // why Auto chose it; empty: the caller named it
@@ -111,6 +111,8 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = &arrayLines{r: f.Reader}
 	case Sequence:
 		f.Reader = newSequence(f.Reader)
+	case HTML, XML:
+		f.Reader = &markup{r: f.Reader, kind: in.Container}
 	}
 	return f, nil
 }

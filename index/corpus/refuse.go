@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"encoding/binary"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,7 @@ func refusals() []refusal {
 	return []refusal{
 		{"\x1f\x8b", "compressed twice: decompress it"},
 		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
-		{"BZh", "bzip2: pipe it: bzcat FILE | noecho … -"},
+		{"BZh91AY&SY", "compressed twice: decompress it"},
 		{"\xfd7zXZ\x00", "xz: pipe it: xzcat FILE | noecho … -"},
 		{"\x04\x22\x4d\x18", "lz4: pipe it: lz4cat FILE | noecho … -"},
 		{"\x5d\x00\x00", "lzma: pipe it: xzcat FILE | noecho … -"},
@@ -79,6 +80,26 @@ func refused(path string, head []byte) string {
 		return ""
 	}
 }
+
+// encodedMail returns the hint for mail with encoded bodies, of which a text contains no
+// words; empty: it is none.
+func encodedMail(head []byte) string {
+	if !mailHead.Match(head) || !mailEncoding.Match(head) {
+		return ""
+	}
+	const texts = "[print(p.get_payload(decode=True).decode(p.get_content_charset() or \"utf-8\", \"replace\")) for m in "
+	const parts = " for p in m.walk() if p.get_content_maintype() == \"text\"]' > FILE.txt`, or read it as it is with --format text"
+	if bytes.HasPrefix(head, []byte("From ")) {
+		return "a mailbox with encoded mail: convert it to text; `python3 -c 'import mailbox; " + texts + "mailbox.mbox(\"FILE\")" + parts
+	}
+	return "encoded mail: convert it to text; `python3 -c 'import email; " + texts + "[email.message_from_binary_file(open(\"FILE\", \"rb\"))]" + parts
+}
+
+// mailHead is the first line of a mail or mailbox, mailEncoding an encoding of its body.
+var (
+	mailHead     = regexp.MustCompile(`^(From [^\n]*\n[A-Za-z-]+:|(?i:return-path|received|delivered-to|mime-version|message-id|date|from|to|subject|content-type|x-[a-z-]+): )`)
+	mailEncoding = regexp.MustCompile(`(?im)^content-transfer-encoding:\s*(quoted-printable|base64)\s*$`)
+)
 
 // isTar tells by the first bytes of a file whether it is a tar archive.
 func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }

@@ -61,6 +61,8 @@ func TestRefusals(t *testing.T) {
 		{"a.avro", "Obj\x01\x04", "Avro: write JSON lines"},
 		{"a.orc", "ORC\x0a\x00", "ORC: write Parquet"},
 		{"shard.00000.mds", "\x01\x00\x00\x00\x0c\x00\x00\x00(\x00\x00\x00" + text, "MosaicML MDS: write JSON lines"},
+		{"a.mbox", "From ann@example.net Mon Nov  2 10:00:00 2026\nFrom: ann@example.net\nContent-Transfer-Encoding: quoted-printable\n\n" + text, "a mailbox with encoded mail"},
+		{"a.eml", "Received: from x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + text, "encoded mail: convert it to text"},
 		{"a.dat", "\x01\x00\x00\x00", "binary: it contains zero bytes"},
 	} {
 		dir := filepath.Join(t.TempDir(), "in")
@@ -79,6 +81,9 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s in a folder: %v, %v, %v", c.name, inputs, skipped, err)
 		}
 	}
+	if in, err := findOne(t, "a.mbox", "From ann@example.net\nContent-Transfer-Encoding: base64\n", Options{Format: Text}); err != nil {
+		t.Errorf("mail as text: %v, %v", in, err)
+	}
 	if hint := refused("a.txt", []byte("ORCHIDS are a family of plants.\n")); hint != "" {
 		t.Errorf("a text is refused: %s", hint)
 	}
@@ -93,6 +98,7 @@ func FuzzRefused(f *testing.F) {
 		if hint := refused("x.mds", head); strings.Contains(hint, "\n") {
 			t.Fatalf("hint %q", hint)
 		}
+		encodedMail(head)
 		if n := len(zipNames(head)); n == 0 || n > 256 {
 			t.Fatalf("%d names", n)
 		}

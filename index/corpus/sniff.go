@@ -63,6 +63,11 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return l, err
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
+	case o.auto() && !named && encodedMail(head) != "":
+		return look{}, unreadable(path, encodedMail(head))
+	case o.auto() && !named && markupOf(ext, head) != "":
+		kind := markupOf(ext, head)
+		return look{format: Text, container: kind, why: "the text of " + strings.ToUpper(string(kind))}, nil
 	case o.auto() && !named:
 		return look{format: Text, why: "it does not begin with a JSON object"}, nil
 	case o.Format == JSONL && len(o.Fields) == 0:
@@ -96,7 +101,7 @@ func extension(path string) string {
 	path = strings.ToLower(path)
 	ext := filepath.Ext(path)
 	switch ext {
-	case ".gz", ".zst", ".zstd":
+	case ".gz", ".zst", ".zstd", ".bz2":
 		ext = filepath.Ext(strings.TrimSuffix(path, ext))
 	}
 	return ext

@@ -1,0 +1,321 @@
+package corpus
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// The containers of texts with tags. They are detected in the file; nobody asks for them.
+const (
+	HTML Format = "html"
+	XML  Format = "xml"
+)
+
+// markup turns HTML or XML into its text of the same length: tags with attributes,
+// comments, declarations, and in HTML scripts and styles become blanks, so that every byte
+// of the text keeps its offset and its line. Tags without attributes stay, since package
+// ngram reads text with them. In XML the values of attributes stay too, and tags with
+// attributes in CDATA, and escaped tags, become blanks, as in <row Body="&lt;a href=&quot;x&quot;&gt;text" />.
+type markup struct {
+	r     io.Reader
+	kind  Format
+	cdata bool   // in a section of XML that is read as HTML
+	buf   []byte // rewritten up to done, returned up to lo
+	lo    int
+	done  int
+	err   error // of r
+	state markupState
+	end   byte   // the quote that ends a value
+	raw   string // the closing tag that ends a script or style
+}
+
+type markupState uint8
+
+const (
+	markupText    markupState = iota
+	markupTag                 // behind the name of a tag
+	markupEqual               // behind the equals sign of an attribute
+	markupValue               // within quotes
+	markupComment             // up to -->
+	markupDecl                // up to >
+	markupRaw                 // up to the closing tag
+)
+
+// markupAhead is how far the reader looks ahead, in bytes: an escaped tag is no longer.
+const markupAhead = 4 << 10
+
+// htmlTags are the tags that have no other meaning when they are escaped.
+const htmlTags = " a b big blockquote br center cite code dd del div dl dt em font h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s small span strike strong sub sup table tbody td th thead tr tt u ul "
+
+// escapedTag returns the length of the escaped tag that b begins with: one with
+// attributes, or one of HTML; 0: there is none.
+func escapedTag(b []byte) int {
+	at := len("&lt;")
+	if at < len(b) && b[at] == '/' {
+		at++
+	}
+	from := at
+	for at < len(b) && isTagName(b[at], at > from) {
+		at++
+	}
+	var small [16]byte
+	name := append(append(append(small[:0], ' '), b[from:min(at, from+12)]...), ' ')
+	for i, c := range name {
+		name[i] = c | 0x20
+	}
+	rest := bytes.TrimLeft(b[at:], " \t\r\n")
+	end := bytes.Index(rest, []byte("&gt;"))
+	switch known := at > from && strings.Contains(htmlTags, string(name)); {
+	case end < 0 || at == from:
+		return 0
+	case known && (end == 0 || string(rest[:end]) == "/"), len(rest) < len(b)-at && hasAttribute(rest[:end]):
+		return len(b) - len(rest) + end + len("&gt;")
+	default:
+		return 0
+	}
+}
+
+// hasAttribute reports whether a text begins with the name of an attribute and an equals
+// sign.
+func hasAttribute(b []byte) bool {
+	at := 0
+	for at < len(b) && isTagName(b[at], at > 0) {
+		at++
+	}
+	return at > 0 && bytes.HasPrefix(bytes.TrimLeft(b[at:], " "), []byte("="))
+}
+
+// markupOf tells by the first bytes of a text and the extension of its file whether it is
+// HTML or XML; empty: neither.
+func markupOf(ext string, head []byte) Format {
+	start := bytes.ToLower(bytes.TrimSpace(head[:min(len(head), markupAhead)]))
+	html := bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+	switch {
+	case len(start) == 0 || start[0] != '<':
+		return ""
+	case html, ext == ".html", ext == ".htm", ext == ".xhtml":
+		return HTML
+	case bytes.HasPrefix(start, []byte("<?xml")) && bytes.Contains(start, []byte("<html")):
+		return HTML
+	case bytes.HasPrefix(start, []byte("<?xml")), ext == ".xml":
+		return XML
+	default:
+		return ""
+	}
+}
+
+func (m *markup) Read(p []byte) (int, error) {
+	for m.lo == m.done {
+		if m.err != nil && m.done == len(m.buf) {
+			return 0, m.err
+		}
+		m.fill()
+	}
+	n := copy(p, m.buf[m.lo:m.done])
+	m.lo += n
+	return n, nil
+}
+
+// fill reads and rewrites the next bytes.
+func (m *markup) fill() {
+	if m.buf == nil {
+		m.buf = make([]byte, 0, 64<<10)
+	}
+	n := copy(m.buf, m.buf[m.done:])
+	m.buf, m.lo, m.done = m.buf[:n], 0, 0
+	for m.err == nil && len(m.buf) < cap(m.buf) {
+		var k int
+		k, m.err = m.r.Read(m.buf[len(m.buf):cap(m.buf)])
+		m.buf = m.buf[:len(m.buf)+k]
+	}
+	end := len(m.buf)
+	if m.err == nil {
+		end -= markupAhead
+	}
+	for m.done < end {
+		m.step(m.buf[m.done:])
+	}
+}
+
+// step rewrites the next bytes of b, at least one.
+func (m *markup) step(b []byte) {
+	switch m.state {
+	case markupText:
+		m.text(b)
+	case markupTag, markupEqual:
+		m.tag(b)
+	case markupValue:
+		m.value(b)
+	case markupComment:
+		m.until(b, "-->")
+	case markupDecl:
+		m.until(b, ">")
+	case markupRaw:
+		if len(b) >= len(m.raw) && bytes.EqualFold(b[:len(m.raw)], []byte(m.raw)) {
+			m.state, m.raw = markupText, ""
+			return
+		}
+		m.blank(b[:1])
+	}
+}
+
+// blank replaces bytes by blanks. Line feeds stay.
+func (m *markup) blank(b []byte) {
+	for i, c := range b {
+		if c != '\n' {
+			b[i] = ' '
+		}
+	}
+	m.done += len(b)
+}
+
+// until replaces bytes up to and including a mark.
+func (m *markup) until(b []byte, mark string) {
+	if bytes.HasPrefix(b, []byte(mark)) {
+		m.blank(b[:len(mark)])
+		m.state = markupText
+		return
+	}
+	m.blank(b[:1])
+}
+
+// text goes on to the next tag.
+func (m *markup) text(b []byte) {
+	next := bytes.IndexAny(b, m.signs())
+	if next != 0 {
+		if next < 0 {
+			next = len(b)
+		}
+		m.done += next
+		return
+	}
+	switch {
+	case b[0] == '&':
+		m.entity(b)
+	case b[0] == ']':
+		if bytes.HasPrefix(b, []byte("]]>")) {
+			m.kind, m.cdata = XML, false
+		}
+		m.done++
+	case m.kind == XML && bytes.HasPrefix(b, []byte("<![CDATA[")):
+		m.blank(b[:9])
+		m.kind, m.cdata = HTML, true
+	case bytes.HasPrefix(b, []byte("<!--")):
+		m.blank(b[:4])
+		m.state = markupComment
+	case len(b) > 1 && (b[1] == '!' || b[1] == '?'):
+		m.blank(b[:2])
+		m.state = markupDecl
+	default:
+		m.open(b)
+	}
+}
+
+// signs returns the bytes at which text may end.
+func (m *markup) signs() string {
+	if m.cdata {
+		return "<]"
+	}
+	return "<&"
+}
+
+// open reads the name of a tag.
+func (m *markup) open(b []byte) {
+	const most = 10 // bytes of a name that package ngram reads
+	at := 1
+	if at < len(b) && b[at] == '/' {
+		at++
+	}
+	from := at
+	for at < len(b) && at < markupAhead && isTagName(b[at], at > from) {
+		at++
+	}
+	if at == from || at == len(b) {
+		m.done++ // a sign
+		return
+	}
+	name := b[from:at]
+	if m.kind == HTML && from == 1 && (bytes.EqualFold(name, []byte("script")) || bytes.EqualFold(name, []byte("style"))) {
+		m.raw = "</" + string(name)
+	}
+	simple := at-from <= most && !bytes.ContainsAny(name, "-_:.")
+	switch {
+	case simple && b[at] == '>':
+		m.done += at + 1
+		m.opened()
+	case simple && bytes.HasPrefix(b[at:], []byte("/>")):
+		m.done += at + 2
+		m.raw = ""
+	default:
+		m.blank(b[:at])
+		m.state = markupTag
+	}
+}
+
+// opened ends a tag.
+func (m *markup) opened() {
+	m.state = markupText
+	if m.raw != "" {
+		m.state = markupRaw
+	}
+}
+
+// isTagName reports whether a byte may be in the name of a tag.
+func isTagName(c byte, inside bool) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || inside && (c >= '0' && c <= '9' || c == '-' || c == '_' || c == ':' || c == '.')
+}
+
+// tag goes on behind the name of a tag.
+func (m *markup) tag(b []byte) {
+	c := b[0]
+	m.blank(b[:1])
+	switch {
+	case c == '>':
+		m.opened()
+	case c == '=':
+		m.state = markupEqual
+	case (c == '"' || c == '\'') && m.state == markupEqual:
+		m.state, m.end = markupValue, c
+	case c != ' ' && c != '\n' && c != '\t' && c != '\r':
+		m.state = markupTag
+	}
+}
+
+// value goes on in the value of an attribute.
+func (m *markup) value(b []byte) {
+	switch {
+	case b[0] == m.end:
+		m.blank(b[:1])
+		m.state = markupTag
+	case m.kind == XML && b[0] == '&':
+		m.entity(b)
+	default:
+		signs := `"&`
+		if m.end == '\'' {
+			signs = "'&"
+		}
+		next := 1 + bytes.IndexAny(b[1:], signs)
+		if next == 0 {
+			next = len(b)
+		}
+		if m.kind == HTML {
+			m.blank(b[:next])
+			return
+		}
+		m.done += next
+	}
+}
+
+// entity reads a sign in its spelling with an ampersand, or a tag that begins with one.
+func (m *markup) entity(b []byte) {
+	if m.kind != XML || !bytes.HasPrefix(b, []byte("&lt;")) {
+		m.done++
+		return
+	}
+	if end := escapedTag(b[:min(len(b), markupAhead)]); end > 0 {
+		m.blank(b[:end])
+		return
+	}
+	m.done++
+}

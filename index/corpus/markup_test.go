@@ -1,0 +1,101 @@
+package corpus
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// visible reads a text with tags, with a reader that gives a byte at a time too.
+func visible(t testing.TB, kind Format, text string) string {
+	t.Helper()
+	whole, err := io.ReadAll(&markup{r: strings.NewReader(text), kind: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := io.ReadAll(iotest.OneByteReader(&markup{r: iotest.OneByteReader(strings.NewReader(text)), kind: kind}))
+	if err != nil || !bytes.Equal(whole, slow) {
+		t.Fatalf("read by bytes: %q, %v; want %q", slow, err, whole)
+	}
+	return string(whole)
+}
+
+func TestMarkup(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind       Format
+		text, want string
+	}{
+		{HTML, `a <b>c</b> <a href="x>y">d</a>`, `a <b>c</b>               d</a>`},
+		{HTML, "a<br/>b<img\nsrc=x alt='\"'/>c", "a<br/>b    \n               c"},
+		{HTML, `a <!-- <b> -- > --> b`, `a                   b`},
+		{HTML, `<!DOCTYPE html><p>a`, `               <p>a`},
+		{HTML, `a<script>var x = "<b>";</script>b`, `a<script>              </script>b`},
+		{HTML, `a<STYLE type="x">p > b {}</STYLE >b`, `a                                 b`},
+		{HTML, "1 < 2 <3 <- 4 & 5 &lt;a b=&quot;c&quot;&gt; <", "1 < 2 <3 <- 4 & 5 &lt;a b=&quot;c&quot;&gt; <"},
+		{HTML, `<my-tag>a</my-tag>`, `        a         `},
+		{XML, `<?xml version="1.0"?><r a="b c" d='e'/>f`, `                           b c     e   f`},
+		{XML, `<r B="&lt;p&gt;a &lt;a href=&quot;u&quot; x=y&gt;b&lt;/a&gt;" />`, `               a                                 b              `},
+		{XML, `a List&lt;String&gt; b`, `a List&lt;String&gt; b`},
+		{XML, `if a &lt;b and c = d &gt; e`, `if a &lt;b and c = d &gt; e`},
+		{XML, `<t><![CDATA[a <i class="x">b</i>]]></t>`, `<t>         a              b</i>]]></t>`},
+		{XML, `<script>a</script>`, `<script>a</script>`},
+	} {
+		if got := visible(t, c.kind, c.text); got != c.want {
+			t.Errorf("%s %q:\ngot  %q\nwant %q", c.kind, c.text, got, c.want)
+		}
+	}
+	long := "<p>" + strings.Repeat("word ", 40_000) + `<img src="` + strings.Repeat("A", 200_000) + `">end`
+	if got := visible(t, HTML, long); len(got) != len(long) || strings.Contains(got, "A") || !strings.HasSuffix(got, "end") {
+		t.Errorf("a long attribute: %d of %d bytes", len(got), len(long))
+	}
+}
+
+// TestMarkupOf checks which files are HTML or XML, and that --format text reads all of them.
+func TestMarkupOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, text string
+		want       Format
+	}{
+		{"a.txt", " <!doctype HTML><p>x", HTML},
+		{"a", "<HTML lang=en><p>x", HTML},
+		{"a.htm", "<p>x", HTML},
+		{"a.xml", "<posts><row/></posts>", XML},
+		{"a.rss", "<?xml version='1.0'?><rss/>", XML},
+		{"a.xhtml", "<?xml version='1.0'?><html/>", HTML},
+		{"a.txt", "<p>x", ""},
+		{"a.html", "x <p>", ""},
+	} {
+		in, err := findOne(t, c.name, c.text, Options{})
+		if err != nil || in.Format != Text || in.Container != c.want {
+			t.Errorf("%s %q: %v, %v, want %s", c.name, c.text, in, err, c.want)
+		}
+		raw, err := findOne(t, c.name, c.text, Options{Format: Text})
+		if err != nil || raw.Container != "" {
+			t.Errorf("%s as text: %v, %v", c.name, raw, err)
+		}
+	}
+}
+
+// FuzzMarkup reads any bytes as HTML and XML: the text has the same length and lines, and
+// every byte is the same or a blank.
+func FuzzMarkup(f *testing.F) {
+	f.Add([]byte(`<!doctype html><a href="x">b</a><script>c</script><!-- d --> &lt;e f=g&gt; <![CDATA[h]]>`))
+	f.Add([]byte("<?xml?><row Body='&lt;a href=&quot;x&quot;&gt;' />\n<"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, kind := range []Format{HTML, XML} {
+			got := visible(t, kind, string(text))
+			if len(got) != len(text) {
+				t.Fatalf("%d bytes of %d", len(got), len(text))
+			}
+			for i, c := range text {
+				if got[i] != c && (got[i] != ' ' || c == '\n') {
+					t.Fatalf("byte %d: %q instead of %q", i, got[i], c)
+				}
+			}
+		}
+	})
+}
