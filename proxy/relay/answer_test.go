@@ -65,6 +65,20 @@ func lines(frame func(string) string, formats ...string) func([]string) string {
 	}
 }
 
+// itemsTwice is a stream of the Responses API that has each piece in an item, and all items
+// once more in its last event.
+func itemsTwice(formats ...string) func([]string) string {
+	return func(pieces []string) string {
+		var b strings.Builder
+		items := inTurn(pieces, formats...)
+		for i, item := range items {
+			b.WriteString(typedEvent(fmt.Sprintf(`{"type":"response.output_item.done","output_index":%d,"item":%s}`, i, item)))
+		}
+		b.WriteString(typedEvent(`{"type":"response.completed","response":{"id":"r","object":"response","status":"completed","output":[` + strings.Join(items, ",") + `]}}`))
+		return b.String()
+	}
+}
+
 // nestedNames writes the pieces as names of members, each in the member before it.
 func nestedNames(body string) func([]string) string {
 	return func(pieces []string) string {
@@ -138,6 +152,20 @@ func answerShapes() []answerShape {
 			`{"type":"text","text":%[1]s}`, `{"type":"thinking","thinking":%[1]s,"signature":"x"}`, `{"type":"tool_use","id":"t","name":"f","input":{"t":%[1]s}}`)},
 		{"openai.responses items", jsonType, false, within(item("%s"), `{"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":%[1]s,"annotations":[]}]}`,
 			`{"type":"function_call","id":"f","call_id":"c","name":"f","arguments":%[3]s}`, `{"type":"reasoning","id":"z","summary":[{"type":"summary_text","text":%[1]s}]}`)},
+		{"openai.responses items of tools", jsonType, false, within(item("%s"), `{"type":"code_interpreter_call","id":"ci%[2]d","code":"x","container_id":"c%[2]d","status":"completed","outputs":[{"type":"logs","logs":%[1]s}]}`)},
+		{"openai.responses results", jsonType, false, within(item("%s"), `{"type":"file_search_call","id":"f%[2]d","status":"completed","queries":["x"],"results":[{"file_id":"f%[2]d","filename":"n%[2]d.txt","text":%[1]s,"score":0.5}]}`)},
+		{"openai.responses actions", jsonType, false, within(item("%s"), `{"type":"web_search_call","id":"w%[2]d","status":"completed","action":{"type":"search","query":%[1]s,"sources":[]}}`,
+			`{"type":"computer_call","id":"c%[2]d","call_id":"c","action":{"type":"type","text":%[1]s},"status":"completed","pending_safety_checks":[]}`,
+			`{"type":"local_shell_call","id":"s%[2]d","call_id":"c","status":"completed","action":{"type":"exec","command":[%[1]s],"env":{}}}`,
+			`{"type":"apply_patch_call","id":"p%[2]d","call_id":"c","status":"completed","operation":{"type":"update_file","diff":%[1]s}}`)},
+		{"openai.responses outputs", jsonType, false, within(item("%s"), `{"type":"shell_call_output","id":"o%[2]d","call_id":"c","output":[{"stdout":%[1]s,"stderr":"","outcome":{"type":"exit","exit_code":0}}]}`)},
+		{"openai.responses actions of a stream", eventType, true, lines(typedEvent, `{"type":"response.output_item.added","output_index":%[2]d,"item":{"type":"web_search_call","id":"w%[2]d","status":"in_progress"}}`+"\n\n"+
+			`data: {"type":"response.output_item.done","output_index":%[2]d,"item":{"type":"web_search_call","id":"w%[2]d","status":"completed","action":{"type":"search","query":%[1]s}}}`)},
+		{"openai.responses logs of a stream, twice", eventType, true, itemsTwice(`{"type":"code_interpreter_call","id":"c%[2]d","code":"","container_id":"x","outputs":[{"type":"logs","logs":%[1]s}]}`)},
+		{"openai.responses outputs of a stream, twice", eventType, true, itemsTwice(`{"type":"mcp_call","id":"m%[2]d","server_label":"s","name":"f","arguments":"{}","output":%[1]s}`)},
+		{"openai.responses prompts of a stream, twice", eventType, true, itemsTwice(`{"type":"image_generation_call","id":"p%[2]d","status":"completed","result":"AAAA","revised_prompt":%[1]s}`)},
+		{"openai.responses names of a stream, twice", eventType, true, itemsTwice(`{"type":"function_call","id":"m%[2]d","call_id":"c","name":%[1]s,"arguments":"{}"}`)},
+		{"openai.responses outputs of a stream", eventType, true, lines(typedEvent, `{"type":"response.output_item.done","output_index":%[2]d,"item":{"type":"code_interpreter_call","id":"c%[2]d","code":"","container_id":"x","outputs":[{"type":"logs","logs":%[1]s}]}}`)},
 		{"openai.responses names", jsonType, false, within(item("%s"), `{"type":"function_call","id":"f","call_id":"c","name":%[1]s,"arguments":"{}"}`)},
 		{"openai.responses deltas", eventType, true, lines(typedEvent, `{"type":"response.output_text.delta","output_index":%[2]d,"content_index":0,"delta":%[1]s}`,
 			`{"type":"response.function_call_arguments.delta","output_index":%[2]d,"delta":%[3]s}`, `{"type":"response.reasoning_text.delta","output_index":%[2]d,"content_index":0,"delta":%[1]s}`)},

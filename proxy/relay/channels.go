@@ -129,7 +129,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
-	if f.Sort == wire.Apart && f.Rule >= 0 {
+	if f.Sort == wire.Apart && f.Rule >= 0 || f.Sort == wire.Label && f.Separate {
 		if id, ok := ch.copyOf(f.Rule, s.text[lo:]); ok {
 			p.role, p.channel, p.lo, p.hi = wire.Final, ch, id.lo, id.hi
 			ch.repeat.waiting++
@@ -398,7 +398,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	ch := &channel{
 		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
-		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats() || sort == wire.Apart},
+		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats() || sort == wire.Apart || sort == wire.Label},
 		answer: cfg.Answer, strand: strand,
 	}
 	if s.cfg.Hold && role == wire.Text && c != s.noChoice {

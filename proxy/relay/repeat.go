@@ -48,20 +48,20 @@ type repeat struct {
 	constancy constancy
 	first     uint64 // hash of the first piece
 
-	ids  []saidID // of a channel of ids
+	ids  []saidID // of a channel of ids or labels
 	last int      // the newest of them
 }
 
-// saidID is an id in a channel of ids.
+// saidID is an id or a label in a channel of them.
 type saidID struct {
 	sum    uint64
 	lo, hi int64
 	rule   int32 // of the place that had it first
 }
 
-// copyOf returns an id that text is a copy of: the newest one, or one that another place had
-// first. Servers write the id of a call into each piece of the call, or once more at its end.
-// Ids of one place that are equal may be the words of a text.
+// copyOf returns an id or a whole label that text is a copy of: the newest one, or one that
+// another place had first. Servers write the id and the name of a call into each piece of the
+// call, or once more at its end. Ids of one place that are equal may be the words of a text.
 func (ch *channel) copyOf(rule int32, text []byte) (saidID, bool) {
 	r := &ch.repeat
 	sum := maphash.Bytes(r.all.sum.Seed(), text)

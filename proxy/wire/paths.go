@@ -252,6 +252,11 @@ func (p *paths) element(at int16) int16 {
 	return -1
 }
 
+// leads reports whether a rule leads to a place within the value of a node.
+func (p *paths) leads(at int16) bool {
+	return at >= 0 && (p.nodes[at].each != 0 || len(p.nodes[at].kids) > 0)
+}
+
 // event reports whether an event of a stream may have that name.
 func (p *paths) event(name []byte) bool { return p.names[string(name)] }
 

@@ -231,7 +231,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 	if rule >= 0 {
 		form = l.paths.rules[rule].form
 	}
-	if role == skip || form == Nested || form == Bytes {
+	if role == skip || form == Nested && !l.paths.leads(at.node) || form == Bytes {
 		lit, err := l.dec.ReadValue()
 		switch {
 		case err != nil:

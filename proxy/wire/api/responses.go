@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -159,18 +160,37 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 	for _, name := range []string{"action", "actions", "operation", "queries"} { // the arguments of a tool
 		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
 	}
-	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
-		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested))
+	for _, name := range responsesGiven {
+		rules = append(rules, once(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")))
 	}
-	for _, name := range []string{"name", "namespace", "server_label", "result", "revised_prompt"} {
+	for _, name := range responsesGot {
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")).Label())
+	}
+	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested).Label())
+	}
+	for _, name := range []string{"name", "namespace", "server_label", "result"} {
 		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).Label())
 	}
 	for i := range rules {
 		rules[i].Kind = kind
 	}
 	return append(rules, noText(kind, at, "type", "status", "role", "phase", "container_id", "created_by",
-		"approval_request_id", "execution", "background", "output_format", "quality", "size")...)
+		"approval_request_id", "execution", "background", "output_format", "quality", "size",
+		"action.type", "actions[].type", "operation.type", "action.sources[].type", "outputs[].type", "output[].type",
+		"output[].outcome.type", "results[].file_id")...)
 }
+
+// responsesGiven are the texts that a model gives to a tool of the server, and responsesGot
+// those that it gets. They are texts of their own, because the kinds and files beside them
+// would break a record that is cut over several calls.
+var (
+	responsesGiven = []string{
+		"action.query", "action.queries[]", "action.text", "action.command[]", "action.commands[]", "action.pattern", "action.url",
+		"actions[].text", "operation.diff", "revised_prompt",
+	}
+	responsesGot = []string{"output[].text", "output[].stdout", "output[].stderr", "outputs[].logs", "results[].text"}
+)
 
 // responsesAlone is an item that is the whole answer. Members that have another meaning
 // in a response are left out.
@@ -180,7 +200,7 @@ func responsesAlone() []wire.Rule {
 		case "id", "type", "status", "output", "tools", "error":
 			return true
 		}
-		return false
+		return strings.HasPrefix(r.Path, "output[]")
 	})
 }
 
