@@ -223,7 +223,7 @@ func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 	var why aside
 	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) || errors.As(err, &why) {
 		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
-		if errors.Is(err, errEncoding) || errors.Is(err, errNoRows) {
+		if errors.Is(err, errEncoding) || errors.Is(err, errNoRows) || errors.Is(err, errData) {
 			f.skipped[len(f.skipped)-1].Text = st.Size()
 		}
 		return

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,6 +101,20 @@ var (
 	mailHead     = regexp.MustCompile(`^(From [^\n]*\n[A-Za-z-]+:|(?i:return-path|received|delivered-to|mime-version|message-id|date|from|to|subject|content-type|x-[a-z-]+): )`)
 	mailEncoding = regexp.MustCompile(`(?im)^content-transfer-encoding:\s*(quoted-printable|base64)\s*$`)
 )
+
+// errData matches the error of a file of training data: text that is lost if a folder is
+// read without it. Documents and archives may lie beside the text.
+var errData = fmt.Errorf("%w", ErrUnreadable)
+
+// refuse returns the error of a file that is not read.
+func refuse(path, hint string) error {
+	for _, remedy := range [...]string{": write ", ": pipe it", "compressed twice", "encoded mail"} {
+		if strings.Contains(hint, remedy) {
+			return fmt.Errorf("%s: %w: %s", path, errData, hint)
+		}
+	}
+	return unreadable(path, hint)
+}
 
 // isTar tells by the first bytes of a file whether it is a tar archive.
 func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }

@@ -81,6 +81,27 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s in a folder: %v, %v, %v", c.name, inputs, skipped, err)
 		}
 	}
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name, text string
+		lost       int64
+	}{
+		{"a.arrow", "ARROW1\x00\x00", 8},
+		{"a.eml", "Subject: x\nContent-Transfer-Encoding: base64\n\n", 46},
+		{"a.jsonl.xz", "\xfd7zXZ\x00", 6},
+		{"a.pdf", "%PDF-1.7\n", 0},
+		{"a.zip", zipped(t, zip.Store, "a.txt", text), 0},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, skipped, err := Find([]string{dir}, nil, Options{IncludePath: []string{c.name}})
+		for _, s := range skipped {
+			if filepath.Base(s.Path) == c.name && s.Text != c.lost {
+				t.Errorf("%s: %d bytes of text lost, %v, want %d", c.name, s.Text, err, c.lost)
+			}
+		}
+	}
 	if in, err := findOne(t, "a.mbox", "From ann@example.net\nContent-Transfer-Encoding: base64\n", Options{Format: Text}); err != nil {
 		t.Errorf("mail as text: %v, %v", in, err)
 	}

@@ -64,7 +64,7 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
 	case o.auto() && !named && encodedMail(head) != "":
-		return look{}, unreadable(path, encodedMail(head))
+		return look{}, refuse(path, encodedMail(head))
 	case o.auto() && !named && markupOf(ext, head) != "":
 		kind := markupOf(ext, head)
 		return look{format: Text, container: kind, why: "the text of " + strings.ToUpper(string(kind))}, nil
@@ -214,7 +214,7 @@ func checkText(path string, head []byte) error {
 		return err
 	}
 	if hint := refused(path, head); hint != "" {
-		return unreadable(path, hint)
+		return refuse(path, hint)
 	}
 	if bytes.IndexByte(head[:min(len(head), 8<<10)], 0) >= 0 {
 		return unreadable(path, "binary: it contains zero bytes")
