@@ -23,6 +23,10 @@ type Outputs struct {
 	Lanes    int `json:"lanes"`    // withheld because of a finding in another lane, and not quoted
 	Beyond   int `json:"beyond"`   // withheld for another reason, and not quoted
 	Longest  int `json:"longest"`  // words of the longest quotation
+
+	Unscanned int `json:"unscanned,omitempty"` // files with text in rows that is not read
+
+	unread string // which text of the first of these files
 }
 
 // outputs is stored answers, and their windows that are in the corpus.
@@ -43,10 +47,11 @@ func (o *outputs) mark(h ngram.Hash) {
 // each calls f with every text of the answers and its words.
 func (o *outputs) each(ctx context.Context, f func(text []byte, words []ngram.Word) error) error {
 	v := &wholeTexts{scan: ngram.NewScanner(o.m.o.Spec.Suite), f: f}
-	_, err := readTexts(ctx, o.inputs, v, new(Progress))
+	size, err := readTexts(ctx, o.inputs, v, new(Progress))
 	if v.err != nil {
 		return v.err
 	}
+	o.figures.Unscanned, o.figures.unread = size.Unscanned, size.unread
 	return err
 }
 

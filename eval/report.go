@@ -99,6 +99,12 @@ func (r *Report) Broken() []string {
 				row.Name, b, row.Found, row.Passages, percent(row.Withheld, row.Words), countOf(row.FalseAlarms, "false alarm")))
 		}
 	}
+	if r.Corpus.Unscanned > 0 {
+		all = append(all, fmt.Sprintf("corpus: %s with text that is not read, such as %s", countOf(r.Corpus.Unscanned, "file"), r.Corpus.unread))
+	}
+	if o := r.Outputs; o != nil && o.Unscanned > 0 {
+		all = append(all, fmt.Sprintf("outputs: %s with text that is not read, such as %s", countOf(o.Unscanned, "file"), o.unread))
+	}
 	if o := r.Outputs; o != nil && (o.Withheld < o.Quoted || o.Beyond > 0) {
 		all = append(all, fmt.Sprintf("outputs: %d of %d quoted words were not withheld, %d words were withheld that are not quoted",
 			o.Quoted-o.Withheld, o.Quoted, o.Beyond))

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ type CorpusSize struct {
 	Texts      int `json:"texts"` // segments: messages, fields, whole files
 	Words      int `json:"words"`
 	BadRecords int `json:"bad_records"`
+	Unscanned  int `json:"unscanned,omitempty"` // files with text in rows that is not read
+
+	unread string // which text of the first of these files
 }
 
 // visitor receives the texts of a corpus, each in pieces.
@@ -88,6 +92,10 @@ func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, siz
 		var bad *corpus.BadRecord
 		switch {
 		case err == io.EOF:
+			if complaint := rows.Account().Complaint(in.Path); complaint != "" {
+				size.Unscanned++
+				size.unread = cmp.Or(size.unread, complaint)
+			}
 			return nil
 		case errors.As(err, &bad):
 			size.BadRecords++

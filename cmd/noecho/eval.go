@@ -183,6 +183,7 @@ func (e *evalRun) check() error {
 // options.
 func (e *evalRun) prepare(set *index.Index, asked bool) error {
 	o := &e.options
+	o.Read.Window = set.Spec().N
 	o.Set, o.Spec, o.Detect = set, set.Spec(), detect.Config{Lanes: detect.AllLanes}
 	if !asked {
 		o.Runs = slices.DeleteFunc(o.Runs, func(n int) bool { return n < o.Spec.N })

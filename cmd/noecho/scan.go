@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -50,7 +51,8 @@ Parquet file the line is the number of the row and the offsets are positions in 
 text of the row. No text is printed.
 
 Exit code 3 means that something was found, 0 that everything was scanned and nothing
-was found, 1 that something could not be scanned.`
+was found, 1 that something was not scanned: a file, a row, or more than 1 % of the
+text of the rows of a file, because no format names its columns.`
 
 const scanExample = `  noecho scan --index support-v3.nidx answers/
   noecho scan --index a.nidx --index b.nidx --json - < answers.txt
@@ -100,7 +102,7 @@ type scanSummary struct {
 	Bytes     int64 `json:"bytes"`     // of text that was scanned
 	Words     int64 `json:"words"`     // of that text
 	Findings  int   `json:"findings"`  // lines before this one
-	Unscanned int   `json:"unscanned"` // files and records that could not be scanned
+	Unscanned int   `json:"unscanned"` // files and records that could not be scanned, and files with text in rows that was not read
 }
 
 func newScanCommand(a *app) *cobra.Command {
@@ -170,6 +172,7 @@ func (s *scan) prepare() error {
 	if s.set, err = openIndexes(s.indexes); err != nil {
 		return indexError(err)
 	}
+	s.options.Window = s.set.Spec().N
 	if n := s.set.Spec().N; s.minWords != 0 && s.minWords < n {
 		return usageError("--min-words %d is below %d, the words in a window of the index", s.minWords, n)
 	}
@@ -414,6 +417,9 @@ func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 		var bad *corpus.BadRecord
 		switch {
 		case err == io.EOF:
+			if err := f.unread(in, rows.Account()); err != nil {
+				return err
+			}
 			return spoilt(in.Path, rows.Broken(), rows.Taken())
 		case errors.As(err, &bad):
 			if err := f.unscanned(bad); err != nil {
@@ -433,6 +439,18 @@ func (f *fileScan) rows(ctx context.Context, in *corpus.Input) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// unread reports text of rows that was not read.
+func (f *fileScan) unread(in *corpus.Input, a *corpus.Account) error {
+	complaint := a.Complaint(in.Path)
+	if complaint == "" {
+		return nil
+	}
+	if fields := a.Fields(); len(fields) > 0 {
+		complaint += ": read it with " + strings.Join(fields, " ")
+	}
+	return f.unscanned(errors.New(complaint))
 }
 
 // progress records how many bytes of the current file were read.

@@ -190,11 +190,16 @@ func TestScanParquet(t *testing.T) {
 	}
 	code, stdout, stderr := runApp(t, "", "scan", "--json", "--index", berthIndex(t), path)
 	found, sum := findings(t, stdout)
-	if code != exitFindings || len(found) != 1 || found[0].Line != 2 || found[0].Start != 4 || found[0].End != int64(4+len(berth)) || sum.Files != 1 {
+	if code != exitFailure || len(found) != 1 || found[0].Line != 2 || found[0].Start != 4 || found[0].End != int64(4+len(berth)) || sum.Files != 1 || sum.Unscanned != 1 {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
-	if want := "noecho: " + path + ": read as parquet, its rows as openai: the columns are messages\n"; stderr != want {
+	if want := "noecho: " + path + ": read as parquet, its rows as openai: the columns are messages\n" +
+		"noecho: not scanned: " + path + ": 49.0 % of the text is not read: note (49.0 %): read it with --field messages --field note\n"; stderr != want {
 		t.Errorf("stderr %q, want %q", stderr, want)
+	}
+	code, stdout, stderr = runApp(t, "", "scan", "--json", "--field", "messages", "--field", "note", "--index", berthIndex(t), path)
+	if found, sum := findings(t, stdout); code != exitFindings || len(found) != 2 || sum.Unscanned != 0 {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = runApp(t, "", "scan", "--json", "--field", "note", "--index", berthIndex(t), path)
 	if found, _ := findings(t, stdout); code != exitFindings || len(found) != 1 || found[0].Start != 0 {

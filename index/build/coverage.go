@@ -1,20 +1,14 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/internal/coverage"
 )
-
-// mostUnread is the part of the text of an input argument that a build leaves unread
-// without being told to.
-const mostUnread = 0.01
 
 // judge returns an error if a named field is in no row, or if too much text of an input
 // argument was not read.
@@ -24,17 +18,9 @@ func judge(b *builder, t *stats) error {
 	for _, arg := range t.args() {
 		a := t.accounts[arg]
 		all.Merge(a)
-		sum := a.Table()
-		if sum.Share() <= mostUnread {
-			continue
+		if complaint := a.Complaint(arg); complaint != "" {
+			said = append(said, complaint)
 		}
-		columns := slices.DeleteFunc(sum.Columns, func(c coverage.Column) bool { return c.Unread == 0 })
-		slices.SortStableFunc(columns, func(x, y coverage.Column) int { return cmp.Compare(y.Unread, x.Unread) })
-		var names []string
-		for _, c := range columns[:min(len(columns), 8)] {
-			names = append(names, fmt.Sprintf("%s (%.1f %%)", cmp.Or(c.Name, "a list"), 100*float64(c.Unread)/float64(sum.Read+sum.Unread)))
-		}
-		said = append(said, fmt.Sprintf("%s: %.1f %% of the text is not read: %s", arg, 100*sum.Share(), strings.Join(names, ", ")))
 	}
 	for _, field := range b.o.Corpus.Fields {
 		if !all.Found(field) && len(all.Table().Columns) > 0 {

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -330,6 +331,25 @@ func quote(word string) string {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return word
+}
+
+// mostUnread is the part of the text of an input that may be unread without a word.
+const mostUnread = 0.01
+
+// Complaint says which text of the inputs called name was not read, if that is more than
+// 1 % of the text that no rule leaves out. Otherwise it is empty.
+func (a *Account) Complaint(name string) string {
+	t := a.Table()
+	if t.Share() <= mostUnread {
+		return ""
+	}
+	columns := slices.DeleteFunc(t.Columns, func(c coverage.Column) bool { return c.Unread == 0 })
+	slices.SortStableFunc(columns, func(x, y coverage.Column) int { return cmp.Compare(y.Unread, x.Unread) })
+	var parts []string
+	for _, c := range columns[:min(len(columns), 8)] {
+		parts = append(parts, fmt.Sprintf("%s (%.1f %%)", cmp.Or(c.Name, "a list"), 100*float64(c.Unread)/float64(t.Read+t.Unread)))
+	}
+	return fmt.Sprintf("%s: %.1f %% of the text is not read: %s", name, 100*t.Share(), strings.Join(parts, ", "))
 }
 
 // NoField returns the error of a named field that is in no row.

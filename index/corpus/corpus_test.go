@@ -307,9 +307,10 @@ func TestFind(t *testing.T) {
 // that lie in the line.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"id":"r","messages":[{"role":"user","content":[{"text":"a"}]}],"prompt":"p","a":{"b":[1]}}`))
+	f.Add([]byte(`{"messages":"[{\"role\":\"user\",\"content\":\"a\"}]","x":[NaN,{"role":"y","parts":["b"]}]}{"a":{"b":[{}]}},`))
 	f.Add([]byte(`{"messages":[{"tool_calls":[{"function":{"arguments":"{}"}}]}]}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		for _, format := range []Format{OpenAI, Completion, JSONL} {
+		for _, format := range []Format{ByRow, OpenAI, Completion, JSONL} {
 			p := NewParser(format, Options{Fields: []string{"a.b", "messages"}})
 			var rec Record
 			if err := p.Parse(line, &rec); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,11 +21,17 @@ const maxCells = 1 << 16
 //
 // For example `a,"b, ""c""",5" nail,"x" y` has the cells a · b, "c" · 5" nail · "x" y.
 //
+// Some programs write no quotes around cells. A quote that begins a cell is a character
+// like any other if no quote ends the cell, or if the one that ends it is on another line
+// and text follows. Other programs write a backslash before a quote instead of a second
+// quote; the beginning of the file shows which.
+//
 // Package encoding/csv does not fit: docs/adr/0017-csv.md gives the reasons.
 type csvReader struct {
 	r       io.Reader
 	path    string
 	comma   byte
+	escapes bool     // a backslash in a cell in quotes is an escape
 	max     int      // bytes of a row
 	columns []string // names; nil: not read yet
 	names   int      // the line on which they begin
@@ -49,18 +56,17 @@ type csvRow struct {
 // csvCell is one cell of a row.
 type csvCell struct {
 	lo, hi int  // in the row, without the quotes around it
-	quoted bool // doubled quotes in it mean one
+	quoted bool // doubled quotes, or escapes, in it mean one character
 }
 
 // Reasons for passing over a row of a CSV.
 const (
 	csvManyCells = "the row has more cells than there are columns"
-	csvUnclosed  = "a cell in quotes does not end: from here on the file is not read"
-	csvLong      = "the row is too long, or a cell in quotes does not end"
+	csvLong      = "the row is too long"
 )
 
 func newCSVReader(r io.Reader, in *Input) *csvReader {
-	return &csvReader{r: r, path: in.Path, comma: in.comma, max: in.o.maxLine(), line: 1, buf: make([]byte, 256<<10)}
+	return &csvReader{r: r, path: in.Path, comma: in.comma, escapes: in.escapes, max: in.o.maxLine(), line: 1, buf: make([]byte, 256<<10)}
 }
 
 // next returns the next row that is not blank, below the column names, and leaves
@@ -73,6 +79,7 @@ func (c *csvReader) next() (csvRow, error) {
 		case err != nil:
 			return row, err
 		case len(c.cells) == 0:
+		case c.columns == nil && separatorLine(row.data) != 0:
 		case c.columns == nil:
 			c.names = row.line
 			for _, cell := range c.cells {
@@ -94,6 +101,9 @@ func (c *csvReader) row() (csvRow, error) {
 		switch {
 		case c.err == io.EOF && c.lo == c.hi:
 			return csvRow{}, io.EOF
+		case c.scan.state == csvQuoted && (c.err == io.EOF || c.hi-c.lo > c.max):
+			c.scan.bare()
+			continue
 		case c.err == io.EOF:
 			c.endRow(c.buf[c.lo:c.hi])
 			return c.check(c.take(c.hi - c.lo))
@@ -114,15 +124,13 @@ func (c *csvReader) check(row csvRow) (csvRow, error) {
 	}
 	reason := ""
 	switch {
-	case c.scan.state == csvQuoted:
-		reason = csvUnclosed
 	case len(bytes.TrimSpace(row.data)) == 0:
 		c.cells = c.cells[:0]
 	case len(c.cells) > most:
 		reason = csvManyCells
 	}
 	if reason != "" {
-		return row, &BadRecord{Path: c.path, Line: row.line, Reason: reason}
+		return row, &BadRecord{Path: c.path, Line: row.line, Reason: reason, Bytes: int64(len(row.data))}
 	}
 	return row, nil
 }
@@ -154,7 +162,8 @@ func (c *csvReader) take(n int) csvRow {
 // skip passes over a row that is too long, up to the next line end behind the bytes
 // that were read.
 func (c *csvReader) skip() error {
-	bad := &BadRecord{Path: c.path, Line: c.line, Reason: csvLong}
+	bad, from := &BadRecord{Path: c.path, Line: c.line, Reason: csvLong}, c.at
+	defer func() { bad.Bytes = c.at - from }()
 	for c.err == nil {
 		c.take(c.hi - c.lo)
 		c.lo, c.hi = 0, 0
@@ -185,6 +194,9 @@ const (
 	csvClosed                 // behind its second one
 )
 
+// bare takes the quote that begins the current cell for a character like any other.
+func (s *csvScan) bare() { s.at, s.quote, s.state = s.cell+1, -1, csvBare }
+
 // scanRow scans the new bytes of a row. It returns the row's length with its line end,
 // or 0 if the row goes on behind them.
 func (c *csvReader) scanRow(row []byte) int {
@@ -198,13 +210,18 @@ func (c *csvReader) scanRow(row []byte) int {
 				s.at = len(row)
 				return 0
 			}
-			s.at += n
-			s.state, s.quote = csvClosed, s.at
+			if s.at += n; !c.escapes || !escapedAt(row[s.cell:s.at]) {
+				s.state, s.quote = csvClosed, s.at
+			}
 			continue
 		case csvClosed:
 			if b == '"' {
 				s.state = csvQuoted
 				continue
+			}
+			if b != c.comma && b != '\n' && b != '\r' && bytes.IndexByte(row[s.cell:s.at], '\n') >= 0 {
+				s.bare()
+				b = row[s.at]
 			}
 			s.state = csvBare
 		case csvStart:
@@ -241,39 +258,55 @@ func (c *csvReader) endCell(row []byte) {
 	}
 }
 
+// escapedAt reports whether a backslash escapes the byte behind the text of a cell.
+func escapedAt(text []byte) bool {
+	return (len(text)-len(bytes.TrimRight(text, `\`)))%2 == 1
+}
+
 // value returns the text of a cell, valid until the next call.
 func (c *csvReader) value(row csvRow, cell csvCell) []byte {
 	raw := row.data[cell.lo:cell.hi]
-	if !cell.quoted || bytes.IndexByte(raw, '"') < 0 {
+	if !cell.quoted || bytes.IndexByte(raw, '"') < 0 && (!c.escapes || bytes.IndexByte(raw, '\\') < 0) {
 		return raw
 	}
 	c.text = c.text[:0]
-	for {
-		n := bytes.IndexByte(raw, '"')
-		if n < 0 {
-			c.text = append(c.text, raw...)
-			return c.text
+	for at := 0; at < len(raw); {
+		if cellUnit(raw[at:], c.escapes) == 2 && at+1 < len(raw) {
+			at++
 		}
-		c.text = append(c.text, raw[:n+1]...)
-		raw = raw[min(n+2, len(raw)):]
+		c.text = append(c.text, raw[at])
+		at++
 	}
+	return c.text
+}
+
+// cellUnit returns the number of bytes, 1 or 2, that mean the next byte of a cell in
+// quotes.
+func cellUnit(raw []byte, escapes bool) int {
+	if raw[0] == '"' || escapes && raw[0] == '\\' && len(raw) > 1 && (raw[1] == '"' || raw[1] == '\\') {
+		return 2
+	}
+	return 1
 }
 
 // csvColumns returns the column names that the beginning of a table has, nil if it
 // has none.
-func csvColumns(head []byte, comma byte) []string {
-	r := newCSVReader(bytes.NewReader(head), &Input{comma: comma})
+func csvColumns(head []byte, in *Input) []string {
+	r := newCSVReader(bytes.NewReader(head), in)
 	_, _ = r.next() // the first row is of no use here
 	return r.columns
 }
 
-// sniffComma decides which byte separates cells: a tab in a file named .tsv, else the
-// candidate that occurs most in the first line.
+// sniffComma decides which byte separates cells: the one that a line such as sep=; names,
+// a tab in a file named .tsv, else the candidate that occurs most in the first line.
 func sniffComma(ext string, head []byte) byte {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	if named := separatorLine(line); named != 0 {
+		return named
+	}
 	if ext == ".tsv" {
 		return '\t'
 	}
-	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	best, most := byte(','), bytes.Count(line, []byte(","))
 	for _, c := range []byte{';', '\t'} {
 		if n := bytes.Count(line, []byte{c}); n > most {
@@ -281,6 +314,36 @@ func sniffComma(ext string, head []byte) byte {
 		}
 	}
 	return best
+}
+
+// separatorLine returns the byte that a line such as sep=; names, or 0.
+func separatorLine(line []byte) byte {
+	if named, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("sep=")); ok && len(named) == 1 {
+		return named[0]
+	}
+	return 0
+}
+
+// sniffEscapes reports whether a backslash escapes quotes: more rows have as many cells as
+// there are columns if it does.
+func sniffEscapes(head []byte, comma byte) bool {
+	if !bytes.Contains(head, []byte(`\"`)) {
+		return false
+	}
+	odd := func(escapes bool) (n int) {
+		r := newCSVReader(bytes.NewReader(head), &Input{comma: comma, escapes: escapes})
+		for {
+			_, err := r.next()
+			var bad *BadRecord
+			if err != nil && !errors.As(err, &bad) || r.lo == r.hi { // the last row may be cut off
+				return n
+			}
+			if len(r.cells) != len(r.columns) {
+				n++
+			}
+		}
+	}
+	return odd(true) < odd(false)
 }
 
 // csvTable is a CSV whose rows become JSON objects.
@@ -365,7 +428,8 @@ func (c *csvLines) next() error {
 		return err
 	}
 	c.skipTo(bad.Line)
-	c.out = append(append(c.out, spoilt), bad.Reason...)
+	c.out = append(strconv.AppendInt(append(c.out, spoilt), bad.Bytes, 10), ' ')
+	c.out = append(c.out, bad.Reason...)
 	return nil
 }
 
@@ -376,19 +440,22 @@ func (c *csvLines) skipTo(line int) {
 	}
 }
 
-// spoilt begins a line in place of a row that could not be read; the reason follows.
+// spoilt begins a line in place of a row that could not be read; its length in bytes and
+// the reason follow.
 const spoilt = 0
 
-// spoiltReason returns the reason if a line is in place of a row that could not be
-// read. Only our own reasons count: an error must not repeat text of the file.
-func spoiltReason(line []byte) (reason string, ok bool) {
+// spoiltReason returns the length and the reason if a line is in place of a row that could
+// not be read. Only our own reasons count: an error must not repeat text of the file.
+func spoiltReason(line []byte) (reason string, size int, ok bool) {
 	if len(line) == 0 || line[0] != spoilt {
-		return "", false
+		return "", 0, false
 	}
-	switch reason = string(bytes.TrimSpace(line[1:])); reason {
-	case csvManyCells, csvUnclosed, csvLong:
-		return reason, true
+	number, rest, _ := bytes.Cut(line[1:], []byte(" "))
+	size, err := strconv.Atoi(string(number))
+	switch reason = string(bytes.TrimSpace(rest)); reason {
+	case csvManyCells, csvLong:
+		return reason, size, err == nil
 	default:
-		return "", false
+		return "", 0, false
 	}
 }

@@ -51,19 +51,29 @@ func escapedUnit(raw []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// cellOffset is jsonOffset for the inside of a CSV cell. In quotes, a quote is doubled.
-func cellOffset(raw []byte, at int64, quoted bool) int64 {
+// cellOffset is jsonOffset for the inside of a CSV cell in quotes, where a quote is
+// doubled or, if escapes is true, behind a backslash.
+func cellOffset(raw []byte, at int64, escapes bool) int64 {
+	return offsetBy(raw, at, func(rest []byte) int { return cellUnit(rest, escapes) })
+}
+
+// bareOffset is jsonOffset for a CSV cell without quotes.
+func bareOffset(raw []byte, at int64) int64 {
+	return offsetBy(raw, at, func([]byte) int { return 1 })
+}
+
+// offsetBy is jsonOffset where unit returns the number of bytes that mean the next
+// character of one byte.
+func offsetBy(raw []byte, at int64, unit func(rest []byte) int) int64 {
 	i, n := 0, int64(0)
 	for i < len(raw) && n < at {
-		switch c := raw[i]; {
-		case c == '"' && quoted:
-			i, n = i+2, n+1
-		case c < utf8.RuneSelf:
-			i, n = i+1, n+1
-		default:
-			r, size := utf8.DecodeRune(raw[i:])
-			i, n = i+size, n+int64(utf8.RuneLen(r))
+		if raw[i] < utf8.RuneSelf {
+			i, n = i+unit(raw[i:]), n+1
+			continue
 		}
+		// A broken byte is read as U+FFFD.
+		r, size := utf8.DecodeRune(raw[i:])
+		i, n = i+size, n+int64(utf8.RuneLen(r))
 	}
 	return int64(min(i, len(raw)))
 }

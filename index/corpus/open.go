@@ -28,10 +28,11 @@ type Input struct {
 	Size      int64  // bytes of the file, compressed if it is; -1: not known
 	ModTime   time.Time
 
-	comma   byte
-	name    string // of the format of its first row
 	charset string // the encoding of the text; empty: UTF-8
 	link    string // the file that a link in a folder leads to; empty: Path is no such link
+	comma   byte   // of a CSV
+	escapes bool   // a backslash escapes quotes in it
+	name    string // of the format of its first row
 	o       Options
 	stdin   *bufio.Reader
 }
@@ -88,7 +89,7 @@ func (in *Input) decide(head []byte, o Options) error {
 	if err != nil {
 		return err
 	}
-	in.Format, in.Container, in.Why, in.comma, in.name = l.format, l.container, l.why, l.comma, l.name
+	in.Format, in.Container, in.Why, in.comma, in.escapes, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.name
 	return nil
 }
 
@@ -159,6 +160,7 @@ func (in *Input) openBytes() (*File, error) {
 // Rows opens an input whose format is not Text.
 func (in *Input) Rows() (*Rows, error) {
 	r := &Rows{in: in, rest: Block{Line: 1}, parser: NewParser(in.Format, in.o)}
+	r.parser.Account = NewAccount()
 	var err error
 	if in.Container != CSV {
 		if r.file, err = in.Open(); err != nil {

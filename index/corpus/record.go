@@ -135,7 +135,10 @@ func NewParser(f Format, o Options) *Parser {
 func (p *Parser) Parse(line []byte, rec *Record) error {
 	rec.reset()
 	p.rec, p.seen, p.path, p.said, p.says = rec, false, p.path[:0], p.said[:0], p.says[:0]
-	if why, ok := spoiltReason(line); ok {
+	if why, size, ok := spoiltReason(line); ok {
+		if p.Account != nil {
+			p.Account.Bad(size)
+		}
 		return errors.New(why)
 	}
 	if err := p.check(line); err != nil {

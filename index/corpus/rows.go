@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -30,6 +31,9 @@ func (r *Rows) Taken() int64 { return r.file.Taken() }
 // Broken returns how many bytes of the rows so far are around bytes that are no UTF-8.
 func (r *Rows) Broken() int64 { return r.file.Broken() }
 
+// Account says which text of the rows so far was read.
+func (r *Rows) Account() *Account { return r.parser.Account }
+
 // Next reads the next record, io.EOF behind the last. A [*BadRecord] is the error of
 // one record; the next call continues behind it.
 func (r *Rows) Next(rec *Record) error {
@@ -41,7 +45,7 @@ func (r *Rows) Next(rec *Record) error {
 			number := r.rest.Line
 			block, err := r.lines.Next()
 			if err != nil {
-				return err
+				return r.bad(err)
 			}
 			if r.overLines() {
 				block.Line = number
@@ -61,6 +65,15 @@ func (r *Rows) Next(rec *Record) error {
 
 // overLines reports whether a row may be longer than a line of the file.
 func (r *Rows) overLines() bool { return r.in.Container == Array || r.in.Container == Sequence }
+
+// bad counts a row that could not be read, and returns its error.
+func (r *Rows) bad(err error) error {
+	var bad *BadRecord
+	if errors.As(err, &bad) {
+		r.parser.Account.Bad(int(bad.Bytes))
+	}
+	return err
+}
 
 // take returns the next line. Line feeds of an array have become carriage returns, and
 // its commas line feeds; in a sequence the line feeds within an object have.
@@ -87,7 +100,7 @@ func (r *Rows) take() {
 func (r *Rows) nextCells(rec *Record) error {
 	row, err := r.table.next()
 	if err != nil {
-		return err
+		return r.bad(err)
 	}
 	r.row, r.line, r.offset = row.data, row.line, row.offset+r.file.BOM
 	r.object = r.table.appendObject(r.object[:0], row)
@@ -121,8 +134,10 @@ func (r *Rows) Place(s Segment, at int64) Place {
 	switch {
 	case s.inner:
 		at = 0
+	case r.in.Container == CSV && quoted:
+		at = cellOffset(raw, at, r.in.escapes)
 	case r.in.Container == CSV:
-		at = cellOffset(raw, at, quoted)
+		at = bareOffset(raw, at)
 	case quoted:
 		at = jsonOffset(raw, at)
 	}

@@ -26,6 +26,7 @@ type look struct {
 	name      string // of the first row's format in the table of formats; empty: format
 	container Format
 	comma     byte // between the cells of a CSV
+	escapes   bool // a backslash escapes quotes in it
 	why       string
 }
 
@@ -110,7 +111,8 @@ func extension(path string) string {
 // sniffTable decides how a table is read by its line of column names.
 func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 	comma := sniffComma(ext, head)
-	columns := csvColumns(head, comma)
+	escapes := sniffEscapes(head, comma)
+	columns := csvColumns(head, &Input{comma: comma, escapes: escapes})
 	if len(columns) == 0 {
 		if o.Format == CSV && len(bytes.TrimSpace(head)) > 0 {
 			return look{}, unreadable(path, "CSV without a line of column names")
@@ -118,7 +120,7 @@ func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 		return look{format: Text, why: "it is empty"}, nil
 	}
 	l, err := rowsLook(path, "the columns are", firstRows{first: columns, all: columns}, o)
-	l.container, l.comma = CSV, comma
+	l.container, l.comma, l.escapes = CSV, comma, escapes
 	return l, err
 }
 

@@ -88,7 +88,11 @@ func TestCSV(t *testing.T) {
 		{name: "lines of quoted cells", text: "a,b\n\"1\n\n2\",x\n\n\"\",y\nz\n", o: Options{Fields: []string{"a", "b"}}, rows: []string{"2  [\"1\\n\\n2\" \"x\"]", `6  ["y"]`, `7  ["z"]`}},
 		{name: "no line end", text: "a\nx", o: Options{Fields: []string{"a"}}, rows: []string{`2  ["x"]`}},
 		{name: "quote within a cell", text: "a,b\n5\" nail,\"x\" y,\n\"x\" y,b\n", o: Options{Fields: []string{"a", "b"}}, rows: []string{`3  ["\"x\" y" "b"]`}, bad: []string{"2: the row has more cells than there are columns"}},
-		{name: "quote that does not end", text: "a,b\nx,y\nx,\"y\nsecret\n", o: Options{Fields: []string{"b"}}, rows: []string{`2  ["y"]`}, bad: []string{"3: a cell in quotes does not end: from here on the file is not read"}},
+		{name: "quote that does not end", text: "a,b\nx,y\nx,\"y\nsecret\n", o: Options{Fields: []string{"b"}}, rows: []string{`2  ["y"]`, `3  ["\"y"]`}, bad: []string{"4: none of the fields b"}},
+		{name: "quotes that are characters", file: "a.tsv", text: "prompt\tcompletion\na\t\"b c\nd\te \"f\" g\nh\t\"i\n", rows: []string{`2  ["a" "\"b c"]`, `3  ["d" "e \"f\" g"]`, `4  ["h" "\"i"]`}},
+		{name: "backslashes before quotes", text: "\"prompt\",\"completion\"\n\"a\",\"b \\\"c, d\\\"\ne \\\\\"\n\"f\",\"\"\n", rows: []string{`2  ["a" "b \"c, d\"\ne \\"]`, `4  ["f"]`}},
+		{name: "backslashes before the end of a cell", text: "prompt,completion\n\"a\\\",\"b\"\n\"c\",\"d\\\"\n", rows: []string{`2  ["a\\" "b"]`, `3  ["c" "d\\"]`}},
+		{name: "a line that names the separator", text: "sep=;\r\nprompt;completion\r\na,b;c\r\n", rows: []string{`3  ["a,b" "c"]`}},
 		{name: "semicolons", text: "prompt;completion\na,b;c\n", rows: []string{`2  ["a,b" "c"]`}},
 		{name: "tabs", file: "a.TSV", text: "prompt\tcompletion\na,b\tc\n", rows: []string{`2  ["a,b" "c"]`}},
 		{name: "equal names", text: "a,a, a\n1,2,3\n", o: Options{Fields: []string{"a"}}, rows: []string{`2  ["1" "2" "3"]`}},
@@ -138,7 +142,7 @@ func TestCSV(t *testing.T) {
 func TestTablesDoNotDependOnReads(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text string }{
-		{"a.csv", "prompt,completion\n\"a\"\"b\r\n\"\"\",\"\"\r\n\n\"c\" d,\"e,\nf\"\r\n,g\n\"h"},
+		{"a.csv", "prompt,completion\n\"a\"\"b\r\n\"\"\",\"\"\r\n\n\"c\" d,\"e,\nf\"\r\n,g\n1,2,3\n\"i\nj\",\"k\nl\"m\n\"h"},
 		{"a.json", "[\n {\"prompt\": \"a,\\\"}\\\\\", \"completion\": [\"b\\n\",\n 1]},\n {\"completion\":{\"a\":[{}]},\"prompt\":0}\n, 3]\n"},
 	} {
 		in, err := findOne(t, tt.name, tt.text, Options{})
