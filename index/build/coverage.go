@@ -34,6 +34,9 @@ func judge(b *builder, t *stats) error {
 		said = append(said[:8], fmt.Sprintf("and %d more inputs like these", more))
 	}
 	hint := "build without it with --accept-unread"
+	if all.OnlyBad() {
+		hint = "correct the rows that are named above, or " + hint
+	}
 	if fields := all.Fields(); len(fields) > 0 {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
 	}

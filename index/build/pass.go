@@ -47,6 +47,7 @@ type task struct {
 	split *splitText // not nil: the task is a block of this long text; the last block comes in text
 	at    int        // number of the block in its text
 	runs  *[]byte
+	bad   *corpus.BadRecord // not nil: a row that was passed over
 }
 
 // worker processes tasks of one pass.
@@ -166,14 +167,14 @@ func (p *pass) feedLines(ctx context.Context, s *source, r io.Reader) error {
 			return nil
 		case errors.As(err, &bad):
 			// The worker counts it, because each worker owns its counts.
-			block = corpus.Block{Line: bad.Line, Offset: bad.Bytes}
+			block = corpus.Block{}
 			if err := p.b.bad(p, bad); err != nil {
 				return err
 			}
 		case err != nil:
 			return err
 		}
-		if err := p.hand(ctx, task{src: s, block: block}); err != nil {
+		if err := p.hand(ctx, task{src: s, block: block, bad: bad}); err != nil {
 			return err
 		}
 	}
@@ -208,9 +209,9 @@ func (w *worker) do(ctx context.Context, t task) error {
 		return w.split(t)
 	case t.text != nil:
 		return w.text(t)
-	case len(t.block.Data) == 0:
+	case t.bad != nil:
 		w.stats.not.BadRecords++
-		w.stats.account(t.src.Arg).Bad(int(t.block.Offset))
+		w.stats.account(t.src.Arg).Bad(t.bad.Reason, t.bad.Bytes)
 		return nil
 	default:
 		return w.lines(t)

@@ -131,8 +131,13 @@ func (n *node) widen() {
 // Whole counts a file that is one text.
 func (a *Account) Whole(bytes uint64) { a.add([]byte(coverage.WholeFiles), coverage.Text{Read: bytes}) }
 
-// Bad counts the bytes of a row that cannot be read.
-func (a *Account) Bad(bytes int) {
+// Bad counts the bytes of a row that cannot be read, given the reason. A row that is longer
+// than the documented limit is left out.
+func (a *Account) Bad(reason string, bytes int64) {
+	if strings.HasPrefix(reason, rowLong) {
+		a.add([]byte(coverage.BadRows), coverage.Text{LeftOut: uint64(bytes)})
+		return
+	}
 	a.add([]byte(coverage.BadRows), coverage.Text{Unread: uint64(bytes)})
 }
 
@@ -278,9 +283,19 @@ func escaped(raw []byte) (c rune, size int) {
 	}
 }
 
+// OnlyBad reports whether all text that was not read is in rows that cannot be read.
+func (a *Account) OnlyBad() bool {
+	bad := a.root.below[coverage.BadRows]
+	return bad != nil && bad.counts.Unread == a.root.sum().Unread
+}
+
 // Fields returns flags that read every column with text, those that are read already
-// included. There are none if some of the text is in no column with a name.
+// included. There are none if some of the text is in no column with a name, or in rows
+// that cannot be read alone.
 func (a *Account) Fields() (flags []string) {
+	if a.OnlyBad() {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.root.below)) {
 		paths := a.root.below[name].fields(name)
 		if coverage.IsMark(name) {

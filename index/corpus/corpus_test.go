@@ -144,7 +144,7 @@ func TestSniff(t *testing.T) {
 		{"wrong format", "a.jsonl", `{"text":1}`, Options{Format: Completion}, "", "none of the columns prompt, completion exists: name another --format or --field; the first row has text"},
 		{"JSON lines that are text", "a.txt", "text", Options{Format: OpenAI}, "", "not JSON lines"},
 		{"no CSV", "a.csv", "\n\n", Options{}, Text, ""},
-		{"other columns", "a.jsonl", `{"question":1,"answer":2}`, Options{}, "", "the first row has question, answer"},
+		{"other columns", "a.jsonl", `{"ask":1,"reply":2}`, Options{}, "", "the first row has ask, reply"},
 		{"jsonl without fields", "a.jsonl", `{"question":1}`, Options{Format: JSONL}, "", "name them with --field"},
 		{"forced", "a.jsonl", `{"question":1}`, Options{Format: Text}, Text, ""},
 		{"text", "README", "hello\nworld", Options{}, Text, ""},

@@ -62,7 +62,7 @@ type csvCell struct {
 // Reasons for passing over a row of a CSV.
 const (
 	csvManyCells = "the row has more cells than there are columns"
-	csvLong      = "the row is too long"
+	csvLong      = rowLong + " the limit"
 )
 
 func newCSVReader(r io.Reader, in *Input) *csvReader {
@@ -369,7 +369,7 @@ func (t *csvTable) next() (csvRow, error) {
 		t.known = make([]bool, len(t.columns))
 		rows := newUses().row
 		for i, column := range t.columns {
-			t.known[i] = isID([]byte(column)) || rows[column] != useUnknown || slices.Contains(t.in.o.Fields, column)
+			t.known[i] = isID([]byte(column)) || lookup(rows, []byte(column)) != useUnknown || slices.Contains(t.in.o.Fields, column)
 		}
 	}
 	return row, err
@@ -446,12 +446,12 @@ const spoilt = 0
 
 // spoiltReason returns the length and the reason if a line is in place of a row that could
 // not be read. Only our own reasons count: an error must not repeat text of the file.
-func spoiltReason(line []byte) (reason string, size int, ok bool) {
+func spoiltReason(line []byte) (reason string, size int64, ok bool) {
 	if len(line) == 0 || line[0] != spoilt {
 		return "", 0, false
 	}
 	number, rest, _ := bytes.Cut(line[1:], []byte(" "))
-	size, err := strconv.Atoi(string(number))
+	size, err := strconv.ParseInt(string(number), 10, 64)
 	switch reason = string(bytes.TrimSpace(rest)); reason {
 	case csvManyCells, csvLong:
 		return reason, size, err == nil

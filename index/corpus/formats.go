@@ -1,6 +1,9 @@
 package corpus
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The table of formats. Each row of a file is read by its own members: a member that
 // some format of the table names is read, wherever it occurs, and every other text is
@@ -37,7 +40,7 @@ type shape struct {
 }
 
 // shapes returns the table, the most telling formats first.
-func shapes() []shape { return slices.Concat(chatShapes(), otherShapes()) }
+func shapes() []shape { return slices.Concat(chatShapes(), preferenceShapes(), otherShapes()) }
 
 // chatShapes are the formats of conversations and pairs.
 func chatShapes() []shape {
@@ -69,8 +72,8 @@ func chatShapes() []shape {
 	}
 }
 
-// otherShapes are the formats of preferences, of batch interfaces and of plain text.
-func otherShapes() []shape {
+// preferenceShapes are the formats of preferences.
+func preferenceShapes() []shape {
 	return []shape{
 		{
 			name: "preference", tell: []string{"chosen", "rejected"},
@@ -90,6 +93,13 @@ func otherShapes() []shape {
 			example: `{"query":"A","response":"B","rejected_response":"C"}`,
 			words:   "ms-swift",
 		},
+	}
+}
+
+// otherShapes are the formats of pairs of other names, of batch interfaces and of plain
+// text.
+func otherShapes() []shape {
+	return []shape{
 		{
 			name: "instruction and response", tell: []string{"instruction", "response"},
 			members: []member{{"response", useTurns}, {"context", useText}},
@@ -97,8 +107,14 @@ func otherShapes() []shape {
 			words:   "Dolly, GPTeacher, LLM Foundry",
 		},
 		{
+			name: "question and answer", tell: []string{"question", "answer"},
+			members: []member{{"question", useText}, {"answer", useText}},
+			example: `{"question":"A","answer":"B"}`,
+			words:   "GSM8K and many others",
+		},
+		{
 			name: "contents", tell: []string{"contents"},
-			members: []member{{"contents", useTurns}, {"systemInstruction", useSystem}, {"system_instruction", useSystem}, {"system_prompt", useSystem}},
+			members: []member{{"contents", useTurns}, {"systemInstruction", useSystem}, {"system_instruction", useSystem}, {"system_prompt", useSystem}, {"preamble", useSystem}},
 			example: `{"contents":[{"role":"user","parts":[{"text":"A"}]},{"role":"model","parts":[{"text":"B"}]}]}`,
 			words:   "tuning of Gemini",
 		},
@@ -135,6 +151,7 @@ func messageMembers() []member {
 		{"role", useRole},
 		{"from", useRole},
 		{"author", useRole},
+		{"sender", useRole},
 		{"content", useParts},
 		{"value", useParts},
 		{"parts", useParts},
@@ -145,6 +162,7 @@ func messageMembers() []member {
 		{"reasoning_details", useParts},
 		{"tool_calls", useParts},
 		{"function_call", useParts},
+		{"message", useParts},
 		{"arguments", useCall},
 	}
 }
@@ -198,9 +216,36 @@ func newUses() uses {
 // that tell it. The name is empty if the table has no such format.
 func named(columns []string) (name string, tell []string) {
 	for _, s := range shapes() {
-		if !slices.ContainsFunc(s.tell, func(c string) bool { return !slices.Contains(columns, c) }) {
+		lacks := func(c string) bool {
+			return !slices.ContainsFunc(columns, func(column string) bool { return strings.EqualFold(column, c) })
+		}
+		if !slices.ContainsFunc(s.tell, lacks) {
 			return s.name, s.tell
 		}
 	}
 	return "", nil
+}
+
+// lookup returns the use of a member. Case does not matter, if no member has the name as
+// it is written.
+func lookup(uses map[string]use, name []byte) use {
+	if u := uses[string(name)]; u != useUnknown {
+		return u
+	}
+	var small [24]byte
+	n := copy(small[:], name)
+	if n < len(name) || !toSmall(small[:n]) {
+		return useUnknown
+	}
+	return uses[string(small[:n])]
+}
+
+// toSmall turns capital letters into small ones, and reports whether there are any.
+func toSmall(name []byte) (any bool) {
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			name[i], any = c+'a'-'A', true
+		}
+	}
+	return any
 }

@@ -35,9 +35,9 @@ func fill(text string) string {
 	return b.String()
 }
 
-// textsOf reads an input to its end and returns its texts, its account and the reasons of
+// accountOf reads an input to its end and returns its texts, its account and the reasons of
 // its bad records.
-func textsOf(t *testing.T, in *Input) (texts, bad []string, table *coverage.Table) {
+func accountOf(t *testing.T, in *Input) (texts, bad []string, table *coverage.Table) {
 	t.Helper()
 	rows, err := in.Rows()
 	if err != nil {
@@ -98,6 +98,10 @@ func TestKinds(t *testing.T) {
 		{name: "answers of a batch of Anthropic", text: `{"custom_id":"1","result":{"type":"succeeded","message":{"role":"assistant","content":[{"type":"text","text":"$a"}]}}}`, want: "a"},
 		{name: "Axolotl", text: `{"segments":[{"label":true,"text":"$a"},{"label":false,"text":"$b"}]}` + "\n" + `{"conversations":[{"role":"user","value":"$c"},{"from":"character","value":"$d","train":false}]}`, want: "abcd"},
 		{name: "instruction and response", text: `{"instruction":"$a","context":"$b","response":"$c","category":"x"}`, want: "abc"},
+		{name: "names in capitals", text: `{"Instruction":"$a","Output":"$b","System":"$s"}`, want: "ab", avoid: "s"},
+		{name: "Cohere", text: `{"preamble":"$s","chat_history":[{"role":"USER","message":"$a"},{"role":"CHATBOT","message":"$b"}],"message":"$c"}`, want: "abc", avoid: "s"},
+		{name: "senders", file: "a.json", text: `[{"name":"x","chat_messages":[{"sender":"human","text":"$a"},{"sender":"assistant","content":[{"type":"text","text":"$b"}]}]}]`, want: "ab"},
+		{name: "questions", text: `{"question":"$a","answer":"$b"}`, want: "ab"},
 		{name: "NaN", text: `{"prompt":"$a","score":NaN}` + "\n" + `{"prompt":"NaN, $b","x":[Infinity,-Infinity]}`, want: "ab"},
 		{name: "rows on one line", text: `{"prompt":"$a"}{"prompt":"$b"}` + "\n" + `{"prompt":"$c"},` + "\n", want: "abc"},
 		{name: "a column that no format names", text: `{"prompt":"$a","critique":"$u","meta":{"note":"$v","n":[1,2]}}`, want: "a", avoid: "uv", unread: "critique meta.note"},
@@ -116,7 +120,7 @@ func TestKinds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			texts, bad, table := textsOf(t, in)
+			texts, bad, table := accountOf(t, in)
 			all := strings.Join(texts, "\n")
 			for _, name := range tt.want {
 				if n := strings.Count(all, say(string(name))); n != 1 {
@@ -228,7 +232,7 @@ func TestFormatsAgree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			texts, bad, table := textsOf(t, in)
+			texts, bad, table := accountOf(t, in)
 			got := map[string]bool{}
 			for _, text := range texts {
 				got[text] = true
@@ -253,7 +257,7 @@ func TestAccountTellsNoText(t *testing.T) {
 	p.Account = NewAccount()
 	var rec Record
 	for i := range 200 {
-		row := fmt.Sprintf(`{"messages":[{"role":"secret%[1]d","content":%[2]q},{"role":"Secret Person","content":%[2]q}],"by":{"secret%[1]d":{"note":%[2]q}},"the secret is that nobody reads the columns of a row":%[2]q}`, i, say("x"))
+		row := fmt.Sprintf(`{"messages":[{"role":"secret%[1]d","content":%[2]q},{"role":"Secret Person","content":%[2]q},{"author":"secretary","content":%[2]q}],"by":{"secret%[1]d":{"note":%[2]q}},"the secret is that nobody reads the columns of a row":%[2]q}`, i, say("x"))
 		if err := p.Parse([]byte(row), &rec); err != nil {
 			t.Fatal(err)
 		}
@@ -312,15 +316,15 @@ func TestFieldsLead(t *testing.T) {
 		`{"data":[{"prompt":"$a","completion":"$b"},{"question":"$c"}],"it's":"$d"}`,
 		`{"response":{"body":{"choices":[{"message":{"role":"assistant","content":"$a"}}]},"log":{"line":"$b"}}}`,
 	} {
-		in, err := findOne(t, "a.jsonl", fill(text), Options{anyColumns: true})
-		if err != nil {
-			in = &Input{Path: "a.jsonl", Format: ByRow}
-			in.Path = filepath.Join(t.TempDir(), "a.jsonl")
-			if err := os.WriteFile(in.Path, []byte(fill(text)), 0o600); err != nil {
-				t.Fatal(err)
-			}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a.jsonl"), []byte(fill(text)), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		rows, err := in.Rows()
+		inputs, _, err := Find([]string{dir}, nil, Options{}) // in a folder the columns may be unknown
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := inputs[0].Rows()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,12 +344,61 @@ func TestFieldsLead(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", flags, err)
 		}
-		texts, _, _ := textsOf(t, again)
+		texts, _, _ := accountOf(t, again)
 		all := strings.Join(texts, "\n")
 		for name := 'a'; name <= 'e'; name++ {
 			if strings.Contains(text, "$"+string(name)) && !strings.Contains(all, say(string(name))) {
 				t.Errorf("%s with %q: %c is not read: %q", text, flags, name, texts)
 			}
+		}
+	}
+}
+
+// TestParseAllocates: an account costs no memory for each row.
+func TestParseAllocates(t *testing.T) {
+	p := NewParser(ByRow, Options{})
+	p.Account = NewAccount()
+	var rec Record
+	row := []byte(fill(`{"messages":[{"role":"System","content":"$s"},{"role":"user","content":"$a"},{"role":"assistant","content":[{"type":"text","text":"$b\n"}],"note":"$c"}],"other":{"note":"$d","list":[{"x":"$e"}]},"n":[1,2,3]}`))
+	if n := testing.AllocsPerRun(100, func() {
+		if err := p.Parse(row, &rec); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations a row", n)
+	}
+}
+
+// TestParseIsLinear reads rows that are nested as deep as JSON may be, and wide.
+func TestParseIsLinear(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{`{"content":`, `{"x":`, `[`, `{"a":1,"content":[`, `{"x":[`} {
+		var open, closed strings.Builder
+		for range 9000 / strings.Count(part+"[", "[") {
+			open.WriteString(part)
+			for _, c := range part {
+				switch c {
+				case '{':
+					closed.WriteByte('}')
+				case '[':
+					closed.WriteByte(']')
+				}
+			}
+		}
+		shut := []byte(closed.String())
+		for i, j := 0, len(shut)-1; i < j; i, j = i+1, j-1 {
+			shut[i], shut[j] = shut[j], shut[i]
+		}
+		p := NewParser(ByRow, Options{})
+		p.Account = NewAccount()
+		var rec Record
+		inner := fmt.Sprintf("%q", say("a"))
+		row := open.String() + inner + string(shut)
+		if err := p.Parse([]byte(`{"messages":[],"y":`+row+`}`), &rec); err != nil {
+			t.Fatalf("%s: %v", part, err)
+		}
+		if table := p.Account.Table(); table.Read+table.Unread == 0 {
+			t.Errorf("%s: the text at the bottom does not count", part)
 		}
 	}
 }

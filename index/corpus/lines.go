@@ -7,6 +7,9 @@ import (
 	"io"
 )
 
+// rowLong begins the reason for passing over a row that is longer than the limit.
+const rowLong = "line is longer than"
+
 // blockLen is the size of a block of lines in bytes.
 const blockLen = 1 << 20
 
@@ -77,7 +80,7 @@ func (l *Lines) block(data []byte) Block {
 
 // skipLine reads to the end of a line that is too long.
 func (l *Lines) skipLine(buf []byte) error {
-	bad := &BadRecord{Path: l.path, Line: l.line, Reason: fmt.Sprintf("line is longer than %d MiB", l.max>>20)}
+	bad := &BadRecord{Path: l.path, Line: l.line, Reason: fmt.Sprintf(rowLong+" %d MiB", l.max>>20)}
 	from := l.at
 	l.at += int64(len(buf))
 	buf = buf[:min(cap(buf), blockLen)]

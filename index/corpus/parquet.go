@@ -258,8 +258,8 @@ func hasMessages(c *parquet.Column) bool {
 		if hasMessages(below) {
 			return true
 		}
-		role = role || part[below.Name()] == useRole
-		said = said || part[below.Name()] == useParts
+		role = role || lookup(part, []byte(below.Name())) == useRole
+		said = said || lookup(part, []byte(below.Name())) == useParts
 	}
 	return role && said
 }

@@ -137,7 +137,7 @@ func (p *Parser) Parse(line []byte, rec *Record) error {
 	p.rec, p.seen, p.path, p.said, p.says = rec, false, p.path[:0], p.said[:0], p.says[:0]
 	if why, size, ok := spoiltReason(line); ok {
 		if p.Account != nil {
-			p.Account.Bad(size)
+			p.Account.Bad(why, size)
 		}
 		return errors.New(why)
 	}
@@ -164,7 +164,7 @@ func (p *Parser) Parse(line []byte, rec *Record) error {
 // bad counts the text of a row that cannot be read.
 func (p *Parser) bad(row []byte) {
 	if p.Account != nil && wordy(row, p.window) {
-		p.Account.Bad(len(row))
+		p.Account.Bad("", int64(len(row)))
 	}
 }
 

@@ -27,7 +27,7 @@ func same(named, role string) bool { return named == role || named == speaker(ro
 // speaker returns the usual name of a role, empty if the role is unusual.
 func speaker(role string) string {
 	switch role {
-	case "user", "human":
+	case "user", "human", "prompter":
 		return "user"
 	case "assistant", "gpt", "model", "bot", "chatbot", "ai", "chatgpt", "function_call":
 		return "assistant"

@@ -70,7 +70,7 @@ func (r *Rows) overLines() bool { return r.in.Container == Array || r.in.Contain
 func (r *Rows) bad(err error) error {
 	var bad *BadRecord
 	if errors.As(err, &bad) {
-		r.parser.Account.Bad(int(bad.Bytes))
+		r.parser.Account.Bad(bad.Reason, bad.Bytes)
 	}
 	return err
 }

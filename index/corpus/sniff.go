@@ -147,7 +147,7 @@ func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 	}
 	known := newUses().row
 	read := slices.DeleteFunc(slices.Clone(rows.all), func(c string) bool {
-		u := known[c]
+		u := lookup(known, []byte(c))
 		return u != useText && u != useTurns && u != useParts
 	})
 	switch {

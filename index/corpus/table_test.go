@@ -105,7 +105,8 @@ func TestCSV(t *testing.T) {
 		{name: "names alone", text: "prompt,completion\n"},
 		{name: "forced", file: "a.data", text: "prompt,completion\np,c\n", o: Options{Format: CSV}, rows: []string{`2  ["p" "c"]`}},
 		{name: "forced rows", text: "prompt,x\np,c\n", o: Options{Format: Completion}, rows: []string{`2  ["p"]`}},
-		{name: "other columns", text: "question,answer\n", err: "which columns have the text? name them with --field; the columns are question, answer"},
+		{name: "other columns", text: "ask,reply\n", err: "which columns have the text? name them with --field; the columns are ask, reply"},
+		{name: "names in capitals", text: "Question,ANSWER\na,b\n", rows: []string{`2  ["a" "b"]`}, why: "its rows as question and answer: the columns are question and answer"},
 		{name: "no line of names", text: "1,\"the first answer, which is secret\",é" + strings.Repeat("é", 30) + ",\"a\nb\",two words,\n", err: "the columns are 1, (column 2: a text of 33 bytes), (column 3: a text of 62 bytes), (column 4: a text of 3 bytes), two words, (column 6: no name)"},
 		{name: "missing field", text: "a,b\n", o: Options{Fields: []string{"c"}}, err: "there is no column c: name another --format or --field; the columns are a, b"},
 	}

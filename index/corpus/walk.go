@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/internal/coverage"
 )
 
 // maxLevel bounds the depth to which objects and arrays are looked into; below it their
@@ -162,7 +164,7 @@ func (p *Parser) member(name []byte, h *hearing) {
 	case useUnknown:
 		p.strange()
 	case useRole:
-		p.role(h)
+		p.role(h, name)
 	case useTools:
 		p.rest = stateLeft
 		p.strange()
@@ -188,9 +190,9 @@ func (p *Parser) use(name []byte) use {
 	case p.level == 1 && p.top != nil:
 		return p.top[string(name)]
 	case p.inPart:
-		return p.uses.part[string(name)]
+		return lookup(p.uses.part, name)
 	default:
-		return p.uses.row[string(name)]
+		return lookup(p.uses.row, name)
 	}
 }
 
@@ -245,9 +247,9 @@ func (p *Parser) has(f func(name []byte) bool) bool {
 // isKnown reports whether some format names a member.
 func (p *Parser) isKnown(name []byte) bool {
 	if p.inPart {
-		return p.uses.part[string(name)] != useUnknown
+		return lookup(p.uses.part, name) != useUnknown
 	}
-	return p.uses.row[string(name)] != useUnknown
+	return lookup(p.uses.row, name) != useUnknown
 }
 
 // isMessage reports whether the object that comes next has a role and something that is
@@ -255,7 +257,7 @@ func (p *Parser) isKnown(name []byte) bool {
 func (p *Parser) isMessage() bool {
 	role, said := false, false
 	return p.has(func(name []byte) bool {
-		switch p.uses.part[string(name)] {
+		switch lookup(p.uses.part, name) {
 		case useRole:
 			role = true
 		case useParts:
@@ -266,7 +268,7 @@ func (p *Parser) isMessage() bool {
 }
 
 // isTurns reports whether a member contains the turns of a conversation.
-func (p *Parser) isTurns(name []byte) bool { return p.uses.row[string(name)] == useTurns }
+func (p *Parser) isTurns(name []byte) bool { return lookup(p.uses.row, name) == useTurns }
 
 // strange reads a value that no format names. Messages in it are read, wherever they
 // are; any other text is not, unless it is below a field that was named.
@@ -336,7 +338,7 @@ func (p *Parser) field(name []byte, paths []fieldPath) {
 			if p.Account != nil && !p.Account.found[path.field] {
 				p.Account.found[path.field] = true
 			}
-			p.named(p.uses.row[path.rest])
+			p.named(lookup(p.uses.row, name))
 			return
 		}
 		if rest, ok := below(path.rest, name); ok {
@@ -406,16 +408,17 @@ func (p *Parser) named(use use) {
 	}
 }
 
-// role reads a role: a string, or an object with a role.
-func (p *Parser) role(h *hearing) {
+// role reads the role in the member called name: a string, or an object with a role.
+func (p *Parser) role(h *hearing, name []byte) {
+	told := string(name) == "role" // other members may contain the names of people
 	switch p.c.kind() {
 	case '"':
-		p.hear(h, p.memberName())
+		p.hear(h, told, p.memberName())
 	case '{':
 		p.c.open()
 		for p.c.more() {
 			if name := p.memberName(); string(name) == "role" && p.c.kind() == '"' {
-				p.hear(h, p.memberName())
+				p.hear(h, true, p.memberName())
 			} else {
 				p.c.skip()
 			}
@@ -425,20 +428,20 @@ func (p *Parser) role(h *hearing) {
 	}
 }
 
-// hear takes a role into account.
-func (p *Parser) hear(h *hearing, role []byte) {
+// hear takes a role into account. Unless told is true, the account keeps an unusual role
+// without its name.
+func (p *Parser) hear(h *hearing, told bool, role []byte) {
 	var name [maxRoleLen + 1]byte
 	n := copy(name[:], role)
-	for i, c := range name[:n] {
-		if c >= 'A' && c <= 'Z' {
-			name[i] = c + 'a' - 'A'
-		}
-	}
+	toSmall(name[:n])
+	usual := speaker(string(name[:n])) != ""
+	h.wanted = h.wanted || p.wanted(string(name[:n])) || !usual && p.wanted("assistant") // an unknown speaker is the model
 	if !h.any {
-		h.name, h.len = name, n
+		if !usual && !told {
+			n = copy(name[:], coverage.AnyName)
+		}
+		h.any, h.name, h.len = true, name, n
 	}
-	h.any = true
-	h.wanted = h.wanted || p.wanted(string(name[:n])) || speaker(string(name[:n])) == "" && p.wanted("assistant") // an unknown speaker is the model
 }
 
 // messages reads the JSON of messages in a string, and reports whether there is one.
