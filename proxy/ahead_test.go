@@ -77,6 +77,7 @@ func TestTokenPrompts(t *testing.T) {
 		{"/completion", `{"prompt":[12,"text",13]}`},
 		{"/completion", `{"prompt":7}`},
 		{"/generate", `{"input_ids":[1,2]}`},
+		{"/infill", `{"prompt":"a","input_prefix":[1,2],"input_suffix":"b"}`},
 		{"/generate", `{"input_embeds":[[0.5]],"sampling_params":{}}`},
 		{"/generate", `{"prompt":[1,2]}`},
 		{"/invocations", `{"prompt":[1,2]}`},

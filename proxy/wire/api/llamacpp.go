@@ -67,11 +67,9 @@ func llamaRequest(_ string, body []byte) (wire.Request, error) {
 		case name == "prompt":
 			llamaPrompt(r, v)
 		case name == "input_prefix":
-			prefix = stringOf(v)
-			r.visible(v)
+			prefix = llamaGap(r, v)
 		case name == "input_suffix", name == "suffix":
-			r.Suffix = stringOf(v)
-			r.visible(v)
+			r.Suffix = llamaGap(r, v)
 		case name == "grammar":
 			r.Schema = r.Schema || len(stringOf(v)) > 0
 			r.visible(v)
@@ -87,6 +85,14 @@ func llamaRequest(_ string, body []byte) (wire.Request, error) {
 		r.Tail = append(prefix, r.Tail...)
 	}
 	return r, err
+}
+
+// llamaGap reads one of the texts around a gap, and returns it if it is a string.
+func llamaGap(r *request, v jsontext.Value) []byte {
+	tail := r.Tail
+	llamaPrompt(r, v)
+	r.Tail = tail
+	return stringOf(v)
 }
 
 // llamaPrompt reads a prompt: a string, token ids, both mixed, several of them,
