@@ -254,11 +254,20 @@ func (f *finder) addLinks() {
 	if len(f.links) == 0 {
 		return
 	}
-	real := map[string]bool{}
+	real, folders := map[string]bool{}, map[string]string{}
 	for _, in := range f.inputs {
-		if path, err := filepath.EvalSymlinks(in.Path); err == nil {
-			real[path] = true
+		folder, name := filepath.Split(in.Path)
+		if st, err := os.Stat(in.Arg); err != nil || !st.IsDir() { // the file may be a link itself
+			if path, err := filepath.EvalSymlinks(in.Path); err == nil {
+				folder, name = filepath.Split(path)
+			}
 		}
+		path, ok := folders[folder]
+		if !ok {
+			path, _ = filepath.EvalSymlinks(filepath.Clean(folder))
+			folders[folder] = path
+		}
+		real[filepath.Join(path, name)] = true
 	}
 	f.o.inFolder = true
 	for _, l := range f.links {

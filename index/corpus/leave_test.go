@@ -83,3 +83,26 @@ func TestCache(t *testing.T) {
 		t.Errorf("inputs %s, %v", got, err)
 	}
 }
+
+// TestPacked counts the bytes of rows in other forms in a folder, and not those of
+// documents.
+func TestPacked(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"b.xz": "\xfd7zXZ\x00", "c.lz4": "\x04\x22\x4d\x18d@", "d.arrow": "ARROW1\x00\x00\xff\xff", "e.arrow": "\xff\xff\xff\xff\x10\x00\x00\x00",
+		"f.pdf": "%PDF-1.7", "g.zip": "PK\x03\x04", "h.png": "\x89PNG\r\n\x1a\n\x00",
+	}
+	_, skipped, err := Find([]string{folder(t, files)}, nil, Options{})
+	if err != nil || len(skipped) != len(files) {
+		t.Fatalf("skipped %v, %v", skipped, err)
+	}
+	for _, s := range skipped {
+		want := int64(len(files[filepath.Base(s.Path)]))
+		if filepath.Base(s.Path) >= "f" {
+			want = 0
+		}
+		if s.Text != want {
+			t.Errorf("%s: %d bytes, want %d", s.Path, s.Text, want)
+		}
+	}
+}

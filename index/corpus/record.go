@@ -261,8 +261,9 @@ func textColumns(f Format) []string {
 }
 
 // mend returns a copy of a line without the mistakes that programs make in JSON: NaN and
-// infinite numbers become 0, and commas between rows become blanks. It is as long as the
-// line, and nil if the line has no such mistake.
+// infinite numbers become 0; commas between rows, and the byte order marks of files that
+// were put together, become blanks. It is as long as the line, and nil if the line has no
+// such mistake.
 func mend(line []byte) []byte {
 	out := bytes.Clone(line)
 	mended := false
@@ -277,6 +278,9 @@ func mend(line []byte) []byte {
 			depth--
 		case b == ',' && depth == 0:
 			out[c.at], mended = ' ', true
+		case b == bom[0] && depth == 0 && bytes.HasPrefix(out[c.at:], []byte(bom)):
+			copy(out[c.at:], "   ")
+			mended = true
 		case b == 'N' || b == 'I' || b == '-':
 			for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
 				if bytes.HasPrefix(out[c.at:], []byte(word)) {

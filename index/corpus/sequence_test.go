@@ -27,6 +27,7 @@ func TestSequence(t *testing.T) {
 		"crlf.json":    bom + strings.ReplaceAll(pretty+"\n"+pretty, "\n", "\r\n"),
 		"nan.json":     "{\n\"score\": NaN,\n\"prompt\": \"x\"\n}\n{\n\"low\": -Infinity, \"prompt\": \"x\"}\n",
 		"nan.jsonl":    "{\"score\": NaN, \"prompt\": \"x\"}\n{\"score\": NaN, \"prompt\": \"x\"}\n",
+		"marks.jsonl":  bom + "{\"prompt\":\"x\"}\n" + bom + "{\"prompt\":\"x\"}\n",
 		"noext":        pretty + "\n" + pretty,
 	} {
 		in, err := findOne(t, name, text, Options{})

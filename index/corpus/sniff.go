@@ -242,7 +242,10 @@ type firstRows struct {
 // headRows looks at the rows at the beginning of a text.
 func headRows(head []byte) firstRows {
 	start := bytes.TrimSpace(head)
-	if !isArray(start) {
+	switch {
+	case len(start) == 0 || start[0] != '{' && start[0] != '[':
+		return firstRows{} // most files of a folder of texts
+	case !isArray(start):
 		return lineRows(head, firstRows{})
 	}
 	lines := arrayLines{}
