@@ -147,7 +147,7 @@ func TestLinkedFolder(t *testing.T) {
 func TestNoRows(t *testing.T) {
 	t.Parallel()
 	list := "[\"the harbour office opens at eight and closes late on most days\", \"x\"]"
-	if _, err := findOne(t, "a.json", list, Options{}); err == nil || !strings.Contains(err.Error(), "jq -c '.[] | {text: .}'") {
+	if _, err := findOne(t, "a.json", list, Options{}); err == nil || !strings.Contains(err.Error(), "jq -c '(.[]?, strings) | {text: .}'") {
 		t.Errorf("a list of texts: %v", err)
 	}
 	_, skipped, err := Find([]string{folder(t, map[string]string{"a.json": list, "b.json": "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "c.json": "[\"word\"]"})}, nil, Options{})

@@ -28,6 +28,7 @@ func TestSequence(t *testing.T) {
 		"nan.json":     "{\n\"score\": NaN,\n\"prompt\": \"x\"\n}\n{\n\"low\": -Infinity, \"prompt\": \"x\"}\n",
 		"nan.jsonl":    "{\"score\": NaN, \"prompt\": \"x\"}\n{\"score\": NaN, \"prompt\": \"x\"}\n",
 		"marks.jsonl":  bom + "{\"prompt\":\"x\"}\n" + bom + "{\"prompt\":\"x\"}\n",
+		"later.jsonl":  "{\"prompt\":\"x\"}\n" + pretty + "\n",
 		"noext":        pretty + "\n" + pretty,
 	} {
 		in, err := findOne(t, name, text, Options{})
@@ -70,6 +71,10 @@ func TestNotSequences(t *testing.T) {
 		if in, err := findOne(t, name, text, Options{}); err != nil || in.Format != Text {
 			t.Errorf("%s: %v, %v", name, in, err)
 		}
+	}
+	broken, err := findOne(t, "a.jsonl", "{\"prompt\":\"x\"}\n{\"prompt\":\n{\"prompt\":\"x\"}", Options{})
+	if err != nil || broken.Container != "" {
+		t.Errorf("lines of which one is cut off: %v, %v", broken, err)
 	}
 	for name, text := range map[string]string{"a.json": "{\n\"a\": 1,\n}\n", "b.json": "{\nhello\n}", "c.json": "{\n"} {
 		if _, err := findOne(t, name, text, Options{}); err == nil {

@@ -48,8 +48,11 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	}
 	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
 	rows := headRows(head)
-	if rows.first == nil && (named || ext == "" || !o.auto()) {
-		rows = sequenceRows(head)
+	if (rows.first == nil || rows.odd > 0) && (named || ext == "" || !o.auto()) {
+		all := sequenceRows(head)
+		if whole := all.first != nil && all.odd == 0 && (!all.open || len(head) >= headLen-len(bom)); whole || rows.first == nil {
+			rows = all
+		}
 	}
 	blank := len(bytes.TrimSpace(head)) == 0
 	switch {
@@ -76,7 +79,7 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	case blank || !o.auto() && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
 		return look{format: o.Format}, nil
 	case named && hasTexts(head, o.window()):
-		return look{}, fmt.Errorf("%s: %w: convert it, a list of texts with `jq -c '.[] | {text: .}'`, or read it as it is with --format text", path, errNoRows)
+		return look{}, fmt.Errorf("%s: %w: convert it, a list of texts with `jq -c '(.[]?, strings) | {text: .}'`, or read it as it is with --format text", path, errNoRows)
 	default:
 		return look{}, unreadable(path, "not JSON lines, nor an array or a sequence of objects: convert it, say with `jq -c .`, or name its --format")
 	}
@@ -236,6 +239,8 @@ type firstRows struct {
 	first     []string
 	all       []string
 	container Format // Array, Sequence, or empty: lines
+	odd       int    // rows that are no object
+	open      bool   // the last row is not whole
 	read      bool   // some text of these rows is read, or they are not whole
 }
 
@@ -281,7 +286,10 @@ func lineRows(head []byte, rows firstRows) firstRows {
 				rows.first = columns
 			}
 			rows.all = append(rows.all, columns...)
+			rows.open = !ok
 			rows.read = rows.read || !ok || p.Parse(line, rec) == nil
+		case len(line) > 0 && rows.first != nil && (!cut || len(columns) == 0):
+			rows.odd++
 		case len(line) > 0 && line[0] != '{' && rows.first == nil:
 			return firstRows{}
 		}
