@@ -249,6 +249,15 @@ func (f *finder) addLink(path, arg string) {
 	}
 }
 
+// realPath returns the absolute path of a file without links.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
 // addLinks adds the files that links lead to, but for those that are inputs already.
 func (f *finder) addLinks() {
 	if len(f.links) == 0 {
@@ -258,20 +267,20 @@ func (f *finder) addLinks() {
 	for _, in := range f.inputs {
 		folder, name := filepath.Split(in.Path)
 		if st, err := os.Stat(in.Arg); err != nil || !st.IsDir() { // the file may be a link itself
-			if path, err := filepath.EvalSymlinks(in.Path); err == nil {
+			if path, err := realPath(in.Path); err == nil {
 				folder, name = filepath.Split(path)
 			}
 		}
 		path, ok := folders[folder]
 		if !ok {
-			path, _ = filepath.EvalSymlinks(filepath.Clean(folder))
+			path, _ = realPath(folder)
 			folders[folder] = path
 		}
 		real[filepath.Join(path, name)] = true
 	}
 	f.o.inFolder = true
 	for _, l := range f.links {
-		path, err := filepath.EvalSymlinks(l.path)
+		path, err := realPath(l.path)
 		switch {
 		case err != nil:
 			f.skip(l.path, l.arg, "a link that leads to no file")
