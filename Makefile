@@ -76,7 +76,7 @@ slow: ## Run the tests with every cut, kill and size; takes long.
 
 .PHONY: race
 race: ## Run the tests under the race detector, twice in packages that start goroutines.
-	$(GO) test -race -short ./...
+	$(GO) test -race -short -timeout 20m ./...
 	$(GO) test -race -short -count=1 -shuffle=on -timeout 20m $(CONCURRENT)
 
 .PHONY: vet
