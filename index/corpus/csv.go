@@ -269,14 +269,25 @@ func (c *csvReader) value(row csvRow, cell csvCell) []byte {
 	if !cell.quoted || bytes.IndexByte(raw, '"') < 0 && (!c.escapes || bytes.IndexByte(raw, '\\') < 0) {
 		return raw
 	}
-	c.text = c.text[:0]
-	for at := 0; at < len(raw); {
-		if cellUnit(raw[at:], c.escapes) == 2 && at+1 < len(raw) {
-			at++
-		}
-		c.text = append(c.text, raw[at])
-		at++
+	signs := `"`
+	if c.escapes {
+		signs = `"\`
 	}
+	c.text = c.text[:0]
+	for {
+		n := bytes.IndexAny(raw, signs)
+		if n < 0 {
+			break
+		}
+		c.text = append(c.text, raw[:n]...)
+		raw = raw[n:]
+		if cellUnit(raw, c.escapes) == 2 && len(raw) > 1 {
+			raw = raw[1:]
+		}
+		c.text = append(c.text, raw[0])
+		raw = raw[1:]
+	}
+	c.text = append(c.text, raw...)
 	return c.text
 }
 
