@@ -86,6 +86,8 @@ func (l *lastWord) decide(d *Detector) int64 {
 	case f == nil || lo >= l.span.Hi:
 	case !l.known:
 		return lo
+	case f == l.run && h.withholder(lo) != nil && h.withholder(l.span.Hi-1) != nil:
+		// The word completed a finding whose other words have left.
 	case f != l.run:
 		h.lengthen(f, ngram.Span{Lo: lo, Hi: l.span.Hi})
 	default:
