@@ -65,7 +65,8 @@ func randomStream(rnd *rand.Rand) string {
 }
 
 // FuzzRelayChannels: with many channels in turn it does not matter either how the stream
-// arrives. Every mode has the same findings, the messages that leave are valid JSON, and
+// arrives. Every mode has the same findings, but for words that are cut off: they are
+// findings only where they can be withheld. The messages that leave are valid JSON, and
 // in redact mode they have no window of the secret.
 func FuzzRelayChannels(f *testing.F) {
 	for i := range uint64(20) {
@@ -84,11 +85,14 @@ func FuzzRelayChannels(f *testing.F) {
 				at := randomCuts(rnd, len(in))
 				check(t, relayed(cfg, in, at...), want, mode, "cut at", at)
 			}
-			if (want.err != nil) != (mode == blocking && len(observed.findings) > 0) {
+			all := len(want.findings)
+			want.findings = slices.DeleteFunc(want.findings, func(f string) bool { return strings.Contains(f, " 1 words") })
+			found := len(observed.findings) > 0 || len(want.findings) < all
+			if (want.err != nil) != (mode == blocking && found) {
 				t.Fatalf("%v: error %v with findings %q", mode, want.err, observed.findings)
 			}
 			valid(t, want.out)
-			if len(observed.findings) == 0 && want.out != in {
+			if !found && want.out != in {
 				t.Fatalf("%v: %q became %q", mode, in, want.out)
 			}
 			if mode == redacting {
