@@ -21,7 +21,7 @@ import (
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds the program three times")
+		t.Skip("it builds the program three times: the run without -short, stage test of .ci/run, has it")
 	}
 	for _, need := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(need); err != nil {

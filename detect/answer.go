@@ -174,7 +174,7 @@ func (a *Answer) leave(old *Detector) {
 	}
 }
 
-// lastWord completes what is known of the last word of the channel that speaks: the word
+// lastWord adds to the last word of the channel that speaks: the word
 // before it in the answer, and whether it goes on a run over several channels.
 func (a *Answer) lastWord(d *Detector, l *lastWord) {
 	if a.within || d.strand == Aside {

@@ -20,7 +20,7 @@ import (
 // the word "kl" follows a withheld run, and of "a b c d e f g h ij" the word "ij" follows
 // eight words of the record. Both are withheld; of "x y z ab" nothing is.
 
-// lastWord is the word with which a channel may end, and what it follows. The zero value is
+// lastWord is the word with which a channel may end, and the words before it. The zero value is
 // none.
 type lastWord struct {
 	span  ngram.Span // empty: there is none, or it is complete

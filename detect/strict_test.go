@@ -132,7 +132,7 @@ func prefixOf(text string, words int) string {
 	return text[:w[words-1].Span.Hi]
 }
 
-// strictTexts are what an index knows, and another one does not.
+// strictTexts are texts that one index knows, and another one does not.
 type strictTexts struct {
 	records, others []string
 	known, none     *plainPhrases

@@ -33,7 +33,7 @@ type thread struct {
 	segs    []Segment  // scratch
 }
 
-// threadState says what a thread does with the next word.
+// threadState says how a thread reads the next word.
 type threadState uint8
 
 const (

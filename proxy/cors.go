@@ -12,7 +12,7 @@ import (
 )
 
 // A page of another origin asks first whether it may ask: the browser sends an OPTIONS request,
-// the preflight, and reads from the answer's Access-Control headers what the page may do.
+// the preflight, and reads from the answer's Access-Control headers whether the page may read it.
 // Without a cors section the upstream decides, and its answer is passed on without the body.
 
 // corsHeaders are the headers of an answer by which a server lets pages of other origins read

@@ -196,7 +196,7 @@ func (s *site) browse(t *testing.T) {
 	}
 }
 
-// check fails if the page did not get what it ought to.
+// check fails if an answer differs from the one that the page ought to get.
 func (j *job) check(t *testing.T, name string) {
 	if len(j.told) != 17 {
 		t.Errorf("%d calls", len(j.told))

@@ -27,7 +27,7 @@ func TestGo(t *testing.T) {
 }
 
 // tellGo makes the calls of each client for each model, whose name has a prefix, and
-// returns what the clients made of the answers.
+// returns the answers as the clients understood them.
 func tellGo(t *testing.T, clients []goClient, prefix string, m model) []told {
 	t.Helper()
 	var all []told

@@ -150,7 +150,7 @@ func testClients(t *testing.T, clients func(t *testing.T, base string, m model) 
 	}
 }
 
-// script is what the models of these tests say, by their names.
+// script has the answers of the models of these tests, by their names.
 func script() map[string][]choice {
 	return map[string][]choice{
 		"clean":    {{Content: clean}},

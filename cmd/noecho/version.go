@@ -95,7 +95,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "" // what the argument probably is
+	hint := "" // says which kind of argument it probably is
 	switch filepath.Ext(args[0]) {
 	case ".yaml", ".yml":
 		hint = "config"

@@ -41,7 +41,7 @@ func judge(b *builder, t *stats) error {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
 	}
 	if all.Lacks(coverage.SkippedFiles) {
-		hint = "do with the skipped files what is said above, leave them out with --exclude-path, or " + hint
+		hint = "convert the skipped files as said above, leave them out with --exclude-path, or " + hint
 	}
 	if all.Lacks(coverage.NotUTF8) {
 		hint = "name the --encoding of the text that is not UTF-8, or " + hint

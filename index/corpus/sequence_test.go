@@ -51,7 +51,7 @@ func TestSequence(t *testing.T) {
 	}
 }
 
-// TestSequenceWithMistakes reports what is no JSON, and goes on where it can.
+// TestSequenceWithMistakes reports bytes that are no JSON, and goes on behind them.
 func TestSequenceWithMistakes(t *testing.T) {
 	t.Parallel()
 	in, err := findOne(t, "a.jsonl", "{\n\"prompt\": \"x\"\n}\n{\n\"prompt\": y\n}\n7\n{\n\"prompt\": \"x\"\n}\n{\n\"prompt\": \"x", Options{})

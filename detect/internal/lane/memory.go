@@ -1,7 +1,7 @@
 package lane
 
-// Memory is what the lanes of one answer use while they are awake: nested readers, and the
-// paths of lattices. A lane that falls asleep gives back what it used, so that the memory of
+// Memory counts the bytes that the lanes of one answer use while they are awake: nested readers, and the
+// paths of lattices. A lane that falls asleep gives its bytes back, so that the memory of
 // an answer does not depend on how many lanes were ever awake, nor on how many channels the
 // answer has. The zero value is ready. It is not safe for concurrent use.
 type Memory struct {

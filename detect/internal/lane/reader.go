@@ -62,7 +62,7 @@ func (w *work) spent() bool { return w.read >= w.budget }
 // NewReader returns a reader.
 func NewReader() *Reader { return &Reader{inBytes: true, work: &work{}} }
 
-// giveBack gives back what the lanes of the last channel used.
+// giveBack gives back the bytes that the lanes of the last channel used.
 func (r *Reader) giveBack() {
 	if c := r.spare.codes; c != nil {
 		c.giveBack()
