@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -173,18 +172,12 @@ func (s *site) browse(t *testing.T) {
 	cmd := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--no-proxy-server", "--user-data-dir="+profile, s.url+"/")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts processes of its own
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.WaitDelay = time.Second // for those that have its log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	cmd.WaitDelay = time.Second                           // for those that have its log
+	log, ended := launch(t, cmd)
 	select {
 	case <-s.done:
 	case err := <-ended:
-		t.Fatalf("chromium ended: %v\n%s", err, &log)
+		t.Fatalf("chromium ended: %v\n%s", err, log)
 	case <-time.After(patience):
 		t.Errorf("the page is not done after %v", patience)
 	}
@@ -192,7 +185,7 @@ func (s *site) browse(t *testing.T) {
 	<-ended
 	_ = os.RemoveAll(profile) // a process that is just ending may still write there
 	if t.Failed() {
-		t.Fatalf("chromium said:\n%s", &log)
+		t.Fatalf("chromium said:\n%s", log)
 	}
 }
 

@@ -89,28 +89,37 @@ func (p program) serve(t *testing.T, mode, upstream string, more ...string) guar
 		"--listen", listen, "--admin", admin, "--mode", mode, "--alerts", g.alerts,
 	}, more...)
 	cmd := exec.Command(p.bin, args...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	log, ended := launch(t, cmd)
 	t.Cleanup(func() {
 		if err := stop(cmd, ended); err != nil {
-			t.Errorf("serve --mode %s: %v\n%s", mode, err, &log)
+			t.Errorf("serve --mode %s: %v\n%s", mode, err, log)
 		}
 		if t.Failed() {
-			t.Logf("serve --mode %s said:\n%s", mode, &log)
+			t.Logf("serve --mode %s said:\n%s", mode, log)
 		}
 		if strings.Contains(log.String(), "Okafor") {
 			t.Errorf("serve --mode %s: the log holds training text", mode)
 		}
 	})
 	if err := awaitReady("http://"+admin+"/readyz", ended); err != nil {
-		t.Fatalf("serve --mode %s: %v\n%s", mode, err, &log)
+		t.Fatalf("serve --mode %s: %v\n%s", mode, err, log)
 	}
 	return g
+}
+
+// launch starts a command. It returns the log, which holds both outputs of the
+// command, and the channel on which the result of the command comes when it ends.
+// The log is whole once the command has ended.
+func launch(t *testing.T, cmd *exec.Cmd) (*bytes.Buffer, chan error) {
+	t.Helper()
+	log := new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return log, ended
 }
 
 // stop asks a process to end and waits for it.

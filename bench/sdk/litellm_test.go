@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -105,23 +104,17 @@ func (c *litellm) start(t *testing.T, bin, address string) {
 	host, port, _ := strings.Cut(address, ":")
 	cmd := exec.Command(bin, "--config", file, "--host", host, "--port", port, "--telemetry", "False")
 	cmd.Env = append(os.Environ(), "LITELLM_MASTER_KEY=sk-of-nobody", "LITELLM_LOCAL_MODEL_COST_MAP=True", "NO_PROXY=127.0.0.1")
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	log, ended := launch(t, cmd)
 	t.Cleanup(func() {
 		var exit *exec.ExitError // it ends by the signal
 		if err := stop(cmd, ended); err != nil && !errors.As(err, &exit) {
 			t.Errorf("litellm: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("litellm said:\n%s", &log)
+			t.Logf("litellm said:\n%s", log)
 		}
 	})
 	if err := awaitReady("http://"+address+"/health/liveliness", ended); err != nil {
-		t.Fatalf("litellm: %v\n%s", err, &log)
+		t.Fatalf("litellm: %v\n%s", err, log)
 	}
 }
