@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -321,6 +322,47 @@ func FuzzParse(f *testing.F) {
 					t.Fatalf("segment %+v of a line of %d bytes", s, len(line))
 				}
 			}
+		}
+	})
+}
+
+// FuzzLines cuts a text with a long stretch in it into blocks: together they are the text
+// without the lines that are too long, and every line has its number and its offset.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("{\"a\":1}\n\n{"), []byte("}\r\n7"), uint32(1<<20))
+	f.Add([]byte("a\n"), []byte("b"), uint32(0))
+	f.Add([]byte(""), []byte("\nb\n"), uint32(3<<20))
+	f.Fuzz(func(t *testing.T, before, behind []byte, gap uint32) {
+		const most = 1 << 20
+		text := slices.Concat(before, bytes.Repeat([]byte("x"), int(gap%(3*most))), behind)
+		lines := NewLines(iotest.DataErrReader(bytes.NewReader(text)), "x", Options{MaxLine: most})
+		at, number := 0, 1
+		for {
+			block, err := lines.Next()
+			var bad *BadRecord
+			if errors.As(err, &bad) {
+				if bad.Line != number || bad.Bytes <= most || bytes.IndexByte(text[at:at+int(bad.Bytes)-1], '\n') >= 0 {
+					t.Fatalf("line %d of %d bytes at %d is passed over as line %d", number, bad.Bytes, at, bad.Line)
+				}
+				at, number = at+int(bad.Bytes), number+1
+				continue
+			}
+			if err != nil {
+				break
+			}
+			if int(block.Offset) != at || block.Line != number || !bytes.HasPrefix(text[at:], block.Data) {
+				t.Fatalf("block of line %d at %d behind line %d at %d", block.Line, block.Offset, number, at)
+			}
+			_ = block.EachLine(func(line []byte, number int, offset int64) error {
+				if number != 1+bytes.Count(text[:offset], []byte("\n")) || !bytes.HasPrefix(text[offset:], line) {
+					t.Fatalf("line %d at %d", number, offset)
+				}
+				return nil
+			})
+			at, number = at+len(block.Data), number+bytes.Count(block.Data, []byte("\n"))
+		}
+		if at != len(text) {
+			t.Fatalf("%d bytes of %d", at, len(text))
 		}
 	})
 }

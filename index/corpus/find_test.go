@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,4 +91,50 @@ func TestNamesOfRelativePaths(t *testing.T) {
 			t.Errorf("%s: name %s, want %s", inputs[i].Path, inputs[i].Name, want)
 		}
 	}
+}
+
+// FuzzFind looks at any file in a folder with another one: it is read, or skipped with a
+// reason of one line, or the error names it. The other one is always read.
+func FuzzFind(f *testing.F) {
+	f.Add("README.md", []byte("---\nlicense: mit\n---\ntext\n"))
+	f.Add("a.jsonl", []byte("{\"prompt\":\"x\"}\n"))
+	f.Add("state.json", []byte("{\"a\":[]}"))
+	f.Add("a.txt", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"))
+	f.Add("a.csv", []byte("text\nx\n"))
+	f.Add("a.json", []byte("\xff\xfe[\x00"))
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "other.txt"), []byte("some text\n"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, name string, file []byte) {
+		path := filepath.Join(dir, filepath.Base(name))
+		if strings.ContainsRune(path, 0) || strings.EqualFold(filepath.Base(path), "other.txt") || os.WriteFile(path, file, 0o600) != nil {
+			return
+		}
+		defer os.Remove(path)
+		inputs, skipped, err := Find([]string{dir}, nil, Options{})
+		if err != nil {
+			if !strings.Contains(err.Error(), filepath.Base(path)) {
+				t.Fatalf("%q: %v", name, err)
+			}
+			return
+		}
+		other := false
+		for _, in := range inputs {
+			other = other || filepath.Base(in.Path) == "other.txt"
+			if r, err := in.Open(); err == nil {
+				_, _ = io.Copy(io.Discard, r)
+				r.Close()
+			}
+		}
+		for _, s := range skipped {
+			if s.Reason == "" || strings.Contains(s.Reason, "\n") {
+				t.Fatalf("%q is skipped: %q", s.Path, s.Reason)
+			}
+		}
+		hidden := strings.HasPrefix(filepath.Base(path), ".")
+		if !other || !hidden && len(inputs)+len(skipped) != 2 {
+			t.Fatalf("%q: read %v, skipped %v", name, inputs, skipped)
+		}
+	})
 }
