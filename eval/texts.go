@@ -36,7 +36,7 @@ func readTexts(ctx context.Context, inputs []corpus.Input, v visitor, p *Progres
 		in := &inputs[i]
 		var err error
 		if in.Format == corpus.Text {
-			err = readText(ctx, in, v, p)
+			err = readText(ctx, in, v, p, &size)
 			size.Texts++
 		} else {
 			err = readRows(ctx, in, v, p, &size)
@@ -49,8 +49,16 @@ func readTexts(ctx context.Context, inputs []corpus.Input, v visitor, p *Progres
 	return size, nil
 }
 
+// account counts a file with text that is not read.
+func (s *CorpusSize) account(a *corpus.Account, path string) {
+	if complaint := a.Complaint(path); complaint != "" {
+		s.Unscanned++
+		s.unread = cmp.Or(s.unread, complaint)
+	}
+}
+
 // readText reads a file that is one text.
-func readText(ctx context.Context, in *corpus.Input, v visitor, p *Progress) error {
+func readText(ctx context.Context, in *corpus.Input, v visitor, p *Progress, size *CorpusSize) error {
 	f, err := in.Open()
 	if err != nil {
 		return err
@@ -58,15 +66,20 @@ func readText(ctx context.Context, in *corpus.Input, v visitor, p *Progress) err
 	defer f.Close()
 	v.begin()
 	buf := make([]byte, 64<<10)
-	taken := int64(0)
+	taken, all := int64(0), uint64(0)
 	for ctx.Err() == nil {
 		n, err := f.Read(buf)
+		all += uint64(n)
 		v.add(buf[:n])
 		p.Done.Add(f.Taken() - taken)
 		taken = f.Taken()
 		switch {
 		case err == io.EOF:
 			v.end()
+			if lost := f.Lost(); lost != nil {
+				lost.Whole(all)
+				size.account(lost, in.Path)
+			}
 			return nil
 		case err != nil:
 			return fmt.Errorf("read %s: %w", in.Path, err)
@@ -92,10 +105,7 @@ func readRows(ctx context.Context, in *corpus.Input, v visitor, p *Progress, siz
 		var bad *corpus.BadRecord
 		switch {
 		case err == io.EOF:
-			if complaint := rows.Account().Complaint(in.Path); complaint != "" {
-				size.Unscanned++
-				size.unread = cmp.Or(size.unread, complaint)
-			}
+			size.account(rows.Account(), in.Path)
 			return nil
 		case errors.As(err, &bad):
 			size.BadRecords++

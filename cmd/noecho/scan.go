@@ -371,7 +371,7 @@ func (f *fileScan) text(ctx context.Context, in *corpus.Input) error {
 	defer file.Close()
 	f.ch.reset(f.s)
 	place := func(at int64, line int) corpus.Place { return corpus.Place{Line: line, Offset: file.BOM + at} }
-	buf := make([]byte, 64<<10)
+	buf, before := make([]byte, 64<<10), f.total.Bytes
 	for {
 		n, err := file.Read(buf)
 		f.ch.append(buf[:n])
@@ -384,6 +384,12 @@ func (f *fileScan) text(ctx context.Context, in *corpus.Input) error {
 			f.ch.finish()
 			if err := f.report(in.Path, place); err != nil {
 				return err
+			}
+			if lost := file.Lost(); lost != nil {
+				lost.Whole(uint64(f.total.Bytes - before))
+				if err := f.unread(in, lost); err != nil {
+					return err
+				}
 			}
 			return spoilt(in.Path, file.Broken(), file.Taken())
 		case err != nil:

@@ -40,6 +40,9 @@ func judge(b *builder, t *stats) error {
 	if fields := all.Fields(); len(fields) > 0 {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
 	}
+	if all.Lacks(coverage.Attachments) {
+		hint = "save the attachments of the mail as files and name these too, and " + hint
+	}
 	if all.Lacks(coverage.SkippedFiles) {
 		hint = "convert the skipped files as said above, leave them out with --exclude-path, or " + hint
 	}

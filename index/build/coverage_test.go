@@ -117,3 +117,20 @@ func TestCoverageIsTheSame(t *testing.T) {
 		t.Errorf("the merged parts have %s, the whole %s", got, want)
 	}
 }
+
+// TestUnreadAttachments: what is attached to mail and cannot be read ends every build, that of a dry run too.
+func TestUnreadAttachments(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := writeInput(t, filepath.Join(dir, "a.eml"), "From: a\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n"+prose(1, 20)+"\n--b\nContent-Type: application/pdf\n\n%PDF-1.7\n"+prose(2, 20)+"\n--b--\n")
+	for _, o := range []Options{{}, {Capacity: 1000}, {DryRun: true}, {AcceptUnread: true}} {
+		o.Out, o.Inputs = filepath.Join(dir, "x.nidx"), []string{in}
+		res, err := Build(context.Background(), o)
+		if !o.AcceptUnread && (err == nil || !strings.Contains(err.Error(), "(attachments)") || !strings.Contains(err.Error(), "save the attachments")) {
+			t.Errorf("%+v: %v", o, err)
+		}
+		if o.AcceptUnread && (err != nil || res.Manifest.Datasets[0].Records != 1) {
+			t.Errorf("%+v, %v", res, err)
+		}
+	}
+}

@@ -109,9 +109,12 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 	for _, w := range workers {
 		all.merge(w.stats)
 	}
-	if p.first {
+	if p.judged() {
 		for _, s := range p.b.sources {
 			all.account(s.Arg).Lost(coverage.NotUTF8, s.broken)
+			if s.lost != nil {
+				all.account(s.Arg).Merge(s.lost)
+			}
 		}
 		for _, s := range p.b.skipped {
 			all.account(s.Arg).Lost(coverage.SkippedFiles, uint64(s.Text))
@@ -119,6 +122,9 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 	}
 	return all, nil
 }
+
+// judged reports whether the account of this pass decides if the build goes on.
+func (p *pass) judged() bool { return p.first || p.b.o.DryRun }
 
 // close closes the text of the task.
 func (t *task) close() {
@@ -401,8 +407,10 @@ func (s *summing) Read(b []byte) (int, error) {
 		s.sum.Write(b[:n])
 		if errors.Is(err, io.EOF) {
 			s.src.digest = s.sum.Sum(nil)
-			s.src.broken = uint64(s.r.Broken())
 		}
+	}
+	if s.p.judged() && errors.Is(err, io.EOF) {
+		s.src.broken, s.src.lost = uint64(s.r.Broken()), s.r.Lost()
 	}
 	return n, err
 }

@@ -99,6 +99,8 @@ type source struct {
 	at     int    // position in builder.sources
 	digest []byte // SHA-256 of its text, set by the first pass
 	broken uint64 // bytes of text around broken UTF-8, set by the first pass
+
+	lost *corpus.Account // text outside of rows and text, set by the first pass
 }
 
 // datasetName returns the name of the source's dataset: the given name, or that of the

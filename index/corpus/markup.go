@@ -105,6 +105,12 @@ func markupOf(ext string, head []byte) Format {
 	}
 }
 
+// visibleText returns the text of HTML or XML.
+func visibleText(kind Format, text []byte) []byte {
+	text, _ = io.ReadAll(&markup{r: bytes.NewReader(text), kind: kind}) // a reader of bytes has no errors
+	return text
+}
+
 func (m *markup) Read(p []byte) (int, error) {
 	for m.lo == m.done {
 		if m.err != nil && m.done == len(m.buf) {

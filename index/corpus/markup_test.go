@@ -73,6 +73,10 @@ func TestMarkupOf(t *testing.T) {
 		if err != nil || in.Format != Text || in.Container != c.want {
 			t.Errorf("%s %q: %v, %v, want %s", c.name, c.text, in, err, c.want)
 		}
+		scanned, err := findOne(t, c.name, c.text, Options{Whole: WholeFiles})
+		if err != nil || scanned.Format != Text || scanned.Container != c.want {
+			t.Errorf("%s as scan reads it: %v, %v", c.name, scanned, err)
+		}
 		raw, err := findOne(t, c.name, c.text, Options{Format: Text})
 		if err != nil || raw.Container != "" {
 			t.Errorf("%s as text: %v, %v", c.name, raw, err)

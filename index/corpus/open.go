@@ -21,7 +21,7 @@ type Input struct {
 	Name      string // the end of Path that tells it from the other inputs, the same on every machine; with slashes
 	Arg       string // the argument it came from
 	Format    Format // of its text or rows; never Auto, CSV or Parquet
-	Container Format // of the rows or text: CSV, Parquet, Array, Sequence, HTML, XML; empty: lines, or the text itself
+	Container Format // of the rows or text: CSV, Parquet, Array, Sequence, HTML, XML, Mail; empty: lines, or the text itself
 	Codec     Codec
 	Decided   bool   // Auto chose the format
 	Why       string // why Auto chose it; empty: the caller named it
@@ -76,6 +76,10 @@ func (in *Input) decide(head []byte, o Options) error {
 			return nil
 		}
 	}
+	if o.auto() && isMail(in.Path, head) {
+		in.Format, in.Container, in.name = ByRow, Mail, string(Mail)
+		return nil
+	}
 	if refused(in.Path, head) == "" {
 		in.charset = charsetOf(head)
 	}
@@ -114,6 +118,8 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = newSequence(f.Reader)
 	case HTML, XML:
 		f.Reader = &markup{r: f.Reader, kind: in.Container}
+	case Mail:
+		f.Reader = newMailLines(f.Reader, f, in)
 	}
 	return f, nil
 }
@@ -153,7 +159,10 @@ func (in *Input) openBytes() (*File, error) {
 		n, _ := r.Discard(len(bom))
 		f.BOM = int64(n)
 	}
-	f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
+	f.Reader = r
+	if in.Container != Mail { // each part has an encoding of its own
+		f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
+	}
 	return f, nil
 }
 
@@ -184,12 +193,27 @@ type File struct {
 
 	taken  atomic.Int64
 	broken int64
+	lost   *Account // nil: nothing
 	close  []func() error
 }
 
 // Taken returns how many bytes of the file have been read so far, as they are
 // on disk: compare it with [Input.Size]. Safe for concurrent use.
 func (f *File) Taken() int64 { return f.taken.Load() }
+
+// Lost says which text of the file so far is neither in its text nor in its rows; nil: none.
+func (f *File) Lost() *Account { return f.lost }
+
+// lose counts text that is neither in the text of the file nor in its rows.
+func (f *File) lose(kind string, n int) {
+	switch {
+	case n == 0:
+		return
+	case f.lost == nil:
+		f.lost = NewAccount()
+	}
+	f.lost.Lost(kind, uint64(n))
+}
 
 // Broken returns how many bytes of the text so far are around bytes that are no UTF-8.
 func (f *File) Broken() int64 { return f.broken }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -81,26 +80,6 @@ func refused(path string, head []byte) string {
 		return ""
 	}
 }
-
-// encodedMail returns the hint for mail with encoded bodies, of which a text contains no
-// words; empty: it is none.
-func encodedMail(head []byte) string {
-	if !mailHead.Match(head) || !mailEncoding.Match(head) {
-		return ""
-	}
-	const texts = "[print(p.get_payload(decode=True).decode(p.get_content_charset() or \"utf-8\", \"replace\")) for m in "
-	const parts = " for p in m.walk() if p.get_content_maintype() == \"text\"]' > FILE.txt`, or read it as it is with --format text"
-	if bytes.HasPrefix(head, []byte("From ")) {
-		return "a mailbox with encoded mail: convert it to text; `python3 -c 'import mailbox; " + texts + "mailbox.mbox(\"FILE\")" + parts
-	}
-	return "encoded mail: convert it to text; `python3 -c 'import email; " + texts + "[email.message_from_binary_file(open(\"FILE\", \"rb\"))]" + parts
-}
-
-// mailHead is the first line of a mail or mailbox, mailEncoding an encoding of its body.
-var (
-	mailHead     = regexp.MustCompile(`^(From [^\n]*\n[A-Za-z-]+:|(?i:return-path|received|delivered-to|mime-version|message-id|date|from|to|subject|content-type|x-[a-z-]+): )`)
-	mailEncoding = regexp.MustCompile(`(?im)^content-transfer-encoding:\s*(quoted-printable|base64)\s*$`)
-)
 
 // errData matches the error of a file of training data: text that is lost if a folder is
 // read without it. Documents and archives may lie beside the text.

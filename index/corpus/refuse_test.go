@@ -61,8 +61,6 @@ func TestRefusals(t *testing.T) {
 		{"a.avro", "Obj\x01\x04", "Avro: write JSON lines"},
 		{"a.orc", "ORC\x0a\x00", "ORC: write Parquet"},
 		{"shard.00000.mds", "\x01\x00\x00\x00\x0c\x00\x00\x00(\x00\x00\x00" + text, "MosaicML MDS: write JSON lines"},
-		{"a.mbox", "From ann@example.net Mon Nov  2 10:00:00 2026\nFrom: ann@example.net\nContent-Transfer-Encoding: quoted-printable\n\n" + text, "a mailbox with encoded mail"},
-		{"a.eml", "Received: from x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + text, "encoded mail: convert it to text"},
 		{"a.dat", "\x01\x00\x00\x00", "binary: it contains zero bytes"},
 	} {
 		dir := filepath.Join(t.TempDir(), "in")
@@ -87,7 +85,6 @@ func TestRefusals(t *testing.T) {
 		lost       int64
 	}{
 		{"a.arrow", "ARROW1\x00\x00", 8},
-		{"a.eml", "Subject: x\nContent-Transfer-Encoding: base64\n\n", 46},
 		{"a.jsonl.xz", "\xfd7zXZ\x00", 6},
 		{"a.pdf", "%PDF-1.7\n", 0},
 		{"a.zip", zipped(t, zip.Store, "a.txt", text), 0},
@@ -101,9 +98,6 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s: %d bytes of text lost, %v, want %d", c.name, s.Text, err, c.lost)
 			}
 		}
-	}
-	if in, err := findOne(t, "a.mbox", "From ann@example.net\nContent-Transfer-Encoding: base64\n", Options{Format: Text}); err != nil {
-		t.Errorf("mail as text: %v, %v", in, err)
 	}
 	if hint := refused("a.txt", []byte("ORCHIDS are a family of plants.\n")); hint != "" {
 		t.Errorf("a text is refused: %s", hint)
@@ -119,7 +113,6 @@ func FuzzRefused(f *testing.F) {
 		if hint := refused("x.mds", head); strings.Contains(hint, "\n") {
 			t.Fatalf("hint %q", hint)
 		}
-		encodedMail(head)
 		if n := len(zipNames(head)); n == 0 || n > 256 {
 			t.Fatalf("%d names", n)
 		}

@@ -32,7 +32,13 @@ func (r *Rows) Taken() int64 { return r.file.Taken() }
 func (r *Rows) Broken() int64 { return r.file.Broken() }
 
 // Account says which text of the rows so far was read.
-func (r *Rows) Account() *Account { return r.parser.Account }
+func (r *Rows) Account() *Account {
+	if r.file.lost != nil {
+		r.parser.Account.Merge(r.file.lost)
+		r.file.lost = nil
+	}
+	return r.parser.Account
+}
 
 // Next reads the next record, io.EOF behind the last. A [*BadRecord] is the error of
 // one record; the next call continues behind it.
@@ -118,15 +124,15 @@ func (r *Rows) nextCells(rec *Record) error {
 
 // Place is the place of a byte of a text.
 type Place struct {
-	Line   int   // counted from 1; in Parquet the number of the row
-	Offset int64 // in the file, decompressed; in Parquet in the text itself
+	Line   int   // counted from 1; in Parquet the number of the row, in mail the line where the mail begins
+	Offset int64 // in the file, decompressed; in Parquet and mail in the text itself
 }
 
 // Place returns the place of a byte of a text of the current record. at is counted in
 // the unescaped text; one past the last byte is the end of the text. A text in the JSON
 // of a string is where the string begins.
 func (r *Rows) Place(s Segment, at int64) Place {
-	if r.in.Container == Parquet {
+	if r.in.Container == Parquet || r.in.Container == Mail {
 		return Place{Line: r.line, Offset: at}
 	}
 	raw := r.row[s.RawLo:s.RawHi]

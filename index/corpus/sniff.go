@@ -38,7 +38,14 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	}
 	head = bytes.TrimPrefix(head, []byte(bom))
 	ext := extension(path)
+	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
+	kind := Format("")
+	if table := ext == ".csv" || ext == ".tsv"; o.auto() && !named && !table {
+		kind = markupOf(ext, head)
+	}
 	switch {
+	case kind != "":
+		return look{format: Text, container: kind, why: "the text of " + strings.ToUpper(string(kind))}, nil
 	case o.Format == Text || o.auto() && o.Whole == WholeFiles && len(o.Fields) == 0:
 		return look{format: Text}, nil
 	case o.Format == Parquet:
@@ -46,7 +53,6 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	case o.Format == CSV || o.Format != JSONL && (ext == ".csv" || ext == ".tsv"):
 		return sniffTable(path, ext, head, o)
 	}
-	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
 	rows := headRows(head)
 	if (rows.first == nil || rows.odd > 0) && (named || ext == "" || !o.auto()) {
 		all := sequenceRows(head)
@@ -67,11 +73,6 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return l, err
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
-	case o.auto() && !named && encodedMail(head) != "":
-		return look{}, refuse(path, encodedMail(head))
-	case o.auto() && !named && markupOf(ext, head) != "":
-		kind := markupOf(ext, head)
-		return look{format: Text, container: kind, why: "the text of " + strings.ToUpper(string(kind))}, nil
 	case o.auto() && !named:
 		return look{format: Text, why: "it does not begin with a JSON object"}, nil
 	case o.Format == JSONL && len(o.Fields) == 0:

@@ -36,11 +36,12 @@ const (
 	NotUTF8    = "(not UTF-8)"   // around bytes that are not UTF-8
 
 	SkippedFiles = "(skipped files)" // of files in another encoding or form
+	Attachments  = "(attachments)"   // of files in mail that are no text
 )
 
 // IsMark reports whether a name is not that of a column.
 func IsMark(name string) bool {
-	return name == BadRows || name == WholeFiles || name == NotUTF8 || name == SkippedFiles
+	return slices.Contains([]string{BadRows, WholeFiles, NotUTF8, SkippedFiles, Attachments}, name)
 }
 
 // Column is a column or member with text. Dots in its name lead into objects.
