@@ -58,15 +58,18 @@ func fingerprint(name []byte) uint64 {
 // IsIdentifier reports whether the inside of a string literal is an identifier: an id,
 // a kind, the name of a model. A string with an escape is not one.
 func IsIdentifier(s []byte) bool {
+	if len(s) > maxIdentifier {
+		return false
+	}
 	for _, c := range s {
 		switch {
-		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9':
-		case bytes.IndexByte([]byte("-_.:/@+="), c) >= 0:
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '-' && c <= ':': // the digits are among them, and -./:
+		case c == '_', c == '@', c == '+', c == '=':
 		default:
 			return false
 		}
 	}
-	return len(s) <= maxIdentifier
+	return true
 }
 
 // Code reports whether a text looks like an id or a time: an identifier with digits.
@@ -80,6 +83,9 @@ func Code(text []byte) bool {
 // milliseconds, microseconds or nanoseconds.
 func identifying(number []byte) bool {
 	const seconds, nanoseconds = 10, 19
+	if len(number) < seconds {
+		return false
+	}
 	number = bytes.TrimPrefix(number, []byte{'-'})
 	digits := 0
 	for digits < len(number) && number[digits] >= '0' && number[digits] <= '9' {

@@ -325,7 +325,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 	if len(lit) == len(`""`) {
 		return nil
 	}
-	word := IsIdentifier(lit[1 : len(lit)-1])
+	word := func() bool { return IsIdentifier(lit[1 : len(lit)-1]) }
 	f := l.field(at, rule, role, len(lit))
 	f.Separate = at.apart
 	if rule >= 0 && l.paths.rules[rule].reason && at.choice >= 0 && len(l.ends) < maxElements {
@@ -341,11 +341,11 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			l.moved[at.object] = rule
 			return nil
 		}
-		if word {
+		if word() {
 			return nil
 		}
 	case noText:
-		if word {
+		if word() {
 			return l.id(f)
 		}
 	case skip:
@@ -374,7 +374,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
-		if err := l.add(f); err != nil || role != End || word {
+		if err := l.add(f); err != nil || role != End || word() {
 			return err
 		}
 	}
