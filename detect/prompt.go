@@ -32,7 +32,8 @@ type stretch struct{ from, last int32 }
 // NewMessage scans the text of one client message. Of its windows it keeps the
 // indexed ones, because only these can be findings.
 func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
-	m := &Message{prefix: []uint64{0}}
+	const wordBytes = 6 // of most texts, or more
+	m := &Message{prefix: make([]uint64, 1, len(text)/wordBytes+2), weights: make([]ngram.Weight, 0, len(text)/wordBytes+1)}
 	var t track.Track
 	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
 	var p *phrases
@@ -56,10 +57,30 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 
 // read adds the newest words of a track, and the phrases in them unless p is nil.
 func (m *Message) read(t *track.Track, p *phrases) {
-	for _, w := range t.Words {
-		m.prefix = append(m.prefix, ngram.Roll(m.prefix[len(m.prefix)-1], w.Hash))
-		m.weights = append(m.weights, w.Weight)
-		if t.Push(w) {
+	const batch = 32
+	for words := t.Words; len(words) > 0; words = words[min(batch, len(words)):] {
+		m.readWords(t, words[:min(batch, len(words))], p)
+	}
+}
+
+// readWords is read for at most 32 words. It asks for their 4-grams in a loop of its own:
+// then the processor waits for the memory of several at a time.
+func (m *Message) readWords(t *track.Track, words []ngram.Word, p *phrases) {
+	at := len(m.weights)
+	sum := m.prefix[at]
+	for i := range words {
+		sum = ngram.Roll(sum, words[i].Hash)
+		m.prefix = append(m.prefix, sum)
+		m.weights = append(m.weights, words[i].Weight)
+	}
+	known, set := uint32(0), t.Set
+	for i := max(0, 3-at); i < len(words); i++ {
+		if set.Gate4(ngram.Gram(m.prefix[at+i-3], m.prefix[at+i+1], 4)) {
+			known |= 1 << i
+		}
+	}
+	for i, w := range words {
+		if t.PushAsked(w, known>>i&1) {
 			if m.sent == nil {
 				m.sent = map[uint64]struct{}{}
 			}
@@ -71,7 +92,7 @@ func (m *Message) read(t *track.Track, p *phrases) {
 			}
 			m.seeds[t.Seed(t.Count-1).Hash.Lo] = struct{}{}
 		}
-		if t.Known4(t.Count - 1) {
+		if known>>i&1 != 0 {
 			m.extend(int32(t.Count - 4))
 		}
 		if p != nil {

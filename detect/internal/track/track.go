@@ -176,6 +176,22 @@ func (t *Track) Open() int64 {
 
 // Push adds a word and reports whether the window that ends with it is indexed.
 func (t *Track) Push(w ngram.Word) (hit bool) {
+	t.add(w)
+	return t.hits()
+}
+
+// PushAsked is Push for a word with the answer of Gate4 about the 4-gram that ends with it:
+// 1 for true, 0 for false.
+func (t *Track) PushAsked(w ngram.Word, four uint32) (hit bool) {
+	e := t.add(w)
+	if e.known = asked4; four == 0 {
+		e.known |= absent4
+	}
+	return t.hits()
+}
+
+// add adds a word.
+func (t *Track) add(w ngram.Word) *entry {
 	i := t.Count
 	e := t.at(i) // set field by field: a literal of so many fields is built elsewhere first
 	e.prefix, e.span, e.weight, e.mark, e.known = t.roll(t.Prefix(i), w.Hash), w.Span, w.Weight, t.Mark, 0
@@ -183,6 +199,12 @@ func (t *Track) Push(w ngram.Word) (hit bool) {
 	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
 		t.weight -= t.at(t.light).weight
 	}
+	return e
+}
+
+// hits reports whether the window that ends with the newest word is indexed.
+func (t *Track) hits() bool {
+	i := t.Count - 1
 	first := i - int64(t.N) + 1
 	if first < 0 || t.Absent >= first {
 		return false
