@@ -74,11 +74,12 @@ var house = []floor{
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
 	{pkg: "bench/corpusgen"},
+	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/fakellm"},
-	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm"}},
-	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "internal/windowset", "ngram", "detect"}},
+	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},
+	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "internal/program", "internal/windowset", "ngram", "detect"}},
 	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
-	{pkg: "bench/latency", ours: []string{"internal/fakellm"}},
+	{pkg: "bench/latency", ours: []string{"internal/fakellm", "internal/program"}},
 	{
 		pkg:   "cmd/noecho",
 		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},

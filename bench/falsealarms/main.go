@@ -14,9 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"noecho/detect"
@@ -24,6 +22,7 @@ import (
 	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
+	"noecho/internal/program"
 	"noecho/internal/windowset"
 	"noecho/ngram"
 )
@@ -68,17 +67,7 @@ func (o *options) check() error {
 	return nil
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "falsealarms:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(program.Run("falsealarms", run)) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
