@@ -73,6 +73,7 @@ var house = []floor{
 		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "ngram"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
+	{pkg: "audit", never: slices.Concat(network, logging)},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/fakellm"},

@@ -38,7 +38,7 @@ type arrow struct {
 // box that it leads to lies below it, so boxes above each other need no bends.
 func boxes() []*box {
 	return []*box{
-		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 5, x: 120, w: 1030},
+		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 5, x: 20, w: 1130},
 		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 4, x: 120, w: 580},
 		{pkg: "proxy/relay", caption: "one answer: queue, channels, writer", area: "proxy", floor: 2, x: 428, w: 272},
 		{pkg: "eval", caption: "disguises, alarms", floor: 2, x: 728, w: 146},
@@ -52,6 +52,7 @@ func boxes() []*box {
 		{pkg: "proxy/wire", caption: "framing, places, cuts", area: "proxy", floor: 0, x: 390, w: 160},
 		{pkg: "ngram", caption: "text to words to hashes", floor: 0, x: 570, w: 160, open: true},
 		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 160},
+		{pkg: "audit", caption: "signed log", floor: 4, x: 20, w: 88},
 		{pkg: "index/identify", caption: "identifiers in text", area: "index", floor: 0, x: 1010, w: 160},
 	}
 }
