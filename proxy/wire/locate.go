@@ -60,6 +60,10 @@ type Locator struct {
 	peek      *jsontext.Decoder // reads the kind of a message
 	head      bytes.Buffer
 	large     bool // the payload is larger than keepPayload
+	reading   bool // the decoders have the payload
+	named     bool // the message has a name that no API has
+	kindEnd   int  // in the payload: where the literal of its kind ends; -1: it has none
+	template  template
 	opts      []jsontext.Options
 	frames    []frame
 	elements  []int32 // numbers of the numbered elements of a message; until resolve, fields have indexes of it
@@ -132,27 +136,40 @@ func NewLocator(family *Family, f Framing) *Locator {
 // an object has a name twice (readers disagree on the one that counts), or a limit is
 // passed.
 func (l *Locator) Locate(payload []byte) ([]Field, error) {
+	if l.again(payload) {
+		return l.fields, nil
+	}
 	l.fields, l.elements, l.frames, l.moved, l.ends = l.fields[:0], l.elements[:0], l.frames[:0], l.moved[:0], l.ends[:0]
+	l.template.live, l.template.holes, l.named, l.kindEnd = false, l.template.holes[:0], false, -1
 	if string(bytes.TrimSpace(payload)) == StreamEnd {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
 	}
+	before := l.objects
 	l.messages++
-	l.large = len(payload) > keepPayload
+	l.large, l.reading = len(payload) > keepPayload, true
 	l.in = *bytes.NewBuffer(payload)
 	l.dec.Reset(&l.in, l.opts...)
 	if err := l.document(payload); err != nil {
 		return nil, err
 	}
-	return l.fields, l.resolve()
+	if err := l.resolve(); err != nil {
+		return l.fields, err
+	}
+	l.learn(payload, &before)
+	return l.fields, nil
 }
 
 // Release forgets the payload, and the storage that a large one needed. Its places are
 // no longer valid.
 func (l *Locator) Release() {
+	if !l.reading {
+		return
+	}
+	l.reading = false
 	l.in, l.head = bytes.Buffer{}, bytes.Buffer{}
 	if l.large || cap(l.fields) > keepFields {
-		l.large = false
+		l.large, l.template.live = false, false
 		l.dec, l.peek = new(jsontext.Decoder), new(jsontext.Decoder)
 		l.fields, l.elements, l.key = nil, nil, nil
 		return
@@ -312,6 +329,7 @@ func (l *Locator) kindOf(payload []byte) []byte {
 		}
 		if string(l.key) == l.paths.kind {
 			if v, err := l.peek.ReadValue(); err == nil && v.Kind() == '"' {
+				l.kindEnd = int(l.peek.InputOffset())
 				l.key = AppendText(l.key[:0], v)
 				return l.key
 			}

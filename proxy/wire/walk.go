@@ -77,6 +77,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	if len(name) == 0 || l.paths.known[string(name)] {
 		return nil
 	}
+	l.named = true
 	depth := len(l.frames) - 1
 	key, now := fingerprint(name)^uint64(depth), seen{l.objects[depth], l.messages}
 	last, again := l.members[key]
@@ -279,6 +280,9 @@ func (l *Locator) number(lit []byte, role Role) error {
 	switch role {
 	case choiceNumber, itemNumber, partNumber:
 	default:
+		if l.paths.unlisted != Text && ofNumber.length(lit) == len(lit) {
+			l.open(ofNumber, len(lit))
+		}
 		l.small(lit)
 		return nil
 	}
@@ -364,6 +368,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		f.Sort = Label
 	case keyIsText: // the name is the token; the value has no rule
 	default:
+		l.openText(rule, role, len(lit))
 		if rule < 0 || l.paths.rules[rule].form == Bytes {
 			break
 		}
@@ -384,6 +389,9 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 // id adds the place of an identifier, if it is the id of a call or block.
 func (l *Locator) id(f Field) error {
 	if f.Name = l.paths.rules[f.Rule].Channel; f.Name == "" {
+		if !l.paths.rules[f.Rule].reason {
+			l.open(ofIdentifier, f.Hi-f.Lo)
+		}
 		return nil
 	}
 	f.Role, f.Sort, f.Separate = Metadata, Apart, true
