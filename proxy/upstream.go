@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -443,9 +444,42 @@ type upstreamBody struct {
 	release func() // gives the response back; may be nil
 }
 
-// Read implements [io.Reader]. An error other than [io.EOF] means that the
+// Read implements [io.Reader]. Chunks that have come are read together, so that the events in
+// them leave in one write. An error may come with bytes; one other than [io.EOF] means that the
 // answer is not complete.
 func (b *upstreamBody) Read(p []byte) (int, error) {
+	n, err := b.readPiece(p)
+	for err == nil && n < len(p) && b.resp.Header.ContentLength() == chunkedLength && hasChunk(b.in) {
+		var more int
+		more, err = b.readPiece(p[n:])
+		n += more
+	}
+	return n, err
+}
+
+// hasChunk reports whether a reader that is between two chunks has the next one whole, or the
+// end of the body: reading it waits for nothing.
+func hasChunk(r *bufio.Reader) bool {
+	const longestSize = 6 // digits
+	buffered, _ := r.Peek(r.Buffered())
+	size, digits := 0, 0
+	for digits < min(len(buffered), longestSize) {
+		n := strings.IndexByte("0123456789abcdef", buffered[digits]|0x20)
+		if n < 0 {
+			break
+		}
+		size = size<<4 | n
+		digits++
+	}
+	rest, ok := bytes.CutPrefix(buffered[digits:], []byte("\r\n"))
+	if size == 0 { // the end, but for trailers
+		return ok && digits > 0 && bytes.HasPrefix(rest, []byte("\r\n"))
+	}
+	return ok && len(rest) >= size+len("\r\n")
+}
+
+// readPiece reads at most one chunk.
+func (b *upstreamBody) readPiece(p []byte) (int, error) {
 	if b.whole {
 		return 0, io.EOF
 	}
