@@ -213,6 +213,9 @@ type forwarded struct {
 // that the caller has all of the answer before its end is scanned.
 func (f *forwarded) next() ([]byte, error) {
 	if f.tee != nil {
+		if f.body.waits != nil {
+			f.body.waits() // the bytes to scan leave before
+		}
 		if f.tee.limit == 0 {
 			f.ex.startRelay(f.dec, f.buf)
 		}

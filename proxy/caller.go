@@ -21,20 +21,28 @@ const writePiece = 64 << 10
 // answer. But an answer may take an hour, so each write has its own deadline here.
 type callerConn struct {
 	net.Conn
-	tcp   *net.TCPConn // Conn; nil if it is not TCP
-	stall time.Duration
-	owner *callerListener
-	once  sync.Once
-	busy  atomic.Bool // a request has begun and is not yet answered
-	heavy atomic.Bool // its last answer was large
-	ended bool        // the caller has ended it, or it failed; belongs to the reader of the request
+	tcp     *net.TCPConn // Conn; nil if it is not TCP
+	stall   time.Duration
+	owner   *callerListener
+	once    sync.Once
+	busy    atomic.Bool // a request has begun and is not yet answered
+	heavy   atomic.Bool // its last answer was large
+	aborted atomic.Bool // bytes that wait are not sent any more
+	ended   bool        // the caller has ended it, or it failed; belongs to the reader of the request
 
 	mu     sync.Mutex
 	linger bool // Close reads the rest of the request first
+
+	out     sync.Mutex
+	corked  bool
+	pending *[]byte // written since the last flush; nil: none
 }
 
 // Read implements [net.Conn].
 func (c *callerConn) Read(p []byte) (int, error) {
+	if err := c.uncork(); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.busy.Store(true)
@@ -45,6 +53,67 @@ func (c *callerConn) Read(p []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (c *callerConn) Write(p []byte) (int, error) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	switch {
+	case !c.corked:
+		return c.send(p)
+	case c.pending != nil && len(*c.pending)+len(p) > corkBytes:
+		if err := c.sendPending(); err != nil {
+			return 0, err
+		}
+	}
+	if len(p) > corkBytes {
+		return c.send(p)
+	}
+	if c.pending == nil {
+		c.pending = c.owner.pieces.Get().(*[]byte)
+	}
+	*c.pending = append(*c.pending, p...)
+	return len(p), nil
+}
+
+// corkBytes is the most that waits in a connection for more.
+const corkBytes = 32 << 10
+
+// cork lets the bytes that are written wait, so that the head of an answer, its pieces and its
+// end leave in one write. Whoever corks a connection flushes it before anything is waited for.
+func (c *callerConn) cork() {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.corked = true
+}
+
+// flush writes the bytes that wait.
+func (c *callerConn) flush() error {
+	c.out.Lock()
+	defer c.out.Unlock()
+	return c.sendPending()
+}
+
+// uncork writes the bytes that wait, and lets those that follow leave at once.
+func (c *callerConn) uncork() error {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.corked = false
+	return c.sendPending()
+}
+
+// sendPending is flush for a caller that locks out.
+func (c *callerConn) sendPending() error {
+	if c.pending == nil {
+		return nil
+	}
+	_, err := c.send(*c.pending)
+	clear(*c.pending) // the pool keeps no text
+	*c.pending = (*c.pending)[:0]
+	c.owner.pieces.Put(c.pending)
+	c.pending = nil
+	return err
+}
+
+// send writes p piece by piece.
+func (c *callerConn) send(p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(sent+writePiece, len(p))]
@@ -77,6 +146,9 @@ func (c *callerConn) lingerOnClose() {
 func (c *callerConn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
+		if !c.aborted.Load() {
+			_ = c.uncork()
+		}
 		c.mu.Lock()
 		linger := c.linger
 		c.mu.Unlock()
@@ -101,6 +173,7 @@ func (c *callerConn) relieve() {
 // abort resets the connection. Without chunks this is the only way to show the caller that
 // the answer is not complete.
 func (c *callerConn) abort() {
+	c.aborted.Store(true)
 	if c.tcp != nil {
 		_ = c.tcp.SetLinger(0)
 	}
@@ -124,14 +197,21 @@ type callerListener struct {
 	net.Listener
 	stall time.Duration
 
-	relieved func() // called when the memory of a large answer is free
+	relieved func()    // called when the memory of a large answer is free
+	pieces   sync.Pool // *[]byte of corkBytes
 
 	mu   sync.Mutex
 	open map[*callerConn]struct{}
 }
 
 func newCallerListener(ln net.Listener, stall time.Duration) *callerListener {
-	return &callerListener{Listener: ln, stall: stall, open: map[*callerConn]struct{}{}, relieved: func() {}}
+	return &callerListener{
+		Listener: ln, stall: stall, open: map[*callerConn]struct{}{}, relieved: func() {},
+		pieces: sync.Pool{New: func() any {
+			p := make([]byte, 0, corkBytes)
+			return &p
+		}},
+	}
 }
 
 // Accept implements [net.Listener].
@@ -177,9 +257,11 @@ func (l *callerListener) abortAll() {
 	}
 }
 
-// noteState marks the connections that wait for a request as not busy.
+// noteState marks the connections that wait for a request as not busy. The end of their answer
+// leaves, also if the next request has come already.
 func noteState(conn net.Conn, state fasthttp.ConnState) {
 	if c, ok := conn.(*callerConn); ok && state == fasthttp.StateIdle {
+		_ = c.uncork() // the next read or write fails too
 		c.busy.Store(false)
 		c.relieve()
 	}

@@ -219,13 +219,21 @@ func (e *exchange) send(ctx *fasthttp.RequestCtx, src source) bool {
 // sendBody gives a body to the connection of the caller, which then owns e. The length is not
 // announced, because it may change; a chunked body shows that it was cut.
 func (e *exchange) sendBody(ctx *fasthttp.RequestCtx, b *body) bool {
+	conn, ok := ctx.Conn().(*callerConn)
+	if ok {
+		conn.cork()
+		e.body.waits = func() {
+			if conn.flush() != nil {
+				e.cancel(errClientGone)
+			}
+		}
+	}
 	if ctx.Request.Header.IsHTTP11() {
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream(b, -1)
 		return true
 	}
 	// HTTP/1.0 knows no chunks: the end of the connection ends the body.
-	conn, ok := ctx.Conn().(*callerConn)
 	if !ok {
 		b.close()
 		ctx.Response.Reset()
@@ -241,6 +249,7 @@ func (e *exchange) sendBody(ctx *fasthttp.RequestCtx, b *body) bool {
 		if err == nil {
 			_, err = b.WriteTo(conn)
 		}
+		err = errors.Join(err, conn.uncork())
 		_ = b.CloseWithError(err)
 		if err != nil {
 			conn.abort()

@@ -442,14 +442,19 @@ type upstreamBody struct {
 	drop   func()  // closes the connection
 
 	release func() // gives the response back; may be nil
+	waits   func() // called before a read that may wait for the server; may be nil
 }
 
 // Read implements [io.Reader]. Chunks that have come are read together, so that the events in
 // them leave in one write. An error may come with bytes; one other than [io.EOF] means that the
 // answer is not complete.
 func (b *upstreamBody) Read(p []byte) (int, error) {
+	chunked := b.resp.Header.ContentLength() == chunkedLength
+	if b.waits != nil && !b.whole && (chunked && !hasChunk(b.in) || b.in.Buffered() == 0) {
+		b.waits()
+	}
 	n, err := b.readPiece(p)
-	for err == nil && n < len(p) && b.resp.Header.ContentLength() == chunkedLength && hasChunk(b.in) {
+	for err == nil && n < len(p) && chunked && hasChunk(b.in) {
 		var more int
 		more, err = b.readPiece(p[n:])
 		n += more
