@@ -83,7 +83,7 @@ var house = []floor{
 	{pkg: "bench/latency", ours: []string{"internal/fakellm", "internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},
+		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"noecho/audit"
 	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
@@ -91,6 +92,7 @@ type indexBuild struct {
 	memory  byteSize
 	mode    fileMode
 	pattern []string
+	audit   auditTarget
 	asJSON  bool
 }
 
@@ -134,6 +136,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
 	f.BoolVar(&o.AcceptUnread, "accept-unread", false, "build although more than 1 % of the text of an INPUT is not read")
 	f.BoolVar(&o.DryRun, "dry-run", false, "say which text would be read, and write nothing")
+	b.audit.add(cmd)
 	f.BoolVar(&b.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -167,6 +170,9 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	}
 	o.Inputs, o.Corpus.Format, o.Memory, o.Mode = inputs, format, int64(b.memory), fs.FileMode(b.mode)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
+	if err := b.audit.ready(ctx, a); err != nil {
+		return err
+	}
 	notices := &noticePrinter{w: a.stderr, left: 20}
 	o.Progress, o.Notice = new(build.Progress), notices.print
 	bar := showBuild(a.stderr, o.Progress)
@@ -180,7 +186,10 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	if err != nil {
 		return buildError(ctx, err)
 	}
-	return b.report(a.stdout, o.Out, res)
+	if !o.DryRun {
+		err = b.audit.write(ctx, a, indexEntry(audit.IndexBuilt, &res.Info, res.Manifest))
+	}
+	return errors.Join(b.report(a.stdout, o.Out, res), err)
 }
 
 // parsePatterns reads the values of --pattern.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"noecho/audit"
 	"noecho/index"
 	"noecho/index/build"
 )
@@ -33,6 +34,7 @@ when the new index is complete. FILE may be one of IN.`
 type indexMerge struct {
 	options build.MergeOptions
 	mode    fileMode
+	audit   auditTarget
 	asJSON  bool
 }
 
@@ -58,12 +60,16 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&m.options.Out, "out", "", "the index to write (required)")
 	cmd.Flags().Var(&m.mode, "mode", fileModeHelp)
+	m.audit.add(cmd)
 	cmd.Flags().BoolVar(&m.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
 
 // run merges and prints the result.
 func (m *indexMerge) run(ctx context.Context, a *app) error {
+	if err := m.audit.ready(ctx, a); err != nil {
+		return err
+	}
 	o := m.options
 	o.Progress, o.Mode = new(build.Progress), fs.FileMode(m.mode)
 	notices := &noticePrinter{w: a.stderr, left: 20}
@@ -74,6 +80,9 @@ func (m *indexMerge) run(ctx context.Context, a *app) error {
 	notices.close()
 	if err != nil {
 		return buildError(ctx, err)
+	}
+	if err := m.audit.write(ctx, a, indexEntry(audit.IndexMerged, &res.Info, res.Manifest)); err != nil {
+		return err
 	}
 	if m.asJSON {
 		return json.NewEncoder(a.stdout).Encode(indexReport{File: o.Out, Info: res.Info, Manifest: res.Manifest})

@@ -512,6 +512,8 @@ func count[N int | int64 | uint64](n N, noun string) string {
 		return "1 " + noun
 	case strings.HasSuffix(noun, "x"):
 		noun += "e"
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
