@@ -34,6 +34,9 @@ const (
 // has the table. Auto chooses it; nobody asks for it.
 const ByRow Format = "rows"
 
+// texts is the format of rows that are texts, or lists of them, without columns.
+const texts Format = "texts"
+
 // Array is the container of rows that are the elements of one JSON array. It is
 // detected in the file; nobody asks for it.
 const Array Format = "array"

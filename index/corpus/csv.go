@@ -319,7 +319,7 @@ func sniffComma(ext string, head []byte) byte {
 		return '\t'
 	}
 	best, most := byte(','), bytes.Count(line, []byte(","))
-	for _, c := range []byte{';', '\t'} {
+	for _, c := range []byte{';', '\t', '|'} {
 		if n := bytes.Count(line, []byte{c}); n > most {
 			best, most = c, n
 		}

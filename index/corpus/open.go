@@ -32,6 +32,7 @@ type Input struct {
 	link    string // the file that a link in a folder leads to; empty: Path is no such link
 	comma   byte   // of a CSV
 	escapes bool   // a backslash escapes quotes in it
+	marks   bool   // a separator of records comes before each row
 	name    string // of the format of its first row
 	o       Options
 	stdin   *bufio.Reader
@@ -93,7 +94,7 @@ func (in *Input) decide(head []byte, o Options) error {
 	if err != nil {
 		return err
 	}
-	in.Format, in.Container, in.Why, in.comma, in.escapes, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.name
+	in.Format, in.Container, in.Why, in.comma, in.escapes, in.marks, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.marks, l.name
 	return nil
 }
 
@@ -163,7 +164,23 @@ func (in *Input) openBytes() (*File, error) {
 	if in.Container != Mail { // each part has an encoding of its own
 		f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
 	}
+	if in.marks {
+		f.Reader = unmarked{f.Reader}
+	}
 	return f, nil
+}
+
+// unmarked replaces the separators of records by blanks.
+type unmarked struct{ io.Reader }
+
+func (u unmarked) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	for i, c := range p[:n] {
+		if c == recordMark {
+			p[i] = ' '
+		}
+	}
+	return n, err
 }
 
 // Rows opens an input whose format is not Text.

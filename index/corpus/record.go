@@ -116,6 +116,7 @@ func NewParser(f Format, o Options) *Parser {
 	switch f {
 	case ByRow:
 		p.rest = stateUnread
+	case texts:
 	case JSONL:
 		for _, name := range o.Fields {
 			p.fields = append(p.fields, fieldPath{name, name})
@@ -261,8 +262,8 @@ func textColumns(f Format) []string {
 }
 
 // mend returns a copy of a line without the mistakes that programs make in JSON: NaN and
-// infinite numbers become 0; commas between rows, and the byte order marks of files that
-// were put together, become blanks. It is as long as the line, and nil if the line has no
+// infinite numbers become 0; control characters in strings, commas between rows, and the byte order marks of files that
+// were put together become blanks. It is as long as the line, and nil if the line has no
 // such mistake.
 func mend(line []byte) []byte {
 	out := bytes.Clone(line)
@@ -270,7 +271,12 @@ func mend(line []byte) []byte {
 	for c, depth := (cursor{b: out}), 0; c.at < len(out); {
 		switch b := out[c.at]; {
 		case b == '"':
-			c.str()
+			lo, hi := c.str()
+			for i, b := range out[lo:hi] {
+				if b < ' ' {
+					out[lo+i], mended = ' ', true
+				}
+			}
 			continue
 		case b == '{' || b == '[':
 			depth++

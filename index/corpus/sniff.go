@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,8 +28,12 @@ type look struct {
 	container Format
 	comma     byte // between the cells of a CSV
 	escapes   bool // a backslash escapes quotes in it
+	marks     bool // a separator of records comes before each row
 	why       string
 }
+
+// recordMark comes before each row of a JSON text sequence (RFC 7464). It becomes a blank.
+const recordMark = '\x1e'
 
 // sniff decides how a file is read by its name and its first bytes,
 // decompressed.
@@ -38,7 +43,8 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	}
 	head = bytes.TrimPrefix(head, []byte(bom))
 	ext := extension(path)
-	named := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
+	marks := bytes.HasPrefix(bytes.TrimSpace(head), []byte{recordMark})
+	named := marks || slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext)
 	kind := Format("")
 	if table := ext == ".csv" || ext == ".tsv"; o.auto() && !named && !table {
 		kind = markupOf(ext, head)
@@ -52,6 +58,9 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return look{}, unreadable(path, "it is not Parquet")
 	case o.Format == CSV || o.Format != JSONL && (ext == ".csv" || ext == ".tsv"):
 		return sniffTable(path, ext, head, o)
+	}
+	if marks {
+		head = bytes.ReplaceAll(head, []byte{recordMark}, []byte(" "))
 	}
 	rows := headRows(head)
 	if (rows.first == nil || rows.odd > 0) && (named || ext == "" || !o.auto()) {
@@ -70,6 +79,7 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		case Sequence:
 			l.container, l.why = Sequence, "JSON objects over several lines, "+l.why
 		}
+		l.marks = marks
 		return l, err
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
@@ -79,11 +89,45 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return look{}, columnsError(path, "the first row has", nil, nil)
 	case blank || !o.auto() && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
 		return look{format: o.Format}, nil
-	case named && hasTexts(head, o.window()):
-		return look{}, fmt.Errorf("%s: %w: convert it, a list of texts with `jq -c '(.[]?, strings) | {text: .}'`, or read it as it is with --format text", path, errNoRows)
+	case bytes.ContainsAny(head[:min(len(head), 2)], "{['") && pythonRow.Match(bytes.TrimSpace(head)):
+		return look{}, unreadable(path, "Python's notation and not JSON: "+pythonHint(head))
+	case hasTexts(head, o.window()):
+		if container, ok := textRows(head); ok {
+			return look{format: texts, container: container, marks: marks, why: "JSON texts without columns"}, nil
+		}
+		return look{}, fmt.Errorf("%s: %w: convert it to JSON lines, or read it as it is with --format text", path, errNoRows)
 	default:
-		return look{}, unreadable(path, "not JSON lines, nor an array or a sequence of objects: convert it, say with `jq -c .`, or name its --format")
+		return look{}, unreadable(path, "not JSON lines, nor an array or a sequence of objects: convert it to these, or read it as it is with --format text")
 	}
+}
+
+// pythonRow is the beginning of a row in Python's notation.
+var pythonRow = regexp.MustCompile(`^[\[({\s]*'`)
+
+// pythonHint returns the command that turns rows in Python's notation into JSON lines.
+func pythonHint(head []byte) string {
+	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
+		return "convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(row))) for row in sys.stdin if row.strip()]' < FILE > FILE.jsonl`"
+	}
+	return "convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(row)) for row in ast.literal_eval(sys.stdin.read())]' < FILE > FILE.jsonl`"
+}
+
+// textRows tells JSON that consists of texts, or of lists of them, in one array or in lines.
+func textRows(head []byte) (container Format, ok bool) {
+	head = bytes.TrimSpace(head)
+	line, next, more := bytes.Cut(head, []byte("\n"))
+	lines := len(head) > 0 && head[0] == '"'
+	if bytes.HasPrefix(head, []byte("[")) && jsontext.Value(line).IsValid(lenient...) {
+		next = bytes.TrimSpace(next)
+		lines = more && len(next) > 0 && (next[0] == '[' || next[0] == '"')
+	}
+	if !lines {
+		container, line = Array, bytes.Clone(head)
+		new(arrayLines).rewrite(line)
+		line, _, more = bytes.Cut(line, []byte("\n"))
+	}
+	line = bytes.TrimSpace(line)
+	return container, len(line) > 0 && (jsontext.Value(line).IsValid(lenient...) || !more && (line[0] == '"' || line[0] == '['))
 }
 
 // hasTexts reports whether some string at the beginning of a file has n words.
@@ -114,6 +158,9 @@ func extension(path string) string {
 
 // sniffTable decides how a table is read by its line of column names.
 func sniffTable(path, ext string, head []byte, o Options) (look, error) {
+	if old := bytes.TrimRight(head, "\r\n"); bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(old, '\r') >= 0 {
+		return look{}, unreadable(path, "its lines end with carriage returns alone: convert it; `tr '\\r' '\\n' < FILE`")
+	}
 	comma := sniffComma(ext, head)
 	escapes := sniffEscapes(head, comma)
 	columns := csvColumns(head, &Input{comma: comma, escapes: escapes})

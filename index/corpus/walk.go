@@ -19,6 +19,11 @@ type fieldPath struct{ field, rest string }
 // row reads one value of the line: an object, or a list of them.
 func (p *Parser) row() error {
 	p.level, p.inPart, p.every, p.nested = 0, false, false, false
+	if p.format == texts {
+		p.seen = true
+		p.value(useTurns)
+		return nil
+	}
 	switch p.c.kind() {
 	case '{':
 		p.rowObject()
