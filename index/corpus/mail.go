@@ -37,8 +37,7 @@ type mailLines struct {
 	pieces
 	r       *bufio.Reader
 	f       *File
-	charset string // of parts that name none and are not UTF-8; empty: none
-	max     int    // bytes of a mail
+	o       Options
 	mailbox bool
 	from    []byte // the line that begins the next mail in a mailbox
 	begun   int    // the line on which the next mail begins, counted from 1
@@ -49,7 +48,7 @@ type mailLines struct {
 }
 
 func newMailLines(r io.Reader, f *File, in *Input) *mailLines {
-	m := &mailLines{r: bufio.NewReaderSize(r, 64<<10), f: f, charset: in.o.Encoding, max: in.o.maxLine(), begun: 1, line: 1, written: 1}
+	m := &mailLines{r: bufio.NewReaderSize(r, 64<<10), f: f, o: in.o, begun: 1, line: 1, written: 1}
 	head, _ := m.r.Peek(64)
 	m.mailbox = bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("From "))
 	if line, _, _ := bytes.Cut(head, []byte("\n")); emlxHead.Match(line) {
@@ -145,7 +144,7 @@ func (m *mailLines) take() error {
 		if whole && m.mailbox && mailQuoted.Match(line) {
 			line = line[1:]
 		}
-		kept := min(len(line), max(0, m.max-len(m.mail)))
+		kept := min(len(line), max(0, m.o.maxLine()-len(m.mail)))
 		m.mail = append(m.mail, line[:kept]...)
 		m.f.lose(coverage.Attachments, len(line)-kept)
 		if whole = err == nil; whole {
@@ -284,11 +283,17 @@ func (m *mailLines) leaf(kind, charset string, body []byte) {
 	}
 	body = m.decode(body, charset)
 	if markup := markupOf("", body); kind == "text/html" || kind == "application/xhtml+xml" {
-		body = visibleText(HTML, body)
+		body = m.visible(HTML, body)
 	} else if markup != "" && kind != "text/plain" {
-		body = visibleText(markup, body)
+		body = m.visible(markup, body)
 	}
 	m.text = append(append(m.text, body...), '\n', '\n')
+}
+
+// visible returns the text of HTML or XML.
+func (m *mailLines) visible(kind Format, text []byte) []byte {
+	text, _ = io.ReadAll(newMarkup(bytes.NewReader(text), m.f, kind, m.o)) // a reader of bytes has no errors
+	return text
 }
 
 // parts adds the parts between boundaries, and the text around them.
@@ -404,7 +409,7 @@ func (m *mailLines) decode(text []byte, charset string) []byte {
 		return text
 	case err != nil || ascii:
 		if charset = charsetOf(text); charset == "" {
-			charset = m.charset
+			charset = m.o.Encoding
 		}
 		if enc, err = mailCharset(charset); err != nil {
 			return text

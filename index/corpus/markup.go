@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"strings"
+
+	"noecho/internal/coverage"
 )
 
 // The containers of texts with tags. They are detected in the file; nobody asks for them.
@@ -17,9 +19,14 @@ const (
 // of the text keeps its offset and its line. Tags without attributes stay, since package
 // ngram reads text with them. In XML the values of attributes stay too, and tags with
 // attributes in CDATA, and escaped tags, become blanks, as in <row Body="&lt;a href=&quot;x&quot;&gt;text" />.
+//
+// Values of attributes that became blanks and have the words of a window come behind the
+// text, because a value in the middle of a sentence would separate its words.
 type markup struct {
 	r     io.Reader
+	f     *File // counts text that is left out
 	kind  Format
+	words int    // of a window
 	cdata bool   // in a section of XML that is read as HTML
 	buf   []byte // rewritten up to done, returned up to lo
 	lo    int
@@ -28,7 +35,22 @@ type markup struct {
 	state markupState
 	end   byte   // the quote that ends a value
 	raw   string // the closing tag that ends a script or style
+
+	attribute []byte // the name of the current attribute
+	kept      []byte // the value of it
+	behind    []byte // the values that come behind the text
+	left      int    // bytes of comments, scripts and styles
 }
+
+func newMarkup(r io.Reader, f *File, kind Format, o Options) *markup {
+	return &markup{r: r, f: f, kind: kind, words: o.window()}
+}
+
+// mostBehind bounds the bytes of one value, and of all values behind a text.
+const mostBehind = 16 << 20
+
+// noProse are the attributes whose values are words for programs.
+const noProse = " class style d points srcset sizes transform viewbox href src action values media accept allow sandbox rel "
 
 type markupState uint8
 
@@ -105,16 +127,17 @@ func markupOf(ext string, head []byte) Format {
 	}
 }
 
-// visibleText returns the text of HTML or XML.
-func visibleText(kind Format, text []byte) []byte {
-	text, _ = io.ReadAll(&markup{r: bytes.NewReader(text), kind: kind}) // a reader of bytes has no errors
-	return text
-}
-
 func (m *markup) Read(p []byte) (int, error) {
 	for m.lo == m.done {
 		if m.err != nil && m.done == len(m.buf) {
-			return 0, m.err
+			if m.err != io.EOF || len(m.behind) == 0 {
+				m.f.leave(coverage.Comments, m.left)
+				m.left = 0
+				return 0, m.err
+			}
+			m.buf, m.behind = m.behind, nil
+			m.lo, m.done = 0, len(m.buf)
+			break
 		}
 		m.fill()
 	}
@@ -154,15 +177,32 @@ func (m *markup) step(b []byte) {
 	case markupValue:
 		m.value(b)
 	case markupComment:
+		m.left++
 		m.until(b, "-->")
 	case markupDecl:
+		if m.kind == XML && b[0] == '[' { // declarations of entities follow, which are text
+			m.state = markupText
+			return
+		}
 		m.until(b, ">")
 	case markupRaw:
 		if len(b) >= len(m.raw) && bytes.EqualFold(b[:len(m.raw)], []byte(m.raw)) {
 			m.state, m.raw = markupText, ""
 			return
 		}
+		m.left++
 		m.blank(b[:1])
+	}
+}
+
+// keep puts a value behind the text if it has the words of a window.
+func (m *markup) keep(value []byte) {
+	switch {
+	case !wordy(value, m.words):
+	case len(m.behind)+len(value) > mostBehind:
+		m.f.lose(coverage.Attributes, len(value))
+	default:
+		m.behind = append(append(m.behind, "\n\n"...), value...)
 	}
 }
 
@@ -210,6 +250,8 @@ func (m *markup) text(b []byte) {
 	case bytes.HasPrefix(b, []byte("<!--")):
 		m.blank(b[:4])
 		m.state = markupComment
+	case bytes.HasPrefix(b, []byte("<!ENTITY")):
+		m.done += len("<!ENTITY")
 	case len(b) > 1 && (b[1] == '!' || b[1] == '?'):
 		m.blank(b[:2])
 		m.state = markupDecl
@@ -255,7 +297,7 @@ func (m *markup) open(b []byte) {
 		m.raw = ""
 	default:
 		m.blank(b[:at])
-		m.state = markupTag
+		m.state, m.attribute = markupTag, m.attribute[:0]
 	}
 }
 
@@ -282,10 +324,22 @@ func (m *markup) tag(b []byte) {
 	case c == '=':
 		m.state = markupEqual
 	case (c == '"' || c == '\'') && m.state == markupEqual:
-		m.state, m.end = markupValue, c
-	case c != ' ' && c != '\n' && c != '\t' && c != '\r':
-		m.state = markupTag
+		m.state, m.end, m.kept = markupValue, c, m.kept[:0]
+	case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+		if m.state == markupTag {
+			m.attribute = m.attribute[:0]
+		}
+	default:
+		if m.state = markupTag; len(m.attribute) < 24 {
+			m.attribute = append(m.attribute, c|0x20)
+		}
 	}
+}
+
+// isProse reports whether the value of the current attribute may be a text for people.
+func (m *markup) isProse() bool {
+	name := string(m.attribute)
+	return !strings.HasPrefix(name, "on") && !strings.Contains(noProse, " "+name+" ")
 }
 
 // value goes on in the value of an attribute.
@@ -293,7 +347,10 @@ func (m *markup) value(b []byte) {
 	switch {
 	case b[0] == m.end:
 		m.blank(b[:1])
-		m.state = markupTag
+		if m.state = markupTag; m.kind == HTML && m.isProse() {
+			m.keep(m.kept)
+		}
+		m.attribute = m.attribute[:0]
 	case m.kind == XML && b[0] == '&':
 		m.entity(b)
 	default:
@@ -306,6 +363,9 @@ func (m *markup) value(b []byte) {
 			next = len(b)
 		}
 		if m.kind == HTML {
+			if len(m.kept) < mostBehind {
+				m.kept = append(m.kept, b[:next]...)
+			}
 			m.blank(b[:next])
 			return
 		}
@@ -320,6 +380,7 @@ func (m *markup) entity(b []byte) {
 		return
 	}
 	if end := escapedTag(b[:min(len(b), markupAhead)]); end > 0 {
+		m.keep(b[:end])
 		m.blank(b[:end])
 		return
 	}

@@ -11,11 +11,11 @@ import (
 // visible reads a text with tags, with a reader that gives a byte at a time too.
 func visible(t testing.TB, kind Format, text string) string {
 	t.Helper()
-	whole, err := io.ReadAll(&markup{r: strings.NewReader(text), kind: kind})
+	whole, err := io.ReadAll(newMarkup(strings.NewReader(text), new(File), kind, Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow, err := io.ReadAll(iotest.OneByteReader(&markup{r: iotest.OneByteReader(strings.NewReader(text)), kind: kind}))
+	slow, err := io.ReadAll(iotest.OneByteReader(newMarkup(iotest.OneByteReader(strings.NewReader(text)), new(File), kind, Options{})))
 	if err != nil || !bytes.Equal(whole, slow) {
 		t.Fatalf("read by bytes: %q, %v; want %q", slow, err, whole)
 	}
@@ -84,16 +84,56 @@ func TestMarkupOf(t *testing.T) {
 	}
 }
 
+// TestAttributes reads attributes with text behind the text, and counts what is left out.
+func TestAttributes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind       Format
+		text, want string
+		left       uint64
+	}{
+		{HTML, `<p>x<img alt="$a" title='$b'>y</p><meta name="description" content="$c">`, "abc", 0},
+		{HTML, `<p aria-label="$a" onclick="$u" class="$v" ALT = "$b">x</p>`, "ab", 0},
+		{HTML, `<input placeholder="$a" value="short">` + "<!-- $u -->", "a", uint64(len(say("u")) + 3)},
+		{HTML, `<script type="x">$u</script><p>$a</p><style>$v</style>`, "a", uint64(2 * len(say("u")))},
+		{XML, `<!DOCTYPE x [<!ENTITY e "$a">]><r B="&lt;img alt=&quot;$b&quot;&gt;c">$c</r><!--$u-->`, "abc", uint64(len(say("u")) + 1)},
+		{XML, `<t><![CDATA[<img alt="$a">$b]]></t>`, "ab", 0},
+	} {
+		f := new(File)
+		got, err := io.ReadAll(newMarkup(strings.NewReader(fill(c.text)), f, c.kind, Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := 'a'; name < 'z'; name++ {
+			if has, want := strings.Contains(string(got), say(string(name))), strings.ContainsRune(c.want, name); has != want {
+				t.Errorf("%s: %c is read: %v, want %v: %q", c.text, name, has, want, got)
+			}
+		}
+		left := uint64(0)
+		if f.Lost() != nil {
+			left = f.Lost().Table().LeftOut
+		}
+		if left != c.left {
+			t.Errorf("%s: %d bytes are left out, want %d", c.text, left, c.left)
+		}
+	}
+}
+
 // FuzzMarkup reads any bytes as HTML and XML: the text has the same length and lines, and
-// every byte is the same or a blank.
+// every byte is the same or a blank. Behind it there are values of attributes.
 func FuzzMarkup(f *testing.F) {
 	f.Add([]byte(`<!doctype html><a href="x">b</a><script>c</script><!-- d --> &lt;e f=g&gt; <![CDATA[h]]>`))
 	f.Add([]byte("<?xml?><row Body='&lt;a href=&quot;x&quot;&gt;' />\n<"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, kind := range []Format{HTML, XML} {
 			got := visible(t, kind, string(text))
-			if len(got) != len(text) {
+			if len(got) < len(text) {
 				t.Fatalf("%d bytes of %d", len(got), len(text))
+			}
+			for value := range strings.SplitSeq(got[len(text):], "\n\n") {
+				if !bytes.Contains(text, []byte(value)) {
+					t.Fatalf("%q is not in the text", value)
+				}
 			}
 			for i, c := range text {
 				if got[i] != c && (got[i] != ' ' || c == '\n') {

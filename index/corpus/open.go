@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"noecho/internal/coverage"
 )
 
 // bom is the byte order mark of UTF-8.
@@ -118,7 +120,7 @@ func (in *Input) Open() (*File, error) {
 	case Sequence:
 		f.Reader = newSequence(f.Reader)
 	case HTML, XML:
-		f.Reader = &markup{r: f.Reader, kind: in.Container}
+		f.Reader = newMarkup(f.Reader, f, in.Container, in.o)
 	case Mail:
 		f.Reader = newMailLines(f.Reader, f, in)
 	}
@@ -222,14 +224,19 @@ func (f *File) Taken() int64 { return f.taken.Load() }
 func (f *File) Lost() *Account { return f.lost }
 
 // lose counts text that is neither in the text of the file nor in its rows.
-func (f *File) lose(kind string, n int) {
+func (f *File) lose(kind string, n int) { f.count(kind, coverage.Text{Unread: uint64(n)}) }
+
+// leave counts text that is left out by a rule of the documents.
+func (f *File) leave(kind string, n int) { f.count(kind, coverage.Text{LeftOut: uint64(n)}) }
+
+func (f *File) count(kind string, text coverage.Text) {
 	switch {
-	case n == 0:
+	case text == coverage.Text{}:
 		return
 	case f.lost == nil:
 		f.lost = NewAccount()
 	}
-	f.lost.Lost(kind, uint64(n))
+	f.lost.add([]byte(kind), text)
 }
 
 // Broken returns how many bytes of the text so far are around bytes that are no UTF-8.

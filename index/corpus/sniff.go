@@ -89,8 +89,16 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		return look{}, columnsError(path, "the first row has", nil, nil)
 	case blank || !o.auto() && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
 		return look{format: o.Format}, nil
+	default:
+		return withoutRows(path, head, marks, o)
+	}
+}
+
+// withoutRows decides how JSON without rows of objects is read.
+func withoutRows(path string, head []byte, marks bool, o Options) (look, error) {
+	switch {
 	case bytes.ContainsAny(head[:min(len(head), 2)], "{['") && pythonRow.Match(bytes.TrimSpace(head)):
-		return look{}, unreadable(path, "Python's notation and not JSON: "+pythonHint(head))
+		return look{}, fmt.Errorf("%s: %w: %s", path, errData, pythonHint(head))
 	case hasTexts(head, o.window()):
 		if container, ok := textRows(head); ok {
 			return look{format: texts, container: container, marks: marks, why: "JSON texts without columns"}, nil
@@ -107,9 +115,9 @@ var pythonRow = regexp.MustCompile(`^[\[({\s]*'`)
 // pythonHint returns the command that turns rows in Python's notation into JSON lines.
 func pythonHint(head []byte) string {
 	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
-		return "convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(row))) for row in sys.stdin if row.strip()]' < FILE > FILE.jsonl`"
+		return "Python's notation and not JSON: convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(row))) for row in sys.stdin if row.strip()]' < FILE > FILE.jsonl`"
 	}
-	return "convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(row)) for row in ast.literal_eval(sys.stdin.read())]' < FILE > FILE.jsonl`"
+	return "Python's notation and not JSON: convert it; `python3 -c 'import ast, json, sys; [print(json.dumps(row)) for row in ast.literal_eval(sys.stdin.read())]' < FILE > FILE.jsonl`"
 }
 
 // textRows tells JSON that consists of texts, or of lists of them, in one array or in lines.
@@ -159,7 +167,7 @@ func extension(path string) string {
 // sniffTable decides how a table is read by its line of column names.
 func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 	if old := bytes.TrimRight(head, "\r\n"); bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(old, '\r') >= 0 {
-		return look{}, unreadable(path, "its lines end with carriage returns alone: convert it; `tr '\\r' '\\n' < FILE`")
+		return look{}, fmt.Errorf("%s: %w: its lines end with carriage returns alone: convert it; `tr '\\r' '\\n' < FILE > FILE.csv`", path, errData)
 	}
 	comma := sniffComma(ext, head)
 	escapes := sniffEscapes(head, comma)

@@ -37,11 +37,13 @@ const (
 
 	SkippedFiles = "(skipped files)" // of files in another encoding or form
 	Attachments  = "(attachments)"   // of files in mail that are no text
+	Attributes   = "(attributes)"    // of values of attributes in HTML
+	Comments     = "(comments)"      // of comments, scripts and styles in HTML and XML
 )
 
 // IsMark reports whether a name is not that of a column.
 func IsMark(name string) bool {
-	return slices.Contains([]string{BadRows, WholeFiles, NotUTF8, SkippedFiles, Attachments}, name)
+	return slices.Contains([]string{BadRows, WholeFiles, NotUTF8, SkippedFiles, Attachments, Attributes, Comments}, name)
 }
 
 // Column is a column or member with text. Dots in its name lead into objects.
