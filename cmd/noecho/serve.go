@@ -29,6 +29,9 @@ import (
 // alertsPatience bounds the time in which queued alerts are written at the end.
 const alertsPatience = 5 * time.Second
 
+// digestEvery is the time between two digests of the alerts.
+const digestEvery = time.Hour
+
 // reachPause is the time between two looks whether the upstreams accept connections.
 const reachPause = 15 * time.Second
 
@@ -297,7 +300,7 @@ func (a *app) readableAlerts() io.Writer {
 // openAlerts opens the sinks of the configuration. If it has none, alerts are written
 // to the standard output.
 func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
-	var opts alert.Options
+	opts := alert.Options{Digest: digestEvery}
 	if len(sinks) == 0 {
 		sinks = []config.Alert{{Type: config.AlertStdout}}
 	}

@@ -108,7 +108,7 @@ var (
 	findingKinds = []string{string(alert.Verbatim), string(alert.Phrase), string(alert.Near), string(alert.Stuffing)}
 	tailKinds    = append(slices.Clone(findingKinds),
 		string(alert.TypeUnscanned), string(alert.TypeProbing), string(alert.TypeDrip),
-		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload))
+		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload), string(alert.TypeDigest), string(alert.TypeMismatch))
 )
 
 // tailFilter decides which alerts are shown. The zero value shows all.
@@ -416,6 +416,8 @@ func details(ev *alert.Event) []string {
 		return append(head, request(ev)...)
 	case alert.TypeGap:
 		return []string{fmt.Sprintf("%s lost on the way to %s (%s)", count(ev.Lost, "event"), printable(ev.Sink), printable(ev.Reason))}
+	case alert.TypeDigest:
+		return []string{fmt.Sprintf("%s of events %d to %d, SHA-256 %s", count(ev.Lines, "line"), ev.First, max(ev.Seq, 1)-1, short(printable(ev.SHA256)))}
 	default:
 		return labelled("", string(ev.Action), "", ev.Reason, "version", ev.Build, "mode", ev.Mode, "index", short(ev.Index.BuildID))
 	}

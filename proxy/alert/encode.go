@@ -1,6 +1,8 @@
 package alert
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 	"unicode"
@@ -59,7 +61,13 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.str("sink", ev.Sink)
 		w.uint("lost", ev.Lost)
 		w.time("since", ev.Since)
-	default: // start, stop, reload
+	case TypeDigest:
+		w.uint("first", ev.First)
+		w.uint("last", ev.Seq-1)
+		w.uint("lines", ev.Lines)
+		w.counts(ev.Counts)
+		w.str("sha256", ev.SHA256)
+	default: // start, stop, reload, model_mismatch
 		w.str("action", string(ev.Action))
 		w.str("mode", ev.Mode)
 		w.index(ev.Index)
@@ -149,6 +157,15 @@ func (w *object) span(ev *Event) {
 	}
 	w.buf = append(w.buf, ']')
 	w.records(ev.Records)
+}
+
+func (w *object) counts(counts map[Type]uint64) {
+	w.name("counts")
+	w.buf = append(w.buf, '{')
+	for _, t := range slices.Sorted(maps.Keys(counts)) {
+		w.uint(string(t), counts[t])
+	}
+	w.buf = append(w.buf, '}')
 }
 
 func (w *object) records(records []Record) {

@@ -37,6 +37,8 @@ const (
 	TypeGap       Type = "gap"                // events were lost; only a Log makes these
 	TypeProbing   Type = "membership_probing" // one caller caused more findings than its budget allows
 	TypeDrip      Type = "slow_drip"          // much of one record was found, over several requests
+	TypeDigest    Type = "digest"             // counts and a hash of the lines before it; only a Log makes these
+	TypeMismatch  Type = "model_mismatch"     // a signed index is of another model than the configuration names
 )
 
 // Action is the consequence of an event.
@@ -170,6 +172,11 @@ type Event struct {
 	Sink   string    `json:"sink,omitempty"`    // gap: the sink in which events are missing
 	Lost   uint64    `json:"lost,omitempty"`    // gap: the events Seq-Lost+1 to Seq are missing
 	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
+
+	First  uint64          `json:"first,omitempty"`  // digest: the first event of the lines; the last one is Seq-1
+	Lines  uint64          `json:"lines,omitempty"`  // digest: lines since the digest before it, itself included
+	Counts map[Type]uint64 `json:"counts,omitempty"` // digest: these lines by type
+	SHA256 string          `json:"sha256,omitempty"` // digest: hex SHA-256 of these lines as they are in this sink
 
 	Findings    int   `json:"findings,omitempty"`     // membership_probing: findings of the caller within Period
 	Probes      int   `json:"probes,omitempty"`       // membership_probing: those that looked like guesses, see package policy

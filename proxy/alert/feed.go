@@ -30,6 +30,7 @@ type feed struct {
 	moved   bool      // the sink has yet to open its file again
 	movedAt time.Time // when to try that again
 	trouble bool      // the sink failed since the last gap record
+	tally   tally     // of the lines since the last digest, that one included
 
 	next    uint64 // the event that is being written, or the next to fetch
 	flying  bool   // that event was fetched, so that the ring cannot lose it any more
@@ -113,6 +114,9 @@ func (l *Log) fetch(f *feed) {
 		f.kind = lineEvent
 		f.event = l.ring[f.next%uint64(len(l.ring))]
 		f.flying = true
+		if f.event.event.Type == TypeDigest {
+			f.tally.fill(&f.event.event)
+		}
 	case l.state != logOpen:
 		f.kind = lineEnd
 	default:
@@ -157,6 +161,7 @@ func (l *Log) delivered(f *feed, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.since = f.event.event.Time
+	f.tally.add(&f.event.event, f.line)
 	if f.kind == lineGap {
 		f.gap = 0
 		f.trouble = false

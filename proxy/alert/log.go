@@ -25,6 +25,10 @@ import (
 // before it; the seq of a gap record is greater by its lost. A reader can check that
 // nothing is missing. Example: with a ring of 4 and a sink that was stuck while events 3 to
 // 9 came, the lines are 1, 2, gap(seq 5, lost 3), 6, 7, 8, 9.
+//
+// A digest is an event too, so that its number fits between the others. Each sink writes its
+// own: the hash of the lines that this sink got since the digest before, that one included. So
+// a digest vouches for those before it, of the same boot.
 
 // Sink writes lines to one place. A Log calls a sink, Close included, from one goroutine.
 // A call may block: that delays this sink alone.
@@ -51,6 +55,10 @@ type Options struct {
 	Sinks []Sink           // the log owns and closes them, also if Open fails
 	Queue int              // events that are kept for slow sinks; 0 means DefaultQueue
 	Now   func() time.Time // nil means time.Now
+
+	// Digest is the time after which every sink gets a digest of its lines. It gets one more
+	// when the log is closed. 0: never.
+	Digest time.Duration
 }
 
 // Log hands events to sinks. Safe for concurrent use.
@@ -59,6 +67,9 @@ type Log struct {
 	boot  string
 	feeds []*feed
 	abort chan struct{} // closed when Close gives up
+	ended chan struct{} // closed when Close begins
+
+	digest time.Duration
 
 	mu      sync.Mutex
 	entropy *ulid.MonotonicEntropy
@@ -97,7 +108,24 @@ func Open(opts Options) (*Log, error) {
 	for _, f := range l.feeds {
 		go l.run(f)
 	}
+	if l.digest > 0 {
+		go l.tick()
+	}
 	return l, nil
+}
+
+// tick offers the event of a digest from time to time. Every sink fills it in for itself.
+func (l *Log) tick() {
+	ticker := time.NewTicker(l.digest)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			l.Offer(Event{Type: TypeDigest})
+		case <-l.ended:
+			return
+		}
+	}
 }
 
 // open builds a log whose goroutines do not run yet.
@@ -112,6 +140,8 @@ func open(opts Options) (*Log, error) {
 	l := &Log{
 		now:     opts.Now,
 		abort:   make(chan struct{}),
+		ended:   make(chan struct{}),
+		digest:  opts.Digest,
 		entropy: ulid.Monotonic(rand.Reader, 0),
 		ring:    make([]entry, size),
 	}
@@ -206,7 +236,7 @@ func (l *Log) Reopen() {
 	}
 }
 
-// Close takes no more events, writes the queued ones, and closes the sinks. If ctx ends
+// Close takes no more events, writes the queued ones and the last digest, and closes the sinks. If ctx ends
 // first, the error says how many events were not written; a sink whose call never returns
 // then keeps its goroutine.
 func (l *Log) Close(ctx context.Context) error {
@@ -215,7 +245,13 @@ func (l *Log) Close(ctx context.Context) error {
 		l.mu.Unlock()
 		return errors.New("alert log is closed already")
 	}
+	if l.digest > 0 {
+		l.mu.Unlock()
+		l.Offer(Event{Type: TypeDigest})
+		l.mu.Lock()
+	}
 	l.state = logClosing
+	close(l.ended)
 	l.mu.Unlock()
 	for _, f := range l.feeds {
 		f.signal()

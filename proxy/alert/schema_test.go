@@ -148,7 +148,7 @@ func sampleEvents(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	l := start(t, Options{Sinks: []Sink{NewWriter("stdout", &out)}})
-	for _, kind := range []Type{TypeStart, TypeFinding, TypeUnscanned, TypeProbing, TypeDrip, TypeReload, TypeStop} {
+	for _, kind := range []Type{TypeStart, TypeFinding, TypeUnscanned, TypeProbing, TypeDrip, TypeReload, TypeStop, TypeDigest, TypeMismatch} {
 		for _, a := range []Action{"", Observed, Redacted, Blocked, Echo, Refused, Passed, Applied, Failed} {
 			ev := finding()
 			ev.Type, ev.Action, ev.Severity, ev.Reason, ev.Bytes = kind, a, "", "why", 7
@@ -180,13 +180,14 @@ func TestLinesFitTheSchema(t *testing.T) {
 			"finding": {"observed", "redacted", "blocked", "echo"}, "unscanned": {"refused", "passed"},
 			"membership_probing": {"observed", "blocked"}, "slow_drip": {"observed", "redacted", "blocked"},
 			"start": {"", "applied", "failed"}, "stop": {"", "applied", "failed"}, "reload": {"", "applied", "failed"},
+			"digest": {""}, "model_mismatch": {"", "applied", "failed"},
 		}[v["type"].(string)]
 		action, _ := v["action"].(string)
 		if want := v["type"] == "gap" || slices.Contains(allowed, action); want != (err == nil) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	want := map[string]int{"finding": 4, "unscanned": 2, "membership_probing": 2, "slow_drip": 3, "start": 3, "stop": 3, "reload": 3, "gap": 1}
+	want := map[string]int{"finding": 4, "unscanned": 2, "membership_probing": 2, "slow_drip": 3, "start": 3, "stop": 3, "reload": 3, "gap": 1, "digest": 9, "model_mismatch": 3}
 	if diff := cmp.Diff(want, fits); diff != "" {
 		t.Error(diff)
 	}

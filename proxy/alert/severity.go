@@ -56,13 +56,14 @@ func SeverityOfFinding(action Action, kind Kind, identifier string, words int) S
 }
 
 // SeverityOf rates an event. Lost events are high, because they may have been anything. So
-// are budgets and records that several requests have used up together. Bytes that left
+// are budgets and records that several requests have used up together, and an index of another
+// model. Bytes that left
 // unscanned are medium, bytes that were refused low; a reload that failed is medium.
 func SeverityOf(ev *Event) Severity {
 	switch ev.Type {
 	case TypeFinding:
 		return SeverityOfFinding(ev.Action, ev.Kind, ev.Identifier, ev.Words)
-	case TypeGap, TypeProbing, TypeDrip:
+	case TypeGap, TypeProbing, TypeDrip, TypeMismatch:
 		return High
 	case TypeUnscanned:
 		if ev.Action == Refused {
