@@ -98,3 +98,10 @@ func (e Entry) Encode() ([]byte, error) {
 	}
 	return b, err
 }
+
+// Decode reads an entry. Members that only newer versions know are left out.
+func Decode(record []byte) (Entry, error) {
+	var e Entry
+	err := json.Unmarshal(record, &e)
+	return e, err
+}

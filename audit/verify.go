@@ -373,11 +373,11 @@ func firstDifference(a, b []byte) int {
 	return min(len(a), len(b))
 }
 
-// ReadEntries calls each for the entries of a log, which it does not verify.
-func ReadEntries(dir string, size int64, each func(number int64, record []byte) error) error {
-	v := &verification{dir: dir, tree: tlog.Tree{N: size}}
+// Entries calls each for all entries.
+func (l *Log) Entries(each func(number int64, record []byte) error) error {
+	v := &verification{dir: l.dir, tree: l.tree}
 	for _, t := range v.level(dataLevel) {
-		b, err := tilesOf(dir).read(t)
+		b, err := tilesOf(l.dir).read(t)
 		if err != nil {
 			return err
 		}

@@ -356,6 +356,7 @@ func fixedChanges(old, now *config.Config) []string {
 		{"admin", old.Admin != now.Admin},
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
+		{"audit", old.Audit != now.Audit},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
 		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},

@@ -22,6 +22,7 @@ import (
 
 	"noecho/audit"
 	"noecho/index"
+	"noecho/proxy/alert"
 )
 
 // auditPatience bounds the time that a command waits for another process that writes the
@@ -48,7 +49,7 @@ other programs read and verify too.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditAppendCommand(a), newAuditCheckpointCommand(a), newAuditCosignCommand(a), newAuditInitCommand(a),
+	cmd.AddCommand(newAuditAppendCommand(a), newAuditCheckpointCommand(a), newAuditCollectCommand(a), newAuditCosignCommand(a), newAuditInitCommand(a),
 		newAuditProveCommand(a), newAuditShowCommand(a), newAuditVerifyCommand(a))
 	return cmd
 }
@@ -129,7 +130,7 @@ func (t *auditTarget) write(ctx context.Context, a *app, entry audit.Entry) erro
 	if t.dir == "" {
 		return nil
 	}
-	entry.Time, entry.Version = time.Now(), versionForAudit()
+	entry.Time, entry.Version = time.Now(), versionForAudit(readBuildInfo().Version)
 	if err := appendAudit(ctx, t.dir, t.key.file(a, t.dir), entry); err != nil {
 		return fmt.Errorf("the file was written, and the audit log has no entry about it: %w", err)
 	}
@@ -220,7 +221,7 @@ reasons down elsewhere, and add the SHA-256 of that file.`,
 		Example: "  noecho audit append audit deploy --digest model=$(sha256sum model.safetensors | cut -c1-64) --digest build=9f2c…",
 		Args:    auditArgs(2, "the folder of the log and the type of the entry"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e := audit.Entry{Type: args[1], Time: time.Now(), Version: versionForAudit(), Counts: map[string]uint64{}}
+			e := audit.Entry{Type: args[1], Time: time.Now(), Version: versionForAudit(readBuildInfo().Version), Counts: map[string]uint64{}}
 			for _, pair := range counts {
 				name, value, _ := strings.Cut(pair, "=")
 				n, err := strconv.ParseUint(value, 10, 64)
@@ -254,14 +255,14 @@ func pairs(list []string) map[string]string {
 	return out
 }
 
-// versionForAudit returns the version of noecho in the characters that an entry takes.
-func versionForAudit() string {
+// versionForAudit returns a version of noecho in the characters that an entry takes.
+func versionForAudit(version string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(".+-", r) {
 			return r
 		}
 		return '-'
-	}, readBuildInfo().Version[:min(64, len(readBuildInfo().Version))])
+	}, version[:min(64, len(version))])
 }
 
 func newAuditCheckpointCommand(a *app) *cobra.Command {
@@ -440,20 +441,25 @@ have replaced too.
 code is 4. Without --since and --witness, a log whose last entries were cut off together
 with their checkpoint looks like an older log.
 
---witness takes the public key of a witness that must have signed the checkpoint.`
+--witness takes the public key of a witness that must have signed the checkpoint.
+
+--alerts compares an alert file with the digests of its lines in the log. If lines were
+changed, moved or are missing, the exit code is 4. Rotated files that were deleted do not
+count as missing, and lines behind the newest digest are not covered yet.`
 
 // auditVerify contains the flags of audit verify.
 type auditVerify struct {
 	key       string
 	witnesses []string
 	since     string
+	alerts    alertFiles
 	asJSON    bool
 }
 
 func newAuditVerifyCommand(a *app) *cobra.Command {
 	v := new(auditVerify)
 	cmd := &cobra.Command{
-		Use:     "verify DIR|PROOF [--key KEY] [--witness KEY]... [--since FILE]",
+		Use:     "verify DIR|PROOF [--key KEY] [--witness KEY]... [--since FILE] [--alerts FILE]...",
 		Short:   "Check that an audit log was not changed or cut",
 		Long:    auditVerifyHelp,
 		Example: "  noecho audit verify audit --key example.com/noecho+… --since checkpoint-of-may.txt\n  noecho audit verify erasure.tlog-proof --key example.com/noecho+…",
@@ -468,6 +474,7 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&v.key, "key", "", "public `KEY` of the log, or a file that contains it (default: the one in DIR)")
 	cmd.Flags().StringArrayVar(&v.witnesses, "witness", nil, "public `KEY` of a witness that must have signed; may be repeated")
 	cmd.Flags().StringVar(&v.since, "since", "", "`FILE` with an older checkpoint, from which the log must have grown")
+	v.alerts.add(cmd)
 	cmd.Flags().BoolVar(&v.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -481,44 +488,69 @@ func (v *auditVerify) publicKey() (string, error) {
 	return string(text), err
 }
 
+// auditResult is the output of audit verify with --json.
+type auditResult struct {
+	*audit.Report
+	Alerts *alert.Found `json:"alerts,omitempty"`
+}
+
 // log verifies a log and prints the result.
 func (v *auditVerify) log(w io.Writer, dir string) error {
-	o := audit.VerifyOptions{Witnesses: v.witnesses}
-	var err error
-	if o.Key, err = v.publicKey(); err != nil {
+	o, err := v.options()
+	if err != nil {
 		return err
+	}
+	var anchors []alert.Anchor
+	o.Entry = func(_ int64, record []byte) error {
+		if anchor, ok := anchorOf(record); ok {
+			anchors = append(anchors, anchor)
+		}
+		return nil
+	}
+	r := auditResult{}
+	if r.Report, err = audit.Verify(dir, o); err != nil {
+		return auditError(err)
+	}
+	if r.Alerts, err = v.alerts.compare(anchors); err != nil {
+		return err
+	}
+	problems := r.Problems
+	if r.Alerts != nil {
+		problems = slices.Concat(problems, r.Alerts.Problems)
+	}
+	switch {
+	case v.asJSON:
+		err = json.NewEncoder(w).Encode(r)
+	case len(problems) == 0:
+		err = printAudit(w, &r)
+	default:
+		return &exitError{Code: exitIntegrity, Err: errors.New(strings.Join(problems, "\n"))}
+	}
+	if err == nil && len(problems) > 0 {
+		return &exitError{Code: exitIntegrity}
+	}
+	return err
+}
+
+// options returns the options that the flags describe.
+func (v *auditVerify) options() (o audit.VerifyOptions, err error) {
+	o.Witnesses = v.witnesses
+	if o.Key, err = v.publicKey(); err != nil {
+		return o, err
 	}
 	for _, vkey := range append([]string{o.Key}, v.witnesses...) {
 		if _, err := audit.NewVerifier(vkey); vkey != "" && err != nil {
-			return usageError("--key or --witness: %w", err)
+			return o, usageError("--key or --witness: %w", err)
 		}
 	}
 	if v.since != "" {
-		if o.Since, err = os.ReadFile(v.since); err != nil {
-			return err
-		}
+		o.Since, err = os.ReadFile(v.since)
 	}
-	r, err := audit.Verify(dir, o)
-	if err != nil {
-		return auditError(err)
-	}
-	if v.asJSON {
-		err = json.NewEncoder(w).Encode(r)
-	} else if len(r.Problems) == 0 {
-		err = printAudit(w, r)
-	}
-	if len(r.Problems) == 0 {
-		return err
-	}
-	failed := &exitError{Code: exitIntegrity}
-	if !v.asJSON {
-		failed.Err = errors.New(strings.Join(r.Problems, "\n"))
-	}
-	return failed
+	return o, err
 }
 
 // printAudit prints the report about a log without problems.
-func printAudit(w io.Writer, r *audit.Report) error {
+func printAudit(w io.Writer, r *auditResult) error {
 	fmt.Fprintf(w, "%s: ok, %s, root %s\n", r.Origin, count(r.Size, "entry"), r.Root)
 	for _, t := range slices.Sorted(maps.Keys(r.Types)) {
 		fmt.Fprintf(w, "  %s: %d\n", t, r.Types[t])
@@ -534,6 +566,13 @@ func printAudit(w io.Writer, r *audit.Report) error {
 	}
 	if len(r.Left) > 0 {
 		fmt.Fprintf(w, "%s behind the end of the log, of an append that was interrupted or is running\n", count(int64(len(r.Left)), "file"))
+	}
+	if f := r.Alerts; f != nil {
+		fmt.Fprintf(w, "alerts: %d of %s covered by digests in the log", f.Covered, count(f.Lines, "line"))
+		if f.Expired > 0 {
+			fmt.Fprintf(w, "; %s of older lines that are not in the files", count(int64(f.Expired), "digest"))
+		}
+		fmt.Fprintln(w)
 	}
 	if !r.Pinned {
 		fmt.Fprintln(w, "the key is the one in the folder: give the one that you know with --key")

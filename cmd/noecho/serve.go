@@ -86,7 +86,7 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	if err != nil {
 		return err
 	}
-	alerts, err := openAlerts(cfg.Alerts, a.alertWriter())
+	alerts, err := openAlerts(ctx, &cfg, a.alertWriter(), newLogger(a.stderr, a.getenv))
 	if err != nil {
 		return err
 	}
@@ -298,9 +298,10 @@ func (a *app) readableAlerts() io.Writer {
 }
 
 // openAlerts opens the sinks of the configuration. If it has none, alerts are written
-// to the standard output.
-func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
+// to the standard output. The first sink also writes to the audit log, if there is one.
+func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, log *slog.Logger) (*alert.Log, error) {
 	opts := alert.Options{Digest: digestEvery}
+	sinks := cfg.Alerts
 	if len(sinks) == 0 {
 		sinks = []config.Alert{{Type: config.AlertStdout}}
 	}
@@ -311,14 +312,26 @@ func openAlerts(sinks []config.Alert, stdout io.Writer) (*alert.Log, error) {
 		}
 		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate, Mode: s.Mode, Group: s.Group})
 		if err != nil {
-			for _, opened := range opts.Sinks {
-				_ = opened.Close()
-			}
-			return nil, err
+			return nil, errors.Join(err, closeSinks(opts.Sinks))
 		}
 		opts.Sinks = append(opts.Sinks, file)
 	}
+	if cfg.Audit.Dir != "" {
+		first, err := newRecorded(ctx, opts.Sinks[0], cfg.Audit, log)
+		if err != nil {
+			return nil, errors.Join(err, closeSinks(opts.Sinks))
+		}
+		opts.Sinks[0] = first
+	}
 	return alert.Open(opts)
+}
+
+func closeSinks(sinks []alert.Sink) error {
+	var errs []error
+	for _, s := range sinks {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // newLogger returns a logger that writes text on a terminal and JSON elsewhere.

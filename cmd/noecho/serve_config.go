@@ -95,6 +95,14 @@ func (o *overlay) settings(cfg *config.Config) []setting {
 			cfg.Mode, err = config.ParseMode(s)
 			return err
 		}},
+		{"", "NOECHO_AUDIT", "", func(s string) error {
+			cfg.Audit.Dir = s
+			return nil
+		}},
+		{"", "NOECHO_AUDIT_KEY_FILE", "", func(s string) error {
+			cfg.Audit.KeyFile = s
+			return nil
+		}},
 		{"alerts", "NOECHO_ALERTS", o.alerts, func(s string) error {
 			cfg.Alerts = []config.Alert{{Type: config.AlertFile, Path: s}}
 			if s == "-" {

@@ -225,7 +225,7 @@ func TestReadableAlerts(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	a := &app{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}
-	log, err := openAlerts(nil, a.readableAlerts())
+	log, err := openAlerts(t.Context(), &config.Config{}, a.readableAlerts(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

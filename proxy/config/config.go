@@ -72,6 +72,7 @@ type Config struct {
 	Near     Near
 	Lanes    []string // of [LaneNames]
 	Alerts   []Alert
+	Audit    Audit
 	Limits   Limits
 	Headers  Headers
 	CORS     CORS
@@ -160,6 +161,13 @@ type Alert struct {
 	Rotate int64       // bytes after which the file is rotated; 0: never
 	Mode   fs.FileMode // of the file; 0: 0600
 	Group  string      // name or number of the group of the file; empty: as the system sets it
+}
+
+// Audit names the audit log that gets an entry about starts, reloads and the digests of the
+// first sink of alerts. The zero value is none.
+type Audit struct {
+	Dir     string
+	KeyFile string // the secret key of the log; empty: Dir and .key
 }
 
 // AlertType is a kind of alert sink.

@@ -80,6 +80,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		}},
 		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
+		field{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
 		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
 		field{"headers", func(n *yaml.Node) {
 			r.mapping(n, "headers", field{"pass", func(n *yaml.Node) {
@@ -261,6 +262,18 @@ func (r *reader) alert(n *yaml.Node, c *Config) {
 		r.say(n, "the stdout sink takes neither path, rotate, mode nor group")
 	default:
 		c.Alerts = append(c.Alerts, a)
+	}
+}
+
+// audit reads the folder of the audit log, alone or with its key.
+func (r *reader) audit(n *yaml.Node, a *Audit) {
+	if n.Kind == yaml.ScalarNode {
+		parsed(r, "audit", "audit", &a.Dir, plain).read(n)
+		return
+	}
+	ok := r.mapping(n, "audit", parsed(r, "dir", "audit.dir", &a.Dir, plain), parsed(r, "key_file", "audit.key_file", &a.KeyFile, plain))
+	if ok && a.Dir == "" {
+		r.say(n, "audit needs a dir: the folder that noecho audit init made")
 	}
 }
 
