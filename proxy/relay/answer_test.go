@@ -25,12 +25,13 @@ func (s answerShape) family() string { return strings.Fields(s.name)[0] }
 
 // inTurn writes each piece with the next of the formats, which have %[1]s for the piece
 // as a JSON string, %[2]d for its number and %[3]s for the piece as the JSON text of an
-// object with the member t, as a JSON string, and %[4]s for the piece as one word.
+// object with the member t, as a JSON string, %[4]s for the piece as one word, and %[5]s for
+// the piece with a space behind it, where texts are joined as they are.
 func inTurn(pieces []string, formats ...string) []string {
 	var out []string
 	for i, p := range pieces {
 		text := string(mustJSON(p))
-		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)), "%[4]s", strings.ReplaceAll(text, " ", "_"))
+		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)), "%[4]s", strings.ReplaceAll(text, " ", "_"), "%[5]s", string(mustJSON(p+" ")))
 		out = append(out, values.Replace(formats[i%len(formats)]))
 	}
 	return out
@@ -253,7 +254,11 @@ func leftOf(body string) int {
 		if !ok {
 			continue
 		}
-		if i != last+1 {
+		switch i {
+		case last: // the server sends it twice
+			continue
+		case last + 1:
+		default:
 			n = 0
 		}
 		n, last = n+1, i
@@ -287,16 +292,25 @@ func (s answerShape) relay(t *testing.T, mode Decision, split splitter, body str
 // answer in one piece, and all words around the record.
 func checkAnswer(t *testing.T, s answerShape, seed uint64, split splitter) {
 	t.Helper()
-	rnd := rand.New(rand.NewPCG(seed, 47))
 	n := s.config(t, redacting).Spec.N
-	pieces := slices.Concat([]string{"before one", "before two"}, cutWords(rnd, answerRecord, n-1), []string{"after one", "after two"})
-	body := s.body(pieces)
+	checkPieces(t, s, seed, split, cutWords(rand.New(rand.NewPCG(seed, 47)), answerRecord, n-1))
+}
+
+// checkPieces does the same for a record that is cut into the given pieces.
+func checkPieces(t *testing.T, s answerShape, seed uint64, split splitter, record []string) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 48))
+	n := s.config(t, redacting).Spec.N
+	body := s.body(slices.Concat([]string{"before one", "before two"}, record, []string{"after one", "after two"}))
 	got := s.relay(t, redacting, split, body)
 	left := leftOf(got.out)
 	if got.err != nil || len(got.findings) == 0 || left >= n || !s.stream && left > 0 {
 		t.Fatalf("%s, seed %d: %d words left, %v, findings %q\n%s\nof %s", s.name, seed, left, got.err, got.findings, got.out, body)
 	}
 	for _, w := range []string{"before", "after"} {
+		if strings.Contains(s.name, "titles") {
+			break // annotations are left out after text was withheld
+		}
 		if strings.Count(got.out, w) != strings.Count(body, w) {
 			t.Fatalf("%s, seed %d: %q is missing: %s\nof %s", s.name, seed, w, got.out, body)
 		}

@@ -68,10 +68,16 @@ type token struct {
 
 // startsText reports whether a piece begins a new text in the channel. The family says
 // so with Separate. Besides, strings beside the answer never go on with the text of
-// another item, although items may share a channel.
+// another item, although items may share a channel, nor with another string of their message
+// that has their path.
 func (ch *channel) startsText(f *wire.Field, message uint64) bool {
-	return f.Separate ||
-		ch.role == wire.Metadata && ch.item < 0 && f.Item >= 0 && ch.length > 0 && (ch.fed == message || ch.origin != f.Item)
+	switch {
+	case f.Separate:
+		return true
+	case ch.role != wire.Metadata, f.Item < 0, ch.length == 0:
+		return false
+	}
+	return ch.fed == message && (ch.item < 0 || f.Rule < 0) || ch.item < 0 && ch.origin != f.Item
 }
 
 // label returns the channel's name in an alert.

@@ -129,12 +129,10 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
-	if f.Sort == wire.Apart && f.Rule >= 0 || f.Sort == wire.Label && f.Separate {
-		if id, ok := ch.copyOf(f.Rule, s.text[lo:]); ok {
-			p.role, p.channel, p.lo, p.hi = wire.Final, ch, id.lo, id.hi
-			ch.repeat.waiting++
-			return append(dst, p), nil
-		}
+	if id, ok := s.copied(ch, f, s.text[lo:]); ok {
+		p.role, p.channel, p.lo, p.hi = wire.Final, ch, id.lo, id.hi
+		ch.repeat.waiting++
+		return append(dst, p), nil
 	}
 	how, from, err := ch.relate(f, s.text, lo, s.message)
 	if err != nil {
@@ -166,6 +164,23 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 		ch.repeat.named(f.Rule, ch.length)
 	}
 	return s.add(dst, ch, p), nil
+}
+
+// copied returns the id, label or string that the text of a place is a copy of.
+func (s *channelSet) copied(ch *channel, f *wire.Field, text []byte) (saidID, bool) {
+	switch {
+	case f.Sort == wire.Apart && f.Rule >= 0, f.Sort == wire.Label && f.Separate:
+		return ch.copyOf(f.Rule, text)
+	case s.inItem(f):
+		return ch.copyInItem(f.Item, text, s.message)
+	}
+	return saidID{}, false
+}
+
+// inItem reports whether a place has a string without a rule, in an item that the server may
+// send more than once.
+func (s *channelSet) inItem(f *wire.Field) bool {
+	return f.Role == wire.Metadata && f.Sort == wire.Beside && f.Item >= 0 && s.cfg.Family.Repeats()
 }
 
 // textRole returns the role of a piece whose place could have had a copy.
@@ -202,6 +217,9 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 // more of it. A known place, such as the name of a tool, shows that its choice speaks;
 // a string that the family has no rule for does not.
 func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
+	if s.inItem(f) {
+		ch.saidInItem(f.Item, text, s.message)
+	}
 	constant := f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text)
 	switch {
 	case how == otherText, constant:
@@ -398,7 +416,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	ch := &channel{
 		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
-		repeat: repeat{keeps: role == wire.Text && s.cfg.Family.Repeats() || sort == wire.Apart || sort == wire.Label},
+		repeat: repeat{keeps: s.cfg.Family.Repeats() && (role == wire.Text || sort == wire.Beside) || sort == wire.Apart || sort == wire.Label},
 		answer: cfg.Answer, strand: strand,
 	}
 	if s.cfg.Hold && role == wire.Text && c != s.noChoice {

@@ -100,8 +100,8 @@ func (r *Relay) block(dst []byte, it item, raw []byte, refs []ref) []byte {
 			continue
 		case p.isCut() && p.channel.out.block < math.MaxInt64:
 			over = true
-		case over && p.channel.answer != nil && p.channel.answer == r.channels.blocked && !repeatsAll(p.role):
-			p.channel.out.block = min(p.channel.out.block, p.lo) // its answer was read no further
+		case over && p.channel.answer != nil && p.channel.answer == r.channels.blocked && p.hi > p.channel.out.left:
+			p.channel.out.block = min(p.channel.out.block, max(p.lo, p.channel.out.left)) // its answer was read no further
 		default:
 			continue
 		}
@@ -266,6 +266,7 @@ func (s *channelSet) forgetCuts(refs []ref) {
 		if ch == nil {
 			continue
 		}
+		ch.out.left = max(ch.out.left, refs[i].hi)
 		r := &ch.repeat
 		if r.keeps = r.keeps && (len(ch.out.cuts) <= maxKept || r.waiting > 0); !r.keeps {
 			ch.out.forget(refs[i].hi)
@@ -284,6 +285,7 @@ type output struct {
 	cutter     wire.Cutter     // behind the text up to cutTo
 	beforeLast wire.Cutter     // its state before the last piece
 	cutTo      int64
+	left       int64 // the text before it has left, or was cut
 	item       int32 // of the last piece, if items share the channel
 }
 

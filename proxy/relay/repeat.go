@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"hash/maphash"
+	"math"
 	"slices"
 
 	"noecho/proxy/wire"
@@ -48,15 +49,17 @@ type repeat struct {
 	constancy constancy
 	first     uint64 // hash of the first piece
 
-	ids  []saidID // of a channel of ids or labels
+	ids  []saidID // of a channel of ids or labels; of strings without a rule, the newest of each item
 	last int      // the newest of them
 }
 
-// saidID is an id or a label in a channel of them.
+// saidID is an id, a label or a string in a channel of them.
 type saidID struct {
-	sum    uint64
-	lo, hi int64
-	rule   int32 // of the place that had it first
+	sum     uint64
+	lo, hi  int64
+	rule    int32 // of the place that had it first
+	item    int32
+	message uint64
 }
 
 // copyOf returns an id or a whole label that text is a copy of: the newest one, or one that
@@ -74,9 +77,36 @@ func (ch *channel) copyOf(rule int32, text []byte) (saidID, bool) {
 	if len(r.ids) < wire.MaxChannels {
 		r.last = len(r.ids)
 		lo := ch.length + 1 // behind the separator
-		r.ids = append(r.ids, saidID{sum, lo, lo + int64(len(text)), rule})
+		r.ids = append(r.ids, saidID{sum: sum, lo: lo, hi: lo + int64(len(text)), rule: rule})
 	}
 	return saidID{}, false
+}
+
+// copyInItem returns the newest string of an item in a channel without a rule, if one message
+// had it, an earlier one, and text is equal to it. Servers send an item when it begins and once
+// more when it ends. Strings of several messages are pieces, and equal pieces no copies.
+func (ch *channel) copyInItem(item int32, text []byte, message uint64) (saidID, bool) {
+	r := &ch.repeat
+	i := slices.IndexFunc(r.ids, func(id saidID) bool { return id.item == item })
+	if i < 0 {
+		return saidID{}, false
+	}
+	id := r.ids[i]
+	return id, id.message < message && id.sum == maphash.Bytes(r.all.sum.Seed(), text)
+}
+
+// saidInItem notes the newest string of an item, the next text of the channel.
+func (ch *channel) saidInItem(item int32, text []byte, message uint64) {
+	r := &ch.repeat
+	said := saidID{sum: maphash.Bytes(r.all.sum.Seed(), text), lo: ch.length, hi: ch.length + int64(len(text)), item: item, message: message}
+	if i := slices.IndexFunc(r.ids, func(id saidID) bool { return id.item == item }); i >= 0 {
+		if r.ids[i].message < message {
+			said.message = math.MaxUint64
+		}
+		r.ids[i] = said
+	} else if len(r.ids) < wire.MaxChannels {
+		r.ids = append(r.ids, said)
+	}
 }
 
 // segmentSoFar is the text of a channel from an offset on, as far as it was read. Where

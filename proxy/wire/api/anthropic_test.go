@@ -30,7 +30,7 @@ func TestAnthropicLocate(t *testing.T) {
 			anthropic,
 			wire.SSE,
 			`{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{}}}`,
-			"begin 0 \nmetadata 0.3 ids toolu_1\nmetadata 0.3 content.name get_weather\nmetadata 0.3 content.start {}\n",
+			"begin 0 \nmetadata 0.3 ids toolu_1\nmetadata 0.3 content.name get_weather\n",
 		},
 		{
 			"input in pieces, number behind",

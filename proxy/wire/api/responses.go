@@ -163,9 +163,13 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 	for _, name := range responsesGiven {
 		rules = append(rules, once(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")))
 	}
+	for _, name := range responsesLists {
+		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
+	}
 	for _, name := range responsesGot {
 		rules = append(rules, wire.CompleteAt(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")).Label())
 	}
+	rules = append(rules, wire.CompleteAt(at+"action.queries", "output.#.action.queries").As(wire.Nested))
 	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
 		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested).Label())
 	}
@@ -181,15 +185,17 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		"output[].outcome.type", "results[].file_id")...)
 }
 
-// responsesGiven are the texts that a model gives to a tool of the server, and responsesGot
-// those that it gets. They are texts of their own, because the kinds and files beside them
-// would break a record that is cut over several calls.
+// responsesGiven are the texts that a model gives to a tool of the server, responsesLists those
+// that are lists or objects of short strings, and responsesGot those that it gets. They are texts
+// of their own, because the kinds and files beside them would break a record that is cut over
+// several calls: so files, folders and addresses have no rule. A list is one text, because its
+// strings may be words of one. The queries of a search repeat its query.
 var (
 	responsesGiven = []string{
-		"action.query", "action.queries[]", "action.text", "action.command[]", "action.commands[]", "action.pattern", "action.url",
-		"actions[].text", "operation.diff", "revised_prompt",
+		"action.query", "action.text", "action.pattern", "actions[].text", "operation.diff", "revised_prompt",
 	}
-	responsesGot = []string{"output[].text", "output[].stdout", "output[].stderr", "outputs[].logs", "results[].text"}
+	responsesLists = []string{"action.command", "action.commands", "action.keys", "action.env"}
+	responsesGot   = []string{"output[].text", "output[].stdout", "output[].stderr", "outputs[].logs", "results[].text"}
 )
 
 // responsesAlone is an item that is the whole answer. Members that have another meaning
