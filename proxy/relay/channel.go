@@ -46,6 +46,7 @@ type channel struct {
 	ended    uint64 // the last message whose text is decided without waiting for more
 	turned   bool   // the choice went on in another channel
 	origin   int32  // the item of the last piece
+	tail     int64  // bytes at its beginning that no place has, see goOn
 	repeat   repeat
 	out      output
 	token    token

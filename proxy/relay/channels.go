@@ -134,10 +134,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 		ch.repeat.waiting++
 		return append(dst, p), nil
 	}
-	how, from, err := ch.relate(f, s.text, lo, s.message)
-	if err != nil {
-		return dst, err
-	}
+	how, from := ch.relate(f, s.text, lo, s.message)
 	if f.Role == wire.Final { // pieces that follow belong to the next text
 		ch.ended, ch.repeat.complete = s.message, true
 	}
@@ -149,9 +146,11 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 			ch.repeat.waiting++
 		}
 	case otherPiece, otherText:
+		before := ch.repeat.alias(f.Rule)
 		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, wire.Beside); err != nil {
 			return dst, err
 		}
+		s.goOn(ch, before)
 		fallthrough
 	default:
 		s.startPiece(ch, f, how, lo)
@@ -160,10 +159,21 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if how != copied || len(text) > 0 {
 		s.say(ch, f, how, text)
 	}
-	if f.Role == wire.Alias {
-		ch.repeat.named(f.Rule, ch.length)
+	if f.Role == wire.Alias && how != otherPiece {
+		ch.repeat.named(f.Rule, ch.length, s.text[lo:])
 	}
 	return s.add(dst, ch, p), nil
+}
+
+// goOn begins a channel of the text under one name with the tail of what the name has said, if
+// that was part of another channel. The tail is there for the words behind it only.
+func (s *channelSet) goOn(ch *channel, name *alias) {
+	if name == nil || ch.length > 0 {
+		return
+	}
+	ch.det.SetStrand(0, detect.Aside)
+	s.feed(ch, name.tail)
+	ch.tail = ch.length
 }
 
 // copied returns the id, label or string that the text of a place is a copy of.
@@ -335,6 +345,9 @@ func (s *channelSet) decideAnswer(a *detect.Answer) {
 // report keeps a closed finding for take. Tokens repeat a text, so that their findings
 // are those of the text: the first is reported at the end, if none of its choice was.
 func (s *channelSet) report(ch *channel, f *detect.Finding) {
+	if f.Span.Hi <= ch.tail {
+		return // the other channel reported it
+	}
 	if ch.role == wire.Token && !s.finished {
 		if ch.token.secret == nil && !f.Echo {
 			ch.token.secret = f

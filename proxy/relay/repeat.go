@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"errors"
 	"hash/maphash"
 	"math"
 	"slices"
@@ -25,8 +24,8 @@ import (
 // with more of them takes no copy for one any longer.
 const maxKept = 1 << 14
 
-// errAmbiguous says that two places that should hold one text do not.
-var errAmbiguous = errors.New("two places of one text differ")
+// keptTail is the number of bytes that a name of a text keeps of the text said under it.
+const keptTail = 1 << 10
 
 // repeat has the fields of a channel that tell copies of its text from new text.
 type repeat struct {
@@ -125,7 +124,8 @@ func (s *segmentSoFar) begins(text []byte, n int64) bool {
 // alias is a name of a text, as the rule of the places that have it.
 type alias struct {
 	rule int32
-	end  int64 // in the channel: where the text said under this name ends
+	end  int64  // in the channel: where the text said under this name ends
+	tail []byte // of that text, keptTail bytes or up to twice as many
 }
 
 // relation is how the text of a place relates to the text of its channel.
@@ -141,42 +141,37 @@ const (
 // relate tells how the text of a place, all[lo:], relates to the text of the channel. all
 // is the text of the message so far. For a copy it also returns the offset in the channel
 // at which the original begins.
-func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (relation, int64, error) {
+func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (relation, int64) {
 	switch f.Role {
 	case wire.Alias:
 		return ch.relateAlias(f.Rule, all, lo, message)
 	case wire.Final, wire.Cumulative:
-		how, from := ch.relateWhole(f.Role, all[lo:])
-		return how, from, nil
+		return ch.relateWhole(f.Role, all[lo:])
 	}
-	return nextPiece, 0, nil
+	return nextPiece, 0
 }
 
 // relateAlias is relate for one name of a text with several. A client may read any one of
 // the names, so the pieces said under each name have to be adjacent in the channel. A
-// name that comes back after the others went on without it is ambiguous, and so is one
-// whose text was the same before and differs now. A name whose text differs from the
-// start has another text.
-func (ch *channel) relateAlias(rule int32, all []byte, lo int, message uint64) (relation, int64, error) {
+// name whose text differs from that of another name in the same message has another text. So
+// has a name that comes back after the others went on without it: the text of that name goes on
+// in a channel of its own, behind the tail of what the name has said.
+func (ch *channel) relateAlias(rule int32, all []byte, lo int, message uint64) (relation, int64) {
 	r := &ch.repeat
-	if slices.Contains(r.apart, rule) {
-		return otherPiece, 0, nil
-	}
 	how, at, known := nextPiece, ch.length, r.alias(rule)
+	differs := false
 	if ch.fed == message && r.rule != rule {
 		how, at = copied, r.start
-		if int64(r.hi-r.lo) != ch.length-r.start || !bytes.Equal(all[lo:], all[r.lo:r.hi]) {
-			if known != nil {
-				return 0, 0, errAmbiguous
-			}
-			r.apart = append(r.apart, rule)
-			return otherPiece, 0, nil
-		}
+		differs = int64(r.hi-r.lo) != ch.length-r.start || !bytes.Equal(all[lo:], all[r.lo:r.hi])
 	}
-	if known != nil && known.end != at {
-		return 0, 0, errAmbiguous
+	switch {
+	case slices.Contains(r.apart, rule):
+		return otherPiece, 0
+	case differs, known != nil && known.end != at:
+		r.apart = append(r.apart, rule)
+		return otherPiece, 0
 	}
-	return how, at, nil
+	return how, at
 }
 
 // alias returns the name that a rule gives the text, nil if it was not used.
@@ -189,13 +184,19 @@ func (r *repeat) alias(rule int32) *alias {
 	return nil
 }
 
-// named notes that the text up to end was said under the name of a rule.
-func (r *repeat) named(rule int32, end int64) {
-	if a := r.alias(rule); a != nil {
-		a.end = end
-		return
+// named notes that text, which ends at end, was said under the name of a rule.
+func (r *repeat) named(rule int32, end int64, text []byte) {
+	a := r.alias(rule)
+	if a == nil {
+		r.names = append(r.names, alias{rule: rule, tail: make([]byte, 0, 2*keptTail)})
+		a = &r.names[len(r.names)-1]
 	}
-	r.names = append(r.names, alias{rule: rule, end: end})
+	a.end = end
+	text = text[max(0, len(text)-keptTail):]
+	if over := len(a.tail) + len(text) - 2*keptTail; over > 0 {
+		a.tail = a.tail[:copy(a.tail, a.tail[len(a.tail)+len(text)-keptTail:])]
+	}
+	a.tail = append(a.tail, text...)
 }
 
 // relateWhole is relate for a text that should begin with all of the channel's text, or
