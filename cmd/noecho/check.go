@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"noecho/proxy"
+	"noecho/proxy/alert"
 	"noecho/proxy/policy"
 )
 
@@ -20,7 +26,8 @@ value, every byte of the indexes, the certificates and the admin token. No port 
 opened and no server is called. NOECHO_ variables count as they do for serve.
 
 If the file has errors, all of them are printed at once, as file:line:column: message.
-If it has none, each of its rules for findings is printed as a sentence.`,
+If it has none, each of its rules for findings is printed as a sentence. An index is
+checked as noecho index verify does.`,
 		Example: "  noecho check /etc/noecho/config.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.changed = cmd.Flags().Changed
@@ -31,6 +38,9 @@ If it has none, each of its rules for findings is printed as a sentence.`,
 				return usageError("two configurations are given: %s and, with --config, %s", args[0], o.config)
 			case len(args) == 1:
 				o.config = args[0]
+			}
+			if isIndex(o.config) {
+				return verifyIndex(a, o.config)
 			}
 			if o.config == "" && a.getenv("NOECHO_CONFIG") == "" {
 				return usageError("no configuration is given: name a file, as noecho check FILE or in NOECHO_CONFIG")
@@ -57,4 +67,49 @@ func check(a *app, o *overlay) error {
 	lines := append([]string{"ok: " + strings.Join(summary, ", ")}, policy.Explain(&cfg)...)
 	_, err = fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
 	return err
+}
+
+// beginning returns the first bytes of a regular file, none if it cannot be read.
+func beginning(path string, most int64) []byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil // what a pipe has can be read once only
+	}
+	head, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return nil
+	}
+	return head
+}
+
+// isIndex reports whether a file begins as an index does.
+func isIndex(path string) bool { return string(beginning(path, 5)) == "\x89NIDX" }
+
+// mistaken says of a file that is taken for a configuration which other file it is and which
+// command reads it. It returns nothing if the file may be a configuration.
+func mistaken(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "is a folder: name the configuration file in it"
+	}
+	if isIndex(path) {
+		return "is an index: noecho index verify checks it, and --index names it"
+	}
+	lines := bufio.NewScanner(bytes.NewReader(beginning(path, 64<<10)))
+	lines.Buffer(nil, 64<<10)
+	var rows [2]bool
+	for n := 0; n < len(rows) && lines.Scan(); n++ {
+		var ev alert.Event
+		if json.Unmarshal(lines.Bytes(), &ev) == nil && ev.V > 0 && ev.Type != "" {
+			return "has alerts: noecho tail shows them"
+		}
+		rows[n] = bytes.HasPrefix(lines.Bytes(), []byte("{\""))
+	}
+	if rows[0] && rows[1] {
+		return "has rows of JSON: noecho index build reads training files, noecho scan reads answers"
+	}
+	return ""
 }

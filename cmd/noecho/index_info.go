@@ -62,15 +62,17 @@ changed or a byte is missing, the exit code is 4. noecho serve makes the same ch
 before it uses an index.`,
 		Example: "  noecho index verify support-v3.nidx",
 		Args:    oneIndex,
-		RunE: func(_ *cobra.Command, args []string) error {
-			info, _, err := index.Verify(args[0])
-			if err != nil {
-				return indexError(err)
-			}
-			_, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes, build %s\n", args[0], info.Bytes, info.BuildID)
-			return err
-		},
+		RunE:    func(_ *cobra.Command, args []string) error { return verifyIndex(a, args[0]) },
 	}
+}
+
+func verifyIndex(a *app, path string) error {
+	info, _, err := index.Verify(path)
+	if err != nil {
+		return indexError(err)
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes, build %s\n", path, info.Bytes, info.BuildID)
+	return err
 }
 
 // oneIndex checks that there is one argument.

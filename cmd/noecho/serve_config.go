@@ -37,6 +37,9 @@ func (o *overlay) load(getenv func(string) string) (config.Config, error) {
 		name = getenv("NOECHO_CONFIG")
 	}
 	if name != "" {
+		if why := mistaken(name); why != "" {
+			return config.Config{}, usageError("%s %s", name, why)
+		}
 		var err error
 		if cfg, err = config.LoadFile(name); err != nil {
 			return config.Config{}, &exitError{Code: exitUsage, Err: err}

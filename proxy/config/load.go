@@ -66,6 +66,8 @@ func Load(name string, data []byte) (Config, error) {
 		r.say(&docs[1], "the file has more than one document: write one")
 	case len(docs) == 0 || len(docs[0].Content) == 0:
 		r.say(nil, "the file is empty: write at least version: %d", Version)
+	case docs[0].Content[0].Kind == yaml.ScalarNode: // it may be training text
+		r.say(nil, "the file is text and no configuration: write at least version: %d", Version)
 	default:
 		r.config(docs[0].Content[0], &c)
 	}
