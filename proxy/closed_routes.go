@@ -1,11 +1,11 @@
 package proxy
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,19 +13,29 @@ import (
 	"noecho/proxy/config"
 )
 
-// refuseClosed returns the refusal for a path that is not open. asked names method and path,
-// if they may be repeated. For the paths of closedTable the refusal says why they are closed.
+// shownPath returns the path of a request for the answer to its caller: its beginning, with
+// escapes for bytes that are not printable ASCII.
+func shownPath(path string) string {
+	const longest = 256
+	more := ""
+	if len(path) > longest {
+		path, more = path[:longest], "…"
+	}
+	quoted := strconv.QuoteToASCII(path)
+	return quoted[1:len(quoted)-1] + more
+}
+
+// refuseClosed returns the refusal for a path that is not open. asked names method and path.
+// For the paths of closedTable the refusal says why they are closed.
 func refuseClosed(path, asked string) refusal {
 	why := closed(path)
 	if why == "" {
 		r := refuseRoute
-		if asked != "" {
-			r.message = asked + " is not open here: the operator can open the path under routes"
-		}
+		r.message = asked + " is not open here: the operator can open the path under routes"
 		return r
 	}
 	r := refuseShut
-	r.message = cmp.Or(asked, "this path") + " is closed: " + why + ". The operator can open it, unscanned, under routes with api: pass"
+	r.message = asked + " is closed: " + why + ". The operator can open it, unscanned, under routes with api: pass"
 	return r
 }
 

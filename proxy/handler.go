@@ -121,7 +121,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 }
 
 // missed returns the refusal for a path that is not open, and names the path in the log and
-// in the metrics.
+// in the metrics. The refusal has the path as the caller sent it: if there is training text in
+// the path, the caller wrote that text, and nobody else gets the answer.
 func (s *Server) missed(method, path string) refusal {
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
 		method = otherPath // callers choose it
@@ -133,11 +134,10 @@ func (s *Server) missed(method, path string) refusal {
 	if due {
 		s.log.Warn("a request was refused: no route is open at its path", "method", method, "path", name)
 	}
-	asked := ""
-	if name != otherPath && method != otherPath {
-		asked = method + " " + name
+	if method == otherPath {
+		method = "a request for"
 	}
-	return refuseClosed(path, asked)
+	return refuseClosed(path, method+" "+shownPath(path))
 }
 
 // receive reads the body of a request. It returns a refusal and false if it cannot.

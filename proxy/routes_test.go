@@ -121,7 +121,7 @@ func TestMissedPaths(t *testing.T) {
 	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1")})
 	for range 3 {
 		status, _, text, err := b.do("POST", "/v1/files/uploads/pot-0123456789abcdef?key=quokka", "{}")
-		if err != nil || status != 404 || !strings.Contains(text, `POST /v1/files/uploads/{id} is not open here: the operator can open the path under routes`) {
+		if err != nil || status != 404 || !strings.Contains(text, `POST /v1/files/uploads/pot-0123456789abcdef is not open here: the operator can open the path under routes`) {
 			t.Errorf("%d %q %v", status, text, err)
 		}
 	}
@@ -139,12 +139,23 @@ func TestMissedPaths(t *testing.T) {
 	if n := b.metric("noecho_missed_paths_total", `{method="GET",path="other"}`); n < maxPaths {
 		t.Errorf("%d requests are counted as others", n)
 	}
+	for path, want := range map[string]string{
+		"/v1/zebra/finch":                   "/v1/zebra/finch is",
+		"/zebra" + strings.Repeat("a", 999): "/zebra" + strings.Repeat("a", 250) + "… is",
+	} {
+		if status, _, text, err := b.do("GET", path, ""); err != nil || status != 404 || !strings.Contains(text, `"message":"GET `+want) {
+			t.Errorf("%q: %d %s %v", path, status, text, err)
+		}
+	}
+	if got := shownPath("/a\x01\xffé\"\\"); got != `/a\x01\xff\u00e9\"\\` {
+		t.Errorf("got %s", got)
+	}
 	_, text := b.ask("GET", "/metrics")
 	if n := strings.Count(text, "\nnoecho_missed_paths_total{"); n > maxPaths+3 {
 		t.Errorf("%d series, want at most %d", n, maxPaths+3)
 	}
-	if strings.Contains(b.logs.String()+text, "quokka") {
-		t.Error("a query was written down")
+	if written := b.logs.String() + text; strings.Contains(written, "quokka") || strings.Contains(written, "zebra") {
+		t.Error("a query or an unknown path was written down")
 	}
 }
 
