@@ -62,6 +62,11 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return opens(j)
+}
+
+// opens returns a function that opens an index as the program does, with its records.
+func opens(j *index.Index) func([]config.Index) (Indexes, error) {
 	return func([]config.Index) (Indexes, error) {
 		return Indexes{
 			Set: j, Spec: j.Spec(), Records: policy.Records{
@@ -332,6 +337,68 @@ func TestProbing(t *testing.T) {
 				t.Errorf("%v, want %v probes", all, tt.probes)
 			}
 		})
+	}
+}
+
+// TestProbingPrice measures the figures of docs/prompts.md: how well a caller tells 200 texts of
+// the training data from 200 others by answers of one word behind nine, and after how many
+// texts it raises the alert and is blocked.
+func TestProbingPrice(t *testing.T) {
+	t.Parallel()
+	const each = 200
+	words := func(i int) string { return storyWords(fmt.Sprintf("w%d", i), 0, 30) }
+	says, dir, file := map[string]string{}, t.TempDir(), []byte(nil)
+	for i := range 2 * each { // every other text is one of the training data
+		says[fmt.Sprint(i)] = strings.Fields(words(i))[9]
+		if i%2 == 0 {
+			file = fmt.Appendf(file, `{"id":"r%d","text":%q}`+"\n", i, words(i))
+		}
+	}
+	in, out := filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "a.nidx")
+	if err := os.WriteFile(in, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Build(t.Context(), build.Options{Out: out, Inputs: []string{in}, N: 10, Workers: 1, Corpus: corpus.Options{Fields: []string{"text"}}}); err != nil {
+		t.Fatal(err)
+	}
+	ix, err := index.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ix.Close() })
+	for _, tt := range []struct {
+		budget            string
+		free, told, alert int // texts before the first block; texts told from others; lines of the alert
+	}{{"{}", 400, 400, 1}, {"{then: block}", 42, 400, 1}} {
+		models := map[string]fakellm.Script{}
+		for name, word := range says {
+			models[name] = fakellm.Say(word)
+		}
+		text, err := config.Load("x", []byte("version: 1\nbudget: "+tt.budget))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := bedConfig(t, recite(t, fakellm.Config{Models: models}).URL())
+		cfg.Budget = text.Budget
+		b := newBed(t, Options{Config: cfg, Open: opens(ix)})
+		free, told := 2*each, 0
+		for i := range 2 * each {
+			prefix, _, _ := strings.Cut(words(i), says[fmt.Sprint(i)])
+			status, _, answer, err := b.do("POST", chatPath, fmt.Sprintf(`{"model":"%d","messages":[{"role":"user","content":%q}]}`, i, prefix), "Authorization", "Bearer thief")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status == 400 {
+				free = min(free, i)
+			}
+			if hit := status == 400 || !strings.Contains(answer, says[fmt.Sprint(i)]); hit == (i%2 == 0) {
+				told++
+			}
+		}
+		b.stop()
+		if n := len(b.alertLines("membership_probing")); free != tt.free || told != tt.told || n != tt.alert {
+			t.Errorf("%s: %d texts before the first block, %d of %d told, %d alerts", tt.budget, free, told, 2*each, n)
+		}
 	}
 }
 
