@@ -51,8 +51,8 @@ format names is counted. If it is more than 1 % of an INPUT, the build ends befo
 writes anything and names the flags that read that text; --accept-unread goes on.
 --dry-run says which text would be read, and writes nothing.
 
-JSON rows may be on lines of their own or in one array. Files compressed with gzip or
-zstd are unpacked while they are read.
+JSON rows may be on lines of their own or in one array. Compressed files and archives
+are unpacked while they are read.
 
 The index stores hashes of windows. A window is --n words in a row of one text. A
 text with fewer words cannot be indexed; the result says how many there were. Public

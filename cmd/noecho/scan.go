@@ -30,7 +30,7 @@ a data set before it is published.
 
 FILE is a file, a folder with everything below it, a quoted pattern such as
 'answers/**/*.jsonl', or - for standard input. Without FILE, standard input is read.
-Files compressed with gzip or zstd are unpacked while they are read.
+Compressed files and archives are unpacked while they are read.
 
 By default a file is read as one text. This includes files of JSON; their escapes are
 read as the characters that they mean. With --format openai, completion, sharegpt,

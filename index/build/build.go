@@ -92,7 +92,8 @@ var errNoWindows = errors.New("nothing to index: no text of the inputs has enoug
 type builder struct {
 	o       Options
 	spec    ngram.Spec
-	sources []*source
+	sources []*source // in the order of their names
+	reading []*source // the same in the order in which they are read: members of an archive are together
 	runs    *runCache // nil: every pass reads the inputs
 	exclude map[uint64]struct{}
 	places  *places
@@ -206,6 +207,7 @@ func (b *builder) find() (skipped uint64, err error) {
 	b.skipped = left
 	for _, s := range left {
 		b.notice("%s: skipped: %s", s.Path, s.Reason)
+		skipped += uint64(max(1, s.Files))
 	}
 	if len(inputs) == 0 {
 		return 0, errors.New("none of the inputs contains text: name files of text or JSON lines")
@@ -220,12 +222,14 @@ func (b *builder) find() (skipped uint64, err error) {
 	}
 	// The places of records follow the order of the sources. Sorting by names makes them
 	// independent of the order of the arguments, and of the folders above them.
+	b.reading = slices.Clone(b.sources)
+	slices.SortStableFunc(b.reading, func(x, y *source) int { return strings.Compare(x.FileName(), y.FileName()) })
 	slices.SortStableFunc(b.sources, func(x, y *source) int { return strings.Compare(x.Name, y.Name) })
 	for i, s := range b.sources {
 		s.at = i
 	}
 	b.noticeFormats()
-	return uint64(len(left)), nil
+	return skipped, nil
 }
 
 // noticeFormats reports the formats of the inputs whose format was detected.

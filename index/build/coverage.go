@@ -93,7 +93,7 @@ func skippedFiles(files []corpus.Skipped, arg string) *coverage.Table {
 		if len(c.Skipped) == 16 && c.Skipped[reason] == 0 {
 			reason = "for other reasons"
 		}
-		c.Skipped[reason]++
+		c.Skipped[reason] += uint64(max(1, f.Files))
 	}
 	return c
 }

@@ -141,7 +141,7 @@ func (p *pass) feed(ctx context.Context) error {
 			return p.hand(ctx, task{runs: runs})
 		})
 	}
-	for _, s := range p.b.sources {
+	for _, s := range p.b.reading {
 		r, err := s.Open()
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -190,7 +191,7 @@ func (p *places) settle() error {
 			p.tasks = append(p.tasks, &one.tasks[i])
 		}
 	}
-	slices.SortFunc(p.tasks, func(a, b *taskSpan) int { return int(a.task - b.task) })
+	slices.SortFunc(p.tasks, func(a, b *taskSpan) int { return cmp.Or(a.source-b.source, cmp.Compare(a.task, b.task)) })
 	p.end = gram.PlaceGap
 	source := 0
 	for _, t := range p.tasks {

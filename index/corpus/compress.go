@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -21,6 +23,8 @@ const (
 	Gzip  Codec = "gzip"  // one member or several
 	Zstd  Codec = "zstd"  // one frame or several
 	Bzip2 Codec = "bzip2" // one stream or several
+
+	Deflate Codec = "deflate" // in zip archives only
 )
 
 // zstdWindow bounds the history that a frame may ask a reader to keep, in
@@ -60,6 +64,20 @@ type inflater struct {
 	codec Codec
 	path  string
 	close func()
+	taken *atomic.Int64 // compressed bytes so far; nil: few, not counted
+	given int64         // decompressed bytes so far
+}
+
+// A file may be decompressed to inflatedRatio times its size, and to inflatedFloor bytes
+// in any case. The rows of training data take a hundredth at best; zeros, a thousandth.
+const (
+	inflatedRatio = 256
+	inflatedFloor = 256 << 20
+)
+
+// bombError returns the error of a file that is decompressed to more.
+func bombError(path string, kind string) error {
+	return &DamagedError{Path: path, Reason: fmt.Sprintf("%s: it is decompressed to more than %d times its size and %d MiB, as a bomb is: if it is none, decompress it", kind, inflatedRatio, inflatedFloor>>20)}
 }
 
 // inflate returns a reader of the decompressed bytes of r.
@@ -80,6 +98,8 @@ func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
 		f.Reader, f.close = z, z.Close
 	case Bzip2:
 		f.Reader = bzip2.NewReader(r)
+	case Deflate:
+		f.Reader = flate.NewReader(r)
 	default:
 		return nil, fmt.Errorf("corpus: internal error: no codec %q", c)
 	}
@@ -92,6 +112,9 @@ func (f *inflater) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
 	if err != nil && err != io.EOF {
 		err = f.damage(err)
+	}
+	if f.given += int64(n); f.given > inflatedFloor && f.taken != nil && f.given > inflatedRatio*f.taken.Load() {
+		return 0, bombError(f.path, string(f.codec))
 	}
 	return n, err
 }

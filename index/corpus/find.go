@@ -21,6 +21,7 @@ type Skipped struct {
 	Arg    string // the argument it came from
 	Reason string
 	Text   int64 // bytes of text that is lost with it; 0: it is no text
+	Files  int   // of an archive that are skipped for the reason; 0: one
 }
 
 // Hidden is the reason for skipping a file or folder whose name begins with a dot.
@@ -49,8 +50,9 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 		}
 	}
 	f.addLinks()
-	slices.SortFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
-	tellApart(f.inputs)
+	// The members of an archive are read in its order.
+	slices.SortStableFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.filePath(), b.filePath()) })
+	f.tellApart()
 	slices.SortFunc(f.skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
 	return f.inputs, f.skipped, errors.Join(f.problems...)
 }
@@ -60,9 +62,12 @@ type finder struct {
 	o       Options
 	seen    map[string]bool
 	parent  string // of the argument that is being added
+	below   string // path of the file that is being added, below the folder that was named
 	inputs  []Input
 	skipped []Skipped
 	links   []link
+
+	archives []*archive
 
 	problems []error // the first of them
 	more     int     // the number of the others
@@ -70,8 +75,8 @@ type finder struct {
 
 // link is a link to a file, found in a folder.
 type link struct {
-	path, arg, parent string
-	st                fs.FileInfo // of the file
+	path, arg, parent, below string
+	st                       fs.FileInfo // of the file
 }
 
 // mostProblems bounds the files that one error lists.
@@ -123,21 +128,38 @@ func parent(path, arg string) string {
 	return filepath.Dir(path)
 }
 
-// tellApart makes the names of the inputs differ: those of one name get one more folder of
-// their paths, until no two are equal or the paths end.
-func tellApart(inputs []Input) {
+// tellApart makes the names of the inputs differ: files and archives of one name get one
+// more folder of their paths, until no two are equal or the paths end.
+func (f *finder) tellApart() {
+	type named struct {
+		path string
+		name *string
+	}
+	var files []named
+	for i := range f.inputs {
+		if in := &f.inputs[i]; in.entry == nil {
+			files = append(files, named{in.Path, &in.Name})
+		}
+	}
+	for _, a := range f.archives {
+		files = append(files, named{a.path, &a.name})
+	}
 	for grown := true; grown; {
 		grown = false
 		count := map[string]int{}
-		for _, in := range inputs {
-			count[in.Name]++
+		for _, n := range files {
+			count[*n.name]++
 		}
-		for i := range inputs {
-			in := &inputs[i]
-			above, ok := strings.CutSuffix(filepath.ToSlash(filepath.Clean(in.Path)), "/"+in.Name)
-			if count[in.Name] > 1 && ok {
-				in.Name, grown = above[strings.LastIndexByte(above, '/')+1:]+"/"+in.Name, true
+		for _, n := range files {
+			above, ok := strings.CutSuffix(filepath.ToSlash(filepath.Clean(n.path)), "/"+*n.name)
+			if count[*n.name] > 1 && ok {
+				*n.name, grown = above[strings.LastIndexByte(above, '/')+1:]+"/"+*n.name, true
 			}
+		}
+	}
+	for i := range f.inputs {
+		if in := &f.inputs[i]; in.entry != nil {
+			in.Name = in.entry.of.name + "/" + in.entry.name
 		}
 	}
 }
@@ -163,6 +185,7 @@ func (f *finder) addPath(path, arg string) error {
 			f.skip(path, arg, why)
 			return nil
 		}
+		f.below = ""
 		return f.addFile(path, arg, st)
 	}
 	return f.addFolder(root, path, arg)
@@ -195,7 +218,8 @@ func (f *finder) addFolder(root, path, arg string) error {
 			return nil
 		}
 		below, _ := filepath.Rel(path, p) // p begins with path
-		if why := f.left(filepath.ToSlash(below)); why != "" {
+		f.below = filepath.ToSlash(below)
+		if why := f.left(f.below); why != "" && (why != notIncluded || !namesArchive(p)) {
 			f.skip(p, arg, why)
 			return nil
 		}
@@ -219,16 +243,27 @@ func (f *finder) addFolder(root, path, arg string) error {
 // addFound adds a file that was found in a folder, or skips it.
 func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 	err := f.addFile(path, arg, st)
-	var columns *ColumnsError
-	var why aside
-	if errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) || errors.As(err, &why) {
-		f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
-		if errors.Is(err, errEncoding) || errors.Is(err, errNoRows) || errors.Is(err, errData) {
-			f.skipped[len(f.skipped)-1].Text = st.Size()
-		}
+	text, skipped := lost(err, st.Size())
+	if !skipped {
+		f.problem(err)
 		return
 	}
-	f.problem(err)
+	f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
+	f.skipped[len(f.skipped)-1].Text = text
+}
+
+// lost reports whether a file of some size in a folder is skipped because of an error, and
+// how many bytes of text are lost with it.
+func lost(err error, size int64) (text int64, skipped bool) {
+	var columns *ColumnsError
+	var why aside
+	var damaged *DamagedError
+	switch {
+	case errors.As(err, &damaged), errors.Is(err, errEncoding), errors.Is(err, errNoRows), errors.Is(err, errData):
+		return size, true
+	default:
+		return 0, errors.Is(err, ErrUnreadable) && !errors.Is(err, errElsewhere) || errors.As(err, &columns) || errors.As(err, &why)
+	}
 }
 
 // addLink adds a link that was found in a folder to those that are followed at the end.
@@ -245,7 +280,7 @@ func (f *finder) addLink(path, arg string) {
 	case !st.Mode().IsRegular():
 		f.skip(path, arg, "not a regular file")
 	default:
-		f.links = append(f.links, link{path, arg, f.parent, st})
+		f.links = append(f.links, link{path, arg, f.parent, f.below, st})
 	}
 }
 
@@ -265,9 +300,9 @@ func (f *finder) addLinks() {
 	}
 	real, folders := map[string]bool{}, map[string]string{}
 	for _, in := range f.inputs {
-		folder, name := filepath.Split(in.Path)
+		folder, name := filepath.Split(in.filePath())
 		if st, err := os.Stat(in.Arg); err != nil || !st.IsDir() { // the file may be a link itself
-			if path, err := realPath(in.Path); err == nil {
+			if path, err := realPath(in.filePath()); err == nil {
 				folder, name = filepath.Split(path)
 			}
 		}
@@ -289,7 +324,7 @@ func (f *finder) addLinks() {
 		default:
 			real[path] = true
 			n := len(f.inputs)
-			f.parent = l.parent
+			f.parent, f.below = l.parent, l.below
 			if f.addFound(l.path, l.arg, l.st); len(f.inputs) > n {
 				f.inputs[n].link = path
 			}
@@ -330,9 +365,16 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	}
 	in.Name = filepath.ToSlash(in.Name)
 	if isParquet(head[:n]) {
-		err = in.decideParquet(file, f.o)
+		err = in.decideParquet(file, in.Size, f.o)
 	} else {
 		err = in.decide(head[:n], f.o)
+	}
+	var packed *archiveError
+	if errors.As(err, &packed) {
+		return f.addArchive(in, packed.kind)
+	}
+	if why := f.left(f.below); f.below != "" && why != "" {
+		return aside(why) // its name is that of an archive
 	}
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func TestNamesOfRelativePaths(t *testing.T) {
 		}
 	}
 	inputs := []Input{{Path: "../a.txt", Name: "a.txt"}, {Path: "a.txt", Name: "a.txt"}, {Path: "/a.txt", Name: "a.txt"}, {Path: "x/a.txt", Name: "a.txt"}, {Path: "/x/a.txt", Name: "a.txt"}}
-	tellApart(inputs)
+	(&finder{inputs: inputs}).tellApart()
 	for i, want := range []string{"../a.txt", "a.txt", "/a.txt", "x/a.txt", "/x/a.txt"} {
 		if inputs[i].Name != want {
 			t.Errorf("%s: name %s, want %s", inputs[i].Path, inputs[i].Name, want)

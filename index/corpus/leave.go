@@ -44,15 +44,20 @@ func matches(pattern, below string) bool {
 	return false
 }
 
-// left says why the caller's patterns leave a file out; empty if they do not.
-func (f *finder) left(below string) string {
-	o := f.o
-	match := func(p string) bool { return matches(p, below) }
-	switch {
+// notIncluded is the reason for leaving out a file that no pattern names.
+const notIncluded = "not named by --include-path"
+
+// left says why the caller's patterns leave a file out; empty if they do not. The file has
+// several paths if it is in an archive.
+func (f *finder) left(below ...string) string {
+	match := func(p string) bool {
+		return slices.ContainsFunc(below, func(b string) bool { return matches(p, b) })
+	}
+	switch o := f.o; {
 	case slices.ContainsFunc(o.ExcludePath, match):
 		return "left out by --exclude-path"
 	case len(o.IncludePath) > 0 && !slices.ContainsFunc(o.IncludePath, match):
-		return "not named by --include-path"
+		return notIncluded
 	default:
 		return ""
 	}

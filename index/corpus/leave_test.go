@@ -84,8 +84,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestPacked counts the bytes of rows in other forms in a folder, and not those of
-// documents.
+// TestPacked counts the bytes of rows in other forms and of damaged archives in a folder,
+// and not those of documents.
 func TestPacked(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
@@ -98,7 +98,7 @@ func TestPacked(t *testing.T) {
 	}
 	for _, s := range skipped {
 		want := int64(len(files[filepath.Base(s.Path)]))
-		if filepath.Base(s.Path) >= "f" {
+		if name := filepath.Base(s.Path); name == "f.pdf" || name == "h.png" {
 			want = 0
 		}
 		if s.Text != want {

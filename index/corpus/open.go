@@ -31,6 +31,7 @@ type Input struct {
 	ModTime   time.Time
 
 	charset string // the encoding of the text; empty: UTF-8
+	entry   *entry // of an archive; nil: a file
 	link    string // the file that a link in a folder leads to; empty: Path is no such link
 	comma   byte   // of a CSV
 	escapes bool   // a backslash escapes quotes in it
@@ -127,27 +128,83 @@ func (in *Input) Open() (*File, error) {
 	return f, nil
 }
 
-// openBytes opens the input decompressed, as UTF-8 and without its byte order mark.
-func (in *Input) openBytes() (*File, error) {
-	f := new(File)
-	var source io.Reader = in.stdin
-	if in.stdin == nil {
+// filePath returns the path of the file that contains the input.
+func (in *Input) filePath() string {
+	if in.entry != nil {
+		return in.entry.of.path
+	}
+	return in.Path
+}
+
+// FileName returns the name of the file that contains the input: of a member of an
+// archive the name of the archive, which is the beginning of its own.
+func (in *Input) FileName() string {
+	if in.entry != nil {
+		return strings.TrimSuffix(in.Name, "/"+in.entry.name)
+	}
+	return in.Name
+}
+
+// bufferLen is the size of the buffers of a file in bytes.
+const bufferLen = 64 << 10
+
+// newSource returns a reader of a file, of which f counts the bytes.
+func newSource(r io.Reader, f *File) *bufio.Reader {
+	return bufio.NewReaderSize(&sourceReader{r: r, f: f}, bufferLen)
+}
+
+// openSource opens the file, or unpacks it from its archive. f closes it.
+func (in *Input) openSource(f *File) (*bufio.Reader, error) {
+	m := in.entry
+	switch {
+	case in.stdin != nil:
+		return newSource(in.stdin, f), nil
+	case m == nil:
 		file, err := os.Open(in.Path)
 		if err != nil {
 			return nil, fmt.Errorf("read input: %w", err)
 		}
-		source = file
 		f.close = append(f.close, file.Close)
+		return newSource(file, f), nil
 	}
-	r := bufio.NewReaderSize(&sourceReader{r: source, f: f}, 64<<10)
-	if in.Codec != Plain {
-		z, err := inflate(r, in.Codec, in.Path)
-		if err != nil {
-			f.Close()
+	file, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	f.close = append(f.close, file.Close)
+	r := newSource(file, f)
+	if m.codec != Plain {
+		if r, err = unpack(r, m.codec, in.Path, f); err != nil {
 			return nil, err
 		}
-		f.close = append(f.close, func() error { z.close(); return nil })
-		r = bufio.NewReaderSize(z, 64<<10)
+	}
+	if m.of.kind == zipArchive {
+		r = bufio.NewReaderSize(m.verify(r), bufferLen)
+	}
+	return r, nil
+}
+
+// unpack returns a reader of the decompressed bytes of r. f closes it.
+func unpack(r *bufio.Reader, c Codec, path string, f *File) (*bufio.Reader, error) {
+	z, err := inflate(r, c, path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	z.taken = &f.taken
+	f.close = append(f.close, func() error { z.close(); return nil })
+	return bufio.NewReaderSize(z, bufferLen), nil
+}
+
+// openBytes opens the input decompressed, as UTF-8 and without its byte order mark.
+func (in *Input) openBytes() (*File, error) {
+	f := new(File)
+	r, err := in.openSource(f)
+	if err == nil && in.Codec != Plain {
+		r, err = unpack(r, in.Codec, in.Path, f)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if in.charset != "" {
 		text, err := newDecoder(r, in.charset)
@@ -155,7 +212,7 @@ func (in *Input) openBytes() (*File, error) {
 			f.Close()
 			return nil, err
 		}
-		r = bufio.NewReaderSize(text, 64<<10)
+		r = bufio.NewReaderSize(text, bufferLen)
 	}
 	// The next read returns an error of this one.
 	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {

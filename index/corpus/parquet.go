@@ -23,12 +23,12 @@ const parquetRows = 64
 func isParquet(head []byte) bool { return bytes.HasPrefix(head, []byte(parquetMagic)) }
 
 // decideParquet decides how to read the rows of a Parquet file.
-func (in *Input) decideParquet(file *os.File, o Options) error {
+func (in *Input) decideParquet(file io.ReaderAt, size int64, o Options) error {
 	in.Container, in.Decided, in.o = Parquet, o.auto(), o
 	if o.Format == Text || o.Format == CSV {
 		return unreadable(in.Path, "it is Parquet: leave --format out")
 	}
-	f, err := openColumns(file, in.Size, in.Path)
+	f, err := openColumns(file, size, in.Path)
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
 		// Open will return the error: a damaged file is not a file without text.
@@ -81,17 +81,12 @@ func recovered(path string, err *error) {
 
 // openParquet opens a Parquet file as JSON lines of the columns that are read.
 func (in *Input) openParquet() (*File, error) {
-	file, err := os.Open(in.Path)
+	f := new(File)
+	file, size, err := in.openAt(f)
 	if err != nil {
-		return nil, fmt.Errorf("read input: %w", err)
+		return nil, err
 	}
-	f := &File{close: []func() error{file.Close}}
-	st, err := file.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("read input: %w", err)
-	}
-	columns, err := openColumns(file, st.Size(), in.Path)
+	columns, err := openColumns(file, size, in.Path)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -104,6 +99,24 @@ func (in *Input) openParquet() (*File, error) {
 	f.Reader = lines
 	f.close = append(f.close, lines.closeGroup)
 	return f, nil
+}
+
+// openAt opens the input for reading at any offset. f closes it.
+func (in *Input) openAt(f *File) (r io.ReaderAt, size int64, err error) {
+	file, err := os.Open(in.filePath())
+	if err != nil {
+		return nil, 0, fmt.Errorf("read input: %w", err)
+	}
+	f.close = append(f.close, file.Close)
+	if m := in.entry; m != nil {
+		return io.NewSectionReader(file, m.at, m.size), m.size, nil
+	}
+	st, err := file.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("read input: %w", err)
+	}
+	return file, st.Size(), nil
 }
 
 // parquetLines reads the rows of a Parquet file as JSON lines.

@@ -40,7 +40,7 @@ func refusals() []refusal {
 		{"\x1f\x9d", "compress: pipe it: zcat FILE | noecho … -"},
 		{"%PDF-", "PDF: convert it to text; `pdftotext FILE`"},
 		{"{\\rtf", "RTF: convert it to text; `soffice --headless --convert-to txt:Text FILE`"},
-		{"PAR1", "Parquet: it can be read only from an uncompressed file that is named"},
+		{"PAR1", "Parquet: it is read only from a file that is not compressed: decompress it"},
 		{"ARROW1\x00\x00", arrowFile},
 		{"\xff\xff\xff\xff", arrowStream},
 		{"FEA1", "Feather: write Parquet; `python3 -c 'import pyarrow.feather as f, pyarrow.parquet as pq; pq.write_table(f.read_table(\"FILE\"), \"FILE.parquet\")'`"},
@@ -53,9 +53,12 @@ func refusals() []refusal {
 	}
 }
 
-// refused returns the hint for a file of such a kind, as its first bytes or its name tell;
-// empty: it may be text.
+// refused returns the hint for a file of such a kind, as its first bytes or its name tell,
+// or the kind of an archive; empty: it may be text.
 func refused(path string, head []byte) string {
+	if isTar(head) {
+		return string(tarArchive)
+	}
 	for _, r := range refusals() {
 		if bytes.HasPrefix(head, []byte(r.magic)) && (r.magic != "ORC" || bytes.IndexByte(head, 0) >= 0) {
 			return r.hint
@@ -68,8 +71,6 @@ func refused(path string, head []byte) string {
 		return "an empty zip archive"
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
 		return refusedOLE(head)
-	case isTar(head):
-		return "a tar archive: unpack it; `tar xf FILE`"
 	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
 		return ""
 	case strings.HasSuffix(strings.ToLower(path), ".mds"):
@@ -87,16 +88,16 @@ var errData = fmt.Errorf("%w", ErrUnreadable)
 
 // refuse returns the error of a file that is not read.
 func refuse(path, hint string) error {
-	for _, remedy := range [...]string{": write ", ": pipe it", "compressed twice", "encoded mail"} {
+	if kind := archiveKind(hint); kind == tarArchive || kind == zipArchive {
+		return &archiveError{path, kind}
+	}
+	for _, remedy := range [...]string{": write ", ": pipe it", "compressed twice", "encoded mail", "Parquet:"} {
 		if strings.Contains(hint, remedy) {
 			return fmt.Errorf("%s: %w: %s", path, errData, hint)
 		}
 	}
 	return unreadable(path, hint)
 }
-
-// isTar tells by the first bytes of a file whether it is a tar archive.
-func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
 
 // refusedZip tells the kind of a zip archive by the names of its first members, or by the
 // extension of its own.
@@ -120,7 +121,7 @@ func refusedZip(ext string, head []byte) string {
 	_, mime, _ := bytes.Cut(head[:min(len(head), 256)], []byte("mimetype"))
 	switch {
 	case names[0] != "mimetype":
-		return "a zip archive: unpack it; `unzip FILE`"
+		return string(zipArchive)
 	case bytes.HasPrefix(mime, []byte("application/epub")):
 		return bookHint
 	default:
