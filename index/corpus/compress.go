@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"compress/bzip2"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ const (
 	Gzip  Codec = "gzip"  // one member or several
 	Zstd  Codec = "zstd"  // one frame or several
 	Bzip2 Codec = "bzip2" // one stream or several
+	XZ    Codec = "xz"    // the same
+	LZ4   Codec = "lz4"   // one frame or several
 
 	Deflate Codec = "deflate" // in zip archives only
 )
@@ -39,13 +42,28 @@ func codecOf(head []byte) Codec {
 		return Gzip
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		return Zstd
-	case len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18": // a frame to be skipped
+	case bytes.HasPrefix(head, []byte(xzMagic)):
+		return XZ
+	case isLZ4(head):
+		return LZ4
+	case isSkip(head):
+		for isSkip(head) {
+			head = head[min(int64(len(head)), 8+int64(binary.LittleEndian.Uint32(head[4:]))):]
+		}
+		if isLZ4(head) {
+			return LZ4
+		}
 		return Zstd
 	case isBzip2(head):
 		return Bzip2
 	default:
 		return Plain
 	}
+}
+
+// isSkip reports whether a file begins with a frame to be skipped of zstd or LZ4.
+func isSkip(head []byte) bool {
+	return len(head) >= 8 && binary.LittleEndian.Uint32(head)&^0xf == lz4Skip
 }
 
 // isBzip2 tells bzip2 by the head of the file and that of the first block, or of the end.
@@ -98,6 +116,14 @@ func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
 		f.Reader, f.close = z, z.Close
 	case Bzip2:
 		f.Reader = bzip2.NewReader(r)
+	case XZ:
+		z, err := newXZ(r)
+		if err != nil {
+			return nil, f.damage(err)
+		}
+		f.Reader = z
+	case LZ4:
+		f.Reader = &lz4Reader{r: r}
 	case Deflate:
 		f.Reader = flate.NewReader(r)
 	default:

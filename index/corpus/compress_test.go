@@ -188,6 +188,9 @@ func FuzzInflate(f *testing.F) {
 	f.Add([]byte(gzipped(f, row, row)))
 	f.Add([]byte(zstandard(f, zstd.WithEncoderCRC(true), row, row)))
 	f.Add([]byte(bzip2Row + bzip2Row))
+	for name := range packedNames() {
+		f.Add([]byte(packedFile(f, name)))
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		c := codecOf(file)
 		if c == Plain {

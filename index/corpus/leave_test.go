@@ -89,7 +89,7 @@ func TestCache(t *testing.T) {
 func TestPacked(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
-		"b.xz": "\xfd7zXZ\x00", "c.lz4": "\x04\x22\x4d\x18d@", "d.arrow": "ARROW1\x00\x00\xff\xff", "e.arrow": "\xff\xff\xff\xff\x10\x00\x00\x00",
+		"b.lzma": "\x5d\x00\x00", "c.avro": "Obj\x01", "d.arrow": "ARROW1\x00\x00\xff\xff", "e.arrow": "\xff\xff\xff\xff\x10\x00\x00\x00",
 		"f.pdf": "%PDF-1.7", "g.zip": "PK\x03\x04", "h.png": "\x89PNG\r\n\x1a\n\x00",
 	}
 	_, skipped, err := Find([]string{folder(t, files)}, nil, Options{})

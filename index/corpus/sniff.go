@@ -158,7 +158,7 @@ func extension(path string) string {
 	path = strings.ToLower(path)
 	ext := filepath.Ext(path)
 	switch ext {
-	case ".gz", ".zst", ".zstd", ".bz2":
+	case ".gz", ".zst", ".zstd", ".bz2", ".xz", ".lz4":
 		ext = filepath.Ext(strings.TrimSuffix(path, ext))
 	}
 	return ext
