@@ -23,7 +23,7 @@ type Input struct {
 	Name      string // the end of Path that tells it from the other inputs, the same on every machine; with slashes
 	Arg       string // the argument it came from
 	Format    Format // of its text or rows; never Auto, CSV or Parquet
-	Container Format // of the rows or text: CSV, Parquet, Array, Sequence, HTML, XML, Mail; empty: lines, or the text itself
+	Container Format // of the rows or text: CSV, Parquet, Array, Sequence, HTML, XML, Mail, Word; empty: lines, or the text itself
 	Codec     Codec
 	Decided   bool   // Auto chose the format
 	Why       string // why Auto chose it; empty: the caller named it
@@ -80,6 +80,10 @@ func (in *Input) decide(head []byte, o Options) error {
 			return nil
 		}
 	}
+	if o.auto() && bytes.HasPrefix(head, []byte("PK\x03\x04")) && isDocument(extension(in.Path), head) {
+		in.Format, in.Container, in.Why = Text, Word, "the text of the document"
+		return nil
+	}
 	if o.auto() && isMail(in.Path, head) {
 		in.Format, in.Container, in.name = ByRow, Mail, string(Mail)
 		return nil
@@ -124,6 +128,8 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = newMarkup(f.Reader, f, in.Container, in.o)
 	case Mail:
 		f.Reader = newMailLines(f.Reader, f, in)
+	case Word:
+		f.Reader = newDocument(f.Reader, f, in)
 	}
 	return f, nil
 }
@@ -220,7 +226,7 @@ func (in *Input) openBytes() (*File, error) {
 		f.BOM = int64(n)
 	}
 	f.Reader = r
-	if in.Container != Mail { // each part has an encoding of its own
+	if in.Container != Mail && in.Container != Word { // each part has an encoding of its own
 		f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
 	}
 	if in.marks {

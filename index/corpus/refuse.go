@@ -20,7 +20,7 @@ const (
 
 // The hints of office files.
 const (
-	excelHint = "Excel: save it as CSV; `soffice --headless --convert-to csv FILE`, which takes the first sheet"
+	excelHint = "Excel: save it as CSV; `python3 -c 'import pandas; [t.to_csv(\"FILE.\" + name + \".csv\", index=False) for name, t in pandas.read_excel(\"FILE\", sheet_name=None).items()]'`"
 	wordHint  = "Word: convert it to text; `soffice --headless --convert-to txt:Text FILE`"
 	slideHint = "PowerPoint: convert it to text; `soffice --headless --convert-to pdf FILE`, then pdftotext"
 	odfHint   = "OpenDocument: convert it; `soffice --headless --convert-to txt:Text FILE`, or csv for a table"
