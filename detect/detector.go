@@ -103,8 +103,14 @@ func New(ix Index, spec ngram.Spec, cfg Config) *Detector {
 	return d
 }
 
-// Reset makes the detector ready for a new channel under cfg.
+// Reset makes the detector ready for a new channel under cfg. Without an index it drops
+// every byte and word of the last channel and of its prompt instead, so that the detector
+// can be kept for one of another answer.
 func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
+	if ix == nil {
+		d.forget()
+		return
+	}
 	if cfg.MaxHeld <= 0 {
 		cfg.MaxHeld = defaultMaxHeld
 	}
@@ -130,6 +136,34 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	d.runs = verbatim{h: &d.host, places: d.runs.places}
 	d.startFinders()
 	d.startSeam()
+}
+
+// forget drops the channel and keeps storage of the usual size.
+func (d *Detector) forget() {
+	suite := d.spec.Suite // all storage is for texts of the same spec
+	d.main.forget(suite)
+	d.host.forget()
+	kept := Detector{
+		spec: d.spec, main: d.main, fork: reader{Track: track.Track{Words: track.Emptied(d.fork.Words)}}, host: d.host,
+		forks: track.Emptied(d.forks), peeked: track.Emptied(d.peeked), edges: d.edges,
+		laneReader: d.laneReader, near: d.near, phrases: d.phrases,
+	}
+	if e := d.edges; e != nil {
+		e.seam.forget(suite)
+		e.back.forget(suite)
+		*e = edges{seam: e.seam, back: e.back}
+	}
+	if r := d.laneReader; r != nil {
+		r.Forget(suite)
+	}
+	if n := d.near; n != nil {
+		n.chain.Forget()
+		*n = near{h: n.h, chain: n.chain}
+	}
+	if p := d.phrases; p != nil {
+		p.drop()
+	}
+	*d = kept
 }
 
 // startFinders sets up the finders that the index and the config allow.

@@ -28,6 +28,14 @@ func (h *host) reset(d *Detector) {
 	h.lanes = h.lanes[:0]
 }
 
+// forget drops the channel.
+func (h *host) forget() {
+	c := &h.claims
+	*h = host{lanes: track.Emptied(h.lanes), claims: claims{
+		list: track.Emptied(c.list), closed: track.Emptied(c.closed), sentences: sentences{starts: track.Emptied(c.sentences.starts)},
+	}}
+}
+
 // Word implements lane.Host.
 func (h *host) Word(i int64) ngram.Word { return h.words.Word(i) }
 

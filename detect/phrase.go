@@ -82,6 +82,15 @@ func (f *phraseFinder) reset() {
 	f.joins.reset(f.h.d.cfg.Prompt)
 }
 
+// drop forgets the channel.
+func (f *phraseFinder) drop() {
+	*f.openPhrase = openPhrase{}
+	*f = phraseFinder{
+		h: f.h, openPhrase: f.openPhrase, live: track.Emptied(f.live), near: track.Emptied(f.near), before: track.Emptied(f.before),
+		head: track.Emptied(f.head), tail: track.Emptied(f.tail), own: track.Emptied(f.own),
+	}
+}
+
 // startSeam makes f read the words of a track, the end of the prompt and the channel, for a
 // finder that reads those of the channel.
 func (f *phraseFinder) startSeam(main *phraseFinder, t *track.Track) {

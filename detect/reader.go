@@ -30,6 +30,13 @@ func (r *reader) init(d *Detector) {
 	}
 }
 
+// forget drops the text that was read.
+func (r *reader) forget(suite ngram.Suite) {
+	r.Track.Forget(suite)
+	r.joins.end()
+	*r = reader{Track: r.Track, joins: joins{at: track.Emptied(r.joins.at), seen: r.joins.seen}, finders: track.Emptied(r.finders)}
+}
+
 // fork makes r a copy of o with other finders.
 func (r *reader) fork(o *reader, finders []lane.Finder) {
 	r.Track.Fork(&o.Track)

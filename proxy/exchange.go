@@ -143,7 +143,7 @@ func contentFraming(labelled wire.Framing, in *decoder, buf []byte) wire.Framing
 func (e *exchange) startRelay(in *decoder, buf []byte) {
 	if e.relay == nil {
 		e.judging.Framing = contentFraming(e.judging.Framing, in, buf)
-		e.relay = relay.New(e.judging)
+		e.relay = e.srv.relays.New(e.judging)
 	}
 }
 
@@ -152,7 +152,7 @@ func (e *exchange) startRelay(in *decoder, buf []byte) {
 func (e *exchange) judgeWhole(text []byte) (out []byte, status int, err error) {
 	defer e.reportFindings()
 	e.judging.Framing, _ = wire.Sniff(text, wire.JSON)
-	e.relay = relay.New(e.judging)
+	e.relay = e.srv.relays.New(e.judging)
 	return e.relay.Whole(nil, text)
 }
 
@@ -382,6 +382,10 @@ func (e *exchange) finish() {
 	}
 	e.cancel(errFinished)
 	e.alerts.Close()
+	if e.relay != nil {
+		e.relay.Close()
+		e.relay = nil
+	}
 	e.srv.leave(&e.link)
 	e.measure()
 	e.snap.release()

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/relay"
 )
 
 // services is the part of a server that its exchanges use. Safe for concurrent use.
@@ -23,6 +24,7 @@ type services struct {
 	build        string    // version of noecho
 	buffers      sync.Pool // *[]byte of answerBuffer
 	bodies       bodies
+	relays       relay.Pool
 
 	mu       sync.Mutex
 	active   map[*link]struct{} // of the exchanges that were admitted and have not ended

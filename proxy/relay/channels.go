@@ -47,13 +47,26 @@ type channelSet struct {
 	endings        int64              // see Counts
 }
 
-func newChannelSet(cfg *Config) channelSet {
-	return channelSet{
-		cfg:            cfg,
-		noChoice:       &choice{number: -1},
-		cutter:         wire.NewCutter([]byte(cfg.Mask)),
-		newline:        [1]byte{'\n'},
-		metadataPrompt: cfg.Detect.Prompt.ExcuseOnly(),
+// start begins an answer.
+func (s *channelSet) start(cfg *Config) {
+	s.cfg, s.noChoice = cfg, &choice{number: -1}
+	s.cutter, s.newline = wire.NewCutter([]byte(cfg.Mask)), [1]byte{'\n'}
+	s.metadataPrompt = cfg.Detect.Prompt.ExcuseOnly()
+}
+
+// forget drops the answer and keeps little storage for another one.
+func (s *channelSet) forget() {
+	for _, ch := range s.list {
+		s.spare = append(s.spare, ch.det)
+	}
+	for _, d := range s.spare {
+		d.Reset(nil, s.cfg.Spec, detect.Config{})
+	}
+	clear(s.spare[min(len(s.spare), mostSpare):])
+	*s = channelSet{
+		spare: s.spare[:min(len(s.spare), mostSpare)],
+		list:  emptied(s.list, minPooled), choices: emptied(s.choices, minPooled), text: emptied(s.text, keepPooled),
+		segments: emptied(s.segments, minPooled), closed: emptied(s.closed, minPooled), found: emptied(s.found, minPooled), late: emptied(s.late, minPooled),
 	}
 }
 

@@ -139,3 +139,8 @@ func (q *queue) reset() {
 	}
 	*q = queue{buf: buf, items: items, refs: refs}
 }
+
+// forgetAll empties the queue for another answer and keeps little storage.
+func (q *queue) forgetAll() {
+	*q = queue{buf: emptied(q.buf, keepPooled), items: emptied(q.items, minPooled), refs: emptied(q.refs, minPooled)}
+}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"noecho/detect"
 	"noecho/ngram"
@@ -121,14 +122,21 @@ type Relay struct {
 	locator   *wire.Locator
 	queue     queue
 	channels  channelSet
+	pool      *sync.Pool // of relays of its kind; nil: none
 }
 
 // New returns a relay for one answer.
 func New(cfg Config) *Relay {
-	r := &Relay{
-		cfg:     cfg,
-		framer:  wire.NewFramer(cfg.Framing, cfg.Family),
-		locator: wire.NewLocator(cfg.Family, cfg.Framing),
+	r := &Relay{}
+	r.start(cfg)
+	return r
+}
+
+// start begins an answer.
+func (r *Relay) start(cfg Config) {
+	r.cfg, r.framer = cfg, wire.NewFramer(cfg.Framing, cfg.Family)
+	if r.locator == nil {
+		r.locator = wire.NewLocator(cfg.Family, cfg.Framing)
 	}
 	r.cfg.Mask = strings.Map(func(c rune) rune {
 		if c < ' ' { // a mask never ends a line
@@ -140,8 +148,21 @@ func New(cfg Config) *Relay {
 	if cfg.Block && cfg.Framing != wire.JSON {
 		r.ending = cfg.Family.Ending()
 	}
-	r.channels = newChannelSet(&r.cfg)
-	return r
+	r.channels.start(&r.cfg)
+}
+
+// Close gives the storage of a relay that has ended back to its pool. Nothing may be called
+// afterwards. A relay that has not ended, because of a panic for example, is not used again.
+func (r *Relay) Close() {
+	if r.pool == nil || r.state != relayEnded {
+		return
+	}
+	pool := r.pool
+	r.locator.Forget()
+	r.queue.forgetAll()
+	r.channels.forget()
+	*r = Relay{pool: pool, locator: r.locator, queue: r.queue, channels: r.channels}
+	pool.Put(r)
 }
 
 // Append reads p, the next bytes of a streamed body after content decoding, and appends
@@ -278,7 +299,6 @@ func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 	r.begun = true
 	q.reset()
 	r.channels.next()
-	r.locator.Forget()
 	return dst
 }
 
@@ -408,7 +428,8 @@ func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
 		err = nil
 	}
 	dst, err = r.answer(dst, body, err)
-	r.queue = queue{} // the body belongs to the caller
+	r.queue.buf = nil // the body belongs to the caller
+	r.queue.reset()
 	if r.state, r.err = relayEnded, err; err != nil {
 		return r.cfg.Family.Failure(dst, failureOf(err)), 400, err
 	}

@@ -55,6 +55,7 @@ type Locator struct {
 	paths     *paths
 	positions int32 // the first elements of an array without a rule, each of which is a channel
 	limit     int   // places in a message
+	records   bool  // each message is an answer for itself: many names are forgotten before the next one
 	dec       *jsontext.Decoder
 	in        bytes.Buffer
 	peek      *jsontext.Decoder // reads the kind of a message
@@ -62,6 +63,7 @@ type Locator struct {
 	large     bool // the payload is larger than keepPayload
 	reading   bool // the decoders have the payload
 	named     bool // the message has a name that no API has
+	strange   bool // some message had one
 	kindEnd   int  // in the payload: where the literal of its kind ends; -1: it has none
 	template  template
 	opts      []jsontext.Options
@@ -123,7 +125,7 @@ func NewLocator(family *Family, f Framing) *Locator {
 
 		members: make(map[uint64]seen),
 	}
-	if f != JSON && f != Records {
+	if l.records = f == Records; f != JSON && !l.records {
 		l.positions, l.limit = 16, maxStreamed
 	}
 	return l
@@ -144,6 +146,9 @@ func (l *Locator) Locate(payload []byte) ([]Field, error) {
 	if string(bytes.TrimSpace(payload)) == StreamEnd {
 		l.fields = append(l.fields, Field{Role: Done, Choice: -1, Item: -1, Part: -1, Rule: -1})
 		return l.fields, nil
+	}
+	if l.records && len(l.names) > MaxChannels/2 {
+		clear(l.names)
 	}
 	before := l.objects
 	l.messages++
@@ -178,12 +183,36 @@ func (l *Locator) Release() {
 	l.peek.Reset(&l.head, l.opts...)
 }
 
-// Forget forgets the names of an answer, if there are many, before the next answer in
-// the same body.
+// Forget forgets the answer, so that the locator can be used for another one of its family
+// and framing.
 func (l *Locator) Forget() {
-	if len(l.names) > MaxChannels/2 {
-		clear(l.names)
+	if l.Release(); l.strange { // decoders keep names
+		l.dec, l.peek = new(jsontext.Decoder), new(jsontext.Decoder)
 	}
+	kept := Locator{
+		paths: l.paths, positions: l.positions, limit: l.limit, records: l.records, opts: l.opts, dec: l.dec, peek: l.peek,
+		frames: emptied(l.frames), elements: emptied(l.elements), moved: emptied(l.moved), begun: emptied(l.begun), ends: emptied(l.ends),
+		fields: emptied(l.fields), path: emptied(l.path), key: emptied(l.key),
+		names: l.names, keys: l.keys, members: l.members,
+		template: template{fixed: emptied(l.template.fixed), holes: emptied(l.template.holes), next: emptied(l.template.next), objects: emptied(l.template.objects)},
+	}
+	clear(kept.names)
+	clear(kept.keys)
+	clear(kept.members)
+	*l = kept
+}
+
+// mostKept is how many elements of a slice are kept for another answer.
+const mostKept = 1 << 10
+
+// emptied returns a slice without elements for another answer: that of s, cleared, unless it
+// is large.
+func emptied[T any](s []T) []T {
+	if s = s[:cap(s)]; len(s) > mostKept {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // resolve replaces the indexes of elements in the fields by their numbers, which may

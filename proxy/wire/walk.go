@@ -77,7 +77,7 @@ func (l *Locator) name(f *frame, name, lit []byte) error {
 	if len(name) == 0 || l.paths.known[string(name)] {
 		return nil
 	}
-	l.named = true
+	l.named, l.strange = true, true
 	depth := len(l.frames) - 1
 	key, now := fingerprint(name)^uint64(depth), seen{l.objects[depth], l.messages}
 	last, again := l.members[key]

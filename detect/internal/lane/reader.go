@@ -72,6 +72,32 @@ func (r *Reader) giveBack() {
 	}
 }
 
+// Forget drops every byte and word of the last channel and keeps storage for another one of
+// the same suite.
+func (r *Reader) Forget(suite ngram.Suite) {
+	r.giveBack()
+	*r.work = work{}
+	*r = Reader{inBytes: true, work: r.work, spare: r.spare}
+	if c := r.spare.codes; c != nil {
+		*c = codes{r: r}
+	}
+	if v := r.spare.reverse; v != nil {
+		v.t.Forget(suite)
+		*v.found = reverseFinding{}
+		if f := v.fork; f != nil {
+			*f = reverse{r: r, token: track.Emptied(f.token)}
+		}
+		*v = reverse{r: r, t: v.t, token: track.Emptied(v.token), found: v.found, fork: v.fork}
+	}
+	if s := r.spare.respace; s != nil {
+		*s.respaced = respaced{}
+		if s.fork != nil {
+			*s.fork = respace{}
+		}
+		*s = respace{r: r, respaced: s.respaced, fork: s.fork}
+	}
+}
+
 // Start prepares for a new channel and appends the finders that cfg asks for.
 func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 	r.giveBack()

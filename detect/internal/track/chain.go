@@ -72,6 +72,12 @@ type Chains struct {
 // whose distances in the text and in the corpus may differ by slack.
 func (c *Chains) Reset(gap, slack int64) { c.n, c.gap, c.slack = 0, gap, slack }
 
+// Forget drops all chains and keeps the room for them.
+func (c *Chains) Forget() {
+	clear(c.all)
+	*c = Chains{all: c.all}
+}
+
 // All returns the chains, alive or not.
 func (c *Chains) All() []Chain { return c.all[:c.n] }
 

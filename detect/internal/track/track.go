@@ -98,6 +98,29 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	t.Run.Reset()
 }
 
+// Forget drops the words of the text and keeps storage for another one of the same suite.
+func (t *Track) Forget(suite ngram.Suite) {
+	clear(t.ring)
+	kept := Track{N: t.N, Scanner: t.Scanner, Words: Emptied(t.Words), ring: t.ring}
+	kept.Run.Parts = Emptied(t.Run.Parts)
+	if *t = kept; t.Scanner != nil {
+		*t.Scanner = *ngram.NewScanner(suite)
+	}
+}
+
+// mostKept is how many elements of a slice are kept for another text.
+const mostKept = 512
+
+// Emptied returns a slice without elements for another text: that of s, cleared, unless it
+// is large.
+func Emptied[T any](s []T) []T {
+	if s = s[:cap(s)]; len(s) > mostKept {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
 // Fork makes t a copy of o that shares the ring and the scanner of o. Words pushed to t
 // take places of the ring that o does not use yet. Only Peek of the scanner may be called.
 func (t *Track) Fork(o *Track) {
