@@ -1,6 +1,7 @@
 package build
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -50,24 +51,34 @@ func (k *keys) add(finger, place uint64) {
 // sort sorts the seeds and keeps few places of each fingerprint.
 func (k *keys) sort() {
 	k.spare = slices.Grow(k.spare[:0], len(k.all))[:len(k.all)]
-	k.all, k.spare = radixSort(k.all, k.spare, format.FingerBits-k.sliceBits+k.placeBits)
-	kept := k.all[:0]
-	for from := 0; from < len(k.all); {
-		to := from + 1
-		for to < len(k.all) && k.all[to]>>k.placeBits == k.all[from]>>k.placeBits {
+	if ends := runsOf(k.all); ends != nil {
+		k.all, k.spare = mergeRuns(k.all, k.spare, ends)
+	} else {
+		k.all, k.spare = radixSort(k.all, k.spare, format.FingerBits-k.sliceBits+k.placeBits)
+	}
+	kept, from := k.all[:0], 0 // kept has the keys before from that remain
+	for i := 0; i+format.SeedPlaces < len(k.all); {
+		finger := k.all[i] >> k.placeBits
+		if k.all[i+format.SeedPlaces]>>k.placeBits != finger {
+			i++ // most fingerprints have few places
+			continue
+		}
+		to := i + format.SeedPlaces
+		for to < len(k.all) && k.all[to]>>k.placeBits == finger {
 			to++
 		}
-		kept = k.keep(kept, k.all[from:to])
-		from = to
+		kept = append(kept, k.all[from:i]...)
+		kept = k.keep(kept, k.all[i:to])
+		i, from = to, to
 	}
-	k.all = kept
+	k.all = append(kept, k.all[from:]...)
 }
 
-// keep appends the keys of one fingerprint that are kept. The keys are sorted; the result
-// may overlap with them, but not go beyond them.
+// keep appends those of the many keys of one fingerprint that are kept. The keys are
+// sorted; the result may overlap with them, but not go beyond them.
 func (k *keys) keep(dst, same []uint64) []uint64 {
-	if len(same) <= format.SeedPlaces || len(k.sets) < 2 {
-		return append(dst, same[:min(len(same), format.SeedPlaces)]...)
+	if len(k.sets) < 2 {
+		return append(dst, same[:format.SeedPlaces]...)
 	}
 	var sets [format.SeedPlaces]uint64 // the datasets so far
 	var first [format.SeedPlaces]int   // number of the first key of each, ascending
@@ -128,6 +139,57 @@ func radixSort(all, spare []uint64, width uint) (sorted, other []uint64) {
 		all, spare = spare, all
 	}
 	return all, spare
+}
+
+// runsMost is the largest number of runs that are merged; sorting more of them again takes
+// less time.
+const runsMost = 32
+
+// runsOf returns the ends of the ascending runs that the keys consist of, or nil if there
+// are more than runsMost. Each index of a merge gives one run, because its places keep
+// their order.
+func runsOf(all []uint64) []int {
+	ends := make([]int, 0, runsMost)
+	for i := 1; i < len(all); i++ {
+		if all[i] < all[i-1] {
+			if len(ends) == runsMost-1 {
+				return nil
+			}
+			ends = append(ends, i)
+		}
+	}
+	return append(ends, len(all))
+}
+
+// mergeRuns sorts keys that consist of ascending runs, given the ends of the runs. It
+// returns the slices as radixSort does.
+func mergeRuns(all, spare []uint64, ends []int) (sorted, other []uint64) {
+	for len(ends) > 1 {
+		n, from := 0, 0
+		for i := 0; i < len(ends); i += 2 {
+			mid, to := ends[i], ends[min(i+1, len(ends)-1)]
+			mergeTwo(spare[from:to], all[from:mid], all[mid:to])
+			ends[n], from = to, to
+			n++
+		}
+		all, spare, ends = spare, all, ends[:n]
+	}
+	return all, spare
+}
+
+// mergeTwo merges ascending keys a and b into dst, whose length is that of both. Which
+// key is lower is chance, so the loop has no branch for it.
+func mergeTwo(dst, a, b []uint64) {
+	i, j := 0, 0
+	for i < len(a) && j < len(b) {
+		x, y := a[i], b[j]
+		_, less := bits.Sub64(y, x, 0) // 1: y is lower
+		dst[i+j] = x ^ (x^y)&-less
+		i += int(1 - less)
+		j += int(less)
+	}
+	copy(dst[i+j:], a[i:])
+	copy(dst[i+j+len(a)-i:], b[j:])
 }
 
 // sortPlan divides the fingerprints into slices.

@@ -357,3 +357,32 @@ func TestMergeOfEqualPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestMergeRuns sorts keys that consist of few or many ascending runs.
+func TestMergeRuns(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 8))
+	for runs := range runsMost + 2 {
+		for _, length := range []int{0, 1, 3, 200} {
+			var all []uint64
+			for range runs {
+				run := make([]uint64, r.IntN(length+1))
+				for i := range run {
+					run[i] = r.Uint64() >> r.IntN(64)
+				}
+				all = append(all, slices.Sorted(slices.Values(run))...)
+			}
+			ends := runsOf(all)
+			if ends == nil {
+				if runs <= runsMost {
+					t.Fatalf("%d runs are too many", runs)
+				}
+				continue
+			}
+			want := slices.Sorted(slices.Values(all))
+			if got, _ := mergeRuns(slices.Clone(all), make([]uint64, len(all)), ends); !slices.Equal(got, want) {
+				t.Fatalf("%d runs, ends %d: %v, want %v", runs, ends, got, want)
+			}
+		}
+	}
+}

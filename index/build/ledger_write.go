@@ -34,8 +34,13 @@ func (w *ledgerWriter) write(k *keys) error {
 		if w.same++; w.same == format.SeedPlaces {
 			s.Capped++
 		}
-		w.rows.Put(finger&(1<<s.RestBits-1), s.RestBits)
-		w.rows.Put(key&(1<<s.PlaceBits-1), s.PlaceBits)
+		rest, place := finger&(1<<s.RestBits-1), key&(1<<s.PlaceBits-1)
+		if s.Width <= format.PackedMost {
+			w.rows.Put(rest|place<<s.RestBits, s.Width)
+		} else {
+			w.rows.Put(rest, s.RestBits)
+			w.rows.Put(place, s.PlaceBits)
+		}
 		w.n++
 	}
 	if w.rows.Err != nil {

@@ -268,7 +268,7 @@ func (m *member) load(size int64) (err error) {
 	if err := json.Unmarshal(payload, &m.manifest); err != nil || m.manifest == nil {
 		return format.Damaged("MANIFEST is not valid JSON")
 	}
-	if m.tables, err = loadTables(c, m.manifest); err != nil {
+	if m.tables, err = loadTables(m.path, c, m.manifest); err != nil {
 		return err
 	}
 	return m.loadPhrases(c)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"noecho/index"
 	"noecho/index/internal/format"
@@ -22,17 +23,23 @@ import (
 // mergeMemory bounds the memory for the seeds that a merge sorts at a time, in bytes.
 const mergeMemory = 256 << 20
 
-// memberTables are the LEDGER and RECORDS of a member. Their contents have been
-// checked.
+// memberTables are the LEDGER and RECORDS of a member. The contents of RECORDS have been
+// checked. The rows of LEDGER are checked when they are collected, which saves a pass over
+// the file; see checked.
 type memberTables struct {
+	path    string // of the member
 	ledger  format.LedgerShape
 	records format.RecordsShape
-	seeds   *format.Payload
 	names   *format.Payload
-	readers sync.Pool // of the payload of LEDGER
+	readers sync.Pool // of *ledgerReaders
+
+	distinct, capped atomic.Uint64 // fingerprints that were collected
 
 	sources []memberSource
 }
+
+// ledgerReaders are two readers of the payload of LEDGER.
+type ledgerReaders struct{ rows, dir *format.Payload }
 
 // memberSource is a source of a member.
 type memberSource struct {
@@ -47,10 +54,10 @@ type memberSource struct {
 	number  uint64 // its number in the merged index
 }
 
-// loadTables checks the LEDGER and RECORDS of a member and reads its sources. It
+// loadTables checks the RECORDS and the layout of LEDGER of a member and reads its sources. It
 // returns nil if the member has neither.
-func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
-	t, err := c.CheckTables()
+func loadTables(path string, c *format.Checker, m *index.Manifest) (*memberTables, error) {
+	t, err := c.OpenTables()
 	if err == nil {
 		err = t.CheckDatasets(len(m.Datasets))
 	}
@@ -58,10 +65,11 @@ func loadTables(c *format.Checker, m *index.Manifest) (*memberTables, error) {
 		return nil, err
 	}
 	in := &memberTables{
-		ledger: t.Ledger.LedgerShape, records: t.Records.RecordsShape,
-		seeds: c.Payload(c.H.Find(format.KindLedger, 0)), names: c.Payload(c.H.Find(format.KindRecords, 0)),
+		path: path, ledger: t.Ledger.LedgerShape, records: t.Records.RecordsShape,
+		names: c.Payload(c.H.Find(format.KindRecords, 0)),
 	}
-	in.readers.New = func() any { return in.seeds.Another() }
+	seeds := c.Payload(c.H.Find(format.KindLedger, 0))
+	in.readers.New = func() any { return &ledgerReaders{seeds.Another(), seeds.Another()} }
 	r, rows, names := &in.records, in.names.Another(), in.names.Another()
 	from := uint64(0)
 	for i := range r.Sources {
@@ -149,34 +157,45 @@ func (m *memberTables) move(place uint64, from int) (moved uint64, source int) {
 // collect adds the seeds in the slice of k.
 func (u *mergedTables) collect(k *keys) error {
 	for _, m := range u.members {
-		p := m.readers.Get().(*format.Payload)
-		m.collect(k, p)
-		if p.Err != nil {
-			return p.Err
+		if err := m.collect(k); err != nil {
+			return fmt.Errorf("merge index %q: %w", m.path, err)
 		}
-		m.readers.Put(p)
 	}
 	return nil
 }
 
-// collect adds the seeds of one member in the slice of k.
-func (m *memberTables) collect(k *keys, p *format.Payload) {
+// collect adds the seeds of one member in the slice of k, and checks their rows.
+func (m *memberTables) collect(k *keys) error {
 	l := &m.ledger
 	low := k.slice << (format.FingerBits - k.sliceBits)
 	high := low + 1<<(format.FingerBits-k.sliceBits) - 1
-	first, last := low>>l.RestBits, high>>l.RestBits
-	starts := make([]uint64, 0, last-first+2) // read all at once, because the directory is far from the rows
-	for bucket := first; bucket <= last+1; bucket++ {
-		starts = append(starts, l.First(p, bucket))
-	}
 	source, moved := 0, uint64(0)
-	for i, at := range starts[:len(starts)-1] {
-		for ; at < starts[i+1] && p.Err == nil; at++ {
-			rest, place := l.Row(p, at)
-			moved, source = m.move(place, source)
-			k.add((first+uint64(i))<<l.RestBits|rest, moved)
+	r := m.readers.Get().(*ledgerReaders)
+	defer m.readers.Put(r)
+	distinct, capped, err := l.EachBucket(r.rows, r.dir, low>>l.RestBits, high>>l.RestBits+1, func(bucket uint64, rows []format.LedgerRow) {
+		for _, row := range rows {
+			moved, source = m.move(row.Place, source)
+			k.add(bucket<<l.RestBits|row.Rest, moved)
+		}
+	})
+	// A bucket that is larger than the slices is read for each of them, and counts for its
+	// first one.
+	if low&(1<<l.RestBits-1) == 0 {
+		m.distinct.Add(distinct)
+		m.capped.Add(capped)
+	}
+	return err
+}
+
+// checked reports whether the rows of all members, which have been collected, are as many
+// as their ledgers count.
+func (u *mergedTables) checked() error {
+	for _, m := range u.members {
+		if err := m.ledger.CheckCounts(m.distinct.Load(), m.capped.Load()); err != nil {
+			return fmt.Errorf("merge index %q: %w", m.path, err)
 		}
 	}
+	return nil
 }
 
 // recordSet returns the records of the merged index. datasets are the sorted names of
@@ -254,5 +273,8 @@ func addMerged(ctx context.Context, p *plan, o MergeOptions, members []*member, 
 	kept := newTempStore(cacheDir(o.Out))
 	defer kept.close()
 	shape := format.NewLedgerShape(u.taken, u.end)
-	return addTables(p, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory})
+	if err := addTables(p, shape, u, u.recordSet(datasets), sorting{ctx: ctx, kept: kept, workers: runtime.GOMAXPROCS(0), memory: mergeMemory}); err != nil {
+		return err
+	}
+	return u.checked()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -128,10 +129,9 @@ func askTables(t *format.Tables) {
 			t.Records.Words(p)
 		}
 	}
-	for i := range t.Ledger.Rows {
-		rest, place := t.Ledger.Row(format.InMemory(t.Ledger.B), i)
-		t.Ledger.Seeds(places[:0], ngram.Hash{Hi: rest << 24})
-		t.Records.At(ngram.Place(place))
+	for _, row := range t.Ledger.AppendRows(nil, format.InMemory(t.Ledger.B), 0, t.Ledger.Rows) {
+		t.Ledger.Seeds(places[:0], ngram.Hash{Hi: row.Rest << 24})
+		t.Records.At(ngram.Place(row.Place))
 	}
 }
 
@@ -250,8 +250,43 @@ func ledgerFile(t testing.TB) (path string) {
 	return path
 }
 
-// TestVerifyChecksTables changes rows and corrects the checksums: Verify, which reads
-// the tables piece by piece, and Open find the same errors.
+// mergeAlone merges an index with itself alone.
+func mergeAlone(t testing.TB, b []byte) error {
+	t.Helper()
+	_, err := Merge(context.Background(), MergeOptions{Out: filepath.Join(t.TempDir(), "out.nidx"), Readers: []*io.SectionReader{reader(b)}})
+	return err
+}
+
+// TestMergeChecksLedger changes every byte of a small ledger, whose buckets are larger than
+// the slices of a merge, and corrects the checksums: Merge and Open find the same errors.
+func TestMergeChecksLedger(t *testing.T) {
+	t.Parallel()
+	b := smallFile(t)
+	h, err := format.ParseHeader(b[:format.HeaderLen], uint64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := h.Sections[h.Find(format.KindLedger, 0)]
+	damaged := 0
+	for at := range s.Length {
+		changed := bytes.Clone(b)
+		changed[s.Offset+at] ^= 1 << (at % 8)
+		reseal(changed)
+		opened, err := loadBytes(changed), mergeAlone(t, changed)
+		if (opened == nil) != (err == nil) || err != nil && !errors.Is(err, index.ErrDamaged) {
+			t.Fatalf("byte %d: Open says %v, Merge %v", at, opened, err)
+		}
+		if err != nil {
+			damaged++
+		}
+	}
+	if damaged < int(s.Length)/4 {
+		t.Errorf("%d of %d changes are damage", damaged, s.Length)
+	}
+}
+
+// TestVerifyChecksTables changes rows and corrects the checksums: Verify and Merge, which
+// read the tables piece by piece, and Open find the same errors.
 func TestVerifyChecksTables(t *testing.T) {
 	t.Parallel()
 	path := ledgerFile(t)
@@ -279,6 +314,9 @@ func TestVerifyChecksTables(t *testing.T) {
 			_, _, verified := index.Verify(writeInput(t, path, string(changed)))
 			if (opened == nil) != (verified == nil) {
 				t.Errorf("byte %d: Open says %v, Verify %v", at, opened, verified)
+			}
+			if err := mergeAlone(t, changed); (opened == nil) != (err == nil) || err != nil && !errors.Is(err, index.ErrDamaged) {
+				t.Errorf("byte %d: Open says %v, Merge %v", at, opened, err)
 			}
 		}
 	}

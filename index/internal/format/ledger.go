@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -109,18 +110,51 @@ func (l *LedgerShape) First(p *Payload, bucket uint64) uint64 {
 	return p.number(8*l.dirAt+bucket*uint64(l.DirBits), l.DirBits)
 }
 
-// Row returns the lower bits of the fingerprint and the place of a row.
-func (l *LedgerShape) Row(p *Payload, row uint64) (rest, place uint64) {
+// rowsOnce is the largest number of rows that EachBucket reads at a time.
+const rowsOnce = 64
+
+// row returns a row.
+func (l *LedgerShape) row(p *Payload, row uint64) LedgerRow {
 	bit := row * uint64(l.Width)
-	return p.number(bit, l.RestBits), p.number(bit+uint64(l.RestBits), l.PlaceBits)
+	return LedgerRow{p.number(bit, l.RestBits), p.number(bit+uint64(l.RestBits), l.PlaceBits)}
+}
+
+// LedgerRow has the lower bits of a fingerprint and a place.
+type LedgerRow struct{ Rest, Place uint64 }
+
+// AppendRows appends rows number from to to-1.
+func (l *LedgerShape) AppendRows(dst []LedgerRow, p *Payload, from, to uint64) []LedgerRow {
+	width, rest, place := uint64(l.Width), l.RestBits, l.PlaceBits
+	for from < to && p.Err == nil {
+		// Rows that lie in the chunk which was read last, with 8 readable bytes behind
+		// their second half, need no look at its bounds.
+		bit, n := from*width-8*p.at, uint64(0)
+		if last := 8 * (uint64(len(p.cur)) - 16); len(p.cur) > 16 && from*width >= 8*p.at && bit+width <= last {
+			n = min(to-from, (last-bit)/width)
+		}
+		cur, at := p.cur, len(dst)
+		dst = slices.Grow(dst, int(to-from))[:at+int(n)]
+		for i := range dst[at:] {
+			if l.Width <= PackedMost {
+				both := packedAt(cur, bit, l.Width)
+				dst[at+i] = LedgerRow{both & (1<<rest - 1), both >> rest}
+			} else {
+				dst[at+i] = LedgerRow{packedAt(cur, bit, rest), packedAt(cur, bit+uint64(rest), place)}
+			}
+			bit += width
+		}
+		if from += n; from < to {
+			dst = append(dst, l.row(p, from))
+			from++
+		}
+	}
+	return dst
 }
 
 // Check checks every row, on all cores. After it no lookup can fail.
 func (l *LedgerShape) Check(p *Payload) error {
-	if l.First(p, 0) != 0 || l.First(p, l.Buckets) != l.Rows ||
-		!p.zeroFrom(l.Rows*uint64(l.Width), l.dirAt) ||
-		!p.zeroFrom(8*l.dirAt+(l.Buckets+1)*uint64(l.DirBits), l.trailerAt) {
-		return orDamaged(p.Err, "the directory or the padding of LEDGER is wrong")
+	if err := l.checkEdges(p); err != nil {
+		return err
 	}
 	var distinct, capped atomic.Uint64
 	parts := min(l.Buckets, uint64(8*runtime.GOMAXPROCS(0)))
@@ -128,7 +162,7 @@ func (l *LedgerShape) Check(p *Payload) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for part := range parts {
 		g.Go(func() error {
-			d, f, err := l.checkBuckets(p.Another(), l.Buckets*part/parts, l.Buckets*(part+1)/parts)
+			d, f, err := l.EachBucket(p.Another(), p.Another(), l.Buckets*part/parts, l.Buckets*(part+1)/parts, func(uint64, []LedgerRow) {})
 			distinct.Add(d)
 			capped.Add(f)
 			return err
@@ -137,41 +171,64 @@ func (l *LedgerShape) Check(p *Payload) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if distinct.Load() != l.Distinct || capped.Load() != l.Capped {
-		return Damaged("LEDGER has %d fingerprints, %d of them capped, but counts %d and %d", distinct.Load(), capped.Load(), l.Distinct, l.Capped)
+	return l.CheckCounts(distinct.Load(), capped.Load())
+}
+
+// checkEdges checks the ends of the directory and the padding.
+func (l *LedgerShape) checkEdges(p *Payload) error {
+	if l.First(p, 0) != 0 || l.First(p, l.Buckets) != l.Rows ||
+		!p.zeroFrom(l.Rows*uint64(l.Width), l.dirAt) ||
+		!p.zeroFrom(8*l.dirAt+(l.Buckets+1)*uint64(l.DirBits), l.trailerAt) {
+		return orDamaged(p.Err, "the directory or the padding of LEDGER is wrong")
 	}
 	return nil
 }
 
-// checkBuckets checks the rows of some buckets and counts their distinct and capped
-// fingerprints.
-func (l *LedgerShape) checkBuckets(p *Payload, from, to uint64) (distinct, capped uint64, err error) {
-	dir := p.Another() // separate readers, because each remembers its last two chunks only
+// CheckCounts compares the sums of all buckets, as EachBucket returns them, with the
+// counts in the trailer.
+func (l *LedgerShape) CheckCounts(distinct, capped uint64) error {
+	if distinct != l.Distinct || capped != l.Capped {
+		return Damaged("LEDGER has %d fingerprints, %d of them capped, but counts %d and %d", distinct, capped, l.Distinct, l.Capped)
+	}
+	return nil
+}
+
+// EachBucket checks the rows of some buckets and calls f with them, at most rowsOnce at a
+// time. The rows are valid until f returns. EachBucket returns how many distinct and
+// capped fingerprints there are. It takes two readers of the payload, because each
+// remembers its last two chunks only, and the directory is far from the rows.
+func (l *LedgerShape) EachBucket(p, dir *Payload, from, to uint64, f func(bucket uint64, rows []LedgerRow)) (distinct, capped uint64, err error) {
+	var buf [rowsOnce]LedgerRow
 	at := l.First(dir, from)
 	for bucket := from; bucket < to; bucket++ {
 		end := l.First(dir, bucket+1)
 		if dir.Err != nil || end < at || end > l.Rows {
 			return 0, 0, orDamaged(dir.Err, "the entries of the directory of LEDGER are not in ascending order")
 		}
-		var lastRest, lastPlace uint64
+		var last LedgerRow
 		same := 0 // number of rows with the current fingerprint
-		for ; at < end; at++ {
-			rest, place := l.Row(p, at)
-			switch {
-			case p.Err != nil:
+		for at < end {
+			rows := l.AppendRows(buf[:0], p, at, min(end, at+rowsOnce))
+			if p.Err != nil {
 				return 0, 0, p.Err
-			case place < gram.PlaceGap || place >= l.End:
-				return 0, 0, Damaged("row %d of LEDGER has a place outside the corpus", at)
-			case same == 0 || rest > lastRest:
-				distinct++
-				same = 0
-			case rest < lastRest || place <= lastPlace || same == SeedPlaces:
-				return 0, 0, Damaged("row %d of LEDGER is out of order", at)
 			}
-			if same++; same == SeedPlaces {
-				capped++
+			for i, row := range rows {
+				switch {
+				case row.Place < gram.PlaceGap || row.Place >= l.End:
+					return 0, 0, Damaged("row %d of LEDGER has a place outside the corpus", at+uint64(i))
+				case same == 0 || row.Rest > last.Rest:
+					distinct++
+					same = 0
+				case row.Rest < last.Rest || row.Place <= last.Place || same == SeedPlaces:
+					return 0, 0, Damaged("row %d of LEDGER is out of order", at+uint64(i))
+				}
+				if same++; same == SeedPlaces {
+					capped++
+				}
+				last = row
 			}
-			lastRest, lastPlace = rest, place
+			f(bucket, rows)
+			at += uint64(len(rows))
 		}
 	}
 	return distinct, capped, nil

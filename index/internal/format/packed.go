@@ -16,6 +16,9 @@ import (
 // trailer also is the readable bytes behind the last table.
 const TrailerLen = 64
 
+// PackedMost is the largest number of bits in a number.
+const PackedMost = 57
+
 // packedAt returns the number of width bits at a bit of b.
 func packedAt(b []byte, bit uint64, width uint) uint64 {
 	return binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & (1<<width - 1)
@@ -36,7 +39,7 @@ type Packer struct {
 
 func NewPacker(w io.Writer) *Packer { return &Packer{w: w, buf: make([]byte, 64<<10)} }
 
-// Put writes a number of at most 57 bits.
+// Put writes a number of at most [PackedMost] bits.
 func (p *Packer) Put(v uint64, width uint) {
 	if p.n+8 > len(p.buf) {
 		p.flush()

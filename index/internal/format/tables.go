@@ -11,6 +11,16 @@ type Tables struct {
 // CheckTables checks LEDGER and RECORDS, whose checksums have been checked, for
 // consistency. Afterwards lookups are possible in those that were read into memory.
 func (c *Checker) CheckTables() (Tables, error) {
+	t, err := c.OpenTables()
+	if err == nil && t.There {
+		err = t.Ledger.Check(c.Payload(c.H.Find(KindLedger, 0)))
+	}
+	return t, err
+}
+
+// OpenTables is CheckTables without the rows of LEDGER, which the caller reads with
+// EachBucket.
+func (c *Checker) OpenTables() (Tables, error) {
 	var t Tables
 	li, ri := c.H.Find(KindLedger, 0), c.H.Find(KindRecords, 0)
 	if li < 0 && ri < 0 {
@@ -30,7 +40,7 @@ func (c *Checker) CheckTables() (Tables, error) {
 	if t.Ledger.End != t.Records.End {
 		return t, Damaged("LEDGER ends at place %d, but RECORDS at place %d", t.Ledger.End, t.Records.End)
 	}
-	if err := t.Ledger.Check(lp); err != nil {
+	if err := t.Ledger.checkEdges(lp); err != nil {
 		return t, err
 	}
 	if err := t.Records.check(rp); err != nil {
