@@ -72,6 +72,9 @@ func (xxh64Suite) ID() SuiteID { return XXH64 }
 
 func (xxh64Suite) Sum(word []byte) uint64 {
 	if len(word) > 16 {
+		if len(word) < 32 {
+			return xxh64Short(word)
+		}
 		var d xxhash.Digest
 		d.ResetWithSeed(xxh64Seed)
 		_, _ = d.Write(word) // a Digest never fails
@@ -104,12 +107,35 @@ func xxh64Block16(a, b uint64) uint64 {
 	h = bits.RotateLeft64(h, 27)*prime1 + prime4
 	h ^= bits.RotateLeft64(b*prime2, 31) * prime1
 	h = bits.RotateLeft64(h, 27)*prime1 + prime4
+	return avalanche(h)
+}
+
+// avalanche is the last step of XXH64.
+func avalanche(h uint64) uint64 {
 	h ^= h >> 33
 	h *= prime2
 	h ^= h >> 29
 	h *= prime3
-	h ^= h >> 32
-	return h
+	return h ^ h>>32
+}
+
+// xxh64Short is XXH64 of 8 to 31 bytes under xxh64Seed. A digest takes three times as long.
+func xxh64Short(b []byte) uint64 {
+	h := xxh64Seed + prime5 + uint64(len(b))
+	for ; len(b) >= 8; b = b[8:] {
+		h ^= bits.RotateLeft64(binary.LittleEndian.Uint64(b)*prime2, 31) * prime1
+		h = bits.RotateLeft64(h, 27)*prime1 + prime4
+	}
+	if len(b) >= 4 {
+		h ^= uint64(binary.LittleEndian.Uint32(b)) * prime1
+		h = bits.RotateLeft64(h, 23)*prime2 + prime3
+		b = b[4:]
+	}
+	for _, c := range b {
+		h ^= uint64(c) * prime5
+		h = bits.RotateLeft64(h, 11) * prime1
+	}
+	return avalanche(h)
 }
 
 // multiplier is the odd multiplier of the rolling polynomial over word hashes.
