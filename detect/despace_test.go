@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -165,12 +166,64 @@ func TestDespaceEverySplit(t *testing.T) {
 	}
 }
 
+// TestDespaceRefusedSigns: short words whose sign did not count have left, however the text is
+// cut, and the findings behind them do not depend on the cut.
+func TestDespaceRefusedSigns(t *testing.T) {
+	t.Parallel()
+	text, _ := story(12, 60)
+	set := newWordSet(10, text, "it is as it was to be a way to us of all and it is to be so in it")
+	passage := strings.Join(strings.Fields(text)[20:40], "")
+	for _, size := range []string{"..", ".{4}", ".{11}", ".{14}"} {
+		s := "it is as it was to be a way to us of all " + regexp.MustCompile(size).ReplaceAllString(passage, "$0 ") + "end of it"
+		want, findings := drive(despacing(set, Config{}), s)
+		for cut := range len(s) + 1 {
+			got, also := drive(despacing(set, Config{}), s[:cut], s[cut:])
+			if got != want || fmt.Sprint(told(also)) != fmt.Sprint(told(findings)) {
+				t.Fatalf("%q, cut at %d: %q %v, want %q %v", s, cut, got, told(also), want, told(findings))
+			}
+		}
+		if got, _ := drive(despacing(set, Config{}), strings.Split(s, "")...); got != want {
+			t.Fatalf("in bytes: %q, want %q", got, want)
+		}
+	}
+}
+
 // told prints findings.
 func told(findings []*Finding) (out []string) {
 	for _, f := range findings {
 		out = append(out, fmt.Sprint(f.Kind, f.Lane, f.Span, f.Words, f.Windows, f.Echo, f.Resumed, f.Digests))
 	}
 	return out
+}
+
+// TestDespaceSleeps: letters are read if the index bears a sign out, and not for the long
+// words, short words and names that other text has.
+func TestDespaceSleeps(t *testing.T) {
+	t.Parallel()
+	text, _ := story(9, 400)
+	set := newWordSet(10, text, "it is as it was to be a way to us of all and it is to be so in it")
+	passage := strings.Fields(text)[40:60]
+	groups := regexp.MustCompile(".{10}").ReplaceAllString(strings.Join(passage, ""), "$0 ")
+	for _, tt := range []struct {
+		text  string
+		awake bool
+	}{
+		{"Subsequent jurisdictions distributed considerable responsibilities, recommending deliberations everywhere.", false},
+		{"as it was to be a way to us of all", false},
+		{"Bundesverfassungsgericht und Rechtsschutzversicherungsgesellschaften", false},
+		{"tr.dispatchPendingNotifications(ctx, subscriberRegistry.snapshotIdentifiers())", false},
+		{"it wa sa sit was to be aw ay", true},
+		{"a b c d e f", true},
+		{strings.Join(passage, ""), true},
+		{groups, true},
+		{strings.Join(passage[:3], "") + " " + strings.Join(passage[3:6], "") + " " + strings.Join(passage[6:9], "") + " " + strings.Join(passage[9:12], ""), true},
+	} {
+		d := despacing(set, Config{})
+		d.Finish(d.Append(nil, []byte("Qu zmpf wixxo: "+tt.text+" ")))
+		if formed := d.lanes.Load().Formed; formed > 0 != tt.awake {
+			t.Errorf("%q: words were formed of %d letters", tt.text, formed)
+		}
+	}
 }
 
 // lettersOf returns the letters of a text.

@@ -26,13 +26,14 @@ type wordGapDetector struct {
 	tokenLo      int64 // of the newest word's token, that is words without white space between them
 	tokenLetters int64
 	tokenWords   int
+	tried        int64 // letters of the token when they were looked at for words
 	hi           int64 // end of the newest word
 	calm         bool  // a token before the newest word had fewer than longToken letters
 
-	sizes   [shortWords]uint8 // letters of the newest words
-	letters int               // their sum
-	shorts  int               // short words in a row
-	shortLo int64             // the fourth of them: fewer are no sign
+	sizes   uint64 // letters of the shortWords newest words, a byte each, the newest in the lowest
+	letters int64  // their sum
+	shorts  int    // short words in a row
+	shortLo int64  // the fourth of them: fewer are no sign
 }
 
 const (
@@ -45,36 +46,47 @@ const (
 	longLetters  = 36 // of four words
 )
 
-// odd enters word i of the channel and reports whether it looks odd, and from which byte
-// on the channel has waited for it.
-func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int64, ok bool) {
+// gapSign is the reason why a word looks odd.
+type gapSign uint8
+
+const (
+	noSign gapSign = iota
+	signSpelt
+	signToken
+	signShort
+	signLong
+)
+
+// odd enters word i of the channel and returns why it looks odd, and from which byte on the
+// channel has waited for it.
+func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int64, sign gapSign) {
 	span := word.Span
 	joined := i > 0 && w.joins(s, span.Lo)
 	w.hi = span.Hi
 	if word.Weight < ngram.WordWeight {
 		*w = wordGapDetector{hi: span.Hi, tokenLo: span.Hi, calm: true} // its script has no spaces
-		return 0, false
+		return 0, noSign
 	}
 	w.calm = !joined && w.tokenLetters < longToken
 	if !joined {
-		w.tokenLo, w.tokenLetters, w.tokenWords = span.Lo, 0, 0
+		w.tokenLo, w.tokenLetters, w.tokenWords, w.tried = span.Lo, 0, 0, -chainedAgain
 	}
 	size := span.Hi - span.Lo
 	w.tokenLetters += size
 	w.tokenWords++
-	raw := s.past.from(span.Lo)
-	raw = raw[:min(int64(len(raw)), size)]
-	if size <= utf8.UTFMax {
-		size = int64(max(1, utf8.RuneCount(raw)))
+	if size > 1 && size <= utf8.UTFMax {
+		if raw := s.past.from(span.Lo); raw != nil {
+			size = int64(max(1, utf8.RuneCount(raw[:min(int64(len(raw)), size)])))
+		}
 	}
 	if size > 1 {
 		w.singles = 0
 	} else if w.singles++; w.singles == 1 {
 		w.singleLo = span.Lo
 	}
-	four := w.sum(i, size)
+	four := w.sum(size)
 	switch {
-	case four > shortLetters/2 || w.sizes[(i+shortWords-3)%shortWords] == 0:
+	case four > shortLetters/2 || w.sizes>>24&0xff == 0:
 		w.shorts = 0
 	case w.shorts == 0:
 		w.shorts, w.shortLo = 4, span.Lo
@@ -83,26 +95,26 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	}
 	switch {
 	case w.singles >= singleRun:
-		return w.singleLo, true
-	case w.tokenLetters >= longToken, size >= longWord && capitals(raw) >= humps:
-		return w.tokenLo, true
+		return w.singleLo, signSpelt
+	case w.tokenLetters >= longToken, size >= longWord && capitals(s.past.from(span.Lo), size) >= humps:
+		return w.tokenLo, signToken
 	case w.shorts >= shortWords:
-		return w.shortLo, true
+		return w.shortLo, signShort
+	case w.letters <= shortLetters && w.sizes>>56 > 0:
+		return span.Lo, signShort
+	case size >= longWord && four >= longLetters && (s.r.cfg.Strict || !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1))):
+		return span.Lo, signLong
 	}
-	return span.Lo, w.letters <= shortLetters && w.sizes[(i+1)%shortWords] > 0 ||
-		size >= longWord && four >= longLetters && (s.r.cfg.Strict || !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1)))
+	return span.Lo, noSign
 }
 
-// sum enters the size of word i and returns the letters of the newest four words.
-func (w *wordGapDetector) sum(i, size int64) (four int) {
-	at := &w.sizes[i%shortWords]
-	w.letters -= int(*at)
-	*at = uint8(min(size, math.MaxUint8))
-	w.letters += int(*at)
-	for k := range int64(4) {
-		four += int(w.sizes[(i+shortWords-k)%shortWords])
-	}
-	return four
+// sum enters the size of the newest word and returns the letters of the newest four words.
+func (w *wordGapDetector) sum(size int64) (four int64) {
+	size = min(size, math.MaxUint8)
+	w.letters += size - int64(w.sizes>>56)
+	w.sizes = w.sizes<<8 | uint64(size)
+	n := w.sizes
+	return int64(n&0xff + n>>8&0xff + n>>16&0xff + n>>24&0xff)
 }
 
 // joins reports whether no white space is between the newest word and the next one, which
@@ -125,10 +137,10 @@ func spaced(gap []byte) bool {
 	return false
 }
 
-// capitals counts the capital letters behind small ones.
-func capitals(raw []byte) (n int) {
+// capitals counts the capital letters behind small ones in the first bytes of a text.
+func capitals(raw []byte, size int64) (n int) {
 	small := false
-	for _, c := range raw {
+	for _, c := range raw[:min(int64(len(raw)), size)] {
 		if small && c >= 'A' && c <= 'Z' {
 			n++
 		}

@@ -28,6 +28,7 @@ type respace struct {
 	until   int64 // number of the letter at which it falls asleep
 	slept   int64 // offset up to which letters were in the lattice
 	floor   int64 // every byte below may have been released before it woke
+	refused int64 // bytes before have not waited for a sign: it did not count, or the finder fell asleep
 	steady  int64 // in strict release, offset up to which a fixed number of bytes waits
 	*respaced
 
@@ -43,6 +44,8 @@ type respaced struct {
 	places  track.Locator
 	ring    []path            // of the lattice while it is awake: a fork writes behind the paths in use
 	words   [ngram.MaxN]*path // scratch
+	read    []ngram.Letter    // scratch of chained
+	chain   chain             // the same
 }
 
 const (
@@ -61,7 +64,7 @@ func (s *respace) reset() {
 	s.past.n, s.past.end = 0, 0
 	s.claim, s.claimAt = nil, 0
 	s.gaps, s.tired, s.awake, s.queue = wordGapDetector{}, patience{}, false, s.queue[:0]
-	s.until, s.slept, s.floor, s.steady = 0, 0, 0, 0
+	s.until, s.slept, s.floor, s.refused, s.steady = 0, 0, 0, 0, 0
 	s.lattice = lattice{}
 }
 
@@ -76,19 +79,26 @@ func (s *respace) Text(p []byte) {
 // Word implements Finder.
 func (s *respace) Word(i int64) {
 	w := s.r.cfg.Host.Word(i)
-	waited, odd := s.gaps.odd(s, i, w)
-	noise := odd && s.noise(w)
+	waited, sign := s.gaps.odd(s, i, w)
+	noise := sign != noSign && s.noise(w)
+	if s.gaps.calm || sign != noSign && !noise && w.Span.Hi-w.Span.Lo >= clearWord && s.tired.until > 0 {
+		s.tired = patience{}
+	}
+	odd := s.counts(sign, i, noise)
 	if odd {
 		s.steady = w.Span.Hi + steadyBeyond
 	}
-	if s.gaps.calm || odd && !noise && w.Span.Hi-w.Span.Lo >= clearWord && s.tired.until > 0 {
-		s.tired = patience{}
-	}
 	if odd && !s.awake && w.Span.Lo >= s.tired.until {
 		s.wake(i, w.Span.Lo)
+		if waited < s.refused {
+			waited = w.Span.Lo
+		}
 		s.floor = min(waited, s.live(i-1))
 	}
 	if !s.awake {
+		if sign != noSign {
+			s.refused = w.Span.Hi
+		}
 		return
 	}
 	n := 0
@@ -107,6 +117,9 @@ func (s *respace) Word(i int64) {
 	}
 	if !likely && s.tired.spend(int64(n), noise, w.Span.Hi) || s.lattice.count > s.until {
 		s.sleep()
+	}
+	if !s.awake {
+		s.refused = w.Span.Hi
 	}
 }
 
