@@ -80,6 +80,13 @@ func itemsTwice(formats ...string) func([]string) string {
 	}
 }
 
+// twice is a stream of two equal messages that have the pieces as elements of a list.
+func twice(frame func(string) string, message, element string) func([]string) string {
+	return func(pieces []string) string {
+		return strings.Repeat(frame(fmt.Sprintf(message, strings.Join(inTurn(pieces, element), ","))), 2)
+	}
+}
+
 // nestedNames writes the pieces as names of members, each in the member before it.
 func nestedNames(body string) func([]string) string {
 	return func(pieces []string) string {
@@ -219,6 +226,9 @@ func answerShapes() []answerShape {
 		{"openai.chat names nobody knows", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":"ok"}}],"zz":{%s}}`, `%[4]s:1`)},
 		{"openai.chat nested names nobody knows", jsonType, false, nestedNames(`{"choices":[{"index":0,"message":{"content":"ok","zz":%s}}]}`)},
 		{"openai.chat names and texts nobody knows", jsonType, false, within(`{"choices":[],"zz":[%s]}`, `{%[1]s:1}`, `{"text":%[1]s}`)},
+		{"openai.chat lists nobody knows, twice", eventType, true, twice(sseEvent, `{"choices":[{"index":0,"delta":{"content":"","zz":[%s]}}]}`, `%[1]s`)},
+		{"openai.chat lists beside the choices, twice", eventType, true, twice(sseEvent, `{"choices":[],"zz":[%s]}`, `%[1]s`)},
+		{"anthropic.messages lists nobody knows, twice", eventType, true, twice(typedEvent, `{"type":"content_block_delta","index":0,"delta":{"type":"zz_delta","zz":[%s]}}`, `{"yy":%[1]s}`)},
 		{"openai.chat names of a stream", eventType, true, chatDeltas(`"zz":{%[4]s:1}`)},
 		{"anthropic.messages names nobody knows", jsonType, false, within(`{"id":"m","type":"message","role":"assistant","model":"m","content":[],"zz":{%s}}`, `%[4]s:{}`)},
 		{"tgi names nobody knows", jsonType, false, within(`[{"generated_text":"x","zz":{%s}}]`, `%[4]s:""`)},

@@ -194,17 +194,15 @@ func (s *channelSet) copied(ch *channel, f *wire.Field, text []byte) (saidID, bo
 	switch {
 	case f.Sort == wire.Apart && f.Rule >= 0, f.Sort == wire.Label && f.Separate:
 		return ch.copyOf(f.Rule, text)
-	case s.inItem(f):
+	case repeated(f):
 		return ch.copyInItem(f.Item, text, s.message)
 	}
 	return saidID{}, false
 }
 
-// inItem reports whether a place has a string without a rule, in an item that the server may
-// send more than once.
-func (s *channelSet) inItem(f *wire.Field) bool {
-	return f.Role == wire.Metadata && f.Sort == wire.Beside && f.Item >= 0 && s.cfg.Family.Repeats()
-}
+// repeated reports whether a place has a string without a rule, which the server may send once
+// more.
+func repeated(f *wire.Field) bool { return f.Role == wire.Metadata && f.Sort == wire.Beside }
 
 // textRole returns the role of a piece whose place could have had a copy.
 func textRole(role wire.Role) wire.Role {
@@ -240,7 +238,7 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 // more of it. A known place, such as the name of a tool, shows that its choice speaks;
 // a string that the family has no rule for does not.
 func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) {
-	if s.inItem(f) {
+	if repeated(f) {
 		ch.saidInItem(f.Item, text, s.message)
 	}
 	constant := f.Rule < 0 && f.Role == wire.Text && f.Form != wire.Raw && ch.repeat.constant(text)
@@ -442,7 +440,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	ch := &channel{
 		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
-		repeat: repeat{keeps: s.cfg.Family.Repeats() && (role == wire.Text || sort == wire.Beside) || sort == wire.Apart || sort == wire.Label},
+		repeat: repeat{keeps: role == wire.Metadata || role == wire.Text && s.cfg.Family.Repeats()},
 		answer: cfg.Answer, strand: strand,
 	}
 	if s.cfg.Hold && role == wire.Text && c != s.noChoice {

@@ -81,9 +81,10 @@ func (ch *channel) copyOf(rule int32, text []byte) (saidID, bool) {
 	return saidID{}, false
 }
 
-// copyInItem returns the newest string of an item in a channel without a rule, if one message
-// had it, an earlier one, and text is equal to it. Servers send an item when it begins and once
-// more when it ends. Strings of several messages are pieces, and equal pieces no copies.
+// copyInItem returns the newest string of an item, or of none, in a channel without a rule, if one
+// message had it, an earlier one, and text is equal to it. Servers send an item when it begins and
+// once more when it ends, and some strings in every message. Different strings of several messages
+// are pieces, and equal pieces no copies.
 func (ch *channel) copyInItem(item int32, text []byte, message uint64) (saidID, bool) {
 	r := &ch.repeat
 	i := slices.IndexFunc(r.ids, func(id saidID) bool { return id.item == item })
