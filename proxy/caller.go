@@ -34,8 +34,31 @@ type callerConn struct {
 	linger bool // Close reads the rest of the request first
 
 	out     sync.Mutex
+	writeBy deadline
 	corked  bool
 	pending *[]byte // written since the last flush; nil: none
+}
+
+// deadline is the deadline of a connection that was set last.
+type deadline struct{ at time.Time }
+
+// extend sets a deadline of d from now on, unless the last one is nearly as far away: setting
+// one costs as much as a short write takes.
+func (l *deadline) extend(d time.Duration, set func(time.Time) error) error {
+	at := time.Now().Add(d)
+	if at.Sub(l.at) < d/16 {
+		return nil
+	}
+	l.at = at
+	return set(at)
+}
+
+// SetDeadline implements [net.Conn].
+func (c *callerConn) SetDeadline(t time.Time) error {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.writeBy = deadline{}
+	return c.Conn.SetDeadline(t)
 }
 
 // Read implements [net.Conn].
@@ -117,7 +140,7 @@ func (c *callerConn) send(p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(sent+writePiece, len(p))]
-		if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+		if err := c.writeBy.extend(c.stall, c.Conn.SetWriteDeadline); err != nil {
 			return sent, err
 		}
 		n, err := c.Conn.Write(piece)

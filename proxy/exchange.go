@@ -54,9 +54,7 @@ type exchange struct {
 	unread int64 // bytes that were received and are not yet in counts
 	ending ending
 	status int
-	watch  *watcher
 	caller *callerConn
-	timer  *time.Timer
 	closed bool
 }
 
@@ -374,12 +372,7 @@ func (e *exchange) finish() {
 	if c := e.caller; c != nil && (e.large || e.counts.Scanned+e.counts.Passed+e.counts.Refused > heavyBytes) {
 		c.heavy.Store(true)
 	}
-	if e.timer != nil {
-		e.timer.Stop()
-	}
-	if e.watch != nil {
-		e.watch.stop()
-	}
+	e.end()
 	e.cancel(errFinished)
 	e.alerts.Close()
 	if e.relay != nil {

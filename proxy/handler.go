@@ -202,12 +202,9 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 		}
 		ex.decide()
 	}
-	limits := ex.snap.cfg.Limits
 	conn, _ := ctx.Conn().(*callerConn)
 	ex.caller = conn
-	ex.watch = watch(conn, func() { ex.cancel(errClientGone) })
-	ex.timer = time.AfterFunc(limits.Total, func() { ex.cancel(errTotalTime) })
-
+	ex.begin(conn, ex.snap.cfg.Limits.Total)
 	resp := fasthttp.AcquireResponse()
 	upstream, err := ex.route.upstream.roundTrip(&ex.link, ex.request, resp, ex.sent)
 	if err != nil {

@@ -33,14 +33,27 @@ var credentialHeaders = []string{
 // credential returns the credential of a request, or nothing. Only headers that are passed on
 // count: the upstream knows its callers by them.
 func credential(h *fasthttp.RequestHeader, extra []string) []byte {
-	for _, pattern := range credentialHeaders {
-		for key, value := range h.All() {
-			if name := strings.ToLower(string(key)); len(value) > 0 && matchesName(pattern, name) && passesRequest(name, extra) {
-				return value
+	var found []byte
+	best := len(credentialHeaders)
+	var buf [64]byte // for most names
+	for key, value := range h.All() {
+		if len(value) == 0 {
+			continue
+		}
+		name := append(buf[:0], key...)
+		for i, c := range name {
+			if c >= 'A' && c <= 'Z' {
+				name[i] |= 0x20
+			}
+		}
+		for i, pattern := range credentialHeaders[:best] {
+			if matchesName(pattern, string(name)) && passesRequest(string(name), extra) {
+				found, best = value, i
+				break
 			}
 		}
 	}
-	return nil
+	return found
 }
 
 // hopHeaders concern one connection only and are never passed on, in either direction.

@@ -81,7 +81,7 @@ func New(opts Options) (*Server, error) {
 func newServer(opts Options) (*Server, error) {
 	s := &Server{opts: opts, ready: make(chan struct{}), memory: newReclaimer(opts.reclaimed), services: services{
 		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
-		principalKey: make([]byte, 32), active: map[*link]struct{}{}, paths: missedPaths{logged: map[string]time.Time{}}, idle: make(chan struct{}),
+		principalKey: make([]byte, 32), active: map[*link]struct{}{}, paths: missedPaths{logged: map[string]time.Time{}}, idle: make(chan struct{}), begun: make(chan struct{}, 1),
 	}}
 	if _, err := rand.Read(s.principalKey); err != nil {
 		return nil, fmt.Errorf("make instance key: %w", err)
@@ -142,6 +142,7 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	var reclaiming sync.WaitGroup
 	reclaiming.Go(func() { s.memory.run(background) })
 	reclaiming.Go(func() { s.watch(background) })
+	reclaiming.Go(func() { s.look(background) })
 	defer reclaiming.Wait()
 	defer cancel()
 	front := s.newFront(cfg.Limits)

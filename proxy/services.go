@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"noecho/proxy/alert"
 	"noecho/proxy/relay"
@@ -30,6 +32,8 @@ type services struct {
 	active   map[*link]struct{} // of the exchanges that were admitted and have not ended
 	draining bool
 	idle     chan struct{} // closed when draining and nothing is active
+	looking  bool          // look has seen an exchange
+	begun    chan struct{} // of capacity 1: an exchange has begun and look sleeps
 }
 
 // answerBuffer is the number of bytes of an answer that are read at a time.
@@ -43,6 +47,10 @@ func (s *services) enter(l *link, limit int) (refusal, bool) {
 	why, ok := s.room(limit)
 	if ok {
 		s.active[l] = struct{}{}
+		if !s.looking {
+			s.looking = true
+			s.begun <- struct{}{}
+		}
 	}
 	return why, ok
 }
@@ -63,6 +71,38 @@ func (s *services) room(limit int) (refusal, bool) {
 		return refuseBusy, false
 	}
 	return refusal{}, true
+}
+
+// look looks at the exchanges in flight until ctx ends. Without any it sleeps.
+func (s *services) look(ctx context.Context) {
+	timer := time.NewTimer(lookPause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.begun:
+		}
+		for more := true; more; more = s.lookOnce(time.Now()) {
+			timer.Reset(lookPause)
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+		}
+	}
+}
+
+// lookOnce looks at every exchange once, and reports whether there is any.
+func (s *services) lookOnce(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.active {
+		l.look(now)
+	}
+	s.looking = len(s.active) > 0
+	return s.looking
 }
 
 // leave ends an admitted exchange.

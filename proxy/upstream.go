@@ -40,6 +40,7 @@ type link struct {
 	body *upstreamBody // of the answer; nil before there is one
 
 	mu    sync.Mutex
+	vigil vigil
 	conn  io.Closer     // the connection in use
 	cause error         // why it was closed early
 	done  chan struct{} // closed once there is a cause; nil: nobody waits for it
@@ -68,6 +69,11 @@ func (l *link) detach() error {
 func (l *link) cancel(cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.cancelLocked(cause)
+}
+
+// cancelLocked is cancel for a caller that locks mu.
+func (l *link) cancelLocked(cause error) {
 	if l.cause != nil {
 		return
 	}
@@ -88,6 +94,53 @@ func (l *link) why(fallback error) error {
 		return l.cause
 	}
 	return fallback
+}
+
+// lookPause is the time between two looks, and the age from which on a caller is watched. Most
+// exchanges end earlier. So none has a goroutine that waits for its caller to go, nor a timer
+// for limits.total: one goroutine looks at all exchanges in flight from time to time, and has
+// the callers of older ones watched.
+const lookPause = 20 * time.Millisecond
+
+// vigil is what a link needs to notice that its caller has gone, or that its time is over.
+type vigil struct {
+	caller  *callerConn // nil: it is not known
+	begun   time.Time   // zero: the upstream was not asked yet, or the exchange is over
+	due     time.Time
+	watcher *watcher // nil: the caller is not watched
+}
+
+// begin lets the link be canceled when the caller goes, or after so much time.
+func (l *link) begin(caller *callerConn, total time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.vigil = vigil{caller: caller, begun: now, due: now.Add(total)}
+}
+
+// look looks at the time, and begins to watch the caller of an exchange that is not new.
+func (l *link) look(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := &l.vigil
+	switch {
+	case g.begun.IsZero() || l.cause != nil:
+	case now.After(g.due):
+		l.cancelLocked(errTotalTime)
+	case g.watcher == nil && now.Sub(g.begun) >= lookPause:
+		g.watcher = watch(g.caller, func() { l.cancel(errClientGone) })
+	}
+}
+
+// end ends the watch, and returns when it has ended.
+func (l *link) end() {
+	l.mu.Lock()
+	w := l.vigil.watcher
+	l.vigil = vigil{}
+	l.mu.Unlock()
+	if w != nil {
+		w.stop()
+	}
 }
 
 // upstream is one model server. Safe for concurrent use.
@@ -212,6 +265,8 @@ type upstreamConn struct {
 	tcp            *net.TCPConn
 	records        *recordConn // below TLS; nil for http
 	silence, stall time.Duration
+	readBy         deadline
+	writeBy        deadline
 	used           bool // it was used by a request before; belongs to the current request
 	ended          bool // the server has closed it, or it failed
 	sending        atomic.Bool
@@ -221,10 +276,13 @@ type upstreamConn struct {
 func (c *upstreamConn) Read(p []byte) (int, error) {
 	for {
 		sending := c.sending.Load()
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		if err := c.readBy.extend(c.silence, c.Conn.SetReadDeadline); err != nil {
 			return 0, err
 		}
 		n, err := c.Conn.Read(p)
+		if err != nil {
+			c.readBy = deadline{}
+		}
 		if sending && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 			continue
 		}
@@ -238,7 +296,7 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(sent+writePiece, len(p))]
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+		if err := c.writeBy.extend(c.stall, c.Conn.SetWriteDeadline); err != nil {
 			return sent, err
 		}
 		n, err := c.Conn.Write(piece)
@@ -261,6 +319,7 @@ func (c *upstreamConn) stale() bool {
 		return true
 	}
 	session, ok := c.Conn.(*tls.Conn)
+	c.readBy = deadline{} // silentSession sets another one
 	return ok && !silentSession(session, c.records)
 }
 
