@@ -136,6 +136,9 @@ type scanned struct {
 func (s *scanned) next() ([]byte, error) {
 	s.ex.startRelay(s.in, s.buf)
 	n, err := s.in.Read(s.buf)
+	if n > cap(s.out) && n > answerBuffer/8 { // of a stream with short pieces the storage stays small
+		s.out = s.ex.srv.buffer()
+	}
 	ended := s.relayPiece(s.buf[:n], err)
 	switch {
 	case errors.Is(ended, relay.ErrRefused) && errors.Is(s.ex.why(nil), errClientGone):
@@ -194,6 +197,7 @@ func (s *scanned) close() {
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
 	s.ex.srv.reuse(s.buf)
+	s.ex.srv.reuse(s.out)
 }
 
 // forwarded is an answer that leaves unchanged.

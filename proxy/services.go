@@ -179,9 +179,14 @@ func (s *services) buffer() []byte {
 	return make([]byte, answerBuffer)
 }
 
-// reuse takes a buffer back. It makes a new pointer to the slice, because a pointer into the
-// source would keep the whole source alive.
-func (s *services) reuse(buf []byte) { s.buffers.Put(&buf) }
+// reuse takes a buffer back, unless it is small or large. It makes a new pointer to the slice,
+// because a pointer into the source would keep the whole source alive.
+func (s *services) reuse(buf []byte) {
+	if n := cap(buf); n >= answerBuffer && n <= 4*answerBuffer {
+		buf = buf[:answerBuffer]
+		s.buffers.Put(&buf)
+	}
+}
 
 // panicked reports a panic that was caught. It leaves out the value, which may quote text.
 func (s *services) panicked(_ any, stack []byte) {

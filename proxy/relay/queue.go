@@ -9,7 +9,8 @@ const (
 	maxQueued   = 1 << 16  // messages that wait
 	maxRefs     = 1 << 17  // places in them
 	keepStorage = 1 << 20  // bytes of storage that an empty queue keeps
-	minCompact  = 1 << 12  // elements of a slice that are no longer used before the rest is moved
+	minCompact  = 1 << 12  // bytes that are no longer used before the rest is moved, and elements of a slice that are kept
+	minMove     = 32       // messages or places that are no longer used before the rest is moved
 )
 
 // ref is a place of a queued message: a piece of a channel's text, or a value that
@@ -114,11 +115,11 @@ func (q *queue) tidy() {
 		q.tail -= q.head
 		q.head = 0
 	}
-	if q.firstItem > minCompact && q.firstItem > len(q.items)/2 {
+	if q.firstItem > minMove && q.firstItem > len(q.items)/2 {
 		q.items = append(q.items[:0], q.items[q.firstItem:]...)
 		q.firstItem = 0
 	}
-	if q.firstRef > minCompact && q.firstRef > len(q.refs)/2 {
+	if q.firstRef > minMove && q.firstRef > len(q.refs)/2 {
 		q.refs = append(q.refs[:0], q.refs[q.firstRef:]...)
 		q.restRef -= q.firstRef
 		q.firstRef = 0

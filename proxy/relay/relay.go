@@ -329,7 +329,7 @@ func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 		return dst, nil
 	case fate == blockHere:
 		return dst, ErrBlocked
-	case fate == untouched:
+	case fate == untouched, fate == rewritten && !r.channels.withheld: // no piece of its JSON text follows
 		return append(dst, raw...), nil
 	}
 	return r.spliceInto(dst, raw, r.queue.refs, inText), nil

@@ -13,6 +13,8 @@ import "bytes"
 // Only the bytes around the holes are kept, and only if they are few.
 type template struct {
 	live    bool
+	missed  int      // messages in a row that it did not fit
+	loose   bool     // holes may be identifiers and numbers
 	fixed   []byte   // the bytes around the holes
 	holes   []hole   // ascending
 	next    []place  // scratch: the holes of the message that is compared
@@ -38,6 +40,10 @@ const (
 	ofNumber                 // a whole number of at most nine digits
 )
 
+// Identifiers and numbers mostly stay the same. They become holes once so many messages in a
+// row had to be read.
+const looseAfter = 3
+
 const (
 	maxHoles     = 32      // holes of a template
 	keepTemplate = 8 << 10 // bytes of a payload with a template
@@ -48,8 +54,10 @@ const (
 func (l *Locator) again(payload []byte) bool {
 	t := &l.template
 	if !t.live || len(payload) > keepTemplate || !t.fits(payload) {
+		t.missed++
 		return false
 	}
+	t.missed = 0
 	for i := range l.fields {
 		f := &l.fields[i]
 		f.Lo, f.Hi = t.moved(f.Lo), t.moved(f.Hi)
@@ -147,8 +155,10 @@ func (l *Locator) open(k kind, size int) {
 	if k != ofNumber {
 		h.lo, h.hi = h.lo+1, h.hi-1
 	}
-	if len(l.template.holes) <= maxHoles && hi != l.kindEnd {
-		l.template.holes = append(l.template.holes, h)
+	t := &l.template
+	t.loose = t.loose || t.missed > looseAfter
+	if len(t.holes) <= maxHoles && hi != l.kindEnd && (k == ofText || t.loose) {
+		t.holes = append(t.holes, h)
 	}
 }
 

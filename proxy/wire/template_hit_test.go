@@ -1,6 +1,9 @@
 package wire
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // TestTemplateHit: a message that differs from the last one in contents only is not read.
 func TestTemplateHit(t *testing.T) {
@@ -23,6 +26,7 @@ func TestTemplateHit(t *testing.T) {
 	} {
 		family.paths.roots["x"] = 0 // so that messages have a kind
 		l := NewLocator(family, SSE)
+		l.template.loose = true
 		for _, payload := range []string{tt.last, tt.next} {
 			l.Release()
 			if _, err := l.Locate([]byte(payload)); err != nil {
@@ -32,5 +36,25 @@ func TestTemplateHit(t *testing.T) {
 		if hit := !l.reading; hit != tt.hit {
 			t.Errorf("%s, then %s: known again: %v", tt.last, tt.next, hit)
 		}
+	}
+}
+
+// TestTemplateLoose: identifiers and numbers become holes only in a stream that changes them.
+func TestTemplateLoose(t *testing.T) {
+	t.Parallel()
+	family := NewFamily(Family{Rules: []Rule{TextAt("text", "text"), NoText("id")}})
+	l := NewLocator(family, SSE)
+	read := 0
+	for i := range 20 {
+		l.Release()
+		if _, err := l.Locate(fmt.Appendf(nil, `{"id":"a%d","text":"b","created":%d}`, i, i)); err != nil {
+			t.Fatal(err)
+		}
+		if l.reading {
+			read++
+		}
+	}
+	if read != looseAfter+1 {
+		t.Errorf("%d messages were read", read)
 	}
 }
