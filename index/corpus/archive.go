@@ -34,6 +34,8 @@ type archive struct {
 	mu   sync.Mutex
 	idle []*tarCursor // of a compressed tar
 	last int          // the number of the last member that is an input
+
+	unused sync.Pool // of readers of deflate
 }
 
 type archiveKind string
@@ -74,7 +76,7 @@ type entry struct {
 
 // Limits of archives.
 const (
-	mostMembers   = 2_000_000 // with text, in one archive
+	mostMembers   = 1_000_000 // with text, in one archive
 	mostDirectory = 256 << 20 // bytes of the directory of a zip
 	mostName      = 1 << 10   // bytes of a member's name that are shown
 	smallMember   = 1 << 20   // a member of a compressed tar that is not longer is read at once
@@ -225,7 +227,7 @@ func (w *archiveWalk) add(m entry, open func() (io.Reader, error)) error {
 		return w.left(&in, err)
 	}
 	if w.texts++; w.texts > mostMembers {
-		return fmt.Errorf("%s: more than %d members with text: unpack it, and build from the folder", w.a.path, mostMembers)
+		return fmt.Errorf("%s: more than %d members with text: unpack it, and build from its folders one by one", w.a.path, mostMembers)
 	}
 	w.a.last = m.number
 	w.f.inputs = append(w.f.inputs, in)
@@ -381,7 +383,7 @@ func (a *archive) openTar() (*tarCursor, error) {
 		c.t = tar.NewReader(&seekingEnd{&c.end, file})
 		return c, nil
 	}
-	if c.z, err = inflate(newSource(file, &c.taken), a.codec, a.path); err != nil {
+	if c.z, err = inflate(newBuffer(&sourceReader{r: file, f: &c.taken}, -1), a.codec, a.path); err != nil {
 		file.Close()
 		return nil, err
 	}

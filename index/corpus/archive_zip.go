@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // zipCodec returns the codec of a method of compression, as zip numbers them.
@@ -75,6 +77,21 @@ func (w *archiveWalk) zip() error {
 		}
 	}
 	return nil
+}
+
+// inflate returns a reader of the decompressed bytes of a member, which r reads. Those of
+// deflate are used again, since most members are shorter than the memory that they take.
+func (m *entry) inflate(r io.Reader, path string) (*inflater, error) {
+	if m.codec != Deflate {
+		return inflate(r, m.codec, path)
+	}
+	z, ok := m.of.unused.Get().(io.ReadCloser)
+	if !ok {
+		z = flate.NewReader(r)
+	} else if err := z.(flate.Resetter).Reset(r, nil); err != nil {
+		return nil, err
+	}
+	return &inflater{Reader: z, codec: Deflate, path: path, close: func() { m.of.unused.Put(z) }}, nil
 }
 
 // addZipped adds a regular member of a zip archive.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -124,8 +123,6 @@ func inflate(r io.Reader, c Codec, path string) (*inflater, error) {
 		f.Reader = z
 	case LZ4:
 		f.Reader = &lz4Reader{r: r}
-	case Deflate:
-		f.Reader = flate.NewReader(r)
 	default:
 		return nil, fmt.Errorf("corpus: internal error: no codec %q", c)
 	}

@@ -160,6 +160,9 @@ func (f *finder) tellApart() {
 	for i := range f.inputs {
 		if in := &f.inputs[i]; in.entry != nil {
 			in.Name = in.entry.of.name + "/" + in.entry.name
+			if strings.HasSuffix(in.Path, in.Name) {
+				in.Name = in.Path[len(in.Path)-len(in.Name):] // the same bytes, once
+			}
 		}
 	}
 }

@@ -151,12 +151,16 @@ func (in *Input) FileName() string {
 	return in.Name
 }
 
-// bufferLen is the size of the buffers of a file in bytes.
+// bufferLen is the size of the buffers of a long file in bytes.
 const bufferLen = 64 << 10
 
-// newSource returns a reader of a file, of which f counts the bytes.
-func newSource(r io.Reader, f *File) *bufio.Reader {
-	return bufio.NewReaderSize(&sourceReader{r: r, f: f}, bufferLen)
+// newBuffer returns a buffer for a text of a length, -1 if it is not known. Most members
+// of an archive, and most files of a folder of texts, are short.
+func newBuffer(r io.Reader, length int64) *bufio.Reader {
+	if length < 0 {
+		length = bufferLen
+	}
+	return bufio.NewReaderSize(r, int(min(length+1, bufferLen)))
 }
 
 // openSource opens the file, or unpacks it from its archive. f closes it.
@@ -164,53 +168,57 @@ func (in *Input) openSource(f *File) (*bufio.Reader, error) {
 	m := in.entry
 	switch {
 	case in.stdin != nil:
-		return newSource(in.stdin, f), nil
+		return newBuffer(&sourceReader{r: in.stdin, f: f}, -1), nil
 	case m == nil:
 		file, err := os.Open(in.Path)
 		if err != nil {
 			return nil, fmt.Errorf("read input: %w", err)
 		}
 		f.close = append(f.close, file.Close)
-		return newSource(file, f), nil
+		return newBuffer(&sourceReader{r: file, f: f}, in.Size), nil
 	}
 	file, err := m.open()
 	if err != nil {
 		return nil, err
 	}
 	f.close = append(f.close, file.Close)
-	r := newSource(file, f)
+	r := newBuffer(&sourceReader{r: file, f: f}, m.size)
 	if m.codec != Plain {
-		if r, err = unpack(r, m.codec, in.Path, f); err != nil {
+		z, err := m.inflate(r, in.Path)
+		if err != nil {
+			f.Close()
 			return nil, err
 		}
+		r = unpack(z, m.length, f)
 	}
 	if m.of.kind == zipArchive {
-		r = bufio.NewReaderSize(m.verify(r), bufferLen)
+		r = newBuffer(m.verify(r), m.length)
 	}
 	return r, nil
 }
 
-// unpack returns a reader of the decompressed bytes of r. f closes it.
-func unpack(r *bufio.Reader, c Codec, path string, f *File) (*bufio.Reader, error) {
-	z, err := inflate(r, c, path)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
+// unpack returns a buffer for decompressed bytes of a length, -1 if it is not known. f
+// closes their reader.
+func unpack(z *inflater, length int64, f *File) *bufio.Reader {
 	z.taken = &f.taken
 	f.close = append(f.close, func() error { z.close(); return nil })
-	return bufio.NewReaderSize(z, bufferLen), nil
+	return newBuffer(z, length)
 }
 
 // openBytes opens the input decompressed, as UTF-8 and without its byte order mark.
 func (in *Input) openBytes() (*File, error) {
 	f := new(File)
 	r, err := in.openSource(f)
-	if err == nil && in.Codec != Plain {
-		r, err = unpack(r, in.Codec, in.Path, f)
-	}
 	if err != nil {
 		return nil, err
+	}
+	if in.Codec != Plain {
+		z, err := inflate(r, in.Codec, in.Path)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		r = unpack(z, -1, f)
 	}
 	if in.charset != "" {
 		text, err := newDecoder(r, in.charset)
