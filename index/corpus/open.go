@@ -44,7 +44,7 @@ type Input struct {
 // String describes how the input is read and why, for notices.
 func (in *Input) String() string {
 	s := fmt.Sprintf("%s: read as %s", in.Path, in.Kind())
-	if in.Container == CSV || in.Container == Parquet {
+	if in.Container == CSV || in.Container == Parquet || in.Container == MDS {
 		s = fmt.Sprintf("%s: read as %s", in.Path, in.Container)
 		if in.Format != JSONL {
 			s += fmt.Sprintf(", its rows as %s", in.Kind())
@@ -83,6 +83,9 @@ func (in *Input) decide(head []byte, o Options) error {
 	if o.auto() && bytes.HasPrefix(head, []byte("PK\x03\x04")) && isDocument(extension(in.Path), head) {
 		in.Format, in.Container, in.Why = Text, Word, "the text of the document"
 		return nil
+	}
+	if isMDS(in.Path, head) {
+		return in.decideMDS(head, o)
 	}
 	if o.auto() && isMail(in.Path, head) {
 		in.Format, in.Container, in.name = ByRow, Mail, string(Mail)
@@ -130,6 +133,8 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = newMailLines(f.Reader, f, in)
 	case Word:
 		f.Reader = newDocument(f.Reader, f, in)
+	case MDS:
+		f.Reader = newMDSLines(f.Reader, in)
 	}
 	return f, nil
 }
@@ -228,12 +233,14 @@ func (in *Input) openBytes() (*File, error) {
 		}
 		r = bufio.NewReaderSize(text, bufferLen)
 	}
+	if f.Reader = r; in.Container == MDS {
+		return f, nil
+	}
 	// The next read returns an error of this one.
 	if head, _ := r.Peek(len(bom)); bytes.Equal(head, []byte(bom)) {
 		n, _ := r.Discard(len(bom))
 		f.BOM = int64(n)
 	}
-	f.Reader = r
 	if in.Container != Mail && in.Container != Word { // each part has an encoding of its own
 		f.Reader = &checked{r: r, f: f, decoded: in.charset != ""}
 	}

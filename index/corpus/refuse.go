@@ -74,7 +74,7 @@ func refused(path string, head []byte) string {
 		return refusedOLE(head)
 	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
 		return ""
-	case strings.HasSuffix(strings.ToLower(path), ".mds"):
+	case strings.HasSuffix(strings.ToLower(path), ".mds"): // isMDS knows the others
 		return "MosaicML MDS: write JSON lines; `python3 -c 'import json, sys; from streaming import LocalDataset; [print(json.dumps(r)) for r in LocalDataset(sys.argv[1])]' FOLDER > train.jsonl`"
 	case strings.HasSuffix(strings.ToLower(path), ".tfrecord"):
 		return "TFRecord: write JSON lines with TensorFlow"

@@ -124,7 +124,7 @@ func (r *Rows) nextCells(rec *Record) error {
 
 // Place is the place of a byte of a text.
 type Place struct {
-	Line   int   // counted from 1; in Parquet the number of the row, in mail the line where the mail begins
+	Line   int   // counted from 1; in Parquet and MDS the number of the row, in mail the line where the mail begins
 	Offset int64 // in the file, decompressed; in Parquet and mail in the text itself
 }
 
