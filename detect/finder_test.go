@@ -125,7 +125,7 @@ func (m *marks) Waits() int64 {
 	return m.wait
 }
 
-func (m *marks) Word(i int64) {
+func (m *marks) Word(i int64, _ ngram.Word) {
 	m.wait = math.MaxInt64
 	if m.held[i] {
 		m.wait = m.d.main.Span(i).Lo

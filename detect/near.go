@@ -81,15 +81,15 @@ func (n *near) reset() {
 func (n *near) Text([]byte) {}
 
 // Word implements lane.Finder. It follows the seed that ends with word i, if there is one.
-func (n *near) Word(i int64) {
+func (n *near) Word(i int64, w ngram.Word) {
 	if n.h.blocked != nil {
 		return
 	}
 	t := n.h.words
 	if i == n.from {
-		n.fromLo = t.Span(i).Lo
+		n.fromLo = w.Span.Lo
 	}
-	if n.cur != nil && !n.goesOn(i, t.Span(i).Lo) {
+	if n.cur != nil && !n.goesOn(i, w.Span.Lo) {
 		n.settle()
 	}
 	if t.Seedless(i) {

@@ -141,7 +141,7 @@ func (f *phraseFinder) since(first int64) bool {
 func (f *phraseFinder) Text(p []byte) { f.keepEnds(p) }
 
 // Word implements lane.Finder. It looks for phrases that end with word i.
-func (f *phraseFinder) Word(i int64) {
+func (f *phraseFinder) Word(i int64, _ ngram.Word) {
 	t, ix := f.words(), f.h.d.index
 	end := t.Prefix(i + 1)
 	n := 0

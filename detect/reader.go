@@ -65,8 +65,9 @@ func (r *reader) read(words []ngram.Word) {
 		if r.Run.Active && r.Run.Last < last {
 			runs.endRun(r)
 		}
+		w.Span.Lo, w.Span.Hi = w.Span.Lo+r.Base, w.Span.Hi+r.Base
 		for _, f := range r.finders {
-			f.Word(last)
+			f.Word(last, w)
 		}
 	}
 }

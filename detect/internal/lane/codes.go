@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"noecho/detect/internal/decode"
+	"noecho/ngram"
 )
 
 // laneKind tells when a lane wakes and when it sleeps again.
@@ -270,7 +271,7 @@ func (c *codes) stop(unread int64) {
 }
 
 // Word implements Finder.
-func (c *codes) Word(int64) {}
+func (c *codes) Word(int64, ngram.Word) {}
 
 // Waits implements Finder.
 func (c *codes) Waits() int64 {

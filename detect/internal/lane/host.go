@@ -10,7 +10,7 @@ import (
 // this order:
 //
 //	Text(p)   for each piece of the channel, before its words are read
-//	Word(i)   for each word of the channel, once it is complete
+//	Word(i,w) for each word of the channel, once it is complete: w, with number i
 //	Waits()   before bytes are released
 //	Fork()    when the channel is parked, that is decided as if it ended; the fork reads
 //	          the words that are not complete yet, which may turn out to be others
@@ -24,7 +24,7 @@ import (
 // Several finders may claim the same bytes. Each finding is reported.
 type Finder interface {
 	Text(p []byte)
-	Word(i int64)
+	Word(i int64, w ngram.Word)
 	// Waits returns the first byte that must not be released, math.MaxInt64 if none.
 	Waits() int64
 	// Fork returns a finder that reads on from here. It leaves this one unchanged, but

@@ -77,8 +77,7 @@ func (s *respace) Text(p []byte) {
 }
 
 // Word implements Finder.
-func (s *respace) Word(i int64) {
-	w := s.r.cfg.Host.Word(i)
+func (s *respace) Word(i int64, w ngram.Word) {
 	waited, sign := s.gaps.odd(s, i, w)
 	noise := sign != noSign && s.noise(w)
 	if s.gaps.calm || sign != noSign && !noise && w.Span.Hi-w.Span.Lo >= clearWord && s.tired.until > 0 {

@@ -46,31 +46,39 @@ func (v *reverse) reset() {
 func (v *reverse) Text([]byte) {}
 
 // Word implements Finder.
-func (v *reverse) Word(i int64) {
-	w := v.r.cfg.Host.Word(i)
+func (v *reverse) Word(_ int64, w ngram.Word) {
 	alone := w.Weight < ngram.WordWeight // of a script without spaces
-	if n := len(v.token); n == maxToken || n > 0 && (alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
+	n := len(v.token)
+	if n > 0 && (n == maxToken || alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
 		v.turn()
+		n = 0
 	}
-	v.token = append(v.token, w)
-	if alone || v.r.codes.parted(w.Span.Hi, w.Span.Hi+1) {
+	if ends := alone || v.r.codes.parted(w.Span.Hi, w.Span.Hi+1); ends && n == 0 {
+		v.push(w) // nearly every word is a token
+		return
+	} else if v.token = append(v.token, w); ends {
 		v.turn()
 	}
 }
 
 // turn reads the words of a token.
 func (v *reverse) turn() {
-	t := &v.t
 	for i := len(v.token) - 1; i >= 0; i-- {
-		if t.Push(v.token[i]) {
-			v.hit(t.Count - 1)
-		}
-		if t.Run.Active && t.Run.Last < t.Count-1 {
-			t.Run.Reset()
-			v.close()
-		}
+		v.push(v.token[i])
 	}
 	v.token = v.token[:0]
+}
+
+// push reads a word.
+func (v *reverse) push(w ngram.Word) {
+	t := &v.t
+	if t.Push(w) {
+		v.hit(t.Count - 1)
+	}
+	if t.Run.Active && t.Run.Last < t.Count-1 {
+		t.Run.Reset()
+		v.close()
+	}
 }
 
 // hit enters the indexed window that ends with word i.

@@ -53,7 +53,7 @@ type Track struct {
 
 	ring   []entry      // the newest words; its length is a power of two
 	least  ngram.Weight // of a run that counts
-	light  int64        // first of the newest words that together weigh less than least
+	light  int64        // in strict release, first of the newest words that together weigh less than least
 	weight ngram.Weight // of the words from light on
 }
 
@@ -219,8 +219,10 @@ func (t *Track) add(w ngram.Word) *entry {
 	e := t.at(i) // set field by field: a literal of so many fields is built elsewhere first
 	e.prefix, e.span, e.weight, e.mark, e.known = t.roll(t.Prefix(i), w.Hash), w.Span, w.Weight, t.Mark, 0
 	t.Count++
-	for t.weight += w.Weight; t.weight >= t.least; t.light++ {
-		t.weight -= t.at(t.light).weight
+	if t.Strict {
+		for t.weight += w.Weight; t.weight >= t.least; t.light++ {
+			t.weight -= t.at(t.light).weight
+		}
 	}
 	return e
 }
