@@ -232,7 +232,7 @@ func (w *watch) skim(p []byte, i int, want alarm) int {
 	return i
 }
 
-// calm reads letters and other bytes that raise no alarm while every sum is small, and
+// calm reads letters and other bytes that raise no alarm and let no sum begin to count, and
 // returns how many it has read.
 func (w *watch) calm(p []byte) int {
 	prev, run, moved, turned := w.prev, w.run, w.moved, w.turned
@@ -245,8 +245,13 @@ func (w *watch) calm(p []byte) int {
 		if k == classOther {
 			r = 0
 		}
-		if k > 26 || m >= sumWaits || t >= sumWaits || r >= runBytes {
+		if k > 26 || r >= runBytes {
 			break
+		}
+		if m >= sumWaits || t >= sumWaits {
+			if m >= movedAt || t >= turnedAt || m >= sumWaits && moved < sumWaits || t >= sumWaits && turned < sumWaits {
+				break
+			}
 		}
 		prev, run, moved, turned = k, r, m, t
 	}
