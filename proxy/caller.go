@@ -24,6 +24,7 @@ type callerConn struct {
 	tcp     *net.TCPConn // Conn; nil if it is not TCP
 	stall   time.Duration
 	owner   *callerListener
+	host    string // of the caller
 	once    sync.Once
 	busy    atomic.Bool // a request has begun and is not yet answered
 	heavy   atomic.Bool // its last answer was large
@@ -245,6 +246,7 @@ func (l *callerListener) Accept() (net.Conn, error) {
 	}
 	c := &callerConn{Conn: conn, stall: l.stall, owner: l}
 	c.tcp, _ = conn.(*net.TCPConn)
+	c.host, _, _ = net.SplitHostPort(conn.RemoteAddr().String()) // empty: it is no address of a host
 	l.mu.Lock()
 	l.open[c] = struct{}{}
 	l.mu.Unlock()

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"net"
 	"strconv"
 	"time"
 
@@ -62,8 +61,8 @@ type exchange struct {
 func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
 	e.alerts = e.srv.alerts.Answer()
-	if host, _, err := net.SplitHostPort(ctx.RemoteAddr().String()); err == nil {
-		e.client = host
+	if c, ok := ctx.Conn().(*callerConn); ok {
+		e.client = c.host
 	}
 	e.requestID = plainID(h.Peek("X-Request-Id"))
 	if e.requestID == "" {
@@ -397,7 +396,9 @@ func (e *exchange) measure() {
 	if e.route.family == nil {
 		return
 	}
-	m.bytes.WithLabelValues(fateScanned).Add(float64(e.counts.Scanned))
-	m.bytes.WithLabelValues(fatePassed).Add(float64(e.counts.Passed))
-	m.bytes.WithLabelValues(fateRefused).Add(float64(e.counts.Refused))
+	for fate, n := range [...]int64{e.counts.Scanned, e.counts.Passed, e.counts.Refused} {
+		if n > 0 {
+			m.bytes.WithLabelValues([...]string{fateScanned, fatePassed, fateRefused}[fate]).Add(float64(n))
+		}
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
+	"sync"
 
 	"github.com/dgraph-io/ristretto/v2"
 
@@ -22,8 +24,9 @@ const typicalMessage = 4 << 10
 // process: if a caller could make two texts with one key, words would count as an echo that
 // it never sent. Safe for concurrent use.
 type promptCache struct {
-	key   []byte
-	store *ristretto.Cache[string, *detect.Message] // nil: nothing is kept
+	key    []byte
+	hashes sync.Pool                                 // of hash.Hash under key
+	store  *ristretto.Cache[string, *detect.Message] // nil: nothing is kept
 }
 
 // newPromptCache returns a cache of about size bytes. With 0 it keeps nothing.
@@ -92,8 +95,18 @@ func (c *promptCache) message(snap *snapshot, key string, text []byte) *detect.M
 
 // digest returns 128 bits of HMAC-SHA256 over generation and text.
 func (c *promptCache) digest(generation uint64, text []byte) string {
-	h := hmac.New(sha256.New, c.key)
-	_ = binary.Write(h, binary.LittleEndian, generation) // a hash never fails
+	h, ok := c.hashes.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, c.key)
+	}
+	var buf [sha256.BlockSize - 1]byte
+	_, _ = h.Write(binary.LittleEndian.AppendUint64(buf[:0], generation)) // a hash never fails
 	_, _ = h.Write(text)
-	return string(h.Sum(nil)[:16])
+	sum := string(h.Sum(nil)[:16])
+	clear(buf[:])
+	h.Reset()
+	_, _ = h.Write(buf[:]) // over the end of the text, which the hash still has
+	h.Reset()
+	c.hashes.Put(h)
+	return sum
 }

@@ -255,7 +255,7 @@ func anthropicRequest(path string, body []byte) (wire.Request, error) {
 
 // anthropicTurns reads the messages of a conversation.
 func anthropicTurns(r *request, v jsontext.Value) error {
-	return eachElement(v, func(v jsontext.Value) error {
+	return validElements(v, func(v jsontext.Value) error {
 		content := memberOf(v, "content")
 		if text := appendBlocks(nil, content); len(text) > 0 {
 			r.Messages = append(r.Messages, text)
@@ -271,8 +271,8 @@ func appendTail(dst []byte, content jsontext.Value) []byte {
 	if content.Kind() == '"' {
 		return wire.AppendText(dst, bytes.TrimSpace(content))
 	}
-	_ = eachElement(content, func(block jsontext.Value) error { // content is valid
-		return eachMember(block, func(name string, v jsontext.Value) error {
+	_ = validElements(content, func(block jsontext.Value) error { // content is valid
+		return validMembers(block, func(name string, v jsontext.Value) error {
 			switch {
 			case name == "text" && v.Kind() == '"':
 				dst = wire.AppendText(dst, v)
@@ -288,7 +288,7 @@ func appendTail(dst []byte, content jsontext.Value) []byte {
 // appendBlocks appends the texts of content, one a line: those of blocks of every kind,
 // and the inputs of tools as their JSON text. It leaves out members that name something
 // or that are encrypted. The data of a source is text if its type says so.
-func appendBlocks(dst []byte, v jsontext.Value) []byte { return readBlocks(newDecoder(v), dst) }
+func appendBlocks(dst []byte, v jsontext.Value) []byte { return readBlocks(validDecoder(v), dst) }
 
 // readBlocks is appendBlocks for the next value of a decoder.
 func readBlocks(dec *jsontext.Decoder, dst []byte) []byte {

@@ -100,7 +100,7 @@ func converseRequest(path string, body []byte) (wire.Request, error) {
 		case "messages":
 			return r.conversation(v)
 		case "outputConfig":
-			_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 				r.Schema = r.Schema || name == "textFormat" && wantsJSON(v)
 				return nil
 			})

@@ -193,7 +193,7 @@ func geminiContent(r *request, v jsontext.Value) {
 		r.Tail = wire.AppendText(nil, v)
 		line(r.Tail)
 	}
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		switch {
 		case name == "parts" && v.Kind() == '[':
 			return eachElement(v, part)
@@ -211,7 +211,7 @@ func geminiContent(r *request, v jsontext.Value) {
 // types.
 func geminiInline(v jsontext.Value) []byte {
 	var kind, data []byte
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		switch {
 		case v.Kind() != '"':
 		case name == "data":
@@ -241,7 +241,7 @@ func geminiInline(v jsontext.Value) []byte {
 // as JSON text. Answers are compared with such text.
 func geminiTool(v jsontext.Value) []byte {
 	var text []byte
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		if name == "id" {
 			return nil
 		}

@@ -52,7 +52,7 @@ func generateMember(r *request, name string, v jsontext.Value) {
 	case name == "parameters":
 		generateSampling(r, v)
 	case name == "sampling_params" && v.Kind() == '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+		_ = validElements(v, func(v jsontext.Value) error { // v is valid
 			generateSampling(r, v)
 			return nil
 		})
@@ -65,7 +65,7 @@ func generateMember(r *request, name string, v jsontext.Value) {
 
 // generateSampling reads the object with the sampling parameters.
 func generateSampling(r *request, v jsontext.Value) {
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		switch name {
 		case "best_of":
 			r.common("n", v)

@@ -100,12 +100,12 @@ func llamaGap(r *request, v jsontext.Value) []byte {
 func llamaPrompt(r *request, v jsontext.Value) {
 	switch v.Kind() {
 	case '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+		_ = validElements(v, func(v jsontext.Value) error { // v is valid
 			llamaPrompt(r, v)
 			return nil
 		})
 	case '{':
-		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 			if name == "prompt_string" || name == "tokens" {
 				r.prompt(v)
 			}
@@ -120,7 +120,7 @@ func llamaPrompt(r *request, v jsontext.Value) {
 // its tokens, but not its text.
 func tokensAlone(fields jsontext.Value) bool {
 	tokens, content := false, false
-	_ = eachElement(fields, func(v jsontext.Value) error { // v is valid
+	_ = validElements(fields, func(v jsontext.Value) error { // v is valid
 		name, _, _ := strings.Cut(string(stringOf(v)), "/")
 		content = content || name == "content"
 		tokens = tokens || name == "tokens" || name == "completion_probabilities"

@@ -34,7 +34,7 @@ func (r *request) read(body []byte, f func(r *request, name string, v jsontext.V
 	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
 		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
-	err = eachMember(v, func(name string, v jsontext.Value) error {
+	err = validMembers(v, func(name string, v jsontext.Value) error {
 		r.stops(name, v)
 		return f(r, name, v)
 	})
@@ -49,12 +49,12 @@ func (r *request) stops(name string, v jsontext.Value) {
 		"grammar", "guided_grammar", "guided_regex", "guided_choice", "structured_outputs", "regex", "ebnf":
 		r.Stops = r.Stops || v.Kind() != 'n' && len(v) > len(`""`)
 	case "options", "parameters", "completion_args", "generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig":
-		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 			r.stops(name, v)
 			return nil
 		})
 	case "sampling_params":
-		_ = eachElement(v, func(v jsontext.Value) error {
+		_ = validElements(v, func(v jsontext.Value) error {
 			r.stops("options", v)
 			return nil
 		})
@@ -88,6 +88,11 @@ func nesting(v jsontext.Value) int {
 
 func newDecoder(b []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true))
+}
+
+// validDecoder returns a decoder for a part of a request that is valid.
+func validDecoder(b []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // eachMember calls f with every member of an object. Any other value has no members.
@@ -161,7 +166,7 @@ func (r *request) common(name string, v jsontext.Value) bool {
 	case "stream_options":
 		r.visible(v)
 		if v.Kind() == '{' {
-			_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+			_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 				r.Usage = r.Usage || name == "include_usage" && set(v)
 				return nil
 			})
@@ -215,7 +220,7 @@ func holds(v jsontext.Value) bool {
 // wantsJSON reports whether a response_format asks for JSON.
 func wantsJSON(v jsontext.Value) bool {
 	json := false
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		if name == "type" && v.Kind() == '"' {
 			json = string(wire.AppendText(nil, v)) != "text"
 		}
@@ -226,7 +231,7 @@ func wantsJSON(v jsontext.Value) bool {
 
 // visible adds the text of a value as one message. If the value is an array of objects,
 // such as tools, each object is a message.
-func (r *request) visible(v jsontext.Value) { r.readVisible(newDecoder(v)) }
+func (r *request) visible(v jsontext.Value) { r.readVisible(validDecoder(v)) }
 
 // readVisible is visible for the next value of a decoder. Like every reader of nested
 // values it reads each byte once, however deep the value is.
@@ -265,7 +270,7 @@ func inside(dec *jsontext.Decoder, f func(name string)) {
 
 // appendTexts appends every string of a value, one a line. It leaves out members that
 // name something, and images, sound and files.
-func appendTexts(dst []byte, v jsontext.Value) []byte { return readTexts(newDecoder(v), dst) }
+func appendTexts(dst []byte, v jsontext.Value) []byte { return readTexts(validDecoder(v), dst) }
 
 // readTexts is appendTexts for the next value of a decoder.
 func readTexts(dec *jsontext.Decoder, dst []byte) []byte {
@@ -308,13 +313,13 @@ func appendLine(dst []byte, dec *jsontext.Decoder) []byte {
 
 // conversation reads the messages of one chat or of several.
 func (r *request) conversation(v jsontext.Value) error {
-	return eachElement(v, func(v jsontext.Value) error {
+	return validElements(v, func(v jsontext.Value) error {
 		if v.Kind() == '[' {
 			return r.conversation(v)
 		}
 		r.visible(v)
 		r.Tail = nil
-		return eachMember(v, func(name string, v jsontext.Value) error {
+		return validMembers(v, func(name string, v jsontext.Value) error {
 			if name == "content" {
 				r.Tail = contentText(nil, v)
 				r.codedParts(v)
@@ -326,8 +331,8 @@ func (r *request) conversation(v jsontext.Value) error {
 
 // codedParts notes the parts of a message's content that are embeddings.
 func (r *request) codedParts(v jsontext.Value) {
-	_ = eachElement(v, func(part jsontext.Value) error { // v is valid
-		return eachMember(part, func(name string, v jsontext.Value) error {
+	_ = validElements(v, func(part jsontext.Value) error { // v is valid
+		return validMembers(part, func(name string, v jsontext.Value) error {
 			r.Coded = r.Coded || isCoded(name) && holds(v)
 			return nil
 		})
@@ -340,12 +345,12 @@ func contentText(dst []byte, v jsontext.Value) []byte {
 	if v.Kind() == '"' {
 		return wire.AppendText(dst, bytes.TrimSpace(v))
 	}
-	_ = eachElement(v, func(part jsontext.Value) error {
+	_ = validElements(v, func(part jsontext.Value) error {
 		if part.Kind() == '"' {
 			dst = wire.AppendText(dst, part)
 			return nil
 		}
-		return eachMember(part, func(name string, v jsontext.Value) error {
+		return validMembers(part, func(name string, v jsontext.Value) error {
 			if name == "text" && v.Kind() == '"' {
 				dst = wire.AppendText(dst, v)
 			}
@@ -363,12 +368,12 @@ func (r *request) prompt(v jsontext.Value) {
 		r.Tail = wire.AppendText(nil, v)
 		r.Messages = append(r.Messages, r.Tail)
 	case '[':
-		_ = eachElement(v, func(v jsontext.Value) error { // v is valid
+		_ = validElements(v, func(v jsontext.Value) error { // v is valid
 			r.prompt(v)
 			return nil
 		})
 	case '{':
-		_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+		_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 			switch {
 			case isCoded(name):
 				r.common(name, v)
@@ -389,9 +394,9 @@ func (r *request) items(v jsontext.Value) error {
 		r.Tail = wire.AppendText(nil, v)
 	}
 	r.visible(v)
-	return eachElement(v, func(v jsontext.Value) error {
+	return validElements(v, func(v jsontext.Value) error {
 		r.Tail = nil
-		return eachMember(v, func(name string, v jsontext.Value) error {
+		return validMembers(v, func(name string, v jsontext.Value) error {
 			switch name {
 			case "content", "output":
 				r.Tail = contentText(nil, v)

@@ -53,7 +53,7 @@ func responsesRequest(_ string, body []byte) (wire.Request, error) {
 // responsesSchema reports whether the text of the answer is itself JSON.
 func responsesSchema(v jsontext.Value) bool {
 	schema := false
-	_ = eachMember(v, func(name string, v jsontext.Value) error { // v is valid
+	_ = validMembers(v, func(name string, v jsontext.Value) error { // v is valid
 		if name == "format" {
 			schema = wantsJSON(v)
 		}
