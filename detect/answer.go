@@ -2,6 +2,8 @@ package detect
 
 import (
 	"math"
+	"math/bits"
+	"slices"
 
 	"noecho/ngram"
 )
@@ -9,12 +11,14 @@ import (
 // Strand is one of the sorts of text that an answer consists of.
 type Strand uint8
 
-// The strands.
+// The strands. Text beside the answer has the first three too, see [Config].Beside.
 const (
-	Texts   Strand = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
-	Labels                // the names around them, of tools and members, and citations
-	Numbers               // numbers among the strings of a tool
-	Aside                 // none of these: the model did not write it, or wrote it before
+	Texts   Strand       = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
+	Labels                      // the names around them, of tools and members, and citations
+	Numbers                     // numbers among the strings of a tool
+	Aside                       // none of these: the model did not write it, or wrote it before
+	beside                      // from here on those of text beside the answer
+	tokens  = beside + 3        // see [Config].Tokens
 )
 
 // Answer reads the channels of one answer as one text, in the order in which their words
@@ -23,35 +27,77 @@ const (
 // no text is read twice. Set it in [Config].Answer of each. It is not safe for concurrent
 // use.
 //
-// Names and numbers come between texts and break a record that goes on behind them. So
-// there are three threads: one of the texts, one of the labels, and one of all strands.
+// Names and numbers come between texts and break a record that goes on behind them, and so
+// does text beside the answer. So there are several readings, which differ in the strands
+// that they follow, and each has a thread or more.
 //
-// A turn is the moment when another channel or strand goes on with the answer. The words
+// A turn is the moment when another channel or strand goes on with a reading. The words
 // before it have been decided by their channel alone, and may have left. So at most the
 // words of a run that does not count yet have left when its last word comes; that word,
 // and all bytes of the run that have not left, are withheld.
 type Answer struct {
+	readings [ofPieces]reading
+	speakers [ofPieces]*Detector // that went on with a reading last
+	awake    uint8               // readings that have to know the next words, a bit for each
+	speaker  *Detector           // that went on last
+	strand   Strand
+
+	late   []Part
+	closed []*Finding
+}
+
+// The readings of an answer, and one of a channel.
+const (
+	ofAnswer = iota // its texts, its labels, and both with the numbers
+	ofBeside        // the same strands of the text beside it
+	ofAll           // its texts and the text beside it
+	ofTokens        // its texts and tokens without text
+	ofPieces        // of one channel: each piece begins a word
+)
+
+// scope is the scope of a reading: the strands that it follows and those that each of its
+// threads reads, a bit for each, and the findings of the threads.
+type scope struct {
+	follows uint8
+	threads [3]uint8
+	finds   crossing
+}
+
+// scopes are the scopes of the readings. The third and the fourth begin when text beside the
+// answer or tokens come, the last one when its channel goes on within a word with a piece that
+// may begin one.
+var scopes = [...]scope{
+	ofAnswer: {1<<Aside - 1, [3]uint8{1 << Texts, 1 << Labels, 1<<Aside - 1}, overTurns},
+	ofBeside: {1<<tokens - 1<<beside, [3]uint8{1 << beside, 1 << (beside + Labels), 1<<tokens - 1<<beside}, overTurns},
+	ofAll:    {1<<tokens - 1, [3]uint8{1<<Texts | 1<<beside}, overStrands},
+	ofTokens: {1<<Aside - 1 | 1<<tokens, [3]uint8{1<<Texts | 1<<tokens}, overStrands},
+	ofPieces: {math.MaxUint8, [3]uint8{math.MaxUint8}, overPieces},
+}
+
+// reading is a reading of an answer or of a channel.
+type reading struct {
+	scope
+	answer  *Answer // nil: it has not begun
+	number  int
+	awake   bool // a thread has to know the next words, or the channel goes on within one
 	threads [3]thread
-	speaker *Detector
-	strand  Strand
-	asleep  bool         // no thread has to know the next words, and the channel does not go on within one
+	strand  Strand       // of the speaker
 	words   []ngram.Word // scratch
 	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
 	indexed bool         // whether it may be
 
 	// A channel that goes on within a word goes on with another word for the answer, which
-	// had words of another channel in between. Its text is scanned anew up to the next word.
+	// had words of another channel in between, or a piece that may begin a word. Its text is
+	// scanned anew up to the next word.
 	within  bool
+	piece   bool  // because of a piece, or because text beside the answer came between
 	anew    int   // how many of the words told are none of the channel's
 	from    int64 // offset in the channel where the text goes on
 	begin   int64 // first word of the channel that begins there or behind
 	scanner *ngram.Scanner
 
 	turned int64      // words of the speaker before it went on with the answer
-	newest [3]wordEnd // before that: the newest word of each strand
-
-	late   []Part
-	closed []*Finding
+	newest [3]wordEnd // of the answer alone: before that, the newest word of each strand
 }
 
 // Part is a segment of a channel that belongs to a finding over several channels.
@@ -62,14 +108,19 @@ type Part struct {
 
 // reset makes the answer ready for the channels of another one.
 func (a *Answer) reset() {
-	for i := range a.threads {
-		a.threads[i].reset()
+	for i := range a.readings {
+		a.readings[i].reset()
 	}
 	clear(a.late)
 	clear(a.closed)
-	a.within, a.asleep, a.gram = false, false, ngram.Hash{}
-	a.speaker, a.strand, a.late, a.closed = nil, Texts, a.late[:0], a.closed[:0]
-	a.turned, a.newest = 0, [3]wordEnd{}
+	a.speakers, a.awake, a.speaker, a.strand, a.late, a.closed = [ofPieces]*Detector{}, 0, nil, Texts, a.late[:0], a.closed[:0]
+}
+
+func (r *reading) reset() {
+	for k := range r.threads {
+		r.threads[k].reset()
+	}
+	*r = reading{threads: r.threads, words: r.words, scanner: r.scanner}
 }
 
 // Take appends the segments that were decided as clean before a finding over several
@@ -88,232 +139,167 @@ func (a *Answer) Take(late []Part, closed []*Finding) ([]Part, []*Finding) {
 
 // Finish completes the findings: every channel is finished.
 func (a *Answer) Finish() {
-	for i := range a.threads {
-		a.threads[i].finish(a)
+	for i := range a.readings {
+		a.readings[i].finish()
 	}
 }
 
-// allStrands is the number of the thread that reads all strands. The others read the
-// strand of their number.
-const allStrands = 2
-
-// has reports whether thread i reads a strand.
-func (s Strand) has(i int) bool { return i == int(s) || i == allStrands }
+func (r *reading) finish() {
+	for k := range r.threads {
+		r.threads[k].finish(r)
+	}
+}
 
 // speak is told that a channel goes on at an offset.
 func (a *Answer) speak(d *Detector, at int64) {
 	if d.strand == Aside || a.speaker == d && a.strand == d.strand {
 		return
 	}
-	same := a.speaker == d
-	if old := a.speaker; old != nil {
-		if !same {
-			old.turnTo(old.main.Scanner.Frontier())
-		}
-		if a.words, a.anew = a.words[:0], 0; !same {
-			a.words = a.peek(old)
-		}
-		for i := range a.threads {
-			if t := &a.threads[i]; a.strand.has(i) && !(same && d.strand.has(i)) {
-				t.leave(a, old, a.words)
-			}
-		}
-		if !same {
-			old.told = old.main.Offset()
-			a.leave(old)
-		}
-		if !a.within {
-			old.tryTurn(a.words)
-		}
+	if old := a.speaker; old != nil && old != d {
+		old.turnTo(old.main.Scanner.Frontier())
 	}
-	if a.begin = d.main.Count; !same {
-		a.turned = a.begin
-		a.goOn(d)
-	}
-	for i := range a.threads {
-		if d.strand.has(i) && !(same && a.strand.has(i)) {
-			t := &a.threads[i]
-			t.all = i == allStrands
-			t.enter(a.begin, at)
-		}
-	}
-	a.speaker, a.strand = d, d.strand
-	a.rest()
-}
-
-// rest notes whether the answer sleeps.
-func (a *Answer) rest() {
-	a.asleep = !a.within
-	for i := range a.threads {
-		a.asleep = a.asleep && a.threads[i].state == threadSleeps
-	}
-}
-
-// gate2 reports whether a 2-gram may be indexed.
-func (a *Answer) gate2(d *Detector, h ngram.Hash) bool {
-	if h != a.gram {
-		a.gram, a.indexed = h, d.index.Gate2(h)
-	}
-	return a.indexed
-}
-
-// leaveWords is how many words of a channel are looked at for the newest of each strand.
-const leaveWords = 64
-
-// leave notes the newest words of a channel when the answer goes on elsewhere. Its last
-// words, which may not be complete, are in a.words.
-func (a *Answer) leave(old *Detector) {
-	r, seen := &old.main, [3]bool{}
-	if n := len(a.words); n > 0 {
-		a.newest[a.strand], seen[a.strand] = wordEnd{old, a.words[n-1].Span.Hi - 1}, true
-	}
-	for i := r.Count - 1; i >= max(a.turned, r.Count-leaveWords); i-- {
-		if s := Strand(r.MarkOf(i)); s < Aside && !seen[s] {
-			a.newest[s], seen[s] = wordEnd{old, r.Span(i).Hi - 1}, true
-		}
-	}
-}
-
-// lastWord adds to the last word of the channel that speaks: the word
-// before it in the answer, and whether it goes on a run over several channels.
-func (a *Answer) lastWord(d *Detector, l *lastWord) {
-	if a.within || d.strand == Aside {
-		return
-	}
-	r := &d.main
-	l.after[1] = a.newest[d.strand]
-	for i := r.Count - 1; i >= max(a.turned, r.Count-leaveWords); i-- {
-		if Strand(r.MarkOf(i)) == d.strand {
-			l.after[1] = wordEnd{d, r.Span(i).Hi - 1}
-			break
-		}
-	}
-	for i := range a.threads {
-		t := &a.threads[i]
-		if l.run != nil || !a.strand.has(i) {
-			continue
-		}
-		if t.state == threadWaits && len(t.kept) >= max(d.spec.N-2, 4) {
-			t.wake(a, d)
-		}
-		if t.state == threadReads && t.det.host.blocked == nil {
-			l.run = closeToRun(t.det, &t.det.main, d.peeked[0].Hash)
-		}
-	}
-}
-
-// goOn prepares for the next bytes of a channel.
-func (a *Answer) goOn(d *Detector) {
-	a.from, a.begin = d.main.Offset(), d.main.Count
-	if a.within = d.main.Scanner.Frontier() < a.from; !a.within {
-		return
-	}
-	if a.scanner == nil {
-		a.scanner = ngram.NewScanner(d.spec.Suite)
-	}
-	a.scanner.Reset()
-	a.words = d.main.Scanner.Peek(a.words[:0])
-	a.begin += int64(len(a.words))
-}
-
-// rescan returns the words that are complete with p, the next bytes of a channel that went
-// on within a word. words are those that the channel found.
-func (a *Answer) rescan(p []byte, words []ngram.Word) []ngram.Word {
-	a.words = a.scanner.Append(a.words[:0], p)
-	a.move()
-	a.anew = len(a.words)
-	for i, w := range words {
-		if w.Span.Lo >= a.from {
-			for len(a.words) > 0 && a.words[len(a.words)-1].Span.Hi > w.Span.Lo {
-				a.words = a.words[:len(a.words)-1]
-			}
-			a.anew = len(a.words)
-			a.words = append(a.words, words[i:]...)
-			a.within = false // the words are the same from here on
-			break
-		}
-	}
-	return a.words
-}
-
-// move turns the offsets of the scanner into those of the channel.
-func (a *Answer) move() {
-	for i := range a.words {
-		a.words[i].Span.Lo += a.from
-		a.words[i].Span.Hi += a.from
-	}
-}
-
-// peek returns the words that a channel would have if it ended here.
-func (a *Answer) peek(d *Detector) []ngram.Word {
-	a.anew = 0
+	a.speaker = d
 	switch {
-	case a.within:
-	case d.main.Scanner.Frontier() == d.main.Offset():
-		return a.words[:0]
-	default:
-		return d.main.Scanner.Peek(a.words[:0])
+	case d.strand == tokens:
+		a.begin(ofTokens)
+	case d.strand >= beside:
+		a.begin(ofAll)
 	}
-	a.words = a.scanner.Peek(a.words[:0])
-	a.move()
-	a.anew = len(a.words)
-	return a.words
+	a.follow(d, at, false)
+}
+
+// follow lets the readings follow a channel from an offset on: all of them, or those that it
+// went on with last.
+func (a *Answer) follow(d *Detector, at int64, last bool) {
+	if d.strand == Aside {
+		return
+	}
+	if a.speaker == d {
+		a.strand = d.strand
+	}
+	for i := range a.readings {
+		begun := i < ofAll || a.readings[i].answer != nil
+		if begun && scopes[i].follows>>d.strand&1 != 0 && (!last || a.speakers[i] == d) {
+			a.speakTo(i, d, at)
+		}
+	}
+}
+
+// speakTo tells a reading that a channel goes on at an offset.
+func (a *Answer) speakTo(i int, d *Detector, at int64) {
+	r, old := a.readings[i].begun(a, i), a.speakers[i]
+	if old != d || r.strand != d.strand {
+		r.turn(old, d, at, old == d)
+		a.speakers[i] = d
+	}
+}
+
+// begun returns the reading, which begins now unless it has begun.
+func (r *reading) begun(a *Answer, number int) *reading {
+	if r.answer == nil {
+		r.scope, r.answer, r.number = scopes[number], a, number
+	}
+	return r
+}
+
+// begin begins a reading, which until now would have followed that of the answer.
+func (a *Answer) begin(i int) {
+	if a.readings[i].answer != nil {
+		return
+	}
+	r, o, speaker := a.readings[i].begun(a, i), &a.readings[ofAnswer], a.speakers[ofAnswer]
+	if speaker == nil {
+		return
+	}
+	a.speakers[i] = speaker
+	r.strand, r.begin, r.turned, r.within, r.from = o.strand, o.begin, o.turned, o.within, o.from
+	if r.within {
+		r.scanner = ngram.NewScanner(speaker.spec.Suite)
+		*r.scanner = *o.scanner
+	}
+	r.threads[0].adopt(r, &o.threads[0], speaker)
+	r.rest()
+}
+
+// piece is told that the next bytes of a channel are a piece that may begin a word, although
+// they go on within one. Text beside the answer begins one for the reading of all, too.
+func (a *Answer) piece(d *Detector) {
+	at := d.main.Offset()
+	if d.pieces == nil {
+		d.pieces = &reading{}
+	}
+	d.pieces.begun(a, ofPieces).turn(d, d, at, false)
+	d.pieces.piece = d.pieces.within
+	if d.strand >= beside && d.strand < tokens && a.speaker == d {
+		r := &a.readings[ofAll]
+		r.turn(d, d, at, false)
+		r.piece = r.within
+	}
+}
+
+// speaks reports whether a channel went on last with some reading.
+func (a *Answer) speaks(d *Detector) bool {
+	return slices.Contains(a.speakers[:], d)
+}
+
+// within reports whether a channel goes on within a word for a reading.
+func (a *Answer) within(d *Detector) bool {
+	if d.pieces != nil && d.pieces.within {
+		return true
+	}
+	for m := a.awake; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d && a.readings[i].within {
+			return true
+		}
+	}
+	return false
 }
 
 // hear is told words that are complete with p, the next bytes of a channel. While the
 // channel goes on within a word they are all of them.
 func (a *Answer) hear(d *Detector, p []byte, words []ngram.Word) {
-	if a.speaker != d || d.strand == Aside {
+	if d.pieces != nil && d.pieces.awake {
+		d.pieces.hear(d, p, words)
+	}
+	if d.strand == Aside {
 		return
 	}
-	if a.anew = 0; a.within {
-		words = a.rescan(p, words)
+	for m := a.awake; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d {
+			a.readings[i].hear(d, p, words)
+		}
 	}
-	a.tell(d, words)
 }
 
 // end is told that a channel is finished.
 func (a *Answer) end(d *Detector) {
-	if a.speaker != d || d.strand == Aside {
+	if d.pieces != nil && d.pieces.awake {
+		d.pieces.end(d)
+		d.pieces.finish()
+	}
+	if d.strand == Aside || !a.speaks(d) {
 		return
 	}
 	d.turnTo(d.main.Scanner.Offset())
-	if a.asleep {
-		return
-	}
-	words := d.main.Words
-	if a.anew = 0; a.within {
-		words = a.peek(d)
-	}
-	a.tell(d, words)
-}
-
-// tell tells the threads the next words of a channel.
-func (a *Answer) tell(d *Detector, words []ngram.Word) {
-	if len(words) == 0 {
-		return
-	}
-	for i := range a.threads {
-		if t := &a.threads[i]; a.strand.has(i) && t.state != threadSleeps {
-			t.hear(a, d, words)
+	for m := a.awake; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d {
+			a.readings[i].end(d)
 		}
 	}
-	a.rest()
 }
 
 // pause is told that all bytes of a channel are decided as if the channel ended.
 func (a *Answer) pause(d *Detector) {
-	if a.speaker != d || d.strand == Aside {
+	if d.pieces != nil && d.pieces.awake {
+		d.pieces.pause(d)
+	}
+	if d.strand == Aside || !a.speaks(d) {
 		return
 	}
 	d.turnTo(d.main.Scanner.Frontier())
-	if a.asleep {
-		return
-	}
-	a.words = a.peek(d)
-	for i := range a.threads {
-		if t := &a.threads[i]; a.strand.has(i) && t.state != threadSleeps {
-			t.try(a, d, a.words)
+	for m := a.awake; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d {
+			a.readings[i].pause(d)
 		}
 	}
 }
@@ -322,11 +308,257 @@ func (a *Answer) pause(d *Detector) {
 // finding over several channels, math.MaxInt64 if there is none.
 func (a *Answer) open(d *Detector) int64 {
 	free := int64(math.MaxInt64)
-	if a.asleep || a.speaker != d {
-		return free
+	if d.pieces != nil && d.pieces.awake {
+		free = d.pieces.open()
 	}
-	for i := range a.threads {
-		if t := &a.threads[i]; a.strand.has(i) && t.state == threadReads {
+	for m := a.awake; m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d {
+			free = min(free, a.readings[i].open())
+		}
+	}
+	return free
+}
+
+// lastWord adds to the last word of a channel of the answer: the word before it in the
+// answer, and whether it goes on a run over several channels.
+func (a *Answer) lastWord(d *Detector, l *lastWord) {
+	if a.speakers[ofAnswer] == d {
+		d.turnTo(l.span.Lo)
+		a.readings[ofAnswer].lastWord(d, l)
+	}
+}
+
+// has reports whether a thread reads a strand.
+func (r *reading) has(thread int, s Strand) bool { return r.scope.threads[thread]>>s&1 != 0 }
+
+// turn lets the threads turn from a channel to another one, or to a piece of the same. With
+// same they turn to another strand of it.
+func (r *reading) turn(old, d *Detector, at int64, same bool) {
+	if old != nil {
+		if r.words, r.anew = r.words[:0], 0; !same {
+			r.words = r.peek(old)
+		}
+		for i := range r.threads {
+			if t := &r.threads[i]; r.has(i, r.strand) && !(same && r.has(i, d.strand)) {
+				t.leave(r, old)
+			}
+		}
+		if !same {
+			r.leave(old)
+		}
+	}
+	if r.begin = d.main.Count; !same {
+		r.turned = r.begin
+		r.goOn(d)
+		r.piece = r.within && r.number >= ofAll && r.strand/beside != d.strand/beside
+	}
+	for i := range r.threads {
+		if r.has(i, d.strand) && !(same && r.has(i, r.strand)) {
+			t := &r.threads[i]
+			if t.finds = r.finds; i == allStrands {
+				t.finds = overStrands
+			}
+			t.enter(r.begin, at)
+		}
+	}
+	r.strand = d.strand
+	r.rest()
+}
+
+// allStrands is the number of the thread that reads all strands of a reading.
+const allStrands = 2
+
+// rest notes whether the reading sleeps: no thread has to know the next words, and the channel
+// does not go on within one.
+func (r *reading) rest() {
+	r.awake = r.within
+	for i := range r.threads {
+		r.awake = r.awake || r.threads[i].state != threadSleeps
+	}
+	switch bit := uint8(1) << r.number; {
+	case r.number == ofPieces:
+	case r.awake:
+		r.answer.awake |= bit
+	default:
+		r.answer.awake &^= bit
+	}
+}
+
+// gate2 reports whether a 2-gram may be indexed.
+func (r *reading) gate2(d *Detector, h ngram.Hash) bool {
+	if h != r.gram {
+		r.gram, r.indexed = h, d.index.Gate2(h)
+	}
+	return r.indexed
+}
+
+// leaveWords is how many words of a channel are looked at for the newest of each strand.
+const leaveWords = 64
+
+// leave is told that the reading goes on elsewhere than in a channel, whose last words, which
+// may not be complete, are in r.words. It notes the newest word of each strand.
+func (r *reading) leave(old *Detector) {
+	old.told[r.number] = old.main.Offset()
+	switch {
+	case r.number >= ofAll:
+		return
+	case r.number == ofAnswer:
+		r.note(old)
+		for i := ofAll; i < ofPieces; i++ {
+			if r.answer.readings[i].answer == nil { // it will know the words too
+				old.told[i] = old.told[ofAnswer]
+			}
+		}
+	}
+	if !r.within {
+		old.tryTurn(r.words)
+	}
+}
+
+// note notes the newest word of each strand of a channel.
+func (r *reading) note(old *Detector) {
+	m, seen := &old.main, [3]bool{}
+	if n := len(r.words); n > 0 {
+		r.newest[r.strand], seen[r.strand] = wordEnd{old, r.words[n-1].Span.Hi - 1}, true
+	}
+	for i := m.Count - 1; i >= max(r.turned, m.Count-leaveWords); i-- {
+		if s := Strand(m.MarkOf(i)); s < Aside && !seen[s] {
+			r.newest[s], seen[s] = wordEnd{old, m.Span(i).Hi - 1}, true
+		}
+	}
+}
+
+// lastWord is the part of [Answer.lastWord] behind the turn.
+func (r *reading) lastWord(d *Detector, l *lastWord) {
+	if r.within || d.strand >= beside {
+		return
+	}
+	m := &d.main
+	l.after[1] = r.newest[d.strand]
+	for i := m.Count - 1; i >= max(r.turned, m.Count-leaveWords); i-- {
+		if Strand(m.MarkOf(i)) == d.strand {
+			l.after[1] = wordEnd{d, m.Span(i).Hi - 1}
+			break
+		}
+	}
+	for i := range r.threads {
+		t := &r.threads[i]
+		if l.run != nil || !r.has(i, r.strand) {
+			continue
+		}
+		if t.state == threadWaits && len(t.kept) >= max(d.spec.N-2, 4) {
+			t.wake(r, d)
+		}
+		if t.state == threadReads && t.det.host.blocked == nil {
+			l.run = closeToRun(t.det, &t.det.main, d.peeked[0].Hash)
+		}
+	}
+}
+
+// goOn prepares for the next bytes of a channel.
+func (r *reading) goOn(d *Detector) {
+	r.from, r.begin = d.main.Offset(), d.main.Count
+	if r.within = d.main.Scanner.Frontier() < r.from; !r.within {
+		return
+	}
+	if r.scanner == nil {
+		r.scanner = ngram.NewScanner(d.spec.Suite)
+	}
+	r.scanner.Reset()
+	r.words = d.main.Scanner.Peek(r.words[:0])
+	r.begin += int64(len(r.words))
+}
+
+// rescan returns the words that are complete with p, the next bytes of a channel that went
+// on within a word. words are those that the channel found.
+func (r *reading) rescan(p []byte, words []ngram.Word) []ngram.Word {
+	r.words = r.scanner.Append(r.words[:0], p)
+	r.move()
+	r.anew = len(r.words)
+	for i, w := range words {
+		if w.Span.Lo >= r.from {
+			for len(r.words) > 0 && r.words[len(r.words)-1].Span.Hi > w.Span.Lo {
+				r.words = r.words[:len(r.words)-1]
+			}
+			r.anew = len(r.words)
+			r.words = append(r.words, words[i:]...)
+			r.within = false // the words are the same from here on
+			break
+		}
+	}
+	return r.words
+}
+
+// move turns the offsets of the scanner into those of the channel.
+func (r *reading) move() {
+	for i := range r.words {
+		r.words[i].Span.Lo += r.from
+		r.words[i].Span.Hi += r.from
+	}
+}
+
+// peek returns the words that a channel would have if it ended here.
+func (r *reading) peek(d *Detector) []ngram.Word {
+	r.anew = 0
+	switch {
+	case r.within:
+	case d.main.Scanner.Frontier() == d.main.Offset():
+		return r.words[:0]
+	default:
+		return d.main.Scanner.Peek(r.words[:0])
+	}
+	r.words = r.scanner.Peek(r.words[:0])
+	r.move()
+	r.anew = len(r.words)
+	return r.words
+}
+
+// hear is told words that are complete with p, as [Answer.hear] is.
+func (r *reading) hear(d *Detector, p []byte, words []ngram.Word) {
+	if r.anew = 0; r.within {
+		words = r.rescan(p, words)
+	}
+	r.tell(d, words)
+}
+
+// end is told that a channel is finished.
+func (r *reading) end(d *Detector) {
+	words := d.main.Words
+	if r.anew = 0; r.within {
+		words = r.peek(d)
+	}
+	r.tell(d, words)
+}
+
+// tell tells the threads the next words of a channel.
+func (r *reading) tell(d *Detector, words []ngram.Word) {
+	if len(words) == 0 {
+		return
+	}
+	for i := range r.threads {
+		if t := &r.threads[i]; r.has(i, r.strand) && t.state != threadSleeps {
+			t.hear(r, d, words)
+		}
+	}
+	r.rest()
+}
+
+// pause is told that all bytes of a channel are decided as if the channel ended.
+func (r *reading) pause(d *Detector) {
+	r.words = r.peek(d)
+	for i := range r.threads {
+		if t := &r.threads[i]; r.has(i, r.strand) && t.state != threadSleeps {
+			t.try(r, d, r.words)
+		}
+	}
+}
+
+// open returns the offset of the first byte of the speaker that may yet become part of a
+// finding.
+func (r *reading) open() int64 {
+	free := int64(math.MaxInt64)
+	for i := range r.threads {
+		if t := &r.threads[i]; r.has(i, r.strand) && t.state == threadReads {
 			free = min(free, t.open())
 		}
 	}

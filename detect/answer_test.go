@@ -15,6 +15,7 @@ type saying struct {
 	channel int
 	strand  Strand
 	text    string
+	piece   bool // it may begin a word, although the channel goes on with it
 }
 
 // conversation is a random corpus and an answer of several channels.
@@ -55,6 +56,8 @@ func randomConversation(seed uint64) conversation {
 		all = append(all, strings.Fields(quoteOf(r, &c.scenario))...)
 	}
 	channels, most := 1+r.IntN(4), 1+r.IntN(2*c.n)
+	from := r.IntN(2 * channels) // this channel and those behind it are beside the answer
+	toks := from + r.IntN(4)     // this one and those behind it are tokens
 	for len(all) > 0 {
 		n := min(len(all), 1+r.IntN(most))
 		text := strings.Join(all[:n], []string{" ", ", ", "\n"}[r.IntN(3)])
@@ -63,13 +66,24 @@ func randomConversation(seed uint64) conversation {
 		if r.IntN(4) == 0 {
 			t.strand = Strand(r.IntN(3))
 		}
+		switch {
+		case t.channel >= toks:
+			t.strand = tokens
+		case t.channel >= from:
+			t.strand += beside
+		}
+		t.piece = r.IntN(4) == 0
 		switch r.IntN(3) {
 		case 0:
 			t.text += " "
 		case 1:
 			t.text = " " + t.text
 		}
-		if last := len(c.turns) - 1; last >= 0 && c.turns[last].channel == t.channel && c.turns[last].strand != t.strand {
+		last := len(c.turns) - 1
+		for last >= 0 && c.turns[last].channel != t.channel {
+			last--
+		}
+		if last >= 0 && c.turns[last].strand != t.strand {
 			c.turns[last].text += `" ` // the strands of a channel share no word
 		}
 		c.turns = append(c.turns, t)
@@ -83,31 +97,56 @@ type place struct {
 	at      int
 }
 
-// threadText returns the text of one thread and the place of each byte of it; a space is
-// between two turns.
-func (c *conversation) threadText(reads func(Strand) bool) (string, []place) {
+// threadText returns the text of thread k of a reading and the place of each byte of it; a
+// space is between two turns, and in the reading of pieces before each. joints has the
+// offsets of those that go on with a channel.
+func (c *conversation) threadText(reading, k int) (text string, places []place, joints map[int]bool) {
 	var b strings.Builder
-	var places []place
+	joints = map[int]bool{}
 	length := map[int]int{}
 	last := saying{channel: -1}
 	for _, t := range c.turns {
 		lo := length[t.channel]
 		length[t.channel] += len(t.text)
-		if !reads(t.strand) {
+		scope := scopes[min(reading, ofPieces)]
+		if scope.follows>>t.strand&1 == 0 || reading >= ofPieces && t.channel != reading-ofPieces {
+			continue
+		}
+		if scope.threads[k]>>t.strand&1 == 0 {
 			last.channel = -1
 			continue
 		}
-		if t.channel != last.channel {
+		joint := (reading >= ofPieces || reading == ofAll && t.strand >= beside) && t.piece && t.channel == last.channel
+		if t.channel != last.channel || joint {
 			b.WriteByte(' ')
 			places = append(places, place{-1, 0})
 		}
+		joints[b.Len()] = joint && b.String()[b.Len()-2] >= 'a' && t.text[0] >= 'a' // within a word of the channel
 		for i := range len(t.text) {
 			places = append(places, place{t.channel, lo + i})
 		}
 		b.WriteString(t.text)
 		last = t
 	}
-	return b.String(), places
+	return b.String(), places, joints
+}
+
+// mixes reports whether bytes are of texts and of text beside the answer.
+func (c *conversation) mixes(bytes []place) bool {
+	var texts, others bool
+	for _, p := range bytes {
+		at := p.at
+		for _, t := range c.turns {
+			if t.channel != p.channel {
+				continue
+			}
+			if at -= len(t.text); at < 0 {
+				texts, others = texts || t.strand < beside, others || t.strand >= beside
+				break
+			}
+		}
+	}
+	return texts && others
 }
 
 // threadRuns returns the runs in the text of a thread that count: their words, in order,
@@ -173,6 +212,8 @@ func checkConversation(t testing.TB, c conversation, parks bool) {
 	cfg.Answer = answer
 	for range 4 {
 		cfg.Channel = len(ds)
+		cfg.Beside = slices.ContainsFunc(c.turns, func(t saying) bool { return t.channel == len(ds) && t.strand >= beside })
+		cfg.Tokens = slices.ContainsFunc(c.turns, func(t saying) bool { return t.channel == len(ds) && t.strand == tokens })
 		ds, texts, gone = append(ds, New(c.set, spec(c.n), cfg)), append(texts, ""), append(gone, nil)
 	}
 	mark := func(channel int, s Segment) {
@@ -193,8 +234,9 @@ func checkConversation(t testing.TB, c conversation, parks bool) {
 	}
 	for _, turn := range c.turns {
 		d := ds[turn.channel]
-		d.SetStrand(int64(len(texts[turn.channel])), turn.strand)
-		for _, p := range randomPieces(r, turn.text) {
+		d.SetStrand(int64(len(texts[turn.channel])), turn.strand%beside%Aside)
+		for i, p := range randomPieces(r, turn.text) {
+			d.cfg.Pieces = turn.piece && i == 0
 			texts[turn.channel] += p
 			gone[turn.channel] = append(gone[turn.channel], make([]bool, len(p))...)
 			take(turn.channel, d.Append(nil, []byte(p)))
@@ -219,25 +261,27 @@ func checkConversation(t testing.TB, c conversation, parks bool) {
 			}
 		}
 	}
-	for thread, reads := range []func(Strand) bool{
-		func(s Strand) bool { return s == Texts },
-		func(s Strand) bool { return s == Labels },
-		func(Strand) bool { return true },
-	} {
-		text, places := c.threadText(reads)
+	for i := range 3 * (ofPieces + len(ds)) {
+		reading, thread := i/3, i%3
+		text, places, joints := c.threadText(reading, thread)
 		for _, run := range c.threadRuns(text) {
-			weight := 0
-			for _, w := range run {
+			weight, crosses := 0, reading < ofPieces
+			if end := run[len(run)-1].Span.Hi; reading == ofTokens || reading == ofAll && int(end) < len(places) && places[end].channel < 0 {
+				// Its last word may be the beginning of one. Words of one strand are those of another reading.
+				crosses = c.mixes(places[run[0].Span.Lo:end])
+			}
+			for k, w := range run {
 				last := places[w.Span.Hi-1]
 				if !gone[last.channel][last.at] {
 					weight++
 				}
+				crosses = crosses || reading >= ofPieces && k > 0 && joints[int(w.Span.Lo)]
 				for i := w.Span.Lo; i < w.Span.Hi; i++ {
 					allowed[places[i].channel][places[i].at] = true
 				}
 			}
-			if weight > 0 && !parks || weight >= max(c.n, c.minWords) {
-				t.Fatalf("seed %d: %d of %d words of a run of thread %d left: %q\n%s", c.seed, weight, len(run), thread, text[run[0].Span.Lo:run[len(run)-1].Span.Hi], c)
+			if crosses && (weight > 0 && !parks || weight >= max(c.n, c.minWords)) {
+				t.Fatalf("seed %d: %d of %d words of a run of thread %d of reading %d left: %q\n%s", c.seed, weight, len(run), thread, reading, text[run[0].Span.Lo:run[len(run)-1].Span.Hi], c)
 			}
 		}
 	}

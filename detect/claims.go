@@ -31,6 +31,7 @@ type claim struct {
 	open    bool
 	let     bool // observed, and released before it closes
 	shared  bool // the finding is one of several channels: the answer reports it
+	ended   bool // of a thread: the answer has it
 }
 
 // withheld reports whether the bytes of a claim must not be released.

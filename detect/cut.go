@@ -55,9 +55,8 @@ func lastWordOf(d *Detector) (l lastWord) {
 	if l.run = closeToRun(d, r, next); l.run == nil && d.seam != nil {
 		l.run = closeAtSeam(d, next)
 	}
-	if a := d.cfg.Answer; a != nil && a.speaker == d {
-		d.turnTo(l.span.Lo)
-		a.lastWord(d, &l)
+	if d.cfg.Answer != nil {
+		d.cfg.Answer.lastWord(d, &l)
 	}
 	return l
 }

@@ -132,6 +132,9 @@ type Config struct {
 
 	Answer  *Answer // that the channel is a part of; nil: it stands alone
 	Channel int     // its number in the answer, for the parts of findings
+	Beside  bool    // the channel is text beside the answer: the server wrote it, as far as is known
+	Tokens  bool    // the channel is tokens of the answer; those that repeat its text are [Aside]
+	Pieces  bool    // the bytes of each Append may go on with a word or begin one; the answer reads them both ways
 
 	decoded Lane // the lane that the text was decoded by; Plain: none
 }

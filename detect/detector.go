@@ -67,10 +67,11 @@ type Detector struct {
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
-	strand Strand  // of the next word
-	turns  []turn  // the strands behind it, in order
-	room   [8]turn // for them, mostly enough
-	told   int64   // the answer knows all words before this offset
+	strand Strand              // of the next word
+	turns  []turn              // the strands behind it, in order
+	room   [8]turn             // for them, mostly enough
+	told   [ofPieces + 1]int64 // each reading knows all words before its offset
+	pieces *reading            // of the channel in pieces that may begin words; nil: none was within a word
 
 	// Kept for another channel or another pause.
 	edges      *edges // nil: not needed yet
@@ -127,9 +128,14 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if words {
 		d.words = ix
 	}
-	d.strand, d.turns, d.told = Texts, d.room[:0], 0
+	if d.pieces != nil {
+		d.pieces.reset()
+	}
+	d.turns, d.told = d.room[:0], [ofPieces + 1]int64{}
+	d.strand = d.of(Texts)
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
+	d.main.Mark = uint8(d.strand)
 	d.main.Backward = cfg.decoded == lane.Reversed
 	d.main.joins.reset(cfg.Prompt)
 	d.host.reset(d)
@@ -239,6 +245,9 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		d.turnTo(d.main.Scanner.Offset())
 		answer.speak(d, d.main.Scanner.Offset())
 	}
+	if answer != nil && d.cfg.Pieces && len(p) > 0 && p[0] > ' ' && d.main.Scanner.Frontier() < d.main.Scanner.Offset() {
+		answer.piece(d)
+	}
 	if d.host.blocked != nil {
 		return d.release(dst)
 	}
@@ -264,7 +273,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
-		if answer == nil || answer.asleep && len(d.turns) == 0 {
+		if answer == nil || answer.awake == 0 && len(d.turns) == 0 && (d.pieces == nil || !d.pieces.awake) {
 			d.main.readText(p[:n])
 		} else {
 			d.readStrands(p[:n])
@@ -516,8 +525,8 @@ func (d *Detector) open() int64 {
 	if d.main.Strict {
 		return d.steadyOffset()
 	}
-	if d.cfg.Answer != nil {
-		free = min(free, d.cfg.Answer.open(d))
+	if a := d.cfg.Answer; a != nil && (a.awake != 0 || d.pieces != nil) {
+		free = min(free, a.open(d))
 	}
 	if d.seam != nil {
 		free = min(free, d.host.beyond(d.openSeam()))

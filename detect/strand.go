@@ -9,6 +9,7 @@ type turn struct {
 // SetStrand says which strand of its answer the bytes of the channel belong to from an
 // offset on, that has not been read yet. A channel begins with [Texts].
 func (d *Detector) SetStrand(at int64, s Strand) {
+	s = d.of(s)
 	last := d.strand
 	if n := len(d.turns); n > 0 {
 		last = d.turns[n-1].strand
@@ -16,6 +17,19 @@ func (d *Detector) SetStrand(at int64, s Strand) {
 	if s != last {
 		d.turns = append(d.turns, turn{at, s})
 	}
+}
+
+// of returns the strand of text of the channel that belongs to a strand of its own.
+func (d *Detector) of(s Strand) Strand {
+	switch {
+	case s == Aside:
+		return s
+	case d.cfg.Tokens:
+		return tokens
+	case d.cfg.Beside:
+		return beside + s
+	}
+	return s
 }
 
 // turnTo makes the strand that of the word at an offset.
@@ -30,9 +44,7 @@ func (d *Detector) turnTo(at int64) {
 	t := d.turns[n-1]
 	d.turns = d.turns[:copy(d.turns, d.turns[n:])]
 	d.strand, d.main.Mark = t.strand, uint8(t.strand)
-	if d.cfg.Answer.speaker == d {
-		d.cfg.Answer.speak(d, t.at)
-	}
+	d.cfg.Answer.follow(d, t.at, true)
 }
 
 // readStrands enters the words of p, the next bytes of the channel, and tells them to its
@@ -41,7 +53,7 @@ func (d *Detector) readStrands(p []byte) {
 	r, a := &d.main, d.cfg.Answer
 	words := r.Scanner.Append(r.Words[:0], p)
 	r.Words = words
-	if a.within { // rare: the strands of such a piece are not told apart
+	if a.within(d) { // rare: the strands of such a piece are not told apart
 		r.read(words)
 		a.hear(d, p, words)
 		return

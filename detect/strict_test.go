@@ -301,7 +301,7 @@ func splitsOf(r *rand.Rand, texts ...saying) [][]saying {
 			strings.Split(s.text, ""), {s.text}, chunksOf(s.text, 7), chunksOf(s.text, 40), randomPieces(r, s.text),
 		} {
 			for _, p := range pieces {
-				all[i] = append(all[i], saying{s.channel, s.strand, p})
+				all[i] = append(all[i], saying{channel: s.channel, strand: s.strand, text: p})
 			}
 		}
 	}

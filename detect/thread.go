@@ -19,7 +19,7 @@ import (
 // and a turn of another answer little.
 type thread struct {
 	det     *Detector
-	all     bool // it reads all strands
+	finds   crossing
 	begun   bool // the detector was started
 	state   threadState
 	kept    []kept   // while the thread waits
@@ -42,6 +42,15 @@ const (
 	threadReads                     // its detector reads the word
 )
 
+// crossing says which findings are those of a thread: a channel or another thread has the rest.
+type crossing uint8
+
+const (
+	overTurns   crossing = iota // those with words of several stretches
+	overStrands                 // and of several strands, or with numbers or the beginning of a piece
+	overPieces                  // those with the beginning of a piece within a word of its channel
+)
+
 // kept is a word that may be in a window over a turn.
 type kept struct {
 	word   ngram.Word
@@ -55,6 +64,7 @@ type origin struct {
 	stretch int32
 	strand  Strand
 	anew    bool // the channel does not have the word: it goes on within one
+	piece   bool // because a piece begins there, see reading
 }
 
 // spread is a finding of a thread, as far as it was carried over to the channels.
@@ -93,6 +103,9 @@ func (t *thread) start(d *Detector) {
 	}
 	t.det.Reset(d.index, d.spec, cfg)
 	t.det.main.Numbered = true
+	if t.finds == overPieces { // "mark" and "ann" may be the pieces of one word
+		t.det.hasPhrases, t.det.main.finders = false, t.det.main.finders[:0]
+	}
 	if room := int(t.det.main.Room()); len(t.origins) < room {
 		t.origins = make([]origin, room)
 	}
@@ -103,6 +116,25 @@ func (t *thread) at(i int64) *origin { return &t.origins[i&int64(len(t.origins)-
 // oldest is the oldest word whose origin is known.
 func (t *thread) oldest() int64 { return max(0, t.det.main.Count-int64(len(t.origins))) }
 
+// adopt begins to read where another thread is, which a channel went on with last.
+func (t *thread) adopt(r *reading, o *thread, d *Detector) {
+	t.state, t.kept, t.begin, t.from, t.stretch = o.state, append(t.kept[:0], o.kept...), o.begin, o.from, o.stretch
+	t.finds = r.finds
+	if t.state != threadReads {
+		return
+	}
+	m := &o.det.main
+	t.kept = t.kept[:0]
+	for i := max(o.oldest(), m.Count-m.Room()+track.Provisional); i < m.Count; i++ {
+		w := m.Word(i)
+		w.Span = o.at(i).span
+		t.add(&w, o.at(i))
+	}
+	if t.state = threadSleeps; len(t.kept) > 0 {
+		t.wake(r, d)
+	}
+}
+
 // enter is told that a channel goes on with the answer, with a word at an offset.
 func (t *thread) enter(word, at int64) {
 	t.stretch++
@@ -112,35 +144,35 @@ func (t *thread) enter(word, at int64) {
 	}
 }
 
-// leave is told that the answer goes on elsewhere than in a channel, whose last words,
-// which may not be complete, are tail.
-func (t *thread) leave(a *Answer, d *Detector, tail []ngram.Word) {
+// leave is told that the reading goes on elsewhere than in a channel, whose last words, which
+// may not be complete, are in r.words.
+func (t *thread) leave(r *reading, d *Detector) {
 	if t.state == threadSleeps {
-		t.keep(a, d)
+		t.keep(r, d)
 	}
-	for i := range tail {
-		t.next(a, d, tail, i)
+	for i := range r.words {
+		t.next(r, d, r.words, i)
 	}
 }
 
 // keep keeps the newest words of a channel that may be in a window or phrase with the words
 // behind them.
-func (t *thread) keep(a *Answer, d *Detector) {
-	r := &d.main
-	lo, wakes := r.FirstLive(), r.Run.Active
+func (t *thread) keep(r *reading, d *Detector) {
+	m := &d.main
+	lo, wakes := m.FirstLive(), m.Run.Active
 	if wakes {
-		lo = r.Count - r.Room() + track.Provisional
+		lo = m.Count - m.Room() + track.Provisional
 	}
-	if d.hasPhrases {
+	if d.hasPhrases && t.finds != overPieces {
 		wakes = d.phrases.begins(&lo, t.begin) || wakes
 	}
 	t.kept = t.kept[:0]
-	for i := max(lo, t.begin); i < r.Count; i++ {
-		w := r.Word(i)
-		t.add(&w, &origin{d, w.Span, t.stretch, Strand(r.MarkOf(i)), false})
+	for i := max(lo, t.begin); i < m.Count; i++ {
+		w := m.Word(i)
+		t.add(&w, &origin{d, w.Span, t.stretch, Strand(m.MarkOf(i)), false, false})
 	}
 	if t.state = threadWaits; wakes && len(t.kept) > 0 {
-		t.wake(a, d)
+		t.wake(r, d)
 	}
 }
 
@@ -153,17 +185,17 @@ func (t *thread) add(w *ngram.Word, o *origin) {
 
 // wait adds a word to those that are kept, without those that no window can have together
 // with it, and wakes the thread if they are a window or the word may begin a phrase.
-func (t *thread) wait(a *Answer, d *Detector, w *ngram.Word, o origin) {
+func (t *thread) wait(r *reading, d *Detector, w *ngram.Word, o origin) {
 	n := len(t.kept)
 	switch {
-	case n > 0 && !a.gate2(d, t.gram(1, w)):
+	case n > 0 && !r.gate2(d, t.gram(1, w)):
 		t.kept = t.kept[:0]
 	case n > 2 && !d.index.Gate4(t.gram(3, w)):
 		t.kept = t.kept[:copy(t.kept, t.kept[n-2:])]
 	}
 	t.add(w, &o)
-	if len(t.kept) == d.spec.N || d.hasPhrases && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
-		t.wake(a, d)
+	if len(t.kept) == d.spec.N || d.hasPhrases && t.finds != overPieces && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
+		t.wake(r, d)
 	}
 }
 
@@ -177,25 +209,25 @@ func (t *thread) gram(n int, w *ngram.Word) ngram.Hash {
 }
 
 // wake lets the detector read the words that are kept.
-func (t *thread) wake(a *Answer, d *Detector) {
+func (t *thread) wake(r *reading, d *Detector) {
 	if !t.begun {
 		t.start(d)
 	}
 	t.state = threadReads
-	r := &t.det.main
-	r.Absent = r.Count - 1 // no window has words from before the sleep
+	m := &t.det.main
+	m.Absent = m.Count - 1 // no window has words from before the sleep
 	if t.det.hasPhrases {
 		t.det.phrases.reset()
 	}
-	t.first = r.Count + int64(len(t.kept))
+	t.first = m.Count + int64(len(t.kept))
 	for i := range t.kept {
 		k := &t.kept[i]
 		if k.origin.stretch == t.stretch {
-			t.first = min(t.first, r.Count)
+			t.first = min(t.first, m.Count)
 		}
 		t.read(&k.word, k.origin)
 	}
-	t.carry(a)
+	t.carry(r.answer)
 }
 
 // read lets the detector read a word.
@@ -208,20 +240,20 @@ func (t *thread) read(w *ngram.Word, o origin) {
 }
 
 // hear is told the next words of a channel.
-func (t *thread) hear(a *Answer, d *Detector, words []ngram.Word) {
+func (t *thread) hear(r *reading, d *Detector, words []ngram.Word) {
 	for i := range words {
-		if i >= a.anew && t.state == threadWaits && t.parts(a, d, &words[i]) {
+		if i >= r.anew && t.state == threadWaits && t.parts(r, d, &words[i]) {
 			t.state = threadSleeps
 			return
 		}
-		t.next(a, d, words, i)
-		if i+1 == a.anew {
-			t.begin = d.main.Count - int64(len(words)-a.anew)
+		t.next(r, d, words, i)
+		if i+1 == r.anew {
+			t.begin = d.main.Count - int64(len(words)-r.anew)
 			if t.state == threadReads {
 				t.first = t.det.main.Count
 			}
 		}
-		if i+1 >= a.anew && t.quiet() {
+		if i+1 >= r.anew && t.quiet() {
 			t.state = threadSleeps
 			return
 		}
@@ -230,34 +262,34 @@ func (t *thread) hear(a *Answer, d *Detector, words []ngram.Word) {
 
 // parts reports whether no window has a word and those that are kept. Then the channel finds
 // all that begins with the word.
-func (t *thread) parts(a *Answer, d *Detector, w *ngram.Word) bool {
-	return w.Span.Hi > d.told && (len(t.kept) == 0 || !a.gate2(d, t.gram(1, w)))
+func (t *thread) parts(r *reading, d *Detector, w *ngram.Word) bool {
+	return w.Span.Hi > d.told[r.number] && (len(t.kept) == 0 || !r.gate2(d, t.gram(1, w)))
 }
 
 // next is told word i of some words.
-func (t *thread) next(a *Answer, d *Detector, words []ngram.Word, i int) {
+func (t *thread) next(r *reading, d *Detector, words []ngram.Word, i int) {
 	w := &words[i]
-	if w.Span.Hi <= d.told || t.begun && t.det.host.blocked != nil {
+	if w.Span.Hi <= d.told[r.number] || t.begun && t.det.host.blocked != nil {
 		return
 	}
-	o := origin{d, w.Span, t.stretch, d.strand, i < a.anew}
+	o := origin{d, w.Span, t.stretch, d.strand, i < r.anew, i < r.anew && r.piece}
 	switch t.state {
 	case threadWaits:
-		t.wait(a, d, w, o)
+		t.wait(r, d, w, o)
 	case threadReads:
 		t.read(w, o)
-		t.carry(a)
+		t.carry(r.answer)
 	}
 }
 
 // try reads the words with which a channel would end here. It forgets them: the last one
 // may turn out to be longer.
-func (t *thread) try(a *Answer, d *Detector, words []ngram.Word) {
+func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 	if t.state == threadWaits {
 		if len(t.kept)+len(words) < d.spec.N {
 			return
 		}
-		t.wake(a, d)
+		t.wake(r, d)
 	}
 	if len(words) == 0 || t.det.host.blocked != nil {
 		return
@@ -272,9 +304,9 @@ func (t *thread) try(a *Answer, d *Detector, words []ngram.Word) {
 	f.fork(&det.main, det.forks)
 	f.Words = f.Words[:0]
 	for k, w := range words {
-		if w.Span.Hi > d.told {
+		if w.Span.Hi > d.told[r.number] {
 			i := det.main.Count + int64(len(f.Words))
-			*t.at(i) = origin{d, w.Span, t.stretch, d.strand, k < a.anew}
+			*t.at(i) = origin{d, w.Span, t.stretch, d.strand, k < r.anew, k < r.anew && r.piece}
 			w.Span = ngram.Span{Lo: i, Hi: i + 1}
 			f.Words = append(f.Words, w)
 		}
@@ -285,7 +317,7 @@ func (t *thread) try(a *Answer, d *Detector, words []ngram.Word) {
 		finder.End()
 	}
 	det.host.words = &det.main.Track
-	t.carry(a)
+	t.carry(r.answer)
 }
 
 // quiet reports whether the channel of the newest words finds all that the thread would.
@@ -319,7 +351,7 @@ func (t *thread) open() int64 {
 }
 
 // finish completes the findings.
-func (t *thread) finish(a *Answer) {
+func (t *thread) finish(r *reading) {
 	if t.state != threadReads || t.det.host.blocked != nil {
 		return
 	}
@@ -328,23 +360,35 @@ func (t *thread) finish(a *Answer) {
 		f.End()
 	}
 	t.det.runs.close()
-	t.carry(a)
+	t.carry(r.answer)
 }
 
-// crosses reports whether a span of a finding, or the reason for it, has words of several
-// stretches, or words that their channel does not have. In the thread of all strands it
-// must have words of several strands, or numbers, too: the other threads find the rest.
+// crosses reports whether a span of a finding, its run or the reason for it makes it one of the
+// thread. Words that their channel does not have count as those of several stretches, and
+// those that a piece begins as those of several strands, but where the channel has them all.
 func (t *thread) crosses(f *Finding, span ngram.Span) bool {
 	if f.reason.Hi > 0 {
 		span = ngram.Span{Lo: min(span.Lo, f.reason.Lo), Hi: max(span.Hi, f.reason.Hi)}
 	}
-	first, last := max(span.Lo, t.oldest()), span.Hi-1
-	found, mixed := t.at(first).stretch != t.at(last).stretch, !t.all || t.at(last).strand == Numbers
-	for i := first; i <= last && !(found && mixed); i++ {
-		found = found || t.at(i).anew
-		mixed = mixed || t.at(i).strand != t.at(last).strand
+	if run := &t.det.main.Run; f == t.det.runs.cur && run.Active { // of the run, a part may repeat a message
+		span = ngram.Span{Lo: min(span.Lo, run.First), Hi: max(span.Hi, run.Last+1)}
 	}
-	return found && mixed
+	var turns, strands, piece, channels bool
+	end := t.at(span.Hi - 1)
+	for i := max(span.Lo, t.oldest()); i < span.Hi; i++ {
+		o := t.at(i)
+		turns = turns || o.stretch != end.stretch || o.anew
+		strands = strands || o.strand != end.strand || o.strand%beside == Numbers
+		piece = piece || o.piece
+		channels = channels || o.det != end.det
+	}
+	switch t.finds {
+	case overPieces:
+		return piece
+	case overStrands:
+		return turns && (strands || piece && (channels || end.strand < beside))
+	}
+	return turns
 }
 
 // carry takes the findings of the thread over to the channels, and the findings that are
@@ -370,6 +414,9 @@ func (t *thread) carry(a *Answer) {
 func (t *thread) follow(a *Answer, c *claim) {
 	s := t.spreadOf(c.finding)
 	if s == nil {
+		if c.ended {
+			return // it waits for another claim
+		}
 		if c.let = !t.crosses(c.finding, c.span); c.let {
 			return
 		}
@@ -455,6 +502,9 @@ func (t *thread) close(a *Answer, f *Finding) {
 		d.host.unshare(f)
 	}
 	t.found = slices.DeleteFunc(t.found, func(s spread) bool { return s.finding == f })
+	if c := t.det.host.of(f); c != nil {
+		c.ended = true
+	}
 	f.Span = f.Parts[0].Span
 	a.closed = append(a.closed, f)
 }

@@ -18,6 +18,7 @@ type Echo bool
 type Run struct {
 	Active bool
 	Hot    bool  // it weighs enough
+	First  int64 // its first word
 	Last   int64 // its newest word
 	Weight ngram.Weight
 	Parts  []Part // in order; once hot only the newest
@@ -56,7 +57,7 @@ func (r *Run) waits(newest int64) (first int64, ok bool) {
 func (t *Track) Enter(first, last, lo int64, weight ngram.Weight, echo Echo, digest uint64) (fresh bool) {
 	r := &t.Run
 	if !r.Active {
-		r.Active = true
+		r.Active, r.First = true, first
 		for i := first; i < last; i++ {
 			r.Weight += t.Weight(i)
 		}

@@ -49,7 +49,7 @@ type Track struct {
 	Numbered bool  // words come without text: word i is byte i of it
 	Strict   bool  // a word is open until the words behind it weigh as much as a run must
 	Backward bool  // the words come from the last to the first
-	Mark     uint8 // of the words that come, at most 3
+	Mark     uint8 // of the words that come
 
 	ring   []entry      // the newest words; its length is a power of two
 	least  ngram.Weight // of a run that counts
