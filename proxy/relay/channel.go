@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,8 @@ type choice struct {
 	ended    uint64         // the last message that announced its end
 	cause    wire.Cause     // of its end
 	answer   *detect.Answer // its channels as one text
-	beside   *detect.Answer // its metadata, labels apart, as another text
+	tokensIn uint64         // the last message with tokens
+	tokens   *channel       // the channel of them that is read as text; nil: none
 }
 
 // choiceState is how much of a choice the caller has seen.
@@ -79,6 +81,17 @@ func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 		return false
 	}
 	return ch.fed == message && (ch.item < 0 || f.Rule < 0) || ch.item < 0 && ch.origin != f.Item
+}
+
+// frames reports whether a text that the family has no rule for is the kind of an object or an
+// address. They come between texts, and would break a record that is cut over those.
+func (ch *channel) frames(f *wire.Field, text []byte) bool {
+	return f.Rule < 0 && f.Sort == wire.Beside && (strings.HasSuffix(ch.name, "type") && wire.IsIdentifier(text) || isAddress(text))
+}
+
+// isAddress reports whether a text is an address of the web: it has :// and no white space.
+func isAddress(text []byte) bool {
+	return bytes.Contains(text, []byte("://")) && !bytes.ContainsAny(text, " \t\r\n")
 }
 
 // label returns the channel's name in an alert.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -25,7 +26,10 @@ type channelSet struct {
 	noChoice       *choice
 	choices        []*choice
 	list           []*channel
-	text           []byte // all texts of the message being read
+	text           []byte       // all texts of the message being read
+	fields         []wire.Field // its places
+	payload        []byte       // in which they are
+	said           []byte       // scratch
 	segments       []detect.Segment
 	lanes          detect.LaneMemory // of all channels
 	closed         []*detect.Finding
@@ -76,7 +80,7 @@ func (s *channelSet) forget() {
 func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.Field) ([]ref, error) {
 	s.message++
 	s.firstRef = len(dst)
-	s.text = s.text[:0]
+	s.text, s.fields, s.payload = s.text[:0], fields, m.Payload
 	defer s.trim()
 	extras, at := m.Extras, max(m.At, 0)
 	var err error
@@ -105,6 +109,9 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 
 // trim gives back the storage that a large message made.
 func (s *channelSet) trim() {
+	if cap(s.said) > keepStorage {
+		s.said = nil
+	}
 	if cap(s.text) > keepStorage {
 		s.text = nil
 	}
@@ -138,7 +145,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	}
 	lo := len(s.text)
 	s.text = wire.AppendForm(s.text, payload[f.Lo:f.Hi], f.Form)
-	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role, p.form, f.Sort)
+	ch, err := s.channel(c, key{f.Item, f.Part, f.Name}, f.Role, p.form, f.Sort, f.Whole)
 	if err != nil {
 		return dst, err
 	}
@@ -160,7 +167,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 		}
 	case otherPiece, otherText:
 		before := ch.repeat.alias(f.Rule)
-		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, wire.Beside); err != nil {
+		if ch, err = s.channel(c, key{f.Item, f.Part, f.Path}, wire.Text, p.form, wire.Beside, false); err != nil {
 			return dst, err
 		}
 		s.goOn(ch, before)
@@ -252,13 +259,42 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	ch.det.SetStrand(ch.length, ch.strand)
 	switch {
 	case ch.answer == nil:
-	case constant, ch.role == wire.Metadata && ch.repeat.again(text):
-		ch.det.SetStrand(ch.length, detect.Aside) // the answer has it already
+	case constant, ch.role == wire.Metadata && (ch.repeat.again(text) || ch.frames(f, text)), ch.role == wire.Token && !s.alone(ch, f):
+		ch.det.SetStrand(ch.length, detect.Aside) // the answer has it already, or the server wrote it
 	case form == wire.Nested, form == wire.Document:
 		s.feedJSON(ch, text)
 		return
 	}
 	s.feed(ch, text)
+}
+
+// alone reports whether the tokens of a message are read as text beside the answer: their
+// message does not have them as text too. Of several lists of tokens one is read.
+func (s *channelSet) alone(ch *channel, f *wire.Field) bool {
+	c := ch.choice
+	if c == s.noChoice || f.Item >= 0 {
+		return false // tokens of the prompt, or alternatives
+	}
+	if c.tokensIn == s.message {
+		return c.tokens == ch
+	}
+	c.tokensIn, c.tokens = s.message, nil
+	s.said = s.said[:0]
+	for i := range s.fields {
+		if o := &s.fields[i]; o.Choice == f.Choice && (textRole(o.Role) == wire.Text) {
+			s.said = wire.AppendForm(s.said, s.payload[o.Lo:o.Hi], o.Form)
+		}
+	}
+	n := len(s.said)
+	for i := range s.fields {
+		if o := &s.fields[i]; o.Choice == f.Choice && o.Role == wire.Token && o.Name == f.Name && o.Item == f.Item {
+			s.said = wire.AppendForm(s.said, s.payload[o.Lo:o.Hi], o.Form)
+		}
+	}
+	if text, tokens := s.said[:n], s.said[n:]; !bytes.Contains(text, tokens) && (2*len(text) < len(tokens) || !bytes.Contains(tokens, text)) {
+		c.tokens = ch
+	}
+	return c.tokens == ch
 }
 
 // feedJSON gives JSON text to a channel and its detector, each part as its strand.
@@ -311,7 +347,8 @@ func (s *channelSet) feed(ch *channel, text []byte) {
 }
 
 // decide takes over the decisions and the closed findings of a channel's detector, and
-// those of its answer.
+// those of its answer. Tokens repeat a text, so that their findings are those of the text:
+// the first is reported at the end, if none of its choice was.
 func (s *channelSet) decide(ch *channel) {
 	ch.frontier = ch.det.Frontier()
 	if s.cfg.Hold {
@@ -326,7 +363,12 @@ func (s *channelSet) decide(ch *channel) {
 	}
 	s.closed = ch.det.Closed(s.closed[:0])
 	for _, f := range s.closed {
-		s.report(ch, f)
+		switch {
+		case ch.role != wire.Token || s.finished:
+			s.report(ch, f)
+		case ch.token.secret == nil && !f.Echo: // of the text, if that is found too
+			ch.token.secret = f
+		}
 	}
 	if ch.answer != nil {
 		s.decideAnswer(ch.answer)
@@ -353,23 +395,19 @@ func (s *channelSet) decideAnswer(a *detect.Answer) {
 	}
 }
 
-// report keeps a closed finding for take. Tokens repeat a text, so that their findings
-// are those of the text: the first is reported at the end, if none of its choice was.
+// report keeps a closed finding for take.
 func (s *channelSet) report(ch *channel, f *detect.Finding) {
 	if f.Span.Hi <= ch.tail {
 		return // the other channel reported it
-	}
-	if ch.role == wire.Token && !s.finished {
-		if ch.token.secret == nil && !f.Echo {
-			ch.token.secret = f
-		}
-		return
 	}
 	found := Finding{Channel: s.label(ch), Finding: f}
 	for _, p := range f.Parts {
 		if name := s.label(s.list[p.Channel]); !slices.Contains(found.Channels, name) {
 			found.Channels = append(found.Channels, name)
 		}
+	}
+	if len(found.Channels) == 1 {
+		found.Channels = nil // pieces of one
 	}
 	if s.cfg.Hold {
 		found.Action = f.Action
@@ -404,13 +442,16 @@ func (s *channelSet) choice(f *wire.Field) (*choice, error) {
 		return nil, errChannels
 	}
 	c := &choice{number: f.Choice, list: s.cfg.Family.Choices, cause: f.Cause}
+	if len(s.choices) == 0 {
+		c.answer = s.noChoice.answer
+	}
 	s.choices = append(s.choices, c)
 	return c, nil
 }
 
 // channel returns the channel of a choice with the given key. Items share a channel
-// whose name has no #.
-func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, sort wire.Sort) (*channel, error) {
+// whose name has no #. With whole each piece of it may be a text of its own.
+func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, sort wire.Sort, whole bool) (*channel, error) {
 	if at.item >= 0 && strings.IndexByte(at.name, '#') < 0 {
 		at.item, at.part = -1, -1
 	}
@@ -436,7 +477,10 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	if role == wire.Metadata && (sort == wire.Label || sort == wire.Key) && form < wire.Nested {
 		strand = detect.Labels
 	}
-	cfg.Answer = c.answerOf(role, sort)
+	cfg.Beside, cfg.Tokens, cfg.Pieces = role == wire.Metadata && sort != wire.Label, role == wire.Token, whole
+	if sort != wire.Apart {
+		cfg.Answer = s.answerOf(c)
+	}
 	ch := &channel{
 		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
@@ -447,6 +491,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 		cfg.Cut = func() (cut, known bool) { return s.cuts(ch) }
 	}
 	ch.det = s.detector(cfg)
+	ch.det.SetStrand(0, strand)
 	s.list = append(s.list, ch)
 	s.failed = s.failed || role == wire.Metadata && strings.HasPrefix(at.name, "error")
 	return ch, nil
@@ -465,20 +510,16 @@ func (s *channelSet) cuts(ch *channel) (cut, known bool) {
 	}
 }
 
-// answerOf returns the text that a channel of a choice is a part of: the model wrote texts
-// and labels, the server other metadata. Tokens repeat a text and are in none.
-func (c *choice) answerOf(role wire.Role, sort wire.Sort) *detect.Answer {
-	answer := &c.answer
-	switch {
-	case role == wire.Token, sort == wire.Apart:
-		return nil
-	case role == wire.Metadata && sort != wire.Label:
-		answer = &c.beside
+// answerOf returns the text that the channels of a choice are parts of. Text of no choice is
+// beside the first one.
+func (s *channelSet) answerOf(c *choice) *detect.Answer {
+	if c == s.noChoice && len(s.choices) > 0 {
+		c = s.choices[0]
 	}
-	if *answer == nil {
-		*answer = &detect.Answer{}
+	if c.answer == nil {
+		c.answer = &detect.Answer{}
 	}
-	return *answer
+	return c.answer
 }
 
 // park decides the channels that would stall the stream: those beside the answer, those

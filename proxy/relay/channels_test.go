@@ -107,7 +107,15 @@ func FuzzRelayChannels(f *testing.F) {
 			}
 			again := cfg
 			again.Decision = observing
-			if left := relayed(again, want.out); len(left.findings) > 0 {
+			left := relayed(again, want.out)
+			left.findings = slices.DeleteFunc(left.findings, func(f string) bool {
+				from := f[:strings.LastIndexByte(f, '-')]
+				was := slices.ContainsFunc(observed.findings, func(o string) bool { return strings.HasPrefix(o, from+"-") })
+				// The end of one choice may cut a word of the other, so that it reads as another word. And text
+				// that is withheld without a mask no longer separates the texts around.
+				return !was && (mode == blocking || strings.HasSuffix(f, "parts"))
+			})
+			if len(left.findings) > 0 {
 				t.Fatalf("%v: %q left in %s, made from %s", mode, left.findings, want.out, in)
 			}
 		}

@@ -32,6 +32,7 @@ const (
 type Field struct {
 	Role     Role
 	Form     Form
+	Whole    bool   // the text may continue the earlier one of its channel, or be one of its own
 	Choice   int32  // -1: none
 	Item     int32  // -1: none
 	Part     int32  // -1: none

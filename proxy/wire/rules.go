@@ -69,6 +69,7 @@ type Rule struct {
 	Kind    string // of the messages that the rule is for; empty: every kind that has no rule of its own for the path
 	Path    string
 	Channel string
+	Whole   bool // each value may be a text of its own, or a piece of one; that of [MetadataAt] always may
 	role    Role
 	form    Form
 	with    string // drops and ends: JSON to write instead; discriminator: JSON that it has to be equal to

@@ -378,6 +378,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if role == Metadata || l.paths.rules[rule].label {
 			f.Sort = Label
 		}
+		f.Whole = role == Metadata || l.paths.rules[rule].Whole
 		if err := l.called(&f, at); err != nil {
 			return err
 		}
@@ -402,7 +403,7 @@ func (l *Locator) id(f Field) error {
 
 // unlisted adds a string to the channel of its path.
 func (l *Locator) unlisted(f Field, at frame) error {
-	f.Role, f.Rule, f.Form, f.With = l.paths.unlisted, -1, Plain, ""
+	f.Role, f.Rule, f.Form, f.With, f.Whole = l.paths.unlisted, -1, Plain, "", true
 	if f.Role == Text {
 		f.Form = Reply
 	}

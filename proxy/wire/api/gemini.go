@@ -73,6 +73,10 @@ func geminiRules() []wire.Rule {
 // thought is true.
 func geminiPartRules(at string) []wire.Rule {
 	part := at + "."
+	whole := func(r wire.Rule) wire.Rule {
+		r.Whole = true
+		return r
+	}
 	partial := at + ".functionCall.partialArgs[#]."
 	return []wire.Rule{
 		wire.TextAt(part+"text", "text").As(wire.Reply),
@@ -93,10 +97,10 @@ func geminiPartRules(at string) []wire.Rule {
 		wire.TextAt(part+"toolResponse.response", "toolResponse.response").As(wire.Nested),
 		wire.IDAt(part+"executableCode.id", "ids"),
 		wire.NoText(part + "executableCode.language"),
-		wire.TextAt(part+"executableCode.code", "executableCode"),
+		whole(wire.TextAt(part+"executableCode.code", "executableCode")),
 		wire.IDAt(part+"codeExecutionResult.id", "ids"),
 		wire.NoText(part + "codeExecutionResult.outcome"),
-		wire.TextAt(part+"codeExecutionResult.output", "codeExecutionResult"),
+		whole(wire.TextAt(part+"codeExecutionResult.output", "codeExecutionResult")),
 		wire.TextAt(part+"audioTranscription.text", "audioTranscription"),
 		wire.NoText(part + "inlineData.mimeType"),
 		wire.SkipAt(part + "inlineData.data").Else(`""`),
