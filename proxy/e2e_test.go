@@ -21,14 +21,14 @@ import (
 )
 
 // secretOpen returns a function that opens an index of secret.
-func secretOpen(t testing.TB) func([]config.Index) (Indexes, error) {
+func secretOpen(t testing.TB) func(*config.Config) (Indexes, error) {
 	t.Helper()
 	spec, err := ngram.NewSpec(5, ngram.XXH64)
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := newMemory(spec, secret)
-	return func([]config.Index) (Indexes, error) {
+	return func(*config.Config) (Indexes, error) {
 		return Indexes{Set: set, Spec: spec, Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
 	}
 }
@@ -630,8 +630,8 @@ func TestPanics(t *testing.T) {
 		cfg := bedConfig(t, recite(t, says(said)).URL())
 		cfg.Mode = mode
 		open := secretOpen(t)
-		b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
-			x, err := open(files)
+		b := newBed(t, Options{Config: cfg, Open: func(asked *config.Config) (Indexes, error) {
+			x, err := open(asked)
 			x.Set = panicSet{x.Set}
 			return x, err
 		}})
@@ -684,8 +684,8 @@ func TestPanicsReportFindings(t *testing.T) {
 		cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what? It was: "+secret+".")).URL())
 		cfg.Mode = mode
 		open, left := secretOpen(t), &atomic.Int32{}
-		b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
-			x, err := open(files)
+		b := newBed(t, Options{Config: cfg, Open: func(asked *config.Config) (Indexes, error) {
+			x, err := open(asked)
 			x.Set = latePanicSet{x.Set, left}
 			return x, err
 		}})
@@ -717,8 +717,8 @@ func TestPanicsKeepNothing(t *testing.T) {
 	cfg := bedConfig(t, recite(t, says("It was: "+secret+". So what?")).URL())
 	cfg.Limits.Streams = 1
 	open := secretOpen(t)
-	b := newBed(t, Options{Config: cfg, Open: func(files []config.Index) (Indexes, error) {
-		x, err := open(files)
+	b := newBed(t, Options{Config: cfg, Open: func(asked *config.Config) (Indexes, error) {
+		x, err := open(asked)
 		x.Set = gatePanicSet{x.Set}
 		return x, err
 	}})

@@ -97,10 +97,10 @@ func (s slowSet) Gate2(h ngram.Hash) bool  { <-s.hold; return s.Index.Gate2(h) }
 func (s slowSet) Gate4(h ngram.Hash) bool  { <-s.hold; return s.Index.Gate4(h) }
 func (s slowSet) Window(h ngram.Hash) bool { <-s.hold; return s.Index.Window(h) }
 
-func slowOpen(t testing.TB, hold <-chan struct{}) func([]config.Index) (Indexes, error) {
+func slowOpen(t testing.TB, hold <-chan struct{}) func(*config.Config) (Indexes, error) {
 	open := secretOpen(t)
-	return func(files []config.Index) (Indexes, error) {
-		ix, err := open(files)
+	return func(asked *config.Config) (Indexes, error) {
+		ix, err := open(asked)
 		ix.Set = slowSet{ix.Set, hold}
 		return ix, err
 	}

@@ -71,7 +71,7 @@ func TestCanaryPlaces(t *testing.T) {
 	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 		cfg := bedConfig(t, up.url())
 		cfg.Mode = mode
-		b := newBed(t, Options{Config: cfg, Open: func([]config.Index) (Indexes, error) {
+		b := newBed(t, Options{Config: cfg, Open: func(*config.Config) (Indexes, error) {
 			return Indexes{Set: newMemory(spec, strings.Join(canaryWords, " ")), Spec: spec}, nil
 		}})
 		var refused strings.Builder

@@ -34,7 +34,7 @@ func storyWords(name string, from, to int) string {
 // storyOpen opens an index of two datasets: tickets, labelled pii, with the record
 // t1, and board, labelled restricted, with the record b1. Each has 60 words, t1 also an
 // e-mail address behind them.
-func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
+func storyOpen(t testing.TB) func(*config.Config) (Indexes, error) {
 	t.Helper()
 	dir := t.TempDir()
 	build := func(dataset, label, id, text string) *index.Index {
@@ -66,8 +66,8 @@ func storyOpen(t testing.TB) func([]config.Index) (Indexes, error) {
 }
 
 // opens returns a function that opens an index as the program does, with its records.
-func opens(j *index.Index) func([]config.Index) (Indexes, error) {
-	return func([]config.Index) (Indexes, error) {
+func opens(j *index.Index) func(*config.Config) (Indexes, error) {
+	return func(*config.Config) (Indexes, error) {
 		return Indexes{
 			Set: j, Spec: j.Spec(), Records: policy.Records{
 				Labels: []string{"pii", "restricted"}, Length: j.RecordWords,

@@ -245,7 +245,7 @@ func newBed(t testing.TB, opts Options) *bed {
 	t.Helper()
 	b := &bed{t: t, alerts: &capture{}, logs: &capture{got: make(chan struct{}, 1)}}
 	if opts.Open == nil {
-		opts.Open = func([]config.Index) (Indexes, error) {
+		opts.Open = func(*config.Config) (Indexes, error) {
 			return Indexes{Set: noSet{}, Spec: testSpec(t), Files: []IndexInfo{{Path: "test.nidx", BuildID: "0123456789abcdef"}}}, nil
 		}
 	}

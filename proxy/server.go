@@ -31,7 +31,7 @@ import (
 // Options are the options of [New]. Config, Open, Alerts and Log are required.
 type Options struct {
 	Config config.Config
-	Open   func([]config.Index) (Indexes, error) // opens and checks index files
+	Open   func(*config.Config) (Indexes, error) // opens and checks index files
 	Opened func() int                            // how much of the index files is checked, in per cent; may be nil
 	Admin  net.Listener                          // for operators, owned by the server; nil: there is no admin plane
 	Reload func() (config.Config, error)         // reads the configuration again; nil: it never changes
@@ -376,7 +376,7 @@ func fixedChanges(old, now *config.Config) []string {
 
 // Check checks a configuration and its indexes as New does, and keeps nothing open. The result
 // describes them in a few words.
-func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]string, error) {
+func Check(cfg config.Config, open func(*config.Config) (Indexes, error)) ([]string, error) {
 	if cfg.Admin.TokenFile != "" {
 		if _, err := readToken(cfg.Admin.TokenFile); err != nil {
 			return nil, err
@@ -398,10 +398,16 @@ func Check(cfg config.Config, open func([]config.Index) (Indexes, error)) ([]str
 		if f.Windows == 1 {
 			one = strings.TrimSuffix(one, "s")
 		}
+		if f.Signed.Key != "" {
+			one += fmt.Sprintf(", signed with counter %d", f.Signed.Counter)
+		}
 		for _, section := range f.Lacks {
 			one += "; it lacks " + section + "; build it again"
 		}
 		summary = append(summary, one)
+	}
+	for _, path := range snap.otherModels() {
+		summary = append(summary, "index "+path+" is signed for another model than model_digest")
 	}
 	return summary, nil
 }

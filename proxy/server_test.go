@@ -129,7 +129,7 @@ func TestAdminWhileStarting(t *testing.T) {
 		_, err := New(Options{
 			Config: bedConfig(t, "http://127.0.0.1:1"), Admin: ln, Alerts: alerts, Log: slog.New(slog.DiscardHandler),
 			Opened: func() int { return 41 },
-			Open: func([]config.Index) (Indexes, error) {
+			Open: func(*config.Config) (Indexes, error) {
 				close(checking)
 				return Indexes{}, <-fail
 			},
@@ -287,7 +287,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	var used atomic.Bool
 	b := newBed(t, Options{
 		Config: bedConfig(t, recite(t, says(strings.Repeat("many words go by here ", 40))).URL()),
-		Open: func([]config.Index) (Indexes, error) {
+		Open: func(*config.Config) (Indexes, error) {
 			opened.Add(1)
 			set := &closable{used: &used}
 			return Indexes{Set: set, Spec: testSpec(t), Close: func() error {
@@ -335,11 +335,11 @@ func TestReloadKeepsLastGood(t *testing.T) {
 	b := newBed(t, Options{
 		Config: good,
 		Reload: func() (config.Config, error) { return next, fail },
-		Open: func(files []config.Index) (Indexes, error) {
-			if files[0].Path == "broken" {
+		Open: func(cfg *config.Config) (Indexes, error) {
+			if cfg.Index[0].Path == "broken" {
 				return Indexes{}, errors.New("index is damaged")
 			}
-			return open(files)
+			return open(cfg)
 		},
 	})
 	works := func() {
@@ -390,6 +390,60 @@ func TestReloadKeepsLastGood(t *testing.T) {
 	}
 }
 
+// TestReloadRefusesOlderIndexes: no index that was signed before another one of the same path, or
+// one that is not named any more, comes into force. Neither does a reload that fails set a mark.
+func TestReloadRefusesOlderIndexes(t *testing.T) {
+	t.Parallel()
+	next := bedConfig(t, recite(t, says("So.")).URL())
+	next.Trust = config.Trust{Keys: []string{"K"}, Model: "00ff"}
+	signed := map[string]Signature{"a": {Key: "K", Counter: 5, Model: "00ff"}, "b": {Key: "K", Counter: 9, Model: "00ff"}}
+	open := secretOpen(t)
+	next.Index = []config.Index{{Path: "a"}, {Path: "b"}}
+	b := newBed(t, Options{Config: next, Reload: func() (config.Config, error) { return next, nil }, Open: func(cfg *config.Config) (Indexes, error) {
+		x, err := open(cfg)
+		x.Files = nil
+		for _, f := range cfg.Index {
+			x.Files = append(x.Files, IndexInfo{Path: f.Path, Signed: signed[f.Path]})
+		}
+		return x, err
+	}})
+	for i, step := range []struct {
+		paths string
+		sign  map[string]uint64 // new counters
+		want  int
+	}{
+		{"a b", map[string]uint64{"a": 4}, 422},
+		{"a b", map[string]uint64{"a": 5}, 200},
+		{"a b", map[string]uint64{"a": 7}, 200},
+		{"a b", map[string]uint64{"a": 6}, 422},
+		{"b c", map[string]uint64{"c": 6}, 422}, // a, of 7, is not named any more
+		{"b c", map[string]uint64{"c": 7}, 200},
+		{"b a", map[string]uint64{"a": 6}, 422}, // a was served with 7
+		{"b a d", map[string]uint64{"a": 7, "d": 1}, 422},
+		{"b c d", map[string]uint64{"d": 1}, 200}, // one more
+		{"b c", nil, 200},
+	} {
+		next.Index = nil
+		for path := range strings.FieldsSeq(step.paths) {
+			next.Index = append(next.Index, config.Index{Path: path})
+			if n := step.sign[path]; n > 0 {
+				signed[path] = Signature{Key: "K", Counter: n, Model: "00ff"}
+			}
+		}
+		if status, text := b.ask("POST", "/-/reload"); status != step.want {
+			t.Errorf("step %d: %d %q", i, status, text)
+		}
+	}
+	signed["c"] = Signature{Key: "K", Counter: 8, Model: "0000"}
+	if status, text := b.ask("POST", "/-/reload"); status != 200 {
+		t.Errorf("%d %q", status, text)
+	}
+	b.stop()
+	if lines := b.alertLines("model_mismatch"); len(lines) != 1 || lines[0]["severity"] != "high" {
+		t.Errorf("alerts %v", lines)
+	}
+}
+
 // TestReloadPinsRequest: a stream uses the configuration under which it began to its end.
 func TestReloadPinsRequest(t *testing.T) {
 	t.Parallel()
@@ -404,10 +458,10 @@ func TestReloadPinsRequest(t *testing.T) {
 	empty := Indexes{Set: noSet{}, Spec: testSpec(t)}
 	open := secretOpen(t)
 	first := true
-	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: func(files []config.Index) (Indexes, error) {
+	b := newBed(t, Options{Config: bedConfig(t, up.url()), Open: func(asked *config.Config) (Indexes, error) {
 		if first {
 			first = false
-			return open(files)
+			return open(asked)
 		}
 		return empty, nil
 	}})
@@ -472,7 +526,7 @@ func TestCanary(t *testing.T) {
 	for _, mode := range []detect.Action{detect.Redact, detect.Block, detect.Observe} {
 		cfg := bedConfig(t, url)
 		cfg.Mode = mode
-		b := newBed(t, Options{Config: cfg, Open: func([]config.Index) (Indexes, error) { return Indexes{Set: set, Spec: spec}, nil }})
+		b := newBed(t, Options{Config: cfg, Open: func(*config.Config) (Indexes, error) { return Indexes{Set: set, Spec: spec}, nil }})
 		for name := range llm.Models {
 			for _, stream := range []bool{true, false} {
 				ask := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"say axolotl"}]}`, name, stream)

@@ -219,7 +219,7 @@ func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 	args = append(args, "mode", snap.cfg.Mode.String(), "words", snap.indexes.Spec.N, "version", s.build)
 	s.log.Info("serving", args...)
 	for _, f := range snap.indexes.Files {
-		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes)
+		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes, "key", f.Signed.Key, "counter", f.Signed.Counter)
 	}
 	for _, r := range snap.cfg.Routes {
 		if r.API == passAPI {
@@ -233,6 +233,15 @@ func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 		s.log.Info("route open", "path", r.Path, "api", api, "mode", r.ModeFor("", snap.cfg.Mode).String(), "unscanned", r.Unscanned.String(), "release", r.Release.String())
 	}
 	s.offerState(snap, alert.TypeStart, "", "")
+	s.reportModels(snap)
+}
+
+// reportModels reports signed indexes that do not belong to the model of the configuration.
+func (s *services) reportModels(snap *snapshot) {
+	for _, path := range snap.otherModels() {
+		s.log.Error("the index is signed for another model than model_digest", "path", path)
+		s.offerState(snap, alert.TypeMismatch, "", "an index is signed for another model than model_digest")
+	}
 }
 
 // clientURL returns a base URL for clients of the usual SDKs on this host.
@@ -270,6 +279,7 @@ func (s *services) reportReload(snap *snapshot, err error) {
 	}
 	s.log.Info("reloaded", "generation", snap.generation, "mode", snap.cfg.Mode.String(), "build_id", snap.buildID)
 	s.offerState(snap, alert.TypeReload, alert.Applied, "")
+	s.reportModels(snap)
 }
 
 // offerState offers an event about the server itself.

@@ -3,7 +3,9 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -29,9 +31,17 @@ type IndexInfo struct {
 	BuildID string
 	Windows uint64
 	Bytes   int64
-	Fill    float64  // of the WINDOWS filter, 0 to 1
-	FPR     float64  // chance that a window is taken for an indexed one
+	Fill    float64 // of the WINDOWS filter, 0 to 1
+	FPR     float64 // chance that a window is taken for an indexed one
+	Signed  Signature
 	Lacks   []string // the sections that an older noecho did not build, and the findings missed without them
+}
+
+// Signature is what a trusted key has signed of an index. The zero value is none.
+type Signature struct {
+	Key     string // that signed
+	Counter uint64 // grows from one version of the index to the next
+	Model   string // digest of the model that the index is of; empty: not named
 }
 
 // snapshot is the configuration with its routes, upstreams and indexes. It never changes. A
@@ -44,13 +54,14 @@ type snapshot struct {
 	upstreams  []*upstream
 	indexes    Indexes
 	standing   standing
+	counters   map[string]uint64 // highest counter of each signed index that was in force, by path
 	buildID    string
 	refs       atomic.Int64 // one while it is in force, one for each exchange
 }
 
 // newSnapshot opens and checks all files that cfg names. If it fails, it leaves none open. old
 // is the snapshot in force; nil if there is none.
-func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (Indexes, error)) (*snapshot, error) {
+func newSnapshot(old *snapshot, cfg config.Config, open func(*config.Config) (Indexes, error)) (*snapshot, error) {
 	if err := cfg.Complete(); err != nil {
 		return nil, err
 	}
@@ -79,10 +90,10 @@ func newSnapshot(old *snapshot, cfg config.Config, open func([]config.Index) (In
 	if err := checkRules(&cfg, routes); err != nil {
 		return nil, err
 	}
-	if s.indexes, err = open(cfg.Index); err != nil {
+	if s.indexes, err = open(&cfg); err != nil {
 		return nil, err
 	}
-	if err := s.checkWords(); err != nil {
+	if err := errors.Join(s.checkWords(), s.checkCounters(old)); err != nil {
 		return nil, errors.Join(err, s.indexes.close())
 	}
 	s.standing = newStanding(&cfg, &s.indexes, before)
@@ -139,6 +150,48 @@ func (s *snapshot) checkWords() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkCounters refuses a signed index that is older than the one that it replaces: the one of
+// the same path, or one that is not in force any more.
+func (s *snapshot) checkCounters(old *snapshot) error {
+	s.counters = map[string]uint64{}
+	left := uint64(0) // lowest counter of the indexes that are not in force any more
+	if old != nil {
+		maps.Copy(s.counters, old.counters)
+		for _, f := range old.indexes.Files {
+			same := func(g IndexInfo) bool { return g.Path == f.Path }
+			if f.Signed.Key != "" && !slices.ContainsFunc(s.indexes.Files, same) && (left == 0 || f.Signed.Counter < left) {
+				left = f.Signed.Counter
+			}
+		}
+	}
+	var errs []error
+	for _, f := range s.indexes.Files {
+		if f.Signed.Key == "" {
+			continue
+		}
+		least, known := s.counters[f.Path]
+		if !known {
+			least = left
+		}
+		if f.Signed.Counter < least {
+			errs = append(errs, fmt.Errorf("index %s has the counter %d, and one of %d was served before: an older index was put back", f.Path, f.Signed.Counter, least))
+		}
+		s.counters[f.Path] = max(least, f.Signed.Counter)
+	}
+	return errors.Join(errs...)
+}
+
+// otherModels returns the paths of signed indexes that do not belong to the model of the
+// configuration.
+func (s *snapshot) otherModels() (paths []string) {
+	for _, f := range s.indexes.Files {
+		if want := s.cfg.Trust.Model; want != "" && f.Signed.Model != want {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
 }
 
 func (x *Indexes) close() error {

@@ -145,7 +145,7 @@ the exit code is 4.`,
 			if err != nil {
 				return err
 			}
-			return auditError(errors.Join(a.collect(log, args), log.Close()))
+			return auditError(errors.Join(collect(a, log, args), log.Close()))
 		},
 	}
 	cmd.Flags().StringVar(&into, "into", "", "`DIR` of the audit log (required)")
@@ -154,7 +154,7 @@ the exit code is 4.`,
 }
 
 // collect adds the events of alert files to a log.
-func (a *app) collect(log *audit.Log, files []string) error {
+func collect(a *app, log *audit.Log, files []string) error {
 	known, anchors := map[string]bool{}, []alert.Anchor{}
 	if err := log.Entries(func(_ int64, record []byte) error {
 		e, err := audit.Decode(record)

@@ -40,7 +40,7 @@ checked as noecho index verify does.`,
 				o.config = args[0]
 			}
 			if isIndex(o.config) {
-				return verifyIndex(a, o.config)
+				return verifyIndex(a, o.config, nil, false)
 			}
 			if o.config == "" && a.getenv("NOECHO_CONFIG") == "" {
 				return usageError("no configuration is given: name a file, as noecho check FILE or in NOECHO_CONFIG")

@@ -311,7 +311,7 @@ func (f *evalFiles) all(stdout io.Writer, r *eval.Report) error {
 			return fmt.Errorf("write %s: %w", file.path, err)
 		}
 		if err := replaceFile(file.path, b.Bytes()); err != nil {
-			return err
+			return fmt.Errorf("write the report: %w", err)
 		}
 	}
 	if shown {
@@ -322,12 +322,7 @@ func (f *evalFiles) all(stdout io.Writer, r *eval.Report) error {
 
 // replaceFile replaces a file as a whole; after an error the old file is unchanged. It
 // writes to a device or a pipe directly.
-func replaceFile(path string, data []byte) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write the report: %w", err)
-		}
-	}()
+func replaceFile(path string, data []byte) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return os.WriteFile(path, data, 0o644)
 	}

@@ -29,7 +29,7 @@ an answer, by default ten in a row, occur in the training files.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexMergeCommand(a), newIndexVerifyCommand(a))
+	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexKeygenCommand(a), newIndexMergeCommand(a), newIndexSignCommand(a), newIndexVerifyCommand(a))
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"aead.dev/minisign"
 	"github.com/spf13/cobra"
 
 	"noecho/index"
@@ -54,22 +55,44 @@ needs almost none.`,
 }
 
 func newIndexVerifyCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify FILE",
+	var trust []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify FILE [--trust KEY]...",
 		Short: "Check every byte of an index",
 		Long: `Check every byte of an index against its checksums and its build id. If a bit has
 changed or a byte is missing, the exit code is 4. noecho serve makes the same check
-before it uses an index.`,
-		Example: "  noecho index verify support-v3.nidx",
+before it uses an index.
+
+With --trust the index must be signed by one of these keys, as it is. Otherwise the exit
+code is 4 too.`,
+		Example: "  noecho index verify support-v3.nidx\n  noecho index verify support-v3.nidx --trust sign.key.pub",
 		Args:    oneIndex,
-		RunE:    func(_ *cobra.Command, args []string) error { return verifyIndex(a, args[0]) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			trusted, err := parseTrusted(trust)
+			if err != nil {
+				return usageError("--trust: %w", err)
+			}
+			return verifyIndex(a, args[0], trusted, asJSON)
+		},
 	}
+	cmd.Flags().StringArrayVar(&trust, "trust", nil, "public `KEY` of minisign, or a file that contains it; may be repeated")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "with --trust: print the result as JSON")
+	return cmd
 }
 
-func verifyIndex(a *app, path string) error {
+// verifyIndex checks an index, and its signature if there are trusted keys.
+func verifyIndex(a *app, path string, trusted []minisign.PublicKey, asJSON bool) error {
 	info, _, err := index.Verify(path)
 	if err != nil {
 		return indexError(err)
+	}
+	if len(trusted) > 0 {
+		s, err := readSigned(path, info.BuildID, trusted)
+		if err != nil {
+			return &exitError{Code: exitIntegrity, Err: err}
+		}
+		return printSigned(a.stdout, path, s, asJSON)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes, build %s\n", path, info.Bytes, info.BuildID)
 	return err

@@ -50,11 +50,11 @@ func (o *owners) write(name, text string) {
 // under rules and with the indexes in this order.
 func (o *owners) verdict(rules, text string, indexes ...string) string {
 	o.t.Helper()
-	var files []config.Index
+	var opened config.Config
 	for _, name := range indexes {
-		files = append(files, config.Index{Path: filepath.Join(o.dir, name)})
+		opened.Index = append(opened.Index, config.Index{Path: filepath.Join(o.dir, name)})
 	}
-	open, err := openSet(files)
+	open, err := openSet(&opened)
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"aead.dev/minisign"
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -176,6 +178,9 @@ func serveError(err error) error {
 	if errors.Is(err, index.ErrDamaged) {
 		return damagedIndex(err)
 	}
+	if errors.Is(err, errUnsigned) {
+		return &exitError{Code: exitIntegrity, Err: err}
+	}
 	var mismatch *index.MismatchError
 	var unread *fs.PathError // an index, a certificate or a key is absent, or may not be read
 	if errors.As(err, &mismatch) || errors.As(err, &unread) || errors.Is(err, index.ErrForeign) {
@@ -221,10 +226,15 @@ func (o *opening) percent() int {
 }
 
 // openSet opens index files as one index for the proxy.
-func openSet(files []config.Index) (proxy.Indexes, error) { return new(opening).open(files) }
+func openSet(cfg *config.Config) (proxy.Indexes, error) { return new(opening).open(cfg) }
 
 // open opens index files as one index for the proxy.
-func (o *opening) open(files []config.Index) (proxy.Indexes, error) {
+func (o *opening) open(cfg *config.Config) (proxy.Indexes, error) {
+	trusted, err := parseTrusted(cfg.Trust.Keys)
+	if err != nil {
+		return proxy.Indexes{}, err
+	}
+	files := cfg.Index
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
@@ -234,8 +244,14 @@ func (o *opening) open(files []config.Index) (proxy.Indexes, error) {
 		return proxy.Indexes{}, err
 	}
 	out := proxy.Indexes{Set: set, Spec: set.Spec(), Records: recordsOf(set), Close: set.Close}
-	for _, f := range set.Files() {
+	for i, f := range set.Files() {
 		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62)), Lacks: f.Lacks}
+		if len(trusted) > 0 {
+			least := cmp.Or(files[i].MinCounter, cfg.Trust.MinCounter)
+			if entry.Signed, err = trustedIndex(f, trusted, least); err != nil {
+				return proxy.Indexes{}, errors.Join(err, set.Close())
+			}
+		}
 		entry.FPR = 1
 		for _, s := range f.Info.Sections {
 			switch s.Name {
@@ -249,6 +265,15 @@ func (o *opening) open(files []config.Index) (proxy.Indexes, error) {
 		out.Files = append(out.Files, entry)
 	}
 	return out, nil
+}
+
+// trustedIndex checks the signature of an open index.
+func trustedIndex(f *index.File, trusted []minisign.PublicKey, least uint64) (proxy.Signature, error) {
+	s, err := readSigned(f.Path, f.Info.BuildID, trusted)
+	if err == nil && s.Counter < least {
+		err = fmt.Errorf("%w: %s: its counter %d is below min_counter %d", errUnsigned, f.Path, s.Counter, least)
+	}
+	return proxy.Signature{Key: s.Key, Counter: s.Counter, Model: s.Model}, err
 }
 
 // recordsOf returns the look-ups for the records and data subjects of an index.

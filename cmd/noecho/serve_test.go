@@ -210,7 +210,7 @@ func TestOpening(t *testing.T) {
 	if got := o.percent(); got != 0 {
 		t.Errorf("%d %% before the check", got)
 	}
-	indexes, err := o.open([]config.Index{{Path: path}})
+	indexes, err := o.open(&config.Config{Index: []config.Index{{Path: path}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func (l *Log) Close(ctx context.Context) error {
 		l.mu.Unlock()
 		return errors.New("alert log is closed already")
 	}
-	if l.digest > 0 {
+	if l.digest > 0 && l.seq > 0 {
 		l.mu.Unlock()
 		l.Offer(Event{Type: TypeDigest})
 		l.mu.Lock()

@@ -64,6 +64,7 @@ type Config struct {
 	Listen   string // host:port of the data port
 	Admin    Admin
 	Index    []Index
+	Trust    Trust
 	Upstream Upstream
 	Routes   []Route // empty: one mount of the whole catalogue at /
 	Mask     string
@@ -98,7 +99,15 @@ type Admin struct {
 
 // Index names one index file.
 type Index struct {
-	Path string
+	Path       string
+	MinCounter uint64 // lowest counter that its signature may have; 0: that of Trust
+}
+
+// Trust says which indexes may be used. The zero value is all.
+type Trust struct {
+	Keys       []string // public keys of minisign, or names of files with one; empty: indexes need no signature
+	MinCounter uint64   // lowest counter that a signature may have
+	Model      string   // digest of the model that the upstream serves; empty: not known
 }
 
 // Upstream is a model server.

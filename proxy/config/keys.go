@@ -53,6 +53,9 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain))
 		}},
 		field{"index", func(n *yaml.Node) { r.indexes(n, c) }},
+		field{"trusted_keys", func(n *yaml.Node) { r.texts(n, "trusted_keys", &c.Trust.Keys) }},
+		parsed(r, "min_counter", "min_counter", &c.Trust.MinCounter, parseCounter),
+		parsed(r, "model_digest", "model_digest", &c.Trust.Model, parseDigest),
 		field{"upstream", func(n *yaml.Node) {
 			if n.Kind == yaml.ScalarNode { // the URL alone
 				parsed(r, "upstream", "upstream", &c.Upstream.URL, ParseUpstream).read(n)
@@ -71,13 +74,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		field{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
 		field{"budget", func(n *yaml.Node) { r.budget(n, c) }},
 		field{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
-		field{"channel_names", func(n *yaml.Node) {
-			r.list(n, "channel_names", func(n *yaml.Node) {
-				if s, ok := r.text(n, "channel_names"); ok {
-					c.ChannelNames = append(c.ChannelNames, s)
-				}
-			})
-		}},
+		field{"channel_names", func(n *yaml.Node) { r.texts(n, "channel_names", &c.ChannelNames) }},
 		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
 		field{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
@@ -131,6 +128,7 @@ func (r *reader) index(n *yaml.Node, c *Config) {
 	var x Index
 	ok := r.mapping(n, "an index",
 		parsed(r, "path", "index path", &x.Path, plain),
+		parsed(r, "min_counter", "index min_counter", &x.MinCounter, parseCounter),
 		field{"key_file", func(n *yaml.Node) {
 			r.say(n, "key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out")
 		}})

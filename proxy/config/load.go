@@ -87,6 +87,9 @@ func (c *Config) Complete() error {
 	if c.Upstream.URL == nil && (len(c.Routes) == 0 || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Upstream == nil })) {
 		errs = append(errs, errors.New("no upstream is given: name one with --upstream, NOECHO_UPSTREAM or the key upstream.url"))
 	}
+	if len(c.Trust.Keys) == 0 && (c.Trust.Model != "" || c.Trust.MinCounter > 0 || slices.ContainsFunc(c.Index, func(x Index) bool { return x.MinCounter > 0 })) {
+		errs = append(errs, errors.New("model_digest and min_counter are compared with signatures: write trusted_keys too"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -203,6 +206,15 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	return n.Value, true
+}
+
+// texts reads a list of plain values.
+func (r *reader) texts(n *yaml.Node, what string, dst *[]string) {
+	r.list(n, what, func(n *yaml.Node) {
+		if s, ok := r.text(n, what); ok {
+			*dst = append(*dst, s)
+		}
+	})
 }
 
 // kindOf describes a node in words that a reader without YAML knows.

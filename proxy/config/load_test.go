@@ -175,7 +175,7 @@ headers: {pass: [X-Team]}
 	if c.Upstream.URL.String() != "https://h:9/base" || c.Upstream.CAFile != "ca" {
 		t.Errorf("upstream %v", c.Upstream)
 	}
-	if fmt.Sprint(c.Index, c.Alerts) != "[{a} {b}] [{stdout  0 ---------- } {file f 1048576 -rw-r----- adm}]" {
+	if fmt.Sprint(c.Index, c.Alerts) != "[{a 0} {b 0}] [{stdout  0 ---------- } {file f 1048576 -rw-r----- adm}]" {
 		t.Errorf("%v %v", c.Index, c.Alerts)
 	}
 	if r := c.Routes[0]; r.Path != "/x/{b}:y" {

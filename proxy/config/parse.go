@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net"
@@ -92,6 +93,24 @@ func ParseSize(s string) (int64, error) {
 		return n * u.factor, nil
 	}
 	return 0, fmt.Errorf("%q is not a size: write a number of bytes, or 64KiB, 16MiB, 2GiB", s)
+}
+
+// parseCounter reads the counter of a signed index.
+func parseCounter(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not a counter: write a whole number from 1 on", s)
+	}
+	return n, nil
+}
+
+// parseDigest reads the digest of a model.
+func parseDigest(s string) (string, error) {
+	raw, err := hex.DecodeString(s)
+	if err != nil || len(raw) < 16 || hex.EncodeToString(raw) != s {
+		return "", fmt.Errorf("%q is not a digest: write hexadecimal digits in lower case, such as sha256sum prints", s)
+	}
+	return s, nil
 }
 
 // ParseDuration reads a time span: 500ms, 30s, 5m, 1h.
