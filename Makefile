@@ -40,6 +40,7 @@ tidy: ## Tidy every go.mod.
 	$(GO) mod tidy
 	cd bench/sdk && $(GO) mod tidy
 	cd bench/library && $(GO) mod tidy
+	cd bench/tlog && $(GO) mod tidy
 
 .PHONY: docs
 docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports.
@@ -85,12 +86,14 @@ vet: ## Run go vet on every module.
 	$(GO) vet -tags slow ./...
 	cd bench/sdk && $(GO) vet ./...
 	cd bench/library && $(GO) vet ./...
+	cd bench/tlog && $(GO) vet ./...
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml.
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	cd bench/sdk && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 	cd bench/library && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
+	cd bench/tlog && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 
 .PHONY: fmt-check
 fmt-check: ## Fail if a Go file is not formatted.
@@ -115,6 +118,7 @@ mod-check: ## Fail if a go.mod is not tidy or a module was altered.
 	$(GO) mod verify
 	cd bench/sdk && $(GO) mod tidy -diff && $(GO) mod verify
 	cd bench/library && $(GO) mod tidy -diff # its modules are those above
+	cd bench/tlog && $(GO) mod tidy -diff && $(GO) mod verify
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (20s).
@@ -159,6 +163,10 @@ sdk: clients ## Drive noecho with real clients, see docs/clients.md.
 .PHONY: library
 library: ## Use the packages of docs/library.md from a module outside of noecho.
 	cd bench/library && $(GO) test -count=1 ./...
+
+.PHONY: tlog
+tlog: ## Let programs of other people check the audit log.
+	cd bench/tlog && $(GO) test -count=1 ./...
 
 .PHONY: clients
 clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed bench/sdk/py/litellm/venv/installed # The clients of `make sdk`.
