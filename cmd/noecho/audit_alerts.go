@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -121,6 +122,7 @@ func readChains(files []string, each func(ev *alert.Event, problem string)) ([]*
 func newAuditCollectCommand(a *app) *cobra.Command {
 	var into string
 	var key auditKey
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "collect --into DIR ALERTS...",
 		Short: "Take alert files of many instances into one audit log",
@@ -145,16 +147,40 @@ the exit code is 4.`,
 			if err != nil {
 				return err
 			}
-			return auditError(errors.Join(collect(a, log, args), log.Close()))
+			added, found, err := collect(a, log, args)
+			if err = errors.Join(err, log.Close()); err != nil {
+				return auditError(err)
+			}
+			return printCollected(a.stdout, added, len(args), found, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&into, "into", "", "`DIR` of the audit log (required)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	key.add(cmd)
 	return cmd
 }
 
-// collect adds the events of alert files to a log.
-func collect(a *app, log *audit.Log, files []string) error {
+// printCollected prints the number of entries that were added, and the problems of the files.
+func printCollected(w io.Writer, added, files int, found alert.Found, asJSON bool) error {
+	failed := &exitError{Code: exitIntegrity}
+	var err error
+	if asJSON {
+		err = json.NewEncoder(w).Encode(struct {
+			Added int `json:"added"`
+			alert.Found
+		}{added, found})
+	} else {
+		_, err = fmt.Fprintf(w, "added %s from %s with %s\n", count(added, "entry"), count(files, "file"), count(found.Lines, "alert"))
+		failed.Err = errors.New(strings.Join(found.Problems, "\n"))
+	}
+	if err == nil && len(found.Problems) > 0 {
+		return failed
+	}
+	return err
+}
+
+// collect adds the events of alert files to a log, and returns how many it added.
+func collect(a *app, log *audit.Log, files []string) (added int, found alert.Found, err error) {
 	known, anchors := map[string]bool{}, []alert.Anchor{}
 	if err := log.Entries(func(_ int64, record []byte) error {
 		e, err := audit.Decode(record)
@@ -164,7 +190,7 @@ func collect(a *app, log *audit.Log, files []string) error {
 		}
 		return err
 	}); err != nil {
-		return err
+		return 0, found, err
 	}
 	var entries []audit.Entry
 	chains, err := readChains(files, func(ev *alert.Event, problem string) {
@@ -179,18 +205,13 @@ func collect(a *app, log *audit.Log, files []string) error {
 		known[ev.ID] = true
 		entries = append(entries, e)
 	})
+	if err == nil {
+		err = log.Append(entries...)
+	}
 	if err != nil {
-		return err
+		return 0, found, err
 	}
-	if err := log.Append(entries...); err != nil {
-		return err
-	}
-	found := alert.CheckAnchors(chains, anchors, alert.SomeInstances)
-	fmt.Fprintf(a.stdout, "added %s from %s with %s\n", count(len(entries), "entry"), count(len(files), "file"), count(found.Lines, "alert"))
-	if len(found.Problems) > 0 {
-		return &exitError{Code: exitIntegrity, Err: errors.New(strings.Join(found.Problems, "\n"))}
-	}
-	return nil
+	return len(entries), alert.CheckAnchors(chains, anchors, alert.SomeInstances), nil
 }
 
 // recorded is a sink that also writes an entry to the audit log for starts, reloads, stops and
