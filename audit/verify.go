@@ -53,7 +53,14 @@ func Verify(dir string, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if key == nil {
+		return r, nil
+	}
 	text, err := readFile(dir, checkpointFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.say("%s: the file is missing", checkpointFile)
+		return r, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verify the audit log: %w", err)
 	}
@@ -81,7 +88,7 @@ func Verify(dir string, o VerifyOptions) (*Report, error) {
 }
 
 // keys returns the verifiers of the log and of all witnesses that are known: given ones, and
-// those that the folder names.
+// those that the folder names. The one of the log is nil if the folder has a wrong key.
 func (r *Report) keys(dir string, o *VerifyOptions) (key note.Verifier, witnesses []note.Verifier, err error) {
 	text := []byte(o.Key)
 	if o.Key == "" {
@@ -89,7 +96,11 @@ func (r *Report) keys(dir string, o *VerifyOptions) (key note.Verifier, witnesse
 			return nil, nil, fmt.Errorf("verify the audit log: %w", err)
 		}
 	}
-	if key, err = NewVerifier(string(text)); err != nil {
+	if key, err = NewVerifier(string(text)); err != nil && o.Key == "" {
+		r.say("%s: %v", keyFile, err)
+		return nil, nil, nil
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	known := slices.Clone(o.Witnesses)
