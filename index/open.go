@@ -58,7 +58,8 @@ type File struct {
 
 // Open reads the index at path into memory and checks every byte of it before it
 // returns. Later changes to the file, including truncation, do not affect the open
-// index.
+// index. On linux a file that nobody can change, because it has the attribute immutable or
+// fs-verity, is mapped instead.
 //
 // The number of bytes read so far is added to each of checked while Open runs; in the end
 // it is about the size of the file.
@@ -72,26 +73,20 @@ func Open(path string, checked ...*atomic.Int64) (*Index, error) {
 		return nil, err
 	}
 	defer f.Close()
-	ix, err := Read(&countingReader{f, checked}, size)
+	c, err := format.LoadFile(f, size, func(n int) {
+		for _, sum := range checked {
+			sum.Add(int64(n))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open index %q: %w", path, public(err))
+	}
+	ix, err := open(c)
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, err)
 	}
 	ix.files[0].Path = path
 	return ix, nil
-}
-
-// countingReader adds the number of bytes that are read to counters.
-type countingReader struct {
-	r       io.ReaderAt
-	counted []*atomic.Int64
-}
-
-func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
-	n, err := c.r.ReadAt(p, off)
-	for _, sum := range c.counted {
-		sum.Add(int64(n))
-	}
-	return n, err
 }
 
 // Read reads and checks an index of size bytes as [Open] does.
@@ -100,6 +95,11 @@ func Read(r io.ReaderAt, size int64) (*Index, error) {
 	if err != nil {
 		return nil, public(err)
 	}
+	return open(c)
+}
+
+// open returns the index of checked contents.
+func open(c *format.Contents) (*Index, error) {
 	f, err := newFile(c)
 	if err != nil {
 		c.Free()

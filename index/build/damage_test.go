@@ -8,12 +8,16 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
+	"noecho/index/internal/memory"
 	"noecho/ngram"
 )
 
@@ -37,6 +41,19 @@ func loadBytes(b []byte) error {
 		ix.Close()
 	}
 	return err
+}
+
+// inPlace opens an index as one that is mapped.
+func inPlace(b []byte) (*format.Contents, error) {
+	return format.InPlace(bytes.NewReader(b), int64(len(b)), regionOf(b), func(int) {})
+}
+
+// regionOf returns a copy of bytes as a region.
+func regionOf(b []byte) memory.Region {
+	words := make([]uint64, len(b)/8+1)
+	mem := memory.Region{Bytes: unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(b)), Words: words[:len(b)/8]}
+	copy(mem.Bytes, b)
+	return mem
 }
 
 // smallFile returns a small index with all sections.
@@ -189,6 +206,38 @@ func TestFileCutWhileItIsRead(t *testing.T) {
 		if _, err := index.Read(&shrinking{b: b, after: after}, int64(len(b))); err != nil && !errors.Is(err, format.ErrDamaged) {
 			t.Errorf("after %d reads: %v", after, err)
 		}
+	}
+}
+
+// TestInPlace changes every byte of a small index that is not copied, and compares the
+// answers and the bytes counted with those of a copy.
+func TestInPlace(t *testing.T) {
+	t.Parallel()
+	b := smallFile(t)
+	var counted atomic.Int64
+	c, err := format.InPlace(bytes.NewReader(b), int64(len(b)), regionOf(b), func(n int) { counted.Add(int64(n)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := format.Load(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer same.Free()
+	if !bytes.Equal(c.Manifest, same.Manifest) || !slices.Equal(c.Windows.Words, same.Windows.Words) || !slices.Equal(c.Confirm.Words, same.Confirm.Words) ||
+		!slices.Equal(c.Gate2.Words, same.Gate2.Words) || !slices.Equal(c.Gate4.Words, same.Gate4.Words) || !slices.Equal(c.Words.Words, same.Words.Words) ||
+		!bytes.Equal(c.Tables.Ledger.B, same.Tables.Ledger.B) || c.Phrases.Count != same.Phrases.Count {
+		t.Error("an index in place has other contents")
+	}
+	if counted.Load() == 0 {
+		t.Error("no byte is counted")
+	}
+	for at := range b {
+		b[at] ^= 1 << (at % 8)
+		if _, err := inPlace(b); err == nil {
+			t.Fatalf("byte %d is changed, and no error", at)
+		}
+		b[at] ^= 1 << (at % 8)
 	}
 }
 
@@ -360,6 +409,14 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(format.Magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		reseal(b)
+		copied, err := format.Load(bytes.NewReader(b), int64(len(b)))
+		c, errInPlace := inPlace(b)
+		if (err == nil) != (errInPlace == nil) || errors.Is(err, format.ErrDamaged) != errors.Is(errInPlace, format.ErrDamaged) {
+			t.Fatalf("copied: %v, in place: %v", err, errInPlace)
+		}
+		if err == nil {
+			copied.Free()
+		}
 		ix, err := index.Read(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
@@ -373,11 +430,6 @@ func FuzzOpen(f *testing.F) {
 			p, _ := ix.Phrase(h)
 			ix.Owners(p)
 		}
-		c, err := format.Load(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Free()
 		c.Confirm.Has(0)
 		c.Confirm.Has(^uint64(0))
 		askTables(&c.Tables)

@@ -54,6 +54,59 @@ func Load(r io.ReaderAt, size int64) (*Contents, error) {
 	return c, nil
 }
 
+// LoadFile is Load for a file. The contents of a file that nobody can change are not
+// copied: they stay in the page cache. Each number of bytes that is read, or checked in
+// place, is passed to count, by several goroutines.
+func LoadFile(f *os.File, size int64, count func(n int)) (*Contents, error) {
+	r := &countingReader{f, count}
+	mem, ok := memory.Map(f, size)
+	if !ok {
+		return Load(r, size)
+	}
+	c, err := InPlace(r, size, mem, count)
+	if err != nil {
+		mem.Free()
+	}
+	return c, err
+}
+
+// countingReader tells how many bytes are read.
+type countingReader struct {
+	r     io.ReaderAt
+	count func(n int)
+}
+
+func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.r.ReadAt(p, off)
+	c.count(n)
+	return n, err
+}
+
+// InPlace checks all bytes of an index that r reads and that is in mem as a whole, whose
+// words must be little endian. See LoadFile for count.
+func InPlace(r io.ReaderAt, size int64, mem memory.Region, count func(n int)) (*Contents, error) {
+	h, err := ReadHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([][]byte, len(h.Sections))
+	words := make([][]uint64, len(h.Sections))
+	for i, s := range h.Sections {
+		if s.Known() {
+			dst[i] = mem.Bytes[s.Offset : s.Offset+s.Length : s.Offset+s.Length]
+			words[i] = mem.Words[s.Offset/8 : (s.Offset+s.Length)/8 : (s.Offset+s.Length)/8]
+		}
+	}
+	check := NewChecker(r, h, dst)
+	check.placed = count
+	c, err := read(check, words)
+	if err != nil {
+		return nil, err
+	}
+	c.mem = mem
+	return c, nil
+}
+
 // readInto reads the filters and tables into mem and checks all bytes behind the
 // header.
 func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
@@ -69,11 +122,22 @@ func readInto(r io.ReaderAt, h *Header, mem memory.Region) (*Contents, error) {
 			at += padded(s.Length)
 		}
 	}
-	check, err := checkBody(r, h, dst)
+	c, err := read(NewChecker(r, h, dst), words)
 	if err != nil {
 		return nil, err
 	}
-	c := &Contents{Header: h, Manifest: dst[h.Find(KindManifest, 0)], mem: mem}
+	c.mem = mem
+	return c, nil
+}
+
+// read reads and checks the sections, given the words of those with memory for them.
+func read(check *Checker, words [][]uint64) (*Contents, error) {
+	if err := check.body(); err != nil {
+		return nil, err
+	}
+	h, dst := check.H, check.Dst
+	c := &Contents{Header: h, Manifest: bytes.Clone(dst[h.Find(KindManifest, 0)])}
+	var err error
 	if c.Tables, err = check.CheckTables(); err != nil {
 		return nil, err
 	}
@@ -136,8 +200,8 @@ func Verify(r io.ReaderAt, size int64) (*Contents, error) {
 	dst := make([][]byte, len(h.Sections))
 	mi := h.Find(KindManifest, 0)
 	dst[mi] = make([]byte, h.Sections[mi].Length)
-	check, err := checkBody(r, h, dst)
-	if err != nil {
+	check := NewChecker(r, h, dst)
+	if err := check.body(); err != nil {
 		return nil, err
 	}
 	c := &Contents{Header: h, Manifest: dst[mi]}

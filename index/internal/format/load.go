@@ -41,11 +41,12 @@ func ReadFull(r io.ReaderAt, b []byte, off int64) error {
 type Checker struct {
 	r       io.ReaderAt
 	H       *Header
-	Dst     [][]byte   // by section: memory for the payload; nil: the payload is only checked
-	Tails   [][]byte   // by section: bytes from the end of the payload to the end of the section
-	Sums    [][]byte   // by section: SHA-256 of each chunk
-	ones    []uint64   // by section: set bits, summed atomically
-	pending chan Piece // chunks that have to be read
+	Dst     [][]byte    // by section: memory for the payload; nil: the payload is only checked
+	Tails   [][]byte    // by section: bytes from the end of the payload to the end of the section
+	Sums    [][]byte    // by section: SHA-256 of each chunk
+	ones    []uint64    // by section: set bits, summed atomically
+	pending chan Piece  // chunks that have to be read
+	placed  func(n int) // not nil: the payloads in Dst are there already; called with the bytes of each chunk
 }
 
 // Piece is one chunk of one section.
@@ -54,17 +55,15 @@ type Piece struct {
 	Chunk   uint64
 }
 
-// checkBody reads and checks all bytes behind the header. dst has the memory for the
-// payload of each section, nil for those that are only checked.
-func checkBody(r io.ReaderAt, h *Header, dst [][]byte) (*Checker, error) {
-	c := NewChecker(r, h, dst)
+// body reads and checks all bytes behind the header.
+func (c *Checker) body() error {
 	if err := c.Run(); err != nil {
-		return nil, err
+		return err
 	}
-	if BuildID(h, c.Sums, c.Tails) != h.BuildID {
-		return nil, Damaged("the build id does not match the contents")
+	if BuildID(c.H, c.Sums, c.Tails) != c.H.BuildID {
+		return Damaged("the build id does not match the contents")
 	}
-	return c, nil
+	return nil
 }
 
 // Payload returns the payload of a section, from memory if it was read into Dst, and
@@ -168,7 +167,9 @@ func (c *Checker) ReadChunk(p Piece, scratch []byte) error {
 	} else {
 		b = b[lo:hi]
 	}
-	if err := ReadFull(c.r, b, int64(s.Offset+lo)); err != nil {
+	if c.placed != nil && c.Dst[p.Section] != nil {
+		c.placed(len(b))
+	} else if err := ReadFull(c.r, b, int64(s.Offset+lo)); err != nil {
 		return err
 	}
 	pad := s.TableAt() - s.Offset - s.Length
