@@ -105,7 +105,7 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 // eachRecord calls f with every record of an input of JSON lines and the number of its
 // line, and bad for every line that is not a valid record.
 func eachRecord(r io.Reader, in *corpus.Input, o corpus.Options, f func(line int, rec *corpus.Record) error, bad func(*corpus.BadRecord) error) error {
-	lines, parser := corpus.NewLines(r, in.Path, o), corpus.NewParser(in.Format, o)
+	lines, parser := corpus.NewLines(r, in.Path, o), in.NewParser()
 	var rec corpus.Record
 	for {
 		block, err := lines.Next()

@@ -61,6 +61,7 @@ type worker struct {
 	run64      []uint64
 	rec        corpus.Record
 	parse      map[corpus.Format]*corpus.Parser
+	own        map[*source]*corpus.Parser // of the last source with names of its own
 	collectors []collector
 	sample     sampler
 
@@ -307,9 +308,16 @@ func (w *worker) endRecord(s *source, line int) error {
 // lines processes a block of JSON lines, each of which is one record.
 func (w *worker) lines(t task) error {
 	parser := w.parse[t.src.Format]
+	if t.src.Named() {
+		parser = w.own[t.src]
+	}
 	if parser == nil {
-		parser = corpus.NewParser(t.src.Format, w.p.b.o.Corpus)
-		w.parse[t.src.Format] = parser
+		parser = t.src.NewParser()
+		if t.src.Named() {
+			w.own = map[*source]*corpus.Parser{t.src: parser}
+		} else {
+			w.parse[t.src.Format] = parser
+		}
 	}
 	parser.Account = w.stats.account(t.src.Arg)
 	d := w.stats.dataset(t.src.Arg)

@@ -378,7 +378,7 @@ func (t *csvTable) next() (csvRow, error) {
 	row, err := t.csvReader.next()
 	if t.known == nil && t.columns != nil {
 		t.known = make([]bool, len(t.columns))
-		rows := newUses().row
+		rows := t.in.o.uses().row
 		for i, column := range t.columns {
 			t.known[i] = isID([]byte(column)) || lookup(rows, []byte(column)) != useUnknown || slices.Contains(t.in.o.Fields, column)
 		}

@@ -37,7 +37,7 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}
-	f := finder{o: o, seen: map[string]bool{}}
+	f := finder{o: o, seen: map[string]bool{}, infos: map[string]map[string]infoEntry{}}
 	for _, arg := range args {
 		if arg == Stdin {
 			f.problem(f.addStdin(stdin))
@@ -68,6 +68,7 @@ type finder struct {
 	links   []link
 
 	archives []*archive
+	infos    map[string]map[string]infoEntry // data sets that folders describe
 
 	problems []error // the first of them
 	more     int     // the number of the others
@@ -360,6 +361,9 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 		return fmt.Errorf("read input %q: %w", path, err)
 	}
 	if why := metadata(filepath.Base(path), head[:n]); why != "" && f.o.inFolder {
+		if strings.Contains(why, "LLaMA") {
+			why += absent(filepath.Dir(path))
+		}
 		return aside(why)
 	}
 	in := Input{Path: path, Name: clean, Arg: arg, Size: st.Size(), ModTime: st.ModTime()}
@@ -367,10 +371,12 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 		in.Name = below
 	}
 	in.Name = filepath.ToSlash(in.Name)
+	o := f.o
+	o.naming = f.naming(path)
 	if isParquet(head[:n]) {
-		err = in.decideParquet(file, in.Size, f.o)
+		err = in.decideParquet(file, in.Size, o)
 	} else {
-		err = in.decide(head[:n], f.o)
+		err = in.decide(head[:n], o)
 	}
 	var packed *archiveError
 	if errors.As(err, &packed) {

@@ -265,7 +265,7 @@ func (u unmarked) Read(p []byte) (int, error) {
 
 // Rows opens an input whose format is not Text.
 func (in *Input) Rows() (*Rows, error) {
-	r := &Rows{in: in, rest: Block{Line: 1}, parser: NewParser(in.Format, in.o)}
+	r := &Rows{in: in, rest: Block{Line: 1}, parser: in.NewParser()}
 	r.parser.Account = NewAccount()
 	var err error
 	if in.Container != CSV {

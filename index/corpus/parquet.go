@@ -178,7 +178,7 @@ func (p *parquetLines) checkCodecs(columns *parquet.File) error {
 // or the caller names, and those that name a row. Of other columns only text matters.
 func parquetPaths(in *Input) []string {
 	paths := append([]string{"id", "_id", "uuid"}, in.o.Fields...)
-	for name := range newUses().row {
+	for name := range in.o.uses().row {
 		paths = append(paths, name)
 	}
 	return paths

@@ -48,13 +48,14 @@ type Parser struct {
 	// Account counts the text of the rows, if it is not nil.
 	Account *Account
 
-	format Format
-	fields []fieldPath
-	names  []string // of the fields
-	roles  []string // in small letters
-	window int
-	uses   uses
-	top    map[string]use // of a format that was named: the members that it reads
+	format  Format
+	fields  []fieldPath
+	names   []string          // of the fields
+	roles   []string          // in small letters
+	aliases map[string]string // usual names of roles
+	window  int
+	uses    uses
+	top     map[string]use // of a format that was named: the members that it reads
 
 	buf bytes.Buffer
 	d   *jsontext.Decoder // checks the syntax; the walk is that of the cursor
@@ -106,12 +107,15 @@ func (o Options) window() int {
 
 // NewParser returns a parser of a format that keeps its rows in JSON lines.
 func NewParser(f Format, o Options) *Parser {
-	p := &Parser{format: f, names: o.Fields, window: o.window(), uses: newUses(), rest: stateLeft}
+	p := &Parser{format: f, names: o.Fields, window: o.window(), uses: o.uses(), rest: stateLeft}
 	for _, r := range o.Roles {
 		p.roles = append(p.roles, strings.ToLower(r))
 	}
 	if len(p.roles) == 0 {
 		p.roles = DefaultRoles()
+	}
+	if o.naming != nil {
+		p.aliases = o.naming.roles
 	}
 	switch f {
 	case ByRow:

@@ -201,10 +201,13 @@ func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 	if o.Format == JSONL {
 		return look{}, columnsError(path, phrase, rows.first, nil)
 	}
+	if o.naming != nil {
+		return look{format: ByRow, why: datasetInfo + " names its columns"}, nil
+	}
 	if name, tell := named(rows.first); name != "" {
 		return look{format: ByRow, name: name, why: phrase + " " + strings.Join(tell, " and ")}, nil
 	}
-	known := newUses().row
+	known := o.uses().row
 	read := slices.DeleteFunc(slices.Clone(rows.all), func(c string) bool {
 		u := lookup(known, []byte(c))
 		return u != useText && u != useTurns && u != useParts

@@ -439,6 +439,9 @@ func (p *Parser) hear(h *hearing, told bool, role []byte) {
 	var name [maxRoleLen + 1]byte
 	n := copy(name[:], role)
 	toSmall(name[:n])
+	if usual := p.aliases[string(name[:n])]; usual != "" {
+		n = copy(name[:], usual)
+	}
 	usual := speaker(string(name[:n])) != ""
 	h.wanted = h.wanted || p.wanted(string(name[:n])) || !usual && p.wanted("assistant") // an unknown speaker is the model
 	if !h.any {
