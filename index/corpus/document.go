@@ -157,7 +157,7 @@ func (d *document) begin(part *zip.File) error {
 	switch ext := path.Ext(name); {
 	case strings.HasSuffix(name, "/"), ext == ".rels", strings.HasSuffix(folder, "media"), strings.HasPrefix(folder, "pictures"), strings.HasPrefix(folder, "thumbnails"), name == "mimetype":
 		return nil
-	case ext == ".xml" && !isMachine(path.Base(name)) && !strings.HasPrefix(folder, "ppt/slidelayouts"):
+	case ext == ".xml" && name != "[content_types].xml" && !strings.Contains(name, "theme/"):
 	case ext == ".htm" || ext == ".html" || ext == ".xhtml" || ext == ".txt":
 	case slices.Contains([]string{".bin", ".docx", ".xlsx", ".pptx", ".doc", ".xls", ".ppt", ".rtf", ".pdf", ".mht", ".zip", ".xlsb"}, ext):
 		d.f.lose(coverage.Attachments, int(min(part.UncompressedSize64, mostUnpacked)))
@@ -178,17 +178,6 @@ func (d *document) begin(part *zip.File) error {
 	}
 	d.part = bufio.NewReaderSize(text, 64<<10)
 	return nil
-}
-
-// isMachine reports whether a part has no text for people.
-func isMachine(name string) bool {
-	switch name {
-	case "[content_types].xml", "styles.xml", "settings.xml", "websettings.xml", "fonttable.xml", "numbering.xml", "app.xml", "manifest.xml",
-		"presprops.xml", "viewprops.xml", "tablestyles.xml", "theme1.xml", "theme2.xml", "theme3.xml":
-		return true
-	default:
-		return false
-	}
 }
 
 // bounded reads a part and keeps to the limit of all parts.
@@ -241,7 +230,7 @@ func (d *document) chars(text []byte) {
 		d.out = append(d.out, text...)
 	case d.element == "t" && d.gone == 0 || d.element == "v":
 		d.out = append(d.out, text...)
-	case d.element == "deltext":
+	case d.element == "deltext" || wordy(text, d.o.window()):
 		d.later(text)
 	}
 }

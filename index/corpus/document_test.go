@@ -57,7 +57,7 @@ func TestDocuments(t *testing.T) {
 	}{
 		"Word": {file: "a.docx", want: "abcdefgh", data: office(t, types, "<Types/>", "word/footnotes.xml", body(runs("$b")), "word/document.xml",
 			body(deleted+"<w:tbl><w:tr><w:tc>"+runs("$c")+"</w:tc><w:tc>"+runs("$e")+"</w:tc></w:tr></w:tbl><w:drawing><wp:docPr id=\"1\" descr=\"$f\"/></w:drawing>"),
-			"word/header1.xml", body(runs("$g")), "word/comments.xml", body(runs("$h")), "word/styles.xml", body(runs("$u")), "word/media/image1.png", "x")},
+			"word/header1.xml", body(runs("$g")), "word/comments.xml", body(runs("$h")), "word/theme/theme1.xml", body(runs("$u")), "word/media/image1.png", "x")},
 		"PowerPoint": {file: "a.pptx", want: "ab", data: office(t, types, "<Types/>", "ppt/slides/slide1.xml", "<p:sld><a:p><a:r><a:t>"+say("a")[:9]+"</a:t></a:r><a:r><a:t>"+say("a")[9:]+"</a:t></a:r></a:p></p:sld>",
 			"ppt/notesSlides/notesSlide1.xml", "<a:p><a:r><a:t>$b</a:t></a:r></a:p>")},
 		"OpenDocument": {file: "a.odt", want: "abc", data: office(t, "mimetype", "application/vnd.oasis.opendocument.text", "content.xml",

@@ -184,6 +184,10 @@ func (m *markup) step(b []byte) {
 			m.state = markupText
 			return
 		}
+		if m.kept = append(m.kept, b[0]); b[0] == '>' && wordy(m.kept, m.words) || len(m.kept) == mostBehind {
+			m.left += len(m.kept)
+			m.kept = m.kept[:0]
+		}
 		m.until(b, ">")
 	case markupRaw:
 		if len(b) >= len(m.raw) && bytes.EqualFold(b[:len(m.raw)], []byte(m.raw)) {
@@ -254,7 +258,7 @@ func (m *markup) text(b []byte) {
 		m.done += len("<!ENTITY")
 	case len(b) > 1 && (b[1] == '!' || b[1] == '?'):
 		m.blank(b[:2])
-		m.state = markupDecl
+		m.state, m.kept = markupDecl, m.kept[:0]
 	default:
 		m.open(b)
 	}

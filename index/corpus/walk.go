@@ -101,6 +101,7 @@ func (p *Parser) pop(old int) { p.path = p.path[:old] }
 func (p *Parser) id() {
 	kind := p.c.kind()
 	lo, hi := p.c.skip()
+	p.tell(p.c.b[lo:hi], p.rest)
 	switch v := p.c.b[lo:hi]; kind {
 	case '"':
 		id, _ := jsontext.AppendUnquote(nil, v)
@@ -167,6 +168,7 @@ func (p *Parser) member(name []byte, h *hearing) {
 	old, part, rest := p.push(name), p.inPart, p.rest
 	switch use {
 	case useUnknown:
+		p.tell(name, p.rest)
 		p.strange()
 	case useRole:
 		p.role(h, name)
@@ -312,7 +314,9 @@ func (p *Parser) strange() {
 		p.level++
 		p.c.open()
 		for p.c.more() {
-			old := p.push(p.memberName())
+			name := p.memberName()
+			old := p.push(name)
+			p.tell(name, p.rest)
 			p.strange()
 			p.pop(old)
 		}
@@ -418,18 +422,21 @@ func (p *Parser) role(h *hearing, name []byte) {
 	told := string(name) == "role" // other members may contain the names of people
 	switch p.c.kind() {
 	case '"':
+		lo := p.c.at + 1
 		p.hear(h, told, p.memberName())
+		p.tell(p.c.b[lo:p.c.at-1], p.rest)
 	case '{':
 		p.c.open()
 		for p.c.more() {
 			if name := p.memberName(); string(name) == "role" && p.c.kind() == '"' {
 				p.hear(h, true, p.memberName())
 			} else {
-				p.c.skip()
+				p.tell(name, p.rest)
+				p.strange()
 			}
 		}
 	default:
-		p.c.skip()
+		p.strange()
 	}
 }
 
