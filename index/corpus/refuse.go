@@ -18,6 +18,11 @@ const (
 	arrowStream = "Arrow: write Parquet; `python3 -c 'import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.ipc.open_stream(\"FILE\").read_all(), \"FILE.parquet\")'`"
 )
 
+// sqliteHint writes a CSV for each table.
+const sqliteHint = "SQLite: export its tables; `python3 -c 'import csv, sqlite3; d = sqlite3.connect(\"FILE\"); " +
+	"[(c := d.execute(\"select * from [\" + name + \"]\"), w := csv.writer(open(\"FILE.\" + name + \".csv\", \"w\", newline=\"\")), " +
+	"w.writerow(k[0] for k in c.description), w.writerows(c)) for name, in d.execute(\"select name from sqlite_master where type = ?\", [\"table\"]).fetchall()]'`"
+
 // The hints of office files.
 const (
 	excelHint = "Excel: save it as CSV; `python3 -c 'import pandas; [t.to_csv(\"FILE.\" + name + \".csv\", index=False) for name, t in pandas.read_excel(\"FILE\", sheet_name=None).items()]'`"
@@ -46,8 +51,8 @@ func refusals() []refusal {
 		{"\xff\xff\xff\xff", arrowStream},
 		{"FEA1", "Feather: write Parquet; `python3 -c 'import pyarrow.feather as f, pyarrow.parquet as pq; pq.write_table(f.read_table(\"FILE\"), \"FILE.parquet\")'`"},
 		{"ORC", "ORC: write Parquet; `python3 -c 'import pyarrow.orc as orc, pyarrow.parquet as pq; pq.write_table(orc.read_table(\"FILE\"), \"FILE.parquet\")'`"},
-		{"Obj\x01", "Avro: write JSON lines; `avro-tools tojson FILE > FILE.jsonl`"},
-		{"SQLite format 3\x00", "SQLite: export its tables; `sqlite3 -header -csv FILE 'select * from TABLE' > TABLE.csv`"},
+		{"Obj\x01", "Avro: write JSON lines; `python3 -c 'import fastavro, json; [print(json.dumps(row)) for row in fastavro.reader(open(\"FILE\", \"rb\"))]' > FILE.jsonl`"},
+		{"SQLite format 3\x00", sqliteHint},
 		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it; `7z x FILE`"},
 		{"Rar!\x1a\x07", "a rar archive: unpack it; `unrar x FILE`"},
 		{"!<arch>\n", "an ar archive: unpack it; `ar x FILE`"},
