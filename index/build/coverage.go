@@ -35,7 +35,7 @@ func judge(b *builder, t *stats) error {
 	}
 	hint := "build without it with --accept-unread"
 	if all.OnlyBad() {
-		hint = "correct the rows that are named above, or " + hint
+		hint = "correct the rows that are named above, read all of the file as one text with --format text, or " + hint
 	}
 	if fields := all.Fields(); len(fields) > 0 {
 		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint

@@ -37,7 +37,7 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}
-	f := finder{o: o, seen: map[string]bool{}, infos: map[string]map[string]infoEntry{}}
+	f := finder{o: o, seen: map[string]bool{}, infos: infos{}}
 	for _, arg := range args {
 		if arg == Stdin {
 			f.problem(f.addStdin(stdin))
@@ -68,7 +68,7 @@ type finder struct {
 	links   []link
 
 	archives []*archive
-	infos    map[string]map[string]infoEntry // data sets that folders describe
+	infos    infos
 
 	problems []error // the first of them
 	more     int     // the number of the others
@@ -372,7 +372,7 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 	}
 	in.Name = filepath.ToSlash(in.Name)
 	o := f.o
-	o.naming = f.naming(path)
+	o.naming = f.infos.naming(path)
 	if isParquet(head[:n]) {
 		err = in.decideParquet(file, in.Size, o)
 	} else {

@@ -40,7 +40,9 @@ type shape struct {
 }
 
 // shapes returns the table, the most telling formats first.
-func shapes() []shape { return slices.Concat(chatShapes(), preferenceShapes(), otherShapes()) }
+func shapes() []shape {
+	return slices.Concat(chatShapes(), preferenceShapes(), columnShapes(), otherShapes())
+}
 
 // chatShapes are the formats of conversations and pairs.
 func chatShapes() []shape {
@@ -126,7 +128,7 @@ func otherShapes() []shape {
 		},
 		{
 			name: "batch output", tell: []string{"response", "custom_id"},
-			members: []member{{"body", useText}, {"choices", useText}, {"message", useText}, {"candidates", useText}, {"result", useText}, {"modelInput", useText}, {"modelOutput", useText}},
+			members: []member{{"body", useText}, {"choices", useText}, {"message", useText}, {"candidates", useText}, {"result", useText}, {"request", useText}, {"modelInput", useText}, {"modelOutput", useText}},
 			example: `{"custom_id":"7","response":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"A"}}]}}}`,
 			words:   "answers of the batch interfaces of OpenAI, Anthropic, Gemini and Amazon Bedrock",
 		},
@@ -141,6 +143,30 @@ func otherShapes() []shape {
 			members: slices.Concat(messageMembers(), partMembers()),
 			example: `{"role":"assistant","thinking":"A","content":[{"type":"text","text":"B"},{"type":"tool_use","input":{"c":"C"}}]}`,
 			words:   "a row that is one message, and the items of such an output",
+		},
+	}
+}
+
+// columnShapes are the formats of columns with texts of other names.
+func columnShapes() []shape {
+	return []shape{
+		{
+			name: "problem and solution", tell: []string{"problem", "solution"},
+			members: []member{{"problem", useText}, {"solution", useTurns}, {"generation", useTurns}, {"generations", useTurns}, {"completions", useTurns}, {"reference_answer", useText}, {"explanation", useText}, {"reflection", useText}, {"corrected", useText}, {"revision", useText}},
+			example: `{"problem":"A","generations":["B","C"],"solution":"D"}`,
+			words:   "reasoning and reinforcement sets: OpenAI, TRL, ms-swift, Axolotl, Open R1",
+		},
+		{
+			name: "article and summary", tell: []string{"article", "summary"},
+			members: []member{{"article", useText}, {"document", useText}, {"dialogue", useTurns}, {"highlights", useText}},
+			example: `{"article":"A","dialogue":"B","summary":"C"}`,
+			words:   "summaries: Axolotl, CNN/DailyMail, XSum, SAMSum",
+		},
+		{
+			name: "input and target", tell: []string{"inputs", "targets"},
+			members: []member{{"inputs", useTurns}, {"targets", useTurns}, {"target", useTurns}, {"input_text", useText}, {"output_text", useText}, {"text_input", useText}},
+			example: `{"inputs":"A","targets":"B"}`,
+			words:   "FLAN, Vertex AI, Google AI Studio, Firefly",
 		},
 	}
 }
@@ -160,6 +186,9 @@ func messageMembers() []member {
 		{"reasoning", useParts},
 		{"thinking", useParts},
 		{"reasoning_details", useParts},
+		{"thoughts", useParts},
+		{"tool_plan", useParts},
+		{"tool_results", useParts},
 		{"tool_calls", useParts},
 		{"function_call", useParts},
 		{"message", useParts},
@@ -193,6 +222,11 @@ func partMembers() []member {
 	}
 }
 
+// blockMembers are members that have text in a part alone, and describe a row.
+func blockMembers() []member {
+	return []member{{"document", useParts}, {"source", useParts}, {"data", useParts}, {"outputs", useCall}}
+}
+
 // uses are the members that the walk of a row knows: at the top of a row and in
 // messages, and below the content of a message.
 type uses struct{ row, part map[string]use }
@@ -206,7 +240,7 @@ func newUses() uses {
 			}
 		}
 	}
-	for _, m := range slices.Concat(messageMembers(), partMembers()) {
+	for _, m := range slices.Concat(messageMembers(), partMembers(), blockMembers()) {
 		u.part[m.name] = m.use
 	}
 	return u

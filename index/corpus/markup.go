@@ -35,6 +35,7 @@ type markup struct {
 	state markupState
 	end   byte   // the quote that ends a value
 	raw   string // the closing tag that ends a script or style
+	data  bool   // the script is JSON
 
 	attribute []byte // the name of the current attribute
 	kept      []byte // the value of it
@@ -192,9 +193,17 @@ func (m *markup) step(b []byte) {
 	case markupRaw:
 		if len(b) >= len(m.raw) && bytes.EqualFold(b[:len(m.raw)], []byte(m.raw)) {
 			m.state, m.raw = markupText, ""
+			if m.data {
+				m.keep(m.kept)
+			}
+			m.data = false
 			return
 		}
-		m.left++
+		if m.data && len(m.kept) < mostBehind {
+			m.kept = append(m.kept, b[0])
+		} else {
+			m.left++
+		}
 		m.blank(b[:1])
 	}
 }
@@ -309,7 +318,7 @@ func (m *markup) open(b []byte) {
 func (m *markup) opened() {
 	m.state = markupText
 	if m.raw != "" {
-		m.state = markupRaw
+		m.state, m.kept = markupRaw, m.kept[:0]
 	}
 }
 
@@ -353,6 +362,9 @@ func (m *markup) value(b []byte) {
 		m.blank(b[:1])
 		if m.state = markupTag; m.kind == HTML && m.isProse() {
 			m.keep(m.kept)
+		}
+		if m.raw != "" && string(m.attribute) == "type" {
+			m.data = bytes.Contains(m.kept, []byte("json"))
 		}
 		m.attribute = m.attribute[:0]
 	case m.kind == XML && b[0] == '&':

@@ -96,6 +96,7 @@ func TestAttributes(t *testing.T) {
 		{HTML, `<p aria-label="$a" onclick="$u" class="$v" ALT = "$b">x</p>`, "ab", 0},
 		{HTML, `<input placeholder="$a" value="short">` + "<!-- $u -->", "a", uint64(len(say("u")) + 3)},
 		{HTML, `<script type="x">$u</script><p>$a</p><style>$v</style>`, "a", uint64(2 * len(say("u")))},
+		{HTML, `<script type="application/ld+json">{"articleBody":"$a"}</script><script>$u</script>`, "a", uint64(len(say("u")))},
 		{XML, `<!DOCTYPE x [<!ENTITY e "$a">]><r B="&lt;img alt=&quot;$b&quot;&gt;c">$c</r><!--$u-->`, "abc", uint64(len(say("u")) + 1)},
 		{XML, `<t><![CDATA[<img alt="$a">$b]]></t>`, "ab", 0},
 	} {

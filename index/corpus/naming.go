@@ -53,16 +53,19 @@ func readInfo(folder string) map[string]infoEntry {
 	return info
 }
 
+// infos are the data sets that folders describe, by folder.
+type infos map[string]map[string]infoEntry
+
 // naming returns the names of a file, as the folder that contains it or one above it
 // describes them; nil: nothing but the usual names.
-func (f *finder) naming(path string) *naming {
+func (i infos) naming(path string) *naming {
 	below := filepath.Base(path)
 	for folder, depth := filepath.Dir(path), 0; depth < 3; depth++ {
-		if _, ok := f.infos[folder]; !ok {
-			f.infos[folder] = readInfo(folder)
+		if _, ok := i[folder]; !ok {
+			i[folder] = readInfo(folder)
 		}
 		n := &naming{row: map[string]use{}, part: map[string]use{}, roles: map[string]string{}}
-		for _, e := range f.infos[folder] {
+		for _, e := range i[folder] {
 			if file := filepath.ToSlash(filepath.Clean(e.File)); e.File != "" && (file == below || strings.HasPrefix(below, file+"/")) {
 				n.add(e)
 			}
@@ -111,13 +114,6 @@ func (o Options) uses() uses {
 	}
 	return u
 }
-
-// NewParser returns a parser of the rows of the input.
-func (in *Input) NewParser() *Parser { return NewParser(in.Format, in.o) }
-
-// Named reports whether the rows of the input have names of their own, so that its parser reads
-// no other input.
-func (in *Input) Named() bool { return in.o.naming != nil }
 
 // absent names the data sets that a folder describes and does not contain.
 func absent(folder string) string {

@@ -263,6 +263,13 @@ func (u unmarked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// NewParser returns a parser of the rows of the input.
+func (in *Input) NewParser() *Parser { return NewParser(in.Format, in.o) }
+
+// Named reports whether the rows of the input have names of their own, so that its parser reads
+// no other input.
+func (in *Input) Named() bool { return in.o.naming != nil }
+
 // Rows opens an input whose format is not Text.
 func (in *Input) Rows() (*Rows, error) {
 	r := &Rows{in: in, rest: Block{Line: 1}, parser: in.NewParser()}

@@ -89,6 +89,10 @@ func placesByContainer(t *testing.T) map[Format][]place {
 			file("g.docx", office(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:t>x</w:t>", "word/settings.xml", "<w:docVar w:val=\""+thirty+"\"/>")), file("h.odt", office(t, "mimetype", "application/vnd.oasis.opendocument.text", "content.xml", "<text:p>"+thirty+"</text:p>")),
 		},
 	}
+	m[MDS] = []place{
+		file("a.mds", shard([]string{"text"}, []string{"str"}, []string{thirty})), file("b.mds", shard([]string{"text", "note"}, []string{"str", "str"}, []string{"x", thirty})),
+		file("c.mds", shard([]string{"text", "note"}, []string{"str", "bytes"}, []string{"x", thirty})), file("d.mds", shard([]string{"text", "note"}, []string{"str", "json"}, []string{"x", `{"a":["` + thirty + `"]}`})),
+	}
 	for _, body := range []string{"THIRTY", `<p title="THIRTY">x</p>`, `<img alt='THIRTY'>`, `<meta name="description" content="THIRTY">`, `<input value="THIRTY">`, `<p aria-label="THIRTY">`, `<p data-x="THIRTY">`, "<!-- THIRTY -->", "<script>THIRTY</script>", "<style>THIRTY</style>", "<textarea>THIRTY</textarea>", "<title>THIRTY</title>", "<noscript>THIRTY</noscript>", "<?note THIRTY>"} {
 		m[HTML] = append(m[HTML], page(body)...)
 	}
