@@ -466,13 +466,15 @@ func (d *Detector) Frontier() int64 { return d.host.emitted }
 // included, in order of their start.
 func (d *Detector) Closed(dst []*Finding) []*Finding { return d.host.take(dst) }
 
-// Counts returns two numbers about the channel so far. Unscanned is how many of its bytes
+// Counts returns numbers about the channel so far. Words is how many were read. Unscanned is how many of its bytes
 // no lane read, because the budget was spent or because they were encoded too often, and
 // of its letters for which there were more ways to form words than may be kept. Endings is
 // how often n-1 words in a row that a message of the prompt has, and that may be indexed,
 // ended with a word that no indexed window has there, each time but the first: a caller
 // who has the model try the endings of a text causes many.
-func (d *Detector) Counts() (unscanned, endings int64) { return d.unscanned(), d.endings }
+func (d *Detector) Counts() (words, unscanned, endings int64) {
+	return d.main.Count, d.unscanned(), d.endings
+}
 
 func (d *Detector) unscanned() int64 {
 	if d.lanes == nil {

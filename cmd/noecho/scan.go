@@ -20,7 +20,6 @@ import (
 	"noecho/detect"
 	"noecho/index"
 	"noecho/index/corpus"
-	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/policy"
 )
@@ -535,10 +534,9 @@ func (f *fileScan) unscanned(err error) error {
 // The detector decides about bytes in order; the first byte that is not decided is the
 // frontier. The line of a finding is taken when the frontier passes its first byte.
 type scanChannel struct {
-	d       *detect.Detector
-	words   *ngram.Scanner // for the count of words
-	wordBuf []ngram.Word
-	segs    []detect.Segment
+	d     *detect.Detector
+	words int64 // of the text, as counted in total
+	segs  []detect.Segment
 
 	read     int64
 	line     int     // of the frontier
@@ -557,16 +555,15 @@ type scanLine struct {
 func newScanChannel(s *scan, total *scanSummary) *scanChannel {
 	spec := s.set.Spec()
 	return &scanChannel{
-		d:     detect.New(s.set, spec, s.cfg),
-		words: ngram.NewScanner(spec.Suite), starts: map[*detect.Finding]scanLine{}, total: total,
+		d:      detect.New(s.set, spec, s.cfg),
+		starts: map[*detect.Finding]scanLine{}, total: total,
 	}
 }
 
 // reset begins another text.
 func (c *scanChannel) reset(s *scan) {
 	c.d.Reset(s.set, s.set.Spec(), s.cfg)
-	c.words.Reset()
-	c.read, c.line, c.newlines, c.next = 0, 1, c.newlines[:0], 0
+	c.words, c.read, c.line, c.newlines, c.next = 0, 0, 1, c.newlines[:0], 0
 	clear(c.starts)
 }
 
@@ -583,8 +580,6 @@ func (c *scanChannel) append(p []byte) {
 	}
 	c.read += int64(len(p))
 	c.total.Bytes += int64(len(p))
-	c.wordBuf = c.words.Append(c.wordBuf[:0], p)
-	c.total.Words += int64(len(c.wordBuf))
 	c.segs = c.d.Append(c.segs[:0], p)
 	c.decided()
 }
@@ -607,14 +602,15 @@ func (c *scanChannel) forget() {
 
 // finish ends the text.
 func (c *scanChannel) finish() {
-	c.wordBuf = c.words.Finish(c.wordBuf[:0])
-	c.total.Words += int64(len(c.wordBuf))
 	c.segs = c.d.Finish(c.segs[:0])
 	c.decided()
 }
 
-// decided records the lines on which the decided segments begin.
+// decided counts the words, and records the lines on which the decided segments begin.
 func (c *scanChannel) decided() {
+	words, _, _ := c.d.Counts()
+	c.total.Words += words - c.words
+	c.words = words
 	for _, s := range c.segs {
 		c.advance(s.Span.Lo)
 		if s.Finding != nil {

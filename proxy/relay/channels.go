@@ -559,7 +559,7 @@ func (s *channelSet) finish() {
 	for _, ch := range s.list {
 		s.segments = ch.det.Finish(s.segments[:0])
 		s.decide(ch)
-		unread, endings := ch.det.Counts()
+		_, unread, endings := ch.det.Counts()
 		s.unread += unread
 		s.endings += endings
 	}
