@@ -109,6 +109,7 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 
 // trim gives back the storage that a large message made.
 func (s *channelSet) trim() {
+	s.fields, s.payload = nil, nil
 	if cap(s.said) > keepStorage {
 		s.said = nil
 	}
