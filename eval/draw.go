@@ -73,7 +73,7 @@ func (m *measurement) find(args []string, o corpus.Options) ([]corpus.Input, err
 		return nil, err
 	}
 	for _, s := range skipped {
-		if s.Reason != corpus.Hidden {
+		if !s.Meant() {
 			m.o.Notice(s.Path + ": not read: " + s.Reason)
 		}
 	}

@@ -211,7 +211,7 @@ func (s *scan) find(ctx context.Context, args []string) ([]scanJob, error) {
 			jobs = append(jobs, scanJob{err: err})
 		}
 		for _, f := range skipped {
-			if f.Reason != corpus.Hidden {
+			if !f.Meant() {
 				jobs = append(jobs, scanJob{err: fmt.Errorf("%s: %s", f.Path, f.Reason)})
 			}
 		}

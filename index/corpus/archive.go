@@ -321,7 +321,7 @@ func (w *archiveWalk) tar() error {
 		switch reason := notRegular(h); {
 		case h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader:
 		case hidden(m.name):
-			w.skip(m.name, Hidden, 0)
+			w.skip(m.name, isHidden, 0)
 		case h.Typeflag == tar.TypeGNUSparse || isSparse(h):
 			w.skip(m.name, "a sparse file: unpack the archive", h.Size)
 		case reason != "":

@@ -61,7 +61,7 @@ func (w *archiveWalk) zip() error {
 		switch mode := f.Mode(); {
 		case mode.IsDir():
 		case hidden(m.name):
-			w.skip(m.name, Hidden, 0)
+			w.skip(m.name, isHidden, 0)
 		case mode&fs.ModeSymlink != 0:
 			w.skip(m.name, "a link in an archive", 0)
 		case !mode.IsRegular():

@@ -24,8 +24,14 @@ type Skipped struct {
 	Files  int   // of an archive that are skipped for the reason; 0: one
 }
 
-// Hidden is the reason for skipping a file or folder whose name begins with a dot.
-const Hidden = "hidden"
+// isHidden is the reason for skipping a file or folder whose name begins with a dot.
+const isHidden = "hidden"
+
+// Meant reports whether a file is skipped because the caller means it: it is hidden, or
+// left out by a pattern.
+func (s Skipped) Meant() bool {
+	return s.Reason == isHidden || s.Reason == notIncluded || s.Reason == excluded
+}
 
 // Find turns arguments into inputs, in the order of their paths: files, folders with
 // all below them, patterns that the shell did not expand, and [Stdin]. A file named
@@ -208,7 +214,7 @@ func (f *finder) addFolder(root, path, arg string) error {
 			return nil
 		}
 		if strings.HasPrefix(d.Name(), ".") {
-			f.skip(p, arg, Hidden)
+			f.skip(p, arg, isHidden)
 			if d.IsDir() {
 				return fs.SkipDir
 			}

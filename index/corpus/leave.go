@@ -44,8 +44,11 @@ func matches(pattern, below string) bool {
 	return false
 }
 
-// notIncluded is the reason for leaving out a file that no pattern names.
-const notIncluded = "not named by --include-path"
+// The reasons for leaving out a file by a pattern, and for want of one.
+const (
+	excluded    = "left out by --exclude-path"
+	notIncluded = "not named by --include-path"
+)
 
 // left says why the caller's patterns leave a file out; empty if they do not. The file has
 // several paths if it is in an archive.
@@ -55,7 +58,7 @@ func (f *finder) left(below ...string) string {
 	}
 	switch o := f.o; {
 	case slices.ContainsFunc(o.ExcludePath, match):
-		return "left out by --exclude-path"
+		return excluded
 	case len(o.IncludePath) > 0 && !slices.ContainsFunc(o.IncludePath, match):
 		return notIncluded
 	default:
