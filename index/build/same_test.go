@@ -2,9 +2,11 @@ package build
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,6 +19,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
@@ -182,12 +186,71 @@ func sameContainers(t *testing.T, texts []string) []sameContainer {
 		{"zstd.parquet", corpus.Options{}, []string{sameParquet(t, pairs, parquet.Compression(&parquet.Zstd))}},
 		{"rows.jsonl.gz", corpus.Options{}, []string{sameGzip(t, rows)}},
 		{"rows.jsonl.zst", corpus.Options{}, []string{sameZstd(t, rows)}},
+		{"rows.jsonl.xz", corpus.Options{}, []string{sameXZ(t, rows)}},
+		{"rows.jsonl.lz4", corpus.Options{}, []string{sameLZ4(t, rows)}},
+		{"rows.tar", corpus.Options{}, []string{packed(t, "x.tar", []string{"b/rows.jsonl", rows[:len(rows)/2+strings.Index(rows[len(rows)/2:], "\n")+1], "a.json", rows[len(rows)/2+strings.Index(rows[len(rows)/2:], "\n")+1:]})}},
+		{"texts.tgz", corpus.Options{}, []string{packed(t, "x.tgz", sameMembers(texts))}},
+		{"texts.zip", corpus.Options{}, []string{packed(t, "x.zip", sameMembers(texts))}},
+		{"shard.mds", corpus.Options{}, []string{sameMDS(pairs)}},
 		{"little.jsonl", corpus.Options{}, []string{wide(appendLittle)}},
 		{"big.jsonl", corpus.Options{}, []string{wide(appendBig)}},
 		{"latin.jsonl", corpus.Options{Encoding: "iso-8859-1"}, []string{latin(rows)}},
 		{"pages.html", corpus.Options{}, sameEach(texts, func(text string) string { return "<!doctype html><p class=\"a\">" + html.EscapeString(text) + "</p>\n" })},
 		{"dump.xml", corpus.Options{}, sameEach(texts, func(text string) string { return "<?xml version=\"1.0\"?><t>" + html.EscapeString(text) + "</t>\n" })},
 	}
+}
+
+// sameMembers returns each text as a member of an archive.
+func sameMembers(texts []string) (members []string) {
+	for i, text := range texts {
+		members = append(members, fmt.Sprintf("%d/%d.txt", len(texts)-i, i), text)
+	}
+	return members
+}
+
+// sameMDS returns the pairs as a shard of MosaicML.
+func sameMDS(pairs []samePair) string {
+	head := `{"column_encodings": ["str", "str"], "column_names": ["completion", "prompt"], "column_sizes": [null, null], "format": "mds", "version": 2}`
+	le := binary.LittleEndian
+	at := uint32(4 + 4*(len(pairs)+1) + len(head))
+	offsets := le.AppendUint32(le.AppendUint32(nil, uint32(len(pairs))), at)
+	var rows []byte
+	for _, p := range pairs {
+		rows = le.AppendUint32(le.AppendUint32(rows, uint32(len(p.Completion))), uint32(len(p.Prompt)))
+		rows = append(append(rows, p.Completion...), p.Prompt...)
+		offsets = le.AppendUint32(offsets, at+uint32(len(rows)))
+	}
+	return string(offsets) + head + string(rows)
+}
+
+func sameXZ(t *testing.T, text string) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w, err := xz.NewWriter(&buf)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+func sameLZ4(t *testing.T, text string) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w := lz4.NewWriter(&buf)
+	_, err := io.WriteString(w, text)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
 }
 
 // samePair is a row of Parquet.

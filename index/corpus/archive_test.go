@@ -378,6 +378,67 @@ func TestDamagedLongMember(t *testing.T) {
 	}
 }
 
+// bomb returns a text of about n MiB, compressed by gzip a thousand times.
+func bomb(t testing.TB, n int) string {
+	t.Helper()
+	return strings.Repeat(gzipped(t, strings.Repeat("a b\n", 1<<18)), n)
+}
+
+// TestArchiveBombs ends reading where a file is decompressed to much more than its size.
+func TestArchiveBombs(t *testing.T) {
+	t.Parallel()
+	const mib = inflatedFloor>>20 + 8
+	long := tarred(t, tar.FormatUSTAR, "a.txt", "")
+	long = strings.TrimRight(long, "\x00")
+	header := []byte(long + strings.Repeat("\x00", 512-len(long)%512))
+	copy(header[124:136], fmt.Sprintf("%011o\x00", mib<<20))
+	sum := 8 * int(' ')
+	for i, c := range header[:512] {
+		if i < 148 || i >= 156 {
+			sum += int(c)
+		}
+	}
+	copy(header[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	dir := folder(t, map[string]string{
+		"a.txt.gz":   bomb(t, mib),
+		"b.tar.gz":   gzipped(t, string(header[:512])) + bomb(t, mib),
+		"c.jsonl.gz": gzipped(t, "{\"text\":\"x\"}\n") + bomb(t, mib),
+	})
+	for _, name := range []string{"a.txt.gz", "b.tar.gz", "c.jsonl.gz"} {
+		path := filepath.Join(dir, name)
+		inputs, _, err := Find([]string{path}, nil, Options{})
+		for i := range inputs {
+			var f *File
+			if f, err = inputs[i].Open(); err != nil {
+				break
+			}
+			if _, err = io.Copy(io.Discard, f); err == nil {
+				t.Errorf("%s is read", name)
+			}
+			f.Close()
+		}
+		var damaged *DamagedError
+		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), name+": gzip: it is decompressed to more than 256 times its size and 256 MiB") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestManyMembers reads an archive with pictures and texts, each of them short.
+func TestManyMembers(t *testing.T) {
+	t.Parallel()
+	var members []string
+	for i := range 2_000 {
+		members = append(members, fmt.Sprintf("%05d.jpg", i), "\xff\xd8\xff\xe0\x00", fmt.Sprintf("%05d.txt", i), fmt.Sprintf("%d %s", i, tenWords), fmt.Sprintf("%05d.json", i), fmt.Sprintf(`{"text":"%d %s"}`, i, tenWords))
+	}
+	for _, file := range []string{tarred(t, tar.FormatPAX, members...), zipped(t, zip.Deflate, members...)} {
+		inputs, skipped, err := Find([]string{folder(t, map[string]string{"x": file})}, nil, Options{})
+		if err != nil || len(inputs) != 4_000 || len(skipped) != 1 || skipped[0].Files != 2_000 || !strings.HasSuffix(skipped[0].Path, "x/*.jpg (2000 files)") {
+			t.Fatalf("%d inputs, skipped %v, %v", len(inputs), skipped, err)
+		}
+	}
+}
+
 // TestPipedArchive refuses an archive from a pipe, with the way to read it.
 func TestPipedArchive(t *testing.T) {
 	t.Parallel()
