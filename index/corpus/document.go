@@ -159,7 +159,7 @@ func (d *document) begin(part *zip.File) error {
 		return nil
 	case ext == ".xml" && name != "[content_types].xml" && !strings.Contains(name, "theme/"):
 	case ext == ".htm" || ext == ".html" || ext == ".xhtml" || ext == ".txt":
-	case slices.Contains([]string{".bin", ".docx", ".xlsx", ".pptx", ".doc", ".xls", ".ppt", ".rtf", ".pdf", ".mht", ".zip", ".xlsb"}, ext):
+	case strings.HasSuffix(folder, "embeddings"), slices.Contains([]string{".docx", ".xlsx", ".pptx", ".doc", ".xls", ".ppt", ".rtf", ".pdf", ".mht", ".zip", ".xlsb"}, ext):
 		d.f.lose(coverage.Attachments, int(min(part.UncompressedSize64, mostUnpacked)))
 		return nil
 	default:

@@ -59,7 +59,7 @@ func TestDocuments(t *testing.T) {
 			body(deleted+"<w:tbl><w:tr><w:tc>"+runs("$c")+"</w:tc><w:tc>"+runs("$e")+"</w:tc></w:tr></w:tbl><w:drawing><wp:docPr id=\"1\" descr=\"$f\"/></w:drawing>"),
 			"word/header1.xml", body(runs("$g")), "word/comments.xml", body(runs("$h")), "word/theme/theme1.xml", body(runs("$u")), "word/media/image1.png", "x")},
 		"PowerPoint": {file: "a.pptx", want: "ab", data: office(t, types, "<Types/>", "ppt/slides/slide1.xml", "<p:sld><a:p><a:r><a:t>"+say("a")[:9]+"</a:t></a:r><a:r><a:t>"+say("a")[9:]+"</a:t></a:r></a:p></p:sld>",
-			"ppt/notesSlides/notesSlide1.xml", "<a:p><a:r><a:t>$b</a:t></a:r></a:p>")},
+			"ppt/printerSettings/printerSettings1.bin", strings.Repeat("$u", 9), "ppt/notesSlides/notesSlide1.xml", "<a:p><a:r><a:t>$b</a:t></a:r></a:p>")},
 		"OpenDocument": {file: "a.odt", want: "abc", data: office(t, "mimetype", "application/vnd.oasis.opendocument.text", "content.xml",
 			"<office:text><text:p>"+say("a")[:9]+"<text:span text:style-name=\"T1\">"+say("a")[9:]+"</text:span></text:p><text:h>$b</text:h></office:text>", "meta.xml", "<dc:title>$c</dc:title>")},
 		"EPUB":         {file: "a.epub", want: "ab", data: office(t, "mimetype", "application/epub+zip", "OEBPS/ch1.xhtml", "<?xml version=\"1.0\"?><html><body><p>$a</p></body></html>", "OEBPS/ch2.html", "<p class=\"x\">$b</p>", "OEBPS/x.css", "$u")},

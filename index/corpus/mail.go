@@ -276,6 +276,10 @@ var folded = regexp.MustCompile(`\r?\n[ \t]`)
 func (m *mailLines) leaf(kind, charset string, body []byte) {
 	if !strings.HasPrefix(kind, "text/") && kind != "" || kind == "text/rtf" {
 		head := decodeHead(body[:min(len(body), headLen)], charsetOf(body))
+		if text, ok := m.document(body); ok {
+			m.text = append(append(m.text, text...), '\n', '\n')
+			return
+		}
 		if checkText("", head) != nil {
 			m.f.lose(coverage.Attachments, len(body))
 			return
@@ -288,6 +292,15 @@ func (m *mailLines) leaf(kind, charset string, body []byte) {
 		body = m.visible(markup, body)
 	}
 	m.text = append(append(m.text, body...), '\n', '\n')
+}
+
+// document returns the text of a document that is attached.
+func (m *mailLines) document(body []byte) (text []byte, ok bool) {
+	if !isDocument("", body[:min(len(body), headLen)]) {
+		return nil, false
+	}
+	text, err := io.ReadAll(newDocument(bytes.NewReader(body), m.f, &Input{o: m.o}))
+	return text, err == nil
 }
 
 // visible returns the text of HTML or XML.

@@ -43,6 +43,7 @@ func TestMail(t *testing.T) {
 		"no last boundary":            {file: "a.eml", text: mixed + "--b b\n\n$a\n--b b\nContent-Type: text/html\n\n<b>$b</b>", want: "ab"},
 		"no boundary":                 {file: "a.eml", text: mixed + "$a\n", want: "a"},
 		"a document":                  {file: "a.eml", text: mixed + "--b b\n\n$a\n--b b\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString([]byte("%PDF-1.7\n\x00"+say("x"))) + "\n--b b--\n", want: "a", unread: "(attachments)"},
+		"a document of Word":          {file: "a.eml", text: mixed + "--b b\n\n$a\n--b b\nContent-Type: application/octet-stream; name=a.docx\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString([]byte(office(t, "[Content_Types].xml", "", "word/document.xml", "<w:t>$b</w:t>"))) + "\n--b b--\n", want: "ab"},
 		"a picture":                   {file: "a.eml", text: mixed + "--b b\n\n$a\n--b b\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n--b b--\n", want: "a"},
 		"a calendar":                  {file: "a.eml", text: mixed + "--b b\r\nContent-Type: text/calendar\r\n\r\nDESCRIPTION:" + strings.Replace("$a", "$a", say("a")[:20]+"\r\n "+say("a")[20:], 1) + "\r\n--b b--\r\n", want: "a"},
 		"a file of Apple":             {file: "a.emlx", text: "123  \nFrom: a\nSubject: x\n\n$a\n", want: "a"},
