@@ -290,10 +290,16 @@ func (a *Account) OnlyBad() bool {
 }
 
 // Fields returns flags that read every column with text, those that are read already
-// included. There are none if some of the text is in no column with a name, or in rows
-// that cannot be read alone.
+// included. There are none if some of the text is in no column with a name, or if no text
+// that is not read is in a column.
 func (a *Account) Fields() (flags []string) {
-	if a.OnlyBad() {
+	marked := uint64(0)
+	for name, n := range a.root.below {
+		if coverage.IsMark(name) {
+			marked += n.counts.Unread
+		}
+	}
+	if marked == a.root.sum().Unread {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.root.below)) {

@@ -114,10 +114,13 @@ func hasAttribute(b []byte) bool {
 func markupOf(ext string, head []byte) Format {
 	start := bytes.ToLower(bytes.TrimSpace(head[:min(len(head), markupAhead)]))
 	html := bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+	page := ext == ".html" || ext == ".htm" || ext == ".xhtml"
 	switch {
+	case page && bytes.Contains(start, []byte("</")):
+		return HTML
 	case len(start) == 0 || start[0] != '<':
 		return ""
-	case html, ext == ".html", ext == ".htm", ext == ".xhtml":
+	case html, page:
 		return HTML
 	case bytes.HasPrefix(start, []byte("<?xml")) && bytes.Contains(start, []byte("<html")):
 		return HTML

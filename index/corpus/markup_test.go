@@ -68,6 +68,7 @@ func TestMarkupOf(t *testing.T) {
 		{"a.xhtml", "<?xml version='1.0'?><html/>", HTML},
 		{"a.txt", "<p>x", ""},
 		{"a.html", "x <p>", ""},
+		{"a.html", "x\n<p>y</p>", HTML},
 	} {
 		in, err := findOne(t, c.name, c.text, Options{})
 		if err != nil || in.Format != Text || in.Container != c.want {
