@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -246,9 +247,8 @@ func (b *builder) noticeFormats() {
 	for _, s := range decided {
 		count[s.Format]++
 	}
-	for _, f := range corpus.Formats() {
+	for _, f := range slices.Sorted(maps.Keys(count)) {
 		switch n := count[f]; n {
-		case 0:
 		case 1:
 			b.notice("1 file read as %s", f)
 		default:

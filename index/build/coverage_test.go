@@ -134,3 +134,18 @@ func TestUnreadAttachments(t *testing.T) {
 		}
 	}
 }
+
+// TestManyFormats names how many files were read as which format, rows too.
+func TestManyFormats(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range 9 {
+		writeInput(t, filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)), fmt.Sprintf(`{"prompt":%q}`+"\n", prose(uint64(i), 20)))
+	}
+	writeInput(t, filepath.Join(dir, "a.txt"), prose(99, 20))
+	var notes []string
+	_, err := Build(context.Background(), Options{Out: filepath.Join(t.TempDir(), "x.nidx"), Inputs: []string{dir}, Notice: func(s string) { notes = append(notes, s) }})
+	if got := strings.Join(notes, "; "); err != nil || got != "9 files read as rows; 1 file read as text" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
