@@ -14,16 +14,22 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"time"
 
 	"noecho/internal/program"
 )
 
 const usage = `usage: latency [-noecho FILE] [-mode MODE] [-requests N] [-parallel N] [-words N] [-corpus MIB]
+       latency -load DURATION [-rounds N] [-old FILE] [-parallel N] …
 
 latency builds an index of invented text, starts internal/fakellm and noecho before
 it, and asks for the same clean answer directly and through noecho. It prints
 quantiles in microseconds: to the first word of a stream, to its end, and of an
 answer in one piece.
+
+With -load it prints how much processor time an answer costs noecho and other proxies
+before a model that answers at once: Go's ReverseProxy, nginx if it is installed, and
+another noecho with -old. They are asked in turn; try -parallel 16.
 
 `
 
@@ -31,10 +37,13 @@ answer in one piece.
 type options struct {
 	noecho   string
 	mode     string
-	requests int // of each kind, to each side
-	parallel int // callers at a time
-	words    int // in an answer
-	corpus   int // MiB of text in the index
+	requests int           // of each kind, to each side
+	parallel int           // callers at a time
+	words    int           // in an answer
+	corpus   int           // MiB of text in the index
+	load     time.Duration // of one burst of requests; 0: times are measured
+	rounds   int           // of bursts
+	old      string        // another noecho to compare with; empty: none
 }
 
 // check refuses numbers that would overload this machine by a slip of the finger.
@@ -46,6 +55,8 @@ func (o *options) check() error {
 		return errors.New("-parallel must be 1 to 256")
 	case o.words < 1 || o.words > 100_000:
 		return errors.New("-words must be 1 to 100000")
+	case o.rounds < 1 || o.rounds > 1000:
+		return errors.New("-rounds must be 1 to 1000")
 	case o.corpus < 1 || o.corpus > 4096:
 		return errors.New("-corpus must be 1 to 4096")
 	}
@@ -55,6 +66,9 @@ func (o *options) check() error {
 func main() { os.Exit(program.Run("latency", run)) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 3 && args[0] == "peer" { // started by load
+		return reverseProxy(args[1], args[2])
+	}
 	var o options
 	flags := flag.NewFlagSet("latency", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -67,6 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.requests, "requests", 300, "`number` of requests of each kind to each side")
 	flags.IntVar(&o.parallel, "parallel", 1, "`number` of callers at a time")
 	flags.IntVar(&o.words, "words", 300, "`number` of words in an answer, each one a message")
+	flags.DurationVar(&o.load, "load", 0, "measure processor time, in bursts of so long")
+	flags.IntVar(&o.rounds, "rounds", 9, "`number` of bursts of each kind to each proxy")
+	flags.StringVar(&o.old, "old", "", "another noecho to compare with, a `file`")
 	flags.IntVar(&o.corpus, "corpus", 16, "size of the indexed text in `MiB`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -79,6 +96,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer rig.close()
+	if o.load > 0 {
+		return rig.load(ctx, &o, stdout)
+	}
 	found, err := rig.measure(ctx, &o)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -33,5 +34,24 @@ func TestTextIsTheSameEveryTime(t *testing.T) {
 	}
 	if strings.Join(text(8, 50), " ") == first {
 		t.Error("another seed gives the same text")
+	}
+}
+
+// TestStaticModel: both kinds of answer are complete and have text.
+func TestStaticModel(t *testing.T) {
+	t.Parallel()
+	model, err := newStaticModel(300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for _, body := range asks {
+		for range 3 {
+			if _, _, err := ask(t.Context(), client, "http://"+model.Addr().String(), body); err != nil {
+				t.Errorf("%s: %v", body, err)
+			}
+		}
 	}
 }

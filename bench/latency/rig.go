@@ -25,6 +25,7 @@ const patience = time.Minute
 // rig is a model, an index, and a noecho that is ready.
 type rig struct {
 	dir    string
+	index  string // a file
 	model  *fakellm.Server
 	serve  *exec.Cmd
 	ended  chan struct{} // closed when noecho has ended
@@ -49,6 +50,7 @@ func newRig(ctx context.Context, o *options, log io.Writer) (*rig, error) {
 
 func (r *rig) start(ctx context.Context, o *options, log io.Writer) error {
 	corpus, index := filepath.Join(r.dir, "corpus.txt"), filepath.Join(r.dir, "corpus.nidx")
+	r.index = index
 	if err := writeCorpus(corpus, o.corpus<<20); err != nil {
 		return err
 	}

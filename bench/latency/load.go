@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+)
+
+// peer is a proxy in a process of its own, whose processor time is measured.
+type peer struct {
+	name, url string
+	cmd       *exec.Cmd
+	used      [2][]float64 // microseconds a request, of asks
+}
+
+// asks are the two kinds of request: for an answer in one piece and for a stream that comes at once.
+var asks = [...]string{askWhole, askStream}
+
+// load asks every proxy for answers, in turn and round after round, and prints how much
+// processor time each takes for one.
+func (r *rig) load(ctx context.Context, o *options, stdout io.Writer) error {
+	model, err := newStaticModel(o.words)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	r.direct = "http://" + model.Addr().String()
+	peers, err := r.peers(ctx, o)
+	defer func() {
+		for _, p := range peers {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	for round := range o.rounds + 1 { // the first one warms up
+		for i := range peers {
+			p := peers[(i+round)%len(peers)]
+			for kind, body := range asks {
+				used, err := p.burst(ctx, body, o.parallel, o.load)
+				if err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+				if round > 0 {
+					p.used[kind] = append(p.used[kind], used)
+				}
+			}
+		}
+	}
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "µs of processor time a request, median of %d\tone piece\t%d events at once\t\n", o.rounds, o.words)
+	for _, p := range peers {
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t\n", p.name, median(p.used[0]), median(p.used[1]))
+	}
+	return t.Flush()
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// peers starts the proxies: noecho, which scans or passes on, the program of -old, Go's
+// ReverseProxy, and nginx if there is one.
+func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var peers []*peer
+	add := func(name string, command func(listen string) (program string, args []string, err error)) {
+		if err != nil {
+			return
+		}
+		var listen string
+		if listen, err = freeAddress(); err != nil {
+			return
+		}
+		var program string
+		var args []string
+		if program, args, err = command(listen); err != nil {
+			return
+		}
+		p := &peer{name: name, url: "http://" + listen, cmd: exec.CommandContext(ctx, program, args...)}
+		if err = p.cmd.Start(); err == nil {
+			peers = append(peers, p)
+			err = awaitListener(ctx, listen)
+		}
+	}
+	programs := []string{o.noecho}
+	if o.old != "" {
+		programs = append(programs, o.old)
+	}
+	for _, program := range programs {
+		for _, route := range []string{"{path: /v1/chat/completions}", "{path: /v1/chat/completions, api: pass}"} {
+			add(program+" "+route, func(listen string) (string, []string, error) {
+				name := filepath.Join(r.dir, "noecho-"+listen[strings.LastIndexByte(listen, ':')+1:]+".yaml")
+				text := fmt.Sprintf("version: 1\nlisten: %s\nadmin: {listen: \"127.0.0.1:0\"}\nupstream: {url: %q}\nmode: %s\nindex: [{path: %s}]\nroutes: [%s]\n", listen, r.direct, o.mode, r.index, route)
+				return program, []string{"serve", "--config", name, "--alerts", name + ".alerts"}, os.WriteFile(name, []byte(text), 0o600)
+			})
+		}
+	}
+	add("httputil.ReverseProxy", func(listen string) (string, []string, error) {
+		return self, []string{"peer", listen, r.direct}, nil
+	})
+	if nginx, e := exec.LookPath("nginx"); e == nil {
+		add("nginx, proxy_buffering off", func(listen string) (string, []string, error) {
+			name := filepath.Join(r.dir, "nginx.conf")
+			return nginx, []string{"-c", name, "-p", r.dir, "-e", "stderr"}, os.WriteFile(name, []byte(nginxConfig(r.dir, listen, r.direct)), 0o600)
+		})
+	}
+	return peers, err
+}
+
+// nginxConfig returns the configuration of an nginx of one process.
+func nginxConfig(dir, listen, target string) string {
+	var temp strings.Builder
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", kind, dir, kind)
+	}
+	return fmt.Sprintf(`daemon off; master_process off; pid %s/nginx.pid; events {}
+http { access_log off; keepalive_requests 100000000; %s
+upstream model { server %s; keepalive 256; keepalive_requests 100000000; }
+server { listen %s; location / { proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; } } }
+`, dir, temp.String(), strings.TrimPrefix(target, "http://"), listen)
+}
+
+// reverseProxy is the process of the peer httputil.ReverseProxy. It never returns nil.
+func reverseProxy(listen, target string) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	p := httputil.NewSingleHostReverseProxy(u)
+	p.Transport = &http.Transport{MaxIdleConnsPerHost: 256}
+	return (&http.Server{Addr: listen, Handler: p, ReadHeaderTimeout: patience}).ListenAndServe()
+}
+
+// awaitListener waits until somebody listens on an address.
+func awaitListener(ctx context.Context, address string) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			return conn.Close()
+		}
+	}
+	return errors.New("nobody listens on " + address)
+}
+
+// burst asks as many callers at a time for so long, and returns the microseconds of processor time that
+// the proxy took for each answer.
+func (p *peer) burst(ctx context.Context, body string, callers int, d time.Duration) (float64, error) {
+	before, err := processorTime(p.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var answers atomic.Int64
+	var all sync.WaitGroup
+	for end := time.Now().Add(d); callers > 0; callers-- {
+		all.Go(func() {
+			client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+			defer client.CloseIdleConnections()
+			for time.Now().Before(end) && ctx.Err() == nil {
+				if _, _, err := ask(ctx, client, p.url, body); err != nil {
+					cancel(err)
+					return
+				}
+				answers.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	after, err := processorTime(p.cmd.Process.Pid)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return float64((after - before).Nanoseconds()) / 1e3 / float64(max(1, answers.Load())), err
+}
+
+// processorTime returns the processor time of a process, which Linux counts for each thread.
+func processorTime(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		return 0, errors.New("-load needs /proc/PID/task/*/schedstat, which Linux has")
+	}
+	total := time.Duration(0)
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", name, err)
+		}
+		total += time.Duration(n)
+	}
+	return total, nil
+}
+
+// prose is what the model says.
+const prose = "The meeting began late because two of the speakers had missed their train, and the chair spent the first half hour " +
+	"on questions that had been left over from spring. Nobody minded much, since the coffee was hot and the windows looked out over " +
+	"the harbour, where small boats went round in circles. "
+
+// newStaticModel listens as a model that answers with the same bytes each time: 1.25 kB of text in one
+// piece, or a stream of so many events, each a chunk, all of them in one write.
+func newStaticModel(words int) (net.Listener, error) {
+	said := strings.Repeat(prose, 1+max(1250, 10*words)/len(prose))
+	whole := fmt.Appendf(nil, `{"id":"chatcmpl-9f1c2b7e","object":"chat.completion","created":1790000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}],"usage":{"total_tokens":350}}`, said[:1250])
+	whole = append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(whole)), whole...)
+	stream := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+	event := func(delta, end string) {
+		data := fmt.Sprintf("data: {\"id\":\"chatcmpl-9f1c2b7e\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{%s},\"logprobs\":null,\"finish_reason\":%s}]}\n\n", delta, end)
+		stream = fmt.Appendf(stream, "%x\r\n%s\r\n", len(data), data)
+	}
+	for _, w := range strings.Fields(said)[:words] {
+		event(fmt.Sprintf("\"content\":%q", w+" "), "null")
+	}
+	event("", `"stop"`)
+	stream = append(stream, "0\r\n\r\n"...)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serveStatic(conn, whole, stream)
+		}
+	}()
+	return l, nil
+}
+
+// thought is the time before an answer: ReverseProxy breaks off one that comes while it still sends the request.
+const thought = time.Millisecond
+
+// serveStatic answers the requests of a connection until it ends.
+func serveStatic(conn net.Conn, whole, stream []byte) {
+	defer conn.Close()
+	in := make([]byte, 0, 64<<10)
+	for {
+		n, err := conn.Read(in[len(in):cap(in)])
+		if err != nil {
+			return
+		}
+		in = in[:len(in)+n]
+		if !bytes.HasSuffix(in, []byte("}")) { // the end of the body of a request
+			continue
+		}
+		answer := whole
+		if bytes.Contains(in, []byte(`"stream":true`)) {
+			answer = stream
+		}
+		time.Sleep(thought)
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+		in = in[:0]
+	}
+}
