@@ -292,6 +292,7 @@ func responsesDeltas() []wire.Rule {
 		{"custom_tool_call_input", "input", "input", wire.Plain},
 		{"mcp_call_arguments", "arguments", "arguments", wire.Nested},
 		{"code_interpreter_call_code", "code", "code", wire.Plain},
+		{"apply_patch_call_operation_diff", "diff", "operation.diff", wire.Plain},
 		{"audio.transcript", "transcript", "transcript", wire.Plain},
 		{"output_audio_transcript", "transcript", "transcript", wire.Plain},
 		{"shell_call_command", "command", "command.#", wire.Plain},
