@@ -77,10 +77,12 @@ func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 	switch {
 	case f.Separate:
 		return true
-	case ch.role != wire.Metadata, f.Item < 0, ch.length == 0:
+	case ch.role != wire.Metadata, ch.length == 0:
 		return false
+	case f.Rule < 0 && ch.fed == message:
+		return true
 	}
-	return ch.fed == message && (ch.item < 0 || f.Rule < 0) || ch.item < 0 && ch.origin != f.Item
+	return ch.item < 0 && f.Item >= 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
 // frames reports whether a text that the family has no rule for is the kind of an object or an

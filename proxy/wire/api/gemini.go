@@ -25,9 +25,9 @@ var gemini = wire.NewFamily(wire.Family{
 	Choices: "candidates", Rules: geminiRules(),
 })
 
-// geminiRules is the table of answers. The rules of groundingMetadata skip titles and
-// addresses that servers send, if they have no spaces; others are scanned. The values
-// of partialArgs belong to the member that jsonPath names.
+// geminiRules is the table of answers. The rules of groundingMetadata skip addresses that
+// servers send, if they have no spaces; others are scanned. The values of partialArgs belong to
+// the member that jsonPath names.
 func geminiRules() []wire.Rule {
 	const at = "candidates[#]."
 	rules := []wire.Rule{
@@ -59,12 +59,11 @@ func geminiRules() []wire.Rule {
 	for _, member := range []string{"citations[].uri", "citations[].title", "citations[].license"} {
 		rules = append(rules, wire.NoText(at+"citationMetadata."+member))
 	}
-	for _, member := range []string{
-		"webSearchQueries[]", "retrievalQueries[]", "groundingChunks[].web.uri", "groundingChunks[].web.title", "groundingChunks[].web.domain",
-		"groundingChunks[].retrievedContext.uri", "groundingChunks[].retrievedContext.title", "groundingChunks[].retrievedContext.text",
-		"groundingChunks[].maps.uri", "groundingChunks[].maps.title", "groundingChunks[].maps.text", "groundingChunks[].maps.placeId",
-	} {
-		rules = append(rules, wire.NoText(at+"groundingMetadata."+member))
+	for _, member := range []string{"web.uri", "web.domain", "retrievedContext.uri", "maps.uri", "maps.placeId"} {
+		rules = append(rules, wire.NoText(at+"groundingMetadata.groundingChunks[]."+member))
+	}
+	for _, list := range []string{"webSearchQueries", "retrievalQueries"} { // the model wrote them
+		rules = append(rules, wire.CompleteAt(at+"groundingMetadata."+list, "groundingMetadata."+list).As(wire.Nested))
 	}
 	return append(rules, geminiPartRules(at+"content.parts[]")...)
 }

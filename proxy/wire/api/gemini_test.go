@@ -88,7 +88,7 @@ metadata 0 content.parts.new.x y
 			`{"candidates":[{"citationMetadata":{"citations":[{"startIndex":1,"uri":"u/v","title":"a book"}]},"groundingMetadata":{"webSearchQueries":["who was"],"groundingChunks":[{"web":{"uri":"u","title":"a page"}},{"retrievedContext":{"text":"some context"}}],"groundingSupports":[{"segment":{"endIndex":2,"text":"a b"}},{"segment":{"text":"c"}}],"searchEntryPoint":{"renderedContent":"<b>x</b>"}},"finishMessage":"what happened"}]}`,
 			"begin 0 \ndrop 0 -> null {\"citations\":[{\"startIndex\":1,\"uri\":\"u/v\",\"title\":\"a book\"}]}\nmetadata 0 citationMetadata.citations.title a book\n" +
 				"drop 0 -> null {\"webSearchQueries\":[\"who was\"],\"groundingChunks\":[{\"web\":{\"uri\":\"u\",\"title\":\"a page\"}},{\"retrievedContext\":{\"text\":\"some context\"}}],\"groundingSupports\":[{\"segment\":{\"endIndex\":2,\"text\":\"a b\"}},{\"segment\":{\"text\":\"c\"}}],\"searchEntryPoint\":{\"renderedContent\":\"<b>x</b>\"}}\n" +
-				"metadata 0 groundingMetadata.webSearchQueries who was\nmetadata 0 groundingMetadata.groundingChunks.web.title a page\nmetadata 0 groundingMetadata.groundingChunks.retrievedContext.text some context\n" +
+				"metadata 0 groundingMetadata.webSearchQueries [\"who was\"]\nmetadata 0 groundingMetadata.groundingChunks.web.title a page\nmetadata 0 groundingMetadata.groundingChunks.retrievedContext.text some context\n" +
 				"token 0 groundingMetadata.segments a b\ntoken 0 groundingMetadata.segments c\nmetadata 0 groundingMetadata.searchEntryPoint.renderedContent <b>x</b>\nmetadata 0 finishMessage what happened\n",
 		},
 		{"prompt refused", wire.SSE, `{"promptFeedback":{"blockReason":"SAFETY","blockReasonMessage":"not this"}}`, "metadata -1 promptFeedback.blockReasonMessage not this\n"},

@@ -191,6 +191,7 @@ func chatRules() []wire.Rule {
 			wire.SkipAt(at+"audio.data").Else(`""`),
 			wire.TextAt(at+"audio.transcript", "audio.transcript"),
 			wire.DropWhenWithheld(at+"annotations").Else(`[]`),
+			wire.NoText(at+"annotations[].type"),
 		)
 	}
 	return rules

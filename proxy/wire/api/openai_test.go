@@ -83,9 +83,8 @@ alias 0 reasoning y
 drop 0 -> "" "AAAA"
 text 0 audio.transcript t
 drop 0 -> [] [{"type":"url_citation","url_citation":{"title":"T","url":"U","start_index":1}}]
-metadata 0 message.annotations.[].type url_citation
-metadata 0 message.annotations.[].url_citation.title T
-metadata 0 message.annotations.[].url_citation.url U
+metadata 0 message.annotations.url_citation.title T
+metadata 0 message.annotations.url_citation.url U
 metadata 0 message.context.intent i
 metadata 0 message.context.citations.[].content q
 `,
