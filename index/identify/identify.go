@@ -16,6 +16,8 @@ package identify
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strings"
 )
 
@@ -174,7 +176,10 @@ func (s *lineScan) next() bool {
 		s.started, s.i, s.token, s.email = true, s.from, s.from, s.from
 	}
 	line, i, token := s.line, s.i, s.token
-	for i < len(line) {
+	for {
+		if i, token = s.skip(i, token); i >= len(line) {
+			break
+		}
 		switch classes[line[i]] {
 		case letter, dash:
 			i++
@@ -194,6 +199,38 @@ func (s *lineScan) next() bool {
 	}
 	s.i, s.token = len(line), len(line)
 	return len(line)-token >= keyLeast && s.key(token, len(line))
+}
+
+// skip goes on from i, eight bytes at a time, to the next byte that look examines, or to
+// the last seven bytes of the line.
+func (s *lineScan) skip(i, token int) (next, newToken int) {
+	for i+8 <= len(s.line) {
+		telling, others := sort(binary.LittleEndian.Uint64(s.line[i:]))
+		if before := others & (telling&-telling - 1); before != 0 {
+			if first := bits.TrailingZeros64(before) / 8; i+first-token >= keyLeast {
+				return i + first, token
+			}
+			token = i + 8 - bits.LeadingZeros64(before)/8
+		}
+		if telling != 0 {
+			return i + bits.TrailingZeros64(telling)/8, token
+		}
+		i += 8
+	}
+	return i, token
+}
+
+// sort finds the digits and at signs, and the bytes of class other, among eight bytes. The
+// upper bit of each byte of the results tells of one byte.
+func sort(b uint64) (telling, others uint64) {
+	const ones, upper = 0x0101010101010101, 0x8080808080808080
+	// A byte of high minus c keeps its upper bit if the lower seven bits are at least c.
+	high, small := b|upper, b|upper|0x20*ones
+	letter := (small - 'a'*ones) &^ (small - ('z'+1)*ones)
+	telling = (high-'0'*ones)&^(high-('9'+1)*ones) | (high-'@'*ones)&^(high-('@'+1)*ones)
+	dashes := (high-'-'*ones)&^(high-('-'+1)*ones) | (high-'_'*ones)&^(high-('_'+1)*ones)
+	ascii := ^b & upper
+	return telling & ascii, upper &^ ((letter | telling | dashes) & ascii)
 }
 
 // look examines the identifier that the byte at i reveals, and moves i behind the bytes

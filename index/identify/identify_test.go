@@ -242,7 +242,78 @@ func FuzzFind(f *testing.F) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("cut at %d: %+v, want %+v", at, got, want)
 		}
+		if len(text) > 1<<12 {
+			return
+		}
+		// Eight bytes are looked at together: it must not matter which.
+		pad := 1 + int(cut%8)
+		got = all(strings.Repeat(" ", pad)+text, p)
+		for i := range got {
+			got[i].Lo, got[i].Hi = got[i].Lo-int64(pad), got[i].Hi-int64(pad)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("behind %d blanks: %+v, want %+v", pad, got, want)
+		}
 	})
+}
+
+// FuzzSort compares the classes of eight bytes with those of each byte.
+func FuzzSort(f *testing.F) {
+	f.Add(uint64(0x40392d5f7a5b807f))
+	f.Add(uint64(0x2f3a605e5d41617b))
+	f.Fuzz(func(t *testing.T, b uint64) {
+		var telling, others uint64
+		for i := range 8 {
+			switch bit := uint64(0x80) << (8 * i); classes[byte(b>>(8*i))] {
+			case digit, atSign:
+				telling |= bit
+			case other:
+				others |= bit
+			}
+		}
+		if gotTelling, gotOthers := sort(b); gotTelling != telling || gotOthers != others {
+			t.Fatalf("%x: %x and %x, want %x and %x", b, gotTelling, gotOthers, telling, others)
+		}
+	})
+}
+
+// TestSortEveryByte compares the classes of every byte, at every place and beside others.
+func TestSortEveryByte(t *testing.T) {
+	t.Parallel()
+	for c := range uint64(256) {
+		for i := range 8 {
+			for _, beside := range []uint64{0, 0x61, 0x7f, 0x80, 0xff} {
+				b := beside*0x0101010101010101&^(0xff<<(8*i)) | c<<(8*i)
+				telling, others := sort(b)
+				class := classes[c]
+				if telling>>(8*i+7)&1 == 1 != (class == digit || class == atSign) || others>>(8*i+7)&1 == 1 != (class == other) {
+					t.Fatalf("byte %d of %x: telling %x, others %x", i, b, telling, others)
+				}
+			}
+		}
+	}
+}
+
+// TestSkip pads identifiers so that they begin at every place of eight bytes.
+func TestSkip(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"jo@example.org", "+49 30 901820", "sk-proj-a8Fk29dLq0Zx7Vb3Nn5Rt1Yw", "password: hunter2hunter2hunter2", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b",
+		"key AKIAIOSFODNN7EXAMPLE.", "tel 1234567", "a/b sk_live_abcdEFGH1234abcd-", "\\njo@example.org", "é219-09-9998ü",
+	} {
+		want := all(" " + text)
+		for pad := range 40 {
+			got := all(strings.Repeat("a b ", pad/4) + strings.Repeat(" ", pad%4+1) + text + strings.Repeat(" ", pad%9))
+			if len(got) != len(want) {
+				t.Fatalf("%q behind %d bytes: %v, want %v", text, pad, got, want)
+			}
+			for i := range got {
+				if got[i].Text != want[i].Text || got[i].Kind != want[i].Kind {
+					t.Fatalf("%q behind %d bytes: %v, want %v", text, pad, got, want)
+				}
+			}
+		}
+	}
 }
 
 func BenchmarkFind(b *testing.B) {
