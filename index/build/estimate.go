@@ -19,7 +19,7 @@ const sampleMost = 1 << sampleLog
 
 const (
 	sampleLog = 18
-	slotShift = 64 - sampleLog - 1 // the table has two slots for each hash
+	slotsLog  = 12 // of the first table; a table has at least two slots for each hash
 )
 
 // distinctEstimator estimates the number of distinct grams from a sample of their
@@ -29,20 +29,43 @@ type distinctEstimator struct {
 
 	mu    sync.Mutex
 	slots []uint64 // hash table with open addressing; 0 is an empty slot, so a gram of hash 0 is not counted
+	shift int      // of a hash, to the number of its slot
 	kept  int
+	loads uint64 // keeps the loads of touch
 }
 
 func newDistinctEstimator() *distinctEstimator {
-	return &distinctEstimator{slots: make([]uint64, 2*sampleMost)}
+	return &distinctEstimator{slots: make([]uint64, 1<<slotsLog), shift: 64 - slotsLog}
 }
 
 // add adds grams, given the lower halves (Lo) of their 128-bit hashes.
 func (s *distinctEstimator) add(grams []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, lo := range grams { // loads that do not wait for each other, as insert would
+		s.loads += s.slots[lo>>s.shift]
+	}
 	for _, lo := range grams {
-		if lo&s.mask.Load() == 0 && s.insert(lo) && s.kept > sampleMost {
+		if lo&s.mask.Load() != 0 || !s.insert(lo) {
+			continue
+		}
+		switch {
+		case s.kept > sampleMost:
 			s.thin()
+		case 2*s.kept > len(s.slots):
+			s.shift--
+			s.fill(2*len(s.slots), 0)
+		}
+	}
+}
+
+// fill inserts the hashes again that have no bits of the mask into n slots.
+func (s *distinctEstimator) fill(n int, mask uint64) {
+	old := s.slots
+	s.slots, s.kept = make([]uint64, n), 0
+	for _, lo := range old {
+		if lo&mask == 0 {
+			s.insert(lo)
 		}
 	}
 }
@@ -52,7 +75,7 @@ func (s *distinctEstimator) insert(lo uint64) bool {
 	if lo == 0 {
 		return false
 	}
-	for at := lo >> slotShift; ; at = (at + 1) % uint64(len(s.slots)) {
+	for at := lo >> s.shift; ; at = (at + 1) % uint64(len(s.slots)) {
 		switch s.slots[at] {
 		case lo:
 			return false
@@ -66,16 +89,10 @@ func (s *distinctEstimator) insert(lo uint64) bool {
 
 // thin requires more zero bits until at most sampleMost hashes are left.
 func (s *distinctEstimator) thin() {
-	old := s.slots
 	for s.kept > sampleMost {
 		mask := s.mask.Load()<<1 | 1
 		s.mask.Store(mask)
-		s.slots, s.kept = make([]uint64, len(old)), 0
-		for _, lo := range old {
-			if lo&mask == 0 {
-				s.insert(lo)
-			}
-		}
+		s.fill(len(s.slots), mask)
 	}
 }
 

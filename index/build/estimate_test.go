@@ -45,3 +45,33 @@ func TestSampleCountsSets(t *testing.T) {
 		}
 	}
 }
+
+// TestRecent removes repeated grams only: each gram of a sequence is among the fresh ones.
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	r := newRecent()
+	seen, fresh := map[uint64]bool{}, map[uint64]bool{}
+	removed := 0
+	for round := range uint64(400) {
+		var grams []uint64
+		for i := range uint64(200) {
+			lo := format.SplitMix(5, format.SplitMix(round, i)%5000)
+			if i%50 == 0 {
+				lo = []uint64{0, ^uint64(0), 1, lo << (64 - recentLog)}[round%4]
+			}
+			grams = append(grams, lo)
+			seen[lo] = true
+		}
+		out := r.fresh(grams)
+		removed += 200 - len(out)
+		for _, lo := range out {
+			fresh[lo] = true
+		}
+	}
+	if len(fresh) != len(seen) {
+		t.Errorf("%d of %d grams are fresh", len(fresh), len(seen))
+	}
+	if removed < 400*200/2 {
+		t.Errorf("%d of %d grams are removed", removed, 400*200)
+	}
+}

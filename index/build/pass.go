@@ -57,6 +57,8 @@ type worker struct {
 	stats      *stats
 	cut        *cutter
 	g          grams
+	words      *recent // those that the sink knows
+	twos       *recent
 	runs       runBlock
 	run64      []uint64
 	rec        corpus.Record
@@ -90,6 +92,7 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 			w.collectors = append(w.collectors, at) // last: the other collectors read its position before it advances
 			w.cut.collectors = w.collectors
 		}
+		w.words, w.twos = newRecent(), newRecent()
 		workers[i] = w
 		g.Go(func() error {
 			for t := range p.tasks {
@@ -389,6 +392,7 @@ func (w *worker) run(run []uint64) error {
 	w.stats.windows += uint64(len(w.g.windows))
 	w.stats.not.ExcludedWindows += w.g.excluded
 	w.sample.add(&w.g)
+	w.g.words, w.g.twos = w.words.fresh(w.g.words), w.twos.fresh(w.g.twos)
 	return w.sink.add(&w.g)
 }
 
