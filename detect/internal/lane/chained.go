@@ -19,12 +19,13 @@ import (
 //
 // In strict release every sign counts: what waits and when must not tell what is indexed.
 const (
-	explainedPairs = 4  // of shortWords-1 pairs
-	chainedLetters = 6  // of two words, each of which has chainedLeast or more
-	chainedLeast   = 2  //
-	chainedWord    = 16 // letters of a word at most
-	chainedBytes   = 64 // of letters that are looked at
-	chainedAgain   = 8  // letters by which a token grows before it is looked at again
+	explainedPairs = 4                // of shortWords-1 pairs
+	chainedLetters = 6                // of two words, each of which has chainedLeast or more
+	chainedLeast   = 2                //
+	chainedWord    = 16               // letters of a word at most
+	chainedBytes   = 64               // of letters that are looked at
+	chainedRaw     = 4 * chainedBytes // of text that they are in
+	chainedAgain   = 8                // letters by which a token grows before it is looked at again
 )
 
 // counts reports whether the sign that word i gives counts. Letters that were looked at in
@@ -77,20 +78,11 @@ func (s *respace) chained(span ngram.Span, noise bool) bool {
 	if raw == nil {
 		return true
 	}
-	reader := ngram.LettersFrom(span.Lo)
-	s.read = reader.Finish(reader.Append(s.read[:0], raw[:min(int64(len(raw)), span.Hi-span.Lo)]))
+	reader, queued := ngram.LettersFrom(span.Lo), len(s.queue)
+	s.queue = reader.Finish(reader.Append(s.queue, raw[:min(int64(len(raw)), span.Hi-span.Lo, chainedRaw)]))
 	c := &s.chain
-	c.n, c.ends[0] = 0, 0
-	for _, l := range s.read {
-		end := c.ends[c.n] + utf8.RuneLen(l.Rune)
-		if end > chainedBytes {
-			break
-		}
-		utf8.EncodeRune(c.text[c.ends[c.n]:], l.Rune)
-		c.first[c.n], c.last[c.n] = l.First, l.Last
-		c.n++
-		c.ends[c.n] = end
-	}
+	c.set(s.queue[queued:])
+	s.queue = s.queue[:queued]
 	for at := chainedLeast; at <= c.n-chainedLeast; at++ {
 		for from := at - chainedLeast; from >= max(0, at-chainedWord); from-- {
 			if hash, ok := c.word(s, from, at); ok && c.goesOn(s, hash, from, at) {
@@ -108,8 +100,24 @@ func (s *respace) chained(span ngram.Span, noise bool) bool {
 type chain struct {
 	n           int // letters
 	text        [chainedBytes + 16]byte
-	ends        [chainedBytes + 1]int // of the letters before
-	first, last [chainedBytes]bool    // a word of the channel begins or ends with the letter
+	ends        [chainedBytes + 1]uint8 // of the letters before
+	first, last [chainedBytes]bool      // a word of the channel begins or ends with the letter
+}
+
+// set sets the letters to the first of those given.
+func (c *chain) set(letters []ngram.Letter) {
+	c.n, c.ends[0] = 0, 0
+	for _, l := range letters {
+		from := int(c.ends[c.n])
+		end := from + utf8.RuneLen(l.Rune)
+		if end > chainedBytes {
+			break
+		}
+		utf8.EncodeRune(c.text[from:], l.Rune)
+		c.first[c.n], c.last[c.n] = l.First, l.Last
+		c.n++
+		c.ends[c.n] = uint8(end)
+	}
 }
 
 // word returns the hash of some letters, and whether it may be that of an indexed word.

@@ -45,8 +45,7 @@ type respaced struct {
 	places  track.Locator
 	ring    []path            // of the lattice while it is awake: a fork writes behind the paths in use
 	words   [ngram.MaxN]*path // scratch
-	read    []ngram.Letter    // scratch of chained
-	chain   chain             // the same
+	chain   chain             // scratch of chained
 }
 
 const (
