@@ -120,9 +120,16 @@ func (s *Scanner) idle() bool {
 // fast reads bytes while they are plain ASCII and returns how many it took.
 func (s *Scanner) fast(p []byte) int {
 	i := 0
+	_, xxh64 := s.suite.(xxh64Suite)
 	for i < len(p) {
 		class := asciiTable[p[i]]
 		if class == asciiLetter || class == asciiDigit && !s.mark.lineStart {
+			if n := 0; xxh64 && !s.word.open && len(p)-i > 16 {
+				if n = s.fastWhole(p[i:i+17], s.offset+int64(i)); n > 0 {
+					i += n
+					continue
+				}
+			}
 			i += s.fastWord(p[i:], s.offset+int64(i))
 			continue
 		}
@@ -140,6 +147,29 @@ func (s *Scanner) fast(p []byte) int {
 	}
 	s.offset += int64(i)
 	return i
+}
+
+// fastWhole reads a word of fewer than 16 ASCII letters and digits that starts at offset lo,
+// and the separator behind it, in registers. It returns 0 if the word is not such a one; p
+// is 17 bytes.
+func (s *Scanner) fastWhole(p []byte, lo int64) int {
+	a, b := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
+	n := asciiRun(a)
+	if n == 8 {
+		n += asciiRun(b)
+	}
+	class := asciiTable[p[n]]
+	if n == 16 || class < asciiSep {
+		return 0
+	}
+	m := &padding[n]
+	s.dst = append(s.dst, Word{
+		Span:   Span{lo, lo + int64(n)},
+		Hash:   xxh64Block16((a|each*0x20)&m[0], (b|each*0x20)&m[1]),
+		Weight: WordWeight,
+	})
+	s.mark.lineStart = class == asciiLine
+	return n + 1
 }
 
 // fastWord reads a run of ASCII letters and digits that starts at offset lo.
