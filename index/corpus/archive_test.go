@@ -515,3 +515,28 @@ func FuzzZip(f *testing.F) {
 	f.Add([]byte(zipped(f, zip.Store, "a.txt", tenWords, "b.gz", gzipped(f, tenWords))))
 	f.Fuzz(func(t *testing.T, file []byte) { readAny(t, file) })
 }
+
+// TestZipDirectory: a directory that is longer than its limit is not read on, and the
+// error says so; a limit that it keeps changes nothing.
+func TestZipDirectory(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	for i := range 1000 {
+		if _, err := w.Create(fmt.Sprintf("member-%d.txt", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := bytes.NewReader(buf.Bytes())
+	for _, tt := range []struct {
+		limit int64
+		want  error
+	}{{1 << 10, errDirectory}, {32 << 10, errDirectory}, {mostDirectory, nil}} {
+		if _, err := zip.NewReader(&directory{r: file, left: tt.limit}, file.Size()); !errors.Is(err, tt.want) {
+			t.Errorf("limit of %d bytes: %v, want %v", tt.limit, err, tt.want)
+		}
+	}
+}
