@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -138,8 +139,8 @@ func TestTextInPicture(t *testing.T) {
 		tests[name+" behind a picture"] = "data:image/png;base64," + base64.StdEncoding.EncodeToString(noise) + " That was it. Here is the text: " + text
 	}
 	r := rand.New(rand.NewPCG(3, 4))
-	for name, gaps := range letterGaps {
-		tests["letters "+name+" behind a picture"] = base64.StdEncoding.EncodeToString(noise) + "\nThat was it. Here is the text: " + gaps(r, strings.Fields(laneRecord))
+	for _, name := range slices.Sorted(maps.Keys(letterGaps)) {
+		tests["letters "+name+" behind a picture"] = base64.StdEncoding.EncodeToString(noise) + "\nThat was it. Here is the text: " + letterGaps[name](r, strings.Fields(laneRecord))
 	}
 	for name, text := range tests {
 		d := New(set, spec(10), Config{Lanes: AllLanes})

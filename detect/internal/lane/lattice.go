@@ -28,7 +28,6 @@ type lattice struct {
 	made   uint64
 	slots  [latticeSlots]slot // the newest letters
 	tail   [tailBytes + 16]byte
-	hope   bool  // a path has three words or more, and two of its newest are none of the channel
 	credit int   // look-ups that may be made
 	unread int64 // letters at which a bound was reached
 	words  [maxLetters]latticeWord
@@ -90,7 +89,7 @@ func ringSize(n int) int {
 // begin makes the lattice ready for letters that do not follow the ones before.
 func (m *lattice) begin(n int, ring []path) {
 	m.n, m.paths = n, ring
-	m.begun, m.credit, m.hope = m.count, mostProbes, false
+	m.begun, m.credit = m.count, mostProbes
 	m.made = max(m.made, 1) // 0 is no path
 }
 
@@ -209,7 +208,6 @@ func (m *lattice) follow(s *respace, p *path, w *latticeWord, l ngram.Letter) bo
 		m.window(s, q, p, l)
 	}
 	odd := q.odd
-	m.hope = m.hope || depth > 2 && bits.OnesCount8(odd&0xf) >= 2
 	if int(depth) >= m.n-1 {
 		m.merge(at, q)
 	}

@@ -13,11 +13,10 @@ import (
 // every way that the index allows (lattice.go).
 //
 // It sleeps until the words of the channel look odd (gaps.go), then reads the last restart
-// bytes again, restartWeak if the sign is weak. It stays awake for drowsy letters, or
-// drowsyWeak, behind the last word that looked odd or like indexed text, and less long if it
-// reads in vain. It reads letters only up to the last complete word of the channel, so its
-// findings do not depend on the cut. It leaves runs of the channel's own words to the plain
-// lane.
+// bytes again. It stays awake for drowsy letters behind the last word that looked odd or
+// like indexed text, and less long if it reads in vain. It reads letters only up to the last complete word of the channel, so
+// its findings do not depend on the cut. It leaves runs of the channel's own words to the
+// plain lane.
 type respace struct {
 	r       *Reader
 	gaps    wordGapDetector
@@ -49,10 +48,8 @@ type respaced struct {
 }
 
 const (
-	restart     = 128 // bytes that are read again when it wakes
-	restartWeak = 64  // the same at a weak sign
-	drowsy      = 48  // letters
-	drowsyWeak  = 12  // the same behind a weak sign, unless three words in a row bear it out
+	restart = 128 // bytes that are read again when it wakes
+	drowsy  = 48  // letters
 
 	steadyWord   = 48 // bytes that wait in strict release for each word of a run
 	steadyBeyond = 192
@@ -90,7 +87,7 @@ func (s *respace) Word(i int64, w ngram.Word) {
 		s.steady = w.Span.Hi + steadyBeyond
 	}
 	if odd && !s.awake && w.Span.Lo >= s.tired.until {
-		s.wake(i, w.Span.Lo, sign)
+		s.wake(i, w.Span.Lo)
 		if waited < s.refused {
 			waited = w.Span.Lo
 		}
@@ -112,9 +109,6 @@ func (s *respace) Word(i int64, w ngram.Word) {
 	likely := s.take(n)
 	if odd {
 		s.until = s.lattice.count + drowsy
-		if s.weak(sign) && !s.lattice.hope {
-			s.until = s.lattice.count + drowsyWeak
-		}
 	}
 	if likely {
 		s.tired = patience{}
@@ -149,16 +143,9 @@ func (s *respace) take(n int) (likely bool) {
 	return likely
 }
 
-// weak reports whether a sign is one that other text has too. In strict release every sign is
-// as good as another.
-func (s *respace) weak(sign gapSign) bool { return sign != signSpelt && !s.r.cfg.Strict }
-
 // wake begins to read some bytes before word i of the channel, which begins at offset lo.
-func (s *respace) wake(i, lo int64, sign gapSign) {
-	from, restart := lo, int64(restart)
-	if s.weak(sign) {
-		restart = restartWeak
-	}
+func (s *respace) wake(i, lo int64) {
+	from := lo
 	for first := i - 1; first >= 0; first-- {
 		at := s.r.cfg.Host.Word(first).Span.Lo
 		if at < s.past.begin() || at < s.slept || at < lo-restart {
