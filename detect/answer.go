@@ -11,14 +11,15 @@ import (
 // Strand is one of the sorts of text that an answer consists of.
 type Strand uint8
 
-// The strands. Text beside the answer has the first three too, see [Config].Beside.
+// The strands. Text beside the answer has the first four too, see [Config].Beside.
 const (
-	Texts   Strand       = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
-	Labels                      // the names around them, of tools and members, and citations
-	Numbers                     // numbers among the strings of a tool
-	Aside                       // none of these: the model did not write it, or wrote it before
-	beside                      // from here on those of text beside the answer
-	tokens  = beside + 3        // see [Config].Tokens
+	Texts   Strand           = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
+	Labels                          // the names around them, such as those of tools, and citations
+	Keys                            // the names of the members of objects
+	Numbers                         // numbers among the strings of a tool
+	Aside                           // none of these: the model did not write it, or wrote it before
+	beside                          // from here on those of text beside the answer
+	tokens  = beside + Aside        // see [Config].Tokens
 )
 
 // Answer reads the channels of one answer as one text, in the order in which their words
@@ -48,7 +49,7 @@ type Answer struct {
 
 // The readings of an answer, and one of a channel.
 const (
-	ofAnswer = iota // its texts, its labels, and both with the numbers
+	ofAnswer = iota // its texts, its labels, its keys, and all of them with the numbers
 	ofBeside        // the same strands of the text beside it
 	ofAll           // its texts and the text beside it
 	ofTokens        // its texts and tokens without text
@@ -58,20 +59,23 @@ const (
 // scope is the scope of a reading: the strands that it follows and those that each of its
 // threads reads, a bit for each, and the findings of the threads.
 type scope struct {
-	follows uint8
-	threads [3]uint8
+	follows uint16
+	threads threads
 	finds   crossing
 }
+
+// threads are the strands that each thread of a reading reads, a bit for each.
+type threads [allStrands + 1]uint16
 
 // scopes are the scopes of the readings. The third and the fourth begin when text beside the
 // answer or tokens come, the last one when its channel goes on within a word with a piece that
 // may begin one.
 var scopes = [...]scope{
-	ofAnswer: {1<<Aside - 1, [3]uint8{1 << Texts, 1 << Labels, 1<<Aside - 1}, overTurns},
-	ofBeside: {1<<tokens - 1<<beside, [3]uint8{1 << beside, 1 << (beside + Labels), 1<<tokens - 1<<beside}, overTurns},
-	ofAll:    {1<<tokens - 1, [3]uint8{1<<Texts | 1<<beside}, overStrands},
-	ofTokens: {1<<Aside - 1 | 1<<tokens, [3]uint8{1<<Texts | 1<<tokens}, overStrands},
-	ofPieces: {math.MaxUint8, [3]uint8{math.MaxUint8}, overPieces},
+	ofAnswer: {1<<Aside - 1, threads{1 << Texts, 1 << Labels, 1 << Keys, 1<<Aside - 1}, overTurns},
+	ofBeside: {1<<tokens - 1<<beside, threads{1 << beside, 1 << (beside + Labels), 1 << (beside + Keys), 1<<tokens - 1<<beside}, overTurns},
+	ofAll:    {1<<tokens - 1, threads{1<<Texts | 1<<beside}, overStrands},
+	ofTokens: {1<<Aside - 1 | 1<<tokens, threads{1<<Texts | 1<<tokens}, overStrands},
+	ofPieces: {math.MaxUint16, threads{math.MaxUint16}, overPieces},
 }
 
 // reading is a reading of an answer or of a channel.
@@ -80,7 +84,7 @@ type reading struct {
 	answer  *Answer // nil: it has not begun
 	number  int
 	awake   bool // a thread has to know the next words, or the channel goes on within one
-	threads [3]thread
+	threads [allStrands + 1]thread
 	strand  Strand       // of the speaker
 	words   []ngram.Word // scratch
 	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
@@ -96,8 +100,8 @@ type reading struct {
 	begin   int64 // first word of the channel that begins there or behind
 	scanner *ngram.Scanner
 
-	turned int64      // words of the speaker before it went on with the answer
-	newest [3]wordEnd // of the answer alone: before that, the newest word of each strand
+	turned int64          // words of the speaker before it went on with the answer
+	newest [Aside]wordEnd // of the answer alone: before that, the newest word of each strand
 }
 
 // Part is a segment of a channel that belongs to a finding over several channels.
@@ -366,7 +370,7 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 }
 
 // allStrands is the number of the thread that reads all strands of a reading.
-const allStrands = 2
+const allStrands = 3
 
 // rest notes whether the reading sleeps: no thread has to know the next words, and the channel
 // does not go on within one.
@@ -417,7 +421,7 @@ func (r *reading) leave(old *Detector) {
 
 // note notes the newest word of each strand of a channel.
 func (r *reading) note(old *Detector) {
-	m, seen := &old.main, [3]bool{}
+	m, seen := &old.main, [Aside]bool{}
 	if n := len(r.words); n > 0 {
 		r.newest[r.strand], seen[r.strand] = wordEnd{old, r.words[n-1].Span.Hi - 1}, true
 	}
@@ -430,7 +434,7 @@ func (r *reading) note(old *Detector) {
 
 // lastWord is the part of [Answer.lastWord] behind the turn.
 func (r *reading) lastWord(d *Detector, l *lastWord) {
-	if r.within || d.strand >= beside {
+	if r.within || d.strand >= Aside {
 		return
 	}
 	m := &d.main

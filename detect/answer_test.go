@@ -64,7 +64,7 @@ func randomConversation(seed uint64) conversation {
 		all = all[n:]
 		t := saying{channel: r.IntN(channels), text: text}
 		if r.IntN(4) == 0 {
-			t.strand = Strand(r.IntN(3))
+			t.strand = Strand(r.IntN(int(Aside)))
 		}
 		switch {
 		case t.channel >= toks:
@@ -261,8 +261,8 @@ func checkConversation(t testing.TB, c conversation, parks bool) {
 			}
 		}
 	}
-	for i := range 3 * (ofPieces + len(ds)) {
-		reading, thread := i/3, i%3
+	for i := range (allStrands + 1) * (ofPieces + len(ds)) {
+		reading, thread := i/(allStrands+1), i%(allStrands+1)
 		text, places, joints := c.threadText(reading, thread)
 		for _, run := range c.threadRuns(text) {
 			weight, crosses := 0, reading < ofPieces

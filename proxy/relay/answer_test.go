@@ -25,13 +25,15 @@ func (s answerShape) family() string { return strings.Fields(s.name)[0] }
 
 // inTurn writes each piece with the next of the formats, which have %[1]s for the piece
 // as a JSON string, %[2]d for its number and %[3]s for the piece as the JSON text of an
-// object with the member t, as a JSON string, %[4]s for the piece as one word, and %[5]s for
-// the piece with a space behind it, where texts are joined as they are.
+// object with the member t, as a JSON string, %[4]s for the piece as one word, %[5]s for
+// the piece with a space behind it, where texts are joined as they are, and %[6]s for the piece as
+// the name of the only member of an object, which is JSON text as a JSON string.
 func inTurn(pieces []string, formats ...string) []string {
 	var out []string
 	for i, p := range pieces {
 		text := string(mustJSON(p))
-		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)), "%[4]s", strings.ReplaceAll(text, " ", "_"), "%[5]s", string(mustJSON(p+" ")))
+		values := strings.NewReplacer("%[1]s", text, "%[2]d", strconv.Itoa(i), "%[3]s", string(mustJSON(`{"t":`+text+`}`)), "%[4]s", strings.ReplaceAll(text, " ", "_"), "%[5]s", string(mustJSON(p+" ")),
+			"%[6]s", string(mustJSON(`{`+text+`:""}`)))
 		out = append(out, values.Replace(formats[i%len(formats)]))
 	}
 	return out
@@ -151,6 +153,9 @@ func answerShapes() []answerShape {
 		{"openai.chat calls with objects", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":null,"tool_calls":[%s]}}]}`, `{"id":"c","function":{"name":"f","arguments":{"t":%[1]s,"n":%[2]d}}}`)},
 		{"openai.chat members of arguments", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":{%s}}}]}}]}`, `"line%[2]d":%[1]s`)},
 		{"openai.chat keys of arguments", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":{%s}}}]}}]}`, `%[1]s:%[2]d`)},
+		{"openai.chat keys of many arguments", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":null,"tool_calls":[%s]}}]}`, `{"id":"c","type":"function","function":{"name":"search","arguments":%[6]s}}`)},
+		{"openai.chat keys of calls", eventType, true, chatDeltas(`"tool_calls":[{"index":%[2]d,"id":"c%[2]d","function":{"name":"f%[2]d","arguments":%[6]s}}]`)},
+		{"openai.responses keys of calls", jsonType, false, within(item("%s"), `{"type":"function_call","id":"f","call_id":"c","name":"search","arguments":%[6]s}`)},
 		{"openai.chat messages", jsonType, false, within(`{"choices":[{"index":0,"messages":[%s]}]}`, `{"role":"assistant","content":%[1]s}`, `{"role":"tool","reasoning":%[1]s}`)},
 		{"anthropic.messages thinking", eventType, true, blocks(thinking)},
 		{"anthropic.messages tools", eventType, true, blocks(toolBlock)},

@@ -302,7 +302,7 @@ func (s *channelSet) alone(ch *channel, f *wire.Field) bool {
 func (s *channelSet) feedJSON(ch *channel, text []byte) {
 	for at := 0; at < len(text); {
 		n, part := ch.parts.Next(text[at:])
-		ch.det.SetStrand(ch.length+int64(at), [...]detect.Strand{wire.JSONString: ch.strand, wire.JSONName: detect.Labels, wire.JSONNumber: detect.Numbers}[part])
+		ch.det.SetStrand(ch.length+int64(at), [...]detect.Strand{wire.JSONString: ch.strand, wire.JSONName: detect.Keys, wire.JSONNumber: detect.Numbers}[part])
 		at += n
 	}
 	s.feed(ch, text)
@@ -475,8 +475,12 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	role = textRole(role)
 	cfg.Channel = len(s.list)
 	strand := detect.Texts
-	if role == wire.Metadata && (sort == wire.Label || sort == wire.Key) && form < wire.Nested {
+	switch {
+	case role != wire.Metadata || form >= wire.Nested:
+	case sort == wire.Label:
 		strand = detect.Labels
+	case sort == wire.Key:
+		strand = detect.Keys
 	}
 	cfg.Beside, cfg.Tokens, cfg.Pieces = role == wire.Metadata && sort != wire.Label, role == wire.Token, whole
 	if sort != wire.Apart {

@@ -30,6 +30,28 @@ func TestGenericRepeats(t *testing.T) {
 	}
 }
 
+// TestGenericEqualTexts: a clean answer whose texts are equal leaves as it came.
+func TestGenericEqualTexts(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		`{"a":["hello","hello"]}`,
+		`{"items":[{"output":"x"},{"output":"x"}]}`,
+		"data: {\"output\":\"hello\"}\n\ndata: {\"output\":\"hello\"}\n\ndata: {\"output\":\" there\"}\n\n",
+	} {
+		for _, mode := range []Decision{redacting, blocking} {
+			cfg := testConfig(t)
+			cfg.Family, cfg.Decision = api.ByName("generic"), mode
+			if in[0] == '{' {
+				if got, status := whole(cfg, in); got.out != in || got.err != nil || status != 0 {
+					t.Errorf("%v: %d, %v, %s for %s", mode, status, got.err, got.out, in)
+				}
+			} else if got := everySplit(t, cfg, in); got.out != in {
+				t.Errorf("%v: %s for %s", mode, got.out, in)
+			}
+		}
+	}
+}
+
 // TestGenericNumbers: rows of whole numbers may be a text.
 func TestGenericNumbers(t *testing.T) {
 	t.Parallel()

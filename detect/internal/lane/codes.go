@@ -101,7 +101,7 @@ func (c *codes) reset() {
 	for i := range c.slots {
 		o := &c.slots[i]
 		o.state, o.slept = laneOff, 0
-		if c.r.cfg.Lanes.Has(laneKinds[i].lane) && c.r.depth < maxDepth {
+		if c.r.cfg.Lanes.has(laneKinds[i].lane) && c.r.depth < maxDepth {
 			o.state = laneAsleep
 		}
 	}
@@ -185,7 +185,7 @@ func (c *codes) sleep(o *laneSlot) {
 // rest puts the lanes to sleep that are no codes of bytes: in noise they find nothing.
 func (c *codes) rest() {
 	for i := range c.slots {
-		if o := &c.slots[i]; o.state == laneAwake && !codeLanes.Has(laneKinds[i].lane) {
+		if o := &c.slots[i]; o.state == laneAwake && !codeLanes.has(laneKinds[i].lane) {
 			c.sleep(o)
 		}
 	}
@@ -222,7 +222,7 @@ func (c *codes) wake() {
 		o.state = laneAwake
 		c.awake++
 		from := max(o.slept, c.at-int64(k.past), 0)
-		if !codeLanes.Has(k.lane) {
+		if !codeLanes.has(k.lane) {
 			from = max(from, c.watch.quiet-noiseMost) // the first words behind noise
 		}
 		c.r.work.read += c.at - from
@@ -361,7 +361,7 @@ func (l *laneReader) read(p []byte) {
 		l.bytes = l.dec.Append(l.bytes[:0], p[i:i+1])
 		l.at++
 		l.take()
-		if l.at-l.last == gapBytes && codeLanes.Has(l.kind.lane) {
+		if l.at-l.last == gapBytes && codeLanes.has(l.kind.lane) {
 			l.nest.nested.Park() // the code seems to have ended
 		}
 	}

@@ -72,5 +72,5 @@ func LanesOf(lanes ...Lane) (s Lanes) {
 	return s &^ 1
 }
 
-// Has reports whether a lane is in the set.
-func (s Lanes) Has(l Lane) bool { return s>>l&1 != 0 }
+// has reports whether a lane is in the set.
+func (s Lanes) has(l Lane) bool { return s>>l&1 != 0 }

@@ -46,7 +46,7 @@ func (w *work) borrow(r *Reader, l Lane) *nest {
 	} else {
 		x = &nest{within: &Reader{}}
 	}
-	x.within.depth, x.within.inBytes, x.within.work = r.depth+1, r.inBytes && codeLanes.Has(l), w
+	x.within.depth, x.within.inBytes, x.within.work = r.depth+1, r.inBytes && codeLanes.has(l), w
 	x.nested = r.cfg.Host.Nest(l, x.within, x.nested)
 	return x
 }

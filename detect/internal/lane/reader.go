@@ -119,14 +119,14 @@ func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 		r.codes.reset()
 		dst = append(dst, r.codes)
 	}
-	if cfg.Lanes.Has(ReversedWords) {
+	if cfg.Lanes.has(ReversedWords) {
 		if r.spare.reverse == nil {
 			r.spare.reverse = &reverse{r: r}
 		}
 		r.spare.reverse.reset()
 		dst = append(dst, r.spare.reverse)
 	}
-	if cfg.Words != nil && cfg.Lanes.Has(Despaced) {
+	if cfg.Words != nil && cfg.Lanes.has(Despaced) {
 		if r.spare.respace == nil {
 			r.spare.respace = &respace{r: r}
 		}
