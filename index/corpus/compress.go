@@ -169,8 +169,8 @@ func (e *DamagedError) Error() string { return e.Path + ": " + e.Reason }
 
 // inflateHead decompresses the first bytes of a file and returns up to headLen bytes.
 // The input may end anywhere; only an input that gives no byte at all is an error.
-func inflateHead(head []byte, c Codec, path string) ([]byte, error) {
-	f, err := inflate(bytes.NewReader(head), c, path)
+func inflateHead(r io.Reader, c Codec, path string) ([]byte, error) {
+	f, err := inflate(r, c, path)
 	if err != nil {
 		return nil, err
 	}

@@ -407,6 +407,10 @@ func (f *finder) addStdin(stdin io.Reader) error {
 	f.seen[Stdin] = true
 	r := bufio.NewReaderSize(stdin, headLen)
 	head, err := r.Peek(headLen)
+	if err == nil && isLZ4(head) {
+		r = bufio.NewReaderSize(r, lz4Block)
+		head, err = r.Peek(lz4Block)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read standard input: %w", err)
 	}

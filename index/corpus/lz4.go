@@ -57,7 +57,10 @@ type lz4Reader struct {
 	left   []byte // the part of text that is not returned yet
 }
 
-const lz4Window = 64 << 10
+const (
+	lz4Window = 64 << 10
+	lz4Block  = 8<<20 + 8<<20/255 + 64 // bytes of a file at most, up to the end of its first block
+)
 
 func (z *lz4Reader) Read(p []byte) (int, error) {
 	for len(z.left) == 0 {

@@ -73,8 +73,11 @@ func (in *Input) Kind() string { return cmp.Or(in.name, string(in.Format)) }
 func (in *Input) decide(head []byte, o Options) error {
 	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
 	if in.Codec != Plain {
-		var err error
-		if head, err = inflateHead(head, in.Codec, in.Path); err != nil {
+		start, err := inflateHead(bytes.NewReader(head), in.Codec, in.Path)
+		if err != nil && len(head) == headLen && in.stdin == nil {
+			start, err = in.inflateStart()
+		}
+		if head = start; err != nil {
 			// Open will return the error: a damaged file is not a file without text.
 			in.Format, in.Decided = Text, false
 			return nil
@@ -106,6 +109,18 @@ func (in *Input) decide(head []byte, o Options) error {
 	}
 	in.Format, in.Container, in.Why, in.comma, in.escapes, in.marks, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.marks, l.name
 	return nil
+}
+
+// inflateStart decompresses up to headLen bytes at the beginning of the input, whose first
+// block may be longer than the bytes that decide its format.
+func (in *Input) inflateStart() ([]byte, error) {
+	f := new(File)
+	defer f.Close()
+	r, err := in.openSource(f)
+	if err != nil {
+		return nil, err
+	}
+	return inflateHead(r, in.Codec, in.Path)
 }
 
 // Open opens the input. Standard input can be opened once. Rows of a table come out

@@ -1,11 +1,14 @@
 package corpus
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,6 +174,40 @@ func TestLZ4Checksum(t *testing.T) {
 			if sum.sum() != want {
 				t.Fatalf("%d bytes, split at %d: %x, want %x", n, i, sum.sum(), want)
 			}
+		}
+	}
+}
+
+// TestLongBlock: the format of a file is decided by its rows, also if its first block is
+// longer than the bytes that are looked at.
+func TestLongBlock(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	var rows, packed bytes.Buffer
+	for rows.Len() < 5<<20 {
+		fmt.Fprintf(&rows, "{\"text\":\"%x %x %x\"}\n", r.Uint64(), r.Uint64(), r.Uint64())
+	}
+	w := lz4.NewWriter(&packed)
+	if _, err := w.Write(rows.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Len() < 2*headLen {
+		t.Fatalf("the rows have only %d bytes when compressed", packed.Len())
+	}
+	dir := t.TempDir()
+	file, archive := filepath.Join(dir, "rows.jsonl.lz4"), filepath.Join(dir, "rows.tar")
+	for path, text := range map[string]string{file: packed.String(), archive: tarred(t, tar.FormatPAX, "rows.jsonl.lz4", packed.String())} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, arg := range []string{file, archive, Stdin} {
+		inputs, _, err := Find([]string{arg}, bytes.NewReader(packed.Bytes()), Options{})
+		if err != nil || len(inputs) != 1 || inputs[0].Format != ByRow && inputs[0].Format != JSONL {
+			t.Errorf("%s: %v, %v", arg, inputs, err)
 		}
 	}
 }
