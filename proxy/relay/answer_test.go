@@ -325,6 +325,10 @@ func checkAnswer(t *testing.T, s answerShape, seed uint64, split splitter) {
 // checkPieces does the same for a record that is cut into the given pieces.
 func checkPieces(t *testing.T, s answerShape, seed uint64, split splitter, record []string) {
 	t.Helper()
+	oneWord := func(piece string) bool { return !strings.Contains(piece, " ") }
+	if s.name == "cohere.chat documents" && slices.ContainsFunc(record, oneWord) {
+		return // a member of a document that is one word may be an id, and is not read
+	}
 	rnd := rand.New(rand.NewPCG(seed, 48))
 	n := s.config(t, redacting).Spec.N
 	body := s.body(slices.Concat([]string{"before one", "before two"}, record, []string{"after one", "after two"}))
