@@ -68,7 +68,7 @@ func TestHalfAChunkDelaysNone(t *testing.T) {
 	}
 }
 
-// TestHasChunk: what a reader has buffered is a chunk only if it is whole.
+// TestHasChunk: the buffered bytes of a reader are a chunk only if the chunk is whole.
 func TestHasChunk(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{

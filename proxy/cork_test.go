@@ -11,7 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// writes is a connection that notes what is written to it.
+// writes is a connection that notes the bytes written to it.
 type writes struct {
 	net.Conn
 	got []string

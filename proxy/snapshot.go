@@ -37,7 +37,7 @@ type IndexInfo struct {
 	Lacks   []string // the sections that an older noecho did not build, and the findings missed without them
 }
 
-// Signature is what a trusted key has signed of an index. The zero value is none.
+// Signature is the statement about an index that a trusted key has signed. The zero value is none.
 type Signature struct {
 	Key     string // that signed
 	Counter uint64 // grows from one version of the index to the next

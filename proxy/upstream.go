@@ -102,7 +102,7 @@ func (l *link) why(fallback error) error {
 // the callers of older ones watched.
 const lookPause = 20 * time.Millisecond
 
-// vigil is what a link needs to notice that its caller has gone, or that its time is over.
+// vigil is the state by which a link notices that its caller has gone, or that its time is over.
 type vigil struct {
 	caller  *callerConn // nil: it is not known
 	begun   time.Time   // zero: the upstream was not asked yet, or the exchange is over

@@ -218,7 +218,7 @@ func processorTime(pid int) (time.Duration, error) {
 	return total, nil
 }
 
-// prose is what the model says.
+// prose is the text that the model says.
 const prose = "The meeting began late because two of the speakers had missed their train, and the chair spent the first half hour " +
 	"on questions that had been left over from spring. Nobody minded much, since the coffee was hot and the windows looked out over " +
 	"the harbour, where small boats went round in circles. "

@@ -77,7 +77,7 @@ func beginning(path string, most int64) []byte {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil // what a pipe has can be read once only
+		return nil // the bytes of a pipe can be read once only
 	}
 	head, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {

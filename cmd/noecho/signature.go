@@ -30,7 +30,7 @@ import (
 //
 //	minisign -V -p key.pub -m train.nidx.statement -x train.nidx.minisig
 
-// statement is what a signature says of an index. Its JSON is canonical (RFC 8785).
+// statement is the text about an index that a signature covers. Its JSON is canonical (RFC 8785).
 type statement struct {
 	BuildID string `json:"build_id"`
 	Counter uint64 `json:"counter"`         // grows from one version of an index to the next

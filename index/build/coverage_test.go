@@ -118,7 +118,7 @@ func TestCoverageIsTheSame(t *testing.T) {
 	}
 }
 
-// TestUnreadAttachments: what is attached to mail and cannot be read ends every build, that of a dry run too.
+// TestUnreadAttachments: an attachment of a mail that cannot be read ends every build, that of a dry run too.
 func TestUnreadAttachments(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

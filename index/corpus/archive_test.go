@@ -64,7 +64,7 @@ func memberFiles(t testing.TB) []string {
 	}
 }
 
-// allText returns what the inputs contain, by their names without the first folder.
+// allText returns the text of the inputs, by their names without the first folder.
 func allText(t testing.TB, inputs []Input) map[string]string {
 	t.Helper()
 	texts := map[string]string{}

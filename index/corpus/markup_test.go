@@ -85,7 +85,7 @@ func TestMarkupOf(t *testing.T) {
 	}
 }
 
-// TestAttributes reads attributes with text behind the text, and counts what is left out.
+// TestAttributes reads attributes with text behind the text, and counts the text that is left out.
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -105,7 +105,7 @@ func (in *Input) decideMDS(head []byte, o Options) error {
 	columns, _ := mdsColumns(head)
 	h := parseMDS(columns)
 	if h == nil {
-		in.Format = ByRow // reading will say what is wrong, or the columns are farther into the file
+		in.Format = ByRow // reading will name the mistake, or the columns are farther into the file
 		if len(o.Fields) > 0 {
 			in.Format = JSONL
 		}

@@ -20,7 +20,7 @@ const thirty = "the lamps of the outer harbour burn until dawn and the keeper of
 // place is a kind of place in a format that may have text. The text is THIRTY.
 type place struct{ name, file, data string }
 
-// jsonPlaces are the places of rows: every member of every format, and what no format names.
+// jsonPlaces are the places of rows: every member of every format, and members that no format names.
 func jsonPlaces(t *testing.T) (places []place) {
 	t.Helper()
 	add := func(name, row string) { places = append(places, place{"a row: " + name, "a.jsonl", row + "\n"}) }

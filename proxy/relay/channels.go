@@ -186,7 +186,7 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	return s.add(dst, ch, p), nil
 }
 
-// goOn begins a channel of the text under one name with the tail of what the name has said, if
+// goOn begins a channel of the text under one name with the tail of the text that the name has said, if
 // that was part of another channel. The tail is there for the words behind it only.
 func (s *channelSet) goOn(ch *channel, name *alias) {
 	if name == nil || ch.length > 0 {

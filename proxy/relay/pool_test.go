@@ -52,7 +52,7 @@ func answerOf(r *Relay, body string) string {
 	return b.String()
 }
 
-// TestPool: a relay out of a pool does what a new one does, whatever it was used for before.
+// TestPool: a relay out of a pool gives the output of a new one, whichever stream it read before.
 func TestPool(t *testing.T) {
 	t.Parallel()
 	var pool Pool
@@ -170,7 +170,7 @@ func (w *residue) elements(at string, v reflect.Value) {
 // TestPoolAllocs: a clean answer allocates little once the pool has a relay: its channels,
 // its bytes, and nothing for each word.
 func TestPoolAllocs(t *testing.T) {
-	if raced { // there a sync.Pool drops what it is given now and then
+	if raced { // there a sync.Pool drops a value now and then
 		return
 	}
 	for _, a := range benchAnswers() {

@@ -156,7 +156,7 @@ func (ch *channel) relate(f *wire.Field, all []byte, lo int, message uint64) (re
 // the names, so the pieces said under each name have to be adjacent in the channel. A
 // name whose text differs from that of another name in the same message has another text. So
 // has a name that comes back after the others went on without it: the text of that name goes on
-// in a channel of its own, behind the tail of what the name has said.
+// in a channel of its own, behind the tail of the text that the name has said.
 func (ch *channel) relateAlias(rule int32, all []byte, lo int, message uint64) (relation, int64) {
 	r := &ch.repeat
 	how, at, known := nextPiece, ch.length, r.alias(rule)

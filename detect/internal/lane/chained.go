@@ -17,7 +17,7 @@ import (
 //     one behind the other. "performanceenhancing" does not unless the index has
 //     "performance enhancing" or, say, "man ceen".
 //
-// In strict release every sign counts: what waits and when must not tell what is indexed.
+// In strict release every sign counts: the bytes that wait must not tell which text is indexed.
 const (
 	explainedPairs = 4                // of shortWords-1 pairs
 	chainedLetters = 6                // of two words, each of which has chainedLeast or more
