@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -13,12 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"text/tabwriter"
 	"time"
 )
 
@@ -26,56 +23,49 @@ import (
 type peer struct {
 	name, url string
 	cmd       *exec.Cmd
-	used      [2][]float64 // microseconds a request, of asks
 }
 
-// asks are the two kinds of request: for an answer in one piece and for a stream that comes at once.
-var asks = [...]string{askWhole, askStream}
-
-// load asks every proxy for answers, in turn and round after round, and prints how much
+// load asks every proxy for answers, in turn and round after round, and reports how much
 // processor time each takes for one.
-func (r *rig) load(ctx context.Context, o *options, stdout io.Writer) error {
-	model, err := newStaticModel(o.words)
+func load(ctx context.Context, r *rig, o *options, out *report) error {
+	model, err := newStaticModel(o.bytes, o.words)
 	if err != nil {
 		return err
 	}
 	defer model.Close()
 	r.direct = "http://" + model.Addr().String()
 	peers, err := r.peers(ctx, o)
-	defer func() {
-		for _, p := range peers {
-			_ = p.cmd.Process.Kill()
-			_ = p.cmd.Wait()
-		}
-	}()
+	defer stop(peers)
 	if err != nil {
 		return err
+	}
+	asks := [...]struct{ body, column string }{
+		{askWhole, fmt.Sprintf("%d bytes in one piece, µs", o.bytes)},
+		{askStream, fmt.Sprintf("%d events at once, µs", o.words)},
 	}
 	for round := range o.rounds + 1 { // the first one warms up
 		for i := range peers {
 			p := peers[(i+round)%len(peers)]
-			for kind, body := range asks {
-				used, err := p.burst(ctx, body, o.parallel, o.load)
+			for _, a := range asks {
+				used, err := p.burst(ctx, a.body, o.parallel, o.load)
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
 				if round > 0 {
-					p.used[kind] = append(p.used[kind], used)
+					out.add(p.name, a.column, used)
 				}
 			}
 		}
 	}
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "µs of processor time a request, median of %d\tone piece\t%d events at once\t\n", o.rounds, o.words)
-	for _, p := range peers {
-		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t\n", p.name, median(p.used[0]), median(p.used[1]))
-	}
-	return t.Flush()
+	return nil
 }
 
-func median(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
+// stop ends the processes of proxies.
+func stop(peers []*peer) {
+	for _, p := range peers {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
 }
 
 // peers starts the proxies: noecho, which scans or passes on, the program of -old, Go's
@@ -105,16 +95,17 @@ func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
 			err = awaitListener(ctx, listen)
 		}
 	}
-	programs := []string{o.noecho}
+	programs := [][2]string{{"noecho", o.noecho}}
 	if o.old != "" {
-		programs = append(programs, o.old)
+		programs = append(programs, [2]string{"old noecho", o.old})
 	}
+	routes := [][2]string{{o.mode, "{path: /v1/chat/completions}"}, {"pass", "{path: /v1/chat/completions, api: pass}"}}
 	for _, program := range programs {
-		for _, route := range []string{"{path: /v1/chat/completions}", "{path: /v1/chat/completions, api: pass}"} {
-			add(program+" "+route, func(listen string) (string, []string, error) {
+		for _, route := range routes {
+			add(program[0]+", "+route[0], func(listen string) (string, []string, error) {
 				name := filepath.Join(r.dir, "noecho-"+listen[strings.LastIndexByte(listen, ':')+1:]+".yaml")
-				text := fmt.Sprintf("version: 1\nlisten: %s\nadmin: {listen: \"127.0.0.1:0\"}\nupstream: {url: %q}\nmode: %s\nindex: [{path: %s}]\nroutes: [%s]\n", listen, r.direct, o.mode, r.index, route)
-				return program, []string{"serve", "--config", name, "--alerts", name + ".alerts"}, os.WriteFile(name, []byte(text), 0o600)
+				text := fmt.Sprintf("version: 1\nlisten: %s\nadmin: {listen: \"127.0.0.1:0\"}\nupstream: {url: %q}\nmode: %s\nindex: [{path: %s}]\nroutes: [%s]\n", listen, r.direct, o.mode, r.index, route[1])
+				return program[1], []string{"serve", "--config", name, "--alerts", name + ".alerts"}, os.WriteFile(name, []byte(text), 0o600)
 			})
 		}
 	}
@@ -136,7 +127,7 @@ func nginxConfig(dir, listen, target string) string {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", kind, dir, kind)
 	}
-	return fmt.Sprintf(`daemon off; master_process off; pid %s/nginx.pid; events {}
+	return fmt.Sprintf(`daemon off; master_process off; pid %s/nginx.pid; events { worker_connections 65536; } worker_rlimit_nofile 65536;
 http { access_log off; keepalive_requests 100000000; %s
 upstream model { server %s; keepalive 256; keepalive_requests 100000000; }
 server { listen %s; location / { proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; } } }
@@ -223,15 +214,23 @@ const prose = "The meeting began late because two of the speakers had missed the
 	"on questions that had been left over from spring. Nobody minded much, since the coffee was hot and the windows looked out over " +
 	"the harbour, where small boats went round in circles. "
 
-// newStaticModel listens as a model that answers with the same bytes each time: 1.25 kB of text in one
+// streamHead is the head of an answer whose events are chunks.
+const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+// chunkEvent returns an event of a stream with members of its delta and a finish reason, both JSON.
+func chunkEvent(delta, end string) string {
+	return fmt.Sprintf("data: {\"id\":\"chatcmpl-9f1c2b7e\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{%s},\"logprobs\":null,\"finish_reason\":%s}]}\n\n", delta, end)
+}
+
+// newStaticModel listens as a model that answers with the same bytes each time: so many bytes of text in one
 // piece, or a stream of so many events, each a chunk, all of them in one write.
-func newStaticModel(words int) (net.Listener, error) {
-	said := strings.Repeat(prose, 1+max(1250, 10*words)/len(prose))
-	whole := fmt.Appendf(nil, `{"id":"chatcmpl-9f1c2b7e","object":"chat.completion","created":1790000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}],"usage":{"total_tokens":350}}`, said[:1250])
+func newStaticModel(length, words int) (net.Listener, error) {
+	said := strings.Repeat(prose, 1+max(length, 10*words)/len(prose))
+	whole := fmt.Appendf(nil, `{"id":"chatcmpl-9f1c2b7e","object":"chat.completion","created":1790000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}],"usage":{"total_tokens":350}}`, said[:length])
 	whole = append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(whole)), whole...)
-	stream := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+	stream := []byte(streamHead)
 	event := func(delta, end string) {
-		data := fmt.Sprintf("data: {\"id\":\"chatcmpl-9f1c2b7e\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{%s},\"logprobs\":null,\"finish_reason\":%s}]}\n\n", delta, end)
+		data := chunkEvent(delta, end)
 		stream = fmt.Appendf(stream, "%x\r\n%s\r\n", len(data), data)
 	}
 	for _, w := range strings.Fields(said)[:words] {

@@ -20,7 +20,8 @@ import (
 )
 
 const usage = `usage: latency [-noecho FILE] [-mode MODE] [-requests N] [-parallel N] [-words N] [-corpus MIB]
-       latency -load DURATION [-rounds N] [-old FILE] [-parallel N] …
+       latency -load DURATION [-rounds N] [-old FILE] [-parallel N] [-bytes N] …
+       latency -load DURATION -streams N [-rounds N] [-old FILE] …
 
 latency builds an index of invented text, starts internal/fakellm and noecho before
 it, and asks for the same clean answer directly and through noecho. It prints
@@ -29,7 +30,10 @@ answer in one piece.
 
 With -load it prints how much processor time an answer costs noecho and other proxies
 before a model that answers at once: Go's ReverseProxy, nginx if it is installed, and
-another noecho with -old. They are asked in turn; try -parallel 16.
+another noecho with -old. They are asked in turn; try -parallel 16. With -streams
+the model says a word every 50 ms in each of so many streams that are open together,
+and the memory that a stream adds to the proxy is printed too. -tsv appends the
+figures to a file.
 
 `
 
@@ -44,6 +48,9 @@ type options struct {
 	load     time.Duration // of one burst of requests; 0: times are measured
 	rounds   int           // of bursts
 	old      string        // another noecho to compare with; empty: none
+	bytes    int           // of text in an answer in one piece, with load
+	streams  int           // open together, with load; 0: none
+	tsv      string        // a file that gets the figures of load; empty: none
 }
 
 // check refuses numbers that would overload this machine by a slip of the finger.
@@ -57,6 +64,12 @@ func (o *options) check() error {
 		return errors.New("-words must be 1 to 100000")
 	case o.rounds < 1 || o.rounds > 1000:
 		return errors.New("-rounds must be 1 to 1000")
+	case o.bytes < 1 || o.bytes > 1<<24:
+		return errors.New("-bytes must be 1 to 16777216")
+	case o.streams < 0 || o.streams > 10_000:
+		return errors.New("-streams must be 0 to 10000")
+	case o.streams > 0 && o.load == 0:
+		return errors.New("-streams needs -load, the time to measure")
 	case o.corpus < 1 || o.corpus > 4096:
 		return errors.New("-corpus must be 1 to 4096")
 	}
@@ -84,6 +97,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.load, "load", 0, "measure processor time, in bursts of so long")
 	flags.IntVar(&o.rounds, "rounds", 9, "`number` of bursts of each kind to each proxy")
 	flags.StringVar(&o.old, "old", "", "another noecho to compare with, a `file`")
+	flags.IntVar(&o.bytes, "bytes", 1250, "length in `bytes` of an answer in one piece, with -load")
+	flags.IntVar(&o.streams, "streams", 0, "`number` of streams that are open together, with -load")
+	flags.StringVar(&o.tsv, "tsv", "", "append the figures of -load to this `file`")
 	flags.IntVar(&o.corpus, "corpus", 16, "size of the indexed text in `MiB`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -97,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer rig.close()
 	if o.load > 0 {
-		return rig.load(ctx, &o, stdout)
+		return measureLoad(ctx, rig, &o, stdout)
 	}
 	found, err := rig.measure(ctx, &o)
 	if err != nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -40,18 +43,69 @@ func TestTextIsTheSameEveryTime(t *testing.T) {
 // TestStaticModel: both kinds of answer are complete and have text.
 func TestStaticModel(t *testing.T) {
 	t.Parallel()
-	model, err := newStaticModel(300)
+	model, err := newStaticModel(1250, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer model.Close()
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	for _, body := range asks {
+	for _, body := range []string{askWhole, askStream} {
 		for range 3 {
 			if _, _, err := ask(t.Context(), client, "http://"+model.Addr().String(), body); err != nil {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
+	}
+}
+
+// TestPacedModel: every stream has its first event, and events go on after it.
+func TestPacedModel(t *testing.T) {
+	t.Parallel()
+	model, err := newPacedModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	const streams = 5
+	conns, err := openStreams(t.Context(), "http://"+model.Addr().String(), streams)
+	for _, c := range conns {
+		defer c.Close()
+	}
+	if err != nil || len(conns) != streams || model.sent.Load() < streams {
+		t.Fatalf("%d streams, %d events, %v", len(conns), model.sent.Load(), err)
+	}
+	// The first events may have been the only ones; the model says when another one has left.
+	for first := model.sent.Load(); model.sent.Load() <= first; {
+		if t.Context().Err() != nil {
+			t.Fatal("no event after the first ones")
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	var out report
+	for _, v := range []float64{3, 1, 2} {
+		out.add("nginx", "µs", v)
+		out.add("noecho", "µs", 10*v)
+	}
+	out.add("noecho", "KiB", 7)
+	var table strings.Builder
+	if err := out.print(&table, "medians"); err != nil {
+		t.Fatal(err)
+	}
+	want := "  medians    µs  KiB\n    nginx   2.0    -\n   noecho  20.0  7.0\n"
+	if table.String() != want {
+		t.Errorf("got\n%swant\n%s", table.String(), want)
+	}
+	file := filepath.Join(t.TempDir(), "figures.tsv")
+	if err := out.appendTo(file, 300); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if want := "nginx\tµs\t300\t1.00\t2.00\t3.00\nnoecho\tµs\t300\t10.00\t20.00\t30.00\nnoecho\tKiB\t300\t7.00\t7.00\t7.00\n"; string(text) != want || err != nil {
+		t.Errorf("got %q, %v", text, err)
 	}
 }
