@@ -80,6 +80,7 @@ var house = []floor{
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},
 	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "internal/program", "internal/windowset", "ngram", "detect"}},
 	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
+	{pkg: "bench/scan", ours: []string{"index", "index/build", "index/corpus", "internal/program", "detect"}},
 	{pkg: "bench/latency", ours: []string{"internal/fakellm", "internal/program"}},
 	{
 		pkg:   "cmd/noecho",
