@@ -67,8 +67,9 @@ type Detector struct {
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
-	strand Strand              // of the next word
-	turns  []turn              // the strands behind it, in order
+	strand Strand // of the next word
+	turns  []turn // the strands behind it, in order, from turned on
+	turned int
 	room   [8]turn             // for them, mostly enough
 	told   [ofPieces + 1]int64 // each reading knows all words before its offset
 	pieces *reading            // of the channel in pieces that may begin words; nil: none was within a word
@@ -131,7 +132,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if d.pieces != nil {
 		d.pieces.reset()
 	}
-	d.turns, d.told = d.room[:0], [ofPieces + 1]int64{}
+	d.turns, d.turned, d.told = d.room[:0], 0, [ofPieces + 1]int64{}
 	d.strand = d.of(Texts)
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
@@ -241,7 +242,7 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 // is blocked, and once Done is closed, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	answer := d.cfg.Answer
-	if answer != nil && len(p) > 0 && (answer.speaker != d || len(d.turns) > 0) {
+	if answer != nil && len(p) > 0 && (answer.speaker != d || d.turned < len(d.turns)) {
 		d.turnTo(d.main.Scanner.Offset())
 		answer.speak(d, d.main.Scanner.Offset())
 	}
@@ -273,7 +274,7 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
-		if answer == nil || answer.awake == 0 && len(d.turns) == 0 && (d.pieces == nil || !d.pieces.awake) {
+		if answer == nil || answer.awake == 0 && d.turned == len(d.turns) && (d.pieces == nil || !d.pieces.awake) {
 			d.main.readText(p[:n])
 		} else {
 			d.readStrands(p[:n])

@@ -14,9 +14,13 @@ func (d *Detector) SetStrand(at int64, s Strand) {
 	if n := len(d.turns); n > 0 {
 		last = d.turns[n-1].strand
 	}
-	if s != last {
-		d.turns = append(d.turns, turn{at, s})
+	if s == last {
+		return
 	}
+	if n := len(d.turns); n == cap(d.turns) && 2*d.turned >= n {
+		d.turns, d.turned = d.turns[:copy(d.turns, d.turns[d.turned:])], 0
+	}
+	d.turns = append(d.turns, turn{at, s})
 }
 
 // of returns the strand of text of the channel that belongs to a strand of its own.
@@ -34,15 +38,17 @@ func (d *Detector) of(s Strand) Strand {
 
 // turnTo makes the strand that of the word at an offset.
 func (d *Detector) turnTo(at int64) {
-	n := 0
+	n := d.turned
 	for n < len(d.turns) && d.turns[n].at <= at {
 		n++
 	}
-	if n == 0 {
+	if n == d.turned {
 		return
 	}
 	t := d.turns[n-1]
-	d.turns = d.turns[:copy(d.turns, d.turns[n:])]
+	if d.turned = n; n == len(d.turns) {
+		d.turns, d.turned = d.turns[:0], 0
+	}
 	d.strand, d.main.Mark = t.strand, uint8(t.strand)
 	d.cfg.Answer.follow(d, t.at, true)
 }
@@ -60,9 +66,9 @@ func (d *Detector) readStrands(p []byte) {
 	}
 	for len(words) > 0 {
 		n := len(words)
-		if len(d.turns) > 0 {
+		if d.turned < len(d.turns) {
 			d.turnTo(words[0].Span.Lo)
-			for n = 1; n < len(words) && (len(d.turns) == 0 || words[n].Span.Lo < d.turns[0].at); {
+			for n = 1; n < len(words) && (d.turned == len(d.turns) || words[n].Span.Lo < d.turns[d.turned].at); {
 				n++
 			}
 		}

@@ -219,3 +219,17 @@ func FuzzEveryPlace(f *testing.F) {
 		plantEverywhere(t, &cases[which%uint64(len(cases))], seed)
 	})
 }
+
+// TestManyMembers: the arguments of a call may have very many members. The work on each is the
+// same, however many there are.
+func TestManyMembers(t *testing.T) {
+	t.Parallel()
+	members := "{" + strings.Repeat(`"a":"b",`, 1<<17) + `"c":` + string(mustJSON(secret)) + "}"
+	cfg := testConfig(t)
+	cfg.Framing = wire.JSON
+	r := New(cfg)
+	out, _, err := r.Whole(nil, []byte(`{"choices":[{"index":0,"message":{"tool_calls":[{"index":0,"id":"1","type":"function","function":{"name":"f","arguments":`+string(mustJSON(members))+`}}]}}]}`))
+	if err != nil || len(r.Take(nil)) == 0 || strings.Contains(string(out), secret) {
+		t.Errorf("the record left: %v", err)
+	}
+}
