@@ -5,7 +5,6 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 OLD      ?= 95f9602
-PKG      ?= ./...
 TOOL     := $(GO) tool -modfile=tools/go.mod
 
 # One way to build the program; the Dockerfile uses the same words and a test
@@ -41,6 +40,7 @@ tidy: ## Tidy every go.mod.
 	cd bench/sdk && $(GO) mod tidy
 	cd bench/library && $(GO) mod tidy
 	cd bench/tlog && $(GO) mod tidy
+	cd bench/record && $(GO) mod tidy
 
 .PHONY: docs
 docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports.
@@ -87,6 +87,7 @@ vet: ## Run go vet on every module.
 	cd bench/sdk && $(GO) vet ./...
 	cd bench/library && $(GO) vet ./...
 	cd bench/tlog && $(GO) vet ./...
+	cd bench/record && $(GO) vet ./...
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml.
@@ -94,6 +95,7 @@ lint: ## Run the linters of .golangci.yml.
 	cd bench/sdk && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 	cd bench/library && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 	cd bench/tlog && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
+	cd bench/record && $(GO) tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --config ../../.golangci.yml ./...
 
 .PHONY: fmt-check
 fmt-check: ## Fail if a Go file is not formatted.
@@ -119,6 +121,7 @@ mod-check: ## Fail if a go.mod is not tidy or a module was altered.
 	cd bench/sdk && $(GO) mod tidy -diff && $(GO) mod verify
 	cd bench/library && $(GO) mod tidy -diff # its modules are those above
 	cd bench/tlog && $(GO) mod tidy -diff && $(GO) mod verify
+	cd bench/record && $(GO) mod tidy -diff && $(GO) mod verify
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (20s).
@@ -128,6 +131,7 @@ fuzz: ## Fuzz every target for FUZZTIME (20s).
 bench: build ## Run every benchmark once, so that none rots.
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) run ./bench/latency -requests 3 -words 50 -corpus 1
+	bench/record.sh once
 
 .PHONY: cross
 cross: ## Compile and vet for every platform; without the optimiser, which takes half of the time.
@@ -193,10 +197,8 @@ check: $(shell grep -o '^[a-z-]*' .ci/budget) ## Run everything that CI runs.
 ##
 
 .PHONY: bench-record
-bench-record: ## Measure PKG (./...) ten times into bench/results and print the summary.
-	@mkdir -p bench/results
-	$(GO) test -run '^$$' -bench . -count 10 $(PKG) | tee bench/results/$(VERSION).txt
-	$(TOOL) benchstat bench/results/$(VERSION).txt
+bench-record: build clients ## Measure all rows of bench/RESULTS.md, and those of commit OLD, in turn.
+	OLD=$(OLD) bench/record.sh all
 
 .PHONY: bench-gate
 bench-gate: ## Fail if this tree is slower than commit OLD by processor time.

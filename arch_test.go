@@ -82,6 +82,7 @@ var house = []floor{
 	{pkg: "bench/recallcheck"}, // judges noecho by means of its own
 	{pkg: "bench/scan", ours: []string{"index", "index/build", "index/corpus", "internal/program", "detect"}},
 	{pkg: "bench/latency", ours: []string{"internal/fakellm", "internal/program"}},
+	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
 		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},
@@ -94,7 +95,7 @@ var house = []floor{
 var reserved = map[string][]string{
 	"unsafe":  {"index/internal/memory", "index/build"}, // filters are read and written as words in place
 	"C":       nil,                                      // the program is static
-	"os/exec": {"bench/latency"},
+	"os/exec": {"bench/build", "bench/latency"},
 	"plugin":  nil,
 }
 

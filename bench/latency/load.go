@@ -39,13 +39,16 @@ func load(ctx context.Context, r *rig, o *options, out *report) error {
 	if err != nil {
 		return err
 	}
-	asks := [...]struct{ body, column string }{
-		{askWhole, fmt.Sprintf("%d bytes in one piece, µs", o.bytes)},
-		{askStream, fmt.Sprintf("%d events at once, µs", o.words)},
+	asks := [...]struct {
+		body   string
+		column column
+	}{
+		{askWhole, column{"bytes in one piece, µs", o.bytes}},
+		{askStream, column{"events at once, µs", o.words}},
 	}
 	for round := range o.rounds + 1 { // the first one warms up
 		for i := range peers {
-			p := peers[(i+round)%len(peers)]
+			p := peers[(i+round+len(peers)-1)%len(peers)] // the rows of the table begin in order
 			for _, a := range asks {
 				used, err := p.burst(ctx, a.body, o.parallel, o.load)
 				if err != nil {
@@ -90,6 +93,7 @@ func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
 			return
 		}
 		p := &peer{name: name, url: "http://" + listen, cmd: exec.CommandContext(ctx, program, args...)}
+		p.cmd.Stderr = r.log
 		if err = p.cmd.Start(); err == nil {
 			peers = append(peers, p)
 			err = awaitListener(ctx, listen)
@@ -118,7 +122,30 @@ func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
 			return nginx, []string{"-c", name, "-p", r.dir, "-e", "stderr"}, os.WriteFile(name, []byte(nginxConfig(r.dir, listen, r.direct)), 0o600)
 		})
 	}
+	for _, other := range o.peers {
+		name, command, _ := strings.Cut(other, "=")
+		add(name, func(listen string) (string, []string, error) {
+			host, port, _ := strings.Cut(listen, ":")
+			const script = `HOST=$1 PORT=$2 TARGET=$3; export HOST PORT TARGET; eval "exec $0"`
+			return "/bin/sh", []string{"-c", script, command, host, port, r.direct}, nil
+		})
+	}
 	return peers, err
+}
+
+// peerList is the values of a flag that may be given again.
+type peerList []string
+
+// String implements [flag.Value].
+func (l *peerList) String() string { return strings.Join(*l, " ") }
+
+// Set implements [flag.Value].
+func (l *peerList) Set(value string) error {
+	if name, command, found := strings.Cut(value, "="); !found || name == "" || command == "" {
+		return errors.New("want NAME=COMMAND")
+	}
+	*l = append(*l, value)
+	return nil
 }
 
 // nginxConfig returns the configuration of an nginx of one process.

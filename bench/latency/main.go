@@ -50,6 +50,7 @@ type options struct {
 	old      string        // another noecho to compare with; empty: none
 	bytes    int           // of text in an answer in one piece, with load
 	streams  int           // open together, with load; 0: none
+	peers    peerList      // other proxies, with load
 	tsv      string        // a file that gets the figures of load; empty: none
 }
 
@@ -99,6 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.old, "old", "", "another noecho to compare with, a `file`")
 	flags.IntVar(&o.bytes, "bytes", 1250, "length in `bytes` of an answer in one piece, with -load")
 	flags.IntVar(&o.streams, "streams", 0, "`number` of streams that are open together, with -load")
+	flags.Var(&o.peers, "peer", "also measure a proxy, `NAME=COMMAND`: a shell runs the command, with $HOST and $PORT to listen on and $TARGET, the model; may be given again")
 	flags.StringVar(&o.tsv, "tsv", "", "append the figures of -load to this `file`")
 	flags.IntVar(&o.corpus, "corpus", 16, "size of the indexed text in `MiB`")
 	if err := flags.Parse(args); err != nil {

@@ -88,24 +88,24 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	var out report
 	for _, v := range []float64{3, 1, 2} {
-		out.add("nginx", "µs", v)
-		out.add("noecho", "µs", 10*v)
+		out.add("nginx", column{"µs", 300}, v)
+		out.add("noecho", column{"µs", 300}, 10*v)
 	}
-	out.add("noecho", "KiB", 7)
+	out.add("noecho", column{"KiB", 8}, 7)
 	var table strings.Builder
 	if err := out.print(&table, "medians"); err != nil {
 		t.Fatal(err)
 	}
-	want := "  medians    µs  KiB\n    nginx   2.0    -\n   noecho  20.0  7.0\n"
+	want := "  medians  300 µs  8 KiB\n    nginx     2.0      -\n   noecho    20.0    7.0\n"
 	if table.String() != want {
 		t.Errorf("got\n%swant\n%s", table.String(), want)
 	}
 	file := filepath.Join(t.TempDir(), "figures.tsv")
-	if err := out.appendTo(file, 300); err != nil {
+	if err := out.appendTo(file); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
-	if want := "nginx\tµs\t300\t1.00\t2.00\t3.00\nnoecho\tµs\t300\t10.00\t20.00\t30.00\nnoecho\tKiB\t300\t7.00\t7.00\t7.00\n"; string(text) != want || err != nil {
+	if want := "nginx\tµs\t300\t1.00\t2.00\t3.00\nnoecho\tµs\t300\t10.00\t20.00\t30.00\nnoecho\tKiB\t8\t7.00\t7.00\t7.00\n"; string(text) != want || err != nil {
 		t.Errorf("got %q, %v", text, err)
 	}
 }

@@ -26,6 +26,7 @@ const patience = time.Minute
 type rig struct {
 	dir    string
 	index  string // a file
+	log    io.Writer
 	model  *fakellm.Server
 	serve  *exec.Cmd
 	ended  chan struct{} // closed when noecho has ended
@@ -40,7 +41,7 @@ func newRig(ctx context.Context, o *options, log io.Writer) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{dir: dir}
+	r := &rig{dir: dir, log: log}
 	if err := r.start(ctx, o, log); err != nil {
 		r.close()
 		return nil, err

@@ -84,8 +84,8 @@ func measureStreams(ctx context.Context, p *peer, model *pacedModel, o *options,
 	if err != nil {
 		return err
 	}
-	out.add(p.name, "an event, µs", float64((after-before).Nanoseconds())/1e3/float64(max(1, events)))
-	out.add(p.name, "a stream, KiB", float64(busy-idle)/1024/float64(o.streams))
+	out.add(p.name, column{"streams, µs an event", o.streams}, float64((after-before).Nanoseconds())/1e3/float64(max(1, events)))
+	out.add(p.name, column{"streams, KiB each", o.streams}, float64(busy-idle)/1024/float64(o.streams))
 	return nil
 }
 

@@ -25,7 +25,7 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := strings.Count(string(figures), "\n"); rows != 2*20 || strings.Count(string(figures), "\teverything\t") != 2 {
+	if rows := strings.Count(string(figures), "\n"); rows != 2*20 || strings.Count("\n"+string(figures), "\neverything\t") != 2 {
 		t.Errorf("%d rows:\n%s", rows, figures)
 	}
 }

@@ -153,9 +153,9 @@ func (t *table) print(w io.Writer) error {
 	return tab.Flush()
 }
 
-// append appends the table as lines of size, row, median and least.
+// append appends the table as lines of row, measure, size in MB, lowest, median and highest figure.
 func (t *table) append(w *strings.Builder) {
 	for _, r := range t.rows {
-		fmt.Fprintf(w, "%d\t%s\t%.2f\t%.2f\n", t.indexed, r.name, r.median(), slices.Min(r.took))
+		fmt.Fprintf(w, "%s\ta word, ns\t%.3g\t%.2f\t%.2f\t%.2f\n", r.name, float64(t.indexed)/1e6, slices.Min(r.took), r.median(), slices.Max(r.took))
 	}
 }
