@@ -121,8 +121,10 @@ var classes = func() (t [256]byte) {
 
 // read looks at the next bytes and returns how many it has looked at. A byte that raises a
 // wanted alarm is read alone, so that the bytes before it have been handled as if all
-// bytes had come one by one. For the same reason read stops before a byte that makes bytes
-// before it wait, and before a hyphen that may end a line. Nearly all bytes are letters and
+// bytes had come one by one. For the same reason no piece ends while bytes wait that began
+// to wait inside the piece, and none ends with a hyphen that may end a line: read stops
+// before the byte that made them wait. Bytes that wait no longer at the end of the piece
+// have been released by then, however the piece was cut. Nearly all bytes are letters and
 // spaces that raise nothing: calm counts those in registers. In noise, skim does.
 func (w *watch) read(p []byte, want alarm) (int, alarm) {
 	n, a := w.look(p, want)
@@ -131,6 +133,7 @@ func (w *watch) read(p []byte, want alarm) (int, alarm) {
 }
 
 func (w *watch) look(p []byte, want alarm) (int, alarm) {
+	var back wait
 	for i := 0; i < len(p); i++ {
 		if w.noise >= noisy && w.run >= runBytes {
 			i = w.skim(p, i, want)
@@ -142,10 +145,17 @@ func (w *watch) look(p []byte, want alarm) (int, alarm) {
 		}
 		c := p[i]
 		k := classes[c]
+		pending := w.pending() & want
+		if pending == 0 {
+			back.at = 0
+		}
 		if k == classDash && i > 0 && isLetterClass(w.prev) && (i+1 == len(p) || p[i+1] == '\n' || p[i+1] == '\r') {
+			if back.at > 0 {
+				return w.undo(&back), 0
+			}
 			return i, 0
 		}
-		before, pending := w.signs, w.pending()&want
+		before := w.signs
 		a := w.next(c, k)
 		var probe decode.Probe
 		if w.run >= runBytes {
@@ -157,18 +167,42 @@ func (w *watch) look(p []byte, want alarm) (int, alarm) {
 		}
 		a &= want
 		w.at++
-		if i > 0 && (a != 0 || w.pending()&want&^pending != 0) {
-			if w.run >= runBytes {
-				w.probe = probe
+		if i == 0 {
+			if a != 0 {
+				return 1, a
 			}
-			w.signs = before
-			return i, 0
+			continue
 		}
-		if a != 0 {
-			return 1, a
+		if a == 0 && w.pending()&want&^pending == 0 {
+			continue
+		}
+		if back.at == 0 {
+			if w.run < runBytes {
+				probe = w.probe
+			}
+			back = wait{i, before, probe}
+		}
+		if a != 0 || pending != 0 && back.at == i {
+			return w.undo(&back), 0
 		}
 	}
+	if back.at > 0 && w.pending()&want != 0 {
+		return w.undo(&back), 0
+	}
 	return len(p), 0
+}
+
+// wait is the watch before a byte that makes bytes wait.
+type wait struct {
+	at    int // number of the byte in its piece; 0: no byte waits, or some wait from the beginning of the piece on
+	signs signs
+	probe decode.Probe
+}
+
+// undo takes the watch back to a wait and returns how many bytes of the piece it has read.
+func (w *watch) undo(to *wait) int {
+	w.signs, w.probe = to.signs, to.probe
+	return to.at
 }
 
 // keep keeps the newest bytes.
