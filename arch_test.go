@@ -49,12 +49,14 @@ var house = []floor{
 	{pkg: "internal/coverage", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", ours: []string{"internal/coverage"}, never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "index/inventory", ours: []string{"index/corpus", "index/identify", "ngram"}, never: slices.Concat(network, logging)},
+	{pkg: "internal/report", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
 	{pkg: "index", ours: []string{"internal/coverage", "index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
-		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "internal/gram", "ngram"},
+		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "internal/gram", "ngram"},
 		tests: []string{"detect"}, never: slices.Concat(network, logging),
 	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
@@ -85,7 +87,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "internal/gram", "ngram", "eval"},
+		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "internal/gram", "internal/report", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

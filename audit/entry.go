@@ -13,14 +13,15 @@ const MaxEntry = 65_535
 
 // The types of entry that noecho writes. Others may join.
 const (
-	IndexBuilt   = "index.built"
-	IndexMerged  = "index.merged"
-	IndexSigned  = "index.signed"
-	ServeStart   = "serve.start"
-	ServeStop    = "serve.stop"
-	ServeReload  = "serve.reload"
-	AlertsDigest = "alerts.digest" // of the alert lines of an hour
-	Gap          = "gap"           // entries that were lost before they were written
+	IndexBuilt     = "index.built"
+	IndexMerged    = "index.merged"
+	IndexSigned    = "index.signed"
+	InventoryBuilt = "inventory.built"
+	ServeStart     = "serve.start"
+	ServeStop      = "serve.stop"
+	ServeReload    = "serve.reload"
+	AlertsDigest   = "alerts.digest" // of the alert lines of an hour
+	Gap            = "gap"           // entries that were lost before they were written
 )
 
 // Entry is one event. It has numbers, digests and ids and no other text, because nothing in

@@ -125,13 +125,15 @@ func (t *auditTarget) ready(ctx context.Context, a *app) error {
 	return log.Close()
 }
 
-// write adds the entry about finished work. Without a log it does nothing.
-func (t *auditTarget) write(ctx context.Context, a *app, entry audit.Entry) error {
+// write adds the entries about finished work. Without a log it does nothing.
+func (t *auditTarget) write(ctx context.Context, a *app, entries ...audit.Entry) error {
 	if t.dir == "" {
 		return nil
 	}
-	entry.Time, entry.Version = time.Now(), versionForAudit(readBuildInfo().Version)
-	if err := appendAudit(ctx, t.dir, t.key.file(a, t.dir), entry); err != nil {
+	for i := range entries {
+		entries[i].Time, entries[i].Version = time.Now(), versionForAudit(readBuildInfo().Version)
+	}
+	if err := appendAudit(ctx, t.dir, t.key.file(a, t.dir), entries...); err != nil {
 		return fmt.Errorf("the file was written, and the audit log has no entry about it: %w", err)
 	}
 	return nil

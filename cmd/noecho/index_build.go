@@ -21,6 +21,7 @@ import (
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/index/identify"
+	"noecho/index/inventory"
 	"noecho/internal/coverage"
 	"noecho/internal/gram"
 	"noecho/ngram"
@@ -93,7 +94,9 @@ type indexBuild struct {
 	mode    fileMode
 	pattern []string
 	audit   auditTarget
-	asJSON  bool
+
+	inventoryKey string // path
+	asJSON       bool
 }
 
 func newIndexBuildCommand(a *app) *cobra.Command {
@@ -131,6 +134,8 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringVar(&o.Report, "report", "", "file to write the most frequent windows to, as JSON lines")
 	f.BoolVar(&o.ShowText, "show-text", false, "write the text of the windows into the report")
 	f.Uint64Var(&o.Capacity, "capacity", 0, "number of distinct windows to make room for; without it they are counted first")
+	f.StringVar(&o.Inventory, "inventory", "", "`FILE` to write an inventory to, which finds the rows about a person")
+	f.StringVar(&b.inventoryKey, "inventory-key", "", "`FILE` with the key of the inventory, 64 hexadecimal digits")
 	f.Var(&b.memory, "memory", "memory for building; with less memory the corpus is read more often")
 	f.BoolVar(&o.NoLedger, "no-ledger", false, "do not store which record contains a text: findings then name no record")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
@@ -168,6 +173,9 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	if o.Patterns, err = parsePatterns(b.pattern); err != nil {
 		return &exitError{Code: exitUsage, Err: err}
 	}
+	if o.InventoryKey, err = b.readInventoryKey(); err != nil {
+		return err
+	}
 	o.Inputs, o.Corpus.Format, o.Memory, o.Mode = inputs, format, int64(b.memory), fs.FileMode(b.mode)
 	o.Stdin, o.Builder = &interruptible{ctx: ctx, from: a.stdin}, readBuildInfo().Version
 	if err := b.audit.ready(ctx, a); err != nil {
@@ -187,9 +195,34 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return buildError(ctx, err)
 	}
 	if !o.DryRun {
-		err = b.audit.write(ctx, a, indexEntry(audit.IndexBuilt, &res.Info, res.Manifest))
+		entries := []audit.Entry{indexEntry(audit.IndexBuilt, &res.Info, res.Manifest)}
+		if res.Inventory != nil {
+			entries = append(entries, inventoryEntry(res))
+		}
+		err = b.audit.write(ctx, a, entries...)
 	}
 	return errors.Join(b.report(a.stdout, o.Out, res), err)
+}
+
+// readInventoryKey checks the flags of the inventory, and returns its key; nil if none is
+// asked for.
+func (b *indexBuild) readInventoryKey() (*inventory.Key, error) {
+	path := b.options.Inventory
+	switch {
+	case path == "" && b.inventoryKey == "":
+		return nil, nil
+	case path == "" || b.inventoryKey == "":
+		return nil, usageError("--inventory FILE and --inventory-key FILE go together")
+	case slices.Contains([]string{filepath.Clean(b.options.Out), filepath.Clean(b.options.Report)}, filepath.Clean(path)):
+		return nil, usageError("two outputs of the build have the name %s", path)
+	case holdsSomethingElse(path, inventory.Magic):
+		return nil, usageError("%s exists and is not an inventory, so it is not overwritten; choose another --inventory", path)
+	}
+	key, err := inventory.ReadKey(b.inventoryKey)
+	if err != nil {
+		return nil, &exitError{Code: exitUsage, Err: err}
+	}
+	return key, nil
 }
 
 // parsePatterns reads the values of --pattern.
@@ -230,7 +263,7 @@ func holdsSomethingElse(path, head string) bool {
 // report prints the result of a build.
 func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if b.asJSON {
-		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest})
+		return json.NewEncoder(w).Encode(indexReport{File: out, Info: res.Info, Manifest: res.Manifest, Inventory: res.Inventory})
 	}
 	if b.options.DryRun {
 		printCoverage(w, "", tables(res.Manifest))
@@ -245,6 +278,10 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	_, err := fmt.Fprintf(w, "wrote %s: %s, %s, about %s of %d words, %s, build %s\n%snot indexed: %s\n",
 		out, count(in.Records, "record"), count(in.Words, "word"), count(in.Distinct, "distinct window"), in.N, humanBytes(in.Bytes), in.BuildID[:12], phrases,
 		cmp.Or(res.Manifest.NotIndexed.String(), "nothing"))
+	if v := res.Inventory; v != nil && err == nil {
+		_, err = fmt.Fprintf(w, "wrote %s: inventory of %s, %s, %s, id %s\n", b.options.Inventory,
+			count(v.Counts.Rows, "row"), count(v.Counts.Values, "identifier"), humanBytes(v.Bytes), v.ID[:12])
+	}
 	printCoverage(w, "", tables(res.Manifest))
 	if err == nil && res.Common > 0 {
 		_, err = fmt.Fprintln(w, commonWindows(res, b.options.Report))
@@ -274,6 +311,8 @@ type indexReport struct {
 	File     string          `json:"file"`
 	Info     index.Info      `json:"info"`
 	Manifest *index.Manifest `json:"manifest"`
+
+	Inventory *inventory.Info `json:"inventory,omitempty"` // nil: the build wrote none
 }
 
 // noticePrinter prints the first notices of a build, and counts the others.

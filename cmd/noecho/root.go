@@ -39,6 +39,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newDemoCommand(a))
 	root.AddCommand(newEvalCommand(a))
 	root.AddCommand(newIndexCommand(a))
+	root.AddCommand(newInventoryCommand(a))
 	root.AddCommand(newScanCommand(a))
 	root.AddCommand(newServeCommand(a))
 	root.AddCommand(newTailCommand(a))

@@ -23,6 +23,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/internal/format"
+	"noecho/index/inventory"
 	"noecho/ngram"
 )
 
@@ -69,6 +70,9 @@ type Options struct {
 	Report     string // path for the report of the most frequent windows; empty: no report
 	ShowText   bool   // the report contains the text of the windows
 
+	Inventory    string         // path of an inventory of the rows; empty: none
+	InventoryKey *inventory.Key // required with Inventory
+
 	Strict       bool // the first bad record ends the build
 	AcceptUnread bool // build although more than 1 % of the text is not read
 	DryRun       bool // read the inputs once and write nothing; the Result has a Manifest alone
@@ -79,11 +83,12 @@ type Options struct {
 
 // Result describes the index that a build or a merge wrote.
 type Result struct {
-	Info     index.Info
-	Manifest *index.Manifest
-	Passes   int
-	Common   int  // windows that are in more than a tenth of the records, and in ten at least
-	Sampled  bool // Common is an estimate from a sample of the records
+	Info      index.Info
+	Manifest  *index.Manifest
+	Passes    int
+	Inventory *inventory.Info // nil: none was written
+	Common    int             // windows that are in more than a tenth of the records, and in ten at least
+	Sampled   bool            // Common is an estimate from a sample of the records
 }
 
 // errNoWindows begins the error of a build whose inputs contain nothing to index.
@@ -91,21 +96,22 @@ var errNoWindows = errors.New("nothing to index: no text of the inputs has enoug
 
 // builder is the state of one build.
 type builder struct {
-	o       Options
-	spec    ngram.Spec
-	sources []*source // in the order of their names
-	reading []*source // the same in the order in which they are read: members of an archive are together
-	runs    *runCache // nil: every pass reads the inputs
-	exclude map[uint64]struct{}
-	places  *places
-	phrases *phraseBuilder
-	sample  *recordSample
-	ids     *idSample
-	ledger  *ledgerBuilder // nil: the options ask for none
-	counts  index.PhraseCounts
-	skipped []corpus.Skipped
-	before  int64      // passes that looked for common windows
-	mu      sync.Mutex // guards calls of o.Notice
+	o         Options
+	spec      ngram.Spec
+	sources   []*source // in the order of their names
+	reading   []*source // the same in the order in which they are read: members of an archive are together
+	runs      *runCache // nil: every pass reads the inputs
+	exclude   map[uint64]struct{}
+	places    *places
+	phrases   *phraseBuilder
+	sample    *recordSample
+	ids       *idSample
+	ledger    *ledgerBuilder    // nil: the options ask for none
+	inventory *inventoryBuilder // the same
+	counts    index.PhraseCounts
+	skipped   []corpus.Skipped
+	before    int64      // passes that looked for common windows
+	mu        sync.Mutex // guards calls of o.Notice
 }
 
 // Build reads the inputs and writes an index of them to o.Out. The file appears there
@@ -156,7 +162,15 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if !o.NoLedger {
 		b.ledger = newLedgerBuilder(b, store)
 	}
-	return b.build(ctx, out, m)
+	var rows *pending
+	if o.Inventory != "" {
+		if rows, err = newPending(o.Inventory, inventoryMode); err != nil {
+			return nil, err
+		}
+		defer rows.abort()
+		b.inventory = newInventoryBuilder(b, store)
+	}
+	return b.build(ctx, out, rows, m)
 }
 
 // setDefaults replaces zero values.
@@ -279,8 +293,8 @@ func (b *builder) bad(p *pass, r *corpus.BadRecord) error {
 	return nil
 }
 
-// build runs the passes and writes the file.
-func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*Result, error) {
+// build runs the passes and writes the index, and the inventory unless rows is nil.
+func (b *builder) build(ctx context.Context, out, rows *pending, m *index.Manifest) (*Result, error) {
 	if b.budget() < 4*format.ChunkLen {
 		return nil, fmt.Errorf("%d bytes of memory are too few for this number of cores (%d): allow at least %d",
 			b.o.Memory, b.o.Workers, int64(b.o.Workers)*perWorker+4*format.ChunkLen)
@@ -317,6 +331,10 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 		passes++
 	}
 	info, err := p.finish(ctx, h, m)
+	res := &Result{Info: info, Manifest: m, Passes: passes}
+	if err == nil && rows != nil {
+		res.Inventory, err = b.inventory.write(ctx, rows, m, info.BuildID)
+	}
 	if err == nil {
 		err = out.commit()
 	}
@@ -324,7 +342,8 @@ func (b *builder) build(ctx context.Context, out *pending, m *index.Manifest) (*
 		return nil, err
 	}
 	common, complete := b.sample.common()
-	return &Result{Info: info, Manifest: m, Passes: passes, Common: common, Sampled: !complete}, nil
+	res.Common, res.Sampled = common, !complete
+	return res, nil
 }
 
 // budget is the memory for the filters and their partition buffers in bytes.

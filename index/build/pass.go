@@ -85,7 +85,12 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 			w.runs.to = p.b.runs
 			w.sample.to = p.b.sample
 			at := p.b.places.placer()
-			w.collectors = append(w.collectors, p.b.phrases.collector(at))
+			phrases := p.b.phrases.collector(at)
+			w.collectors = append(w.collectors, phrases)
+			if p.b.inventory != nil {
+				phrases.rows = p.b.inventory.collector()
+				w.collectors = append(w.collectors, phrases.rows)
+			}
 			if p.b.ledger != nil {
 				w.collectors = append(w.collectors, p.b.ledger.collector(at))
 			}
@@ -418,7 +423,7 @@ func (s *summing) Read(b []byte) (int, error) {
 	if s.p.first {
 		s.sum.Write(b[:n])
 		if errors.Is(err, io.EOF) {
-			s.src.digest = s.sum.Sum(nil)
+			s.src.digest, s.src.verbatim = s.sum.Sum(nil), s.src.Verbatim() && s.r.BOM == 0
 		}
 	}
 	if s.p.judged() && errors.Is(err, io.EOF) {

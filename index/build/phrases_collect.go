@@ -133,7 +133,8 @@ type phraseCollector struct {
 	set    *phraseSet
 	seen   map[uint64]struct{} // phrases of the current record
 	blocks map[blockPhrase]struct{}
-	only   uint64 // number of records without an indexed window, but with a phrase
+	rows   *rowCollector // nil: there is no inventory
+	only   uint64        // number of records without an indexed window, but with a phrase
 
 	part    recordPart
 	indexed bool // a window of the current record is indexed
@@ -209,6 +210,9 @@ func (n *phraseCollector) inBlocks() bool { return n.part.block > 0 || !n.part.l
 // enterFound enters all spellings of the identifiers in found.
 func (n *phraseCollector) enterFound() error {
 	for _, m := range n.found {
+		if n.rows != nil {
+			n.rows.identifier(m.Kind, m.Text)
+		}
 		k, _ := slices.BinarySearch(n.begins, m.Lo)
 		row := phraseRow{kind: m.Kind, place: n.position(n.words - len(n.begins) + k), dataset: n.dataset()}
 		err := n.spell.each(m.Kind, m.Text, func(words []uint64) error {

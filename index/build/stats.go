@@ -96,9 +96,10 @@ func (t *stats) skip(s corpus.Skips) {
 // source is one input of a build.
 type source struct {
 	corpus.Input
-	at     int    // position in builder.sources
-	digest []byte // SHA-256 of its text, set by the first pass
-	broken uint64 // bytes of text around broken UTF-8, set by the first pass
+	at       int    // position in builder.sources
+	digest   []byte // SHA-256 of its text, set by the first pass
+	verbatim bool   // that is the digest of its file, too
+	broken   uint64 // bytes of text around broken UTF-8, set by the first pass
 
 	lost *corpus.Account // text outside of rows and text, set by the first pass
 }

@@ -57,7 +57,7 @@ func Find(args []string, stdin io.Reader, o Options) ([]Input, []Skipped, error)
 	}
 	f.addLinks()
 	// The members of an archive are read in its order.
-	slices.SortStableFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.filePath(), b.filePath()) })
+	slices.SortStableFunc(f.inputs, func(a, b Input) int { return strings.Compare(a.FilePath(), b.FilePath()) })
 	f.tellApart()
 	slices.SortFunc(f.skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
 	return f.inputs, f.skipped, errors.Join(f.problems...)
@@ -310,9 +310,9 @@ func (f *finder) addLinks() {
 	}
 	real, folders := map[string]bool{}, map[string]string{}
 	for _, in := range f.inputs {
-		folder, name := filepath.Split(in.filePath())
+		folder, name := filepath.Split(in.FilePath())
 		if st, err := os.Stat(in.Arg); err != nil || !st.IsDir() { // the file may be a link itself
-			if path, err := realPath(in.filePath()); err == nil {
+			if path, err := realPath(in.FilePath()); err == nil {
 				folder, name = filepath.Split(path)
 			}
 		}

@@ -154,8 +154,14 @@ func (in *Input) Open() (*File, error) {
 	return f, nil
 }
 
-// filePath returns the path of the file that contains the input.
-func (in *Input) filePath() string {
+// Verbatim reports whether the text of the input is the bytes of its file, but for a byte
+// order mark.
+func (in *Input) Verbatim() bool {
+	return in.Codec == Plain && in.Container == "" && in.charset == "" && in.entry == nil && !in.marks
+}
+
+// FilePath returns the path of the file that contains the input.
+func (in *Input) FilePath() string {
 	if in.entry != nil {
 		return in.entry.of.path
 	}

@@ -103,7 +103,7 @@ func (in *Input) openParquet() (*File, error) {
 
 // openAt opens the input for reading at any offset. f closes it.
 func (in *Input) openAt(f *File) (r io.ReaderAt, size int64, err error) {
-	file, err := os.Open(in.filePath())
+	file, err := os.Open(in.FilePath())
 	if err != nil {
 		return nil, 0, fmt.Errorf("read input: %w", err)
 	}

@@ -1,0 +1,312 @@
+package inventory
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Answer is the result of a search.
+type Answer struct {
+	Complete bool       `json:"complete"` // all that was named was searched, and can be searched for these items
+	Asked    []string   `json:"asked"`    // the kinds of the items
+	Searched []Searched `json:"searched"`
+	Findings []Finding  `json:"findings"`
+}
+
+// Searched is something that was searched.
+type Searched struct {
+	What     string   `json:"what"` // "inventory", "index" or "files"
+	Name     string   `json:"name"`
+	ID       string   `json:"id,omitempty"` // of an inventory or an index
+	Rows     uint64   `json:"rows"`
+	Complete bool     `json:"complete"`
+	Why      []string `json:"why,omitempty"`  // the search is not complete
+	Note     []string `json:"note,omitempty"` // limits that the one who built it has chosen
+}
+
+// because says why a search is not complete, once.
+func (s *Searched) because(format string, args ...any) {
+	s.Complete = false
+	if why := fmt.Sprintf(format, args...); !slices.Contains(s.Why, why) {
+		s.Why = append(s.Why, why)
+	}
+}
+
+// Finding is a row that has an item of the query, or a record of an index.
+type Finding struct {
+	Record  string   `json:"record"` // as alerts name it
+	Dataset string   `json:"dataset"`
+	Labels  []string `json:"labels"`
+	File    string   `json:"file,omitempty"`
+	Line    uint64   `json:"line,omitempty"` // 0: all of the file
+	Row     string   `json:"row,omitempty"`  // keyed hash of the row
+	Matched []Match  `json:"matched"`
+	Others  []KindN  `json:"others"` // identifiers in the row that were not asked for
+	Flags   []string `json:"flags"`
+	Models  []string `json:"models"`
+	Sure    bool     `json:"sure"` // at least one match is no other person's
+
+	source int // of the search that found it, to sort
+	row    uint64
+}
+
+// Match says which kind of item is in a row.
+type Match struct {
+	Kind  string `json:"kind"`
+	By    string `json:"by"` // "inventory", "index" or "files"
+	Count uint64 `json:"count"`
+	Sure  bool   `json:"sure"`
+}
+
+// KindN is a number of identifiers of a kind.
+type KindN struct {
+	Kind  string `json:"kind"`
+	Count uint64 `json:"count"`
+}
+
+// hit are the matches of a row while it is not read.
+type hit struct {
+	n    []uint64 // by item
+	sure bool
+	any  bool // an item matched that is not weak
+	kind []string
+}
+
+// Search searches inventories that were unlocked.
+func Search(q *Query, files []*File, names []string) (*Answer, error) {
+	a := newAnswer(q)
+	for i, f := range files {
+		if err := a.inventory(q, f, names[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", names[i], err)
+		}
+	}
+	a.finish()
+	return a, nil
+}
+
+func newAnswer(q *Query) *Answer {
+	a := &Answer{Searched: []Searched{}, Findings: []Finding{}}
+	for _, it := range q.Items {
+		a.Asked = append(a.Asked, it.Kind)
+	}
+	return a
+}
+
+// finish sorts the findings, the surest first, and judges the answer.
+func (a *Answer) finish() {
+	slices.SortStableFunc(a.Findings, func(x, y Finding) int {
+		if x.Sure != y.Sure {
+			return map[bool]int{true: -1, false: 1}[x.Sure]
+		}
+		return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.row, y.row))
+	})
+	a.Complete = len(a.Searched) > 0
+	for _, s := range a.Searched {
+		a.Complete = a.Complete && s.Complete
+	}
+}
+
+// inventory searches one inventory.
+func (a *Answer) inventory(q *Query, f *File, name string) error {
+	s := Searched{What: "inventory", Name: name, ID: f.ID, Rows: f.Meta.Counts.Rows, Complete: true}
+	f.limits(&s)
+	hits := map[uint64]*hit{}
+	for i, it := range q.Items {
+		if err := f.item(&s, hits, len(q.Items), i, it); err != nil {
+			return err
+		}
+	}
+	for _, row := range slices.Sorted(maps.Keys(hits)) {
+		h := hits[row]
+		if !h.any {
+			continue
+		}
+		one, err := f.finding(q, row, h)
+		if err != nil {
+			return err
+		}
+		one.source = len(a.Searched)
+		a.Findings = append(a.Findings, *one)
+	}
+	a.Searched = append(a.Searched, s)
+	return nil
+}
+
+// limits says what the build did not read.
+func (f *File) limits(s *Searched) {
+	u := f.Meta.Unread
+	if u.BadRecords > 0 {
+		s.because("%d rows could not be read when the inventory was built", u.BadRecords)
+	}
+	if u.SkippedFiles > 0 {
+		s.because("%d files with text could not be read when the inventory was built", u.SkippedFiles)
+	}
+	if u.Bytes > 0 {
+		s.because("%d bytes of text were not read when the inventory was built", u.Bytes)
+	}
+	if u.LeftOut > 0 {
+		s.Note = append(s.Note, fmt.Sprintf("%d bytes of text were left out by the flags of the build, such as system messages", u.LeftOut))
+	}
+}
+
+// item searches for one item of the query.
+func (f *File) item(s *Searched, hits map[uint64]*hit, items, i int, it Item) error {
+	if it.Kind == TextKind {
+		s.because("an inventory contains no text: name the training files with --corpus")
+		return nil
+	}
+	looked := slices.Contains(f.Meta.Kinds, it.Kind)
+	any := false
+	for _, form := range it.forms {
+		rows, known, err := f.find(form.Kind, form.Text)
+		if err != nil {
+			return err
+		}
+		any = any || known
+		for _, r := range rows {
+			h := hits[r.row]
+			if h == nil {
+				h = &hit{n: make([]uint64, items), kind: make([]string, items)}
+				hits[r.row] = h
+			}
+			h.n[i] += r.n
+			h.kind[i] = form.Kind
+			h.any = h.any || !it.Weak
+			h.sure = h.sure || form.Sure && !it.Weak
+		}
+	}
+	switch {
+	case !looked:
+		s.because("the build did not look for identifiers of the kind %s", it.Kind)
+	case any:
+	case it.Kind == NameKind || it.Kind == AttributeKind:
+		s.because("a %s that is asked for is not in the list of people that the build looked for (--subjects)", it.Kind)
+	case !it.usual:
+		s.because("a value that is asked for does not have the form of the kind %s that a build recognises", it.Kind)
+	}
+	return nil
+}
+
+// finding describes a row.
+func (f *File) finding(q *Query, row uint64, h *hit) (*Finding, error) {
+	r, err := f.row(row)
+	if err != nil {
+		return nil, err
+	}
+	src, err := f.source(uint64(r.Source))
+	if err != nil {
+		return nil, err
+	}
+	d := f.Meta.Datasets[src.Dataset]
+	one := &Finding{
+		Record: recordName(r.ID, src.Name, r.Line), Dataset: d.Name, Labels: append([]string{}, d.Labels...), File: src.Name, Line: r.Line,
+		Row: hex.EncodeToString(r.Sum[:]), Flags: []string{}, Models: []string{}, Others: []KindN{}, Sure: h.sure, row: row,
+	}
+	if f.Meta.Model != "" {
+		one.Models = append(one.Models, f.Meta.Model)
+	}
+	mine := map[string]uint64{}
+	for i, n := range h.n {
+		if n > 0 {
+			one.match(Match{Kind: h.kind[i], By: "inventory", Count: n, Sure: !q.Items[i].Weak && h.sure})
+			mine[h.kind[i]] += n
+		}
+	}
+	for _, c := range r.Counts {
+		kind := f.Meta.Kinds[c.Kind]
+		if n := c.N - min(c.N, mine[kind]); n > 0 {
+			one.Others = append(one.Others, KindN{kind, n})
+		}
+	}
+	slices.SortFunc(one.Others, func(x, y KindN) int { return cmp.Compare(x.Kind, y.Kind) })
+	return one, nil
+}
+
+// match adds a match, to one of its kind if there is one.
+func (f *Finding) match(m Match) {
+	for i := range f.Matched {
+		if o := &f.Matched[i]; o.Kind == m.Kind && o.By == m.By {
+			o.Count += m.Count
+			o.Sure = o.Sure || m.Sure
+			return
+		}
+	}
+	f.Matched = append(f.Matched, m)
+}
+
+// recordName returns the name of a record as alerts have it.
+func recordName(id, source string, line uint64) string {
+	switch {
+	case id != "":
+		return id
+	case line > 0:
+		return source + ":" + strconv.FormatUint(line, 10)
+	default:
+		return source
+	}
+}
+
+// Group is a line of a table of counts.
+type Group struct {
+	Name        string  `json:"name"`
+	Rows        uint64  `json:"rows"`
+	Identifiers uint64  `json:"identifiers"`
+	Kinds       []KindN `json:"kinds"`
+}
+
+// Groupings are the tables of counts that an inventory has.
+func Groupings() []string { return []string{"dataset", "label", "kind", "sensitivity", "source"} }
+
+// Groups counts rows and identifiers by one of the Groupings.
+func (f *File) Groups(by string) ([]Group, error) {
+	groups := map[string]*Group{}
+	sums := map[string][]uint64{}
+	err := f.eachSource(func(_ uint64, s Source) error {
+		var names []string
+		switch d := f.Meta.Datasets[s.Dataset]; by {
+		case "dataset":
+			names = []string{d.Name}
+		case "label":
+			if names = d.Labels; len(names) == 0 {
+				names = []string{"(no label)"}
+			}
+		case "source":
+			names = []string{s.Name}
+		case "sensitivity":
+			names = []string{"(not classified)"}
+		default:
+			names = f.Meta.Kinds
+		}
+		for i, name := range names {
+			if groups[name] == nil {
+				groups[name], sums[name] = &Group{Name: name, Kinds: []KindN{}}, make([]uint64, len(s.counts))
+			}
+			g := groups[name]
+			if by == "kind" {
+				g.Identifiers += s.counts[i]
+				continue
+			}
+			g.Rows += s.rows
+			for k, n := range s.counts {
+				g.Identifiers += n
+				sums[name][k] += n
+			}
+		}
+		return nil
+	})
+	var all []Group
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[name]
+		for k, n := range sums[name] {
+			if n > 0 {
+				g.Kinds = append(g.Kinds, KindN{f.Meta.Kinds[k], n})
+			}
+		}
+		all = append(all, *g)
+	}
+	return all, err
+}
