@@ -81,14 +81,14 @@ func (c *callerConn) Write(p []byte) (int, error) {
 	defer c.out.Unlock()
 	switch {
 	case !c.corked:
-		return c.send(p)
+		return writePieces(c.Conn, &c.writeBy, c.stall, p)
 	case c.pending != nil && len(*c.pending)+len(p) > corkBytes:
 		if err := c.sendPending(); err != nil {
 			return 0, err
 		}
 	}
 	if len(p) > corkBytes {
-		return c.send(p)
+		return writePieces(c.Conn, &c.writeBy, c.stall, p)
 	}
 	if c.pending == nil {
 		c.pending = c.owner.pieces.Get().(*[]byte)
@@ -128,7 +128,7 @@ func (c *callerConn) sendPending() error {
 	if c.pending == nil {
 		return nil
 	}
-	_, err := c.send(*c.pending)
+	_, err := writePieces(c.Conn, &c.writeBy, c.stall, *c.pending)
 	clear(*c.pending) // the pool keeps no text
 	*c.pending = (*c.pending)[:0]
 	c.owner.pieces.Put(c.pending)
@@ -136,15 +136,15 @@ func (c *callerConn) sendPending() error {
 	return err
 }
 
-// send writes p piece by piece.
-func (c *callerConn) send(p []byte) (int, error) {
+// writePieces writes p to a connection, a piece at a time. Each piece has so much time.
+func writePieces(conn net.Conn, by *deadline, stall time.Duration, p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(sent+writePiece, len(p))]
-		if err := c.writeBy.extend(c.stall, c.Conn.SetWriteDeadline); err != nil {
+		if err := by.extend(stall, conn.SetWriteDeadline); err != nil {
 			return sent, err
 		}
-		n, err := c.Conn.Write(piece)
+		n, err := conn.Write(piece)
 		sent += n
 		if err != nil || sent == len(p) {
 			return sent, err

@@ -293,18 +293,7 @@ func (c *upstreamConn) Read(p []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (c *upstreamConn) Write(p []byte) (int, error) {
-	sent := 0
-	for {
-		piece := p[sent:min(sent+writePiece, len(p))]
-		if err := c.writeBy.extend(c.stall, c.Conn.SetWriteDeadline); err != nil {
-			return sent, err
-		}
-		n, err := c.Conn.Write(piece)
-		sent += n
-		if err != nil || sent == len(p) {
-			return sent, err
-		}
-	}
+	return writePieces(c.Conn, &c.writeBy, c.stall, p)
 }
 
 // stale reports whether an idle connection can no longer be used: the server has closed it,

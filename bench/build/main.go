@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -43,12 +42,7 @@ func main() { os.Exit(program.Run("build", run)) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("build", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := program.Flags("build", usage, stderr)
 	flags.StringVar(&o.noecho, "noecho", "bin/noecho", "the program, a `file`")
 	flags.StringVar(&o.old, "old", "", "another noecho to compare with, a `file`")
 	flags.StringVar(&o.size, "size", "300MB", "`size` of the text, such as 20MB or 1GB")

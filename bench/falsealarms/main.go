@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -71,12 +70,7 @@ func main() { os.Exit(program.Run("falsealarms", run)) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("falsealarms", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := program.Flags("falsealarms", usage, stderr)
 	flags.StringVar(&o.corpus, "corpus", "", "`folder` to split at random, by document")
 	flags.IntVar(&o.percent, "percent", 20, "`share` of the documents of -corpus that is held out")
 	flags.StringVar(&o.seed, "seed", "1", "`word` that decides the split of -corpus")

@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -84,12 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return reverseProxy(args[1], args[2])
 	}
 	var o options
-	flags := flag.NewFlagSet("latency", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := program.Flags("latency", usage, stderr)
 	flags.StringVar(&o.noecho, "noecho", "bin/noecho", "the program, a `file`")
 	flags.StringVar(&o.mode, "mode", "redact", "redact, block or observe")
 	flags.IntVar(&o.requests, "requests", 300, "`number` of requests of each kind to each side")

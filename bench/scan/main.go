@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -58,12 +57,7 @@ func main() { os.Exit(program.Run("scan", run)) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("scan", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := program.Flags("scan", usage, stderr)
 	flags.StringVar(&o.corpus, "corpus", "", "text to index, a `file`")
 	flags.StringVar(&o.text, "text", "", "clean text to read, a `file`")
 	flags.StringVar(&o.sizes, "sizes", "0.3,7", "sizes of the indexed text in `MB`, with commas between")

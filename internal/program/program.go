@@ -25,3 +25,14 @@ func Run(name string, run func(ctx context.Context, args []string, stdout, stder
 	}
 	return 0
 }
+
+// Flags returns the flags of a tool, none yet. The text that explains the tool comes before them in its help.
+func Flags(name, usage string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	return flags
+}

@@ -1,14 +1,13 @@
 package relay
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"noecho/detect"
+	"noecho/internal/residue"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -96,74 +95,15 @@ func TestPoolKeepsNothing(t *testing.T) {
 		r := (&Pool{}).New(cfg)
 		answerOf(r, body)
 		r.Close()
-		w := residue{mark: []byte(mark), seen: map[unsafe.Pointer]bool{}}
-		w.value("relay", reflect.ValueOf(r).Elem())
-		if len(w.found) > 0 {
-			t.Errorf("%.80q: %s", body, strings.Join(w.found, "\n"))
+		s := residue.Search{Mark: mark, Shared: func(t reflect.Type) bool {
+			return strings.Contains(t.String(), "sync.") || strings.Contains(t.String(), "wire.paths")
+		}}
+		if s.In("relay", r); len(s.Found) > 0 {
+			t.Errorf("%.80q: %s", body, strings.Join(s.Found, "\n"))
 		}
-		if w.size > 2<<20 {
-			t.Errorf("%.80q: %d KiB are kept", body, w.size>>10)
+		if s.Size > 2<<20 {
+			t.Errorf("%.80q: %d KiB are kept", body, s.Size>>10)
 		}
-	}
-}
-
-// residue looks at every value that another leads to for the bytes of a mark.
-type residue struct {
-	mark  []byte
-	seen  map[unsafe.Pointer]bool
-	found []string
-	size  int
-}
-
-func (w *residue) value(at string, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		p := v.UnsafePointer()
-		if v.IsNil() || w.seen[p] || strings.Contains(v.Type().String(), "sync.") || strings.Contains(v.Type().String(), "wire.paths") {
-			return
-		}
-		w.seen[p] = true
-		w.size += int(v.Type().Elem().Size())
-		w.value(at, v.Elem())
-	case reflect.Interface:
-		if !v.IsNil() {
-			w.value(at, v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Field(i)
-			if f.CanAddr() { // also those that are not exported
-				f = reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem()
-			}
-			w.value(at+"."+v.Type().Field(i).Name, f)
-		}
-	case reflect.Map:
-		if v.Len() > 0 {
-			w.found = append(w.found, at+": a map with entries")
-		}
-	case reflect.Slice:
-		w.size += v.Cap() * int(v.Type().Elem().Size())
-		w.elements(at, v.Slice3(0, v.Cap(), v.Cap()))
-	case reflect.Array:
-		w.elements(at, v)
-	case reflect.String:
-		if strings.Contains(v.String(), string(w.mark)) {
-			w.found = append(w.found, at+": "+v.String())
-		}
-	}
-}
-
-func (w *residue) elements(at string, v reflect.Value) {
-	if v.Type().Elem().Kind() == reflect.Uint8 {
-		all := make([]byte, v.Len())
-		reflect.Copy(reflect.ValueOf(all), v)
-		if bytes.Contains(all, w.mark[:4]) {
-			w.found = append(w.found, fmt.Sprintf("%s: %.60q", at, all))
-		}
-		return
-	}
-	for i := range v.Len() {
-		w.value(fmt.Sprintf("%s[%d]", at, i), v.Index(i))
 	}
 }
 

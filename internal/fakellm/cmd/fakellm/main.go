@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -47,12 +46,7 @@ func main() { os.Exit(program.Run("fakellm", run)) }
 
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("fakellm", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := program.Flags("fakellm", usage, stderr)
 	listen := flags.String("listen", "127.0.0.1:8000", "`address` to listen on")
 	script := flags.String("script", "", "JSON `file` with a fakellm.Config")
 	text := flags.String("text", "", "`file` to recite")
