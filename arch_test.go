@@ -53,11 +53,12 @@ var house = []floor{
 	{pkg: "index/inventory", ours: []string{"index/corpus", "index/identify", "ngram"}, never: slices.Concat(network, logging)},
 	{pkg: "internal/report", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
-	{pkg: "index", ours: []string{"internal/coverage", "index/internal/format", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
+	{pkg: "index/key", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "index/key", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
+	{pkg: "index", ours: []string{"internal/coverage", "index/internal/format", "index/key", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
-		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "internal/gram", "ngram"},
+		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "index/key", "internal/gram", "ngram"},
 		tests: []string{"detect"}, never: slices.Concat(network, logging),
 	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
@@ -88,7 +89,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "internal/gram", "internal/report", "ngram", "eval"},
+		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/report", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }
@@ -132,7 +133,7 @@ func TestArchitecture(t *testing.T) {
 // packages of other modules that it may import, directly or through packages of ours.
 var lean = map[string][]string{
 	"ngram":  {"github.com/cespare/xxhash/v2"},
-	"index":  {"github.com/cespare/xxhash/v2", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"},
+	"index":  {"github.com/cespare/xxhash/v2", "github.com/dchest/siphash", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"},
 	"detect": {"github.com/cespare/xxhash/v2"},
 }
 

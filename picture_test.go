@@ -52,8 +52,9 @@ func boxes() []*box {
 		{pkg: "proxy/config", caption: "YAML to one value", area: "proxy", floor: 2, x: 184, w: 150},
 		{pkg: "proxy/wire", caption: "framing, places, cuts", area: "proxy", floor: 0, x: 390, w: 160},
 		{pkg: "ngram", caption: "text to words to hashes", floor: 0, x: 570, w: 160, open: true},
-		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 160},
+		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 146},
 		{pkg: "audit", caption: "signed log", floor: 4, x: 20, w: 88},
+		{pkg: "index/key", caption: "keys", area: "index", floor: 0, x: 906, w: 100},
 		{pkg: "index/identify", caption: "identifiers in text", area: "index", floor: 0, x: 1010, w: 160},
 	}
 }

@@ -9,11 +9,13 @@
 package index
 
 import (
+	"bytes"
 	"maps"
 	"runtime"
 	"slices"
 
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -22,10 +24,21 @@ import (
 // of them. Lookups never fail, never allocate, and are safe for concurrent use.
 type Index struct {
 	spec  ngram.Spec
-	parts []format.Contents // by file; they are copies, which saves each lookup one pointer
+	parts []part // by file
+	asked []part // the same, those of one key in a row
 	files []*File
 
 	subjects map[string]*subject // by id: those that several files list; nil if there is one file
+}
+
+// part is one file of an index. It has a copy of the contents, which saves each lookup one
+// pointer.
+type part struct {
+	format.Contents
+	key *key.Key // nil: none
+	// turn is the key if the part before it in Index.asked has another one: lookups hash a gram
+	// anew there, and only there. Parts without a key come first, so it is nil for them.
+	turn *key.Key
 }
 
 // subject is a data subject that several files list under the same id.
@@ -38,10 +51,16 @@ type subject struct {
 func newIndex(files []*File) *Index {
 	ix := &Index{spec: files[0].spec, files: files}
 	for _, f := range files {
-		ix.parts = append(ix.parts, *f.contents)
+		ix.parts = append(ix.parts, part{Contents: *f.contents, key: f.key})
 	}
-	if len(files) > 1 {
+	if ix.asked = ix.parts; len(files) > 1 {
 		ix.joinSubjects()
+		ix.asked = byKey(ix.parts)
+	}
+	for i := range ix.asked {
+		if i == 0 || ix.asked[i].Header.KeyID != ix.asked[i-1].Header.KeyID {
+			ix.asked[i].turn = ix.asked[i].key
+		}
 	}
 	return ix
 }
@@ -66,11 +85,23 @@ func (ix *Index) joinSubjects() {
 	}
 }
 
+// byKey returns the parts in the order of their keys, those without one first: their hashes
+// are there already.
+func byKey(parts []part) []part {
+	return slices.SortedStableFunc(slices.Values(parts), func(a, b part) int {
+		return bytes.Compare(a.Header.KeyID[:], b.Header.KeyID[:])
+	})
+}
+
 // Gate2 reports whether the 2-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate2(h ngram.Hash) bool {
-	ok := false
-	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Gate2.Has(h.Lo)
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.asked); i++ {
+		p := &ix.asked[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = p.Gate2.Has(lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -78,9 +109,13 @@ func (ix *Index) Gate2(h ngram.Hash) bool {
 
 // Gate4 reports whether the 4-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate4(h ngram.Hash) bool {
-	ok := false
-	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Gate4.Has(h.Lo)
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.asked); i++ {
+		p := &ix.asked[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = p.Gate4.Has(lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -89,9 +124,13 @@ func (ix *Index) Gate4(h ngram.Hash) bool {
 // Window reports whether the window is indexed. False is certain. True is wrong for
 // about one in 10⁹ windows that are not indexed, in each file.
 func (ix *Index) Window(h ngram.Hash) bool {
-	ok := false
-	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Windows.Has(h.Lo) && ix.parts[i].Confirm.Has(h.Hi)
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.asked); i++ {
+		p := &ix.asked[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = p.Windows.Has(lo) && p.Confirm.Has(p.key.Hi(h.Hi, h.Lo))
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -100,9 +139,13 @@ func (ix *Index) Window(h ngram.Hash) bool {
 // Word reports whether the word, a 1-gram, may occur in an indexed window. False is
 // certain if every file has a section WORDS. A file without one answers false.
 func (ix *Index) Word(h ngram.Hash) bool {
-	ok := false
-	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Words.Blocks > 0 && ix.parts[i].Words.Has(h.Lo)
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.asked); i++ {
+		p := &ix.asked[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = p.Words.Blocks > 0 && p.Words.Has(lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -135,10 +178,10 @@ func inFile(p uint64) (file int, rest uint64) {
 // no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	before := len(dst)
-	dst = ix.parts[0].Tables.Ledger.Seeds(dst, h) // nearly every index has one file
+	dst = ix.parts[0].seeds(dst, h) // nearly every index has one file
 	for i := 1; i < len(ix.parts); i++ {
 		n := len(dst)
-		dst = ix.parts[i].Tables.Ledger.Seeds(dst, h)
+		dst = ix.parts[i].seeds(dst, h)
 		for k := n; k < len(dst); k++ {
 			dst[k] |= ngram.Place(i) << format.PlaceBitsMost
 		}
@@ -148,6 +191,14 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 		dst = dst[:before+len(fewer(dst[before:], each))]
 	}
 	return dst
+}
+
+// seeds appends the places of a 5-gram in the file.
+func (p *part) seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
+	if p.key != nil && p.Tables.There {
+		h = ngram.Hash{Hi: p.key.Hi(h.Hi, h.Lo), Lo: p.key.Lo(h.Lo)}
+	}
+	return p.Tables.Ledger.Seeds(dst, h)
 }
 
 // seedsMost bounds the places of a 5-gram that occurs in several files.
@@ -212,10 +263,13 @@ func (ix *Index) RecordWords(p ngram.Place) int {
 // Start reports whether a phrase may begin with these words, at most 4 of them. False
 // is certain.
 func (ix *Index) Start(h ngram.Hash) bool {
-	ok := false
-	for i := 0; !ok && i < len(ix.parts); i++ {
-		p := &ix.parts[i].Phrases
-		ok = p.Count > 0 && p.Start.Has(format.StartKey(h.Lo))
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.asked); i++ {
+		p := &ix.asked[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = p.Phrases.Count > 0 && p.Phrases.Start.Has(format.StartKey(lo))
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -228,7 +282,7 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	var all ngram.Phrase
 	found := false
 	for i := range ix.parts {
-		p, ok := ix.parts[i].Phrases.Find(h.Hi)
+		p, ok := ix.parts[i].phrase(h)
 		if !ok {
 			continue
 		}
@@ -255,6 +309,16 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	}
 	runtime.KeepAlive(ix)
 	return all, found
+}
+
+// phrase returns the phrase of these words in the file.
+func (p *part) phrase(h ngram.Hash) (ngram.Phrase, bool) {
+	if p.Phrases.Count == 0 {
+		return ngram.Phrase{}, false
+	}
+	found, ok := p.Phrases.Find(p.key.Hi(h.Hi, h.Lo))
+	found.Hash = h
+	return found, ok
 }
 
 // placeIn returns the place in the index of a place in a file. 0 remains 0.
@@ -298,9 +362,9 @@ func (ix *Index) Owners(p ngram.Phrase) (subjects, records []Record) {
 		return []Record{ix.subject(p.Subject)}, nil
 	}
 	for i := range ix.parts {
-		if own, ok := ix.parts[i].Phrases.Find(p.Finger); ok && !own.Weak {
+		if own, ok := ix.parts[i].phrase(p.Hash); ok && !own.Weak {
 			add(i, own.Place, own.Subject)
-			ix.parts[i].Phrases.Shared(p.Finger, func(place ngram.Place, subject uint64) { add(i, place, subject) })
+			ix.parts[i].Phrases.Shared(ix.parts[i].key.Hi(p.Hash.Hi, p.Hash.Lo), func(place ngram.Place, subject uint64) { add(i, place, subject) })
 		}
 	}
 	runtime.KeepAlive(ix)

@@ -16,7 +16,7 @@ type Info struct {
 	Norm     int       `json:"norm"`
 	Unicode  string    `json:"unicode"`
 	Suite    string    `json:"suite"`
-	KeyID    string    `json:"key_id,omitempty"` // hex; empty: the hash suite takes no key
+	KeyID    string    `json:"key_id,omitempty"` // hex; empty: the hashes are made without a key
 	Capacity uint64    `json:"capacity"`         // number of distinct windows that the filters are sized for
 	Records  uint64    `json:"records"`
 	Segments uint64    `json:"segments"`
@@ -121,8 +121,6 @@ func (in *Info) comparable(other *Info) error {
 		{"n", other.N, in.N},
 		{"normalisation version", other.Norm, in.Norm},
 		{"Unicode version", other.Unicode, in.Unicode},
-		{"hash suite", other.Suite, in.Suite},
-		{"key id", other.KeyID, in.KeyID},
 	} {
 		if p.have != p.want {
 			return &MismatchError{Field: p.field + " of index " + other.BuildID[:12], Have: fmt.Sprint(p.have), Want: fmt.Sprint(p.want)}

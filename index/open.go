@@ -10,11 +10,9 @@ import (
 	"sync/atomic"
 
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
-
-// Magic begins every index file.
-const Magic = format.Magic
 
 // FormatVersion is the version of the file format that this package reads.
 const FormatVersion = format.Version
@@ -52,22 +50,31 @@ type File struct {
 	Lacks    []string  // sections that an older noecho did not build, each with the findings that are missed; must not be changed
 
 	spec     ngram.Spec
+	key      *key.Key // nil: none
 	contents *format.Contents
 	release  func()
 }
 
-// Open reads the index at path into memory and checks every byte of it before it
+// Open is OpenKeyed for an index that was built without a key.
+func Open(path string, checked ...*atomic.Int64) (*Index, error) {
+	return OpenKeyed(path, nil, checked...)
+}
+
+// OpenKeyed reads the index at path into memory and checks every byte of it before it
 // returns. Later changes to the file, including truncation, do not affect the open
 // index. On linux a file that nobody can change, because it has the attribute immutable or
 // fs-verity, is mapped instead.
 //
-// The number of bytes read so far is added to each of checked while Open runs; in the end
+// The number of bytes read so far is added to each of checked while it runs; in the end
 // it is about the size of the file.
+//
+// An index that was built with a key needs that one among keys; the error without it is a
+// [*key.MissingError].
 //
 // The error for a file that is not an index is [ErrForeign]. The error for a damaged index
 // matches [ErrDamaged], and that for an index that this build cannot use is a
 // [*MismatchError]. The memory is freed by Close, or by the garbage collector.
-func Open(path string, checked ...*atomic.Int64) (*Index, error) {
+func OpenKeyed(path string, keys []*key.Key, checked ...*atomic.Int64) (*Index, error) {
 	f, size, err := format.OpenFile(path)
 	if err != nil {
 		return nil, err
@@ -81,7 +88,7 @@ func Open(path string, checked ...*atomic.Int64) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, public(err))
 	}
-	ix, err := open(c)
+	ix, err := open(c, keys)
 	if err != nil {
 		return nil, fmt.Errorf("open index %q: %w", path, err)
 	}
@@ -89,18 +96,21 @@ func Open(path string, checked ...*atomic.Int64) (*Index, error) {
 	return ix, nil
 }
 
-// Read reads and checks an index of size bytes as [Open] does.
-func Read(r io.ReaderAt, size int64) (*Index, error) {
+// Read reads and checks an index of size bytes as [OpenKeyed] does.
+func Read(r io.ReaderAt, size int64, keys ...*key.Key) (*Index, error) {
 	c, err := format.Load(r, size)
 	if err != nil {
 		return nil, public(err)
 	}
-	return open(c)
+	return open(c, keys)
 }
 
-// open returns the index of checked contents.
-func open(c *format.Contents) (*Index, error) {
+// open returns the index of checked contents, whose key must be among keys.
+func open(c *format.Contents, keys []*key.Key) (*Index, error) {
 	f, err := newFile(c)
+	if err == nil {
+		f.key, err = key.Find(keys, c.Header.KeyID)
+	}
 	if err != nil {
 		c.Free()
 		return nil, err
@@ -114,8 +124,8 @@ func open(c *format.Contents) (*Index, error) {
 }
 
 // Join returns one index that answers for the files of all. They must have been built
-// with the same n, normalisation, Unicode version, hash suite and key id. Otherwise the
-// error is a [*MismatchError] that names the first difference. The files are shared:
+// with the same n, normalisation and Unicode version. Otherwise the error is a
+// [*MismatchError] that names the first difference. Each may have a key of its own. The files are shared:
 // closing the result closes them, and so does closing the index that they came from.
 func Join(all ...*Index) (*Index, error) {
 	var files []*File
@@ -171,7 +181,7 @@ func Stat(r io.ReaderAt, size int64) (Info, error) {
 // newFile reads the description of an index from its contents.
 func newFile(c *format.Contents) (f *File, err error) {
 	f = &File{contents: c, Lacks: lacks(c)}
-	if f.spec, err = ngram.NewSpec(int(c.Header.N), c.Header.Suite); err != nil {
+	if f.spec, err = ngram.NewSpec(int(c.Header.N), ngram.XXH64); err != nil {
 		return nil, err
 	}
 	if f.Manifest, err = parseManifest(c.Manifest); err != nil {

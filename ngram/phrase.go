@@ -10,7 +10,7 @@ type Phrase struct {
 	Weak    bool   // it counts only near another phrase of the same subject
 	Records uint32 // how many records have it, as far as counted; 0: none has, it was listed
 	Place   Place  // of its first word, where it occurs first; 0: in no record that has a place
-	Finger  uint64 // identifies the phrase to its index: the upper half of the hash of its words
+	Hash    Hash   // of its words
 }
 
 // Place is the position of a word in an indexed corpus, counted over all of its records. A

@@ -198,7 +198,7 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed
-	ev.Digests = alert.Digests(f.Finding.Digests)
+	ev.Digests = e.snap.indexes.digests(f.Finding.Digests)
 	e.alerts.Offer(ev)
 	e.count(f)
 }

@@ -398,6 +398,9 @@ func Check(cfg config.Config, open func(*config.Config) (Indexes, error)) ([]str
 		if f.Windows == 1 {
 			one = strings.TrimSuffix(one, "s")
 		}
+		if f.KeyID != "" {
+			one += ", key " + f.KeyID
+		}
 		if f.Signed.Key != "" {
 			one += fmt.Sprintf(", signed with counter %d", f.Signed.Counter)
 		}

@@ -219,7 +219,7 @@ func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
 	args = append(args, "mode", snap.cfg.Mode.String(), "words", snap.indexes.Spec.N, "version", s.build)
 	s.log.Info("serving", args...)
 	for _, f := range snap.indexes.Files {
-		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes, "key", f.Signed.Key, "counter", f.Signed.Counter)
+		s.log.Info("index in force", "path", f.Path, "build_id", f.BuildID, "windows", f.Windows, "bytes", f.Bytes, "key_id", f.KeyID, "key", f.Signed.Key, "counter", f.Signed.Counter)
 	}
 	for _, r := range snap.cfg.Routes {
 		if r.API == passAPI {

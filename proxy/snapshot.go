@@ -22,13 +22,15 @@ type Indexes struct {
 	Spec    ngram.Spec
 	Records policy.Records
 	Files   []IndexInfo
-	Close   func() error // called when no request uses Set any more; may be nil
+	Digest  func(window uint64) uint64 // hash of a window for alerts; nil: the hash as it is
+	Close   func() error               // called when no request uses Set any more; may be nil
 }
 
 // IndexInfo describes one index file for logs and metrics.
 type IndexInfo struct {
 	Path    string
 	BuildID string
+	KeyID   string // of the key that it was built with; empty: none
 	Windows uint64
 	Bytes   int64
 	Fill    float64 // of the WINDOWS filter, 0 to 1
@@ -192,6 +194,18 @@ func (s *snapshot) otherModels() (paths []string) {
 		}
 	}
 	return paths
+}
+
+// digests converts the hashes of windows for an alert.
+func (x *Indexes) digests(windows []uint64) []alert.Digest {
+	out := alert.Digests(windows)
+	if x.Digest == nil {
+		return out
+	}
+	for i, d := range out {
+		out[i] = alert.Digest(x.Digest(uint64(d)))
+	}
+	return out
 }
 
 func (x *Indexes) close() error {

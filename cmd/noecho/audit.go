@@ -65,8 +65,8 @@ func auditError(err error) error {
 // auditKey is the flag for the file of a log's secret key.
 type auditKey struct{ path string }
 
-func (k *auditKey) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&k.path, "key-file", "", "`FILE` with the secret key of the log (NOECHO_AUDIT_KEY_FILE; default: the name of the folder and .key)")
+func (k *auditKey) add(cmd *cobra.Command, flag string) {
+	cmd.Flags().StringVar(&k.path, flag, "", "`FILE` with the secret key of the log (NOECHO_AUDIT_KEY_FILE; default: the name of the folder and .key)")
 }
 
 // file returns the path of the key of the log in a folder.
@@ -109,7 +109,7 @@ type auditTarget struct {
 
 func (t *auditTarget) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.dir, "audit", "", "`DIR` of the audit log that gets an entry about the result (NOECHO_AUDIT)")
-	t.key.add(cmd)
+	t.key.add(cmd, "audit-key-file")
 }
 
 // ready checks that the log can be written, before work that may take hours begins. Without
@@ -180,7 +180,7 @@ sign another log in the name of this one.`,
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the log, such as example.com/noecho (required)")
-	key.add(cmd)
+	key.add(cmd, "key-file")
 	return cmd
 }
 
@@ -243,7 +243,7 @@ reasons down elsewhere, and add the SHA-256 of that file.`,
 	cmd.Flags().StringArrayVar(&digests, "digest", nil, "a digest, as `NAME=HEX`; may be repeated")
 	cmd.Flags().StringArrayVar(&ids, "id", nil, "an id, as `NAME=ULID`; may be repeated")
 	cmd.Flags().StringArrayVar(&stateWords, "state", nil, "one of a few words, as `NAME=WORD`, such as mode=redact; may be repeated")
-	key.add(cmd)
+	key.add(cmd, "key-file")
 	return cmd
 }
 
@@ -382,7 +382,7 @@ If the witness refuses, the log was cut or has two versions.`,
 	}
 	cmd.Flags().StringVar(&url, "url", "", "`URL` of the witness, to which /add-checkpoint is added (required)")
 	cmd.Flags().StringVar(&vkey, "witness", "", "public `KEY` of the witness, an Ed25519 key (required)")
-	key.add(cmd)
+	key.add(cmd, "key-file")
 	return cmd
 }
 

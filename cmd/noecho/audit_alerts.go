@@ -156,7 +156,7 @@ the exit code is 4.`,
 	}
 	cmd.Flags().StringVar(&into, "into", "", "`DIR` of the audit log (required)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
-	key.add(cmd)
+	key.add(cmd, "key-file")
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"noecho/proxy"
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
 	"noecho/proxy/policy"
 )
 
@@ -57,7 +58,11 @@ func check(a *app, o *overlay) error {
 	if err != nil {
 		return err
 	}
-	summary, err := proxy.Check(cfg, openSet)
+	var open proxy.Indexes
+	summary, err := proxy.Check(cfg, func(cfg *config.Config) (_ proxy.Indexes, err error) {
+		open, err = openSet(cfg)
+		return open, err
+	})
 	if err != nil {
 		return serveError(err)
 	}
@@ -65,6 +70,11 @@ func check(a *app, o *overlay) error {
 		_, _ = fmt.Fprintln(a.stderr, "warning: "+w)
 	}
 	lines := append([]string{"ok: " + strings.Join(summary, ", ")}, policy.Explain(&cfg)...)
+	for _, f := range open.Files {
+		if f.KeyID == "" {
+			lines = append(lines, "Index "+f.Path+" has no key: everybody with a copy can test whether a text is in it.")
+		}
+	}
 	_, err = fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
 	return err
 }
@@ -86,8 +96,11 @@ func beginning(path string, most int64) []byte {
 	return head
 }
 
+// indexHead begins every index file.
+const indexHead = "\x89NIDX\r\n\x1a"
+
 // isIndex reports whether a file begins as an index does.
-func isIndex(path string) bool { return string(beginning(path, 5)) == "\x89NIDX" }
+func isIndex(path string) bool { return string(beginning(path, 5)) == indexHead[:5] }
 
 // mistaken says of a file that is taken for a configuration which other file it is and which
 // command reads it. It returns nothing if the file may be a configuration.

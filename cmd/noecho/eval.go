@@ -65,6 +65,7 @@ const (
 // evalRun is one run of the command.
 type evalRun struct {
 	indexes []string
+	keys    keyFiles
 	format  string
 	options eval.Options
 	write   evalFiles
@@ -96,6 +97,7 @@ func newEval(a *app) (*evalRun, *cobra.Command) {
 	f := cmd.Flags()
 	o := &e.options
 	f.StringArrayVar(&e.indexes, "index", nil, "index to measure (required); may be repeated")
+	e.keys.add(cmd)
 	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, folder or pattern that the index was built from (required); may be repeated")
 	f.StringArrayVar(&o.Outputs, "outputs", nil, "file, folder or pattern of stored answers; may be repeated")
 	f.StringVar(&e.format, "format", string(corpus.Auto), "how the corpus is read: "+corpus.FormatNames())
@@ -121,7 +123,11 @@ func (e *evalRun) run(cmd *cobra.Command, a *app) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	set, err := openIndexes(e.indexes)
+	keys, err := e.keys.read(a)
+	if err != nil {
+		return err
+	}
+	set, err := openIndexes(e.indexes, keys)
 	if err != nil {
 		return indexError(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/index/key"
 	"noecho/proxy/config"
 )
 
@@ -29,7 +30,7 @@ an answer, by default ten in a row, occur in the training files.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexKeygenCommand(a), newIndexMergeCommand(a), newIndexSignCommand(a), newIndexVerifyCommand(a))
+	cmd.AddCommand(newIndexBuildCommand(a), newIndexInfoCommand(a), newIndexKeygenCommand(a), newIndexMergeCommand(a), newIndexNewKeyCommand(a), newIndexSignCommand(a), newIndexVerifyCommand(a))
 	return cmd
 }
 
@@ -61,9 +62,9 @@ func buildError(ctx context.Context, err error) error {
 	return indexError(err)
 }
 
-// openIndexes opens index files as one index, and adds the number of bytes read so far to
+// openIndexes opens index files, and with them the keys that they need, as one index, and adds the number of bytes read so far to
 // each of checked. On an error none of the files stays open.
-func openIndexes(paths []string, checked ...*atomic.Int64) (set *index.Index, err error) {
+func openIndexes(paths []string, keys []*key.Key, checked ...*atomic.Int64) (set *index.Index, err error) {
 	var open []*index.Index
 	defer func() {
 		if err != nil {
@@ -73,9 +74,9 @@ func openIndexes(paths []string, checked ...*atomic.Int64) (set *index.Index, er
 		}
 	}()
 	for _, p := range paths {
-		ix, err := index.Open(p, checked...)
+		ix, err := index.OpenKeyed(p, keys, checked...)
 		if err != nil {
-			return nil, err
+			return nil, keyError(err, keys)
 		}
 		open = append(open, ix)
 		if _, err := index.Join(open[0], ix); err != nil {

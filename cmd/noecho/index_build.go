@@ -22,6 +22,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/inventory"
+	"noecho/index/key"
 	"noecho/internal/coverage"
 	"noecho/internal/gram"
 	"noecho/ngram"
@@ -90,6 +91,8 @@ const indexBuildExample = `  noecho index build --out support-v3.nidx train.json
 type indexBuild struct {
 	options build.Options
 	format  string
+	hash    string
+	keyFile string
 	memory  byteSize
 	mode    fileMode
 	pattern []string
@@ -133,6 +136,8 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.Uint64Var(&o.MaxDocFreq, "max-doc-freq", 0, "leave out windows that more records than this contain (default: none)")
 	f.StringVar(&o.Report, "report", "", "file to write the most frequent windows to, as JSON lines")
 	f.BoolVar(&o.ShowText, "show-text", false, "write the text of the windows into the report")
+	f.StringVar(&b.hash, "hash", "", "how grams are hashed: xxh64, or siphash under a key (default: siphash if a key is named)")
+	f.StringVar(&b.keyFile, "key-file", "", "`FILE` with a key of noecho index newkey (NOECHO_KEY_FILE)")
 	f.Uint64Var(&o.Capacity, "capacity", 0, "number of distinct windows to make room for; without it they are counted first")
 	f.StringVar(&o.Inventory, "inventory", "", "`FILE` to write an inventory to, which finds the rows about a person")
 	f.StringVar(&b.inventoryKey, "inventory-key", "", "`FILE` with the key of the inventory, 64 hexadecimal digits")
@@ -163,7 +168,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return usageError("--n %d is outside %d to %d words", o.N, ngram.MinN, ngram.MaxN)
 	case o.MinPhrase < 0 || o.MinPhrase >= o.N || o.MinPhrase > gram.MaxPhraseWords:
 		return usageError("--min-phrase %d is outside 1 to %d words", o.MinPhrase, min(o.N-1, gram.MaxPhraseWords))
-	case holdsSomethingElse(o.Out, index.Magic):
+	case holdsSomethingElse(o.Out, indexHead):
 		return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", o.Out)
 	case o.Report != "" && filepath.Clean(o.Report) == filepath.Clean(o.Out):
 		return usageError("--out and --report both name %s", o.Out)
@@ -174,6 +179,9 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 		return &exitError{Code: exitUsage, Err: err}
 	}
 	if o.InventoryKey, err = b.readInventoryKey(); err != nil {
+		return err
+	}
+	if o.Key, err = b.key(a); err != nil {
 		return err
 	}
 	o.Inputs, o.Corpus.Format, o.Memory, o.Mode = inputs, format, int64(b.memory), fs.FileMode(b.mode)
@@ -223,6 +231,22 @@ func (b *indexBuild) readInventoryKey() (*inventory.Key, error) {
 		return nil, &exitError{Code: exitUsage, Err: err}
 	}
 	return key, nil
+}
+
+// key returns the key of the build, nil for none.
+func (b *indexBuild) key(a *app) (*key.Key, error) {
+	path := cmp.Or(b.keyFile, a.getenv("NOECHO_KEY_FILE"))
+	switch {
+	case b.hash == "xxh64" && b.keyFile != "":
+		return nil, usageError("--hash xxh64 takes no key: leave out --key-file, or --hash")
+	case b.hash == "xxh64", b.hash == "" && path == "":
+		return nil, nil
+	case b.hash != "" && b.hash != "siphash":
+		return nil, usageError("--hash %s: write xxh64 or siphash", b.hash)
+	case path == "":
+		return nil, usageError("--hash siphash needs a key: name its file with --key-file or NOECHO_KEY_FILE; noecho index newkey makes one")
+	}
+	return readKey(path)
 }
 
 // parsePatterns reads the values of --pattern.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/index"
+	"noecho/index/key"
 )
 
 // measureProbes is the number of hashes that each filter is asked for. It is large
@@ -21,6 +23,7 @@ const measureProbes = 4_000_000
 
 func newIndexInfoCommand(a *app) *cobra.Command {
 	var asJSON bool
+	var keys keyFiles
 	cmd := &cobra.Command{
 		Use:   "info FILE",
 		Short: "Describe an index: its sources, its size and its accuracy",
@@ -37,21 +40,42 @@ needs almost none.`,
 		Example: "  noecho index info support-v3.nidx\n  noecho index info --json support-v3.nidx",
 		Args:    oneIndex,
 		RunE: func(_ *cobra.Command, args []string) error {
-			ix, err := index.Open(args[0])
+			keys, err := keys.read(a)
+			if err != nil {
+				return err
+			}
+			f, info, err := describeIndex(args[0], keys)
 			if err != nil {
 				return indexError(err)
 			}
-			defer ix.Close()
-			f := ix.Files()[0]
-			info := f.Measure(measureProbes)
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: info, Manifest: f.Manifest})
 			}
 			return printInfo(a.stdout, &info, f)
 		},
 	}
+	keys.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// describeIndex checks and measures an index. Without the key that it was built with nothing
+// is measured.
+func describeIndex(path string, keys []*key.Key) (*index.File, index.Info, error) {
+	ix, err := index.OpenKeyed(path, keys)
+	if _, missing := errors.AsType[*key.MissingError](err); missing {
+		info, manifest, err := index.Verify(path)
+		if err != nil {
+			return nil, index.Info{}, err
+		}
+		return &index.File{Path: path, Info: *info, Manifest: manifest}, *info, nil
+	}
+	if err != nil {
+		return nil, index.Info{}, err
+	}
+	f := ix.Files()[0]
+	info := f.Measure(measureProbes)
+	return f, info, ix.Close()
 }
 
 func newIndexVerifyCommand(a *app) *cobra.Command {
@@ -116,6 +140,7 @@ func printInfo(w io.Writer, in *index.Info, f *index.File) error {
 	row("windows", "%d words each; about %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
 	row("text", "%s, %s, %s, %s", count(in.Records, "record"), count(in.Segments, "segment"), count(in.Words, "word"), count(in.Windows, "window position"))
 	row("words as", "normalisation %d, Unicode %s, hash %s", in.Norm, in.Unicode, in.Suite)
+	row("key", "%s", cmp.Or(in.KeyID, "none: everybody with a copy can test whether a text is in it"))
 	if m.Model != "" {
 		row("model", "%s", m.Model)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/audit"
-	"noecho/index"
 	"noecho/index/build"
 )
 
@@ -51,7 +50,7 @@ func newIndexMergeCommand(a *app) *cobra.Command {
 				return usageError("name the index to write with --out FILE")
 			case len(args) == 0:
 				return usageError("name the indexes to merge")
-			case holdsSomethingElse(m.options.Out, index.Magic):
+			case holdsSomethingElse(m.options.Out, indexHead):
 				return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", m.options.Out)
 			}
 			m.options.Inputs, m.options.Builder = args, readBuildInfo().Version

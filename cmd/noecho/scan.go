@@ -61,6 +61,7 @@ const scanExample = `  noecho scan --index support-v3.nidx answers/
 // scan is one run of the command.
 type scan struct {
 	indexes  []string
+	keys     keyFiles
 	minWords int
 	format   string
 	fields   []string
@@ -117,6 +118,7 @@ func newScanCommand(a *app) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&s.indexes, "index", nil, "index to look in (required); may be repeated")
+	s.keys.add(cmd)
 	f.IntVar(&s.minWords, "min-words", 0, "shortest run to report, in words (default: the words in a window of the index)")
 	f.StringVar(&s.format, "format", string(corpus.Auto), "how the files are read: "+corpus.FormatNames())
 	f.StringArrayVar(&s.fields, "field", nil, "column of the rows to read; a dot descends into objects; may be repeated")
@@ -168,7 +170,11 @@ func (s *scan) prepare() error {
 		return usageError("--field goes with --format auto, jsonl, csv or parquet")
 	}
 	s.options = corpus.Options{Format: format, Fields: s.fields, Encoding: s.encoding, IncludePath: s.include, ExcludePath: s.exclude, Roles: []string{corpus.AnyRole}, Whole: corpus.WholeFiles}
-	if s.set, err = openIndexes(s.indexes); err != nil {
+	keys, err := s.keys.read(s.a)
+	if err != nil {
+		return err
+	}
+	if s.set, err = openIndexes(s.indexes, keys); err != nil {
 		return indexError(err)
 	}
 	s.options.Window = s.set.Spec().N

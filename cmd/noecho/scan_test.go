@@ -149,7 +149,7 @@ func TestScanProgress(t *testing.T) {
 	}
 	for _, args := range [][]string{{"a.txt"}, {"b.gz"}, {"c.zst"}, {"d.parquet"}, {"a.txt", "b.gz", "c.zst"}} {
 		var out, errs bytes.Buffer
-		s := &scan{a: &app{stdout: &out, stderr: &errs}, indexes: []string{ix}}
+		s := &scan{a: &app{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, indexes: []string{ix}}
 		if strings.HasSuffix(args[0], ".parquet") {
 			s.fields = []string{"text"}
 		}

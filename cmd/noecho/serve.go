@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"noecho/index"
+	"noecho/index/key"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
@@ -69,6 +71,7 @@ once.`,
 	o.addConfig(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.index, "index", nil, "index `FILE`; may be repeated: several indexes are used as one (NOECHO_INDEX)")
+	o.keys.add(cmd)
 	f.StringVar(&o.upstream, "upstream", "", "`URL` of the model server, with its path prefix if it has one (NOECHO_UPSTREAM)")
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` that clients connect to (NOECHO_LISTEN; default 127.0.0.1:8711)")
 	f.StringVar(&o.admin, "admin", "", "`ADDRESS` for probes, metrics and reload (NOECHO_ADMIN; default 127.0.0.1:8712)")
@@ -182,8 +185,9 @@ func serveError(err error) error {
 		return &exitError{Code: exitIntegrity, Err: err}
 	}
 	var mismatch *index.MismatchError
+	var keyless *key.MissingError
 	var unread *fs.PathError // an index, a certificate or a key is absent, or may not be read
-	if errors.As(err, &mismatch) || errors.As(err, &unread) || errors.Is(err, index.ErrForeign) {
+	if errors.As(err, &mismatch) || errors.As(err, &keyless) || errors.As(err, &unread) || errors.Is(err, index.ErrForeign) {
 		return &exitError{Code: exitFailure, Err: err}
 	}
 	return &exitError{Code: exitUsage, Err: err}
@@ -235,17 +239,28 @@ func (o *opening) open(cfg *config.Config) (proxy.Indexes, error) {
 		return proxy.Indexes{}, err
 	}
 	files := cfg.Index
+	names := cfg.KeyFiles
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
+		if f.KeyFile != "" && !slices.Contains(names, f.KeyFile) {
+			names = append(slices.Clip(names), f.KeyFile)
+		}
 	}
-	set, err := openIndexes(paths, &o.done)
+	keys, err := readKeys(names)
+	if err != nil {
+		return proxy.Indexes{}, err
+	}
+	set, err := openIndexes(paths, keys, &o.done)
 	if err != nil {
 		return proxy.Indexes{}, err
 	}
 	out := proxy.Indexes{Set: set, Spec: set.Spec(), Records: recordsOf(set), Close: set.Close}
 	for i, f := range set.Files() {
-		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62)), Lacks: f.Lacks}
+		if k := keyOf(keys, f.Info.KeyID); k != nil && out.Digest == nil {
+			out.Digest = k.Lo
+		}
+		entry := proxy.IndexInfo{Path: f.Path, BuildID: f.Info.BuildID, KeyID: f.Info.KeyID, Windows: f.Info.Distinct, Bytes: int64(min(f.Info.Bytes, 1<<62)), Lacks: f.Lacks}
 		if len(trusted) > 0 {
 			least := cmp.Or(files[i].MinCounter, cfg.Trust.MinCounter)
 			if entry.Signed, err = trustedIndex(f, trusted, least); err != nil {

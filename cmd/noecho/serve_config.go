@@ -12,6 +12,7 @@ import (
 type overlay struct {
 	config                                string
 	index                                 []string
+	keys                                  keyFiles
 	upstream, listen, admin, mode, alerts string
 	changed                               func(flag string) bool
 }
@@ -62,6 +63,9 @@ func (o *overlay) load(getenv func(string) string) (config.Config, error) {
 			cfg.Index = append(cfg.Index, config.Index{Path: path})
 		}
 	}
+	if o.changed("key-file") {
+		cfg.KeyFiles = o.keys
+	}
 	if err := cfg.Complete(); err != nil {
 		return config.Config{}, &exitError{Code: exitUsage, Err: err}
 	}
@@ -76,6 +80,10 @@ func (o *overlay) settings(cfg *config.Config) []setting {
 			for _, path := range filepath.SplitList(s) {
 				cfg.Index = append(cfg.Index, config.Index{Path: path})
 			}
+			return nil
+		}},
+		{"", "NOECHO_KEY_FILE", "", func(s string) error {
+			cfg.KeyFiles = filepath.SplitList(s)
 			return nil
 		}},
 		{"upstream", "NOECHO_UPSTREAM", o.upstream, func(s string) (err error) {

@@ -24,6 +24,7 @@ import (
 	"noecho/index/identify"
 	"noecho/index/internal/format"
 	"noecho/index/inventory"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -56,6 +57,7 @@ type Options struct {
 	Model    string   // name of the model that the index is bound to
 	Exclude  []string // files of text whose windows are not indexed, and reports of common windows
 	Capacity uint64   // number of distinct windows that the filters are sized for; 0: count them
+	Key      *key.Key // under which the index is hashed; nil: none, and who has the index can test guesses
 	Memory   int64    // in bytes; 0: DefaultMemory
 	Workers  int      // 0: one for each core
 	Builder  string   // version of the program, for the manifest
@@ -135,7 +137,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		}
 		defer out.abort()
 	}
-	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus); err != nil {
+	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus, o.Key); err != nil {
 		return nil, err
 	}
 	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {
@@ -323,9 +325,10 @@ func (b *builder) build(ctx context.Context, out, rows *pending, m *index.Manife
 	all := first.sum()
 	b.describe(m, first, sizes)
 	h := &format.Header{
-		N: uint32(b.o.N), Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID(),
+		N: uint32(b.o.N), Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, KeyID: b.o.Key.ID(),
 		Capacity: sizes.windows, Records: all.Records, Segments: all.Segments, Words: all.Words, Windows: first.windows,
 	}
+	h.Suite = format.SuiteOf(h.KeyID)
 	passes := len(rounds)
 	if b.o.Capacity == 0 {
 		passes++

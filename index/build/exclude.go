@@ -11,13 +11,14 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
 // readExclusions returns the windows of the files as a set of Lo, the lower halves of
 // their hashes, and the description of each file for the manifest. The files are read
 // in the formats of the corpus.
-func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint64]struct{}, []index.Exclusion, error) {
+func readExclusions(paths []string, spec ngram.Spec, o corpus.Options, k *key.Key) (map[uint64]struct{}, []index.Exclusion, error) {
 	all := map[uint64]struct{}{}
 	described := []index.Exclusion{}
 	if slices.Contains(paths, corpus.Stdin) {
@@ -36,9 +37,9 @@ func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint
 		var sum []byte
 		var err error
 		if i < len(reports) {
-			sum, err = excludeReport(reports[i], spec, own)
+			sum, err = excludeReport(reports[i], headOf(spec, k), own)
 		} else {
-			sum, err = excludeInput(&inputs[i-len(reports)], spec, o, own)
+			sum, err = excludeInput(&inputs[i-len(reports)], spec, o, k, own)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -46,7 +47,7 @@ func readExclusions(paths []string, spec ngram.Spec, o corpus.Options) (map[uint
 		for lo := range own {
 			all[lo] = struct{}{}
 		}
-		described = append(described, index.Exclusion{Digest: hex.EncodeToString(sum), Windows: uint64(len(own))})
+		described = append(described, index.Exclusion{Digest: hex.EncodeToString(k.Digest(sum)), Windows: uint64(len(own))})
 	}
 	slices.SortFunc(described, func(a, b index.Exclusion) int { return bytes.Compare([]byte(a.Digest), []byte(b.Digest)) })
 	return all, described, nil
@@ -67,7 +68,7 @@ func splitReports(paths []string) (reports, texts []string) {
 // excludeInput adds the windows of one file to the set and returns the digest of its
 // text. A record that cannot be read is an error, because its text would be indexed
 // against the user's wish.
-func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[uint64]struct{}) ([]byte, error) {
+func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, k *key.Key, set map[uint64]struct{}) ([]byte, error) {
 	r, err := in.Open()
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func excludeInput(in *corpus.Input, spec ngram.Spec, o corpus.Options, set map[u
 	var g grams
 	cut := newCutter(spec)
 	emit := func(run []uint64) error {
-		g.fill(run, spec.N, nil)
+		g.fill(run, spec.N, nil, k)
 		for _, h := range g.windows {
 			set[h.Lo] = struct{}{}
 		}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -116,10 +118,13 @@ func (b *builder) describe(m *index.Manifest, t *stats, sizes capacities) {
 		m.NotIndexed.ShortRecords -= b.counts.Records
 	}
 	m.Datasets = describeDatasets(t, b.sources, b.skipped, b.o.Dataset, b.o.Labels)
-	m.CorpusDigest = corpusDigest(b.sources)
+	m.CorpusDigest = keyedDigest(b.o.Key, corpusDigest(b.sources))
+	for i := range m.Datasets {
+		m.Datasets[i].PathDigest = keyedDigest(b.o.Key, m.Datasets[i].PathDigest)
+	}
 	m.Time = newest(b.sources)
 	m.Parameters = index.Parameters{
-		N: b.o.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: b.spec.Suite.ID().String(),
+		N: b.o.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: format.SuiteOf(b.o.Key.ID()).String(),
 		Format: string(b.o.Corpus.Format), Fields: b.o.Corpus.Fields, Roles: b.o.Corpus.Roles,
 		Capacity: sizes.windows, Sizing: "counted",
 		WindowBits: format.WindowBits, ConfirmBits: format.ConfirmBits, GateBits: format.GateBits, WordBits: format.WordBits,
@@ -130,9 +135,19 @@ func (b *builder) describe(m *index.Manifest, t *stats, sizes capacities) {
 	}
 	slices.Sort(m.Parameters.Patterns)
 	if b.o.Subjects != "" {
-		m.Parameters.Subjects = []string{b.phrases.digest}
+		m.Parameters.Subjects = []string{keyedDigest(b.o.Key, b.phrases.digest)}
 	}
 	if b.o.Capacity != 0 {
 		m.Parameters.Sizing = "given"
 	}
+}
+
+// keyedDigest returns a digest in hex as the manifest of an index with a key has it: by the
+// digest itself somebody could guess a short input.
+func keyedDigest(k *key.Key, digest string) string {
+	sum, err := hex.DecodeString(digest)
+	if err != nil {
+		panic("build: internal error: digest in hex: " + err.Error())
+	}
+	return hex.EncodeToString(k.Digest(sum))
 }

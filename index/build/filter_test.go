@@ -133,7 +133,7 @@ func fprFile(tb testing.TB, n int) (path string) {
 		}
 		t.end()
 	}
-	h := &format.Header{N: 10, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: ngram.XXH64, Capacity: uint64(n)}
+	h := &format.Header{N: 10, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: format.XXH64, Capacity: uint64(n)}
 	if _, err := p.finish(tb.Context(), h, new(index.Manifest)); err != nil {
 		tb.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -26,8 +27,9 @@ type grams struct {
 }
 
 // fill computes the grams of a run of at least n word hashes. It leaves out the windows
-// whose Lo is in exclude, and the short grams that occur only in such windows.
-func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
+// whose Lo is in exclude, and the short grams that occur only in such windows. The windows
+// are hashed under the key k; the others are not yet.
+func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}, k *key.Key) {
 	g.windows, g.fours, g.twos, g.words, g.excluded = g.windows[:0], g.fours[:0], g.twos[:0], g.words[:0], 0
 	g.prefix = append(g.prefix[:0], 0)
 	last := uint64(0)
@@ -36,20 +38,21 @@ func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}) {
 		g.prefix = append(g.prefix, last)
 	}
 	if len(exclude) > 0 {
-		g.fillBut(n, exclude)
+		g.fillBut(n, exclude, k)
 		return
 	}
 	g.windows = ngram.Grams(g.windows, g.prefix, n)
+	keyHashes(k, g.windows)
 	g.fours = ngram.GramsLo(g.fours, g.prefix, format.GateLong)
 	g.twos = ngram.GramsLo(g.twos, g.prefix, format.GateShort)
 	g.words = ngram.GramsLo(g.words, g.prefix, format.WordGram)
 }
 
 // fillBut computes the grams of the run when some windows may be excluded.
-func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
+func (g *grams) fillBut(n int, exclude map[uint64]struct{}, k *key.Key) {
 	four, two, one := 0, 0, 0 // position of the next gram of each length that was not added
 	for i := range len(g.prefix) - n {
-		h := ngram.Gram(g.prefix[i], g.prefix[i+n], n)
+		h := keyHash(k, ngram.Gram(g.prefix[i], g.prefix[i+n], n))
 		if _, out := exclude[h.Lo]; out {
 			g.excluded++
 			continue
@@ -60,6 +63,21 @@ func (g *grams) fillBut(n int, exclude map[uint64]struct{}) {
 		g.twos = ngram.GramsLo(g.twos, g.prefix[two:i+n+1], format.GateShort)
 		g.words = ngram.GramsLo(g.words, g.prefix[one:i+n+1], format.WordGram)
 		four, two, one = i+n+1-format.GateLong, i+n+1-format.GateShort, i+n+1-format.WordGram
+	}
+}
+
+// keyHash returns the hash of a gram under a key.
+func keyHash(k *key.Key, h ngram.Hash) ngram.Hash {
+	return ngram.Hash{Hi: k.Hi(h.Hi, h.Lo), Lo: k.Lo(h.Lo)}
+}
+
+// keyHashes replaces the hashes of grams by those under a key.
+func keyHashes(k *key.Key, list []ngram.Hash) {
+	if k == nil {
+		return
+	}
+	for i, h := range list {
+		list[i] = keyHash(k, h)
 	}
 }
 

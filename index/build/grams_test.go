@@ -52,7 +52,7 @@ func TestGramsOfRun(t *testing.T) {
 			}
 			var got grams
 			for range 2 { // grams are reused
-				got.fill(run, n, exclude)
+				got.fill(run, n, exclude, nil)
 				if err := sameGrams(&got, &want); err != nil {
 					t.Fatalf("%d words, excluded %b: %v", words, set, err)
 				}
@@ -86,7 +86,7 @@ func BenchmarkGrams(b *testing.B) {
 	var g grams
 	b.ReportAllocs()
 	for b.Loop() {
-		g.fill(run, ngram.DefaultN, nil)
+		g.fill(run, ngram.DefaultN, nil, nil)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/runWords, "ns/word")
 }

@@ -41,7 +41,7 @@ func newLedgerBuilder(b *builder, kept *tempStore) *ledgerBuilder {
 func (l *ledgerBuilder) collector(at *placer) *seedCollector {
 	n := &seedCollector{
 		to: l, at: at, number: len(l.collectors),
-		seeder: seeder{n: l.b.spec.N, exclude: l.b.exclude},
+		seeder: seeder{n: l.b.spec.N, key: l.b.o.Key, exclude: l.b.exclude},
 	}
 	n.before, n.from = seedReach(l.b.spec.N)
 	l.collectors = append(l.collectors, n)

@@ -122,7 +122,7 @@ func addPhrases(p *plan, members []*member, m *index.Manifest) error {
 // into places of the merged index, and returns the number of their dataset, counted from 1.
 // If it is nil, there are no places.
 func mergePhrases(members []*member, move func(member int, p ngram.Place) (ngram.Place, uint32)) *phraseSet {
-	all := newPhraseSet()
+	all := newPhraseSet(nil)
 	all.subjects = mergeSubjects(members)
 	number := map[string]uint32{}
 	for i, s := range all.subjects {

@@ -392,12 +392,16 @@ func (w *worker) keep(run []uint64) error {
 
 // run passes the grams of a run to the sink.
 func (w *worker) run(run []uint64) error {
-	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude)
+	k := w.p.b.o.Key
+	w.g.fill(run, w.p.b.spec.N, w.p.b.exclude, k)
 	w.windows += uint64(len(w.g.windows))
 	w.stats.windows += uint64(len(w.g.windows))
 	w.stats.not.ExcludedWindows += w.g.excluded
 	w.sample.add(&w.g)
 	w.g.words, w.g.twos = w.words.fresh(w.g.words), w.twos.fresh(w.g.twos)
+	for _, short := range [...][]uint64{w.g.fours, w.g.twos, w.g.words} {
+		k.Los(short)
+	}
 	return w.sink.add(&w.g)
 }
 

@@ -56,7 +56,7 @@ func (p *phraseBuilder) collector(at *placer) *phraseCollector {
 	if p.datasets == nil {
 		p.datasets, p.count = datasetNumbers(p.b.sources, p.b.o.Dataset)
 	}
-	n := &phraseCollector{to: p, at: at, set: newPhraseSet(), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
+	n := &phraseCollector{to: p, at: at, set: newPhraseSet(p.b.o.Key), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
 	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
 	switch {
 	case !p.b.o.NoIdentifiers:
@@ -73,7 +73,7 @@ func (p *phraseBuilder) any() bool { return p.held.Load() > 0 || len(p.subjects)
 
 // finish merges the sets of the workers and writes the sections.
 func (p *phraseBuilder) finish(to *plan) error {
-	all := newPhraseSet()
+	all := newPhraseSet(p.b.o.Key)
 	blocks := map[blockPhrase]struct{}{}
 	for _, n := range p.collectors {
 		for finger, row := range n.set.rows {
@@ -89,7 +89,7 @@ func (p *phraseBuilder) finish(to *plan) error {
 		for k := range n.blocks {
 			blocks[k] = struct{}{}
 		}
-		n.set = newPhraseSet()
+		n.set = newPhraseSet(nil)
 	}
 	for k := range blocks {
 		row := all.rows[k.finger]

@@ -9,6 +9,7 @@ import (
 
 	"noecho/index/corpus"
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -38,10 +39,11 @@ type phraseSet struct {
 	subjects []format.SubjectName     // sorted by id; row.subject counts from 1
 	datasets uint64                   // number of datasets that have places; 0: nothing has
 	lacks    bool                     // shares are not complete, because an older index has none
+	key      *key.Key
 }
 
-func newPhraseSet() *phraseSet {
-	return &phraseSet{rows: map[uint64]phraseRow{}, shares: map[shareKey]ngram.Place{}, starts: map[uint32]struct{}{}}
+func newPhraseSet(k *key.Key) *phraseSet {
+	return &phraseSet{key: k, rows: map[uint64]phraseRow{}, shares: map[shareKey]ngram.Place{}, starts: map[uint32]struct{}{}}
 }
 
 // size returns the number of rows and shares.
@@ -127,10 +129,10 @@ func (s *phraseSet) begin(words []uint64) (finger uint64) {
 	for i, w := range words {
 		prefix = ngram.Roll(prefix, w)
 		if i < format.PhraseStarts {
-			s.starts[uint32(ngram.Gram(0, prefix, i+1).Lo>>(64-format.StartKeyBits))] = struct{}{}
+			s.starts[uint32(s.key.Lo(ngram.Gram(0, prefix, i+1).Lo)>>(64-format.StartKeyBits))] = struct{}{}
 		}
 	}
-	return ngram.Gram(0, prefix, len(words)).Hi
+	return keyHash(s.key, ngram.Gram(0, prefix, len(words))).Hi
 }
 
 // write appends PHRASES, START and SHARED to the file, unless the set is empty. It returns

@@ -91,7 +91,7 @@ func TestPhrases(t *testing.T) {
 	} {
 		got, ok := phraseOf(t, ix, tt.text)
 		place := got.Place
-		got.Place, got.Finger = 0, 0
+		got.Place, got.Hash = 0, ngram.Hash{}
 		if !ok || got != tt.want {
 			t.Errorf("%q: %+v, %v, want %+v", tt.text, got, ok, tt.want)
 		}
@@ -108,7 +108,7 @@ func TestPhrases(t *testing.T) {
 	if subjects, _ := ix.Owners(ann); len(subjects) != 1 || subjects[0].ID != "p-2" || fmt.Sprint(subjects[0].Labels) != "[vip]" {
 		t.Errorf("Ann Ray is %+v", subjects)
 	}
-	ann.Finger++
+	ann.Hash.Hi++
 	if subjects, _ := ix.Owners(ann); len(subjects) != 0 {
 		t.Errorf("a phrase that is none has subjects: %+v", subjects)
 	}

@@ -11,8 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"noecho/index/corpus"
+	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/ngram"
 )
 
@@ -29,6 +32,7 @@ type reportHead struct {
 	Norm    int    `json:"norm"`
 	Unicode string `json:"unicode"`
 	Suite   string `json:"suite"`
+	KeyID   string `json:"key_id,omitempty"` // hex; of a build with a key
 }
 
 // reportRow is a window of a report.
@@ -44,8 +48,13 @@ const (
 	reportPrefix = `{"report":"` + reportName + `"`
 )
 
-func headOf(spec ngram.Spec) reportHead {
-	return reportHead{Report: reportName, Version: 1, N: spec.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: spec.Suite.ID().String()}
+func headOf(spec ngram.Spec, k *key.Key) reportHead {
+	id := k.ID()
+	h := reportHead{Report: reportName, Version: 1, N: spec.N, Norm: ngram.NormVersion, Unicode: ngram.UnicodeVersion, Suite: format.SuiteOf(id).String()}
+	if k != nil {
+		h.KeyID = hex.EncodeToString(id[:])
+	}
+	return h
 }
 
 // reporter writes the report of a build.
@@ -69,7 +78,7 @@ func (r *reporter) write(rows []*common) error {
 	}
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err := enc.Encode(headOf(r.spec))
+	err := enc.Encode(headOf(r.spec, r.o.Key))
 	for _, c := range rows {
 		first := r.sources[c.source].Path
 		if c.line > 0 {
@@ -115,7 +124,7 @@ func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 		return err
 	}
 	defer in.Close()
-	l := &locator{n: r.spec.N, text: r.o.ShowText, wanted: wanted, scan: ngram.NewScanner(r.spec.Suite)}
+	l := &locator{n: r.spec.N, key: r.o.Key, text: r.o.ShowText, wanted: wanted, scan: ngram.NewScanner(r.spec.Suite)}
 	if s.Format == corpus.Text {
 		text, err := io.ReadAll(io.LimitReader(in, r.o.Memory/4))
 		if err != nil {
@@ -142,7 +151,8 @@ func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 
 // locator searches texts for windows.
 type locator struct {
-	n      int  // words in a window
+	n      int // words in a window
+	key    *key.Key
 	text   bool // store the text of the windows
 	wanted map[uint64]*common
 	scan   *ngram.Scanner
@@ -163,7 +173,7 @@ func (l *locator) segment(text []byte, line int) {
 		if first < 0 {
 			continue
 		}
-		lo := ngram.Gram(prefix[first], prefix[i+1], n).Lo
+		lo := l.key.Lo(ngram.Gram(prefix[first], prefix[i+1], n).Lo)
 		c := l.wanted[lo]
 		if c == nil || line != 0 && c.line != line {
 			continue
@@ -194,7 +204,7 @@ func isReport(path string) bool {
 
 // excludeReport adds the windows of a report to the set and returns the digest of the
 // file.
-func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byte, error) {
+func excludeReport(path string, want reportHead, set map[uint64]struct{}) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("exclude report: %w", err)
@@ -207,7 +217,7 @@ func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byt
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		if err := excludeRow(lines.Bytes(), spec, set); err != nil {
+		if err := excludeRow(lines.Bytes(), want, set); err != nil {
 			return nil, fmt.Errorf("exclude %s:%d: %w", path, number, err)
 		}
 	}
@@ -218,15 +228,15 @@ func excludeReport(path string, spec ngram.Spec, set map[uint64]struct{}) ([]byt
 }
 
 // excludeRow adds the window of one line of a report.
-func excludeRow(line []byte, spec ngram.Spec, set map[uint64]struct{}) error {
+func excludeRow(line []byte, want reportHead, set map[uint64]struct{}) error {
 	if bytes.HasPrefix(line, []byte(reportPrefix)) {
 		var head reportHead
 		if err := json.Unmarshal(line, &head); err != nil {
 			return errors.New("the first line of the report is not valid JSON")
 		}
-		if want := headOf(spec); head != want {
+		if head != want {
 			return fmt.Errorf("the report is for windows of %d words (normalisation %d, Unicode %s, %s), but this build has %d (%d, %s, %s): write a new report",
-				head.N, head.Norm, head.Unicode, head.Suite, want.N, want.Norm, want.Unicode, want.Suite)
+				head.N, head.Norm, head.Unicode, strings.TrimSpace(head.Suite+" "+head.KeyID), want.N, want.Norm, want.Unicode, strings.TrimSpace(want.Suite+" "+want.KeyID))
 		}
 		return nil
 	}

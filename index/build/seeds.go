@@ -2,6 +2,7 @@ package build
 
 import (
 	"noecho/index/internal/format"
+	"noecho/index/key"
 	"noecho/internal/gram"
 	"noecho/ngram"
 )
@@ -19,6 +20,7 @@ func seedReach(n int) (before, from int) {
 // A seeder finds the seeds in a sequence of words. Not safe for concurrent use.
 type seeder struct {
 	n       int
+	key     *key.Key
 	exclude map[uint64]struct{}
 
 	prefix  []uint64
@@ -50,6 +52,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		s.prefix = append(s.prefix, last)
 	}
 	s.grams = ngram.Grams(s.grams[:0], s.prefix, gram.SeedWords)
+	keyHashes(s.key, s.grams) // also because the choice of seeds must not tell their words
 	if len(s.exclude) > 0 {
 		s.countIndexed()
 	}
@@ -72,6 +75,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 // countIndexed finds out which windows are excluded.
 func (s *seeder) countIndexed() {
 	s.windows = ngram.GramsLo(s.windows[:0], s.prefix, s.n)
+	s.key.Los(s.windows)
 	s.indexed = append(s.indexed[:0], 0)
 	for i, lo := range s.windows {
 		n := s.indexed[i]

@@ -64,6 +64,7 @@ type Config struct {
 	Listen   string // host:port of the data port
 	Admin    Admin
 	Index    []Index
+	KeyFiles []string // of keys that indexes were built with, besides those of Index
 	Trust    Trust
 	Upstream Upstream
 	Routes   []Route // empty: one mount of the whole catalogue at /
@@ -100,6 +101,7 @@ type Admin struct {
 // Index names one index file.
 type Index struct {
 	Path       string
+	KeyFile    string // contains the key that it was built with; empty: none, or one of KeyFiles
 	MinCounter uint64 // lowest counter that its signature may have; 0: that of Trust
 }
 

@@ -129,9 +129,7 @@ func (r *reader) index(n *yaml.Node, c *Config) {
 	ok := r.mapping(n, "an index",
 		parsed(r, "path", "index path", &x.Path, plain),
 		parsed(r, "min_counter", "index min_counter", &x.MinCounter, parseCounter),
-		field{"key_file", func(n *yaml.Node) {
-			r.say(n, "key_file needs an index built with a key, and this version knows no keyed hash suite: leave it out")
-		}})
+		parsed(r, "key_file", "index key_file", &x.KeyFile, plain))
 	if !ok {
 		return
 	}

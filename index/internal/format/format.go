@@ -27,9 +27,9 @@
 //	    24    4  n: words in a window
 //	    28    4  version of the normalisation rules
 //	    32   16  Unicode version of their tables, ASCII, zero padded
-//	    48    4  hash suite: 1 = xxh64
+//	    48    4  hash suite: 1 = xxh64, 2 = siphash
 //	    52    4  number of sections, at most 55
-//	    56   16  key id; zero: the suite takes no key
+//	    56   16  key id of siphash; xxh64 takes no key: zero
 //	    72    8  capacity: distinct windows the filters are sized for
 //	    80    8  records of which at least one window is indexed
 //	    88    8  segments of which at least one window is indexed
@@ -222,7 +222,12 @@
 // test compares them with the constants below.
 package format
 
-import "math"
+import (
+	"fmt"
+	"math"
+
+	"noecho/index/key"
+)
 
 // Magic is at the beginning and at the end of the header. Like the magic number of PNG
 // it has a byte that is not ASCII, both kinds of line ends and an end-of-file byte, so
@@ -231,6 +236,34 @@ const Magic = "\x89NIDX\r\n\x1a"
 
 // Version is the only format version.
 const Version = 1
+
+// Suite says how the grams of an index are hashed. Zero is no suite.
+type Suite uint32
+
+// The known suites. A number is never given to another suite.
+const (
+	XXH64   Suite = 1 // as package ngram hashes them
+	SipHash Suite = 2 // and then under the key that the header names, as package key does
+)
+
+// String returns the name of the suite.
+func (s Suite) String() string {
+	switch s {
+	case XXH64:
+		return "xxh64"
+	case SipHash:
+		return "siphash"
+	}
+	return fmt.Sprintf("suite %d", uint32(s))
+}
+
+// SuiteOf returns the suite of an index with that key id.
+func SuiteOf(id [KeyIDLen]byte) Suite {
+	if id == ([KeyIDLen]byte{}) {
+		return XXH64
+	}
+	return SipHash
+}
 
 // Sizes and offsets of format v1; the package comment is their specification.
 const (
@@ -272,7 +305,7 @@ const (
 	EntBlock    = 52
 
 	unicodeLen = 16
-	KeyIDLen   = 16
+	KeyIDLen   = key.IDLen
 	buildIDLen = 32
 )
 

@@ -50,7 +50,7 @@ type Header struct {
 	N        uint32
 	Norm     uint32
 	Unicode  string
-	Suite    ngram.SuiteID
+	Suite    Suite
 	KeyID    [KeyIDLen]byte
 	Capacity uint64
 	Records  uint64
@@ -179,15 +179,12 @@ func checkEnvelope(b []byte, size uint64) error {
 
 // checkRecipe refuses an index if this build would split or hash its words differently.
 func (h *Header) checkRecipe(suite uint32) error {
-	if suite == 0 || suite > 255 {
-		return &MismatchError{Field: "hash suite", Have: fmt.Sprint(suite), Want: ngram.XXH64.String()}
+	h.Suite = Suite(suite)
+	if h.Suite != XXH64 && h.Suite != SipHash {
+		return &MismatchError{Field: "hash suite", Have: h.Suite.String(), Want: XXH64.String() + " or " + SipHash.String()}
 	}
-	h.Suite = ngram.SuiteID(suite)
-	if h.Suite != ngram.XXH64 {
-		return &MismatchError{Field: "hash suite", Have: h.Suite.String(), Want: ngram.XXH64.String()}
-	}
-	if h.KeyID != ([KeyIDLen]byte{}) {
-		return &MismatchError{Field: "key id", Have: fmt.Sprintf("%x", h.KeyID), Want: "none"}
+	if SuiteOf(h.KeyID) != h.Suite {
+		return &MismatchError{Field: "key id", Have: fmt.Sprintf("%x", h.KeyID), Want: [...]string{XXH64: "zero", SipHash: "that of a key"}[h.Suite]}
 	}
 	if h.Norm != ngram.NormVersion {
 		return &MismatchError{Field: "normalisation version", Have: fmt.Sprint(h.Norm), Want: fmt.Sprint(ngram.NormVersion)}

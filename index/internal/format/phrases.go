@@ -182,7 +182,6 @@ func (p *phrases) Find(finger uint64) (ngram.Phrase, bool) {
 		Weak:    info&PhraseWeak != 0,
 		Records: binary.LittleEndian.Uint32(b[16:]),
 		Place:   ngram.Place(binary.LittleEndian.Uint64(b[8:])),
-		Finger:  finger,
 	}, true
 }
 
