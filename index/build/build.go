@@ -229,7 +229,9 @@ func (b *builder) find() (skipped uint64, err error) {
 	if len(inputs) == 0 {
 		return 0, errors.New("none of the inputs contains text: name files of text or JSON lines")
 	}
-	for _, in := range inputs {
+	b.sources = make([]*source, 0, len(inputs))
+	for i := range inputs {
+		in := &inputs[i]
 		if prefix := strings.TrimRight(b.o.Name, "/"); in.Path == corpus.Stdin {
 			in.Name = cmp.Or(prefix, in.Name)
 		} else if prefix != "" {
@@ -255,7 +257,7 @@ func (b *builder) noticeFormats() {
 	decided := slices.DeleteFunc(slices.Clone(b.sources), func(s *source) bool { return !s.Decided })
 	if len(decided) <= most {
 		for _, s := range decided {
-			b.notice("%v", &s.Input)
+			b.notice("%v", s.Input)
 		}
 		return
 	}

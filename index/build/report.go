@@ -134,7 +134,7 @@ func (r *reporter) locateIn(s *source, wanted map[uint64]*common) error {
 		return nil
 	}
 	done := errors.New("all windows are found")
-	err = eachRecord(in, &s.Input, r.o.Corpus, func(line int, rec *corpus.Record) error {
+	err = eachRecord(in, s.Input, r.o.Corpus, func(line int, rec *corpus.Record) error {
 		for _, seg := range rec.Segments {
 			l.segment(rec.Text(seg), line)
 		}

@@ -95,7 +95,7 @@ func (t *stats) skip(s corpus.Skips) {
 
 // source is one input of a build.
 type source struct {
-	corpus.Input
+	*corpus.Input
 	at       int    // position in builder.sources
 	digest   []byte // SHA-256 of its text, set by the first pass
 	verbatim bool   // that is the digest of its file, too

@@ -264,11 +264,11 @@ func (w *archiveWalk) decide(in *Input, head []byte) error {
 			return fmt.Errorf("read input: %w", err)
 		}
 		defer file.Close()
-		return in.decideParquet(io.NewSectionReader(file, in.entry.at, in.entry.size), in.entry.size, w.f.o)
+		return in.decideParquet(io.NewSectionReader(file, in.entry.at, in.entry.size), in.entry.size, w.f.shared(nil))
 	case codecOf(head) != Plain && packed:
 		return refuse(in.Path, "compressed twice: unpack the archive")
 	default:
-		return in.decide(head, w.f.o)
+		return in.decide(head, w.f.shared(nil))
 	}
 }
 

@@ -124,7 +124,7 @@ func TestCutShort(t *testing.T) {
 	} {
 		for cut := 4; cut < len(whole); cut++ {
 			in := Input{Path: "x", Size: int64(cut)}
-			if err := in.decide([]byte(whole[:cut]), Options{}); err != nil {
+			if err := in.decide([]byte(whole[:cut]), &Options{}); err != nil {
 				t.Fatalf("%s cut at %d: %v", name, cut, err)
 			}
 			path := filepath.Join(t.TempDir(), "x")

@@ -66,7 +66,7 @@ const (
 )
 
 func newCSVReader(r io.Reader, in *Input) *csvReader {
-	return &csvReader{r: r, path: in.Path, comma: in.comma, escapes: in.escapes, max: in.o.maxLine(), line: 1, buf: make([]byte, 256<<10)}
+	return &csvReader{r: r, path: in.Path, comma: in.comma, escapes: in.escapes, max: in.options().maxLine(), line: 1, buf: make([]byte, 256<<10)}
 }
 
 // next returns the next row that is not blank, below the column names, and leaves
@@ -370,7 +370,7 @@ type csvTable struct {
 type csvSpan struct{ lo, hi, cell int }
 
 func newCSVTable(r io.Reader, in *Input) *csvTable {
-	return &csvTable{csvReader: newCSVReader(r, in), in: in, least: 2*in.o.window() - 1}
+	return &csvTable{csvReader: newCSVReader(r, in), in: in, least: 2*in.options().window() - 1}
 }
 
 // next returns the next row that is not blank.
@@ -378,9 +378,10 @@ func (t *csvTable) next() (csvRow, error) {
 	row, err := t.csvReader.next()
 	if t.known == nil && t.columns != nil {
 		t.known = make([]bool, len(t.columns))
-		rows := t.in.o.uses().row
+		o := t.in.options()
+		rows := o.uses().row
 		for i, column := range t.columns {
-			t.known[i] = isID([]byte(column)) || lookup(rows, []byte(column)) != useUnknown || slices.Contains(t.in.o.Fields, column)
+			t.known[i] = isID([]byte(column)) || lookup(rows, []byte(column)) != useUnknown || slices.Contains(o.Fields, column)
 		}
 	}
 	return row, err

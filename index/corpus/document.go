@@ -70,7 +70,7 @@ type document struct {
 }
 
 func newDocument(r io.Reader, f *File, in *Input) *document {
-	return &document{f: f, o: in.o, path: in.Path, source: r, left: mostUnpacked}
+	return &document{f: f, o: in.options(), path: in.Path, source: r, left: mostUnpacked}
 }
 
 func (d *document) Read(p []byte) (int, error) { return d.pieces.read(p, d.next) }

@@ -75,6 +75,7 @@ type finder struct {
 
 	archives []*archive
 	infos    infos
+	last     *Options // of the file before
 
 	problems []error // the first of them
 	more     int     // the number of the others
@@ -342,6 +343,16 @@ func (f *finder) addLinks() {
 	}
 }
 
+// shared returns the options of a file with such names of its own. Inputs with equal options share them.
+func (f *finder) shared(n *naming) *Options {
+	if f.last == nil || f.last.naming != n || f.last.inFolder != f.o.inFolder {
+		o := f.o
+		o.naming = n
+		f.last = &o
+	}
+	return f.last
+}
+
 func (f *finder) skip(path, arg, reason string) {
 	f.skipped = append(f.skipped, Skipped{Path: path, Arg: arg, Reason: reason})
 }
@@ -377,8 +388,7 @@ func (f *finder) addFile(path, arg string, st fs.FileInfo) error {
 		in.Name = below
 	}
 	in.Name = filepath.ToSlash(in.Name)
-	o := f.o
-	o.naming = f.infos.naming(path)
+	o := f.shared(f.infos.naming(path))
 	if isParquet(head[:n]) {
 		err = in.decideParquet(file, in.Size, o)
 	} else {
@@ -415,7 +425,7 @@ func (f *finder) addStdin(stdin io.Reader) error {
 		return fmt.Errorf("read standard input: %w", err)
 	}
 	in := Input{Path: Stdin, Name: "stdin", Arg: Stdin, Size: -1, stdin: r}
-	if err := in.decide(head, f.o); err != nil {
+	if err := in.decide(head, f.shared(nil)); err != nil {
 		return err
 	}
 	f.inputs = append(f.inputs, in)

@@ -48,7 +48,7 @@ type mailLines struct {
 }
 
 func newMailLines(r io.Reader, f *File, in *Input) *mailLines {
-	m := &mailLines{r: bufio.NewReaderSize(r, 64<<10), f: f, o: in.o, begun: 1, line: 1, written: 1}
+	m := &mailLines{r: bufio.NewReaderSize(r, 64<<10), f: f, o: in.options(), begun: 1, line: 1, written: 1}
 	head, _ := m.r.Peek(64)
 	m.mailbox = bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("From "))
 	if line, _, _ := bytes.Cut(head, []byte("\n")); emlxHead.Match(line) {
@@ -299,7 +299,7 @@ func (m *mailLines) document(body []byte) (text []byte, ok bool) {
 	if !isDocument("", body[:min(len(body), headLen)]) {
 		return nil, false
 	}
-	text, err := io.ReadAll(newDocument(bytes.NewReader(body), m.f, &Input{o: m.o}))
+	text, err := io.ReadAll(newDocument(bytes.NewReader(body), m.f, &Input{o: &m.o}))
 	return text, err == nil
 }
 

@@ -139,7 +139,7 @@ func mailRows(t *testing.T, text string, most int) string {
 	var out [2]string
 	for i, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text))} {
 		f := new(File)
-		rows, err := io.ReadAll(newMailLines(r, f, &Input{o: Options{MaxLine: most}}))
+		rows, err := io.ReadAll(newMailLines(r, f, &Input{o: &Options{MaxLine: most}}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestLongMail(t *testing.T) {
 	t.Parallel()
 	f := new(File)
 	text := "Subject: x\nTo: y\n\n" + strings.Repeat(say("a")+"\n", 10_000)
-	rows, err := io.ReadAll(newMailLines(strings.NewReader(text), f, &Input{o: Options{MaxLine: 1 << 10}}))
+	rows, err := io.ReadAll(newMailLines(strings.NewReader(text), f, &Input{o: &Options{MaxLine: 1 << 10}}))
 	if err != nil || len(rows) > 2<<10 {
 		t.Fatalf("%d bytes, %v", len(rows), err)
 	}

@@ -97,8 +97,9 @@ func parseMDS(columns []byte) *mdsHead {
 }
 
 // decideMDS decides how to read the rows of a shard.
-func (in *Input) decideMDS(head []byte, o Options) error {
-	in.Container, in.o = MDS, o
+func (in *Input) decideMDS(head []byte, shared *Options) error {
+	o := *shared
+	in.Container, in.o = MDS, shared
 	if o.Format == Text || o.Format == CSV || o.Format == Parquet {
 		return unreadable(in.Path, "it is MosaicML MDS: leave --format out")
 	}
@@ -138,7 +139,7 @@ type mdsLines struct {
 }
 
 func newMDSLines(r io.Reader, in *Input) *mdsLines {
-	return &mdsLines{r: r, path: in.Path, max: in.o.maxLine()}
+	return &mdsLines{r: r, path: in.Path, max: in.options().maxLine()}
 }
 
 func (m *mdsLines) Read(p []byte) (int, error) { return m.pieces.read(p, m.next) }

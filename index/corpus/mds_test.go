@@ -147,7 +147,7 @@ func TestMDSDamaged(t *testing.T) {
 
 // readMDS reads a shard as lines, in pieces of one byte.
 func readMDS(file string, o Options) (string, error) {
-	text, err := io.ReadAll(newMDSLines(iotest.OneByteReader(strings.NewReader(file)), &Input{Path: "x", o: o}))
+	text, err := io.ReadAll(newMDSLines(iotest.OneByteReader(strings.NewReader(file)), &Input{Path: "x", o: &o}))
 	return string(text), err
 }
 
@@ -164,6 +164,6 @@ func FuzzMDS(f *testing.F) {
 			}
 		}
 		in := &Input{Path: filepath.Base("x.mds")}
-		_ = in.decideMDS(file, Options{})
+		_ = in.decideMDS(file, &Options{})
 	})
 }

@@ -30,14 +30,14 @@ type Input struct {
 	Size      int64  // bytes of the file, compressed if it is; -1: not known
 	ModTime   time.Time
 
-	charset string // the encoding of the text; empty: UTF-8
-	entry   *entry // of an archive; nil: a file
-	link    string // the file that a link in a folder leads to; empty: Path is no such link
-	comma   byte   // of a CSV
-	escapes bool   // a backslash escapes quotes in it
-	marks   bool   // a separator of records comes before each row
-	name    string // of the format of its first row
-	o       Options
+	charset string   // the encoding of the text; empty: UTF-8
+	entry   *entry   // of an archive; nil: a file
+	link    string   // the file that a link in a folder leads to; empty: Path is no such link
+	comma   byte     // of a CSV
+	escapes bool     // a backslash escapes quotes in it
+	marks   bool     // a separator of records comes before each row
+	name    string   // of the format of its first row
+	o       *Options // shared by the inputs of a folder; nil: the zero value
 	stdin   *bufio.Reader
 }
 
@@ -70,8 +70,9 @@ func (in *Input) String() string {
 func (in *Input) Kind() string { return cmp.Or(in.name, string(in.Format)) }
 
 // decide decides from the first bytes how to read the input.
-func (in *Input) decide(head []byte, o Options) error {
-	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), o
+func (in *Input) decide(head []byte, shared *Options) error {
+	o := *shared
+	in.Codec, in.Decided, in.o = codecOf(head), o.auto(), shared
 	if in.Codec != Plain {
 		start, err := inflateHead(bytes.NewReader(head), in.Codec, in.Path)
 		if err != nil && len(head) == headLen && in.stdin == nil {
@@ -88,7 +89,7 @@ func (in *Input) decide(head []byte, o Options) error {
 		return nil
 	}
 	if isMDS(in.Path, head) {
-		return in.decideMDS(head, o)
+		return in.decideMDS(head, shared)
 	}
 	if o.auto() && isMail(in.Path, head) {
 		in.Format, in.Container, in.name = ByRow, Mail, string(Mail)
@@ -109,6 +110,14 @@ func (in *Input) decide(head []byte, o Options) error {
 	}
 	in.Format, in.Container, in.Why, in.comma, in.escapes, in.marks, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.marks, l.name
 	return nil
+}
+
+// options returns the options of the input.
+func (in *Input) options() Options {
+	if in.o == nil {
+		return Options{}
+	}
+	return *in.o
 }
 
 // inflateStart decompresses up to headLen bytes at the beginning of the input, whose first
@@ -143,7 +152,7 @@ func (in *Input) Open() (*File, error) {
 	case Sequence:
 		f.Reader = newSequence(f.Reader)
 	case HTML, XML:
-		f.Reader = newMarkup(f.Reader, f, in.Container, in.o)
+		f.Reader = newMarkup(f.Reader, f, in.Container, in.options())
 	case Mail:
 		f.Reader = newMailLines(f.Reader, f, in)
 	case Word:
@@ -285,11 +294,11 @@ func (u unmarked) Read(p []byte) (int, error) {
 }
 
 // NewParser returns a parser of the rows of the input.
-func (in *Input) NewParser() *Parser { return NewParser(in.Format, in.o) }
+func (in *Input) NewParser() *Parser { return NewParser(in.Format, in.options()) }
 
 // Named reports whether the rows of the input have names of their own, so that its parser reads
 // no other input.
-func (in *Input) Named() bool { return in.o.naming != nil }
+func (in *Input) Named() bool { return in.options().naming != nil }
 
 // Rows opens an input whose format is not Text.
 func (in *Input) Rows() (*Rows, error) {
@@ -300,7 +309,7 @@ func (in *Input) Rows() (*Rows, error) {
 		if r.file, err = in.Open(); err != nil {
 			return nil, err
 		}
-		r.lines = NewLines(r.file, in.Path, in.o)
+		r.lines = NewLines(r.file, in.Path, in.options())
 		return r, nil
 	}
 	if r.file, err = in.openBytes(); err != nil {

@@ -23,8 +23,9 @@ const parquetRows = 64
 func isParquet(head []byte) bool { return bytes.HasPrefix(head, []byte(parquetMagic)) }
 
 // decideParquet decides how to read the rows of a Parquet file.
-func (in *Input) decideParquet(file io.ReaderAt, size int64, o Options) error {
-	in.Container, in.Decided, in.o = Parquet, o.auto(), o
+func (in *Input) decideParquet(file io.ReaderAt, size int64, shared *Options) error {
+	o := *shared
+	in.Container, in.Decided, in.o = Parquet, o.auto(), shared
 	if o.Format == Text || o.Format == CSV {
 		return unreadable(in.Path, "it is Parquet: leave --format out")
 	}
@@ -177,8 +178,9 @@ func (p *parquetLines) checkCodecs(columns *parquet.File) error {
 // parquetPaths returns the paths of the columns that are read whole: those that a format
 // or the caller names, and those that name a row. Of other columns only text matters.
 func parquetPaths(in *Input) []string {
-	paths := append([]string{"id", "_id", "uuid"}, in.o.Fields...)
-	for name := range in.o.uses().row {
+	o := in.options()
+	paths := append([]string{"id", "_id", "uuid"}, o.Fields...)
+	for name := range o.uses().row {
 		paths = append(paths, name)
 	}
 	return paths

@@ -179,7 +179,7 @@ func TestParquetPages(t *testing.T) {
 
 // readParquet reads a file of those bytes to its end.
 func readParquet(path string, size int64) error {
-	in := Input{Path: path, Size: size, Container: Parquet, Format: JSONL, o: Options{Fields: []string{"text", "pages.title", "messages", "conversations"}}}
+	in := Input{Path: path, Size: size, Container: Parquet, Format: JSONL, o: &Options{Fields: []string{"text", "pages.title", "messages", "conversations"}}}
 	f, err := in.Open()
 	if err != nil {
 		return err

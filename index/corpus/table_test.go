@@ -199,7 +199,7 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		// Half of the tables escape quotes by a backslash.
-		in := &Input{Path: "x", Format: JSONL, Container: CSV, comma: comma, escapes: len(text)%2 == 1, o: Options{Fields: []string{"a"}, MaxLine: 1 << 10}}
+		in := &Input{Path: "x", Format: JSONL, Container: CSV, comma: comma, escapes: len(text)%2 == 1, o: &Options{Fields: []string{"a"}, MaxLine: 1 << 10}}
 		rows := newCSVReader(strings.NewReader(string(text)), in)
 		starts := map[int]bool{}
 		at := int64(0)
