@@ -90,6 +90,7 @@ type cutter struct {
 	head       []uint64    // the first n-1 words of the segment
 	total      uint64      // number of words in the segment so far
 	collectors []collector // receive the text and the words
+	buf        []byte      // of read; most files are short
 }
 
 func newCutter(spec ngram.Spec) *cutter {
@@ -136,10 +137,12 @@ func (c *cutter) end(emit func(run []uint64) error) (words uint64, err error) {
 // read cuts a segment whose text is read from r.
 func (c *cutter) read(r io.Reader, emit func(run []uint64) error) (words uint64, err error) {
 	c.begin()
-	buf := make([]byte, 256<<10)
+	if c.buf == nil {
+		c.buf = make([]byte, 256<<10)
+	}
 	for {
-		n, err := r.Read(buf)
-		if err := c.add(buf[:n], emit); err != nil {
+		n, err := r.Read(c.buf)
+		if err := c.add(c.buf[:n], emit); err != nil {
 			return 0, err
 		}
 		if errors.Is(err, io.EOF) {
