@@ -50,12 +50,12 @@ var house = []floor{
 	{pkg: "internal/coverage", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", ours: []string{"internal/coverage"}, never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
-	{pkg: "index/inventory", ours: []string{"index/corpus", "index/identify", "ngram"}, never: slices.Concat(network, logging)},
 	{pkg: "internal/report", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/key", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/format", ours: []string{"index/internal/memory", "index/key", "internal/gram", "ngram"}, never: slices.Concat(network, logging)},
 	{pkg: "index", ours: []string{"internal/coverage", "index/internal/format", "index/key", "ngram"}, tests: []string{"index/build"}, never: slices.Concat(network, logging)},
+	{pkg: "index/inventory", ours: []string{"index", "index/corpus", "index/identify", "ngram"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
 		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "index/key", "internal/gram", "ngram"},

@@ -226,11 +226,7 @@ func (b *indexBuild) readInventoryKey() (*inventory.Key, error) {
 	case holdsSomethingElse(path, inventory.Magic):
 		return nil, usageError("%s exists and is not an inventory, so it is not overwritten; choose another --inventory", path)
 	}
-	key, err := inventory.ReadKey(b.inventoryKey)
-	if err != nil {
-		return nil, &exitError{Code: exitUsage, Err: err}
-	}
-	return key, nil
+	return readInventoryKey(b.inventoryKey)
 }
 
 // key returns the key of the build, nil for none.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noecho/audit"
+	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
 	"noecho/index/identify"
@@ -32,7 +34,7 @@ address, a telephone, card or account number, another identifier, or a name of a
 people. noecho index build --inventory writes it beside the index. It contains keyed
 hashes, names of files and ids of rows, and no text. With its key somebody can ask it
 about anybody, so keep the key apart from it.`,
-		Example: `  openssl rand -hex 32 >inventory.key
+		Example: `  noecho index newkey inventory.key
   noecho index build --out train.nidx --inventory train.ninv --inventory-key inventory.key train.jsonl
   noecho inventory show train.ninv --by kind
   noecho inventory find --inventory train.ninv --key inventory.key --query request.json`,
@@ -53,6 +55,19 @@ func inventoryError(err error) error {
 	default:
 		return err
 	}
+}
+
+// readInventoryKey reads a file with the key of an inventory. No error quotes the file.
+func readInventoryKey(path string) (*inventory.Key, error) {
+	text, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := inventory.ParseKey(text)
+	if err != nil {
+		return nil, usageError("%s is no key: %w", path, err)
+	}
+	return k, nil
 }
 
 // inventoryEntry returns the entry of the audit log about a new inventory.
@@ -235,6 +250,19 @@ func kindsText(kinds []inventory.KindN) string {
 	return strings.Join(parts, ", ")
 }
 
+// matchedText lists the matches by kind, whatever found them.
+func matchedText(matched []inventory.Match) string {
+	var kinds []inventory.KindN
+	for _, m := range matched {
+		i := slices.IndexFunc(kinds, func(k inventory.KindN) bool { return k.Kind == m.Kind })
+		if i < 0 {
+			i, kinds = len(kinds), append(kinds, inventory.KindN{Kind: m.Kind})
+		}
+		kinds[i].Count = max(kinds[i].Count, m.Count)
+	}
+	return kindsText(kinds)
+}
+
 // queryFlags are the flags that say whom a search is about.
 type queryFlags struct {
 	file     string
@@ -352,7 +380,10 @@ users of the machine do not see it:
   {"email": "ann@example.org", "phone": ["+44 20 7946 0958"], "name": "Ann Ray",
    "iban": [], "card": [], "id": {"order": "ORD-123456"}, "subject": "p-4711"}
 
-A telephone number is found with and without its country code, a name in any order of its
+An inventory knows every row, an index the first record of an identifier in each dataset,
+and the training files themselves have all of their text: also passages, names of no list,
+and identifiers that are written in words. With --inventory, --corpus is also compared with
+the digests in it. A telephone number is found with and without its country code, a name in any order of its
 words if the build knew it from --subjects. A match that may belong to another person is
 marked "possible". A person has to confirm every match: equal names are not equal people.
 
@@ -363,6 +394,10 @@ belong to an inventory, 4 that an inventory is damaged.`
 // inventoryFind contains the flags of one search.
 type inventoryFind struct {
 	inventories, keys []string
+	indexes           []string
+	indexKeys         keyFiles
+	sources           inventory.Sources
+	inputFormat       string
 	query             queryFlags
 	out               outputFormat
 }
@@ -370,53 +405,57 @@ type inventoryFind struct {
 func newInventoryFindCommand(a *app) *cobra.Command {
 	s := new(inventoryFind)
 	cmd := &cobra.Command{
-		Use:   "find (--inventory FILE --key FILE)... --query FILE",
+		Use:   "find (--inventory FILE --key FILE | --index FILE | --corpus INPUT)... --query FILE",
 		Short: "Find the rows that have an identifier, a name or a passage",
 		Long:  inventoryFindHelp,
 		Example: `  noecho inventory find --inventory train.ninv --key inventory.key --query request.json
-  noecho inventory find --inventory train.ninv --key inventory.key --query - --html <request.json >answer.html`,
+  noecho inventory find --inventory train.ninv --key inventory.key --corpus train.jsonl --query - --html <request.json >answer.html
+  noecho inventory find --corpus data/ --text passage.txt --csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.run(cmd.Context(), a)
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&s.inventories, "inventory", nil, "inventory to search; may be repeated")
-	f.StringArrayVar(&s.keys, "key", nil, "`FILE` with the key of the inventories; may be repeated")
-	s.query.add(cmd)
+	s.add(cmd)
 	s.out.add(cmd)
 	return cmd
 }
 
+func (s *inventoryFind) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&s.inventories, "inventory", nil, "inventory to search; may be repeated")
+	f.StringArrayVar(&s.keys, "key", nil, "`FILE` with the key of the inventories; may be repeated")
+	f.StringArrayVar(&s.indexes, "index", nil, "index to search; may be repeated")
+	s.indexKeys.add(cmd)
+	f.StringArrayVar(&s.sources.Inputs, "corpus", nil, "training `INPUT` to search, a file, a folder, a pattern or -; may be repeated")
+	f.StringVar(&s.inputFormat, "input-format", string(corpus.Auto), "how the training files are read: "+corpus.FormatNames())
+	f.StringArrayVar(&s.sources.Options.Fields, "field", nil, "column of the training files that contains text; may be repeated")
+	f.StringArrayVar(&s.sources.Options.IncludePath, "include-path", nil, "pattern of the files to read in folders; may be repeated")
+	f.StringArrayVar(&s.sources.Options.ExcludePath, "exclude-path", nil, "pattern of files and folders to leave out of folders; may be repeated")
+	f.StringVar(&s.sources.Options.Encoding, "encoding", "", "encoding of the lines that are not UTF-8, such as windows-1252")
+	s.query.add(cmd)
+}
+
 // run searches and prints the answer.
-func (s *inventoryFind) run(_ context.Context, a *app) error {
+func (s *inventoryFind) run(ctx context.Context, a *app) error {
 	if err := s.out.check(); err != nil {
 		return err
 	}
-	if len(s.inventories) == 0 {
-		return usageError("name what to search with --inventory FILE")
-	}
-	q, err := s.query.read(a)
+	answer, err := s.search(ctx, a)
 	if err != nil {
 		return err
-	}
-	files, err := openInventories(s.inventories, s.keys)
-	if err != nil {
-		return inventoryError(err)
-	}
-	answer, err := inventory.Search(q, files, s.inventories)
-	for _, f := range files {
-		_ = f.Close()
-	}
-	if err != nil {
-		return inventoryError(err)
 	}
 	if err := s.out.write(a.stdout, answer, answerDocument(answer)); err != nil {
 		return err
 	}
+	return answerError(a.stderr, answer)
+}
+
+// answerError says why an answer is not complete, and returns its exit code.
+func answerError(w io.Writer, answer *inventory.Answer) error {
 	for _, one := range answer.Searched {
 		for _, why := range one.Why {
-			fmt.Fprintf(a.stderr, "noecho: the search is not complete: %s: %s\n", one.Name, why)
+			fmt.Fprintf(w, "noecho: the search is not complete: %s: %s\n", one.Name, why)
 		}
 	}
 	switch {
@@ -427,6 +466,50 @@ func (s *inventoryFind) run(_ context.Context, a *app) error {
 	default:
 		return nil
 	}
+}
+
+// search opens all that is named and searches it.
+func (s *inventoryFind) search(ctx context.Context, a *app) (*inventory.Answer, error) {
+	if len(s.inventories)+len(s.indexes)+len(s.sources.Inputs) == 0 {
+		return nil, usageError("name what to search with --inventory FILE, --index FILE or --corpus INPUT")
+	}
+	if s.query.file == "-" && slices.Contains(s.sources.Inputs, corpus.Stdin) {
+		return nil, usageError("--query and --corpus cannot both be standard input")
+	}
+	format, err := corpus.ParseFormat(s.inputFormat)
+	if err != nil {
+		return nil, &exitError{Code: exitUsage, Err: err}
+	}
+	run := inventory.Search{}
+	if run.Query, err = s.query.read(a); err != nil {
+		return nil, err
+	}
+	files, err := openInventories(s.inventories, s.keys)
+	if err != nil {
+		return nil, inventoryError(err)
+	}
+	for i, f := range files {
+		defer f.Close()
+		run.Inventories = append(run.Inventories, inventory.Named[*inventory.File]{Name: s.inventories[i], In: f})
+	}
+	keys, err := s.indexKeys.read(a)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range s.indexes {
+		ix, err := index.OpenKeyed(path, keys)
+		if err != nil {
+			return nil, indexError(keyError(err, keys))
+		}
+		defer ix.Close()
+		run.Indexes = append(run.Indexes, inventory.Named[*index.Index]{Name: path, In: ix})
+	}
+	if len(s.sources.Inputs) > 0 {
+		s.sources.Options.Format, s.sources.Stdin, s.sources.Workers = format, &interruptible{ctx: ctx, from: a.stdin}, runtime.GOMAXPROCS(0)
+		run.Files = &s.sources
+	}
+	answer, err := run.Run(ctx)
+	return answer, inventoryError(err)
 }
 
 // openInventories opens inventories and finds the key of each.
@@ -440,13 +523,13 @@ func openInventories(paths, keyPaths []string) (files []*inventory.File, err err
 	}()
 	var keys []*inventory.Key
 	for _, path := range keyPaths {
-		k, err := inventory.ReadKey(path)
+		k, err := readInventoryKey(path)
 		if err != nil {
-			return files, &exitError{Code: exitUsage, Err: err}
+			return files, err
 		}
 		keys = append(keys, k)
 	}
-	if len(keys) == 0 {
+	if len(keys) == 0 && len(paths) > 0 {
 		return files, usageError("name the key of the inventory with --key FILE")
 	}
 	for _, path := range paths {
@@ -481,10 +564,6 @@ func answerDocument(a *inventory.Answer) *report.Document {
 		Columns: []string{"record", "dataset", "labels", "file", "line", "matched", "certainty", "others in the row", "flags", "models", "row hash", "search complete"},
 	}
 	for _, f := range a.Findings {
-		var matched []string
-		for _, m := range f.Matched {
-			matched = append(matched, fmt.Sprintf("%s %d", m.Kind, m.Count))
-		}
 		line, sure := "", "possible"
 		if f.Line > 0 {
 			line = strconv.FormatUint(f.Line, 10)
@@ -493,7 +572,7 @@ func answerDocument(a *inventory.Answer) *report.Document {
 			sure = "match"
 		}
 		found.Rows = append(found.Rows, []string{
-			f.Record, f.Dataset, strings.Join(f.Labels, ", "), f.File, line, strings.Join(matched, ", "), sure, kindsText(f.Others),
+			f.Record, f.Dataset, strings.Join(f.Labels, ", "), f.File, line, matchedText(f.Matched), sure, kindsText(f.Others),
 			strings.Join(f.Flags, ", "), strings.Join(f.Models, ", "), f.Row, complete[a.Complete],
 		})
 	}

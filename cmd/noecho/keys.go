@@ -48,10 +48,23 @@ func readKeys(paths []string) (keys []*key.Key, err error) {
 // secretDigits looks like a key itself.
 var secretDigits = regexp.MustCompile(`^[0-9a-fA-F]{32,}$`)
 
-// readKey reads a file with a key. No error quotes the file.
+// readKey reads a file with a key of indexes. No error quotes the file.
 func readKey(path string) (*key.Key, error) {
+	text, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := key.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no key: %w", path, err)
+	}
+	return k, nil
+}
+
+// readSecret reads a small file that other users must not be able to read.
+func readSecret(path string) ([]byte, error) {
 	if secretDigits.MatchString(path) {
-		return nil, usageError("--key-file names a file, and the value looks like a key: other users may have seen it, so make a new one")
+		return nil, usageError("the flag of a key names a file, and the value looks like a key: other users may have seen it, so make a new one")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -70,11 +83,7 @@ func readKey(path string) (*key.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the key: %w", err)
 	}
-	k, err := key.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s is no key: %w", path, err)
-	}
-	return k, nil
+	return text, nil
 }
 
 // keyOf returns the key with an id in hex, nil if there is none.

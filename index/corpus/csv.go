@@ -394,7 +394,7 @@ func (t *csvTable) appendObject(dst []byte, row csvRow) []byte {
 	begin := len(dst)
 	dst = append(dst, '{')
 	for i, cell := range t.cells {
-		if !t.known[i] && cell.hi-cell.lo < t.least {
+		if !t.known[i] && cell.hi-cell.lo < t.least && !t.in.o.Cells {
 			continue
 		}
 		if len(t.spans) > 0 {

@@ -2,11 +2,14 @@ package inventory
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+
+	"noecho/index"
 )
 
 // Answer is the result of a search.
@@ -25,7 +28,10 @@ type Searched struct {
 	Rows     uint64   `json:"rows"`
 	Complete bool     `json:"complete"`
 	Why      []string `json:"why,omitempty"`  // the search is not complete
-	Note     []string `json:"note,omitempty"` // limits that the one who built it has chosen
+	Note     []string `json:"note,omitempty"` // limits that do not make the answer incomplete
+
+	build   string // build id of the index that belongs to it
+	covered bool   // something else that was searched has all of its rows
 }
 
 // because says why a search is not complete, once.
@@ -71,48 +77,142 @@ type KindN struct {
 // hit are the matches of a row while it is not read.
 type hit struct {
 	n    []uint64 // by item
-	sure bool
-	any  bool // an item matched that is not weak
-	kind []string
+	kind []string // by item
+	sure []bool   // by item
 }
 
-// Search searches inventories that were unlocked.
-func Search(q *Query, files []*File, names []string) (*Answer, error) {
-	a := newAnswer(q)
-	for i, f := range files {
-		if err := a.inventory(q, f, names[i]); err != nil {
-			return nil, fmt.Errorf("%s: %w", names[i], err)
+func newHit(items int) *hit {
+	return &hit{make([]uint64, items), make([]string, items), make([]bool, items)}
+}
+
+// counts reports whether an item matched that is not weak, and whether one surely did.
+func (h *hit) counts(q *Query) (any, sure bool) {
+	for i, n := range h.n {
+		if n > 0 && !q.Items[i].Weak {
+			any, sure = true, sure || h.sure[i]
+		}
+	}
+	return any, sure
+}
+
+// fill adds the matches to a finding, and the identifiers of the row that were not asked for.
+func (h *hit) fill(f *Finding, q *Query, by string, counts []KindN) {
+	mine := map[string]uint64{}
+	for i, n := range h.n {
+		if n > 0 {
+			f.match(Match{Kind: h.kind[i], By: by, Count: n, Sure: h.sure[i] && !q.Items[i].Weak})
+			mine[h.kind[i]] += n
+		}
+	}
+	for _, c := range counts {
+		if n := c.Count - min(c.Count, mine[c.Kind]); n > 0 {
+			f.Others = append(f.Others, KindN{c.Kind, n})
+		}
+	}
+	slices.SortFunc(f.Others, func(x, y KindN) int { return cmp.Compare(x.Kind, y.Kind) })
+	_, f.Sure = h.counts(q)
+}
+
+// Search is a search for one query.
+type Search struct {
+	Query       *Query
+	Inventories []Named[*File] // unlocked
+	Indexes     []Named[*index.Index]
+	Files       *Sources // nil: training files are not searched
+}
+
+// Named is something to search with the name that the caller gave it.
+type Named[T any] struct {
+	Name string
+	In   T
+}
+
+// Run searches everything.
+func (s *Search) Run(ctx context.Context) (*Answer, error) {
+	a := &Answer{Searched: []Searched{}, Findings: []Finding{}}
+	for _, it := range s.Query.Items {
+		a.Asked = append(a.Asked, it.Kind)
+	}
+	for _, n := range s.Inventories {
+		if err := a.inventory(s.Query, n.In, n.Name); err != nil {
+			return nil, fmt.Errorf("%s: %w", n.Name, err)
+		}
+	}
+	for _, n := range s.Indexes {
+		a.index(s.Query, n.In, n.Name)
+	}
+	if s.Files != nil {
+		if err := s.searchFiles(ctx, a); err != nil {
+			return nil, err
 		}
 	}
 	a.finish()
 	return a, nil
 }
 
-func newAnswer(q *Query) *Answer {
-	a := &Answer{Searched: []Searched{}, Findings: []Finding{}}
-	for _, it := range q.Items {
-		a.Asked = append(a.Asked, it.Kind)
-	}
-	return a
-}
-
 // finish sorts the findings, the surest first, and judges the answer.
 func (a *Answer) finish() {
+	a.join()
 	slices.SortStableFunc(a.Findings, func(x, y Finding) int {
 		if x.Sure != y.Sure {
 			return map[bool]int{true: -1, false: 1}[x.Sure]
 		}
 		return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.row, y.row))
 	})
+	for i := range a.Searched {
+		a.Searched[i].cover()
+	}
 	a.Complete = len(a.Searched) > 0
-	for _, s := range a.Searched {
+	for i := range a.Searched {
+		s := &a.Searched[i]
+		// An inventory of the same build knows all that an index knows.
+		s.covered = s.What == "index" && slices.ContainsFunc(a.Searched, func(o Searched) bool {
+			return o.What == "inventory" && o.build == s.ID && o.Complete
+		})
+		s.cover()
 		a.Complete = a.Complete && s.Complete
 	}
 }
 
+// cover makes a search complete if something else that was searched has all of its rows.
+func (s *Searched) cover() {
+	if s.covered && !s.Complete {
+		s.Complete, s.Why, s.Note = true, nil, append(s.Note, s.Why...)
+	}
+}
+
+// join makes one finding of those of one row.
+func (a *Answer) join() {
+	var all []Finding
+	at := map[[2]string]int{}   // by the record and the dataset
+	line := map[[3]string]int{} // by the record, the file and the line
+	for _, f := range a.Findings {
+		place := [3]string{f.Record, f.File, strconv.FormatUint(f.Line, 10)}
+		i, again := line[place]
+		if f.File == "" || !again {
+			if k, known := at[[2]string{f.Record, f.Dataset}]; known && (f.File == "" || all[k].File == "") {
+				i, again = k, true
+			}
+		}
+		if !again {
+			at[[2]string{f.Record, f.Dataset}], line[place] = len(all), len(all)
+			all = append(all, f)
+			continue
+		}
+		o := &all[i]
+		o.Matched = append(o.Matched, f.Matched...)
+		o.Sure = o.Sure || f.Sure
+		if o.File == "" {
+			o.File, o.Line, o.Row = f.File, f.Line, f.Row
+			line[place] = i
+		}
+	}
+	a.Findings = append([]Finding{}, all...)
+}
+
 // inventory searches one inventory.
 func (a *Answer) inventory(q *Query, f *File, name string) error {
-	s := Searched{What: "inventory", Name: name, ID: f.ID, Rows: f.Meta.Counts.Rows, Complete: true}
+	s := Searched{What: "inventory", Name: name, ID: f.ID, Rows: f.Meta.Counts.Rows, Complete: true, build: f.Meta.IndexBuild}
 	f.limits(&s)
 	hits := map[uint64]*hit{}
 	for i, it := range q.Items {
@@ -122,7 +222,7 @@ func (a *Answer) inventory(q *Query, f *File, name string) error {
 	}
 	for _, row := range slices.Sorted(maps.Keys(hits)) {
 		h := hits[row]
-		if !h.any {
+		if any, _ := h.counts(q); !any {
 			continue
 		}
 		one, err := f.finding(q, row, h)
@@ -170,13 +270,12 @@ func (f *File) item(s *Searched, hits map[uint64]*hit, items, i int, it Item) er
 		for _, r := range rows {
 			h := hits[r.row]
 			if h == nil {
-				h = &hit{n: make([]uint64, items), kind: make([]string, items)}
+				h = newHit(items)
 				hits[r.row] = h
 			}
 			h.n[i] += r.n
 			h.kind[i] = form.Kind
-			h.any = h.any || !it.Weak
-			h.sure = h.sure || form.Sure && !it.Weak
+			h.sure[i] = h.sure[i] || form.Sure
 		}
 	}
 	switch {
@@ -204,25 +303,16 @@ func (f *File) finding(q *Query, row uint64, h *hit) (*Finding, error) {
 	d := f.Meta.Datasets[src.Dataset]
 	one := &Finding{
 		Record: recordName(r.ID, src.Name, r.Line), Dataset: d.Name, Labels: append([]string{}, d.Labels...), File: src.Name, Line: r.Line,
-		Row: hex.EncodeToString(r.Sum[:]), Flags: []string{}, Models: []string{}, Others: []KindN{}, Sure: h.sure, row: row,
+		Row: hex.EncodeToString(r.Sum[:]), Flags: []string{}, Models: []string{}, Others: []KindN{}, row: row,
 	}
 	if f.Meta.Model != "" {
 		one.Models = append(one.Models, f.Meta.Model)
 	}
-	mine := map[string]uint64{}
-	for i, n := range h.n {
-		if n > 0 {
-			one.match(Match{Kind: h.kind[i], By: "inventory", Count: n, Sure: !q.Items[i].Weak && h.sure})
-			mine[h.kind[i]] += n
-		}
-	}
+	var counts []KindN
 	for _, c := range r.Counts {
-		kind := f.Meta.Kinds[c.Kind]
-		if n := c.N - min(c.N, mine[kind]); n > 0 {
-			one.Others = append(one.Others, KindN{kind, n})
-		}
+		counts = append(counts, KindN{f.Meta.Kinds[c.Kind], c.N})
 	}
-	slices.SortFunc(one.Others, func(x, y KindN) int { return cmp.Compare(x.Kind, y.Kind) })
+	h.fill(one, q, "inventory", counts)
 	return one, nil
 }
 

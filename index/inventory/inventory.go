@@ -77,8 +77,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
-	"os"
 	"strings"
 	"time"
 )
@@ -150,28 +148,23 @@ type Sum [sumLen]byte
 // Key is the secret without which an inventory answers nothing.
 type Key struct{ secret [32]byte }
 
-// ReadKey reads the file of a key: 64 hexadecimal digits, or 32 bytes. No error quotes it.
-func ReadKey(path string) (*Key, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the key of the inventory: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
-	if err != nil {
-		return nil, fmt.Errorf("read the key of the inventory: %w", err)
+// ParseKey reads the text of a key file: 64 hexadecimal digits on one line. Lines that begin
+// with # are comments. No error quotes the text.
+func ParseKey(text []byte) (*Key, error) {
+	var digits []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			digits = append(digits, line)
+		}
 	}
 	k := new(Key)
-	if len(b) == len(k.secret) {
-		copy(k.secret[:], b)
-		return k, nil
+	if len(digits) == 1 {
+		if raw, err := hex.DecodeString(digits[0]); err == nil && len(raw) == len(k.secret) {
+			copy(k.secret[:], raw)
+			return k, nil
+		}
 	}
-	raw, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(raw) != len(k.secret) {
-		return nil, fmt.Errorf("%s is not the key of an inventory: want 64 hexadecimal digits, as `openssl rand -hex 32` prints them", path)
-	}
-	copy(k.secret[:], raw)
-	return k, nil
+	return nil, errors.New("want one line of 64 hexadecimal digits, as noecho index newkey writes it")
 }
 
 // id tells one key from another.

@@ -91,6 +91,12 @@ func opened(t testing.TB, b []byte) *File {
 	return f
 }
 
+// search searches one inventory.
+func search(q *Query, f *File) (*Answer, error) {
+	s := Search{Query: q, Inventories: []Named[*File]{{"x", f}}}
+	return s.Run(context.Background())
+}
+
 // lines returns the lines of the findings.
 func lines(a *Answer) (all []int) {
 	for _, f := range a.Findings {
@@ -126,7 +132,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%+v, want %d values of %d rows", info, len(want), rows)
 		}
 		for v, rows := range want {
-			a, err := Search(testQuery(t, identify.Email, v), []*File{f}, []string{"x"})
+			a, err := search(testQuery(t, identify.Email, v), f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +140,7 @@ func TestFind(t *testing.T) {
 				t.Fatalf("%s: rows %v complete %v, want %v", v, got, a.Complete, rows)
 			}
 		}
-		a, err := Search(testQuery(t, identify.Email, "nobody@example.org"), []*File{f}, []string{"x"})
+		a, err := search(testQuery(t, identify.Email, "nobody@example.org"), f)
 		if err != nil || !a.Complete || len(a.Findings) > 0 {
 			t.Errorf("a value that was not written: %+v, %v", a, err)
 		}
@@ -168,16 +174,12 @@ func TestKey(t *testing.T) {
 	if err := f.Unlock(testKey(2)); !errors.Is(err, ErrKey) {
 		t.Errorf("another key: %v", err)
 	}
-	path := filepath.Join(t.TempDir(), "key")
 	for text, ok := range map[string]bool{
-		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n": true,
-		"0123456789abcdef0123456789abcdef":                                   true, // 32 bytes
-		"0102\n":                                                             false, "": false, "zz": false,
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n":            true,
+		"# id\n000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n# end": true,
+		"0102\n": false, "": false, "zz": false,
 	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ReadKey(path); (err == nil) != ok {
+		if _, err := ParseKey([]byte(text)); (err == nil) != ok {
 			t.Errorf("key of %d bytes: %v", len(text), err)
 		}
 	}
@@ -199,7 +201,7 @@ func TestDamage(t *testing.T) {
 		if err != nil {
 			return nil, nil, err
 		}
-		a, err := Search(q, []*File{f}, []string{"x"})
+		a, err := search(q, f)
 		if err != nil {
 			return f, nil, err
 		}
@@ -250,7 +252,7 @@ func FuzzInventory(f *testing.F) {
 		if err := in.Unlock(testKey(1)); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = Search(testQuery(t, identify.Email, "p3@example.org"), []*File{in}, []string{"x"})
+		_, _ = search(testQuery(t, identify.Email, "p3@example.org"), in)
 		for _, by := range Groupings() {
 			_, _ = in.Groups(by)
 		}

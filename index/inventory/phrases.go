@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"noecho/index/corpus"
@@ -34,29 +35,35 @@ func AttributeKindOf(a corpus.Attribute) (kind string, ok bool) {
 // Words returns the hashes of the first words of a name or attribute, as WordsForm expects
 // them.
 func Words(text string) []uint64 {
+	all := hashes(ngram.NewScanner(suite()), text)
+	return all[:min(len(all), MostWords)]
+}
+
+// suite is the suite of all word hashes here.
+func suite() ngram.Suite {
 	spec, err := ngram.NewSpec(ngram.DefaultN, ngram.XXH64)
 	if err != nil {
 		panic("inventory: internal error: " + err.Error())
 	}
-	var all []uint64
-	for _, w := range scan(ngram.NewScanner(spec.Suite), nil, text) {
-		all = append(all, w.Hash)
-	}
-	return all[:min(len(all), MostWords)]
+	return spec.Suite
 }
 
-// scan returns the words of a text in the middle of a line.
-func scan(s *ngram.Scanner, dst []ngram.Word, text string) []ngram.Word {
+// hashes returns the hashes of the words of a text in the middle of a line.
+func hashes(s *ngram.Scanner, text string) (all []uint64) {
 	s.Reset()
-	dst = s.Append(dst[:0], []byte(":")) // so that no list number is left out
-	return s.Finish(s.Append(dst, []byte(text)))
+	words := s.Append(nil, []byte(":")) // so that no list number is left out
+	for _, w := range s.Finish(s.Append(words, []byte(text))) {
+		all = append(all, w.Hash)
+	}
+	return all
 }
 
 // Phrases are sequences of word hashes that are looked for in texts.
 type Phrases struct {
-	byLast map[uint64][]phrase
-	filter [1 << (filterBits - 6)]uint64 // of the upper bits of the last words: most words end here
-	most   int                           // words of the longest phrase
+	byEnd  map[[2]uint64][]phrase // by the last two words; the first is 0 for a phrase of one word
+	filter []uint64               // of the upper bits of the last words: most words end here; nil: not made yet
+	shift  int                    // leaves those bits
+	most   int                    // words of the longest phrase
 }
 
 type phrase struct {
@@ -64,19 +71,24 @@ type phrase struct {
 	id    int
 }
 
-const filterBits = 16
+// filterShare is the number of bits in the filter for each end of a phrase.
+const filterShare = 32
 
 // Add adds a phrase. Phrases may have the same id.
 func (p *Phrases) Add(words []uint64, id int) {
 	if len(words) == 0 {
 		return
 	}
-	if p.byLast == nil {
-		p.byLast = map[uint64][]phrase{}
+	if p.byEnd == nil {
+		p.byEnd = map[[2]uint64][]phrase{}
 	}
 	last := words[len(words)-1]
-	p.byLast[last] = append(p.byLast[last], phrase{slices.Clone(words), id})
-	p.filter[last>>(64-filterBits)/64] |= 1 << (last >> (64 - filterBits) % 64)
+	end := [2]uint64{0, last}
+	if len(words) > 1 {
+		end[0] = words[len(words)-2]
+	}
+	p.byEnd[end] = append(p.byEnd[end], phrase{slices.Clone(words), id})
+	p.filter = nil
 	p.most = max(p.most, len(words))
 }
 
@@ -86,8 +98,20 @@ type Matcher struct {
 	words []uint64 // the newest words of the text
 }
 
-// Matcher returns a matcher at the beginning of a text.
-func (p *Phrases) Matcher() *Matcher { return &Matcher{p: p} }
+// Matcher returns a matcher at the beginning of a text. Phrases must not be added while it is
+// used.
+func (p *Phrases) Matcher() *Matcher {
+	if p.filter == nil {
+		n := bits.Len(uint(filterShare * len(p.byEnd)))
+		p.shift = 64 - n
+		p.filter = make([]uint64, 1<<max(0, n-6))
+		for end := range p.byEnd {
+			at := end[1] >> p.shift
+			p.filter[at/64] |= 1 << (at % 64)
+		}
+	}
+	return &Matcher{p: p}
+}
 
 // Reset begins another text.
 func (m *Matcher) Reset() { m.words = m.words[:0] }
@@ -98,10 +122,19 @@ func (m *Matcher) Next(dst []int, word uint64) []int {
 		m.words = append(m.words[:0], m.words[len(m.words)-m.p.most:]...)
 	}
 	m.words = append(m.words, word)
-	if m.p.filter[word>>(64-filterBits)/64]>>(word>>(64-filterBits)%64)&1 == 0 {
+	if at := word >> m.p.shift; m.p.filter[at/64]>>(at%64)&1 == 0 {
 		return dst
 	}
-	for _, p := range m.p.byLast[word] {
+	dst = m.ending(dst, [2]uint64{0, word})
+	if n := len(m.words); n > 1 {
+		dst = m.ending(dst, [2]uint64{m.words[n-2], word})
+	}
+	return dst
+}
+
+// ending appends the ids of the phrases with this end that the newest words are.
+func (m *Matcher) ending(dst []int, end [2]uint64) []int {
+	for _, p := range m.p.byEnd[end] {
 		if n := len(m.words) - len(p.words); n >= 0 && slices.Equal(m.words[n:], p.words) {
 			dst = append(dst, p.id)
 		}

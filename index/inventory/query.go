@@ -11,6 +11,7 @@ import (
 
 	"noecho/index/corpus"
 	"noecho/index/identify"
+	"noecho/ngram"
 )
 
 // TextKind is the kind of an item that is a passage of text.
@@ -152,4 +153,32 @@ func values(name string, raw json.RawMessage) ([]string, error) {
 		return all, nil
 	}
 	return nil, fmt.Errorf("a member of the query is neither a text nor a list of texts: see %s", name)
+}
+
+// phrases returns the phrases by which a text is searched for the items; their ids are the
+// numbers of the items.
+func (q *Query) phrases() *Phrases {
+	p := new(Phrases)
+	s := ngram.NewScanner(suite())
+	for i, it := range q.Items {
+		switch it.Kind {
+		case TextKind:
+			all := hashes(s, it.Text)
+			n := min(len(all), ngram.DefaultN)
+			for ; n > 0 && len(all) >= n; all = all[1:] {
+				p.Add(all[:n], i)
+			}
+		case NameKind, AttributeKind:
+			all := hashes(s, it.Text)
+			for _, order := range Orders(it.Kind, all[:min(len(all), MostWords)]) {
+				p.Add(order, i)
+			}
+		default:
+			for _, spelling := range identify.Spellings(it.Kind, it.Text) {
+				all := hashes(s, spelling)
+				p.Add(all[:min(len(all), MostWords)], i)
+			}
+		}
+	}
+	return p
 }
