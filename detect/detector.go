@@ -182,7 +182,7 @@ func (d *Detector) startFinders() {
 		d.phrases.reset()
 		d.main.finders = append(d.main.finders, d.phrases)
 	}
-	if d.ledger != nil && !d.cfg.Near.Off {
+	if d.looksNear() {
 		if d.near == nil {
 			d.near = &near{h: &d.host}
 		}
@@ -204,6 +204,9 @@ func (d *Detector) startFinders() {
 		Memory: d.cfg.LaneMemory,
 	})
 }
+
+// looksNear reports whether near matches are looked for.
+func (d *Detector) looksNear() bool { return d.ledger != nil && !d.cfg.Near.Off }
 
 // openSeam returns the offset of the first word of the prompt's end and the channel that
 // may yet belong to a phrase. It is negative if that is a word of the prompt.

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/bits"
 
 	"noecho/detect/internal/lane"
 	"noecho/detect/internal/track"
@@ -178,6 +179,26 @@ func (f *phraseFinder) Word(i int64, _ ngram.Word) {
 	if len(f.near) > 0 {
 		f.forget(i)
 	}
+}
+
+// isCalm reports whether no phrase is open and the next word cannot belong to one that begins
+// before it.
+func (f *phraseFinder) isCalm() bool {
+	return len(f.live) == 0 && len(f.near) == 0 && f.cur == nil && !f.joins.open
+}
+
+// pass returns how many of the first of several words begin no phrase. No phrase may be open.
+func (f *phraseFinder) pass(words []ngram.Word) int {
+	f.before = f.before[:0]
+	begins := uint32(0)
+	for k := range words {
+		ok := uint32(0)
+		if f.h.d.index.Start(ngram.Gram(0, words[k].Hash, 1)) {
+			ok = 1
+		}
+		begins |= ok << k
+	}
+	return min(bits.TrailingZeros32(begins), len(words))
 }
 
 // match enters an indexed phrase, words first to last.

@@ -3,6 +3,7 @@ package detect
 import (
 	"noecho/detect/internal/lane"
 	"noecho/detect/internal/track"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -46,6 +47,97 @@ func (r *reader) fork(o *reader, finders []lane.Finder) {
 
 // read enters words.
 func (r *reader) read(words []ngram.Word) {
+	for len(words) > 0 {
+		next := min(len(words), calmMost)
+		if next >= calmLeast && r == &r.d.main {
+			n := r.calm(words[:next])
+			words = words[n:]
+			if next -= n; n >= next {
+				next = min(next, 1) // the others are probably calm again
+			}
+		}
+		r.readEach(words[:next])
+		words = words[next:]
+	}
+}
+
+// Words are read as calm ones if so many come at once; Track.Rewind may take as many back.
+const (
+	calmLeast = 4
+	calmMost  = track.Provisional / 2
+)
+
+// calm enters the first of several words, up to one that concerns a finder, and returns how
+// many it has entered. The others neither end an indexed window nor are part of a seed, a
+// phrase or a sign of a lane, as nearly all words of clean text: they are read in loops of
+// their own, and no finder acts on them.
+func (r *reader) calm(words []ngram.Word) (n int) {
+	d := r.d
+	if !r.isCalm() {
+		return 0
+	}
+	if d.hasPhrases {
+		words = words[:d.phrases.pass(words)]
+	}
+	look := track.Windows
+	if d.guessable || d.looksNear() {
+		look = track.Seeds
+	}
+	first, absent := r.Count, r.Absent
+	for n < len(words) {
+		if n += r.Pass(words[n:], look); n == len(words) || !r.passSeed(words[n]) {
+			break
+		}
+		n++
+	}
+	if d.lanes == nil || n == 0 {
+		return n
+	}
+	read := d.lanes.Pass(first, words[:n])
+	if read < n {
+		r.Rewind(first+int64(read), absent)
+	}
+	return read
+}
+
+// isCalm reports whether no run, near match, phrase or joint is open that the next words may
+// go on with.
+func (r *reader) isCalm() bool {
+	d := r.d
+	if r.N <= gram.SeedWords || r.Count < int64(r.N) || r.Strict || r.Numbered || r.Run.Active || r.joins.open || d.host.blocked != nil {
+		return false
+	}
+	if d.guessable && !r.Seedless(r.Count-1) {
+		return false // the next word may be an ending
+	}
+	if n := d.near; d.looksNear() && (n.cur != nil || n.from >= r.Count) {
+		return false
+	}
+	return !d.hasPhrases || d.phrases.isCalm()
+}
+
+// passSeed enters a word that ends five words that may be a seed, unless it ends an indexed
+// window or they are one. It reports whether it has entered the word.
+func (r *reader) passSeed(w ngram.Word) bool {
+	d := r.d
+	if d.guessable {
+		return false
+	}
+	if !r.Push(w) {
+		if !d.looksNear() {
+			return true
+		}
+		s := r.Seed(r.Count - 1)
+		if d.near.found = d.ledger.Seeds(d.near.found[:0], s.Hash); len(d.near.found) == 0 {
+			return true
+		}
+	}
+	r.Count--
+	return false
+}
+
+// readEach enters words one by one.
+func (r *reader) readEach(words []ngram.Word) {
 	runs := &r.d.runs
 	for _, w := range words {
 		if r.d.host.blocked != nil {

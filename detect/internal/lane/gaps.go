@@ -71,41 +71,75 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	if !joined {
 		w.tokenLo, w.tokenLetters, w.tokenWords, w.tried = span.Lo, 0, 0, -chainedAgain
 	}
-	size := span.Hi - span.Lo
-	w.tokenLetters += size
+	w.tokenLetters += span.Hi - span.Lo
 	w.tokenWords++
+	size := span.Hi - span.Lo
 	if size > 1 && size <= utf8.UTFMax {
 		if raw := s.past.from(span.Lo); raw != nil {
 			size = int64(max(1, utf8.RuneCount(raw[:min(int64(len(raw)), size)])))
 		}
 	}
+	return w.sized(s, word, size)
+}
+
+// sized enters a word of so many letters that belongs to the newest token, and returns why
+// it looks odd, and from which byte on the channel has waited for it.
+func (w *wordGapDetector) sized(s *respace, word ngram.Word, size int64) (waited int64, sign gapSign) {
+	lo := word.Span.Lo
 	if size > 1 {
 		w.singles = 0
 	} else if w.singles++; w.singles == 1 {
-		w.singleLo = span.Lo
+		w.singleLo = lo
 	}
 	four := w.sum(size)
 	switch {
 	case four > shortLetters/2 || w.sizes>>24&0xff == 0:
 		w.shorts = 0
 	case w.shorts == 0:
-		w.shorts, w.shortLo = 4, span.Lo
+		w.shorts, w.shortLo = 4, lo
 	default:
 		w.shorts++
 	}
 	switch {
 	case w.singles >= singleRun:
 		return w.singleLo, signSpelt
-	case w.tokenLetters >= longToken, size >= longWord && capitals(s.past.from(span.Lo), size) >= humps:
+	case w.tokenLetters >= longToken, size >= longWord && capitals(s.past.from(lo), size) >= humps:
 		return w.tokenLo, signToken
 	case w.shorts >= shortWords:
 		return w.shortLo, signShort
 	case w.letters <= shortLetters && w.sizes>>56 > 0:
-		return span.Lo, signShort
+		return lo, signShort
 	case size >= longWord && four >= longLetters && (s.r.cfg.Strict || !s.r.cfg.Words.Word(ngram.Gram(0, word.Hash, 1))):
-		return span.Lo, signLong
+		return lo, signLong
 	}
-	return span.Lo, noSign
+	return lo, noSign
+}
+
+// pass enters the first of several words, up to one that looks odd, and returns how many it
+// has entered. The first one has number i.
+func (w *wordGapDetector) pass(s *respace, i int64, words []ngram.Word) int {
+	before := *w
+	past := &s.past
+	begin, at := past.begin(), int64(past.n)-past.end // byte b of the channel is at b+at
+	for n := range words {
+		word := &words[n]
+		var sign gapSign
+		lo, size := word.Span.Lo, word.Span.Hi-word.Span.Lo
+		if lo > begin && past.buf[lo+at-1] <= ' ' && word.Weight == ngram.WordWeight && past.ascii(lo+at, size) {
+			// A word behind white space begins a token.
+			w.hi, w.calm = word.Span.Hi, w.tokenLetters < longToken
+			w.tokenLo, w.tokenLetters, w.tokenWords, w.tried = lo, size, 1, -chainedAgain
+			_, sign = w.sized(s, *word, size)
+		} else {
+			_, sign = w.odd(s, i+int64(n), *word)
+		}
+		if sign != noSign {
+			*w = before
+			w.pass(s, i, words[:n])
+			return n
+		}
+	}
+	return len(words)
 }
 
 // sum enters the size of the newest word and returns the letters of the newest four words.

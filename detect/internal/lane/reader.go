@@ -35,6 +35,7 @@ type Reader struct {
 	own     Memory // unless the channels of an answer share one
 
 	codes   *codes   // nil: no lane of these is read
+	reverse *reverse // nil: not read
 	respace *respace // nil: not read
 	spare   struct { // finders of an earlier channel, used again
 		codes   *codes
@@ -101,7 +102,7 @@ func (r *Reader) Forget(suite ngram.Suite) {
 // Start prepares for a new channel and appends the finders that cfg asks for.
 func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 	r.giveBack()
-	r.cfg, r.codes, r.respace = cfg, nil, nil
+	r.cfg, r.codes, r.reverse, r.respace = cfg, nil, nil, nil
 	if r.depth == 0 {
 		*r.work = work{budget: cfg.Budget, memory: cfg.Memory}
 		if cfg.Budget <= 0 {
@@ -123,8 +124,9 @@ func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 		if r.spare.reverse == nil {
 			r.spare.reverse = &reverse{r: r}
 		}
-		r.spare.reverse.reset()
-		dst = append(dst, r.spare.reverse)
+		r.reverse = r.spare.reverse
+		r.reverse.reset()
+		dst = append(dst, r.reverse)
 	}
 	if cfg.Words != nil && cfg.Lanes.has(Despaced) {
 		if r.spare.respace == nil {
@@ -135,6 +137,29 @@ func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 		dst = append(dst, r.respace)
 	}
 	return dst
+}
+
+// Pass lets all finders read the first of several words, of which the first has number i, up
+// to one that concerns a lane, and returns how many they have read.
+func (r *Reader) Pass(i int64, words []ngram.Word) int {
+	n, s := len(words), r.respace
+	var before wordGapDetector
+	if s != nil {
+		if s.awake || r.cfg.Strict || s.tired != (patience{}) {
+			return 0
+		}
+		before = s.gaps
+		n = s.gaps.pass(s, i, words)
+	}
+	if r.reverse == nil {
+		return n
+	}
+	read := r.reverse.pass(words[:n])
+	if read < n && s != nil {
+		s.gaps = before
+		s.gaps.pass(s, i, words[:read])
+	}
+	return read
 }
 
 // Cut returns how many of the next bytes may be read at once, at least one.

@@ -1,7 +1,9 @@
 package lane
 
 import (
+	"encoding/binary"
 	"math"
+	"unicode/utf8"
 
 	"noecho/detect/internal/track"
 	"noecho/internal/gram"
@@ -352,6 +354,16 @@ func (b *past) add(p []byte) {
 
 // begin is the offset of the oldest byte that is always kept.
 func (b *past) begin() int64 { return b.end - int64(min(b.n, len(b.buf)/2)) }
+
+// ascii reports whether the bytes from place i of the buffer on are as many letters: none of
+// the first ones is part of a longer character. Of longer words than that nobody asks.
+func (b *past) ascii(i, size int64) bool {
+	if i+utf8.UTFMax > int64(len(b.buf)) {
+		return false
+	}
+	first := binary.LittleEndian.Uint32(b.buf[i:])
+	return size > utf8.UTFMax || first&(0x80808080>>(8*(utf8.UTFMax-size))) == 0
+}
 
 // from returns the bytes from an offset on, nil if they are no longer kept.
 func (b *past) from(lo int64) []byte {

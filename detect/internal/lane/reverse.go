@@ -17,8 +17,18 @@ type reverse struct {
 	t     track.Track
 	token []ngram.Word // words of the open token
 	found *reverseFinding
+	calm  calmState
 	fork  *reverse // scratch of Fork
 }
+
+// calmState tells whether the finder reads words up to the first window, see pass.
+type calmState uint8
+
+const (
+	calmOff  calmState = iota // no: a window is a finding
+	calmOn                    // yes, and no window came
+	calmOver                  // yes, and one came
+)
 
 // reverseFinding is the newest finding, which forks share.
 type reverseFinding struct {
@@ -73,12 +83,41 @@ func (v *reverse) turn() {
 func (v *reverse) push(w ngram.Word) {
 	t := &v.t
 	if t.Push(w) {
+		if v.calm != calmOff {
+			v.calm = calmOver
+			return
+		}
 		v.hit(t.Count - 1)
 	}
 	if t.Run.Active && t.Run.Last < t.Count-1 {
 		t.Run.Reset()
 		v.close()
 	}
+}
+
+// pass reads the first of several words, as Word does, up to one behind which it would find
+// a window, and returns how many it has read.
+func (v *reverse) pass(words []ngram.Word) int {
+	if v.found.claim != nil || v.t.Run.Active {
+		return 0
+	}
+	count, absent := v.t.Count, v.t.Absent
+	var room [maxToken]ngram.Word
+	token := append(room[:0], v.token...)
+	v.calm = calmOn
+	for n := range words {
+		if v.Word(0, words[n]); v.calm == calmOver {
+			v.calm = calmOff
+			v.t.Rewind(count, absent)
+			v.token = append(v.token[:0], token...)
+			for i := range words[:n] {
+				v.Word(0, words[i])
+			}
+			return n
+		}
+	}
+	v.calm = calmOff
+	return len(words)
 }
 
 // hit enters the indexed window that ends with word i.

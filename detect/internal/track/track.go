@@ -213,6 +213,77 @@ func (t *Track) PushAsked(w ngram.Word, four uint32) (hit bool) {
 	return t.hits()
 }
 
+// Look is how much Pass looks for.
+type Look uint8
+
+// The words at which Pass ends.
+const (
+	Windows Look = iota // those that end an indexed window
+	Seeds               // and those that end five words that may be a seed; windows must be longer
+)
+
+// Pass adds the first of several words, as Push does, up to one that it looks for, and returns
+// how many it has added. No run may be active, the track must have three words, and its
+// release must be adaptive.
+func (t *Track) Pass(words []ngram.Word, look Look) (n int) {
+	for n < len(words) {
+		some := words[n:min(len(words), n+passWords)]
+		added := t.pass(some, look)
+		if n += added; added < len(some) {
+			break
+		}
+	}
+	return n
+}
+
+// passWords is how many words are looked up at once.
+const passWords = 16
+
+// pass is Pass for passWords words at most. It asks for so many 4-grams that every window,
+// or seed, contains one of them, before it uses the first answer: so the processor waits
+// once for the filter, and hardly any other gram is asked for.
+func (t *Track) pass(words []ngram.Word, look Look) int {
+	var p [passWords + 4]uint64
+	i, size := t.Count, int64(t.N)
+	if look == Seeds {
+		size = gram.SeedWords
+	}
+	for k := range int64(4) {
+		p[k] = t.Prefix(i - 3 + k)
+	}
+	for k := range words {
+		p[k+4] = t.roll(p[k+3], words[k].Hash)
+	}
+	asked, known := uint32(0), uint32(0) // a bit for each word that ends such a 4-gram, and whether that may be indexed
+	for k := 0; k < len(words); k += int(size) - 3 {
+		ok := uint32(0)
+		if t.Set.Gate4(t.gram(p[k], p[k+4], 4)) {
+			ok = 1
+		}
+		asked, known = asked|1<<k, known|ok<<k
+	}
+	for k := range words {
+		w, e := &words[k], t.at(i+int64(k))
+		e.prefix, e.span, e.weight, e.mark, e.known = p[k+4], w.Span, w.Weight, t.Mark, 0
+		if asked>>k&1 != 0 {
+			if e.known = asked4; known>>k&1 == 0 {
+				e.known |= absent4
+				t.Absent = i + int64(k) - 3
+			}
+		}
+		t.Count = i + int64(k) + 1
+		if t.Absent < t.Count-size && (look == Windows && t.hits() || look == Seeds && !t.Seedless(t.Count-1)) {
+			t.Count--
+			return k
+		}
+	}
+	return len(words)
+}
+
+// Rewind takes the words from a number on back. They must be pushed again, and absent is
+// the value that Absent had before them.
+func (t *Track) Rewind(count, absent int64) { t.Count, t.Absent = count, absent }
+
 // add adds a word.
 func (t *Track) add(w ngram.Word) *entry {
 	i := t.Count
