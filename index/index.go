@@ -24,20 +24,20 @@ import (
 // of them. Lookups never fail, never allocate, and are safe for concurrent use.
 type Index struct {
 	spec  ngram.Spec
-	parts []part // by file
-	asked []part // the same, those of one key in a row
+	parts []format.Contents // by file; they are copies, which saves each lookup one pointer
 	files []*File
+
+	keyed []keyedPart // the same, those of one key in a row; nil: no file has a key
 
 	subjects map[string]*subject // by id: those that several files list; nil if there is one file
 }
 
-// part is one file of an index. It has a copy of the contents, which saves each lookup one
-// pointer.
-type part struct {
-	format.Contents
+// keyedPart is one file of an index of which some file has a key.
+type keyedPart struct {
+	*format.Contents
 	key *key.Key // nil: none
-	// turn is the key if the part before it in Index.asked has another one: lookups hash a gram
-	// anew there, and only there. Parts without a key come first, so it is nil for them.
+	// turn is the key if the part before has another one. A lookup hashes its gram anew there
+	// and only there. Parts without a key come first, so it is nil for them.
 	turn *key.Key
 }
 
@@ -51,16 +51,13 @@ type subject struct {
 func newIndex(files []*File) *Index {
 	ix := &Index{spec: files[0].spec, files: files}
 	for _, f := range files {
-		ix.parts = append(ix.parts, part{Contents: *f.contents, key: f.key})
+		ix.parts = append(ix.parts, *f.contents)
 	}
-	if ix.asked = ix.parts; len(files) > 1 {
+	if len(files) > 1 {
 		ix.joinSubjects()
-		ix.asked = byKey(ix.parts)
 	}
-	for i := range ix.asked {
-		if i == 0 || ix.asked[i].Header.KeyID != ix.asked[i-1].Header.KeyID {
-			ix.asked[i].turn = ix.asked[i].key
-		}
+	if slices.ContainsFunc(files, func(f *File) bool { return f.key != nil }) {
+		ix.addKeys()
 	}
 	return ix
 }
@@ -85,23 +82,50 @@ func (ix *Index) joinSubjects() {
 	}
 }
 
-// byKey returns the parts in the order of their keys, those without one first: their hashes
-// are there already.
-func byKey(parts []part) []part {
-	return slices.SortedStableFunc(slices.Values(parts), func(a, b part) int {
-		return bytes.Compare(a.Header.KeyID[:], b.Header.KeyID[:])
-	})
+// addKeys sets up lookups under keys.
+func (ix *Index) addKeys() {
+	for i, f := range ix.files {
+		ix.keyed = append(ix.keyed, keyedPart{Contents: &ix.parts[i], key: f.key})
+	}
+	slices.SortStableFunc(ix.keyed, func(a, b keyedPart) int { return bytes.Compare(a.Header.KeyID[:], b.Header.KeyID[:]) })
+	for i := range ix.keyed {
+		if i == 0 || ix.keyed[i].Header.KeyID != ix.keyed[i-1].Header.KeyID {
+			ix.keyed[i].turn = ix.keyed[i].key
+		}
+	}
+}
+
+// ask asks the parts for a gram until one has it. has is told the hash under the key of the
+// part.
+func (ix *Index) ask(h ngram.Hash, has func(p *keyedPart, lo uint64) bool) bool {
+	lo, ok := h.Lo, false
+	for i := 0; !ok && i < len(ix.keyed); i++ {
+		p := &ix.keyed[i]
+		if p.turn != nil {
+			lo = p.turn.Lo(h.Lo)
+		}
+		ok = has(p, lo)
+	}
+	runtime.KeepAlive(ix)
+	return ok
+}
+
+// hash returns the hash of a gram under the key of a file.
+func (ix *Index) hash(file int, h ngram.Hash) ngram.Hash {
+	if k := ix.files[file].key; k != nil {
+		return ngram.Hash{Hi: k.Hi(h.Hi, h.Lo), Lo: k.Lo(h.Lo)}
+	}
+	return h
 }
 
 // Gate2 reports whether the 2-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate2(h ngram.Hash) bool {
-	lo, ok := h.Lo, false
-	for i := 0; !ok && i < len(ix.asked); i++ {
-		p := &ix.asked[i]
-		if p.turn != nil {
-			lo = p.turn.Lo(h.Lo)
-		}
-		ok = p.Gate2.Has(lo)
+	if ix.keyed != nil {
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate2.Has(lo) })
+	}
+	ok := false
+	for i := 0; !ok && i < len(ix.parts); i++ {
+		ok = ix.parts[i].Gate2.Has(h.Lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -109,13 +133,12 @@ func (ix *Index) Gate2(h ngram.Hash) bool {
 
 // Gate4 reports whether the 4-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate4(h ngram.Hash) bool {
-	lo, ok := h.Lo, false
-	for i := 0; !ok && i < len(ix.asked); i++ {
-		p := &ix.asked[i]
-		if p.turn != nil {
-			lo = p.turn.Lo(h.Lo)
-		}
-		ok = p.Gate4.Has(lo)
+	if ix.keyed != nil {
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate4.Has(lo) })
+	}
+	ok := false
+	for i := 0; !ok && i < len(ix.parts); i++ {
+		ok = ix.parts[i].Gate4.Has(h.Lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -124,13 +147,12 @@ func (ix *Index) Gate4(h ngram.Hash) bool {
 // Window reports whether the window is indexed. False is certain. True is wrong for
 // about one in 10⁹ windows that are not indexed, in each file.
 func (ix *Index) Window(h ngram.Hash) bool {
-	lo, ok := h.Lo, false
-	for i := 0; !ok && i < len(ix.asked); i++ {
-		p := &ix.asked[i]
-		if p.turn != nil {
-			lo = p.turn.Lo(h.Lo)
-		}
-		ok = p.Windows.Has(lo) && p.Confirm.Has(p.key.Hi(h.Hi, h.Lo))
+	if ix.keyed != nil {
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Windows.Has(lo) && p.Confirm.Has(p.key.Hi(h.Hi, h.Lo)) })
+	}
+	ok := false
+	for i := 0; !ok && i < len(ix.parts); i++ {
+		ok = ix.parts[i].Windows.Has(h.Lo) && ix.parts[i].Confirm.Has(h.Hi)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -139,13 +161,12 @@ func (ix *Index) Window(h ngram.Hash) bool {
 // Word reports whether the word, a 1-gram, may occur in an indexed window. False is
 // certain if every file has a section WORDS. A file without one answers false.
 func (ix *Index) Word(h ngram.Hash) bool {
-	lo, ok := h.Lo, false
-	for i := 0; !ok && i < len(ix.asked); i++ {
-		p := &ix.asked[i]
-		if p.turn != nil {
-			lo = p.turn.Lo(h.Lo)
-		}
-		ok = p.Words.Blocks > 0 && p.Words.Has(lo)
+	if ix.keyed != nil {
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Words.Blocks > 0 && p.Words.Has(lo) })
+	}
+	ok := false
+	for i := 0; !ok && i < len(ix.parts); i++ {
+		ok = ix.parts[i].Words.Blocks > 0 && ix.parts[i].Words.Has(h.Lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -178,10 +199,10 @@ func inFile(p uint64) (file int, rest uint64) {
 // no places.
 func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 	before := len(dst)
-	dst = ix.parts[0].seeds(dst, h) // nearly every index has one file
+	dst = ix.parts[0].Tables.Ledger.Seeds(dst, ix.hash(0, h)) // nearly every index has one file
 	for i := 1; i < len(ix.parts); i++ {
 		n := len(dst)
-		dst = ix.parts[i].seeds(dst, h)
+		dst = ix.parts[i].Tables.Ledger.Seeds(dst, ix.hash(i, h))
 		for k := n; k < len(dst); k++ {
 			dst[k] |= ngram.Place(i) << format.PlaceBitsMost
 		}
@@ -191,14 +212,6 @@ func (ix *Index) Seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
 		dst = dst[:before+len(fewer(dst[before:], each))]
 	}
 	return dst
-}
-
-// seeds appends the places of a 5-gram in the file.
-func (p *part) seeds(dst []ngram.Place, h ngram.Hash) []ngram.Place {
-	if p.key != nil && p.Tables.There {
-		h = ngram.Hash{Hi: p.key.Hi(h.Hi, h.Lo), Lo: p.key.Lo(h.Lo)}
-	}
-	return p.Tables.Ledger.Seeds(dst, h)
 }
 
 // seedsMost bounds the places of a 5-gram that occurs in several files.
@@ -263,13 +276,15 @@ func (ix *Index) RecordWords(p ngram.Place) int {
 // Start reports whether a phrase may begin with these words, at most 4 of them. False
 // is certain.
 func (ix *Index) Start(h ngram.Hash) bool {
-	lo, ok := h.Lo, false
-	for i := 0; !ok && i < len(ix.asked); i++ {
-		p := &ix.asked[i]
-		if p.turn != nil {
-			lo = p.turn.Lo(h.Lo)
-		}
-		ok = p.Phrases.Count > 0 && p.Phrases.Start.Has(format.StartKey(lo))
+	if ix.keyed != nil {
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool {
+			return p.Phrases.Count > 0 && p.Phrases.Start.Has(format.StartKey(lo))
+		})
+	}
+	ok := false
+	for i := 0; !ok && i < len(ix.parts); i++ {
+		p := &ix.parts[i].Phrases
+		ok = p.Count > 0 && p.Start.Has(format.StartKey(h.Lo))
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -282,10 +297,11 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	var all ngram.Phrase
 	found := false
 	for i := range ix.parts {
-		p, ok := ix.parts[i].phrase(h)
+		p, ok := ix.parts[i].Phrases.Find(ix.files[i].key.Hi(h.Hi, h.Lo))
 		if !ok {
 			continue
 		}
+		p.Hash = h
 		p.Place, p.Subject = placeIn(i, p.Place), ix.subjectIn(i, p.Subject)
 		if !found {
 			all, found = p, true
@@ -309,16 +325,6 @@ func (ix *Index) Phrase(h ngram.Hash) (ngram.Phrase, bool) {
 	}
 	runtime.KeepAlive(ix)
 	return all, found
-}
-
-// phrase returns the phrase of these words in the file.
-func (p *part) phrase(h ngram.Hash) (ngram.Phrase, bool) {
-	if p.Phrases.Count == 0 {
-		return ngram.Phrase{}, false
-	}
-	found, ok := p.Phrases.Find(p.key.Hi(h.Hi, h.Lo))
-	found.Hash = h
-	return found, ok
 }
 
 // placeIn returns the place in the index of a place in a file. 0 remains 0.
@@ -362,9 +368,10 @@ func (ix *Index) Owners(p ngram.Phrase) (subjects, records []Record) {
 		return []Record{ix.subject(p.Subject)}, nil
 	}
 	for i := range ix.parts {
-		if own, ok := ix.parts[i].phrase(p.Hash); ok && !own.Weak {
+		finger := ix.files[i].key.Hi(p.Hash.Hi, p.Hash.Lo)
+		if own, ok := ix.parts[i].Phrases.Find(finger); ok && !own.Weak {
 			add(i, own.Place, own.Subject)
-			ix.parts[i].Phrases.Shared(ix.parts[i].key.Hi(p.Hash.Hi, p.Hash.Lo), func(place ngram.Place, subject uint64) { add(i, place, subject) })
+			ix.parts[i].Phrases.Shared(finger, func(place ngram.Place, subject uint64) { add(i, place, subject) })
 		}
 	}
 	runtime.KeepAlive(ix)
