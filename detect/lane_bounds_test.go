@@ -178,6 +178,30 @@ func TestLanesQuiet(t *testing.T) {
 	}
 }
 
+// TestLaneWakes: each sign at which a lane wakes is counted, in whatever pieces the text comes.
+func TestLaneWakes(t *testing.T) {
+	t.Parallel()
+	set := newWordSet(10, laneRecord)
+	all := spellings(laneRecord)
+	for name, want := range map[string]Lane{"base64": lane.Base64, "rot13": lane.Rot13, "percent": lane.Percent, "spaced letters": lane.Despaced} {
+		s := all[name]
+		if want == lane.Despaced {
+			s = strings.Join(strings.Split(laneRecord, ""), " ")
+		}
+		text := cleanText + s + "\n" + cleanText
+		var whole, single LaneMemory
+		readLanes(&Detector{}, set, Config{Lanes: AllLanes, LaneMemory: &whole}, text)
+		readLanes(&Detector{}, set, Config{Lanes: AllLanes, LaneMemory: &single}, strings.Split(text, "")...)
+		if whole.Wakes[want] == 0 || whole.Wakes != single.Wakes {
+			t.Errorf("%s: %v, byte by byte %v", name, whole.Wakes, single.Wakes)
+		}
+	}
+	var m LaneMemory
+	if readLanes(&Detector{}, set, Config{Lanes: AllLanes, LaneMemory: &m}, cleanText); m.Wakes != (LaneMemory{}).Wakes {
+		t.Errorf("clean text: %v", m.Wakes)
+	}
+}
+
 // FuzzLanes: for any text, the result does not depend on its pieces, the segments tile it,
 // and a finding spans bytes of it.
 func FuzzLanes(f *testing.F) {

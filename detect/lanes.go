@@ -19,7 +19,8 @@ type Lanes = lane.Lanes
 // AllLanes is every lane there is.
 const AllLanes = lane.AllLanes
 
-// LaneMemory counts the bytes that the lanes of one answer use while they are awake. Detectors that share
+// LaneMemory counts the bytes that the lanes of one answer use while they are awake, and how often
+// each lane woke: its field Wakes is indexed by [Lane]. Detectors that share
 // one must be used by one goroutine at a time. The zero value is ready.
 type LaneMemory = lane.Memory
 

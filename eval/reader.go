@@ -18,15 +18,18 @@ type reader struct {
 	likely []extent // those of gone that are near matches
 	laned  []extent // those of gone that are near matches or findings in another lane
 	cfg    detect.Config
+	lanes  detect.LaneMemory
 	scan   *ngram.Scanner
 	buf    []ngram.Word
 }
 
 func newReader(o *Options) *reader {
-	return &reader{
+	r := &reader{
 		set: o.Set, spec: o.Spec, cfg: o.Detect,
 		d: detect.New(o.Set, o.Spec, o.Detect), scan: ngram.NewScanner(o.Spec.Suite),
 	}
+	r.cfg.LaneMemory = &r.lanes
+	return r
 }
 
 var errUntiled = errors.New("the detector did not decide every byte once; please report this")
@@ -162,8 +165,12 @@ func (r *reader) passage(row *Row, s *disguised) error {
 // control reads a disguised text of filler: each range of it that is withheld is a
 // false alarm. Its words are counted as the detector reads them.
 func (r *reader) control(row *Row, s *disguised) error {
+	r.lanes.Wakes = detect.LaneMemory{}.Wakes
 	if err := r.read(s.text); err != nil {
 		return err
+	}
+	for lane, n := range r.lanes.Wakes {
+		row.ControlWakes[lane] += n
 	}
 	row.FalseAlarms += len(r.gone)
 	r.scan.Reset()

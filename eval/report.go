@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"noecho/detect"
 )
 
 // Report is everything that was measured. It contains numbers and the names of
@@ -46,6 +48,23 @@ type Row struct {
 
 	ControlWords int `json:"control_words"` // of filler, in the same disguise
 	FalseAlarms  int `json:"false_alarms"`  // ranges that were withheld of filler
+
+	ControlWakes Wakes `json:"control_wakes"` // in filler, in the same disguise
+}
+
+// Wakes is how often each lane woke, by its number. As JSON it has the names of those that
+// did.
+type Wakes [len(detect.LaneMemory{}.Wakes)]int64
+
+// MarshalJSON implements json.Marshaler.
+func (w Wakes) MarshalJSON() ([]byte, error) {
+	named := map[string]int64{}
+	for lane, n := range w {
+		if n > 0 {
+			named[detect.Lane(lane).String()] = n
+		}
+	}
+	return json.Marshal(named)
 }
 
 // share returns part of whole, 0 if whole is 0.

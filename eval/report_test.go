@@ -217,7 +217,9 @@ func TestBroken(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := fixed().WriteJSON(&b); err != nil {
+	r := fixed()
+	r.Disguises[3].ControlWakes = Wakes{2: 5, 8: 1}
+	if err := r.WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(b.String(), "{\n  \"report\": \"noecho eval\",\n  \"v\": 1,\n") {
@@ -230,6 +232,8 @@ func TestJSON(t *testing.T) {
 			Passages, Found, Words, Withheld, Released int
 			ControlWords                               int `json:"control_words"`
 			FalseAlarms                                int `json:"false_alarms"`
+
+			ControlWakes map[string]int64 `json:"control_wakes"`
 		}
 		LeftOut int `json:"left_out"`
 		Outputs struct{ Quoted, Withheld, Beyond int }
@@ -239,6 +243,9 @@ func TestJSON(t *testing.T) {
 	}
 	if v := got.Verbatim[0]; v.Found != 199 || v.Released != 10 || v.Floor != 1 || got.LeftOut != 2 || got.Disguises[3].FalseAlarms != 1 || got.Outputs.Quoted != 100 {
 		t.Errorf("read back %+v", got)
+	}
+	if w := got.Disguises[3].ControlWakes; len(w) != 2 || w["base64"] != 5 || w["rot13"] != 1 || len(got.Verbatim[0].ControlWakes) != 0 {
+		t.Errorf("wakes %v, and %v", w, got.Verbatim[0].ControlWakes)
 	}
 }
 

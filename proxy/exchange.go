@@ -309,6 +309,7 @@ func (e *exchange) settle(c relay.Counts) {
 	e.counts.Scanned += c.Scanned
 	e.counts.Passed += c.Passed
 	e.counts.Refused += c.Refused
+	e.srv.metrics.woke(c.Wakes[:])
 	if probes, raise := e.snap.standing.probes.Endings(e.counted, c.Endings); raise {
 		e.probing("", 0, probes)
 	}

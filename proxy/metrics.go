@@ -60,6 +60,7 @@ type metrics struct {
 	upstreamUp     *prometheus.GaugeVec
 	probing, drips prometheus.Counter
 	unread         prometheus.Counter
+	wakes          *prometheus.CounterVec
 	unseenPrompts  *prometheus.CounterVec
 	clientGone     prometheus.Counter
 	panics         prometheus.Counter
@@ -97,6 +98,7 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.findings = counter("leaks_total", "Spans of answers that stand in the training data, by what was done.", "kind", "lane", "action")
 	m.probing = counter("budgets_exceeded_total", "Alerts of callers that caused more findings than their budget.").WithLabelValues()
 	m.unread = counter("lane_bytes_unread_total", "Bytes that were judged as they stand and not in every lane.").WithLabelValues()
+	m.wakes = counter("lane_wakes_total", "Signs at which a lane woke and read answers in its way.", "lane")
 	m.unseenPrompts = counter("unseen_prompts_total", "Requests with a part of the prompt that is not compared with the answer, by the sort of that part.", "kind")
 	m.drips = counter("slow_drips_total", "Alerts of records of which much was found over several requests.").WithLabelValues()
 	m.bytes = counter("body_bytes_total", "Bytes of scanned routes' answers, by what became of them.", "fate")
@@ -151,6 +153,9 @@ func (m *metrics) beginAtZero() {
 	for _, fate := range [...]string{fateScanned, fatePassed, fateRefused} {
 		m.bytes.WithLabelValues(fate)
 	}
+	for _, lane := range config.LaneNames() {
+		m.wakes.WithLabelValues(lane)
+	}
 	for kind := detect.Verbatim; kind <= detect.Overflow; kind++ {
 		for _, lane := range append(config.LaneNames(), alert.LanePlain, nestedLane) {
 			for _, action := range [...]alert.Action{alert.Observed, alert.Redacted, alert.Blocked, alert.Echo} {
@@ -199,6 +204,15 @@ func (m *metrics) unseen(r wire.Request) {
 }
 
 func (m *metrics) refused(r refusal) { m.refusals.WithLabelValues(r.code).Inc() }
+
+// woke counts how often each lane woke, by its number.
+func (m *metrics) woke(wakes []int64) {
+	for lane, n := range wakes {
+		if n > 0 {
+			m.wakes.WithLabelValues(detect.Lane(lane).String()).Add(float64(n))
+		}
+	}
+}
 
 func (m *metrics) finding(f relay.Finding, action alert.Action) {
 	lane := f.Finding.Lane.String()

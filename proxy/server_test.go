@@ -710,6 +710,9 @@ func TestMetricsBeginAtZero(t *testing.T) {
 		`noecho_body_bytes_total{fate="scanned"}`, `noecho_body_bytes_total{fate="passed"}`, `noecho_body_bytes_total{fate="refused"}`,
 		`noecho_requests_total{action="forwarded",code="200",model="",route="/v1/models"}`,
 	}
+	for _, lane := range []string{"despaced", "base64", "hyphenated"} {
+		want = append(want, `noecho_lane_wakes_total{lane="`+lane+`"}`)
+	}
 	for _, kind := range []string{"verbatim", "phrase", "near", "stuffing"} {
 		for _, lane := range []string{"plain", "base64", "rot13", "hyphenated", "nested"} {
 			for _, action := range []string{"observed", "redacted", "blocked", "echo"} {

@@ -93,6 +93,8 @@ type Counts struct {
 	Held    int   // messages that wait for a decision now
 	Endings int64 // endings that the answer tries for words of the prompt, see [detect.Detector.Counts]
 	Unread  int64 // bytes that were judged as plain text only and not decoded: too many, or too deep
+
+	Wakes [len(detect.LaneMemory{}.Wakes)]int64 // how often each lane woke, by its number
 }
 
 // relayState is how far a relay has come.
@@ -474,5 +476,6 @@ func (r *Relay) Take(dst []Finding) []Finding { return r.channels.take(dst) }
 // Counts returns the counts so far.
 func (r *Relay) Counts() Counts {
 	r.counts.Held, r.counts.Unread, r.counts.Endings = r.queue.held(), r.channels.unread, r.channels.endings
+	r.counts.Wakes = r.channels.lanes.Wakes
 	return r.counts
 }

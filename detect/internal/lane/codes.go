@@ -221,6 +221,7 @@ func (c *codes) wake() {
 		}
 		o.state = laneAwake
 		c.awake++
+		c.r.work.memory.Wakes[k.lane]++
 		from := max(o.slept, c.at-int64(k.past), 0)
 		if !codeLanes.has(k.lane) {
 			from = max(from, c.watch.quiet-noiseMost) // the first words behind noise

@@ -5,6 +5,9 @@ package lane
 // an answer does not depend on how many lanes were ever awake, nor on how many channels the
 // answer has. The zero value is ready. It is not safe for concurrent use.
 type Memory struct {
+	// Wakes counts how often each lane woke, by its number, those of decoded text included.
+	Wakes [laneCount]int64
+
 	nests struct {
 		free []*nest
 		out  int // in use

@@ -166,6 +166,7 @@ func (s *respace) wake(i, lo int64) {
 		}
 	}
 	s.awake = true
+	s.r.work.memory.Wakes[Despaced]++
 	s.letters = ngram.LettersFrom(from)
 	s.lattice.begin(s.r.cfg.Spec.N, s.ring)
 	s.queue = s.letters.Append(s.queue[:0], raw)
