@@ -195,6 +195,7 @@ func (o *Options) setDefaults() {
 	if o.Corpus.Format == "" {
 		o.Corpus.Format = corpus.Auto
 	}
+	o.Corpus.Cells = o.Corpus.Cells || o.Inventory != ""
 	if o.Corpus.Window = o.N; o.MinPhrase > 0 {
 		o.Corpus.Window = o.MinPhrase
 	}

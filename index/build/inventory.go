@@ -18,6 +18,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/inventory"
+	"noecho/internal/coverage"
 	"noecho/ngram"
 )
 
@@ -92,7 +93,9 @@ func (v *inventoryBuilder) collector() *rowCollector {
 	c := &rowCollector{to: v, hash: v.b.o.InventoryKey.Hasher(), values: v.b.o.InventoryKey.Hasher()}
 	if len(v.looks) > 0 {
 		c.match = v.names.Matcher()
+		c.scan = ngram.NewScanner(v.b.spec.Suite)
 	}
+	c.finder = v.b.phrases.finder()
 	v.collectors = append(v.collectors, c)
 	return c
 }
@@ -117,11 +120,15 @@ type rowCollector struct {
 	hash   *inventory.Hasher // of the current row
 	values *inventory.Hasher
 	match  *inventory.Matcher // nil: no names are looked for
+	scan   *ngram.Scanner     // of the rest of a row, for names
+	finder *identify.Finder   // of the rest of a row; nil: identifiers are not looked for
 
 	part   recordPart
 	found  []inventory.Posting
 	counts []inventory.Count
 	ids    []int
+	others []identify.Match
+	words  []ngram.Word
 	tasks  []rowTask
 	buf    []byte
 	filed  int    // tasks whose rows are in the store
@@ -151,9 +158,14 @@ func (c *rowCollector) add(text []byte, words []ngram.Word) error {
 	if c.part.line > 0 {
 		_, _ = c.hash.Write(text)
 	}
-	if c.match == nil {
-		return nil
+	if c.match != nil {
+		c.name(words)
 	}
+	return nil
+}
+
+// name looks for names that end with the words.
+func (c *rowCollector) name(words []ngram.Word) {
 	for _, w := range words {
 		c.ids = c.match.Next(c.ids[:0], w.Hash)
 		for _, id := range c.ids {
@@ -162,7 +174,38 @@ func (c *rowCollector) add(text []byte, words []ngram.Word) error {
 			c.countKind(l.kind)
 		}
 	}
-	return nil
+}
+
+// rest looks into the bytes of a row that are none of its texts: its id, members and cells
+// that no format reads, and messages of roles that are not read.
+func (c *rowCollector) rest(row []byte, texts []corpus.Segment) {
+	from := int64(0)
+	for _, t := range texts {
+		if t.RawLo > from {
+			c.between(row[from:t.RawLo])
+		}
+		from = max(from, t.RawHi)
+	}
+	if from < int64(len(row)) {
+		c.between(row[from:])
+	}
+}
+
+func (c *rowCollector) between(part []byte) {
+	if c.finder != nil {
+		c.finder.Reset()
+		c.others = c.finder.Finish(c.finder.Append(c.others[:0], part))
+		for _, m := range c.others {
+			c.identifier(m.Kind, m.Text)
+		}
+	}
+	if c.match != nil {
+		c.match.Reset()
+		c.scan.Reset()
+		c.words = c.scan.Append(c.words[:0], part)
+		c.words = c.scan.Finish(c.words)
+		c.name(c.words)
+	}
 }
 
 func (c *rowCollector) endSegment(bool) error {
@@ -204,9 +247,8 @@ func (c *rowCollector) countKind(kind int) {
 }
 
 func (c *rowCollector) endRecord() {
-	if _, looked := c.to.number[identify.Email]; looked && strings.Contains(c.part.id, "@") {
-		if kind, text, ok := identify.Whole(c.part.id); ok && kind == identify.Email {
-			c.identifier(kind, text)
+	if strings.Contains(c.part.id, "@") {
+		if kind, _, ok := identify.Whole(c.part.id); ok && kind == identify.Email {
 			c.named++
 		}
 	}
@@ -410,9 +452,14 @@ func (v *inventoryBuilder) meta(m *index.Manifest, buildID string) *inventory.Me
 	}
 	for _, d := range m.Datasets {
 		meta.Datasets = append(meta.Datasets, inventory.Dataset{Name: d.Name, Labels: d.Labels})
-		if d.Coverage != nil {
-			meta.Unread.Bytes += d.Coverage.Unread
-			meta.Unread.LeftOut += d.Coverage.LeftOut
+		if d.Coverage == nil {
+			continue
+		}
+		for _, c := range d.Coverage.Columns {
+			if coverage.IsMark(c.Name) { // the collector looks into all columns
+				meta.Unread.Bytes += c.Unread
+				meta.Unread.LeftOut += c.LeftOut
+			}
 		}
 	}
 	for _, s := range v.b.skipped {

@@ -65,6 +65,7 @@ type worker struct {
 	parse      map[corpus.Format]*corpus.Parser
 	own        map[*source]*corpus.Parser // of the last source with names of its own
 	collectors []collector
+	rows       *rowCollector // one of them; nil: there is no inventory
 	sample     sampler
 
 	windows uint64 // indexed windows in the current segment
@@ -88,8 +89,9 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 			phrases := p.b.phrases.collector(at)
 			w.collectors = append(w.collectors, phrases)
 			if p.b.inventory != nil {
-				phrases.rows = p.b.inventory.collector()
-				w.collectors = append(w.collectors, phrases.rows)
+				w.rows = p.b.inventory.collector()
+				phrases.rows = w.rows
+				w.collectors = append(w.collectors, w.rows)
 			}
 			if p.b.ledger != nil {
 				w.collectors = append(w.collectors, p.b.ledger.collector(at))
@@ -351,6 +353,9 @@ func (w *worker) lines(t task) error {
 				return err
 			}
 			indexed += one
+		}
+		if w.rows != nil {
+			w.rows.rest(line, w.rec.Segments)
 		}
 		w.count(d, indexed)
 		return w.endRecord(t.src, number)

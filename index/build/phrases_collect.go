@@ -58,14 +58,21 @@ func (p *phraseBuilder) collector(at *placer) *phraseCollector {
 	}
 	n := &phraseCollector{to: p, at: at, set: newPhraseSet(p.b.o.Key), seen: map[uint64]struct{}{}, blocks: map[blockPhrase]struct{}{}}
 	n.spell.scan = ngram.NewScanner(p.b.spec.Suite)
-	switch {
-	case !p.b.o.NoIdentifiers:
-		n.finder = identify.New(p.b.o.Patterns)
-	case len(p.b.o.Patterns) > 0:
-		n.finder = identify.NewPatterns(p.b.o.Patterns)
-	}
+	n.finder = p.finder()
 	p.collectors = append(p.collectors, n)
 	return n
+}
+
+// finder returns a finder of the identifiers that the options ask for, nil for none.
+func (p *phraseBuilder) finder() *identify.Finder {
+	switch {
+	case !p.b.o.NoIdentifiers:
+		return identify.New(p.b.o.Patterns)
+	case len(p.b.o.Patterns) > 0:
+		return identify.NewPatterns(p.b.o.Patterns)
+	default:
+		return nil
+	}
 }
 
 // any reports whether there is any phrase.

@@ -249,7 +249,7 @@ func (f *File) limits(s *Searched) {
 		s.because("%d bytes of text were not read when the inventory was built", u.Bytes)
 	}
 	if u.LeftOut > 0 {
-		s.Note = append(s.Note, fmt.Sprintf("%d bytes of text were left out by the flags of the build, such as system messages", u.LeftOut))
+		s.Note = append(s.Note, fmt.Sprintf("%d bytes of scripts, comments and the like were left out when the inventory was built", u.LeftOut))
 	}
 }
 

@@ -256,8 +256,8 @@ type Counts struct {
 type Unread struct {
 	BadRecords   uint64 `json:"bad_records,omitempty"`
 	SkippedFiles uint64 `json:"skipped_files,omitempty"` // files of text; not those that the caller left out
-	Bytes        uint64 `json:"bytes,omitempty"`         // of text in columns that no format names
-	LeftOut      uint64 `json:"left_out,omitempty"`      // bytes that the caller's options leave out, such as system messages
+	Bytes        uint64 `json:"bytes,omitempty"`         // of text elsewhere: attachments, attributes, text that is not UTF-8
+	LeftOut      uint64 `json:"left_out,omitempty"`      // the same by a rule of the documents
 }
 
 // Any reports whether anything was not read for another reason than the caller's options.
