@@ -16,7 +16,7 @@ var done = [...]string{detect.Observe: "only reported", detect.Redact: "redacted
 // Explain describes the rules of a configuration and its defaults, a sentence each, in the
 // order in which they are asked.
 func Explain(cfg *config.Config) []string {
-	var out []string
+	out := []string{fmt.Sprintf("Findings in records labelled %s are blocked in every mode.", Erased)}
 	for i := range cfg.Rules {
 		r := &cfg.Rules[i]
 		out = append(out, fmt.Sprintf("Rule %d: %s %s.", i+1, subject(&r.When), "are "+done[r.Action]))

@@ -15,8 +15,11 @@ import (
 	"noecho/proxy/config"
 )
 
-// Restricted is the label whose records block although no rule says so.
-const Restricted = "restricted"
+// The labels whose records block although no rule says so.
+const (
+	Restricted = "restricted" // unless a rule says otherwise or the mode observes
+	Erased     = "erased"     // in every mode and whatever the rules say: somebody asked for it
+)
 
 // facts are the properties of a finding that conditions of rules ask for.
 type facts struct {
@@ -41,6 +44,7 @@ type Rules struct {
 	rules      []rule
 	records    *Records
 	restricted bool // some record may have the label
+	erased     bool // some record may have the label
 }
 
 // rule is one rule of the configuration.
@@ -51,7 +55,10 @@ type rule struct {
 
 // Compile makes the rules of a configuration ready for findings in these records.
 func Compile(cfg *config.Config, records *Records) *Rules {
-	out := &Rules{rules: make([]rule, len(cfg.Rules)), records: records, restricted: slices.Contains(records.Labels, Restricted)}
+	out := &Rules{
+		rules: make([]rule, len(cfg.Rules)), records: records,
+		restricted: slices.Contains(records.Labels, Restricted), erased: slices.Contains(records.Labels, Erased),
+	}
 	for i, r := range cfg.Rules {
 		out.rules[i] = rule{when: r.When, action: r.Action}
 	}
@@ -67,6 +74,7 @@ type Judge struct {
 	meter   *Meter        // nil: no budget
 	probes  *Probes       // nil: none are counted
 	caller  string        // its name in meter and probes
+	erased  bool          // some record may be labelled Erased
 	pending int           // findings that are closed and not yet counted
 	records *Records
 	last    lastRecords
@@ -76,8 +84,8 @@ type Judge struct {
 // met, and then takes the mode of the request. A budget that is used up, or too many
 // probes, come before all of them, unless the mode observes; meter and probes may be nil.
 func (r *Rules) For(req Request, meter *Meter, probes *Probes) Judge {
-	j := Judge{base: req.Mode, most: req.Mode, meter: meter, probes: probes, caller: req.Caller, records: r.records}
-	if j.base > detect.Observe && (r.restricted || meter.mayBlock() || probes.mayBlock()) {
+	j := Judge{base: req.Mode, most: req.Mode, erased: r.erased, meter: meter, probes: probes, caller: req.Caller, records: r.records}
+	if r.erased || j.base > detect.Observe && (r.restricted || meter.mayBlock() || probes.mayBlock()) {
 		j.most = detect.Block
 	}
 	for i := range r.rules {
@@ -166,6 +174,9 @@ func (j *Judge) apply(f *facts) detect.Action {
 
 // one applies the rules to a finding in one record; nil if none is known.
 func (j *Judge) one(f *facts, record *alert.Record) detect.Action {
+	if j.erased && record != nil && slices.Contains(record.Labels, Erased) {
+		return detect.Block
+	}
 	for i := range j.rules {
 		if j.rules[i].fits(f, record) {
 			return j.rules[i].action

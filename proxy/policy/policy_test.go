@@ -28,6 +28,7 @@ var labels = []string{"pii", "x", "restricted"}
 
 var (
 	ticket = alert.Record{ID: "t1", Dataset: "tickets", Labels: []string{"pii"}}
+	gone   = alert.Record{ID: "01J0", Dataset: "erased", Labels: []string{"erased"}}
 	secret = alert.Record{ID: "s1", Dataset: "board", Labels: []string{"x", "restricted"}}
 )
 
@@ -48,6 +49,10 @@ func TestJudge(t *testing.T) {
 		{"no rules, observe", "", detect.Observe, plain, detect.Observe},
 		{"restricted", "", detect.Redact, in(plain, secret), detect.Block},
 		{"restricted observed", "", detect.Observe, in(plain, secret), detect.Observe},
+		{"erased observed", "", detect.Observe, in(plain, gone), detect.Block},
+		{"erased, but rules", "rules: [{when: {label: erased}, action: observe}, {action: observe}]", detect.Redact, in(plain, gone), detect.Block},
+		{"erased, one of many", "rules: [{when: {dataset: d}, action: redact}]", detect.Observe, in(plain, ticket, secret, gone), detect.Block},
+		{"not erased, observed", "", detect.Observe, in(plain, ticket), detect.Observe},
 		{"restricted, one of two", "", detect.Redact, in(plain, ticket, secret), detect.Block},
 		{"restricted, but a rule", "rules: [{when: {label: restricted}, action: redact}]", detect.Redact, in(plain, secret), detect.Redact},
 		{"restricted, other rule", "rules: [{when: {label: pii}, action: observe}]", detect.Redact, in(plain, secret), detect.Block},
@@ -82,7 +87,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			req := Request{Route: "/v1/chat", Model: "m/7b", Principal: "00112233aabbccdd", Mode: tt.mode}
-			j := Compile(load(t, tt.rules), &Records{Labels: labels}).For(req, nil, nil)
+			j := Compile(load(t, tt.rules), &Records{Labels: append([]string{Erased}, labels...)}).For(req, nil, nil)
 			if got := j.apply(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
@@ -147,6 +152,8 @@ func TestBlocks(t *testing.T) {
 	f("", detect.Redact, []string{"a"}, false)
 	f("", detect.Redact, []string{"a", "restricted"}, true)
 	f("", detect.Observe, []string{"a", "restricted"}, false)
+	f("", detect.Observe, []string{"a", "erased"}, true)
+	f("", detect.Redact, []string{"erased"}, true)
 	f("", detect.Block, nil, true)
 	f("budget: {then: block}", detect.Redact, nil, true)
 	f("budget: {then: block}", detect.Observe, nil, false)
@@ -176,6 +183,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	f := func(text string, want ...string) {
 		t.Helper()
+		want = append([]string{"Findings in records labelled erased are blocked in every mode."}, want...)
 		if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(Explain(load(t, text)), "\n")); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}

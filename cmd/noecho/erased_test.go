@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"noecho/internal/fakellm"
+)
+
+// greeting is a sentence of a template: the rows of all people have it.
+const greeting = "thank you for your order we will send it to you within the next three working days"
+
+// TestServeErased runs the commands of docs/suppression.md and serves the suppression index
+// beside the index of the corpus, of which each has a key of its own. An address that is in
+// more than 100 rows, a text and a name of the person are blocked in every mode and in both
+// orders of the indexes, streamed or not; texts of other people and the template are not.
+func TestServeErased(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	var own, others strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&own, `{"id":"01JD0000000000000000000000","messages":[{"role":"user","content":"write to bo@example.org about order %d"},{"role":"assistant","content":%q}]}`+"\n", i, greeting+" number "+fmt.Sprint(i))
+		fmt.Fprintf(&others, `{"messages":[{"role":"user","content":"write to p%d@example.org"},{"role":"assistant","content":%q}]}`+"\n", i, greeting)
+	}
+	fmt.Fprintf(&own, `{"id":"01JD0000000000000000000000","messages":[{"role":"user","content":%q}]}`+"\n", recited)
+	fmt.Fprintf(&others, `{"messages":[{"role":"user","content":%q}]}`+"\n", other)
+	writeText(t, path("records.jsonl"), own.String())
+	writeText(t, path("others.jsonl"), others.String())
+	writeText(t, path("train.jsonl"), own.String()+others.String())
+	writeText(t, path("person.csv"), "id,name,email\n01JD0000000000000000000000,Bo Stonefield,bo@example.org\n")
+	for _, key := range []string{"train.key", "suppress.key"} {
+		runs(t, "index", "newkey", path(key))
+	}
+	runs(t, "index", "build", "--out", path("train.nidx"), "--key-file", path("train.key"), path("train.jsonl"))
+	runs(t, "index", "build", "--out", path("suppress.nidx"), "--key-file", path("suppress.key"), "--dataset", "erased", "--label", "erased",
+		"--subjects", path("person.csv"), "--exclude", path("others.jsonl"), path("records.jsonl"))
+	for _, name := range []string{"records.jsonl", "train.jsonl", "others.jsonl", "person.csv"} { // the sources may go
+		if err := os.Remove(path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := map[string]string{ // to the parts of them that may be sent
+		"Ask bo@example.org now.":          "Ask ",
+		"It was Bo Stonefield who came.":   "It was ",
+		"He wrote: " + recited + ". Nice.": "He wrote: ",
+	}
+	clean := []string{"He said: " + greeting + ". Nice.", "Nothing to see here."}
+	for text, sent := range said {
+		serveErased(t, dir, text, sent)
+	}
+	for _, text := range clean {
+		serveErased(t, dir, text, text)
+	}
+}
+
+// serveErased asks a model that always says a text, in every mode and both orders of the
+// indexes. In the mode redact the text of the corpus alone is redacted, so clean is compared
+// in observe mode only.
+func serveErased(t *testing.T, dir, text, sent string) {
+	t.Helper()
+	script := fakellm.Say(text)
+	llm, err := fakellm.New(fakellm.Config{Default: &script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := llm.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = llm.Close() }()
+	blocked := sent != text
+	for _, mode := range []string{"observe", "redact", "block"} {
+		if !blocked && mode != "observe" {
+			continue
+		}
+		for _, order := range [][]string{{"train", "suppress"}, {"suppress", "train"}} {
+			alerts := filepath.Join(t.TempDir(), "alerts.jsonl")
+			args := []string{"serve", "--upstream", llm.URL(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--mode", mode, "--alerts", alerts}
+			for _, name := range order {
+				args = append(args, "--index", filepath.Join(dir, name+".nidx"), "--key-file", filepath.Join(dir, name+".key"))
+			}
+			bodies := askServed(t, args, `{"model":"m","messages":[{"role":"user","content":"hi"}]}`, `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`)
+			written, err := os.ReadFile(alerts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !blocked {
+				if !strings.Contains(bodies[0], text) || strings.Contains(string(written), `"action":"blocked"`) {
+					t.Errorf("mode %s, order %v: %q became %s, with %s", mode, order, text, bodies[0], written)
+				}
+				continue
+			}
+			if !strings.Contains(bodies[0], "content_filter") || strings.Contains(bodies[0], sent) || strings.Contains(bodies[1], text[len(sent):len(sent)+4]) {
+				t.Errorf("mode %s, order %v: %q became %s and %s", mode, order, text, bodies[0], bodies[1])
+			}
+			if strings.Count(string(written), `"action":"blocked"`) != 2 || strings.Count(string(written), `"01JD0000000000000000000000"`) < 2 {
+				t.Errorf("mode %s, order %v: alerts %s", mode, order, written)
+			}
+		}
+	}
+}
+
+// askServed runs noecho serve, sends chat requests, and returns the bodies of the answers.
+func askServed(t *testing.T, args []string, requests ...string) (bodies []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stderr := newSyncBuffer()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr, getenv: func(string) string { return "" }}
+	ended := make(chan int, 1)
+	go func() { ended <- a.run(ctx, args) }()
+	started := stderr.line(t, "serving")
+	for _, request := range requests {
+		resp, err := http.Post("http://"+started["listen"].(string)+"/v1/chat/completions", "application/json", strings.NewReader(request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies = append(bodies, string(body))
+	}
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit %d: %s", code, stderr.String())
+	}
+	return bodies
+}
