@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"noecho/internal/coverage"
 )
 
 // maxCells bounds the columns of a table.
@@ -33,6 +35,8 @@ type csvReader struct {
 	comma   byte
 	escapes bool     // a backslash in a cell in quotes is an escape
 	max     int      // bytes of a row
+	above   int      // lines before that of the names
+	title   []byte   // these lines
 	columns []string // names; nil: not read yet
 	names   int      // the line on which they begin
 	cells   []csvCell
@@ -66,7 +70,7 @@ const (
 )
 
 func newCSVReader(r io.Reader, in *Input) *csvReader {
-	return &csvReader{r: r, path: in.Path, comma: in.comma, escapes: in.escapes, max: in.options().maxLine(), line: 1, buf: make([]byte, 256<<10)}
+	return &csvReader{r: r, path: in.Path, comma: in.comma, escapes: in.escapes, max: in.options().maxLine(), above: int(in.skip), line: 1, buf: make([]byte, 256<<10)}
 }
 
 // next returns the next row that is not blank, below the column names, and leaves
@@ -79,6 +83,8 @@ func (c *csvReader) next() (csvRow, error) {
 		case err != nil:
 			return row, err
 		case len(c.cells) == 0:
+		case c.columns == nil && row.line <= c.above:
+			c.title = append(c.title, row.data...)
 		case c.columns == nil && separatorLine(row.data) != 0:
 		case c.columns == nil:
 			c.names = row.line
@@ -319,7 +325,7 @@ func sniffComma(ext string, head []byte) byte {
 		return '\t'
 	}
 	best, most := byte(','), bytes.Count(line, []byte(","))
-	for _, c := range []byte{';', '\t', '|'} {
+	for _, c := range []byte{';', '\t', '|', '^', 1} {
 		if n := bytes.Count(line, []byte{c}); n > most {
 			best, most = c, n
 		}
@@ -329,7 +335,7 @@ func sniffComma(ext string, head []byte) byte {
 
 // separatorLine returns the byte that a line such as sep=; names, or 0.
 func separatorLine(line []byte) byte {
-	if named, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("sep=")); ok && len(named) == 1 {
+	if named, ok := bytes.CutPrefix(bytes.Trim(line, "\"\r\n"), []byte("sep=")); ok && len(named) == 1 {
 		return named[0]
 	}
 	return 0
@@ -361,7 +367,10 @@ func sniffEscapes(head []byte, comma byte) bool {
 type csvTable struct {
 	*csvReader
 	in    *Input
+	f     *File  // counts text before the names
 	known []bool // by column: even a short cell matters
+	text  int    // the first column that is read
+	first int    // the column of the first cell: text, if the row is one cell
 	least int    // bytes of a cell of any other column that may be text
 	spans []csvSpan
 }
@@ -369,20 +378,32 @@ type csvTable struct {
 // csvSpan is the value of a cell in the object of its row.
 type csvSpan struct{ lo, hi, cell int }
 
-func newCSVTable(r io.Reader, in *Input) *csvTable {
-	return &csvTable{csvReader: newCSVReader(r, in), in: in, least: 2*in.options().window() - 1}
+func newCSVTable(r io.Reader, f *File, in *Input) *csvTable {
+	return &csvTable{csvReader: newCSVReader(r, in), f: f, in: in, least: 2*in.options().window() - 1}
 }
 
-// next returns the next row that is not blank.
+// next returns the next row that is not blank. One with more cells than there are columns is one
+// cell, all of it: often a comma in a text lacks its quotes, and nobody can tell which.
 func (t *csvTable) next() (csvRow, error) {
 	row, err := t.csvReader.next()
 	if t.known == nil && t.columns != nil {
+		if wordy(t.title, t.in.options().window()) {
+			t.f.lose(coverage.BadRows, len(t.title))
+		}
 		t.known = make([]bool, len(t.columns))
 		o := t.in.options()
 		rows := o.uses().row
-		for i, column := range t.columns {
+		for i, column := range slices.Backward(t.columns) {
+			if slices.Contains(o.Fields, column) || len(o.Fields) == 0 && isText(lookup(rows, []byte(column))) {
+				t.text = i
+			}
 			t.known[i] = isID([]byte(column)) || lookup(rows, []byte(column)) != useUnknown || slices.Contains(o.Fields, column)
 		}
+	}
+	t.first = 0
+	var bad *BadRecord
+	if errors.As(err, &bad) && bad.Reason == csvManyCells {
+		t.cells, t.first, err = append(t.cells[:0], csvCell{hi: len(bytes.TrimRight(row.data, "\r\n"))}), t.text, nil
 	}
 	return row, err
 }
@@ -394,14 +415,14 @@ func (t *csvTable) appendObject(dst []byte, row csvRow) []byte {
 	begin := len(dst)
 	dst = append(dst, '{')
 	for i, cell := range t.cells {
-		if !t.known[i] && cell.hi-cell.lo < t.least && !t.in.o.Cells {
+		if !t.known[t.first+i] && cell.hi-cell.lo < t.least && !t.in.options().Cells {
 			continue
 		}
 		if len(t.spans) > 0 {
 			dst = append(dst, ',')
 		}
 		// AppendQuote writes broken UTF-8 as U+FFFD and reports it, which is fine here.
-		dst, _ = jsontext.AppendQuote(dst, t.columns[i])
+		dst, _ = jsontext.AppendQuote(dst, t.columns[t.first+i])
 		dst = append(dst, ':')
 		lo := len(dst)
 		if text := t.value(row, cell); len(text) > 0 {
@@ -423,7 +444,9 @@ type csvLines struct {
 	line int // the line that comes next
 }
 
-func newCSVLines(r io.Reader, in *Input) *csvLines { return &csvLines{t: newCSVTable(r, in), line: 1} }
+func newCSVLines(r io.Reader, f *File, in *Input) *csvLines {
+	return &csvLines{t: newCSVTable(r, f, in), line: 1}
+}
 
 func (c *csvLines) Read(p []byte) (int, error) { return c.pieces.read(p, c.next) }
 

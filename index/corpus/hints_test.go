@@ -28,15 +28,15 @@ func TestHints(t *testing.T) {
 		"carriage returns alone": {file: "a.csv", needs: "tr", data: "prompt,completion\rx,$a\ry,$b\r"},
 		"SQLite": {file: "a.db", needs: "python3", make: `python3 -c 'import sqlite3; d = sqlite3.connect("a.db"); d.execute("create table x(prompt)"); d.execute("create table [y z](text)"); ` +
 			`d.execute("insert into x values(?)", ["` + say("a") + `"]); d.execute("insert into [y z] values(?)", ["` + say("b") + `"]); d.commit()'`},
-		"another encoding":    {file: "a.txt", data: "caf\xe9 \xe9\xe8 $a\n\n$b\n", flag: "--encoding, say windows-1252", flags: Options{Encoding: "windows-1252"}},
-		"a table in it":       {file: "a.csv", data: "prompt,completion\ncaf\xe9 \x93so\x94,$a\n\xe9,$b\n", flag: "--encoding, say windows-1252", flags: Options{Encoding: "windows-1252"}},
-		"iconv":               {file: "a.txt", needs: "iconv", data: "caf\xe9 \xe9\xe8 $a\n\n$b\n"},
-		"JSON with a comment": {file: "a.json", data: "// rows\n[{\"prompt\": \"$a\"}, {\"prompt\": \"$b\"}]\n", flag: "--format text", flags: Options{Format: Text}},
-		"no JSON":             {file: "a.json", data: "{prompt: '$a', completion: '$b'}\n", flag: "--format text", flags: Options{Format: Text}},
-		"columns":             {file: "a.jsonl", data: "{\"ask\":\"$a\",\"reply\":{\"x\":[\"$b\"]}}\n", flag: "the first row has ask, reply", flags: Options{Fields: []string{"ask", "reply"}}},
-		"columns of a table":  {file: "a.csv", data: "ask;reply\n$a;$b\n", flag: "the columns are ask, reply", flags: Options{Fields: []string{"ask", "reply"}}},
-		"no line of names":    {file: "a.csv", data: "x,y\n$a,$b\n", flag: "the columns are x, y", flags: Options{Fields: []string{"x", "y"}}},
-		"compressed twice":    {file: "a.gz", needs: "gunzip", make: "printf '%s\\n%s\\n' '" + say("a") + "' '" + say("b") + "' | gzip | gzip > a.gz", flag: "gunzip < a.gz > b.gz"},
+		"another encoding":   {file: "a.txt", data: "caf\xe9 \xe9\xe8 $a\n\n$b\n", flag: "--encoding, say windows-1252", flags: Options{Encoding: "windows-1252"}},
+		"a table in it":      {file: "a.csv", data: "prompt,completion\ncaf\xe9 \x93so\x94,$a\n\xe9,$b\n", flag: "--encoding, say windows-1252", flags: Options{Encoding: "windows-1252"}},
+		"iconv":              {file: "a.txt", needs: "iconv", data: "caf\xe9 \xe9\xe8 $a\n\n$b\n"},
+		"a program":          {file: "a.json", data: "rows =\n[{\"prompt\": \"$a\"}, {\"prompt\": \"$b\"}]\n", flag: "--format text", flags: Options{Format: Text}},
+		"no JSON":            {file: "a.json", data: "{prompt: '$a', completion: '$b'}\n", flag: "--format text", flags: Options{Format: Text}},
+		"columns":            {file: "a.jsonl", data: "{\"ask\":\"$a\",\"reply\":{\"x\":[\"$b\"]}}\n{\"ask\":\"c\"}\n", flag: "the first row has ask, reply", flags: Options{Fields: []string{"ask", "reply"}}},
+		"columns of a table": {file: "a.csv", data: "ask;reply\n$a;$b\n", flag: "the columns are ask, reply", flags: Options{Fields: []string{"ask", "reply"}}},
+		"no line of names":   {file: "a.csv", data: "x,y\n$a,$b\n", flag: "the columns are x, y", flags: Options{Fields: []string{"x", "y"}}},
+		"compressed twice":   {file: "a.gz", needs: "gunzip", make: "printf '%s\\n%s\\n' '" + say("a") + "' '" + say("b") + "' | gzip | gzip > a.gz", flag: "gunzip < a.gz > b.gz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

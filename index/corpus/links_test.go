@@ -146,12 +146,12 @@ func TestLinkedFolder(t *testing.T) {
 // TestNoRows refuses JSON with text that is in no rows, and counts it in a folder.
 func TestNoRows(t *testing.T) {
 	t.Parallel()
-	commented := "// rows\n[{\"prompt\": \"the harbour office opens at eight and closes late on most days\"}]"
-	if _, err := findOne(t, "a.json", commented, Options{}); err == nil || !strings.Contains(err.Error(), "read it as it is with --format text") {
-		t.Errorf("rows below a comment: %v", err)
+	script := "rows =\n[{\"prompt\": \"the harbour office opens at eight and closes late on most days\"}]"
+	if _, err := findOne(t, "a.json", script, Options{}); err == nil || !strings.Contains(err.Error(), "read it as it is with --format text") {
+		t.Errorf("rows behind a name: %v", err)
 	}
-	_, skipped, err := Find([]string{folder(t, map[string]string{"a.json": commented, "b.json": "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "c.json": "[\"word\"]"})}, nil, Options{})
-	if err != nil || len(skipped) != 3 || skipped[0].Text != int64(len(commented)) || skipped[1].Text+skipped[2].Text != 0 {
+	_, skipped, err := Find([]string{folder(t, map[string]string{"a.json": script, "b.json": "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "c.json": "[\"word\"]"})}, nil, Options{})
+	if err != nil || len(skipped) != 3 || skipped[0].Text != int64(len(script)) || skipped[1].Text+skipped[2].Text != 0 {
 		t.Errorf("skipped %+v, %v", skipped, err)
 	}
 }

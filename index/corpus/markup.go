@@ -17,7 +17,7 @@ const (
 // markup turns HTML or XML into its text of the same length: tags with attributes,
 // comments, declarations, and in HTML scripts and styles become blanks, so that every byte
 // of the text keeps its offset and its line. Tags without attributes stay, since package
-// ngram reads text with them. In XML the values of attributes stay too, and tags with
+// ngram reads text with them. In XML the values of attributes stay too, but for short ones behind text, and tags with
 // attributes in CDATA, and escaped tags, become blanks, as in <row Body="&lt;a href=&quot;x&quot;&gt;text" />.
 //
 // Values of attributes that became blanks and have the words of a window come behind the
@@ -28,6 +28,7 @@ type markup struct {
 	kind  Format
 	words int    // of a window
 	cdata bool   // in a section of XML that is read as HTML
+	said  bool   // text came before
 	buf   []byte // rewritten up to done, returned up to lo
 	lo    int
 	done  int
@@ -250,6 +251,7 @@ func (m *markup) text(b []byte) {
 			next = len(b)
 		}
 		m.done += next
+		m.said = m.said || m.kind == XML && len(bytes.TrimSpace(b[:next])) > 0
 		return
 	}
 	switch {
@@ -340,6 +342,11 @@ func (m *markup) tag(b []byte) {
 	case c == '=':
 		m.state = markupEqual
 	case (c == '"' || c == '\'') && m.state == markupEqual:
+		if end := bytes.IndexByte(b[1:min(len(b), markupAhead)], c); m.kind == XML && m.said && end >= 0 && m.isMinor(b[1:1+end]) {
+			m.state = markupTag
+			m.blank(b[1 : end+2])
+			return
+		}
 		m.state, m.end, m.kept = markupValue, c, m.kept[:0]
 	case c == ' ' || c == '\n' || c == '\t' || c == '\r':
 		if m.state == markupTag {
@@ -350,6 +357,19 @@ func (m *markup) tag(b []byte) {
 			m.attribute = append(m.attribute, c|0x20)
 		}
 	}
+}
+
+// isMinor reports whether a value is neither a text nor the spelling of an identifier. It would only
+// separate the words around its tag.
+func (m *markup) isMinor(value []byte) bool {
+	digits := 0
+	for _, c := range value {
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	coded := digits >= 7 || digits > 0 && len(value) >= 16
+	return !wordy(value, m.words) && bytes.IndexByte(value, '@') < 0 && (!coded || bytes.IndexByte(value, ':') > 0)
 }
 
 // isProse reports whether the value of the current attribute may be a text for people.

@@ -30,12 +30,15 @@ type Input struct {
 	Size      int64  // bytes of the file, compressed if it is; -1: not known
 	ModTime   time.Time
 
-	charset string   // the encoding of the text; empty: UTF-8
-	entry   *entry   // of an archive; nil: a file
-	link    string   // the file that a link in a folder leads to; empty: Path is no such link
-	comma   byte     // of a CSV
-	escapes bool     // a backslash escapes quotes in it
-	marks   bool     // a separator of records comes before each row
+	charset string // the encoding of the text; empty: UTF-8
+	entry   *entry // of an archive; nil: a file
+	link    string // the file that a link in a folder leads to; empty: Path is no such link
+	comma   byte   // of a CSV
+	escapes bool   // a backslash escapes quotes in it
+	marks   bool   // a separator of records comes before each row
+	skip    uint8  // lines of a CSV before its names
+	bare    bool   // comments are left out of JSON
+	shown   shownKind
 	name    string   // of the format of its first row
 	o       *Options // shared by the inputs of a folder; nil: the zero value
 	stdin   *bufio.Reader
@@ -108,7 +111,10 @@ func (in *Input) decide(head []byte, shared *Options) error {
 	if err != nil {
 		return err
 	}
-	in.Format, in.Container, in.Why, in.comma, in.escapes, in.marks, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.marks, l.name
+	in.Format, in.Container, in.Why, in.comma, in.escapes, in.marks, in.skip, in.bare, in.name = l.format, l.container, l.why, l.comma, l.escapes, l.marks, l.skip, l.bare, l.name
+	if l.format == Text && l.container == "" && o.auto() && in.stdin == nil {
+		in.shown = shownOf(in.Path, head)
+	}
 	return nil
 }
 
@@ -146,11 +152,13 @@ func (in *Input) Open() (*File, error) {
 	}
 	switch in.Container {
 	case CSV:
-		f.Reader = newCSVLines(f.Reader, in)
+		f.Reader = newCSVLines(f.Reader, f, in)
 	case Array:
 		f.Reader = &arrayLines{r: f.Reader}
 	case Sequence:
 		f.Reader = newSequence(f.Reader)
+	case Members:
+		f.Reader = newMemberLines(f.Reader)
 	case HTML, XML:
 		f.Reader = newMarkup(f.Reader, f, in.Container, in.options())
 	case Mail:
@@ -159,6 +167,10 @@ func (in *Input) Open() (*File, error) {
 		f.Reader = newDocument(f.Reader, f, in)
 	case MDS:
 		f.Reader = newMDSLines(f.Reader, in)
+	case "":
+		if in.shown != shownAsIs {
+			f.Reader = newShown(f.Reader, in)
+		}
 	}
 	return f, nil
 }
@@ -166,7 +178,7 @@ func (in *Input) Open() (*File, error) {
 // Verbatim reports whether the text of the input is the bytes of its file, but for a byte
 // order mark.
 func (in *Input) Verbatim() bool {
-	return in.Codec == Plain && in.Container == "" && in.charset == "" && in.entry == nil && !in.marks
+	return in.Codec == Plain && in.Container == "" && in.charset == "" && in.entry == nil && !in.marks && !in.bare && in.shown == shownAsIs
 }
 
 // FilePath returns the path of the file that contains the input.
@@ -277,6 +289,9 @@ func (in *Input) openBytes() (*File, error) {
 	if in.marks {
 		f.Reader = unmarked{f.Reader}
 	}
+	if in.bare {
+		f.Reader = &bareJSON{r: f.Reader, f: f}
+	}
 	return f, nil
 }
 
@@ -315,7 +330,7 @@ func (in *Input) Rows() (*Rows, error) {
 	if r.file, err = in.openBytes(); err != nil {
 		return nil, err
 	}
-	r.table = newCSVTable(r.file, in)
+	r.table = newCSVTable(r.file, r.file, in)
 	return r, nil
 }
 

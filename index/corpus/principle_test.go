@@ -67,6 +67,7 @@ func placesByContainer(t *testing.T) map[Format][]place {
 		ByRow:    jsonPlaces(t),
 		texts:    {file("a.json", `["THIRTY"]`), file("b.json", `[["x","THIRTY"]]`), file("c.jsonl", "\"THIRTY\"\n\"x\"\n"), file("d.json", `[{"x":1},"THIRTY"]`)},
 		Array:    {file("a.json", `[{"prompt":"THIRTY"},{"other":"THIRTY"}]`), file("b.json", `[{"other":"THIRTY"}]`), file("c.json", `[{"prompt":"x"},"THIRTY"]`)},
+		Members:  {file("a.json", `{"1":{"prompt":"THIRTY"}}`), file("b.json", `{"v":1,"data":[{"ask":"THIRTY"}]}`), file("c.json", `{"THIRTY":{"x":1}}`), file("d.json", `{"x":{"system":"THIRTY","prompt":"y"}}`), file("e.json", `{"x":{"THIRTY":1}}`)},
 		Sequence: {file("a.json", "{\n\"prompt\":\"THIRTY\"}\n{\n\"x\":1}"), file("b.json", "{\n\"other\":\"THIRTY\"\n}\n")},
 		Text:     {file("a.txt", "THIRTY"), file("b.md", "# x\n\nTHIRTY"), file("c.ipynb", "{\n\"cells\":[{\"source\":[\"THIRTY\"]}]}"), file("d.txt", "THIRTY caf\xe9 \xe9 \xe9")},
 		CSV:      {file("a.csv", "prompt,other\nTHIRTY,x\n"), file("b.csv", "prompt,other\nx,THIRTY\n"), file("c.csv", "a,b\nx,THIRTY\n"), file("d.csv", "prompt\nx,THIRTY\n"), file("e.csv", "prompt,x\ry,THIRTY\r")},

@@ -118,7 +118,7 @@ func NewParser(f Format, o Options) *Parser {
 		p.aliases = o.naming.roles
 	}
 	switch f {
-	case ByRow:
+	case ByRow, Members:
 		p.rest = stateUnread
 	case texts:
 	case JSONL:
@@ -266,9 +266,9 @@ func textColumns(f Format) []string {
 }
 
 // mend returns a copy of a line without the mistakes that programs make in JSON: NaN and
-// infinite numbers become 0; control characters in strings, commas between rows, and the byte order marks of files that
-// were put together become blanks. It is as long as the line, and nil if the line has no
-// such mistake.
+// infinite numbers become 0; control characters in strings, commas between rows and behind the last
+// element, comments behind a row, and the byte order marks of files that were put together become
+// blanks. It is as long as the line, and nil if the line has no such mistake.
 func mend(line []byte) []byte {
 	out := bytes.Clone(line)
 	mended := false
@@ -276,18 +276,17 @@ func mend(line []byte) []byte {
 		switch b := out[c.at]; {
 		case b == '"':
 			lo, hi := c.str()
-			for i, b := range out[lo:hi] {
-				if b < ' ' {
-					out[lo+i], mended = ' ', true
-				}
-			}
+			mended = mendString(out[lo:hi]) || mended
 			continue
 		case b == '{' || b == '[':
 			depth++
 		case b == '}' || b == ']':
 			depth--
-		case b == ',' && depth == 0:
+		case b == ',' && (depth == 0 || endsThere(out[c.at+1:])):
 			out[c.at], mended = ' ', true
+		case b == '/' && depth == 0 && bytes.HasPrefix(out[c.at:], []byte("//")):
+			copy(out[c.at:], bytes.Repeat([]byte(" "), len(out)-c.at))
+			mended = true
 		case b == bom[0] && depth == 0 && bytes.HasPrefix(out[c.at:], []byte(bom)):
 			copy(out[c.at:], "   ")
 			mended = true
@@ -305,4 +304,38 @@ func mend(line []byte) []byte {
 		return nil
 	}
 	return out
+}
+
+// endsThere reports whether the next token ends an object or a list.
+func endsThere(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && (rest[0] == '}' || rest[0] == ']')
+}
+
+// mendString mends the inside of a string: control characters become blanks, and so do backslashes
+// that begin no escape of JSON and come before a letter or digit, as in C:\Users. Before a sign
+// such as a quote, which JavaScript escapes, they become the sign.
+func mendString(s []byte) (mended bool) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ':
+			s[i], mended = ' ', true
+		case c != '\\' || i+1 == len(s):
+		case bytes.IndexByte([]byte(`"\/bfnrt`), s[i+1]) >= 0:
+			i++
+		case s[i+1] == 'u' && isEscape(s[i:]):
+			i++
+		case isLetter(s[i+1]) || s[i+1] >= '0' && s[i+1] <= '9' || s[i+1] < ' ':
+			s[i], mended = ' ', true
+		default:
+			s[i], mended = s[i+1], true
+		}
+	}
+	return mended
+}
+
+// isEscape reports whether bytes begin with an escape of four digits.
+func isEscape(s []byte) bool {
+	_, ok := escapedUnit(s)
+	return ok
 }

@@ -70,7 +70,10 @@ func (r *Rows) Next(rec *Record) error {
 }
 
 // overLines reports whether a row may be longer than a line of the file.
-func (r *Rows) overLines() bool { return r.in.Container == Array || r.in.Container == Sequence }
+func (r *Rows) overLines() bool { return r.counted() || r.in.Container == Sequence }
+
+// counted reports whether the line feeds between rows are not those of the file.
+func (r *Rows) counted() bool { return r.in.Container == Array || r.in.Container == Members }
 
 // bad counts a row that could not be read, and returns its error.
 func (r *Rows) bad(err error) error {
@@ -91,7 +94,7 @@ func (r *Rows) take() {
 	r.row, r.line, r.offset = r.rest.Data[:end], r.rest.Line, r.rest.Offset+r.file.BOM
 	r.rest.Data = r.rest.Data[end:]
 	r.rest.Offset += int64(end)
-	if r.in.Container != Array && end > 0 && r.row[end-1] == '\n' {
+	if !r.counted() && end > 0 && r.row[end-1] == '\n' {
 		r.rest.Line++
 	}
 	if !r.overLines() {
@@ -151,7 +154,7 @@ func (r *Rows) Place(s Segment, at int64) Place {
 	switch before := r.row[:s.RawLo+min(at, int64(len(raw)))]; r.in.Container {
 	case CSV:
 		p.Line += bytes.Count(before, []byte("\n"))
-	case Array, Sequence:
+	case Array, Members, Sequence:
 		p.Line += bytes.Count(bytes.TrimLeft(before, " \t\r\n"), []byte("\r"))
 	}
 	return p

@@ -26,9 +26,11 @@ type look struct {
 	format    Format // of its rows: not Auto, CSV or Parquet
 	name      string // of the first row's format in the table of formats; empty: format
 	container Format
-	comma     byte // between the cells of a CSV
-	escapes   bool // a backslash escapes quotes in it
-	marks     bool // a separator of records comes before each row
+	comma     byte  // between the cells of a CSV
+	escapes   bool  // a backslash escapes quotes in it
+	marks     bool  // a separator of records comes before each row
+	skip      uint8 // lines of a CSV before its names
+	bare      bool  // comments are left out
 	why       string
 }
 
@@ -62,15 +64,18 @@ func sniff(path string, head []byte, o Options) (look, error) {
 	if marks {
 		head = bytes.ReplaceAll(head, []byte{recordMark}, []byte(" "))
 	}
-	rows := headRows(head)
-	if (rows.first == nil || rows.odd > 0) && (named || ext == "" || !o.auto()) {
-		all := sequenceRows(head)
-		if whole := all.first != nil && all.odd == 0 && (!all.open || len(head) >= headLen-len(bom)); whole || rows.first == nil {
-			rows = all
+	sequences := named || ext == "" || !o.auto()
+	rows := anyRows(head, sequences)
+	bare := false
+	if plain := withoutComments(head); named && (rows.first == nil || rows.odd > 0) && !bytes.Equal(plain, head) {
+		if again := anyRows(plain, sequences); again.first != nil {
+			rows, head, bare = again, plain, true
 		}
 	}
 	blank := len(bytes.TrimSpace(head)) == 0
 	switch {
+	case o.auto() && len(o.Fields) == 0 && o.naming == nil && rows.inMembers(o):
+		return look{format: Members, container: Members, marks: marks, bare: bare, why: "the members of one JSON object"}, nil
 	case rows.first != nil:
 		l, err := rowsLook(path, "the first row has", rows, o)
 		switch rows.container {
@@ -79,7 +84,7 @@ func sniff(path string, head []byte, o Options) (look, error) {
 		case Sequence:
 			l.container, l.why = Sequence, "JSON objects over several lines, "+l.why
 		}
-		l.marks = marks
+		l.marks, l.bare = marks, bare
 		return l, err
 	case blank && o.auto():
 		return look{format: Text, why: "it is empty"}, nil
@@ -157,9 +162,9 @@ func hasTexts(head []byte, n int) bool {
 func extension(path string) string {
 	path = strings.ToLower(path)
 	ext := filepath.Ext(path)
-	switch ext {
-	case ".gz", ".zst", ".zstd", ".bz2", ".xz", ".lz4":
-		ext = filepath.Ext(strings.TrimSuffix(path, ext))
+	for slices.Contains([]string{".gz", ".zst", ".zstd", ".bz2", ".xz", ".lz4"}, ext) {
+		path = strings.TrimSuffix(path, ext)
+		ext = filepath.Ext(path)
 	}
 	return ext
 }
@@ -169,9 +174,11 @@ func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 	if old := bytes.TrimRight(head, "\r\n"); bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(old, '\r') >= 0 {
 		return look{}, fmt.Errorf("%s: %w: its lines end with carriage returns alone: convert it; `tr '\\r' '\\n' < FILE > FILE.csv`", path, errData)
 	}
+	all := head
+	head, skip := belowTitle(ext, head, o)
 	comma := sniffComma(ext, head)
 	escapes := sniffEscapes(head, comma)
-	columns := csvColumns(head, &Input{comma: comma, escapes: escapes})
+	columns := csvColumns(all, &Input{comma: comma, escapes: escapes, skip: skip})
 	if len(columns) == 0 {
 		if o.Format == CSV && len(bytes.TrimSpace(head)) > 0 {
 			return look{}, unreadable(path, "CSV without a line of column names")
@@ -179,9 +186,40 @@ func sniffTable(path, ext string, head []byte, o Options) (look, error) {
 		return look{format: Text, why: "it is empty"}, nil
 	}
 	l, err := rowsLook(path, "the columns are", firstRows{first: columns, all: columns}, o)
-	l.container, l.comma, l.escapes = CSV, comma, escapes
+	l.container, l.comma, l.escapes, l.skip = CSV, comma, escapes, skip
 	return l, err
 }
+
+// belowTitle returns the beginning of a table from its line of names on, and the number of lines
+// before it: the first line with a known name, if those before have fewer cells.
+func belowTitle(ext string, head []byte, o Options) ([]byte, uint8) {
+	const most = 16
+	known, filled := o.uses().row, -1
+	rest := head
+	for skip := range uint8(most) {
+		columns := csvColumns(rest, &Input{comma: sniffComma(ext, rest)})
+		named, cells := false, 0
+		for _, c := range columns {
+			named = named || isText(lookup(known, []byte(c))) || slices.ContainsFunc(o.Fields, func(f string) bool { return leadsInto(f, []string{c}) })
+			if c != "" {
+				cells++
+			}
+		}
+		if named && (skip == 0 || cells > filled) && !slices.ContainsFunc(columns, func(c string) bool { return !isName(c) }) {
+			return rest, skip
+		}
+		if line, _ := cutLine(rest); len(bytes.TrimSpace(line)) > 0 {
+			filled = max(filled, cells)
+		}
+		if _, rest = cutLine(rest); len(rest) == 0 {
+			break
+		}
+	}
+	return head, 0
+}
+
+// isText reports whether texts of a use are read.
+func isText(u use) bool { return u == useText || u == useTurns || u == useParts }
 
 // rowsLook decides how the rows are read. phrase introduces the columns of the first row in
 // notices and errors.
@@ -209,8 +247,7 @@ func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 	}
 	known := o.uses().row
 	read := slices.DeleteFunc(slices.Clone(rows.all), func(c string) bool {
-		u := lookup(known, []byte(c))
-		return u != useText && u != useTurns && u != useParts
+		return !isText(lookup(known, []byte(c)))
 	})
 	switch {
 	case len(read) > 0:
@@ -280,8 +317,11 @@ func checkText(path string, head []byte) error {
 	if hint := refused(path, head); hint != "" {
 		return refuse(path, hint)
 	}
-	if bytes.IndexByte(head[:min(len(head), 8<<10)], 0) >= 0 {
-		return unreadable(path, "binary: it contains zero bytes")
+	if probe := head[:min(len(head), 8<<10)]; bytes.IndexByte(probe, 0) >= 0 {
+		const few = 32 // a text has at most one in so many
+		if zeros := bytes.Count(probe, []byte{0}); zeros*few > len(probe) || !printable(bytes.ReplaceAll(probe, []byte{0}, nil)) {
+			return unreadable(path, "binary: it contains zero bytes")
+		}
 	}
 	if broken, wide := countRunes(head); broken > wide {
 		if !printable(head[:min(len(head), 8<<10)]) {
@@ -301,6 +341,17 @@ type firstRows struct {
 	odd       int    // rows that are no object
 	open      bool   // the last row is not whole
 	read      bool   // some text of these rows is read, or they are not whole
+	count     int
+	nested    bool // a member of the first row is an object or a list
+}
+
+// inMembers reports whether the rows are rather in the members of the first object, which is
+// the only one: no format names these, and they are objects or lists, or many.
+func (r firstRows) inMembers(o Options) bool {
+	const many = 8
+	known := o.uses().row
+	return r.count == 1 && r.odd == 0 && r.container != Array && (r.nested || len(r.first) > many) &&
+		!slices.ContainsFunc(r.first, func(c string) bool { return lookup(known, []byte(c)) != useUnknown })
 }
 
 // headRows looks at the rows at the beginning of a text.
@@ -316,6 +367,19 @@ func headRows(head []byte) firstRows {
 	head = bytes.Clone(start)
 	lines.rewrite(head)
 	return lineRows(head, firstRows{container: Array})
+}
+
+// anyRows looks at the rows at the beginning of a text: lines or an array, or else, if sequences is
+// true, objects over several lines.
+func anyRows(head []byte, sequences bool) firstRows {
+	rows := headRows(head)
+	if (rows.first == nil || rows.odd > 0) && sequences {
+		all := sequenceRows(head)
+		if whole := all.first != nil && all.odd == 0 && (!all.open || len(head) >= headLen-len(bom)); whole || rows.first == nil {
+			return all
+		}
+	}
+	return rows
 }
 
 // sequenceRows looks at the objects at the beginning of a text, each over several lines.
@@ -341,8 +405,8 @@ func lineRows(head []byte, rows firstRows) firstRows {
 		cut := !whole && len(head) > 0 // the rest of this row is not in the head
 		switch {
 		case len(columns) > 0 && (ok || cut && (rows.container != "" || len(line) > 0)):
-			if rows.first == nil {
-				rows.first = columns
+			if rows.count++; rows.first == nil {
+				rows.first, rows.nested = columns, isNested(line)
 			}
 			rows.all = append(rows.all, columns...)
 			rows.open = !ok
@@ -372,6 +436,12 @@ func isArray(start []byte) bool {
 	}
 	first, next, more := bytes.Cut(start, []byte("\n"))
 	return !more || !bytes.HasPrefix(bytes.TrimSpace(next), []byte("[")) || !jsontext.Value(bytes.TrimSpace(first)).IsValid(lenient...)
+}
+
+// isNested reports whether a member of an object is an object or a list.
+func isNested(line []byte) bool {
+	line = bytes.TrimSpace(line[1:])
+	return bytes.ContainsAny(line, "{[")
 }
 
 // memberNames returns the names of an object's members and whether the object

@@ -19,6 +19,11 @@ type fieldPath struct{ field, rest string }
 // row reads one value of the line: an object, or a list of them.
 func (p *Parser) row() error {
 	p.level, p.inPart, p.every, p.nested = 0, false, false, false
+	if p.format == Members {
+		p.seen, p.every = true, true
+		p.strange()
+		return nil
+	}
 	if p.format == texts {
 		p.seen = true
 		p.value(useTurns)
@@ -165,7 +170,7 @@ func (p *Parser) member(name []byte, h *hearing) {
 		return
 	}
 	use := p.use(name)
-	old, part, rest := p.push(name), p.inPart, p.rest
+	old, part, rest, every := p.push(name), p.inPart, p.rest, p.every
 	switch use {
 	case useUnknown:
 		p.tell(name, p.rest)
@@ -173,14 +178,14 @@ func (p *Parser) member(name []byte, h *hearing) {
 	case useRole:
 		p.role(h, name)
 	case useTools:
-		p.rest = stateLeft
+		p.rest, p.every = stateLeft, false
 		p.strange()
 	case useSystem:
 		if p.wanted("system") {
 			p.value(useTurns)
 			break
 		}
-		p.rest = stateLeft
+		p.rest, p.every = stateLeft, false
 		p.strange()
 	default:
 		p.seen = true
@@ -188,7 +193,7 @@ func (p *Parser) member(name []byte, h *hearing) {
 		p.value(use)
 	}
 	p.pop(old)
-	p.inPart, p.rest = part, rest
+	p.inPart, p.rest, p.every = part, rest, every
 }
 
 // use says how a member of the current object is read.
@@ -287,7 +292,7 @@ func (p *Parser) strange() {
 		switch {
 		case !p.every:
 			p.tell(raw, p.rest)
-		case wordy(raw, p.window):
+		case p.format == Members || wordy(raw, p.window):
 			p.text(lo, hi)
 		}
 	case '[':
@@ -306,7 +311,7 @@ func (p *Parser) strange() {
 		case p.level >= maxLevel:
 			p.deep()
 			return
-		case (p.every || p.rest == stateUnread) && p.isMessage():
+		case (p.every || p.rest == stateUnread) && p.isMessage(), p.format == Members && !p.inPart && p.has(p.isKnown):
 			p.seen = true
 			p.object()
 			return
