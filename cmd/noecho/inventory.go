@@ -41,7 +41,7 @@ about anybody, so keep the key apart from it.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newInventoryFindCommand(a), newInventoryShowCommand(a), newInventoryVerifyCommand(a))
+	cmd.AddCommand(newInventoryFindCommand(a), newInventoryPacketCommand(a), newInventoryShowCommand(a), newInventoryVerifyCommand(a))
 	return cmd
 }
 
@@ -250,7 +250,7 @@ func kindsText(kinds []inventory.KindN) string {
 	return strings.Join(parts, ", ")
 }
 
-// matchedText lists the matches by kind, whatever found them.
+// matchedText lists the matches by kind, those of several searches once.
 func matchedText(matched []inventory.Match) string {
 	var kinds []inventory.KindN
 	for _, m := range matched {
@@ -545,19 +545,24 @@ func openInventories(paths, keyPaths []string) (files []*inventory.File, err err
 	return files, nil
 }
 
+// verdict is the answer in one sentence.
+func verdict(a *inventory.Answer) string {
+	switch n := len(a.Findings); {
+	case n > 0 && a.Complete:
+		return fmt.Sprintf("%s found, and all that was named was searched.", count(n, "row"))
+	case n > 0:
+		return fmt.Sprintf("%s found. The search is NOT complete: there may be more.", count(n, "row"))
+	case !a.Complete:
+		return "Nothing was found, but the search is NOT complete: this is no answer yet."
+	default:
+		return "Nothing was found, and all that was named was searched."
+	}
+}
+
 // answerDocument draws an answer in the words of a privacy office.
 func answerDocument(a *inventory.Answer) *report.Document {
 	d := &report.Document{Title: "Search of training data for one person or passage"}
-	verdict := "Nothing was found, and all that was named was searched."
-	switch n := len(a.Findings); {
-	case n > 0 && a.Complete:
-		verdict = fmt.Sprintf("%s found, and all that was named was searched.", count(n, "row"))
-	case n > 0:
-		verdict = fmt.Sprintf("%s found. The search is NOT complete: there may be more.", count(n, "row"))
-	case !a.Complete:
-		verdict = "Nothing was found, but the search is NOT complete: this is no answer yet."
-	}
-	d.Facts = []report.Fact{{Name: "Result", Value: verdict}, {Name: "Asked for", Value: strings.Join(a.Asked, ", ")}}
+	d.Facts = []report.Fact{{Name: "Result", Value: verdict(a)}, {Name: "Asked for", Value: strings.Join(a.Asked, ", ")}}
 	complete := map[bool]string{true: "yes", false: "no"}
 	found := report.Table{
 		Title: "Rows", Empty: "None.",

@@ -56,6 +56,8 @@ type Finding struct {
 	Models  []string `json:"models"`
 	Sure    bool     `json:"sure"` // at least one match is no other person's
 
+	Texts []string `json:"texts,omitempty"` // of the row, if they were asked for
+
 	source int // of the search that found it, to sort
 	row    uint64
 }
@@ -202,6 +204,7 @@ func (a *Answer) join() {
 		o := &all[i]
 		o.Matched = append(o.Matched, f.Matched...)
 		o.Sure = o.Sure || f.Sure
+		o.Texts = append(o.Texts, f.Texts...)
 		if o.File == "" {
 			o.File, o.Line, o.Row = f.File, f.Line, f.Row
 			line[place] = i
@@ -236,7 +239,7 @@ func (a *Answer) inventory(q *Query, f *File, name string) error {
 	return nil
 }
 
-// limits says what the build did not read.
+// limits adds the text that the build did not read.
 func (f *File) limits(s *Searched) {
 	u := f.Meta.Unread
 	if u.BadRecords > 0 {

@@ -27,6 +27,7 @@ type Sources struct {
 	Stdin   io.Reader
 	Options corpus.Options
 	Workers int
+	Texts   bool // findings of rows have their texts
 }
 
 // fileSearch is a search of training files.
@@ -51,6 +52,7 @@ type rowHit struct {
 	line   int
 	id     string
 	counts []KindN
+	texts  []string
 }
 
 // searchFiles searches the training files and adds the result to an answer.
@@ -418,6 +420,11 @@ func (w *rowWorker) end(input, line int, id string) {
 	for kind, n := range w.counts {
 		hit.counts = append(hit.counts, KindN{kind, n})
 	}
+	if w.f.sources.Texts && line > 0 {
+		for _, s := range w.rec.Segments {
+			hit.texts = append(hit.texts, string(w.rec.Text(s)))
+		}
+	}
 	w.hits = append(w.hits, hit)
 }
 
@@ -504,6 +511,7 @@ func (f *fileSearch) finding(h rowHit, name string, of *File, rows map[*File]*lo
 		}
 	}
 	h.fill(one, f.Query, "files", h.counts)
+	one.Texts = h.texts
 	return one, nil
 }
 
