@@ -29,7 +29,7 @@ func newPlainLedger(n int, records ...string) plainLedger {
 		if len(p) <= n {
 			continue
 		}
-		grams := ngram.Grams(nil, p, gram.SeedWords)
+		grams := gram.All(nil, p, gram.SeedWords)
 		for k, h := range grams {
 			if gram.IsSeed(grams, k) && len(l[h]) < maxPlainPlaces {
 				l[h] = append(l[h], placeOf(i)+ngram.Place(k))
@@ -158,7 +158,7 @@ func TestNearSpan(t *testing.T) {
 	seeds := 0
 	w := wordsOf(text)
 	p := prefixes(w)
-	for i, h := range ngram.Grams(nil, p, gram.SeedWords) {
+	for i, h := range gram.All(nil, p, gram.SeedWords) {
 		if len(ledger[h]) == 0 {
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -165,38 +164,6 @@ func Gram(before, after uint64, k int) Hash {
 		Hi: mixHi(d ^ uint64(k)*prime3),
 		Lo: mixLo(d ^ uint64(k)*prime5),
 	}
-}
-
-// Grams appends the hashes of all k words in a row, given the prefix hashes
-// P(0) to P(m) of m words: m-k+1 hashes, none if m is less than k.
-func Grams(dst []Hash, prefix []uint64, k int) []Hash {
-	if len(prefix) <= k {
-		return dst
-	}
-	power, hi, lo := powers[k], uint64(k)*prime3, uint64(k)*prime5
-	dst = slices.Grow(dst, len(prefix)-k)
-	out := dst[len(dst) : len(dst)+len(prefix)-k]
-	after := prefix[k:][:len(out)]
-	for i, before := range prefix[:len(out)] {
-		d := after[i] - before*power
-		out[i] = Hash{Hi: mixHi(d ^ hi), Lo: mixLo(d ^ lo)}
-	}
-	return dst[:len(dst)+len(out)]
-}
-
-// GramsLo is [Grams] for the lower halves alone.
-func GramsLo(dst, prefix []uint64, k int) []uint64 {
-	if len(prefix) <= k {
-		return dst
-	}
-	power, lo := powers[k], uint64(k)*prime5
-	dst = slices.Grow(dst, len(prefix)-k)
-	out := dst[len(dst) : len(dst)+len(prefix)-k]
-	after := prefix[k:][:len(out)]
-	for i, before := range prefix[:len(out)] {
-		out[i] = mixLo((after[i] - before*power) ^ lo)
-	}
-	return dst[:len(dst)+len(out)]
 }
 
 // mixLo is the 64-bit finaliser of MurmurHash3 (public domain, A. Appleby).

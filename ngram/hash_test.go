@@ -2,7 +2,6 @@ package ngram
 
 import (
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -105,45 +104,6 @@ func TestGramForgetsWhatStandsBefore(t *testing.T) {
 	}
 	if Gram(0, 7, 1) == Gram(0, 7, 2) {
 		t.Error("length does not matter")
-	}
-}
-
-// TestGramsAreGram: the appended hashes are those that Gram returns one by one, and words
-// fewer than a gram give none.
-func TestGramsAreGram(t *testing.T) {
-	t.Parallel()
-	prefix := []uint64{0}
-	for i := range uint64(80) {
-		prefix = append(prefix, Roll(prefix[i], mixHi(i)))
-	}
-	for _, k := range []int{1, 2, 4, 10, MaxN} {
-		for m := range len(prefix) {
-			want := []Hash{{Hi: 1, Lo: 2}}
-			wantLo := []uint64{3}
-			for i := 0; i+k <= m; i++ {
-				h := Gram(prefix[i], prefix[i+k], k)
-				want, wantLo = append(want, h), append(wantLo, h.Lo)
-			}
-			if got := Grams([]Hash{{Hi: 1, Lo: 2}}, prefix[:m+1], k); !slices.Equal(got, want) {
-				t.Fatalf("%d-grams of %d words: %v, want %v", k, m, got, want)
-			}
-			if got := GramsLo([]uint64{3}, prefix[:m+1], k); !slices.Equal(got, wantLo) {
-				t.Fatalf("%d-grams of %d words, lower halves: %v, want %v", k, m, got, wantLo)
-			}
-		}
-		if got := Grams(nil, nil, k); got != nil {
-			t.Errorf("%d-grams of nothing: %v", k, got)
-		}
-	}
-}
-
-func TestGramsAllocateNothing(t *testing.T) {
-	prefix := make([]uint64, 80)
-	all, los := make([]Hash, 0, 80), make([]uint64, 0, 80)
-	if n := testing.AllocsPerRun(10, func() {
-		all, los = Grams(all[:0], prefix, 10), GramsLo(los[:0], prefix, 4)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"noecho/index/internal/format"
 	"noecho/index/key"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
@@ -41,11 +42,11 @@ func (g *grams) fill(words []uint64, n int, exclude map[uint64]struct{}, k *key.
 		g.fillBut(n, exclude, k)
 		return
 	}
-	g.windows = ngram.Grams(g.windows, g.prefix, n)
+	g.windows = gram.All(g.windows, g.prefix, n)
 	keyHashes(k, g.windows)
-	g.fours = ngram.GramsLo(g.fours, g.prefix, format.GateLong)
-	g.twos = ngram.GramsLo(g.twos, g.prefix, format.GateShort)
-	g.words = ngram.GramsLo(g.words, g.prefix, format.WordGram)
+	g.fours = gram.AllLo(g.fours, g.prefix, format.GateLong)
+	g.twos = gram.AllLo(g.twos, g.prefix, format.GateShort)
+	g.words = gram.AllLo(g.words, g.prefix, format.WordGram)
 }
 
 // fillBut computes the grams of the run when some windows may be excluded.
@@ -59,9 +60,9 @@ func (g *grams) fillBut(n int, exclude map[uint64]struct{}, k *key.Key) {
 		}
 		g.windows = append(g.windows, h)
 		four, two, one = max(four, i), max(two, i), max(one, i)
-		g.fours = ngram.GramsLo(g.fours, g.prefix[four:i+n+1], format.GateLong)
-		g.twos = ngram.GramsLo(g.twos, g.prefix[two:i+n+1], format.GateShort)
-		g.words = ngram.GramsLo(g.words, g.prefix[one:i+n+1], format.WordGram)
+		g.fours = gram.AllLo(g.fours, g.prefix[four:i+n+1], format.GateLong)
+		g.twos = gram.AllLo(g.twos, g.prefix[two:i+n+1], format.GateShort)
+		g.words = gram.AllLo(g.words, g.prefix[one:i+n+1], format.WordGram)
 		four, two, one = i+n+1-format.GateLong, i+n+1-format.GateShort, i+n+1-format.WordGram
 	}
 }

@@ -51,7 +51,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 		last = ngram.Roll(last, w)
 		s.prefix = append(s.prefix, last)
 	}
-	s.grams = ngram.Grams(s.grams[:0], s.prefix, gram.SeedWords)
+	s.grams = gram.All(s.grams[:0], s.prefix, gram.SeedWords)
 	keyHashes(s.key, s.grams) // also because the choice of seeds must not tell their words
 	if len(s.exclude) > 0 {
 		s.countIndexed()
@@ -74,7 +74,7 @@ func (s *seeder) look(words []uint64, from, to int) (indexed bool) {
 
 // countIndexed finds out which windows are excluded.
 func (s *seeder) countIndexed() {
-	s.windows = ngram.GramsLo(s.windows[:0], s.prefix, s.n)
+	s.windows = gram.AllLo(s.windows[:0], s.prefix, s.n)
 	s.key.Los(s.windows)
 	s.indexed = append(s.indexed[:0], 0)
 	for i, lo := range s.windows {

@@ -6,7 +6,11 @@
 // multiplies it by a constant, here M, and adds the next word.
 package gram
 
-import "noecho/ngram"
+import (
+	"slices"
+
+	"noecho/ngram"
+)
 
 // MaxPhraseWords is the number of words that an indexed phrase has at most.
 const MaxPhraseWords = 16
@@ -31,6 +35,37 @@ var powers = func() (p [ngram.MaxN + 1]uint64) {
 // Between returns the prefix hash that the k words between two prefix hashes have on their
 // own, as if no word came before them.
 func Between(before, after uint64, k int) uint64 { return after - before*powers[k] }
+
+// All appends the hashes of all k words in a row, given the prefix hashes P(0) to P(m) of m
+// words: m-k+1 hashes, none if m is less than k.
+func All(dst []ngram.Hash, prefix []uint64, k int) []ngram.Hash {
+	if len(prefix) <= k {
+		return dst
+	}
+	power := powers[k]
+	dst = slices.Grow(dst, len(prefix)-k)
+	out := dst[len(dst) : len(dst)+len(prefix)-k]
+	after := prefix[k:][:len(out)]
+	for i, before := range prefix[:len(out)] {
+		out[i] = ngram.Gram(0, after[i]-before*power, k)
+	}
+	return dst[:len(dst)+len(out)]
+}
+
+// AllLo is [All] for the lower halves alone.
+func AllLo(dst, prefix []uint64, k int) []uint64 {
+	if len(prefix) <= k {
+		return dst
+	}
+	power := powers[k]
+	dst = slices.Grow(dst, len(prefix)-k)
+	out := dst[len(dst) : len(dst)+len(prefix)-k]
+	after := prefix[k:][:len(out)]
+	for i, before := range prefix[:len(out)] {
+		out[i] = ngram.Gram(0, after[i]-before*power, k).Lo
+	}
+	return dst[:len(dst)+len(out)]
+}
 
 // Join returns the prefix hash of a text followed by k words, given the text's
 // prefix hash and that of the words on their own.

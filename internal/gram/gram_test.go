@@ -2,6 +2,7 @@ package gram
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"noecho/ngram"
@@ -27,5 +28,44 @@ func TestBack(t *testing.T) {
 		if got, want := Back(before, after, k), ngram.Gram(0, forward, k); got != want {
 			t.Fatalf("%d words: %x, want %x", k, got, want)
 		}
+	}
+}
+
+// TestAllAreGram: the appended hashes are those that Gram returns one by one, and words
+// fewer than a gram give none.
+func TestAllAreGram(t *testing.T) {
+	t.Parallel()
+	prefix := []uint64{0}
+	for i := range uint64(80) {
+		prefix = append(prefix, ngram.Roll(prefix[i], i*0x9E3779B97F4A7C15))
+	}
+	for _, k := range []int{1, 2, 4, 10, ngram.MaxN} {
+		for m := range len(prefix) {
+			want := []ngram.Hash{{Hi: 1, Lo: 2}}
+			wantLo := []uint64{3}
+			for i := 0; i+k <= m; i++ {
+				h := ngram.Gram(prefix[i], prefix[i+k], k)
+				want, wantLo = append(want, h), append(wantLo, h.Lo)
+			}
+			if got := All([]ngram.Hash{{Hi: 1, Lo: 2}}, prefix[:m+1], k); !slices.Equal(got, want) {
+				t.Fatalf("%d-grams of %d words: %v, want %v", k, m, got, want)
+			}
+			if got := AllLo([]uint64{3}, prefix[:m+1], k); !slices.Equal(got, wantLo) {
+				t.Fatalf("%d-grams of %d words, lower halves: %v, want %v", k, m, got, wantLo)
+			}
+		}
+		if got := All(nil, nil, k); got != nil {
+			t.Errorf("%d-grams of nothing: %v", k, got)
+		}
+	}
+}
+
+func TestAllAllocatesNothing(t *testing.T) {
+	prefix := make([]uint64, 80)
+	all, los := make([]ngram.Hash, 0, 80), make([]uint64, 0, 80)
+	if n := testing.AllocsPerRun(10, func() {
+		all, los = All(all[:0], prefix, 10), AllLo(los[:0], prefix, 4)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
