@@ -172,6 +172,31 @@ func (ix *Index) Word(h ngram.Hash) bool {
 	return ok
 }
 
+// Words answers [Index.Word] for at most 64 words at once, given their hashes: bit i of the
+// result is the answer for word i. The filter is read for several of them at the same time.
+func (ix *Index) Words(hashes []uint64) (known uint64) {
+	var own, under [64]uint64 // without a key, and under that of the file
+	los := own[:len(hashes)]
+	for i, h := range hashes {
+		los[i] = ngram.Gram(0, h, format.WordGram).Lo
+	}
+	for i := range ix.parts {
+		f, asked := &ix.parts[i].Words, los
+		if f.Blocks == 0 {
+			continue
+		}
+		if k := ix.files[i].key; k != nil {
+			asked = under[:len(los)]
+			for j, lo := range los {
+				asked[j] = k.Lo(lo)
+			}
+		}
+		known |= f.HasEach(asked)
+	}
+	runtime.KeepAlive(ix)
+	return known
+}
+
 // Has reports which parts any of the files has besides windows: a ledger of places and
 // records, phrases, the words of its windows. A file that was built before there was a
 // section WORDS does not know its words.

@@ -132,22 +132,25 @@ func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
 
 // candidates returns the words that end at the newest letter, the shortest first.
 func (m *lattice) candidates(s *respace) []latticeWord {
-	suite, known := s.r.cfg.Spec.Suite, s.r.cfg.Words
-	words := m.words[:0]
-	from := tailBytes
-	for k := int32(1); k <= maxLetters && m.count-int64(k) >= m.begun; k++ {
-		at := m.slot(m.count - int64(k))
-		if at.alone && k > 1 {
+	suite := s.r.cfg.Spec.Suite
+	var hashes [maxLetters]uint64
+	n, from := 0, tailBytes
+	for most := int(min(maxLetters, m.count-m.begun)); n < most; n++ {
+		at := m.slot(m.count - int64(n) - 1)
+		if at.alone && n > 0 {
 			break
 		}
 		from -= int(at.bytes)
-		hash := suite.Sum(m.tail[from:tailBytes])
-		if known.Word(ngram.Gram(0, hash, 1)) {
-			words = append(words, latticeWord{hash, k})
-		}
+		hashes[n] = suite.Sum(m.tail[from:tailBytes])
 		if at.alone {
+			n++
 			break
 		}
+	}
+	words := m.words[:0]
+	for known := s.r.known(hashes[:n]); known != 0; known &= known - 1 {
+		k := bits.TrailingZeros64(known)
+		words = append(words, latticeWord{hashes[k], int32(k) + 1})
 	}
 	return words
 }

@@ -162,6 +162,20 @@ func (r *Reader) Pass(i int64, words []ngram.Word) int {
 	return read
 }
 
+// known returns which of at most 64 words, given their hashes, may be in an indexed window:
+// bit i is the answer for word i.
+func (r *Reader) known(hashes []uint64) (known uint64) {
+	if b, ok := r.cfg.Words.(batch); ok {
+		return b.Words(hashes)
+	}
+	for i, h := range hashes {
+		if r.cfg.Words.Word(ngram.Gram(0, h, 1)) {
+			known |= 1 << i
+		}
+	}
+	return known
+}
+
 // Cut returns how many of the next bytes may be read at once, at least one.
 func (r *Reader) Cut(p []byte) int {
 	r.work.pieces++
