@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,11 +54,15 @@ type archiveError struct {
 }
 
 func (e *archiveError) Error() string {
-	command := "tar xf FILE"
-	if e.kind == zipArchive {
-		command = "unzip FILE"
+	return fmt.Sprintf("%s: %v: a %s archive that is piped or in another archive: unpack it; `%s`", e.path, ErrUnreadable, e.kind, e.kind.unpack())
+}
+
+// unpack returns the command that unpacks an archive.
+func (k archiveKind) unpack() string {
+	if k == zipArchive {
+		return "unzip FILE"
 	}
-	return fmt.Sprintf("%s: %v: a %s archive that is piped or in another archive: unpack it; `%s`", e.path, ErrUnreadable, e.kind, command)
+	return "tar xf FILE"
 }
 
 func (e *archiveError) Unwrap() error { return ErrUnreadable }
@@ -145,6 +150,7 @@ func (f *finder) addArchive(in Input, kind archiveKind) error {
 		return unreadable(in.Path, "an empty "+string(kind)+" archive")
 	}
 	f.archives = append(f.archives, a)
+	w.obey(f.inputs[before:])
 	w.flush()
 	return nil
 }
@@ -159,6 +165,7 @@ type archiveWalk struct {
 	skipped []Skipped // the first of them
 	skips   map[skipGroup]*Skipped
 	head    []byte
+	infos   infos // that the archive contains; nil: none
 }
 
 // skipGroup are the skipped members that are shown as one.
@@ -234,6 +241,21 @@ func (w *archiveWalk) add(m entry, open func() (io.Reader, error)) error {
 	return nil
 }
 
+// obey gives the inputs of the archive the names that the data set information in it tells.
+func (w *archiveWalk) obey(inputs []Input) {
+	for i := range inputs {
+		in := &inputs[i]
+		if n := w.infos.below(in.Path); n != nil && (in.Format == ByRow || in.Format == Members) {
+			o := *in.o
+			o.naming = n
+			in.o, in.Format, in.Why, in.name = &o, ByRow, namesColumns, ""
+			if in.Container == Members {
+				in.Container = Sequence
+			}
+		}
+	}
+}
+
 // begin returns the first bytes of a member.
 func (w *archiveWalk) begin(m entry, open func() (io.Reader, error)) ([]byte, error) {
 	r, err := open()
@@ -254,6 +276,12 @@ func (w *archiveWalk) begin(m entry, open func() (io.Reader, error)) ([]byte, er
 // decide decides how a member is read.
 func (w *archiveWalk) decide(in *Input, head []byte) error {
 	if why := metadata(path.Base(in.entry.name), head); why != "" {
+		if info := parseInfo(head); info != nil && path.Base(in.entry.name) == datasetInfo {
+			if w.infos == nil {
+				w.infos = infos{}
+			}
+			w.infos[filepath.Dir(in.Path)] = info
+		}
 		return aside(why)
 	}
 	packed := w.a.codec != Plain || in.entry.codec != Plain
@@ -266,7 +294,7 @@ func (w *archiveWalk) decide(in *Input, head []byte) error {
 		defer file.Close()
 		return in.decideParquet(io.NewSectionReader(file, in.entry.at, in.entry.size), in.entry.size, w.f.shared(nil))
 	case codecOf(head) != Plain && packed:
-		return refuse(in.Path, "compressed twice: unpack the archive")
+		return refuse(in.Path, "compressed twice: unpack the archive; `"+w.a.kind.unpack()+"`")
 	default:
 		return in.decide(head, w.f.shared(nil))
 	}

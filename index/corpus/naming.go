@@ -20,6 +20,9 @@ type naming struct {
 // datasetInfo is the file that describes the data sets of a folder.
 const datasetInfo = "dataset_info.json"
 
+// namesColumns is the reason for reading a file that the data set information names.
+const namesColumns = datasetInfo + " names its columns"
+
 // mostInfo bounds the bytes of such a file.
 const mostInfo = 4 << 20
 
@@ -38,8 +41,16 @@ func readInfo(folder string) map[string]infoEntry {
 		return nil
 	}
 	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return parseInfo(text)
+}
+
+// parseInfo returns the data sets that a file describes; nil: it has none.
+func parseInfo(text []byte) map[string]infoEntry {
 	var entries map[string]json.RawMessage
-	if err != nil || json.Unmarshal(text, &entries) != nil {
+	if json.Unmarshal(text, &entries) != nil {
 		return nil
 	}
 	info := map[string]infoEntry{}
@@ -59,18 +70,32 @@ type infos map[string]map[string]infoEntry
 // naming returns the names of a file, as the folder that contains it or one above it
 // describes them; nil: nothing but the usual names.
 func (i infos) naming(path string) *naming {
-	below := filepath.Base(path)
-	for folder, depth := filepath.Dir(path), 0; depth < 3; depth++ {
+	for folder, depth := filepath.Dir(path), 0; depth < infoDepth; depth++ {
 		if _, ok := i[folder]; !ok {
 			i[folder] = readInfo(folder)
 		}
-		n := &naming{row: map[string]use{}, part: map[string]use{}, roles: map[string]string{}}
+		folder = filepath.Dir(folder)
+	}
+	return i.below(path)
+}
+
+// infoDepth is how many folders above a file may describe it.
+const infoDepth = 3
+
+// below is naming for descriptions that were read already.
+func (i infos) below(path string) *naming {
+	if len(i) == 0 {
+		return nil
+	}
+	below := filepath.Base(path)
+	for folder, depth := filepath.Dir(path), 0; depth < infoDepth; depth++ {
+		var n *naming
 		for _, e := range i[folder] {
 			if file := filepath.ToSlash(filepath.Clean(e.File)); e.File != "" && (file == below || strings.HasPrefix(below, file+"/")) {
-				n.add(e)
+				n = n.add(e)
 			}
 		}
-		if len(n.row)+len(n.part)+len(n.roles) > 0 {
+		if n != nil {
 			return n
 		}
 		below = filepath.Base(folder) + "/" + below
@@ -79,8 +104,11 @@ func (i infos) naming(path string) *naming {
 	return nil
 }
 
-// add adds the names of a data set.
-func (n *naming) add(e infoEntry) {
+// add returns n, which may be nil, with the names of a data set; nil if there are none.
+func (n *naming) add(e infoEntry) *naming {
+	if n == nil {
+		n = &naming{row: map[string]use{}, part: map[string]use{}, roles: map[string]string{}}
+	}
 	for key, column := range e.Columns {
 		switch {
 		case column == "" || slices.Contains([]string{"kto_tag", "images", "videos", "audios"}, key):
@@ -103,6 +131,10 @@ func (n *naming) add(e infoEntry) {
 			n.roles[strings.ToLower(tag)] = speaker(role)
 		}
 	}
+	if len(n.row)+len(n.part)+len(n.roles) == 0 {
+		return nil
+	}
+	return n
 }
 
 // uses returns the members that the walk of a row knows.

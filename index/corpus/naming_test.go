@@ -10,7 +10,7 @@ import (
 // folder, and names the data sets that are elsewhere.
 func TestDatasetInfo(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{
+	files := map[string]string{
 		"dataset_info.json": `{
  "pairs": {"file_name": "pairs.json", "columns": {"prompt": "q text", "query": "more", "response": "Reply", "history": "before", "system": "setup", "tools": "kit"}},
  "talks": {"file_name": "sub/talks.jsonl", "formatting": "sharegpt", "ranking": true, "columns": {"messages": "talk", "chosen": "good", "rejected": "bad"},
@@ -24,13 +24,23 @@ func TestDatasetInfo(t *testing.T) {
 		"sub/talks.jsonl": fill(`{"talk":[{"who":"Regie","what":"$s"},{"who":"Kundin","what":"$f"},{"who":"Agent","what":"$g"}],"good":{"who":"Agent","what":"$h"},"bad":{"who":"Agent","what":"$i"}}` + "\n"),
 		"table.csv":       fill("frage,antwort\nkurz,$j\n"),
 		"other.jsonl":     fill(`{"talk":[{"who":"Regie","what":"$u"}],"prompt":"$k"}` + "\n"),
-	})
-	for _, args := range [][]string{{dir}, {filepath.Join(dir, "pairs.json"), filepath.Join(dir, "sub", "talks.jsonl"), filepath.Join(dir, "table.csv"), filepath.Join(dir, "other.jsonl")}} {
+	}
+	dir := folder(t, files)
+	members := []string{}
+	for _, name := range []string{"pairs.json", "sub/talks.jsonl", "table.csv", "other.jsonl", "dataset_info.json"} {
+		members = append(members, "data/"+name, files[name])
+	}
+	packed := archives(t, members...)
+	arguments := [][]string{{dir}}
+	for name := range packed {
+		arguments = append(arguments, []string{filepath.Join(folder(t, packed), name)})
+	}
+	for _, args := range append(arguments, []string{filepath.Join(dir, "pairs.json"), filepath.Join(dir, "sub", "talks.jsonl"), filepath.Join(dir, "table.csv"), filepath.Join(dir, "other.jsonl")}) {
 		inputs, skipped, err := Find(args, nil, Options{})
 		if err != nil || len(inputs) != 4 {
 			t.Fatalf("%d inputs, %v", len(inputs), err)
 		}
-		if len(args) == 1 && (len(skipped) != 1 || !strings.HasSuffix(skipped[0].Reason, "; not in the folder: elsewhere, gone, odd")) {
+		if args[0] == dir && (len(skipped) != 1 || !strings.HasSuffix(skipped[0].Reason, "; not in the folder: elsewhere, gone, odd")) {
 			t.Errorf("skipped %+v", skipped)
 		}
 		var all string

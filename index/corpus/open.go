@@ -87,6 +87,9 @@ func (in *Input) decide(head []byte, shared *Options) error {
 			return nil
 		}
 	}
+	if in.Codec != Plain && codecOf(head) != Plain {
+		return fmt.Errorf("%s: %w: compressed twice: decompress it once; `%s -dc < FILE > FILE.gz`", in.Path, errData, in.Codec)
+	}
 	if o.auto() && bytes.HasPrefix(head, []byte("PK\x03\x04")) && isDocument(extension(in.Path), head) {
 		in.Format, in.Container, in.Why = Text, Word, "the text of the document"
 		return nil

@@ -32,15 +32,19 @@ const (
 	bookHint  = "EPUB: convert it to text; `pandoc -t plain -o FILE.txt FILE`"
 )
 
+// The hints of files of Python. A pickle may have any shape, and reading it runs its code.
+const (
+	pickleHint = "a pickle: write JSON lines, if you trust it, since it is a program; `python3 -c 'import json, pickle; d = pickle.load(open(\"FILE\", \"rb\")); " +
+		"d = d.to_dict(\"records\") if hasattr(d, \"to_dict\") else [d] if isinstance(d, (dict, str)) else d; [print(json.dumps(row, default=list)) for row in d]' > FILE.jsonl`"
+	torchHint = "PyTorch: write JSON lines, if you trust it, since it is a program; `python3 -c 'import json, torch; d = torch.load(\"FILE\", weights_only=False); " +
+		"[print(json.dumps(row, default=list)) for row in ([d] if isinstance(d, (dict, str)) else d)]' > FILE.jsonl`"
+	numpyHint  = "an array of NumPy: write JSON lines if it has texts, and name the texts instead if it has token ids; `python3 -c 'import json, numpy; [print(json.dumps(row)) for row in numpy.load(\"FILE\").tolist()]' > FILE.jsonl`"
+	tokensHint = "binary data, such as token ids: name the texts that these were made of"
+)
+
 // refusals returns the kinds that the first bytes tell.
 func refusals() []refusal {
 	return []refusal{
-		{"\x1f\x8b", "compressed twice: decompress it"},
-		{"\x28\xb5\x2f\xfd", "compressed twice: decompress it"},
-		{"BZh91AY&SY", "compressed twice: decompress it"},
-		{xzMagic, "compressed twice: decompress it"},
-		{"\x04\x22\x4d\x18", "compressed twice: decompress it"},
-		{"\x02\x21\x4c\x18", "compressed twice: decompress it"},
 		{"\x5d\x00\x00", "lzma: pipe it: xzcat FILE | noecho … -"},
 		{"LZIP", "lzip: pipe it: lzip -dc FILE | noecho … -"},
 		{"\x1f\x9d", "compress: pipe it: zcat FILE | noecho … -"},
@@ -53,6 +57,13 @@ func refusals() []refusal {
 		{"ORC", "ORC: write Parquet; `python3 -c 'import pyarrow.orc as orc, pyarrow.parquet as pq; pq.write_table(orc.read_table(\"FILE\"), \"FILE.parquet\")'`"},
 		{"Obj\x01", "Avro: write JSON lines; `python3 -c 'import fastavro, json; [print(json.dumps(row)) for row in fastavro.reader(open(\"FILE\", \"rb\"))]' > FILE.jsonl`"},
 		{"SQLite format 3\x00", sqliteHint},
+		{"\x80\x02", pickleHint},
+		{"\x80\x03", pickleHint},
+		{"\x80\x04", pickleHint},
+		{"\x80\x05", pickleHint},
+		{"\x93NUMPY", numpyHint},
+		{"MMIDIDX\x00", tokensHint},
+		{"\x89HDF\r\n", "HDF5: write JSON lines of its texts with h5py"},
 		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it; `7z x FILE`"},
 		{"Rar!\x1a\x07", "a rar archive: unpack it; `unrar x FILE`"},
 		{"!<arch>\n", "an ar archive: unpack it; `ar x FILE`"},
@@ -71,14 +82,20 @@ func refused(path string, head []byte) string {
 		}
 	}
 	switch {
+	case codecOf(head) != Plain:
+		return "compressed twice: decompress it once"
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return refusedZip(extension(path), head)
 	case bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return "an empty zip archive"
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
 		return refusedOLE(head)
+	case extension(path) == ".pkl" || extension(path) == ".pickle":
+		return pickleHint
 	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
 		return ""
+	case extension(path) == ".bin" || extension(path) == ".idx":
+		return tokensHint
 	case strings.HasSuffix(strings.ToLower(path), ".mds"): // isMDS knows the others
 		return "MosaicML MDS: write JSON lines; `python3 -c 'import json, sys; from streaming import LocalDataset; [print(json.dumps(r)) for r in LocalDataset(sys.argv[1])]' FOLDER > train.jsonl`"
 	case strings.HasSuffix(strings.ToLower(path), ".tfrecord"):
@@ -114,6 +131,8 @@ func refusedZip(ext string, head []byte) string {
 	}
 	office := slices.ContainsFunc(names, func(n string) bool { return n == "[Content_Types].xml" || n == "_rels/.rels" })
 	switch {
+	case slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "/data.pkl") }):
+		return torchHint
 	case office && has("xl/"), ext == ".xlsx":
 		return excelHint
 	case office && has("word/"), ext == ".docx":

@@ -240,7 +240,7 @@ func rowsLook(path, phrase string, rows firstRows, o Options) (look, error) {
 		return look{}, columnsError(path, phrase, rows.first, nil)
 	}
 	if o.naming != nil {
-		return look{format: ByRow, why: datasetInfo + " names its columns"}, nil
+		return look{format: ByRow, why: namesColumns}, nil
 	}
 	if name, tell := named(rows.first); name != "" {
 		return look{format: ByRow, name: name, why: phrase + " " + strings.Join(tell, " and ")}, nil
