@@ -16,7 +16,7 @@ import (
 // TestMain lets a script run the program itself. A child process with the name noecho
 // runs main, with its real arguments, streams, signals and exit code.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"noecho": main})
+	testscript.Main(m, map[string]func(){"noecho": main, "noecho-peak": peak})
 }
 
 // TestScript runs the sessions of testdata/script. Each is a txtar file with the commands
