@@ -11,15 +11,22 @@ import (
 // Strand is one of the sorts of text that an answer consists of.
 type Strand uint8
 
-// The strands. Text beside the answer has the first four too, see [Config].Beside.
+// The strands. Text beside the answer has those before Aside too, see [Config].Beside.
 const (
-	Texts   Strand           = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
-	Labels                          // the names around them, such as those of tools, and citations
-	Keys                            // the names of the members of objects
-	Numbers                         // numbers among the strings of a tool
-	Aside                           // none of these: the model did not write it, or wrote it before
-	beside                          // from here on those of text beside the answer
-	tokens  = beside + Aside        // see [Config].Tokens
+	Texts  Strand             = iota // sentences: the text of the model, its thoughts, the strings that it gives to a tool
+	Labels                           // the names around them, such as those of tools
+	Keys                             // the names of the members of objects
+	Minor                            // added to one of these: text of that sort that counts for less
+	Aside  = Minor + Keys + 1        // none of these: the model did not write it, or wrote it before
+	beside = Aside + 1               // from here on those of text beside the answer
+	tokens = beside + Aside          // see [Config].Tokens
+)
+
+// The strands of text that counts for less.
+const (
+	numbers   = Texts + Minor  // numbers among the strings of a tool
+	oldLabels = Labels + Minor // labels that came before, or short strings beside the answer
+	oldKeys   = Keys + Minor   // names of members that came before, or that APIs use
 )
 
 // Answer reads the channels of one answer as one text, in the order in which their words
@@ -30,7 +37,8 @@ const (
 //
 // Names and numbers come between texts and break a record that goes on behind them, and so
 // does text beside the answer. So there are several readings, which differ in the strands
-// that they follow, and each has a thread or more.
+// that they follow, and each has a thread or more. Names that come again and again between
+// texts that change are strands of their own, which threads of several strands pass over.
 //
 // A turn is the moment when another channel or strand goes on with a reading. The words
 // before it have been decided by their channel alone, and may have left. So at most the
@@ -49,33 +57,67 @@ type Answer struct {
 
 // The readings of an answer, and one of a channel.
 const (
-	ofAnswer = iota // its texts, its labels, its keys, and all of them with the numbers
-	ofBeside        // the same strands of the text beside it
-	ofAll           // its texts and the text beside it
-	ofTokens        // its texts and tokens without text
+	ofAnswer = iota // its strands
+	ofBeside        // those of the text beside it
+	ofAll           // both, and tokens without text
 	ofPieces        // of one channel: each piece begins a word
 )
 
-// scope is the scope of a reading: the strands that it follows and those that each of its
-// threads reads, a bit for each, and the findings of the threads.
+// scope is the strands that a reading follows and its threads.
 type scope struct {
-	follows uint16
-	threads threads
-	finds   crossing
+	follows strands
+	threads [threadsEach]ofStrands
 }
 
-// threads are the strands that each thread of a reading reads, a bit for each.
-type threads [allStrands + 1]uint16
+// strands is a set of strands, a bit for each.
+type strands uint16
 
-// scopes are the scopes of the readings. The third and the fourth begin when text beside the
-// answer or tokens come, the last one when its channel goes on within a word with a piece that
-// may begin one.
+// ofStrands is the strands that a thread reads. The words of a finding are of strands that one
+// of the sets in but does not have: else the thread of that set finds it. They may be of one
+// strand of also, though, if that of its own thread came before in between.
+type ofStrands struct {
+	reads strands
+	but   [3]strands
+	also  strands
+}
+
+// threadsEach is the number of threads that a reading has at most.
+const threadsEach = 6
+
+// The sets that threads read, without and with strands that came before.
+const (
+	textSet   strands = 1 << Texts
+	keySet    strands = textSet | 1<<Keys
+	labelSet  strands = keySet | 1<<Labels
+	besideSet strands = textSet | textSet<<beside | 1<<tokens
+	bothSet   strands = besideSet | keySet<<beside | keySet
+	everySet  strands = 1<<Aside - 1
+)
+
+// scopes are the scopes of the readings. The third begins when text beside the answer or tokens
+// come, and goes on with the first threads of the first. The last one begins when its channel
+// goes on within a word with a piece that may begin one.
 var scopes = [...]scope{
-	ofAnswer: {1<<Aside - 1, threads{1 << Texts, 1 << Labels, 1 << Keys, 1<<Aside - 1}, overTurns},
-	ofBeside: {1<<tokens - 1<<beside, threads{1 << beside, 1 << (beside + Labels), 1 << (beside + Keys), 1<<tokens - 1<<beside}, overTurns},
-	ofAll:    {1<<tokens - 1, threads{1<<Texts | 1<<beside}, overStrands},
-	ofTokens: {1<<Aside - 1 | 1<<tokens, threads{1<<Texts | 1<<tokens}, overStrands},
-	ofPieces: {math.MaxUint16, threads{math.MaxUint16}, overPieces},
+	ofAnswer: {everySet, [threadsEach]ofStrands{
+		{reads: textSet},
+		{reads: keySet, but: [3]strands{textSet}, also: 1 << Keys},
+		{reads: labelSet, but: [3]strands{keySet}, also: 1 << Labels},
+		{reads: 1<<Labels | 1<<oldLabels},
+		{reads: 1<<Keys | 1<<oldKeys},
+		{reads: everySet, but: [3]strands{labelSet}},
+	}},
+	ofBeside: {everySet << beside, [threadsEach]ofStrands{
+		{reads: (1<<Texts | 1<<oldLabels) << beside},
+		{reads: keySet << beside, but: [3]strands{textSet << beside}, also: keySet << beside},
+		{reads: (1<<Keys | 1<<oldKeys) << beside},
+		{reads: everySet << beside, but: [3]strands{keySet << beside}},
+	}},
+	ofAll: {everySet | everySet<<beside | 1<<tokens, [threadsEach]ofStrands{
+		{reads: besideSet, but: [3]strands{textSet, textSet << beside}},
+		{reads: bothSet, but: [3]strands{keySet, keySet << beside, besideSet}},
+		{reads: bothSet | labelSet, but: [3]strands{labelSet, bothSet}},
+	}},
+	ofPieces: {math.MaxUint16, [threadsEach]ofStrands{{reads: math.MaxUint16}}},
 }
 
 // reading is a reading of an answer or of a channel.
@@ -84,8 +126,9 @@ type reading struct {
 	answer  *Answer // nil: it has not begun
 	number  int
 	awake   bool // a thread has to know the next words, or the channel goes on within one
-	threads [allStrands + 1]thread
+	threads [threadsEach]thread
 	strand  Strand       // of the speaker
+	olds    int32        // how often text came that came before
 	words   []ngram.Word // scratch
 	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
 	indexed bool         // whether it may be
@@ -162,12 +205,8 @@ func (a *Answer) speak(d *Detector, at int64) {
 	if old := a.speaker; old != nil && old != d {
 		old.turnTo(old.main.Scanner.Frontier())
 	}
-	a.speaker = d
-	switch {
-	case d.strand == tokens:
-		a.begin(ofTokens)
-	case d.strand >= beside:
-		a.begin(ofAll)
+	if a.speaker = d; d.strand >= beside {
+		a.begin()
 	}
 	a.follow(d, at, false)
 }
@@ -175,15 +214,12 @@ func (a *Answer) speak(d *Detector, at int64) {
 // follow lets the readings follow a channel from an offset on: all of them, or those that it
 // went on with last.
 func (a *Answer) follow(d *Detector, at int64, last bool) {
-	if d.strand == Aside {
-		return
-	}
 	if a.speaker == d {
 		a.strand = d.strand
 	}
 	for i := range a.readings {
 		begun := i < ofAll || a.readings[i].answer != nil
-		if begun && scopes[i].follows>>d.strand&1 != 0 && (!last || a.speakers[i] == d) {
+		if begun && (scopes[i].follows>>d.strand&1 != 0 && !last || a.speakers[i] == d) {
 			a.speakTo(i, d, at)
 		}
 	}
@@ -206,22 +242,27 @@ func (r *reading) begun(a *Answer, number int) *reading {
 	return r
 }
 
-// begin begins a reading, which until now would have followed that of the answer.
-func (a *Answer) begin(i int) {
-	if a.readings[i].answer != nil {
+// begin begins the reading of all, which until now would have followed that of the answer.
+func (a *Answer) begin() {
+	if a.readings[ofAll].answer != nil {
 		return
 	}
-	r, o, speaker := a.readings[i].begun(a, i), &a.readings[ofAnswer], a.speakers[ofAnswer]
+	r, o, speaker := a.readings[ofAll].begun(a, ofAll), &a.readings[ofAnswer], a.speakers[ofAnswer]
 	if speaker == nil {
 		return
 	}
-	a.speakers[i] = speaker
+	a.speakers[ofAll] = speaker
 	r.strand, r.begin, r.turned, r.within, r.from = o.strand, o.begin, o.turned, o.within, o.from
 	if r.within {
 		r.scanner = ngram.NewScanner(speaker.spec.Suite)
 		*r.scanner = *o.scanner
 	}
-	r.threads[0].adopt(r, &o.threads[0], speaker)
+	for i := range r.threads {
+		if t := &r.threads[i]; r.scope.threads[i].reads != 0 {
+			t.of = r.scope.threads[i]
+			t.adopt(r, &o.threads[i], speaker)
+		}
+	}
 	r.rest()
 }
 
@@ -333,7 +374,7 @@ func (a *Answer) lastWord(d *Detector, l *lastWord) {
 }
 
 // has reports whether a thread reads a strand.
-func (r *reading) has(thread int, s Strand) bool { return r.scope.threads[thread]>>s&1 != 0 }
+func (r *reading) has(thread int, s Strand) bool { return r.scope.threads[thread].reads>>s&1 != 0 }
 
 // turn lets the threads turn from a channel to another one, or to a piece of the same. With
 // same they turn to another strand of it.
@@ -359,18 +400,15 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 	for i := range r.threads {
 		if r.has(i, d.strand) && !(same && r.has(i, r.strand)) {
 			t := &r.threads[i]
-			if t.finds = r.finds; i == allStrands {
-				t.finds = overStrands
-			}
+			t.of, t.pieces = r.scope.threads[i], r.number == ofPieces
 			t.enter(r.begin, at)
 		}
 	}
-	r.strand = d.strand
+	if r.strand = d.strand; r.strand%beside == oldLabels || r.strand%beside == oldKeys {
+		r.olds++
+	}
 	r.rest()
 }
-
-// allStrands is the number of the thread that reads all strands of a reading.
-const allStrands = 3
 
 // rest notes whether the reading sleeps: no thread has to know the next words, and the channel
 // does not go on within one.
@@ -422,7 +460,7 @@ func (r *reading) leave(old *Detector) {
 // note notes the newest word of each strand of a channel.
 func (r *reading) note(old *Detector) {
 	m, seen := &old.main, [Aside]bool{}
-	if n := len(r.words); n > 0 {
+	if n := len(r.words); n > 0 && r.strand < Aside {
 		r.newest[r.strand], seen[r.strand] = wordEnd{old, r.words[n-1].Span.Hi - 1}, true
 	}
 	for i := m.Count - 1; i >= max(r.turned, m.Count-leaveWords); i-- {

@@ -112,11 +112,11 @@ func (c *conversation) threadText(reading, k int) (text string, places []place, 
 		if scope.follows>>t.strand&1 == 0 || reading >= ofPieces && t.channel != reading-ofPieces {
 			continue
 		}
-		if scope.threads[k]>>t.strand&1 == 0 {
+		if scope.threads[k].reads>>t.strand&1 == 0 {
 			last.channel = -1
 			continue
 		}
-		joint := (reading >= ofPieces || reading == ofAll && t.strand >= beside) && t.piece && t.channel == last.channel
+		joint := (reading >= ofPieces || reading == ofAll && t.strand >= beside && t.strand < tokens) && t.piece && t.channel == last.channel
 		if t.channel != last.channel || joint {
 			b.WriteByte(' ')
 			places = append(places, place{-1, 0})
@@ -261,12 +261,12 @@ func checkConversation(t testing.TB, c conversation, parks bool) {
 			}
 		}
 	}
-	for i := range (allStrands + 1) * (ofPieces + len(ds)) {
-		reading, thread := i/(allStrands+1), i%(allStrands+1)
+	for i := range threadsEach * (ofPieces + len(ds)) {
+		reading, thread := i/threadsEach, i%threadsEach
 		text, places, joints := c.threadText(reading, thread)
 		for _, run := range c.threadRuns(text) {
 			weight, crosses := 0, reading < ofPieces
-			if end := run[len(run)-1].Span.Hi; reading == ofTokens || reading == ofAll && int(end) < len(places) && places[end].channel < 0 {
+			if end := run[len(run)-1].Span.Hi; reading == ofAll && int(end) < len(places) && places[end].channel < 0 {
 				// Its last word may be the beginning of one. Words of one strand are those of another reading.
 				crosses = c.mixes(places[run[0].Span.Lo:end])
 			}

@@ -19,7 +19,8 @@ import (
 // and a turn of another answer little.
 type thread struct {
 	det     *Detector
-	finds   crossing
+	of      ofStrands
+	pieces  bool // it reads the pieces of a channel
 	begun   bool // the detector was started
 	state   threadState
 	kept    []kept   // while the thread waits
@@ -42,15 +43,6 @@ const (
 	threadReads                     // its detector reads the word
 )
 
-// crossing says which findings are those of a thread: a channel or another thread has the rest.
-type crossing uint8
-
-const (
-	overTurns   crossing = iota // those with words of several stretches
-	overStrands                 // and of several strands, or with numbers or the beginning of a piece
-	overPieces                  // those with the beginning of a piece within a word of its channel
-)
-
 // kept is a word that may be in a window over a turn.
 type kept struct {
 	word   ngram.Word
@@ -62,6 +54,7 @@ type origin struct {
 	det     *Detector
 	span    ngram.Span
 	stretch int32
+	olds    int32 // how often text came before that came before
 	strand  Strand
 	anew    bool // the channel does not have the word: it goes on within one
 	piece   bool // because a piece begins there, see reading
@@ -103,7 +96,7 @@ func (t *thread) start(d *Detector) {
 	}
 	t.det.Reset(d.index, d.spec, cfg)
 	t.det.main.Numbered = true
-	if t.finds == overPieces { // "mark" and "ann" may be the pieces of one word
+	if t.pieces { // "mark" and "ann" may be the pieces of one word
 		t.det.hasPhrases, t.det.main.finders = false, t.det.main.finders[:0]
 	}
 	if room := int(t.det.main.Room()); len(t.origins) < room {
@@ -119,7 +112,6 @@ func (t *thread) oldest() int64 { return max(0, t.det.main.Count-int64(len(t.ori
 // adopt begins to read where another thread is, which a channel went on with last.
 func (t *thread) adopt(r *reading, o *thread, d *Detector) {
 	t.state, t.kept, t.begin, t.from, t.stretch = o.state, append(t.kept[:0], o.kept...), o.begin, o.from, o.stretch
-	t.finds = r.finds
 	if t.state != threadReads {
 		return
 	}
@@ -163,13 +155,13 @@ func (t *thread) keep(r *reading, d *Detector) {
 	if wakes {
 		lo = m.Count - m.Room() + track.Provisional
 	}
-	if d.hasPhrases && t.finds != overPieces {
+	if d.hasPhrases && !t.pieces {
 		wakes = d.phrases.begins(&lo, t.begin) || wakes
 	}
 	t.kept = t.kept[:0]
 	for i := max(lo, t.begin); i < m.Count; i++ {
 		w := m.Word(i)
-		t.add(&w, &origin{d, w.Span, t.stretch, Strand(m.MarkOf(i)), false, false})
+		t.add(&w, &origin{d, w.Span, t.stretch, r.olds, Strand(m.MarkOf(i)), false, false})
 	}
 	if t.state = threadWaits; wakes && len(t.kept) > 0 {
 		t.wake(r, d)
@@ -194,7 +186,7 @@ func (t *thread) wait(r *reading, d *Detector, w *ngram.Word, o origin) {
 		t.kept = t.kept[:copy(t.kept, t.kept[n-2:])]
 	}
 	t.add(w, &o)
-	if len(t.kept) == d.spec.N || d.hasPhrases && t.finds != overPieces && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
+	if len(t.kept) == d.spec.N || d.hasPhrases && !t.pieces && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
 		t.wake(r, d)
 	}
 }
@@ -272,7 +264,7 @@ func (t *thread) next(r *reading, d *Detector, words []ngram.Word, i int) {
 	if w.Span.Hi <= d.told[r.number] || t.begun && t.det.host.blocked != nil {
 		return
 	}
-	o := origin{d, w.Span, t.stretch, d.strand, i < r.anew, i < r.anew && r.piece}
+	o := origin{d, w.Span, t.stretch, r.olds, d.strand, i < r.anew, i < r.anew && r.piece}
 	switch t.state {
 	case threadWaits:
 		t.wait(r, d, w, o)
@@ -306,7 +298,7 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 	for k, w := range words {
 		if w.Span.Hi > d.told[r.number] {
 			i := det.main.Count + int64(len(f.Words))
-			*t.at(i) = origin{d, w.Span, t.stretch, d.strand, k < r.anew, k < r.anew && r.piece}
+			*t.at(i) = origin{d, w.Span, t.stretch, r.olds, d.strand, k < r.anew, k < r.anew && r.piece}
 			w.Span = ngram.Span{Lo: i, Hi: i + 1}
 			f.Words = append(f.Words, w)
 		}
@@ -364,8 +356,8 @@ func (t *thread) finish(r *reading) {
 }
 
 // crosses reports whether a span of a finding, its run or the reason for it makes it one of the
-// thread. Words that their channel does not have count as those of several stretches, and
-// those that a piece begins as those of several strands, but where the channel has them all.
+// thread. Words that their channel does not have count as those of several stretches. Names
+// that came before may hide from their own thread names that this one has in a row.
 func (t *thread) crosses(f *Finding, span ngram.Span) bool {
 	if f.reason.Hi > 0 {
 		span = ngram.Span{Lo: min(span.Lo, f.reason.Lo), Hi: max(span.Hi, f.reason.Hi)}
@@ -373,20 +365,24 @@ func (t *thread) crosses(f *Finding, span ngram.Span) bool {
 	if run := &t.det.main.Run; f == t.det.runs.cur && run.Active { // of the run, a part may repeat a message
 		span = ngram.Span{Lo: min(span.Lo, run.First), Hi: max(span.Hi, run.Last+1)}
 	}
-	var turns, strands, piece, channels bool
-	end := t.at(span.Hi - 1)
+	var turns, piece, channels, olds bool
+	has, end := strands(0), t.at(span.Hi-1)
 	for i := max(span.Lo, t.oldest()); i < span.Hi; i++ {
 		o := t.at(i)
+		has |= 1 << o.strand
 		turns = turns || o.stretch != end.stretch || o.anew
-		strands = strands || o.strand != end.strand || o.strand%beside == Numbers
+		olds = olds || o.olds != end.olds
 		piece = piece || o.piece
 		channels = channels || o.det != end.det
 	}
-	switch t.finds {
-	case overPieces:
+	if t.pieces {
 		return piece
-	case overStrands:
-		return turns && (strands || piece && (channels || end.strand < beside))
+	}
+	if olds && has&(has-1) == 0 && has&^t.of.also == 0 {
+		return turns
+	}
+	for _, other := range t.of.but {
+		turns = turns && (has&^other != 0 || piece && (channels || end.strand < beside))
 	}
 	return turns
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,9 @@ type choice struct {
 	ended    uint64         // the last message that announced its end
 	cause    wire.Cause     // of its end
 	answer   *detect.Answer // its channels as one text
+	names    recent         // labels, names in JSON text and short strings beside the answer
 	tokensIn uint64         // the last message with tokens
+	tokensOf int32          // its item that they are of
 	tokens   *channel       // the channel of them that is read as text; nil: none
 }
 
@@ -55,6 +58,37 @@ type channel struct {
 	answer   *detect.Answer    // that it is a part of; nil: it repeats other channels
 	strand   detect.Strand     // of its text, names and numbers in JSON text apart
 	parts    wire.JSONSplitter // of its text, if that is JSON
+	member   uint64            // fingerprint of the name that is being read there
+}
+
+// recent is the fingerprints of the newest short texts of a choice.
+type recent struct {
+	sums [mostRecent]uint64
+	next uint8
+}
+
+// mostRecent is how many texts are remembered. A call has a few names.
+const mostRecent = 64
+
+// again notes a text and reports whether it is known.
+func (r *recent) again(sum uint64) bool {
+	if slices.Contains(r.sums[:], sum) {
+		return true
+	}
+	r.sums[r.next%mostRecent] = sum
+	r.next++
+	return false
+}
+
+// unsaid is the fingerprint of no text.
+const unsaid = 0xcbf29ce484222325
+
+// fingerprint goes on with the FNV-1a hash of a text.
+func fingerprint(sum uint64, text []byte) uint64 {
+	for _, c := range text {
+		sum = (sum ^ uint64(c)) * 0x100000001b3
+	}
+	return sum
 }
 
 // key identifies a channel within its choice.
@@ -85,10 +119,19 @@ func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 	return ch.item < 0 && f.Item >= 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
-// frames reports whether a text that the family has no rule for is the kind of an object or an
-// address. They come between texts, and would break a record that is cut over those.
+// frames reports whether a text beside the answer is the kind of an object or event, an address
+// or the name of a file. They come between texts, and would break a record that is cut over those.
 func (ch *channel) frames(f *wire.Field, text []byte) bool {
-	return f.Rule < 0 && f.Sort == wire.Beside && (strings.HasSuffix(ch.name, "type") && wire.IsIdentifier(text) || isAddress(text))
+	if f.Sort != wire.Beside {
+		return false
+	}
+	return wire.IsIdentifier(text) && (strings.HasSuffix(ch.name, "type") || strings.HasPrefix(ch.name, "framing.") || isFile(text)) || isAddress(text)
+}
+
+// isFile reports whether an identifier looks like the name of a file: a dot or slash is inside.
+func isFile(text []byte) bool {
+	i := bytes.LastIndexAny(text, "./")
+	return i > 0 && i < len(text)-1
 }
 
 // isAddress reports whether a text is an address of the web: it has :// and no white space.

@@ -30,6 +30,7 @@ type channelSet struct {
 	fields         []wire.Field // its places
 	payload        []byte       // in which they are
 	said           []byte       // scratch
+	latest         stretch      // channel nil: none of the message
 	segments       []detect.Segment
 	lanes          detect.LaneMemory // of all channels
 	closed         []*detect.Finding
@@ -80,7 +81,7 @@ func (s *channelSet) forget() {
 func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.Field) ([]ref, error) {
 	s.message++
 	s.firstRef = len(dst)
-	s.text, s.fields, s.payload = s.text[:0], fields, m.Payload
+	s.text, s.latest, s.fields, s.payload = s.text[:0], stretch{}, fields, m.Payload
 	defer s.trim()
 	extras, at := m.Extras, max(m.At, 0)
 	var err error
@@ -109,7 +110,7 @@ func (s *channelSet) read(dst []ref, raw []byte, m wire.Message, fields []wire.F
 
 // trim gives back the storage that a large message made.
 func (s *channelSet) trim() {
-	s.fields, s.payload = nil, nil
+	s.latest, s.fields, s.payload = stretch{}, nil, nil
 	if cap(s.said) > keepStorage {
 		s.said = nil
 	}
@@ -150,9 +151,9 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if err != nil {
 		return dst, err
 	}
-	if id, ok := s.copied(ch, f, s.text[lo:]); ok {
-		p.role, p.channel, p.lo, p.hi = wire.Final, ch, id.lo, id.hi
-		ch.repeat.waiting++
+	if said := s.copied(ch, f, s.text[lo:]); said.channel != nil {
+		p.role, p.channel, p.lo, p.hi = wire.Final, said.channel, said.lo, said.hi
+		said.channel.repeat.waiting++
 		return append(dst, p), nil
 	}
 	how, from := ch.relate(f, s.text, lo, s.message)
@@ -183,7 +184,16 @@ func (s *channelSet) field(dst []ref, payload []byte, f *wire.Field, shift int) 
 	if f.Role == wire.Alias && how != otherPiece {
 		ch.repeat.named(f.Rule, ch.length, s.text[lo:])
 	}
+	s.latest = stretch{ch, p.lo, ch.length, s.text[lo:], f.Item}
 	return s.add(dst, ch, p), nil
+}
+
+// stretch is a text of a message, as it is in its channel.
+type stretch struct {
+	channel *channel
+	lo, hi  int64
+	text    []byte
+	item    int32
 }
 
 // goOn begins a channel of the text under one name with the tail of the text that the name has said, if
@@ -197,15 +207,22 @@ func (s *channelSet) goOn(ch *channel, name *alias) {
 	ch.tail = ch.length
 }
 
-// copied returns the id, label or string that the text of a place is a copy of.
-func (s *channelSet) copied(ch *channel, f *wire.Field, text []byte) (saidID, bool) {
+// copied returns the text that the text of a place is a copy of: the one right before it in its
+// item, or an id, label or string. Without a channel there is none.
+func (s *channelSet) copied(ch *channel, f *wire.Field, text []byte) stretch {
+	id, ok := saidID{}, false
 	switch {
-	case f.Sort == wire.Apart && f.Rule >= 0, f.Sort == wire.Label && f.Separate:
-		return ch.copyOf(f.Rule, text)
+	case f.Again && s.latest.item == f.Item && bytes.Equal(s.latest.text, text):
+		return s.latest
+	case f.Rule >= 0 && (f.Sort == wire.Apart || f.Separate && f.Role == wire.Metadata), f.Sort == wire.Label && f.Separate:
+		id, ok = ch.copyOf(f.Rule, text)
 	case repeated(f):
-		return ch.copyInItem(f.Item, text, s.message)
+		id, ok = ch.copyInItem(f.Item, text, s.message)
 	}
-	return saidID{}, false
+	if !ok {
+		return stretch{}
+	}
+	return stretch{channel: ch, lo: id.lo, hi: id.hi}
 }
 
 // repeated reports whether a place has a string without a rule, which the server may send once
@@ -256,8 +273,11 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	case ch.role == wire.Text, ch.role == wire.Metadata && f.Rule >= 0 && f.Sort != wire.Apart:
 		ch.choice.spoke = s.message
 	}
-	form := s.form(f.Form)
-	ch.det.SetStrand(ch.length, ch.strand)
+	form, strand := s.form(f.Form), ch.strand
+	if ch.role == wire.Metadata && form < wire.Nested && (strand == detect.Labels || f.Sort == wire.Beside && wire.IsIdentifier(text)) && ch.choice.names.again(fingerprint(unsaid, text)) {
+		strand += detect.Minor
+	}
+	ch.det.SetStrand(ch.length, strand)
 	switch {
 	case ch.answer == nil:
 	case constant, ch.role == wire.Metadata && (ch.repeat.again(text) || ch.frames(f, text)), ch.role == wire.Token && !s.alone(ch, f):
@@ -269,26 +289,26 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	s.feed(ch, text)
 }
 
-// alone reports whether the tokens of a message are read as text beside the answer: their
-// message does not have them as text too. Of several lists of tokens one is read.
+// alone reports whether the tokens of an item in a message are read as text beside the answer:
+// the message does not have them as text too. Of several lists of tokens one is read.
 func (s *channelSet) alone(ch *channel, f *wire.Field) bool {
 	c := ch.choice
-	if c == s.noChoice || f.Item >= 0 {
+	if c == s.noChoice || f.Alternative {
 		return false // tokens of the prompt, or alternatives
 	}
-	if c.tokensIn == s.message {
+	if c.tokensIn == s.message && c.tokensOf == f.Item {
 		return c.tokens == ch
 	}
-	c.tokensIn, c.tokens = s.message, nil
+	c.tokensIn, c.tokensOf, c.tokens = s.message, f.Item, nil
 	s.said = s.said[:0]
 	for i := range s.fields {
-		if o := &s.fields[i]; o.Choice == f.Choice && (textRole(o.Role) == wire.Text) {
+		if o := &s.fields[i]; o.Choice == f.Choice && o.Item == f.Item && textRole(o.Role) == wire.Text {
 			s.said = wire.AppendForm(s.said, s.payload[o.Lo:o.Hi], o.Form)
 		}
 	}
 	n := len(s.said)
 	for i := range s.fields {
-		if o := &s.fields[i]; o.Choice == f.Choice && o.Role == wire.Token && o.Name == f.Name && o.Item == f.Item {
+		if o := &s.fields[i]; o.Choice == f.Choice && o.Item == f.Item && o.Role == wire.Token && o.Name == f.Name && !o.Alternative {
 			s.said = wire.AppendForm(s.said, s.payload[o.Lo:o.Hi], o.Form)
 		}
 	}
@@ -302,10 +322,33 @@ func (s *channelSet) alone(ch *channel, f *wire.Field) bool {
 func (s *channelSet) feedJSON(ch *channel, text []byte) {
 	for at := 0; at < len(text); {
 		n, part := ch.parts.Next(text[at:])
-		ch.det.SetStrand(ch.length+int64(at), [...]detect.Strand{wire.JSONString: ch.strand, wire.JSONName: detect.Keys, wire.JSONNumber: detect.Numbers}[part])
+		strand := ch.strand
+		switch {
+		case part == wire.JSONNumber:
+			strand = detect.Texts + detect.Minor
+		case part == wire.JSONName && s.knows(ch, text[at:at+n]):
+			strand = detect.Keys + detect.Minor
+		case part == wire.JSONName:
+			strand = detect.Keys
+		}
+		ch.det.SetStrand(ch.length+int64(at), strand)
 		at += n
 	}
 	s.feed(ch, text)
+}
+
+// knows reports whether a name in JSON text, or the beginning of one, came before in its choice
+// or is one that APIs use. The text is the name up to the value behind it, or a piece of that.
+func (s *channelSet) knows(ch *channel, text []byte) bool {
+	begins := ch.parts.Begins
+	if begins {
+		ch.member, text = unsaid, text[1:]
+	}
+	if end := bytes.LastIndexByte(text, '"'); end >= 0 {
+		text = text[:end]
+	}
+	ch.member = fingerprint(ch.member, text)
+	return ch.choice.names.again(ch.member) || begins && s.cfg.Family.Knows(string(text))
 }
 
 // form returns the form of a text: a reply is JSON text if the request asked for that.

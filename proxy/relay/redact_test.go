@@ -161,11 +161,11 @@ var streamCases = []struct {
 			ends(0, "tool_calls"), "[DONE]",
 		),
 		stream(
-			delta(0, `"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"alpha bravo\":[\"charlie\",\"delta\\\\"}}]`),
-			delta(0, `"tool_calls":[{"index":0,"function":{"arguments":"\",true,\"echo\"],\"x\":\"\\\"\"}"}}]`),
+			delta(0, `"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"[redacted]\":[\"[redacted]\",\"[redacted]\\\\"}}]`),
+			delta(0, `"tool_calls":[{"index":0,"function":{"arguments":"\",true,\"[redacted]\"],\"x\":\"\\\"\"}"}}]`),
 			ends(0, "tool_calls"), "[DONE]",
 		),
-		nil, // "true" is a word between delta and echo
+		[]string{"redacted choices.0.tool_calls.0.arguments 2-32 5 words in 2 parts"}, // "true" is no word between delta and echo
 	},
 	{
 		"deprecated function call",

@@ -30,23 +30,25 @@ const (
 // end of a choice. It is the bytes Lo to Hi of the payload. Places are in ascending
 // order of Lo; a place inside another one follows it.
 type Field struct {
-	Role     Role
-	Form     Form
-	Whole    bool   // the text may continue the earlier one of its channel, or be one of its own
-	Choice   int32  // -1: none
-	Item     int32  // -1: none
-	Part     int32  // -1: none
-	Rule     int32  // the rule of the family, -1: none
-	Name     string // of the channel, unique in its choice
-	Path     string // of the place: it names the channel if the text proves not to be the one of its rule
-	With     string // Drop, End: JSON to write instead; empty: the value stays
-	Lo, Hi   int
-	Separate bool  // the text does not continue the earlier text of its channel
-	Sort     Sort  // Metadata: which sort of it
-	InItem   bool  // Drop: only after text of the same item was withheld
-	Cause    Cause // Begin: of the choice's end, if the message tells it
-	rank     int32 // Item + 1 if the item is a rank, else 0
-	object   int32 // index in moved, -1: none
+	Role        Role
+	Form        Form
+	Whole       bool   // the text may continue the earlier one of its channel, or be one of its own
+	Choice      int32  // -1: none
+	Item        int32  // -1: none
+	Part        int32  // -1: none
+	Rule        int32  // the rule of the family, -1: none
+	Name        string // of the channel, unique in its choice
+	Path        string // of the place: it names the channel if the text proves not to be the one of its rule
+	With        string // Drop, End: JSON to write instead; empty: the value stays
+	Lo, Hi      int
+	Separate    bool  // the text does not continue the earlier text of its channel
+	Again       bool  // it may be a copy of the text right before it
+	Sort        Sort  // Metadata: which sort of it
+	InItem      bool  // Drop: only after text of the same item was withheld
+	Cause       Cause // Begin: of the choice's end, if the message tells it
+	Alternative bool  // one of the texts at a position, whose rank is the item
+	rank        int32 // Item + 1 if the item is a rank, else 0
+	object      int32 // index in moved, -1: none
 }
 
 // Locator finds the places of a family's messages. It belongs to one answer and is not
@@ -235,7 +237,7 @@ func (l *Locator) resolve() error {
 			f.Name = l.paths.rules[l.moved[f.object]].Channel
 		}
 		if f.rank > 0 {
-			f.Item = f.rank - 1
+			f.Item, f.Alternative = f.rank-1, true
 		}
 		if f.Role != Begin {
 			continue

@@ -18,6 +18,7 @@ type JSONSplitter struct {
 	depth   int    // open brackets
 	objects uint64 // bit by depth, for the first 64: that bracket is a brace
 	name    bool   // the next string is the name of a member
+	Begins  bool   // the part that Next returned last does not go on with a string
 }
 
 // splitState is the position of a JSONSplitter.
@@ -30,8 +31,9 @@ const (
 )
 
 // Next returns how many bytes at the start of p, at least one, are of one part, and that
-// part.
+// part. Each name is a part.
 func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
+	s.Begins = s.state == splitBetween
 	for n := 0; n < len(p); n++ {
 		c := p[n]
 		switch s.state {
@@ -49,7 +51,7 @@ func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
 		case splitEscape:
 			s.state = splitString
 		default:
-			if part := s.partOf(c); part != s.part {
+			if part := s.partOf(c); part != s.part || c == '"' && s.name && n > 0 {
 				if n > 0 {
 					return n, s.part
 				}

@@ -38,7 +38,7 @@ type Sort uint8
 
 // The sorts.
 const (
-	Beside Sort = iota // the server wrote it, as far as is known
+	Beside Sort = iota // the server or a tool wrote it, as far as is known
 	Label              // the model wrote it, as a name around its texts
 	Key                // the name of a member: a label of the texts beside the answer
 	Apart              // no part of the answer: it is read by itself
@@ -70,6 +70,7 @@ type Rule struct {
 	Path    string
 	Channel string
 	Whole   bool // each value may be a text of its own, or a piece of one; that of [MetadataAt] always may
+	Again   bool // it may be a copy of the text right before it in its item
 	role    Role
 	form    Form
 	with    string // drops and ends: JSON to write instead; discriminator: JSON that it has to be equal to
@@ -97,8 +98,8 @@ func CumulativeAt(path, channel string) Rule {
 	return Rule{Path: path, Channel: channel, role: Cumulative}
 }
 
-// MetadataAt is the place of a short text beside the answer, such as the name of a
-// tool. It delays no message: it is decided at the end of its own.
+// MetadataAt is the place of a text beside the answer, such as the output of a tool. It
+// delays no message: it is decided at the end of its own.
 func MetadataAt(path, channel string) Rule { return Rule{Path: path, Channel: channel, role: Metadata} }
 
 // CompleteAt is like [MetadataAt], for a text that comes in one piece: it never
@@ -203,7 +204,7 @@ func (r Rule) Else(json string) Rule {
 }
 
 // Label returns the rule for metadata that the model wrote, such as the name of a tool:
-// it is a label of the answer. A rule made by [MetadataAt] is one anyway.
+// it is a label of the answer.
 func (r Rule) Label() Rule {
 	r.label = true
 	return r

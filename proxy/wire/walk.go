@@ -245,7 +245,7 @@ func (l *Locator) container(at frame, rule int32, role Role, kind jsontext.Kind)
 			form = Document
 		}
 		f := l.field(at, rule, role, len(lit))
-		if f.Form = form; role == Metadata {
+		if f.Form = form; l.paths.rules[rule].label {
 			f.Sort = Label
 		}
 		if err := l.called(&f, at); err != nil {
@@ -375,9 +375,10 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 			break
 		}
 		f.Form, f.With = l.paths.rules[rule].form, l.paths.rules[rule].with
-		if role == Metadata || l.paths.rules[rule].label {
+		if l.paths.rules[rule].label {
 			f.Sort = Label
 		}
+		f.Again = l.paths.rules[rule].Again
 		f.Whole = role == Metadata || l.paths.rules[rule].Whole
 		if err := l.called(&f, at); err != nil {
 			return err

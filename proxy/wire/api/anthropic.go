@@ -65,7 +65,7 @@ func anthropicRules() []wire.Rule {
 			wire.NoText(at+"type"),
 			wire.IDAt(at+"id", "ids"),
 			wire.IDAt(at+"tool_use_id", "ids"),
-			wire.MetadataAt(at+"name", "content.name"),
+			wire.MetadataAt(at+"name", "content.name").Label(),
 			wire.TextAt(at+"text", "content.text").As(wire.Reply),
 			wire.DropWhenWithheld(at+"citations").InItem(),
 			wire.NoText(at+"citations[].type"),
@@ -84,7 +84,7 @@ func anthropicRules() []wire.Rule {
 		wire.TextAt("message.content[#].input", "content.#.input").As(wire.Nested),
 		// The input that a stream announces is empty. Should a server send an input
 		// here, it is complete: the pieces behind it do not continue it.
-		wire.MetadataAt("content_block.input", "content.start").As(wire.Nested),
+		wire.MetadataAt("content_block.input", "content.start").Label().As(wire.Nested),
 	)
 }
 

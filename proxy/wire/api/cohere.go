@@ -55,7 +55,7 @@ func cohereRules() []wire.Rule {
 			rules = append(rules,
 				wire.IDAt(at+call+"id", "ids"),
 				wire.NoText(at+call+"type"),
-				wire.MetadataAt(at+call+"function.name", "tool_calls.#.name"),
+				wire.MetadataAt(at+call+"function.name", "tool_calls.#.name").Label(),
 				wire.TextAt(at+call+"function.arguments", "tool_calls.#.arguments").As(wire.Nested),
 			)
 		}
@@ -188,7 +188,7 @@ func cohereV1Rules() []wire.Rule {
 		wire.ItemNumber("index").For("stream-end"),
 		wire.TextAt("text", "tool_plan").For("tool-calls-chunk"),
 		wire.ItemNumber("tool_call_delta.index").For("tool-calls-chunk"),
-		wire.MetadataAt("tool_call_delta.name", "tool_calls.#.name").For("tool-calls-chunk"),
+		wire.MetadataAt("tool_call_delta.name", "tool_calls.#.name").Label().For("tool-calls-chunk"),
 		wire.TextAt("tool_call_delta.parameters", "tool_calls.#.parameters").As(wire.Nested).For("tool-calls-chunk"),
 		wire.TextAt("tool_call_delta.text", "tool_plan").For("tool-calls-chunk"),
 		wire.CompleteAt("text", "tool_plan.again").For("tool-calls-generation"),
@@ -214,7 +214,7 @@ func cohereV1Rules() []wire.Rule {
 			wire.CompleteAt(at+"chat_history[].message", "chat_history"),
 			wire.NoText(at+"chat_history[].tool_calls[].name"),
 			wire.CompleteAt(at+"chat_history[].tool_calls[].parameters", "chat_history").As(wire.Nested),
-			wire.MetadataAt(at+"tool_calls[#].name", "tool_calls.#.name"),
+			wire.MetadataAt(at+"tool_calls[#].name", "tool_calls.#.name").Label(),
 			wire.FinalAt(at+"tool_calls[#].parameters", "tool_calls.#.parameters").As(wire.Nested),
 			wire.DropWhenWithheld(at+"citations").Else(`[]`),
 			wire.TokensAt(at+"citations[].text", "citations.text"),

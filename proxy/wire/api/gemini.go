@@ -81,7 +81,7 @@ func geminiPartRules(at string) []wire.Rule {
 		wire.TextAt(part+"text", "text").As(wire.Reply),
 		wire.ChannelIfTrue(part+"thought", "thought"),
 		wire.IDAt(part+"functionCall.id", "ids"),
-		wire.MetadataAt(part+"functionCall.name", "functionCall.name"),
+		wire.MetadataAt(part+"functionCall.name", "functionCall.name").Label(),
 		wire.TextAt(part+"functionCall.args", "functionCall.args").As(wire.Nested),
 		wire.ElementKey(partial + "jsonPath"),
 		wire.TextAt(partial+"stringValue", "functionCall.partialArgs.#"),

@@ -28,7 +28,7 @@ var harbour = wire.NewFamily(wire.Family{
 		wire.TextAt("delta", "reply").As(wire.Reply),
 		wire.FinalAt("reply", "reply").As(wire.Reply),
 		wire.ElementNumber("calls[#].index"),
-		wire.MetadataAt("calls[#].tool", "calls.#.tool"),
+		wire.MetadataAt("calls[#].tool", "calls.#.tool").Label(),
 		wire.TextAt("calls[#].input", "calls.#.input").As(wire.Nested),
 		wire.DropWhenWithheld("logprobs").Else(`[]`),
 		wire.TokensAt("logprobs[].token", "logprobs"),

@@ -50,7 +50,7 @@ func ollamaRules() []wire.Rule {
 			wire.TextAt(at+"thinking", "thinking"),
 			wire.IDAt(at+"tool_calls[#].id", "ids"),
 			wire.ElementNumber(at+"tool_calls[#].function.index"),
-			wire.MetadataAt(at+"tool_calls[#].function.name", "tool_calls.#.name"),
+			wire.MetadataAt(at+"tool_calls[#].function.name", "tool_calls.#.name").Label(),
 			wire.TextAt(at+"tool_calls[#].function.arguments", "tool_calls.#.arguments").As(wire.Nested),
 		)
 	}

@@ -167,13 +167,15 @@ func responsesItem(kind, at, summary string, text, once textRule) []wire.Rule {
 		rules = append(rules, once(at+name, "output.#."+name).As(wire.Nested))
 	}
 	for _, name := range responsesGot {
-		rules = append(rules, wire.CompleteAt(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")).Label())
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+strings.ReplaceAll(name, "[]", "")))
 	}
-	rules = append(rules, wire.CompleteAt(at+"action.queries", "output.#.action.queries").As(wire.Nested))
+	queries := wire.CompleteAt(at+"action.queries[]", "output.#.action.queries")
+	queries.Again = true // the first one repeats the query
+	rules = append(rules, queries)
 	for _, name := range []string{"output", "outputs", "results", "tools", "error", "pending_safety_checks", "acknowledged_safety_checks"} {
-		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested).Label())
+		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).As(wire.Nested))
 	}
-	for _, name := range []string{"name", "namespace", "server_label", "result"} {
+	for _, name := range []string{"name", "namespace", "server_label"} {
 		rules = append(rules, wire.CompleteAt(at+name, "output.#."+name).Label())
 	}
 	for i := range rules {
@@ -195,7 +197,7 @@ var (
 		"action.query", "action.text", "action.pattern", "actions[].text", "operation.diff", "revised_prompt",
 	}
 	responsesLists = []string{"action.command", "action.commands", "action.keys", "action.env"}
-	responsesGot   = []string{"output[].text", "output[].stdout", "output[].stderr", "outputs[].logs", "results[].text"}
+	responsesGot   = []string{"output[].text", "output[].stdout", "output[].stderr", "outputs[].logs", "results[].text", "result"}
 )
 
 // responsesAlone is an item that is the whole answer. Members that have another meaning
