@@ -74,11 +74,13 @@ type strands uint16
 
 // ofStrands is the strands that a thread reads. The words of a finding are of strands that one
 // of the sets in but does not have: else the thread of that set finds it. They may be of one
-// strand of also, though, if that of its own thread came before in between.
+// strand of also, though, if that of its own thread came before in between. Words of passes
+// that do not go on with the words before them may be between those that do.
 type ofStrands struct {
-	reads strands
-	but   [3]strands
-	also  strands
+	reads  strands
+	but    [3]strands
+	also   strands
+	passes strands
 }
 
 // threadsEach is the number of threads that a reading has at most.
@@ -92,6 +94,7 @@ const (
 	besideSet strands = textSet | textSet<<beside | 1<<tokens
 	bothSet   strands = besideSet | keySet<<beside | keySet
 	everySet  strands = 1<<Aside - 1
+	nameSet   strands = 1<<Labels | 1<<Keys
 )
 
 // scopes are the scopes of the readings. The third begins when text beside the answer or tokens
@@ -100,22 +103,22 @@ const (
 var scopes = [...]scope{
 	ofAnswer: {everySet, [threadsEach]ofStrands{
 		{reads: textSet},
-		{reads: keySet, but: [3]strands{textSet}, also: 1 << Keys},
-		{reads: labelSet, but: [3]strands{keySet}, also: 1 << Labels},
+		{reads: keySet, but: [3]strands{textSet}, also: 1 << Keys, passes: 1 << Keys},
+		{reads: labelSet, but: [3]strands{keySet}, also: 1 << Labels, passes: nameSet},
 		{reads: 1<<Labels | 1<<oldLabels},
 		{reads: 1<<Keys | 1<<oldKeys},
 		{reads: everySet, but: [3]strands{labelSet}},
 	}},
 	ofBeside: {everySet << beside, [threadsEach]ofStrands{
 		{reads: (1<<Texts | 1<<oldLabels) << beside},
-		{reads: keySet << beside, but: [3]strands{textSet << beside}, also: keySet << beside},
+		{reads: keySet << beside, but: [3]strands{textSet << beside}, also: keySet << beside, passes: keySet << beside},
 		{reads: (1<<Keys | 1<<oldKeys) << beside},
 		{reads: everySet << beside, but: [3]strands{keySet << beside}},
 	}},
 	ofAll: {everySet | everySet<<beside | 1<<tokens, [threadsEach]ofStrands{
-		{reads: besideSet, but: [3]strands{textSet, textSet << beside}},
-		{reads: bothSet, but: [3]strands{keySet, keySet << beside, besideSet}},
-		{reads: bothSet | labelSet, but: [3]strands{labelSet, bothSet}},
+		{reads: besideSet, but: [3]strands{textSet, textSet << beside}, also: textSet << beside, passes: textSet << beside},
+		{reads: bothSet, but: [3]strands{keySet, keySet << beside, besideSet}, passes: keySet<<beside | 1<<Keys},
+		{reads: bothSet | labelSet, but: [3]strands{labelSet, bothSet}, passes: keySet<<beside | nameSet},
 	}},
 	ofPieces: {math.MaxUint16, [threadsEach]ofStrands{{reads: math.MaxUint16}}},
 }
@@ -237,7 +240,10 @@ func (a *Answer) speakTo(i int, d *Detector, at int64) {
 // begun returns the reading, which begins now unless it has begun.
 func (r *reading) begun(a *Answer, number int) *reading {
 	if r.answer == nil {
-		r.scope, r.answer, r.number = scopes[number], a, number
+		r.answer, r.number = a, number
+		if r.follows == 0 {
+			r.scope = scopes[number]
+		}
 	}
 	return r
 }
@@ -404,7 +410,7 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 			t.enter(r.begin, at)
 		}
 	}
-	if r.strand = d.strand; r.strand%beside == oldLabels || r.strand%beside == oldKeys {
+	if r.strand = d.strand; r.number != ofAll && (r.strand%beside == oldLabels || r.strand%beside == oldKeys) {
 		r.olds++
 	}
 	r.rest()

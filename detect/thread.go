@@ -24,6 +24,8 @@ type thread struct {
 	begun   bool // the detector was started
 	state   threadState
 	kept    []kept   // while the thread waits
+	passed  []kept   // newest words, which did not go on with those before them
+	skips   int32    // how many words were passed over
 	begin   int64    // first word of the channel that belongs to the newest stretch
 	from    int64    // offset in the channel where the stretch begins
 	stretch int32    // number of the newest sequence of words of one channel
@@ -54,7 +56,7 @@ type origin struct {
 	det     *Detector
 	span    ngram.Span
 	stretch int32
-	olds    int32 // how often text came before that came before
+	olds    int32 // how often text was passed over before
 	strand  Strand
 	anew    bool // the channel does not have the word: it goes on within one
 	piece   bool // because a piece begins there, see reading
@@ -72,7 +74,8 @@ func (t *thread) reset() {
 	clear(t.origins)
 	clear(t.found)
 	clear(t.kept)
-	t.begun, t.state, t.stretch, t.found, t.kept = false, threadSleeps, 0, t.found[:0], t.kept[:0]
+	clear(t.passed)
+	t.begun, t.state, t.stretch, t.skips, t.found, t.kept, t.passed = false, threadSleeps, 0, 0, t.found[:0], t.kept[:0], t.passed[:0]
 }
 
 // start makes the thread ready for the words of an answer.
@@ -143,7 +146,9 @@ func (t *thread) leave(r *reading, d *Detector) {
 		t.keep(r, d)
 	}
 	for i := range r.words {
-		t.next(r, d, r.words, i)
+		if !t.passes(r, d, r.words, i) {
+			t.next(r, d, r.words, i)
+		}
 	}
 }
 
@@ -158,10 +163,10 @@ func (t *thread) keep(r *reading, d *Detector) {
 	if d.hasPhrases && !t.pieces {
 		wakes = d.phrases.begins(&lo, t.begin) || wakes
 	}
-	t.kept = t.kept[:0]
+	t.kept, t.passed = t.kept[:0], t.passed[:0]
 	for i := max(lo, t.begin); i < m.Count; i++ {
 		w := m.Word(i)
-		t.add(&w, &origin{d, w.Span, t.stretch, r.olds, Strand(m.MarkOf(i)), false, false})
+		t.add(&w, &origin{d, w.Span, t.stretch, r.olds + t.skips, Strand(m.MarkOf(i)), false, false})
 	}
 	if t.state = threadWaits; wakes && len(t.kept) > 0 {
 		t.wake(r, d)
@@ -234,11 +239,14 @@ func (t *thread) read(w *ngram.Word, o origin) {
 // hear is told the next words of a channel.
 func (t *thread) hear(r *reading, d *Detector, words []ngram.Word) {
 	for i := range words {
-		if i >= r.anew && t.state == threadWaits && t.parts(r, d, &words[i]) {
+		switch {
+		case t.passes(r, d, words, i):
+		case i >= r.anew && t.state == threadWaits && t.parts(r, d, &words[i]):
 			t.state = threadSleeps
 			return
+		default:
+			t.next(r, d, words, i)
 		}
-		t.next(r, d, words, i)
 		if i+1 == r.anew {
 			t.begin = d.main.Count - int64(len(words)-r.anew)
 			if t.state == threadReads {
@@ -260,23 +268,114 @@ func (t *thread) parts(r *reading, d *Detector, w *ngram.Word) bool {
 
 // next is told word i of some words.
 func (t *thread) next(r *reading, d *Detector, words []ngram.Word, i int) {
-	w := &words[i]
-	if w.Span.Hi <= d.told[r.number] || t.begun && t.det.host.blocked != nil {
-		return
+	if w := &words[i]; w.Span.Hi > d.told[r.number] {
+		t.take(r, d, w, t.origin(r, d, words, i))
 	}
-	o := origin{d, w.Span, t.stretch, r.olds, d.strand, i < r.anew, i < r.anew && r.piece}
-	switch t.state {
-	case threadWaits:
+}
+
+// origin returns where word i of some words comes from.
+func (t *thread) origin(r *reading, d *Detector, words []ngram.Word, i int) origin {
+	return origin{d, words[i].Span, t.stretch, r.olds + t.skips, d.strand, i < r.anew, i < r.anew && r.piece}
+}
+
+// take reads a word, or keeps it.
+func (t *thread) take(r *reading, d *Detector, w *ngram.Word, o origin) {
+	switch {
+	case t.begun && t.det.host.blocked != nil:
+	case t.state == threadWaits:
 		t.wait(r, d, w, o)
-	case threadReads:
+	case t.state == threadReads:
 		t.read(w, o)
 		t.carry(r.answer)
 	}
 }
 
+// passes reports whether word i of some words is passed over: it does not go on with the words
+// before it, is of a strand that may be between others, and may be no part of a phrase. A word
+// that goes on with those that were passed over shows that they are part of the text.
+func (t *thread) passes(r *reading, d *Detector, words []ngram.Word, i int) bool {
+	w := &words[i]
+	name := t.of.passes>>d.strand&1 != 0
+	if t.state == threadSleeps || !name && len(t.passed) == 0 || w.Span.Hi <= d.told[r.number] {
+		return false
+	}
+	goes := len(t.passed) > 0 && r.gate2(d, gramOf(&t.passed[len(t.passed)-1].word, w))
+	switch {
+	case goes && (!name || len(t.passed) == d.spec.N-1), name && t.identifies(d, w):
+		t.takePassed(r, d)
+		return false
+	case goes:
+	case !name || t.goesOn(r, d, w):
+		t.passed = t.passed[:0]
+		return false
+	case len(t.passed) >= max(1, t.chain()) && t.passed[len(t.passed)-1].origin.stretch != t.stretch:
+		t.takePassed(r, d)
+	default:
+		t.passed = t.passed[:0]
+	}
+	t.passed = append(t.passed, kept{*w, t.origin(r, d, words, i)})
+	t.from = w.Span.Hi
+	t.skips++
+	return true
+}
+
+// takePassed takes the words that were passed over.
+func (t *thread) takePassed(r *reading, d *Detector) {
+	passed := t.passed
+	t.passed = t.passed[:0]
+	for k := range passed {
+		t.take(r, d, &passed[k].word, passed[k].origin)
+		if t.state == threadReads && passed[k].origin.stretch != t.stretch {
+			t.first = t.det.main.Count
+		}
+	}
+}
+
+// identifies reports whether a word may be a part of a phrase.
+func (t *thread) identifies(d *Detector, w *ngram.Word) bool {
+	if !d.hasPhrases {
+		return false
+	}
+	return t.state == threadReads && len(t.det.phrases.live) > 0 || d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1))
+}
+
+// goesOn reports whether a word may go on with the newest one that the thread has. It does if
+// there is none that may be in a window, or if that is of the same stretch.
+func (t *thread) goesOn(r *reading, d *Detector, w *ngram.Word) bool {
+	if t.chain() == 0 {
+		return true
+	}
+	if n := len(t.kept); t.state == threadWaits {
+		return t.kept[n-1].origin.stretch == t.stretch || r.gate2(d, gramOf(&t.kept[n-1].word, w))
+	}
+	m := &t.det.main
+	last := m.Word(m.Count - 1)
+	return t.at(m.Count-1).stretch == t.stretch || r.gate2(d, gramOf(&last, w))
+}
+
+// chain returns how many of the newest words may be in a window with the next one.
+func (t *thread) chain() int {
+	if t.state == threadWaits {
+		return len(t.kept)
+	}
+	m := &t.det.main
+	if m.Run.Active {
+		return int(m.Room())
+	}
+	return int(m.Count - m.FirstLive())
+}
+
+// gramOf returns the hash of two words.
+func gramOf(first, second *ngram.Word) ngram.Hash {
+	return ngram.Gram(0, ngram.Roll(ngram.Roll(0, first.Hash), second.Hash), 2)
+}
+
 // try reads the words with which a channel would end here. It forgets them: the last one
 // may turn out to be longer.
 func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
+	if n := len(t.passed); n > 0 && len(words) > 0 && n+len(words) >= d.spec.N && r.gate2(d, gramOf(&t.passed[n-1].word, &words[0])) {
+		t.takePassed(r, d)
+	}
 	if t.state == threadWaits {
 		if len(t.kept)+len(words) < d.spec.N {
 			return
@@ -296,9 +395,10 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 	f.fork(&det.main, det.forks)
 	f.Words = f.Words[:0]
 	for k, w := range words {
-		if w.Span.Hi > d.told[r.number] {
+		first := len(f.Words) == 0
+		if w.Span.Hi > d.told[r.number] && !(first && t.of.passes>>d.strand&1 != 0 && !t.identifies(d, &w) && !t.goesOn(r, d, &w)) {
 			i := det.main.Count + int64(len(f.Words))
-			*t.at(i) = origin{d, w.Span, t.stretch, r.olds, d.strand, k < r.anew, k < r.anew && r.piece}
+			*t.at(i) = t.origin(r, d, words, k)
 			w.Span = ngram.Span{Lo: i, Hi: i + 1}
 			f.Words = append(f.Words, w)
 		}

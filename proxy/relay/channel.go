@@ -119,19 +119,13 @@ func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 	return ch.item < 0 && f.Item >= 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
-// frames reports whether a text beside the answer is the kind of an object or event, an address
-// or the name of a file. They come between texts, and would break a record that is cut over those.
+// frames reports whether a text beside the answer is the kind of an object or event, or an address.
+// They come between texts, and would break a record that is cut over those.
 func (ch *channel) frames(f *wire.Field, text []byte) bool {
 	if f.Sort != wire.Beside {
 		return false
 	}
-	return wire.IsIdentifier(text) && (strings.HasSuffix(ch.name, "type") || strings.HasPrefix(ch.name, "framing.") || isFile(text)) || isAddress(text)
-}
-
-// isFile reports whether an identifier looks like the name of a file: a dot or slash is inside.
-func isFile(text []byte) bool {
-	i := bytes.LastIndexAny(text, "./")
-	return i > 0 && i < len(text)-1
+	return wire.IsIdentifier(text) && (strings.HasSuffix(ch.name, "type") || strings.HasPrefix(ch.name, "framing.")) || isAddress(text)
 }
 
 // isAddress reports whether a text is an address of the web: it has :// and no white space.

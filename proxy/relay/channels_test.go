@@ -113,7 +113,7 @@ func FuzzRelayChannels(f *testing.F) {
 				was := slices.ContainsFunc(observed.findings, func(o string) bool { return strings.HasPrefix(o, from+"-") })
 				// The end of one choice may cut a word of the other, so that it reads as another word. And text
 				// that is withheld without a mask no longer separates the texts around.
-				return !was && (mode == blocking || strings.HasSuffix(f, "parts"))
+				return !was && mode == blocking || strings.HasSuffix(f, "parts")
 			})
 			if len(left.findings) > 0 {
 				t.Fatalf("%v: %q left in %s, made from %s", mode, left.findings, want.out, in)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -145,9 +146,19 @@ func pairFrames() []pairFrame {
 	}
 }
 
-// pairLimit is the number of words that may leave: of names that no API has, the first one hides
-// a stretch of a window or two.
-const pairLimit = 27
+// mostOfPair is the number of words that may leave: those of a stretch that does not count yet,
+// and of another one if the server sends it twice under names that no API has, or names alone.
+func mostOfPair(names string, size int) int {
+	if size == 1 && strings.Contains(names, "unknown key") {
+		return 10 // the name before it may hide the first word
+	}
+	for _, more := range []string{"responses stream", "mcp name"} {
+		if strings.Contains(names, more) {
+			return 18
+		}
+	}
+	return 9
+}
 
 // unpaired reports whether a record that is cut over two places is not found if each has so many
 // words: words of a command behind those that repeat, and single words that may be ids.
@@ -183,7 +194,7 @@ func checkPair(t *testing.T, s answerShape, size int) {
 	for _, mode := range []Decision{redacting, blocking} {
 		cfg := longConfig(t, s.config(t, mode))
 		o := s.send(cfg, body)
-		if left := leftOfLong(o.out); left > pairLimit || len(o.findings) == 0 {
+		if left := leftOfLong(o.out); left > mostOfPair(s.name, size) || len(o.findings) == 0 {
 			t.Errorf("%s, %d words each, %v: %d words left, findings %q", s.name, size, mode, left, o.findings)
 		}
 	}
@@ -191,6 +202,30 @@ func checkPair(t *testing.T, s answerShape, size int) {
 	cfg := longConfig(t, s.config(t, redacting))
 	if o := s.send(cfg, clean); o.out != clean || len(o.findings) > 0 {
 		t.Errorf("%s: changes %s\nto %s, findings %q", s.name, clean, o.out, o.findings)
+	}
+}
+
+// TestPairsOfIdentifiers: an identifier that is cut between its words over two places does not
+// leave whole, unless the first name of a tool, member or file comes between.
+func TestPairsOfIdentifiers(t *testing.T) {
+	t.Parallel()
+	hidden := regexp.MustCompile(`key|name|source|shell|result|responses stream .*unknown`)
+	for _, f := range pairFrames() {
+		for _, a := range f.places {
+			for _, b := range f.places {
+				name := fmt.Sprintf("%s %s+%s", f.name, a[0], b[0])
+				if hidden.MatchString(name) {
+					continue
+				}
+				s := answerShape{name, f.contentType, f.stream, f.body(a[1], b[1])}
+				cfg := s.config(t, redacting)
+				cfg.Set = newBook(cfg.Spec, "ann.ray@example.net")
+				body := s.body([]string{"ann.ray@", "example.net"})
+				if o := s.send(cfg, body); strings.Contains(o.out, "ann.ray") && strings.Contains(o.out, "example.net") {
+					t.Errorf("%s: leaves whole, findings %q: %s", name, o.findings, o.out)
+				}
+			}
+		}
 	}
 }
 
