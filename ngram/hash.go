@@ -36,6 +36,8 @@ func (id SuiteID) String() string {
 type Suite interface {
 	ID() SuiteID
 	Sum(word []byte) uint64
+	// Ends sets dst[i] to the hash of the text from byte from[i] on, a word each.
+	Ends(dst []uint64, text []byte, from []uint8)
 }
 
 // newSuite returns the suite with the given identifier.
@@ -87,6 +89,18 @@ func (xxh64Suite) Sum(word []byte) uint64 {
 	var block [16]byte
 	copy(block[:], word)
 	return xxh64Block16(binary.LittleEndian.Uint64(block[:8]), binary.LittleEndian.Uint64(block[8:]))
+}
+
+func (s xxh64Suite) Ends(dst []uint64, text []byte, from []uint8) {
+	for i, lo := range from {
+		word := text[lo:]
+		if len(word) > 16 || cap(word) < 16 {
+			dst[i] = s.Sum(word)
+			continue
+		}
+		w, m := word[:16], &padding[len(word)]
+		dst[i] = xxh64Block16(binary.LittleEndian.Uint64(w[:8])&m[0], binary.LittleEndian.Uint64(w[8:])&m[1])
+	}
 }
 
 // padding[n] masks all but the first n bytes of a block.

@@ -2,6 +2,7 @@ package ngram
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -104,6 +105,32 @@ func TestGramForgetsWhatStandsBefore(t *testing.T) {
 	}
 	if Gram(0, 7, 1) == Gram(0, 7, 2) {
 		t.Error("length does not matter")
+	}
+}
+
+// TestEndsAreSums: the ends of a text have the hashes that Sum returns one by one, whatever
+// bytes stand behind the text.
+func TestEndsAreSums(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		room := make([]byte, 120)
+		for i := range room {
+			room[i] = byte(r.Uint32())
+		}
+		text := room[:1+r.IntN(100)]
+		if r.IntN(2) == 0 {
+			text = slices.Clip(text)
+		}
+		var from []uint8
+		var want []uint64
+		for lo := range text {
+			from, want = append(from, uint8(lo)), append(want, xxh64Suite{}.Sum(text[lo:]))
+		}
+		got := make([]uint64, len(from))
+		if (xxh64Suite{}).Ends(got, text, from); !slices.Equal(got, want) {
+			t.Fatalf("%d bytes: %x, want %x", len(text), got, want)
+		}
 	}
 }
 

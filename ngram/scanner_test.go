@@ -25,6 +25,12 @@ func (s *spy) Sum(w []byte) uint64 {
 	return uint64(len(s.words))
 }
 
+func (s *spy) Ends(dst []uint64, text []byte, from []uint8) {
+	for i, lo := range from {
+		dst[i] = s.Sum(text[lo:])
+	}
+}
+
 // wordsOf returns the normalised words of a text.
 func wordsOf(text string) []string {
 	s := &spy{}

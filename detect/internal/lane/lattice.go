@@ -132,21 +132,22 @@ func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
 
 // candidates returns the words that end at the newest letter, the shortest first.
 func (m *lattice) candidates(s *respace) []latticeWord {
-	suite := s.r.cfg.Spec.Suite
 	var hashes [maxLetters]uint64
-	n, from := 0, tailBytes
+	var from [maxLetters]uint8
+	n, lo := 0, uint8(tailBytes)
 	for most := int(min(maxLetters, m.count-m.begun)); n < most; n++ {
 		at := m.slot(m.count - int64(n) - 1)
 		if at.alone && n > 0 {
 			break
 		}
-		from -= int(at.bytes)
-		hashes[n] = suite.Sum(m.tail[from:tailBytes])
+		lo -= at.bytes
+		from[n] = lo
 		if at.alone {
 			n++
 			break
 		}
 	}
+	s.r.cfg.Spec.Suite.Ends(hashes[:n], m.tail[:tailBytes], from[:n])
 	words := m.words[:0]
 	for known := s.r.known(hashes[:n]); known != 0; known &= known - 1 {
 		k := bits.TrailingZeros64(known)
