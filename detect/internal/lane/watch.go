@@ -266,30 +266,49 @@ func (w *watch) skim(p []byte, i int, want alarm) int {
 	return i
 }
 
+// Both sums of letters are added in one register, in lanes of 16 bits.
+const (
+	lanes     = 1<<16 + 1      // times a number is that number in both lanes
+	laneSign  = 0x8000 * lanes // the highest bits of both
+	laneWaits = (0x8000 - sumWaits) * lanes
+)
+
+// steps are the scores of a letter behind another one, of which the lower lane is that of
+// moved letters. The highest bits are set, so that they show which sum is below zero.
+var steps = func() (t [32 * 32]uint32) {
+	for i := range t {
+		moved, turned := int32(movedScores[i%32]), int32(turnedScores[i/32][i%32])
+		t[i] = uint32(0x8000+moved) | uint32(0x8000+turned)<<16
+	}
+	return t
+}()
+
 // calm reads letters and other bytes that raise no alarm and let no sum begin to count, and
 // returns how many it has read.
 func (w *watch) calm(p []byte) int {
-	prev, run, moved, turned := w.prev, w.run, w.moved, w.turned
-	i := 0
+	prev, sums, i := w.prev, uint32(w.moved)|uint32(w.turned)<<16, 0
+	before := -1 - int(w.run) // the byte before the row
 	for ; i < len(p); i++ {
 		k := classes[p[i]]
-		m := max(0, moved+int32(movedScores[k&31]))
-		t := max(0, turned+int32(turnedScores[prev&31][k&31]))
-		r := run + 1
+		next := sums + steps[(int(prev)<<5|int(k))&(32*32-1)]
+		above := next & laneSign
+		next &= above - above>>15
+		row := before
 		if k == classOther {
-			r = 0
+			row = i
 		}
-		if k > 26 || r >= runBytes {
+		if k > 26 || i-row >= runBytes {
 			break
 		}
-		if m >= sumWaits || t >= sumWaits {
-			if m >= movedAt || t >= turnedAt || m >= sumWaits && moved < sumWaits || t >= sumWaits && turned < sumWaits {
+		if (next+laneWaits)&laneSign != 0 {
+			m, t := next&0xffff, next>>16
+			if m >= movedAt || t >= turnedAt || m >= sumWaits && sums&0xffff < sumWaits || t >= sumWaits && sums>>16 < sumWaits {
 				break
 			}
 		}
-		prev, run, moved, turned = k, r, m, t
+		prev, sums, before = k, next, row
 	}
-	w.prev, w.run, w.moved, w.turned = prev, run, moved, turned
+	w.prev, w.run, w.moved, w.turned = prev, int32(i-1-before), int32(sums&0xffff), int32(sums>>16)
 	w.at += int64(i)
 	return i
 }
