@@ -90,6 +90,26 @@ func TestPictureWork(t *testing.T) {
 	}
 }
 
+// TestWorkGrows: four times the text is four times the work, for text of which words are read
+// in a row, for text that ends such a row again and again, and for both in turn.
+func TestWorkGrows(t *testing.T) {
+	t.Parallel()
+	set := &countedSet{Index: newWordSet(10, record, laneRecord)}
+	words := strings.Fields(record)
+	for name, s := range map[string]string{
+		"clean": cleanText, "indexed": record + " and so on ", "nearly indexed": strings.Join(words[:6], " ") + " or " + strings.Join(words[6:12], " ") + ". ",
+		"short words": "I am so in it as he is to us ", "long tokens": "well-known-or-not.quite.so.known ", "long words": "incomprehensibilities notwithstanding ",
+		"doubts": "Zbqryf siht 12, 17 m4ny responsibilities! ", "letters": "o f t e n ", "noise": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ ",
+		"in turn": cleanText + "aGVsbG8gd29ybGQhIGhlbGxv m4ny thatisall " + record + " ",
+	} {
+		text := strings.Repeat(s, 1+(64<<10)/len(s))
+		one, four := laneWork(set, text), laneWork(set, text+text+text+text)
+		if four > 4*one+one/10 {
+			t.Errorf("%s: work of %d for %d bytes, of %d for four times as many", name, one, len(text), four)
+		}
+	}
+}
+
 // TestPictureStays: no bytes of a picture are withheld, also if they are all the same.
 func TestPictureStays(t *testing.T) {
 	t.Parallel()
