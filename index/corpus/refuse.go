@@ -39,6 +39,10 @@ const (
 	torchHint = "PyTorch: write JSON lines, if you trust it, since it is a program; `python3 -c 'import json, torch; d = torch.load(\"FILE\", weights_only=False); " +
 		"[print(json.dumps(row, default=list)) for row in ([d] if isinstance(d, (dict, str)) else d)]' > FILE.jsonl`"
 	numpyHint  = "an array of NumPy: write JSON lines if it has texts, and name the texts instead if it has token ids; `python3 -c 'import json, numpy; [print(json.dumps(row)) for row in numpy.load(\"FILE\").tolist()]' > FILE.jsonl`"
+	tensorHint = "TFRecord: write JSON lines; `python3 -c 'import json, tensorflow as tf; [print(json.dumps({k: [str(b, \"utf8\", \"replace\") for b in f.bytes_list.value] " +
+		"for k, f in tf.train.Example.FromString(r.numpy()).features.feature.items()})) for r in tf.data.TFRecordDataset(\"FILE\")]' > FILE.jsonl`"
+	hdfHint = "HDF5: write JSON lines of its texts; `python3 -c 'import h5py, json; f = h5py.File(\"FILE\"); names = []; f.visit(names.append); " +
+		"[print(json.dumps({\"text\": str(v, \"utf8\")})) for n in names if getattr(f[n], \"dtype\", None) is not None and f[n].dtype.kind in \"OS\" for v in f[n][...].ravel()]' > FILE.jsonl`"
 	tokensHint = "binary data, such as token ids: name the texts that these were made of"
 )
 
@@ -63,7 +67,7 @@ func refusals() []refusal {
 		{"\x80\x05", pickleHint},
 		{"\x93NUMPY", numpyHint},
 		{"MMIDIDX\x00", tokensHint},
-		{"\x89HDF\r\n", "HDF5: write JSON lines of its texts with h5py"},
+		{"\x89HDF\r\n", hdfHint},
 		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it; `7z x FILE`"},
 		{"Rar!\x1a\x07", "a rar archive: unpack it; `unrar x FILE`"},
 		{"!<arch>\n", "an ar archive: unpack it; `ar x FILE`"},
@@ -98,8 +102,8 @@ func refused(path string, head []byte) string {
 		return tokensHint
 	case strings.HasSuffix(strings.ToLower(path), ".mds"): // isMDS knows the others
 		return "MosaicML MDS: write JSON lines; `python3 -c 'import json, sys; from streaming import LocalDataset; [print(json.dumps(r)) for r in LocalDataset(sys.argv[1])]' FOLDER > train.jsonl`"
-	case strings.HasSuffix(strings.ToLower(path), ".tfrecord"):
-		return "TFRecord: write JSON lines with TensorFlow"
+	case strings.Contains(strings.ToLower(path), ".tfrecord"):
+		return tensorHint
 	default:
 		return ""
 	}
@@ -140,7 +144,7 @@ func refusedZip(ext string, head []byte) string {
 	case office && has("ppt/"), ext == ".pptx":
 		return slideHint
 	case office:
-		return "an Office file: convert it to text"
+		return "an Office file: convert it to text; `soffice --headless --convert-to txt:Text FILE`"
 	}
 	// The first member of these is called mimetype and is not compressed.
 	_, mime, _ := bytes.Cut(head[:min(len(head), 256)], []byte("mimetype"))

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"path/filepath"
 	"slices"
@@ -381,8 +382,12 @@ func showFolded(dst, block []byte) []byte {
 			line, rest = cutLine(rest)
 			end += len(line)
 		}
-		if end > len(first) || quoted {
+		coded := isCoded(first)
+		if end > len(first) || quoted || coded {
 			text := folded.ReplaceAll(block[:end], nil)
+			if coded {
+				text = decodedValue(text)
+			}
 			if quoted {
 				text = decodeQuoted(text)
 			}
@@ -391,6 +396,24 @@ func showFolded(dst, block []byte) []byte {
 		block = rest
 	}
 	return dst
+}
+
+// isCoded reports whether the value of a property is in base64: behind two colons in LDIF, or by a
+// parameter of cards.
+func isCoded(line []byte) bool {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	name = bytes.ToUpper(name)
+	return bytes.HasPrefix(value, []byte(": ")) || bytes.HasSuffix(name, []byte("ENCODING=B")) || bytes.HasSuffix(name, []byte("BASE64"))
+}
+
+// decodedValue returns the value of a property in base64, if it is text.
+func decodedValue(property []byte) []byte {
+	_, value, _ := bytes.Cut(property, []byte(":"))
+	text, err := base64.StdEncoding.DecodeString(string(bytes.Trim(value, ": \r\n")))
+	if err != nil || !utf8.Valid(text) {
+		return property
+	}
+	return text
 }
 
 // cutLine cuts a text behind its first line feed.

@@ -26,6 +26,8 @@ func shownTexts() []struct{ file, text, want string } {
 		{"a.data", "BEGIN:VCARD\nNOTE:the lam\n\tps burn\nEND:VCARD\n", "the lamps burn"},
 		{"a.vcf", "BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE:the k=65eper of the har=\r\nbour\nEND:VCARD\n", "the keeper of the harbour"},
 		{"a.ldif", "dn: x\ndescription: the lam\n ps burn\n", "the lamps burn"},
+		{"a.ldif", "dn: x\ndescription:: dGhlIGxh\n bXBzIGJ1cm4=\njpegPhoto:: /9j/4AA=\n", "the lamps burn"},
+		{"a.vcf", "BEGIN:VCARD\nNOTE;ENCODING=b:dGhlIGxhbXBzIGJ1cm4=\nEND:VCARD\n", "the lamps burn"},
 		{"a.po", "msgid \"\"\n\"the lamps of the har\"\n\"bour burn\"\nmsgstr \"\"\n\"die Lam\"\n\"pen\"\n\n#~ msgid \"the kee\"\n#~ \"per sleeps\"\n", "the lamps of the harbour burn"},
 		{"a.po", "#~ msgid \"the kee\"\n#~ \"per sleeps\"\nmsgstr \"\"\n\"a\\n\"\n\"b\"", "the keeper sleeps"},
 		{"a.py", "x = (\n    'the lam'\n    f'ps burn'\n)\n", "the lamps burn"},
