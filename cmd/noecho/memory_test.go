@@ -60,7 +60,7 @@ func hugeFiles() []struct {
 		{"rows.csv", " records, ", 0, repeat("prompt,completion\n", "x,\""+hugeSentence+"\n\"\n", "")},
 		{"line.txt", "1 record, ", 0, repeat("", hugeSentence+" ", "")},
 		{"links.md", "1 record, ", 0, repeat("", strings.ReplaceAll(hugeSentence, "lamps", "[lamps](https://example.org/lamps)")+"\n\n", "")},
-		{"page.html", "1 record, ", 0, repeat("<!doctype html><p>", "<img alt='"+hugeSentence+"'>"+hugeSentence+" ", "</p>")},
+		{"page.html", "1 record, ", 0, repeat("<!doctype html><p>", "<img alt='"+hugeSentence+"'>"+strings.Repeat(hugeSentence+" ", 40), "</p>")},
 		{"row.jsonl", "line is longer than 64 MiB", 0, repeat(row+"\n"+`{"prompt":"`, hugeSentence+" ", "\"}\n"+row+"\n")},
 		{"bomb.jsonl.gz", "more than 256 times its size", 1, func(w io.Writer, n int) error {
 			z := gzip.NewWriter(w)

@@ -62,6 +62,7 @@ func TestPlaces(t *testing.T) {
 		{"a.jsonl", `{"messages":[{"content":"x\n\u00e9x\ud83d\ude00x\"x"},{"content":[{"refusal":"é x"}],"tool_calls":[{"function":{"arguments":{"a":"x\n"}}}]}]}` + "\r\n\n" + ` {"messages":[{"content":"x"}]}`, Options{}, nil},
 		{"b.jsonl", bom + "\n{\"a\":[\"x\",{\"b\":\"\\ud800x\xff\xfex éé\"}]}\n{\n{\"a\":\"x\"}\n", Options{Fields: []string{"a"}}, []string{"bad 3: not valid JSON at byte 2 of the line"}},
 		{"a.json", bom + "[\n  {\n    \"instruction\": \"x\\\\x\",\r\n    \"output\":\n \"x\"\n  },\n\n 7, {\"output\": \"x\"\n}\n]", Options{}, []string{"bad 8: not a JSON object"}},
+		{"b.json", bom + "{\n \"1\": {\"prompt\": \"x\"},\n \"2\": [{\"completion\":\n \"a\\nx\"},\n [\"x\"]]\n}", Options{}, nil},
 		{"a.csv", bom + "id,prompt,completion\r\n\r\n1,\"x\"\"x\r\n\"\"\"\"x\",é x\r\n2,3,4, x\r\n,\"x\" y,x", Options{}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
