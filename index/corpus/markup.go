@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 
 	"noecho/internal/coverage"
@@ -21,7 +22,8 @@ const (
 // attributes in CDATA, and escaped tags, become blanks, as in <row Body="&lt;a href=&quot;x&quot;&gt;text" />.
 //
 // Values of attributes that became blanks and have the words of a window come behind the
-// text, because a value in the middle of a sentence would separate its words.
+// text, because a value in the middle of a sentence would separate its words. So does what
+// follows the beginning of a comment, script or style that nothing ends.
 type markup struct {
 	r     io.Reader
 	f     *File // counts text that is left out
@@ -37,9 +39,10 @@ type markup struct {
 	end   byte   // the quote that ends a value
 	raw   string // the closing tag that ends a script or style
 	data  bool   // the script is JSON
+	over  int    // bytes of the current comment, script or style that are not in kept
 
 	attribute []byte // the name of the current attribute
-	kept      []byte // the value of it
+	kept      []byte // the value of it, or the current comment, script, style or declaration
 	behind    []byte // the values that come behind the text
 	left      int    // bytes of comments, scripts and styles
 }
@@ -135,6 +138,9 @@ func markupOf(ext string, head []byte) Format {
 func (m *markup) Read(p []byte) (int, error) {
 	for m.lo == m.done {
 		if m.err != nil && m.done == len(m.buf) {
+			if m.err == io.EOF {
+				m.unclosed()
+			}
 			if m.err != io.EOF || len(m.behind) == 0 {
 				m.f.leave(coverage.Comments, m.left)
 				m.left = 0
@@ -174,6 +180,9 @@ func (m *markup) fill() {
 
 // step rewrites the next bytes of b, at least one.
 func (m *markup) step(b []byte) {
+	if m.cdata && m.state != markupText && bytes.HasPrefix(b, []byte("]]>")) {
+		m.unclosed()
+	}
 	switch m.state {
 	case markupText:
 		m.text(b)
@@ -182,34 +191,75 @@ func (m *markup) step(b []byte) {
 	case markupValue:
 		m.value(b)
 	case markupComment:
-		m.left++
-		m.until(b, "-->")
+		m.hidden(b, "-->")
 	case markupDecl:
 		if m.kind == XML && b[0] == '[' { // declarations of entities follow, which are text
 			m.state = markupText
 			return
 		}
-		if m.kept = append(m.kept, b[0]); b[0] == '>' && wordy(m.kept, m.words) || len(m.kept) == mostBehind {
-			m.left += len(m.kept)
-			m.kept = m.kept[:0]
-		}
-		m.until(b, ">")
+		m.declaration(b)
 	case markupRaw:
-		if len(b) >= len(m.raw) && bytes.EqualFold(b[:len(m.raw)], []byte(m.raw)) {
-			m.state, m.raw = markupText, ""
-			if m.data {
-				m.keep(m.kept)
-			}
-			m.data = false
-			return
-		}
-		if m.data && len(m.kept) < mostBehind {
-			m.kept = append(m.kept, b[0])
-		} else {
-			m.left++
-		}
-		m.blank(b[:1])
+		m.hidden(b, m.raw)
 	}
+}
+
+// hidden goes on in a comment, a script or a style, up to a mark. A closing tag is read as text.
+func (m *markup) hidden(b []byte, mark string) {
+	comment := m.state == markupComment
+	if len(b) >= len(mark) && bytes.EqualFold(b[:len(mark)], []byte(mark)) {
+		switch left := len(m.kept) + m.over; {
+		case comment:
+			m.left += left + 1
+			m.blank(b[:len(mark)])
+		case m.data && m.over == 0:
+			m.keep(m.kept)
+		default:
+			m.left += left
+		}
+		m.state, m.raw, m.kept, m.over = markupText, "", m.kept[:0], 0
+		return
+	}
+	next := 1 + bytes.IndexAny(b[1:], mark[:1]+"]")
+	if next == 0 {
+		next = len(b)
+	}
+	if len(m.kept)+next <= mostBehind {
+		m.kept = append(m.kept, b[:next]...)
+	} else {
+		m.over += next
+	}
+	m.blank(b[:next])
+}
+
+// declaration goes on in a declaration. One that has the words of a window is a text or a
+// program, unless it names the type of the document.
+func (m *markup) declaration(b []byte) {
+	if len(m.kept) == mostBehind {
+		m.left += len(m.kept)
+		m.kept = m.kept[:0]
+	}
+	c := b[0]
+	m.kept = append(m.kept, c)
+	if m.blank(b[:1]); c != '>' {
+		return
+	}
+	switch {
+	case m.kind == HTML && !bytes.EqualFold(m.kept[:min(len(m.kept), 7)], []byte("doctype")):
+		m.keep(m.kept)
+	case wordy(m.kept, m.words):
+		m.left += len(m.kept)
+	}
+	m.state, m.kept = markupText, m.kept[:0]
+}
+
+// unclosed ends a tag, a comment, a script or a style that the text or its section ends in.
+// Its bytes come behind the text, or count as not read.
+func (m *markup) unclosed() {
+	if m.state == markupComment || m.state == markupRaw || m.state == markupDecl || m.state == markupValue && m.kind == HTML {
+		m.keep(m.kept)
+		m.f.lose(coverage.Comments, m.over)
+	}
+	m.state, m.raw, m.kept, m.over = markupText, "", m.kept[:0], 0
 }
 
 // keep puts a value behind the text if it has the words of a window.
@@ -233,16 +283,6 @@ func (m *markup) blank(b []byte) {
 	m.done += len(b)
 }
 
-// until replaces bytes up to and including a mark.
-func (m *markup) until(b []byte, mark string) {
-	if bytes.HasPrefix(b, []byte(mark)) {
-		m.blank(b[:len(mark)])
-		m.state = markupText
-		return
-	}
-	m.blank(b[:1])
-}
-
 // text goes on to the next tag.
 func (m *markup) text(b []byte) {
 	next := bytes.IndexAny(b, m.signs())
@@ -262,15 +302,17 @@ func (m *markup) text(b []byte) {
 			m.kind, m.cdata = XML, false
 		}
 		m.done++
-	case m.kind == XML && bytes.HasPrefix(b, []byte("<![CDATA[")):
+	case bytes.HasPrefix(b, []byte("<![CDATA[")) && (m.kind == HTML || m.cdata): // in another section: a wiki writes ]] > behind it
+		m.blank(b[:9])
+	case bytes.HasPrefix(b, []byte("<![CDATA[")):
 		m.blank(b[:9])
 		m.kind, m.cdata = HTML, true
 	case bytes.HasPrefix(b, []byte("<!--")):
 		m.blank(b[:4])
-		m.state = markupComment
+		m.state, m.kept = markupComment, m.kept[:0]
 	case bytes.HasPrefix(b, []byte("<!ENTITY")):
 		m.done += len("<!ENTITY")
-	case len(b) > 1 && (b[1] == '!' || b[1] == '?'):
+	case len(b) > 2 && (b[1] == '!' || b[1] == '?') && b[2] != ' ':
 		m.blank(b[:2])
 		m.state, m.kept = markupDecl, m.kept[:0]
 	default:
@@ -302,8 +344,13 @@ func (m *markup) open(b []byte) {
 		return
 	}
 	name := b[from:at]
+	ahead := b[:min(len(b), markupAhead)]
+	if !m.isTag(ahead, at) {
+		m.done++ // a sign
+		return
+	}
 	if m.kind == HTML && from == 1 && (bytes.EqualFold(name, []byte("script")) || bytes.EqualFold(name, []byte("style"))) {
-		m.raw = "</" + string(name)
+		m.script(string(name), ahead[at:])
 	}
 	simple := at-from <= most && !bytes.ContainsAny(name, "-_:.")
 	switch {
@@ -316,6 +363,104 @@ func (m *markup) open(b []byte) {
 	default:
 		m.blank(b[:at])
 		m.state, m.attribute = markupTag, m.attribute[:0]
+	}
+}
+
+// isTag reports whether a tag goes on in a text at an offset, and not a text such as
+//
+//	if (x <y and so on
+//
+// A tag has attributes and at most a few words without a value, and it ends. Of a text that
+// goes on the first markupAhead bytes are given.
+func (m *markup) isTag(text []byte, at int) bool {
+	whole := len(text) < markupAhead
+	if end := bytes.Index(text[at:], []byte("]]>")); m.cdata && end >= 0 {
+		text, whole = text[:at+end], true
+	}
+	b := text[at:]
+	if len(b) > 0 && strings.IndexByte(" \t\r\n\f/>", b[0]) < 0 && text[0] == '<' {
+		return false
+	}
+	words, most := 0, 1
+	for len(b) > 0 && words <= 2 {
+		if b[0] == '>' {
+			return words <= most
+		}
+		if strings.IndexByte(" \t\r\n\f/", b[0]) >= 0 {
+			b = b[1:]
+			continue
+		}
+		end := 1 + bytes.IndexAny(b[1:], " \t\r\n\f/<>=")
+		if end == 0 {
+			end = len(b)
+		}
+		name := b[:end]
+		rest := bytes.TrimLeft(b[end:], " \t\r\n\f")
+		switch {
+		case name[0] == '<':
+			return false
+		case len(rest) > 0 && rest[0] == '=':
+			if b = afterValue(bytes.TrimLeft(rest[1:], " \t\r\n\f")); b == nil {
+				return !whole
+			}
+			most = 2
+			continue
+		case !bytes.ContainsFunc(name, isWordRune):
+			words += 2
+		case bytes.IndexByte(name, '-') < 0 && !strings.Contains(bareAttributes, " "+strings.ToLower(string(name))+" "):
+			words++
+		}
+		b = b[end:]
+	}
+	return words <= 2 && !whole
+}
+
+// bareAttributes are the attributes that have no value.
+const bareAttributes = " allowfullscreen async autofocus autoplay checked compact controls default defer disabled hidden ismap itemscope loop multiple muted nohref nomodule noresize noshade novalidate nowrap open playsinline readonly required reversed selected "
+
+func isWordRune(r rune) bool {
+	return r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || r >= 0x80
+}
+
+// afterValue returns what follows the value of an attribute; nil: the value does not end, or
+// the quote that ends it is of another tag, as in <a href="x>text</a><b c="d">.
+func afterValue(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	if b[0] != '"' && b[0] != '\'' {
+		if end := bytes.IndexAny(b, " \t\r\n\f>"); end >= 0 {
+			return b[end:]
+		}
+		return nil
+	}
+	value, rest, ok := bytes.Cut(b[1:], b[:1])
+	if !ok {
+		return nil
+	}
+	if bytes.IndexByte(value, '>') >= 0 && len(rest) > 0 && strings.IndexByte(" \t\r\n\f/>", rest[0]) < 0 {
+		return []byte("<")
+	}
+	return rest
+}
+
+// scriptType is the type of a script.
+var scriptType = regexp.MustCompile(`(?i)^[^>]*\stype\s*=\s*["']?([^"'\s>]+)`)
+
+// script begins a script or a style, given its attributes. A script of a type that is no
+// program, such as text/template, is HTML or text.
+func (m *markup) script(name string, attributes []byte) {
+	kind := ""
+	if found := scriptType.FindSubmatch(attributes); found != nil {
+		kind = strings.ToLower(string(found[1]))
+	}
+	m.data = strings.Contains(kind, "json")
+	program := !strings.Contains(kind, "/") || m.data
+	for _, part := range [...]string{"script", "css", "babel", "jsx", "less", "shader", "python", "wasm"} {
+		program = program || strings.Contains(kind, part)
+	}
+	if program || strings.EqualFold(name, "style") {
+		m.raw = "</" + name
 	}
 }
 
@@ -383,19 +528,19 @@ func (m *markup) value(b []byte) {
 	switch {
 	case b[0] == m.end:
 		m.blank(b[:1])
-		if m.state = markupTag; m.kind == HTML && m.isProse() {
+		if m.state = markupTag; m.kind == HTML && (m.isProse() || bytes.IndexByte(m.kept, '>') >= 0) {
 			m.keep(m.kept)
 		}
-		if m.raw != "" && string(m.attribute) == "type" {
-			m.data = bytes.Contains(m.kept, []byte("json"))
+		if m.kind == HTML && len(m.kept) > markupAhead/2 && !m.isTag(b[:min(len(b), markupAhead)], 0) {
+			m.state, m.raw = markupText, ""
 		}
 		m.attribute = m.attribute[:0]
 	case m.kind == XML && b[0] == '&':
 		m.entity(b)
 	default:
-		signs := `"&`
+		signs := `"&]`
 		if m.end == '\'' {
-			signs = "'&"
+			signs = "'&]"
 		}
 		next := 1 + bytes.IndexAny(b[1:], signs)
 		if next == 0 {

@@ -121,6 +121,54 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// TestMarkupLosesNothing reads text that only looks like a tag, a comment or a script, in its
+// place, and what nothing ends behind the text.
+func TestMarkupLosesNothing(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("A", 2*markupAhead)
+	for _, c := range []struct{ text, want string }{
+		{`List<$a> x`, "a"},
+		{`if (x <y $a q> 3) <p>$b</p>`, "ab"},
+		{`<ann $a> a </b $b > c`, "ab"},
+		{`Ann <ann@example.org> $a`, "a"},
+		{`x <y $a`, "a"},
+		{`<a href="x>$a</a><b c="d">$b`, "ab"},
+		{`<a href="x>` + long + ` $a</a><b c="d">$b`, "ab"},
+		{`<a href="x>$a</a>`, "a"},
+		{`<img src="` + long + `" $a>$b`, "ab"},
+		{`<img src="` + long + `" alt="$a`, "a"},
+		{`for (i=0; i <n; i++) { // $a` + "\n} return p->q;", "a"},
+		{`x <! $a > y <?php $b ?>`, "ab"},
+		{`<p $a`, "a"},
+		{`<p class="$a`, "a"},
+		{`x <!-- $a`, "a"},
+		{`<script>$a`, "a"},
+		{`<style>$a<!-- x -->`, "a"},
+		{`<script type="text/template"><p>$a</p></script>$b`, "ab"},
+		{`<SCRIPT id=x TYPE=text/x-markdown>$a</script>$b`, "ab"},
+		{`<script async src="x" type="text/javascript">$x</script><script defer>$y</script><script type=module>$z</script>$b`, "b"},
+		{`<![CDATA[$a]] >$b`, "ab"},
+		{`<input type=text disabled required autofocus name="x" class="$x">$a`, "a"},
+	} {
+		for name, text := range map[string]string{"HTML": c.text, "CDATA": "<?xml version='1.0'?><t><![CDATA[" + c.text + "]]>$c</t>"} {
+			kind, want := HTML, c.want
+			if name == "CDATA" {
+				kind, want = XML, c.want+"c"
+			}
+			got := visible(t, kind, fill(text))
+			for name := 'a'; name <= 'z'; name++ {
+				if has, want := strings.Contains(got, say(string(name))), strings.ContainsRune(want, name); has != want {
+					t.Errorf("%.80q in %s: %c is read: %v, want %v: %.300q", c.text, kind, name, has, want, got)
+				}
+			}
+		}
+	}
+	f := new(File)
+	if _, err := io.ReadAll(newMarkup(strings.NewReader("<!--"+strings.Repeat("word ", mostBehind/4)), f, HTML, Options{})); err != nil || f.Lost() == nil || f.Lost().Table().Unread == 0 {
+		t.Errorf("a long comment without end: %v, %v", err, f.Lost())
+	}
+}
+
 // FuzzMarkup reads any bytes as HTML and XML: the text has the same length and lines, and
 // every byte is the same or a blank. Behind it there are values of attributes.
 func FuzzMarkup(f *testing.F) {
