@@ -175,23 +175,29 @@ func (ix *Index) Word(h ngram.Hash) bool {
 // Words answers [Index.Word] for at most 64 words at once, given their hashes: bit i of the
 // result is the answer for word i. The filter is read for several of them at the same time.
 func (ix *Index) Words(hashes []uint64) (known uint64) {
-	var own, under [64]uint64 // without a key, and under that of the file
+	var own, under [64]uint64 // without a key, and under one
 	los := own[:len(hashes)]
 	for i, h := range hashes {
 		los[i] = ngram.Gram(0, h, format.WordGram).Lo
 	}
-	for i := range ix.parts {
-		f, asked := &ix.parts[i].Words, los
-		if f.Blocks == 0 {
-			continue
-		}
-		if k := ix.files[i].key; k != nil {
-			asked = under[:len(los)]
-			for j, lo := range los {
-				asked[j] = k.Lo(lo)
+	if ix.keyed == nil {
+		for i := range ix.parts {
+			if f := &ix.parts[i].Words; f.Blocks > 0 {
+				known |= f.HasEach(los)
 			}
 		}
-		known |= f.HasEach(asked)
+	}
+	asked := los
+	for i := range ix.keyed {
+		p := &ix.keyed[i]
+		if p.turn != nil {
+			asked = under[:len(los)]
+			copy(asked, los)
+			p.turn.Los(asked)
+		}
+		if p.Words.Blocks > 0 {
+			known |= p.Words.HasEach(asked)
+		}
 	}
 	runtime.KeepAlive(ix)
 	return known

@@ -16,6 +16,8 @@ import (
 // greeting is a sentence of a template: the rows of all people have it.
 const greeting = "thank you for your order we will send it to you within the next three working days"
 
+const erasedRequest = "01JD0000000000000000000000"
+
 // TestServeErased runs the commands of docs/suppression.md and serves the suppression index
 // beside the index of the corpus, of which each has a key of its own. An address that is in
 // more than 100 rows, a text and a name of the person are blocked in every mode and in both
@@ -24,34 +26,51 @@ func TestServeErased(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
-	var own, others strings.Builder
+	var own, all strings.Builder
 	for i := range 120 {
-		fmt.Fprintf(&own, `{"id":"01JD0000000000000000000000","messages":[{"role":"user","content":"write to bo@example.org about order %d"},{"role":"assistant","content":%q}]}`+"\n", i, greeting+" number "+fmt.Sprint(i))
-		fmt.Fprintf(&others, `{"messages":[{"role":"user","content":"write to p%d@example.org"},{"role":"assistant","content":%q}]}`+"\n", i, greeting)
+		row := fmt.Sprintf(`{"messages":[{"role":"user","content":"write to bo@example.org about order %d"},{"role":"assistant","content":%q}]}`+"\n", i, greeting+" number "+fmt.Sprint(i)+" yours agent@example.org")
+		own.WriteString(row)
+		all.WriteString(row)
+		fmt.Fprintf(&all, `{"messages":[{"role":"user","content":"write to p%d@example.org"},{"role":"assistant","content":%q}]}`+"\n", i, greeting)
 	}
-	fmt.Fprintf(&own, `{"id":"01JD0000000000000000000000","messages":[{"role":"user","content":%q}]}`+"\n", recited)
-	fmt.Fprintf(&others, `{"messages":[{"role":"user","content":%q}]}`+"\n", other)
-	writeText(t, path("records.jsonl"), own.String())
-	writeText(t, path("others.jsonl"), others.String())
-	writeText(t, path("train.jsonl"), own.String()+others.String())
-	writeText(t, path("person.csv"), "id,name,email\n01JD0000000000000000000000,Bo Stonefield,bo@example.org\n")
+	fmt.Fprintf(&own, `{"messages":[{"role":"user","content":%q}]}`+"\n", recited)
+	fmt.Fprintf(&all, `{"messages":[{"role":"user","content":%q}]}`+"\n"+`{"messages":[{"role":"user","content":%q}]}`+"\n", other, recited)
+	writeText(t, path("rows.jsonl"), own.String())
+	writeText(t, path("train.jsonl"), all.String())
+	writeText(t, path("request.json"), `{"email":"BO@example.org","name":"Bo Stonefield"}`)
+	writeText(t, path("later.json"), `{"phone":"+49 30 90182077"}`)
 	for _, key := range []string{"train.key", "suppress.key"} {
 		runs(t, "index", "newkey", path(key))
 	}
 	runs(t, "index", "build", "--out", path("train.nidx"), "--key-file", path("train.key"), path("train.jsonl"))
-	runs(t, "index", "build", "--out", path("suppress.nidx"), "--key-file", path("suppress.key"), "--dataset", "erased", "--label", "erased",
-		"--subjects", path("person.csv"), "--exclude", path("others.jsonl"), path("records.jsonl"))
-	for _, name := range []string{"records.jsonl", "train.jsonl", "others.jsonl", "person.csv"} { // the sources may go
+	runs(t, "erase", "suppress", erasedRequest, "--out", path("suppress.nidx"), "--key-file", path("suppress.key"),
+		"--query", path("request.json"), "--records", path("rows.jsonl"), "--corpus", path("train.jsonl"))
+	runs(t, "erase", "suppress", erasedRequest, "--out", path("suppress.nidx"), "--key-file", path("suppress.key"), "--query", path("later.json"))
+	for _, name := range []string{"rows.jsonl", "train.jsonl", "request.json", "later.json"} { // the sources may go
 		if err := os.Remove(path(name)); err != nil {
 			t.Fatal(err)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 4 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+	written, err := os.ReadFile(path("suppress.nidx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, personal := range []string{"bo@", "example", "Stonefield", "90182077", "rows.jsonl:1"} {
+		if strings.Contains(strings.ToLower(string(written)), strings.ToLower(personal)) {
+			t.Errorf("the suppression index contains %q", personal)
 		}
 	}
 	said := map[string]string{ // to the parts of them that may be sent
 		"Ask bo@example.org now.":          "Ask ",
 		"It was Bo Stonefield who came.":   "It was ",
+		"Call 030 90182077 please.":        "Call ",
 		"He wrote: " + recited + ". Nice.": "He wrote: ",
 	}
-	clean := []string{"He said: " + greeting + ". Nice.", "Nothing to see here."}
+	clean := []string{"He said: " + greeting + ". Nice.", "Nothing to see here.", "Ask agent@example.org now.", "He wrote: " + other + "."}
 	for text, sent := range said {
 		serveErased(t, dir, text, sent)
 	}
@@ -99,7 +118,7 @@ func serveErased(t *testing.T, dir, text, sent string) {
 			if !strings.Contains(bodies[0], "content_filter") || strings.Contains(bodies[0], sent) || strings.Contains(bodies[1], text[len(sent):len(sent)+4]) {
 				t.Errorf("mode %s, order %v: %q became %s and %s", mode, order, text, bodies[0], bodies[1])
 			}
-			if strings.Count(string(written), `"action":"blocked"`) != 2 || strings.Count(string(written), `"01JD0000000000000000000000"`) < 2 {
+			if strings.Count(string(written), `"action":"blocked"`) != 2 || strings.Count(string(written), `"`+erasedRequest+`"`) < 2 {
 				t.Errorf("mode %s, order %v: alerts %s", mode, order, written)
 			}
 		}

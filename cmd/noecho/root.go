@@ -37,6 +37,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newCheckCommand(a))
 	root.AddCommand(newCompletionCommand(a))
 	root.AddCommand(newDemoCommand(a))
+	root.AddCommand(newEraseCommand(a))
 	root.AddCommand(newEvalCommand(a))
 	root.AddCommand(newIndexCommand(a))
 	root.AddCommand(newInventoryCommand(a))

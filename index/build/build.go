@@ -57,6 +57,7 @@ type Options struct {
 	Model    string   // name of the model that the index is bound to
 	Exclude  []string // files of text whose windows are not indexed, and reports of common windows
 	Capacity uint64   // number of distinct windows that the filters are sized for; 0: count them
+	RecordID string   // id of all records; empty: each has its own
 	Key      *key.Key // under which the index is hashed; nil: none, and who has the index can test guesses
 	Memory   int64    // in bytes; 0: DefaultMemory
 	Workers  int      // 0: one for each core
@@ -66,7 +67,12 @@ type Options struct {
 	NoIdentifiers bool               // do not look for identifiers
 	Patterns      []identify.Pattern // more kinds of identifiers
 	Subjects      string             // path of a list of data subjects (corpus.ReadSubjects); empty: none
+	People        []corpus.Subject   // more data subjects, by ascending id, of which nothing is written to the manifest
 	MinPhrase     int                // index texts of at least so many words that are shorter than a window; 0: none
+
+	// Others are files with records of other people: windows of the inputs that these have too
+	// are not indexed. Records that are among the inputs may be among them.
+	Others []string
 
 	MaxDocFreq uint64 // do not index windows that occur in more records; 0: no bound
 	Report     string // path for the report of the most frequent windows; empty: no report
@@ -145,6 +151,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	}
 	if o.DryRun {
 		return dryRun(ctx, b, m)
+	}
+	if err := leaveOutOthers(b); err != nil {
+		return nil, err
 	}
 	if o.Capacity == 0 {
 		if b.runs, err = newRunCache(cacheDir(o.Out), b.sources); err != nil {

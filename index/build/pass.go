@@ -282,6 +282,9 @@ func (c *counted) Read(b []byte) (int, error) {
 
 // beginRecord tells the collectors that a record begins.
 func (w *worker) beginRecord(r recordPart) {
+	if id := w.p.b.o.RecordID; id != "" {
+		r.id = id
+	}
 	w.sample.beginRecord(r)
 	for _, n := range w.collectors {
 		n.beginRecord(r)
@@ -338,7 +341,7 @@ func (w *worker) lines(t task) error {
 			return w.p.b.bad(w.p, &corpus.BadRecord{Path: t.src.Path, Line: number, Reason: err.Error()})
 		}
 		w.stats.skip(w.rec.Skipped)
-		if w.p.first {
+		if w.p.first && w.p.b.o.RecordID == "" {
 			w.p.b.ids.add(w.rec.ID, t.src.at)
 		}
 		w.beginRecord(recordPart{task: t.seq, source: t.src.at, line: number, id: w.rec.ID, last: true})

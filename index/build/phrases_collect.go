@@ -39,7 +39,7 @@ type phraseBuilder struct {
 
 // newPhraseBuilder reads the list of subjects if the options name one.
 func newPhraseBuilder(b *builder) (p *phraseBuilder, err error) {
-	p = &phraseBuilder{b: b, limit: b.o.Memory / 4 / phraseBytes}
+	p = &phraseBuilder{b: b, limit: b.o.Memory / 4 / phraseBytes, subjects: b.o.People}
 	if b.o.Subjects == "" {
 		return p, nil
 	}
