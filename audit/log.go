@@ -56,29 +56,38 @@ type Log struct {
 // lockPause is the time between two attempts to open a log that another process has open.
 const lockPause = 10 * time.Millisecond
 
+// Lock opens a file, which need not exist, and locks it for this process. It waits until no
+// other process has it locked, or until ctx ends. Closing the file ends the lock.
+func Lock(ctx context.Context, path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		got, err := tryLock(f)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		}
+		if got {
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("another process writes: %w", ctx.Err()), f.Close())
+		case <-time.After(lockPause):
+		}
+	}
+}
+
 // Open opens a log to append to it. It waits until no other process has it open, or until
 // ctx ends. A log that was changed is refused; that error matches [ErrDamaged].
 func Open(ctx context.Context, dir string, signer note.Signer) (*Log, error) {
 	if _, err := os.Stat(filepath.Join(dir, checkpointFile)); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w: make it with noecho audit init", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := Lock(ctx, filepath.Join(dir, lockFile))
 	if err != nil {
-		return nil, fmt.Errorf("open the audit log: %w", err)
-	}
-	for {
-		got, err := tryLock(f)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock the audit log %s: %w", dir, err), f.Close())
-		}
-		if got {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("another process writes the audit log %s: %w", dir, ctx.Err()), f.Close())
-		case <-time.After(lockPause):
-		}
+		return nil, fmt.Errorf("open the audit log %s: %w", dir, err)
 	}
 	l := &Log{dir: dir, signer: signer, lock: f}
 	if err := l.load(); err != nil {

@@ -184,8 +184,13 @@ func (s *suppression) person(a *app, request string) (corpus.Subject, error) {
 
 // write builds the index of the person and unites it with the file, which is then replaced.
 func (s *suppression) write(ctx context.Context, o build.Options) (*build.Result, error) {
-	dir, err := os.MkdirTemp(filepath.Dir(s.out), ".noecho-suppress-")
+	lock, err := audit.Lock(ctx, s.out+".lock") // of two runs at a time, one would undo the other
 	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", s.out, err)
+	}
+	defer lock.Close()
+	dir := s.out + ".new"
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil { // one that was killed may have left it
 		return nil, fmt.Errorf("write %s: %w", s.out, err)
 	}
 	defer os.RemoveAll(dir)

@@ -52,7 +52,7 @@ func TestServeErased(t *testing.T) {
 		}
 	}
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 4 {
+	if err != nil || len(left) != 5 {
 		t.Errorf("%v are left, %v", left, err)
 	}
 	written, err := os.ReadFile(path("suppress.nidx"))
