@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"noecho/index"
+	"noecho/index/identify"
 )
 
 // Answer is the result of a search.
@@ -287,10 +288,26 @@ func (f *File) item(s *Searched, hits map[uint64]*hit, items, i int, it Item) er
 	case any:
 	case it.Kind == NameKind || it.Kind == AttributeKind:
 		s.because("a %s that is asked for is not in the list of people that the build looked for (--subjects)", it.Kind)
-	case !it.usual:
+	case !it.usual || !f.recognised(it):
 		s.because("a value that is asked for does not have the form of the kind %s that a build recognises", it.Kind)
 	}
 	return nil
+}
+
+// recognised reports whether an identifier of a caller's own kind is one that the patterns of
+// the build find.
+func (f *File) recognised(it Item) bool {
+	for _, text := range f.Meta.Patterns {
+		p, err := identify.ParsePattern(text)
+		if err != nil || p.Name != it.Kind {
+			continue
+		}
+		finder := identify.NewPatterns([]identify.Pattern{p})
+		return slices.ContainsFunc(finder.Finish(finder.Append(nil, []byte(it.Text))), func(m identify.Match) bool {
+			return slices.Equal(identify.Forms(m.Kind, m.Text), it.forms)
+		})
+	}
+	return true
 }
 
 // finding describes a row.
