@@ -77,6 +77,7 @@ var house = []floor{
 		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "ngram"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
+	{pkg: "govern", never: slices.Concat(network, logging)},
 	{pkg: "audit", never: slices.Concat(network, logging)},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
@@ -89,7 +90,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/report", "ngram", "eval"},
+		ours:  []string{"audit", "govern", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/report", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

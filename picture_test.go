@@ -53,6 +53,7 @@ func boxes() []*box {
 		{pkg: "proxy/wire", caption: "framing, places, cuts", area: "proxy", floor: 0, x: 390, w: 160},
 		{pkg: "ngram", caption: "text to words to hashes", floor: 0, x: 570, w: 160, open: true},
 		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 146},
+		{pkg: "govern", caption: "requests, dates", floor: 4, x: 1044, w: 106},
 		{pkg: "audit", caption: "signed log", floor: 4, x: 20, w: 88},
 		{pkg: "index/key", caption: "keys", area: "index", floor: 0, x: 906, w: 100},
 		{pkg: "index/identify", caption: "identifiers in text", area: "index", floor: 0, x: 1010, w: 160},
