@@ -35,6 +35,7 @@ answers about them.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newEraseSuppressCommand(a))
+	cmd.AddCommand(newEraseRequestCommands(a)...)
 	return cmd
 }
 
