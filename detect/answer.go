@@ -50,7 +50,12 @@ type Answer struct {
 	awake    uint8               // readings that have to know the next words, a bit for each
 	speaker  *Detector           // that went on last
 	strand   Strand
+	cuts     bool      // words were cut at the ends of texts
+	tries    int       // see maxTries
+	spare    []*thread // readings beside threads that have ended
+	speller  speller
 
+	told   [4]*Finding // the newest ones that are complete
 	late   []Part
 	closed []*Finding
 }
@@ -133,6 +138,9 @@ type reading struct {
 	strand  Strand       // of the speaker
 	olds    int32        // how often text came that came before
 	words   []ngram.Word // scratch
+	tail    []byte       // of the last of them, see [ngram.Scanner.Peek]
+	letters []byte       // scratch
+	first   []byte       // normalised bytes of a word that the scanner goes on with, while a word may be cut
 	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
 	indexed bool         // whether it may be
 
@@ -163,7 +171,7 @@ func (a *Answer) reset() {
 	}
 	clear(a.late)
 	clear(a.closed)
-	a.speakers, a.awake, a.speaker, a.strand, a.late, a.closed = [ofPieces]*Detector{}, 0, nil, Texts, a.late[:0], a.closed[:0]
+	*a = Answer{readings: a.readings, late: a.late[:0], closed: a.closed[:0]}
 }
 
 func (r *reading) reset() {
@@ -312,11 +320,8 @@ func (a *Answer) hear(d *Detector, p []byte, words []ngram.Word) {
 	if d.pieces != nil && d.pieces.awake {
 		d.pieces.hear(d, p, words)
 	}
-	if d.strand == Aside {
-		return
-	}
 	for m := a.awake; m != 0; m &= m - 1 {
-		if i := bits.TrailingZeros8(m); a.speakers[i] == d {
+		if i := bits.TrailingZeros8(m); a.speakers[i] == d && (d.strand != Aside || a.readings[i].within) {
 			a.readings[i].hear(d, p, words)
 		}
 	}
@@ -386,8 +391,11 @@ func (r *reading) has(thread int, s Strand) bool { return r.scope.threads[thread
 // same they turn to another strand of it.
 func (r *reading) turn(old, d *Detector, at int64, same bool) {
 	if old != nil {
-		if r.words, r.anew = r.words[:0], 0; !same {
+		if r.words, r.tail, r.anew = r.words[:0], nil, 0; !same {
 			r.words = r.peek(old)
+		}
+		if !same && old != d {
+			r.cut(old)
 		}
 		for i := range r.threads {
 			if t := &r.threads[i]; r.has(i, r.strand) && !(same && r.has(i, d.strand)) {
@@ -421,7 +429,7 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 func (r *reading) rest() {
 	r.awake = r.within
 	for i := range r.threads {
-		r.awake = r.awake || r.threads[i].state != threadSleeps
+		r.awake = r.awake || r.threads[i].state != threadSleeps || len(r.threads[i].glued) > 0
 	}
 	switch bit := uint8(1) << r.number; {
 	case r.number == ofPieces:
@@ -495,7 +503,7 @@ func (r *reading) lastWord(d *Detector, l *lastWord) {
 			continue
 		}
 		if t.state == threadWaits && len(t.kept) >= max(d.spec.N-2, 4) {
-			t.wake(r, d)
+			t.wake(r, d, 0)
 		}
 		if t.state == threadReads && t.det.host.blocked == nil {
 			l.run = closeToRun(t.det, &t.det.main, d.peeked[0].Hash)
@@ -513,13 +521,18 @@ func (r *reading) goOn(d *Detector) {
 		r.scanner = ngram.NewScanner(d.spec.Suite)
 	}
 	r.scanner.Reset()
-	r.words = d.main.Scanner.Peek(r.words[:0])
+	r.words, _ = d.main.Scanner.Peek(r.words[:0])
 	r.begin += int64(len(r.words))
 }
 
 // rescan returns the words that are complete with p, the next bytes of a channel that went
 // on within a word. words are those that the channel found.
 func (r *reading) rescan(p []byte, words []ngram.Word) []ngram.Word {
+	if r.answer.cuts {
+		var open []byte
+		r.words, open = r.scanner.Peek(r.words[:0])
+		r.first = append(r.first[:0], open...)
+	}
 	r.words = r.scanner.Append(r.words[:0], p)
 	r.move()
 	r.anew = len(r.words)
@@ -545,17 +558,18 @@ func (r *reading) move() {
 	}
 }
 
-// peek returns the words that a channel would have if it ended here.
+// peek returns the words that a channel would have if it ended here, and sets tail.
 func (r *reading) peek(d *Detector) []ngram.Word {
-	r.anew = 0
+	r.anew, r.tail = 0, nil
 	switch {
 	case r.within:
 	case d.main.Scanner.Frontier() == d.main.Offset():
 		return r.words[:0]
 	default:
-		return d.main.Scanner.Peek(r.words[:0])
+		r.words, r.tail = d.main.Scanner.Peek(r.words[:0])
+		return r.words
 	}
-	r.words = r.scanner.Peek(r.words[:0])
+	r.words, r.tail = r.scanner.Peek(r.words[:0])
 	r.move()
 	r.anew = len(r.words)
 	return r.words
@@ -574,6 +588,7 @@ func (r *reading) end(d *Detector) {
 	words := d.main.Words
 	if r.anew = 0; r.within {
 		words = r.peek(d)
+		r.first = append(r.first[:0], r.tail...)
 	}
 	r.tell(d, words)
 }
@@ -584,9 +599,14 @@ func (r *reading) tell(d *Detector, words []ngram.Word) {
 		return
 	}
 	for i := range r.threads {
-		if t := &r.threads[i]; r.has(i, r.strand) && t.state != threadSleeps {
-			t.hear(r, d, words)
+		t := &r.threads[i]
+		if !r.has(i, r.strand) {
+			continue
 		}
+		if t.state != threadSleeps {
+			t.hear(r, d, words, 0)
+		}
+		t.hearGlued(r, d, words)
 	}
 	r.rest()
 }
@@ -595,9 +615,14 @@ func (r *reading) tell(d *Detector, words []ngram.Word) {
 func (r *reading) pause(d *Detector) {
 	r.words = r.peek(d)
 	for i := range r.threads {
-		if t := &r.threads[i]; r.has(i, r.strand) && t.state != threadSleeps {
+		t := &r.threads[i]
+		if !r.has(i, r.strand) {
+			continue
+		}
+		if t.state != threadSleeps {
 			t.try(r, d, r.words)
 		}
+		t.tryGlued(r, d)
 	}
 }
 
@@ -606,8 +631,8 @@ func (r *reading) pause(d *Detector) {
 func (r *reading) open() int64 {
 	free := int64(math.MaxInt64)
 	for i := range r.threads {
-		if t := &r.threads[i]; r.has(i, r.strand) && t.state == threadReads {
-			free = min(free, t.open())
+		if t := &r.threads[i]; r.has(i, r.strand) {
+			free = min(free, t.waits())
 		}
 	}
 	return free

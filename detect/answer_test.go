@@ -15,14 +15,26 @@ type saying struct {
 	channel int
 	strand  Strand
 	text    string
-	piece   bool // it may begin a word, although the channel goes on with it
+	piece   bool       // it may begin a word, although the channel goes on with it
+	between [][2]int64 // bytes that are between two texts of it
 }
+
+// knownSet is a plainSet that knows the words of the records.
+type knownSet struct {
+	*plainSet
+	words map[uint64]bool
+}
+
+func (s knownSet) Has() (ledger, phrases, words bool) { return false, false, true }
+func (s knownSet) Word(h ngram.Hash) bool             { return s.words[h.Lo] }
 
 // conversation is a random corpus and an answer of several channels.
 type conversation struct {
 	scenario
 	turns []saying
 	seed  uint64
+	words map[uint64]bool // of the records
+	index Index
 }
 
 // randomConversation cuts passages of records over channels, between other words.
@@ -36,6 +48,9 @@ func randomConversation(seed uint64) conversation {
 	for i := range 60 {
 		words = append(words, fmt.Sprintf("word%c%c", 'a'+i/8, 'a'+i%8))
 	}
+	for range 8 { // they are also two words
+		words = append(words, words[r.IntN(60)]+words[r.IntN(60)])
+	}
 	for range 1 + r.IntN(3) {
 		var record []string
 		for range c.n + r.IntN(30) {
@@ -45,6 +60,19 @@ func randomConversation(seed uint64) conversation {
 	}
 	c.set = newPlainSet(c.n, c.records...)
 	c.set.lie = []uint64{0, 3, 20, 200}[r.IntN(4)]
+	c.words = map[uint64]bool{}
+	for _, record := range c.records {
+		for _, w := range wordsOf(record) {
+			c.words[w.Hash] = true
+		}
+	}
+	if c.index = c.set; r.IntN(2) == 0 {
+		lo := map[uint64]bool{}
+		for h := range c.words {
+			lo[ngram.Gram(0, h, 1).Lo] = true
+		}
+		c.index = knownSet{c.set, lo}
+	}
 	if r.IntN(3) == 0 {
 		c.messages = append(c.messages, quoteOf(r, &c.scenario))
 	}
@@ -58,10 +86,16 @@ func randomConversation(seed uint64) conversation {
 	channels, most := 1+r.IntN(4), 1+r.IntN(2*c.n)
 	from := r.IntN(2 * channels) // this channel and those behind it are beside the answer
 	toks := from + r.IntN(4)     // this one and those behind it are tokens
+	cuts := r.IntN(3)            // how often texts end inside a word
 	for len(all) > 0 {
 		n := min(len(all), 1+r.IntN(most))
 		text := strings.Join(all[:n], []string{" ", ", ", "\n"}[r.IntN(3)])
-		all = all[n:]
+		end := all[n-1]
+		if all = all[n:]; len(end) > 1 && r.IntN(4) < cuts {
+			k := 1 + r.IntN(len(end)-1)
+			text = text[:len(text)-len(end)+k]
+			all = append([]string{end[k:]}, all...)
+		}
 		t := saying{channel: r.IntN(channels), text: text}
 		if r.IntN(4) == 0 {
 			t.strand = Strand(r.IntN(int(Aside)))
@@ -73,11 +107,18 @@ func randomConversation(seed uint64) conversation {
 			t.strand += beside
 		}
 		t.piece = r.IntN(4) == 0
+		if k := 1 + r.IntN(len(text)); r.IntN(4) == 0 && k < len(text) {
+			t.text = text[:k] + `","` + text[k:]
+			t.between = append(t.between, [2]int64{int64(k), int64(k) + 3})
+		}
 		switch r.IntN(3) {
 		case 0:
 			t.text += " "
 		case 1:
 			t.text = " " + t.text
+			for i := range t.between {
+				t.between[i] = [2]int64{t.between[i][0] + 1, t.between[i][1] + 1}
+			}
 		}
 		last := len(c.turns) - 1
 		for last >= 0 && c.turns[last].channel != t.channel {
@@ -97,14 +138,27 @@ type place struct {
 	at      int
 }
 
-// threadText returns the text of thread k of a reading and the place of each byte of it; a
-// space is between two turns, and in the reading of pieces before each. joints has the
-// offsets of those that go on with a channel.
-func (c *conversation) threadText(reading, k int) (text string, places []place, joints map[int]bool) {
-	var b strings.Builder
-	joints = map[int]bool{}
+// joined is the text of a thread of a reading.
+type joined struct {
+	text   string
+	places []place      // of each byte; those of a space between two texts are in no channel
+	pieces map[int]bool // offsets of the pieces that go on within a word of their channel
+	cuts   map[int]bool // offsets of spaces with letters on both sides: of two words, or in one
+	names  bool         // some texts are names
+	starts map[int]bool // where texts begin
+}
+
+// threadText returns the text of thread k of a reading. A space is between two texts, and in
+// the reading of pieces before each.
+func (c *conversation) threadText(reading, k int) joined {
+	var b []byte
+	j := joined{pieces: map[int]bool{}, cuts: map[int]bool{}, names: k > 0, starts: map[int]bool{}}
 	length := map[int]int{}
 	last := saying{channel: -1}
+	gap := func() {
+		j.cuts[len(b)] = reading < ofPieces
+		b, j.places = append(b, ' '), append(j.places, place{-1, 0})
+	}
 	for _, t := range c.turns {
 		lo := length[t.channel]
 		length[t.channel] += len(t.text)
@@ -118,17 +172,89 @@ func (c *conversation) threadText(reading, k int) (text string, places []place, 
 		}
 		joint := (reading >= ofPieces || reading == ofAll && t.strand >= beside && t.strand < tokens) && t.piece && t.channel == last.channel
 		if t.channel != last.channel || joint {
-			b.WriteByte(' ')
-			places = append(places, place{-1, 0})
+			gap()
+			j.cuts[len(b)-1] = j.cuts[len(b)-1] && !joint
 		}
-		joints[b.Len()] = joint && b.String()[b.Len()-2] >= 'a' && t.text[0] >= 'a' // within a word of the channel
+		j.starts[len(b)] = true
+		j.pieces[len(b)] = joint && b[len(b)-2] >= 'a' && t.text[0] >= 'a' // within a word of the channel
 		for i := range len(t.text) {
-			places = append(places, place{t.channel, lo + i})
+			if slices.ContainsFunc(t.between, func(x [2]int64) bool { return x[0] <= int64(i) && int64(i) < x[1] }) {
+				if b[len(b)-1] != ' ' || !j.cuts[len(b)-1] {
+					gap()
+				}
+				continue
+			}
+			b, j.places = append(b, t.text[i]), append(j.places, place{t.channel, lo + i})
 		}
-		b.WriteString(t.text)
 		last = t
 	}
-	return b.String(), places, joints
+	for at := range j.cuts {
+		j.cuts[at] = j.cuts[at] && at > 0 && at+1 < len(b) && b[at-1] >= 'a' && b[at+1] >= 'a'
+	}
+	j.text = string(b)
+	return j
+}
+
+// cutRuns calls use with the places of the words of each sequence of so many words whose
+// windows are all indexed, where each cut is read both ways, and whether no window repeats a
+// message.
+func (c *conversation) cutRuns(j *joined, words int, use func(run [][]place, fresh bool)) {
+	parts := wordsOf(j.text)
+	sent := c.sent()
+	cut := func(i int) bool { // whether parts i and i+1 may be one word
+		return i+1 < len(parts) && parts[i].Span.Hi+1 == parts[i+1].Span.Lo && j.cuts[int(parts[i].Span.Hi)]
+	}
+	var run [][]place
+	var from func(i int, prefix []uint64, fresh, cuts bool)
+	from = func(i int, prefix []uint64, fresh, cuts bool) {
+		if n := len(prefix) - 1; n >= 2 && !c.set.two[ngram.Gram(prefix[n-2], prefix[n], 2)] {
+			return
+		}
+		if n := len(prefix) - 1; n >= c.n {
+			h := ngram.Gram(prefix[n-c.n], prefix[n], c.n)
+			if !c.set.nn[h] {
+				return
+			}
+			fresh = fresh && !sent[h]
+		}
+		if len(run) == words {
+			if cuts {
+				use(run, fresh)
+			}
+			return
+		}
+		text, at := "", []place(nil)
+		for k := i; k < len(parts) && (k == i || cut(k-1)); k++ {
+			span := parts[k].Span
+			text += j.text[span.Lo:span.Hi]
+			at = append(at, j.places[span.Lo:span.Hi]...)
+			if w := wordsOf(text); c.words[w[0].Hash] {
+				run = append(run, at)
+				known := len(run) > 2 || k == i || c.index != Index(c.set) // else only the word behind tells, in the same text
+				known = known || k == i+1 && !cuts && int(span.Hi) < len(j.places) && j.places[span.Hi].channel >= 0
+				if lo := parts[i].Span.Lo; k > i && j.names && (j.starts[int(lo)] || j.places[lo-1].channel < 0) {
+					known = false // a name that is one word does not begin one
+				}
+				from(k+1, append(slices.Clip(prefix), ngram.Roll(prefix[len(prefix)-1], w[0].Hash)), fresh && known, cuts || k > i)
+				run = run[:len(run)-1]
+			}
+		}
+	}
+	for i := range parts {
+		from(i, []uint64{0}, true, false)
+	}
+}
+
+// sent returns the windows of the messages.
+func (c *conversation) sent() map[ngram.Hash]bool {
+	sent := map[ngram.Hash]bool{}
+	for _, m := range c.messages {
+		p := prefixes(wordsOf(m))
+		for i := 0; i+c.n < len(p); i++ {
+			sent[ngram.Gram(p[i], p[i+c.n], c.n)] = true
+		}
+	}
+	return sent
 }
 
 // mixes reports whether bytes are of texts and of text beside the answer.
@@ -152,13 +278,7 @@ func (c *conversation) mixes(bytes []place) bool {
 // threadRuns returns the runs in the text of a thread that count: their words, in order,
 // without those that only repeat a message.
 func (c *conversation) threadRuns(text string) [][]ngram.Word {
-	sent := map[ngram.Hash]bool{}
-	for _, m := range c.messages {
-		p := prefixes(wordsOf(m))
-		for i := 0; i+c.n < len(p); i++ {
-			sent[ngram.Gram(p[i], p[i+c.n], c.n)] = true
-		}
-	}
+	sent := c.sent()
 	words := wordsOf(text)
 	p := prefixes(words)
 	hit := func(i int) (hit, echo bool) {
@@ -230,7 +350,7 @@ func readConversation(t testing.TB, c conversation, parks, passes bool) {
 		cfg.Channel = len(ds)
 		cfg.Beside = slices.ContainsFunc(c.turns, func(t saying) bool { return t.channel == len(ds) && t.strand >= beside })
 		cfg.Tokens = slices.ContainsFunc(c.turns, func(t saying) bool { return t.channel == len(ds) && t.strand == tokens })
-		ds, texts, gone = append(ds, New(c.set, spec(c.n), cfg)), append(texts, ""), append(gone, nil)
+		ds, texts, gone = append(ds, New(c.index, spec(c.n), cfg)), append(texts, ""), append(gone, nil)
 	}
 	mark := func(channel int, s Segment) {
 		for i := s.Span.Lo; s.Finding != nil && i < s.Span.Hi; i++ {
@@ -250,7 +370,12 @@ func readConversation(t testing.TB, c conversation, parks, passes bool) {
 	}
 	for _, turn := range c.turns {
 		d := ds[turn.channel]
-		d.SetStrand(int64(len(texts[turn.channel])), turn.strand%beside%Aside)
+		at, strand := int64(len(texts[turn.channel])), turn.strand%beside%Aside
+		d.SetStrand(at, strand)
+		for _, x := range turn.between {
+			d.SetStrand(at+x[0], Aside)
+			d.SetStrand(at+x[1], strand)
+		}
 		for i, p := range randomPieces(r, turn.text) {
 			d.cfg.Pieces = turn.piece && i == 0
 			texts[turn.channel] += p
@@ -279,7 +404,22 @@ func readConversation(t testing.TB, c conversation, parks, passes bool) {
 	}
 	for i := range threadsEach * (ofPieces + len(ds)) {
 		reading, thread := i/threadsEach, i%threadsEach
-		text, places, joints := c.threadText(reading, thread)
+		j := c.threadText(reading, thread)
+		text, places, joints := j.text, j.places, j.pieces
+		c.cutRuns(&j, max(c.n, c.minWords), func(run [][]place, fresh bool) {
+			left, all := 0, slices.Concat(run...)
+			for _, at := range run {
+				if last := at[len(at)-1]; !gone[last.channel][last.at] {
+					left++
+				}
+				for _, p := range at {
+					allowed[p.channel][p.at] = true
+				}
+			}
+			if crosses := reading < ofAll || c.mixes(all); crosses && fresh && !passes && (left > 0 && !parks || left >= len(run)) {
+				t.Fatalf("seed %d: %d of %d words of a cut run of thread %d of reading %d left: %v of %q\n%s", c.seed, left, len(run), thread, reading, run, text, c)
+			}
+		})
 		for _, run := range c.threadRuns(text) {
 			weight, crosses := 0, reading < ofPieces
 			if end := run[len(run)-1].Span.Hi; reading == ofAll && int(end) < len(places) && places[end].channel < 0 {

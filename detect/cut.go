@@ -42,7 +42,7 @@ func lastWordOf(d *Detector) (l lastWord) {
 		return l
 	}
 	cut, known := d.cfg.Cut()
-	d.peeked = r.Scanner.Peek(d.peeked[:0])
+	d.peeked, _ = r.Scanner.Peek(d.peeked[:0])
 	if known && !cut || len(d.peeked) == 0 {
 		return l
 	}
@@ -131,7 +131,7 @@ const rareWords = 2
 func closeAtSeam(d *Detector, next uint64) *Finding {
 	s := d.seam
 	inside := false
-	if words := s.Scanner.Peek(s.Words[:0]); len(words) > 0 {
+	if words, _ := s.Scanner.Peek(s.Words[:0]); len(words) > 0 {
 		inside, next = words[0].Span.Lo+s.Base < 0, words[0].Hash
 	}
 	own := s.Count > 0 && s.Span(s.Count-1).Hi > 0

@@ -70,7 +70,13 @@ type Detector struct {
 	strand Strand // of the next word
 	turns  []turn // the strands behind it, in order, from turned on
 	turned int
-	room   [8]turn             // for them, mostly enough
+	ended  int   // the next one of turns where a text may end that goes on now
+	begins int64 // offset where the newest text begins
+
+	// While a word may be cut over the texts of the answer:
+	head   []byte              // normalised bytes of a word that the channel's newest bytes go on with
+	newest []byte              // these bytes
+	from   int64               // their offset
 	told   [ofPieces + 1]int64 // each reading knows all words before its offset
 	pieces *reading            // of the channel in pieces that may begin words; nil: none was within a word
 
@@ -132,7 +138,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if d.pieces != nil {
 		d.pieces.reset()
 	}
-	d.turns, d.turned, d.told = d.room[:0], 0, [ofPieces + 1]int64{}
+	d.turns, d.turned, d.ended, d.begins, d.told = track.Emptied(d.turns), 0, 0, 0, [ofPieces + 1]int64{}
 	d.strand = d.of(Texts)
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
@@ -153,7 +159,7 @@ func (d *Detector) forget() {
 	kept := Detector{
 		spec: d.spec, main: d.main, fork: reader{Track: track.Track{Words: track.Emptied(d.fork.Words)}}, host: d.host,
 		forks: track.Emptied(d.forks), peeked: track.Emptied(d.peeked), edges: d.edges,
-		laneReader: d.laneReader, near: d.near, phrases: d.phrases,
+		laneReader: d.laneReader, near: d.near, phrases: d.phrases, turns: track.Emptied(d.turns), head: track.Emptied(d.head),
 	}
 	if e := d.edges; e != nil {
 		e.seam.forget(suite)
@@ -246,7 +252,7 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 	answer := d.cfg.Answer
 	if answer != nil && len(p) > 0 && (answer.speaker != d || d.turned < len(d.turns)) {
-		d.turnTo(d.main.Scanner.Offset())
+		d.turnIn(p)
 		answer.speak(d, d.main.Scanner.Offset())
 	}
 	if answer != nil && d.cfg.Pieces && len(p) > 0 && p[0] > ' ' && d.main.Scanner.Frontier() < d.main.Scanner.Offset() {
@@ -395,7 +401,7 @@ func (d *Detector) try(r *reader, finders []lane.Finder) {
 		d.spend(int64(len(r.joins.at))) // they are copied
 	}
 	f.fork(r, finders)
-	f.Words = r.Scanner.Peek(f.Words[:0])
+	f.Words, _ = r.Scanner.Peek(f.Words[:0])
 	f.read(f.Words)
 	f.joinEnd()
 	f.endJoins()
@@ -444,6 +450,9 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 		d.seam = nil
 	}
 	d.readSuffix(&d.main)
+	if d.cfg.Answer != nil {
+		d.cfg.Answer.readsOn(d, nil)
+	}
 	d.main.finish()
 	if d.cfg.Answer != nil {
 		d.cfg.Answer.end(d)

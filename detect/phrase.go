@@ -201,6 +201,18 @@ func (f *phraseFinder) pass(words []ngram.Word) int {
 	return min(bits.TrailingZeros32(begins), len(words))
 }
 
+// goesOnWith reports whether a phrase may go on with a word.
+func (f *phraseFinder) goesOnWith(w *ngram.Word) bool {
+	t := f.words()
+	for _, c := range f.live {
+		k := int(t.Count-c.first) + 1
+		if k > startWords || f.h.d.index.Start(ngram.Gram(t.Prefix(c.first), ngram.Roll(t.Prefix(t.Count), w.Hash), k)) {
+			return true
+		}
+	}
+	return false
+}
+
 // match enters an indexed phrase, words first to last.
 func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
 	t := f.words()

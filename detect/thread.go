@@ -34,6 +34,10 @@ type thread struct {
 	found   []spread
 	ended   []*Finding // scratch
 	segs    []Segment  // scratch
+	judge   func(*Finding) Action
+
+	glue
+	glued []*thread // readings of the same words, of which some are one word, see glue
 }
 
 // threadState says how a thread reads the next word.
@@ -58,8 +62,9 @@ type origin struct {
 	stretch int32
 	olds    int32 // how often text was passed over before
 	strand  Strand
-	anew    bool // the channel does not have the word: it goes on within one
-	piece   bool // because a piece begins there, see reading
+	anew    bool    // the channel does not have the word: it goes on within one
+	piece   bool    // because a piece begins there, see reading
+	parts   *[]lead // of the word in the texts before; nil: it is not cut
 }
 
 // spread is a finding of a thread, as far as it was carried over to the channels.
@@ -71,11 +76,15 @@ type spread struct {
 }
 
 func (t *thread) reset() {
-	clear(t.origins)
+	if t.begun {
+		t.det.forget()
+		clear(t.origins)
+	}
 	clear(t.found)
-	clear(t.kept)
-	clear(t.passed)
+	clear(t.kept[:cap(t.kept)])
+	clear(t.passed[:cap(t.passed)])
 	t.begun, t.state, t.stretch, t.skips, t.found, t.kept, t.passed = false, threadSleeps, 0, 0, t.found[:0], t.kept[:0], t.passed[:0]
+	t.resetGlue()
 }
 
 // start makes the thread ready for the words of an answer.
@@ -87,16 +96,8 @@ func (t *thread) start(d *Detector) {
 	cfg := d.cfg
 	cfg.Answer, cfg.Cut, cfg.Prompt = nil, nil, d.cfg.Prompt.ExcuseOnly()
 	cfg.Lanes, cfg.decoded, cfg.Near.Off, cfg.Extent = 0, Plain, true, ExtentSpan
-	judge := d.cfg.Judge
-	cfg.Judge = func(f *Finding) Action {
-		switch {
-		case !t.crosses(f, f.Span):
-			return Observe // it is a finding of one channel, which decides
-		case judge == nil:
-			return Redact
-		}
-		return judge(f)
-	}
+	t.judge = d.cfg.Judge
+	cfg.Judge = t.decide
 	t.det.Reset(d.index, d.spec, cfg)
 	t.det.main.Numbered = true
 	if t.pieces { // "mark" and "ann" may be the pieces of one word
@@ -107,6 +108,17 @@ func (t *thread) start(d *Detector) {
 	}
 }
 
+// decide is the Judge of the detector.
+func (t *thread) decide(f *Finding) Action {
+	switch {
+	case !t.crosses(f, f.Span):
+		return Observe // it is a finding of one channel, which decides
+	case t.judge == nil:
+		return Redact
+	}
+	return t.judge(f)
+}
+
 func (t *thread) at(i int64) *origin { return &t.origins[i&int64(len(t.origins)-1)] }
 
 // oldest is the oldest word whose origin is known.
@@ -114,19 +126,12 @@ func (t *thread) oldest() int64 { return max(0, t.det.main.Count-int64(len(t.ori
 
 // adopt begins to read where another thread is, which a channel went on with last.
 func (t *thread) adopt(r *reading, o *thread, d *Detector) {
-	t.state, t.kept, t.begin, t.from, t.stretch = o.state, append(t.kept[:0], o.kept...), o.begin, o.from, o.stretch
-	if t.state != threadReads {
-		return
-	}
-	m := &o.det.main
-	t.kept = t.kept[:0]
-	for i := max(o.oldest(), m.Count-m.Room()+track.Provisional); i < m.Count; i++ {
-		w := m.Word(i)
-		w.Span = o.at(i).span
-		t.add(&w, o.at(i))
-	}
-	if t.state = threadSleeps; len(t.kept) > 0 {
-		t.wake(r, d)
+	t.begin, t.from, t.stretch = o.begin, o.from, o.stretch
+	t.copyFrom(r, d, o)
+	for _, q := range o.glued {
+		p := t.beside(r)
+		p.copyFrom(r, d, q)
+		p.open, p.lead, p.last = append(p.open[:0], q.open...), append(p.lead[:0], q.lead...), q.last
 	}
 }
 
@@ -136,6 +141,9 @@ func (t *thread) enter(word, at int64) {
 	t.begin, t.from = word, at
 	if t.state == threadReads {
 		t.first = t.det.main.Count
+	}
+	for _, q := range t.glued {
+		q.enter(word, at)
 	}
 }
 
@@ -150,27 +158,52 @@ func (t *thread) leave(r *reading, d *Detector) {
 			t.next(r, d, r.words, i)
 		}
 	}
+	for _, q := range t.glued {
+		if len(q.open) == 0 {
+			q.leave(r, d)
+		}
+	}
 }
 
 // keep keeps the newest words of a channel that may be in a window or phrase with the words
 // behind them.
 func (t *thread) keep(r *reading, d *Detector) {
-	m := &d.main
-	lo, wakes := m.FirstLive(), m.Run.Active
-	if wakes {
+	wakes := t.gather(r, d, nil, true)
+	if t.state = threadWaits; (wakes || d.main.Run.Active) && len(t.kept) > 0 {
+		t.wake(r, d, 0)
+	}
+}
+
+// gather keeps the newest words of a channel, or of another reading that has a detector, that
+// may be in a window or phrase with the words behind them, and with run all words of a run.
+// It reports whether a phrase may begin with one of them.
+func (t *thread) gather(r *reading, d *Detector, o *thread, run bool) (phrase bool) {
+	m, first := &d.main, t.begin
+	lo := m.FirstLive()
+	if run && m.Run.Active {
 		lo = m.Count - m.Room() + track.Provisional
 	}
+	if o != nil {
+		first = o.oldest()
+		if run && m.Run.Active {
+			lo = max(lo, m.Run.First)
+		}
+	}
 	if d.hasPhrases && !t.pieces {
-		wakes = d.phrases.begins(&lo, t.begin) || wakes
+		phrase = d.phrases.begins(&lo, first)
 	}
 	t.kept, t.passed = t.kept[:0], t.passed[:0]
-	for i := max(lo, t.begin); i < m.Count; i++ {
+	for i := max(lo, first); i < m.Count; i++ {
 		w := m.Word(i)
-		t.add(&w, &origin{d, w.Span, t.stretch, r.olds + t.skips, Strand(m.MarkOf(i)), false, false})
+		if o == nil {
+			t.add(&w, &origin{det: d, span: w.Span, stretch: t.stretch, olds: r.olds + t.skips, strand: Strand(m.MarkOf(i))})
+			continue
+		}
+		w.Span = o.at(i).span
+		from := o.at(i).copied()
+		t.add(&w, &from)
 	}
-	if t.state = threadWaits; wakes && len(t.kept) > 0 {
-		t.wake(r, d)
-	}
+	return phrase
 }
 
 // add adds a word to those that are kept.
@@ -192,7 +225,7 @@ func (t *thread) wait(r *reading, d *Detector, w *ngram.Word, o origin) {
 	}
 	t.add(w, &o)
 	if len(t.kept) == d.spec.N || d.hasPhrases && !t.pieces && d.index.Start(ngram.Gram(0, ngram.Roll(0, w.Hash), 1)) {
-		t.wake(r, d)
+		t.wake(r, d, 0)
 	}
 }
 
@@ -205,24 +238,37 @@ func (t *thread) gram(n int, w *ngram.Word) ngram.Hash {
 	return ngram.Gram(0, ngram.Roll(prefix, w.Hash), n+1)
 }
 
-// wake lets the detector read the words that are kept.
-func (t *thread) wake(r *reading, d *Detector) {
+// wake lets the detector read the words that are kept. The windows of the first of them, so
+// many, are known.
+func (t *thread) wake(r *reading, d *Detector, known int) {
 	if !t.begun {
 		t.start(d)
 	}
 	t.state = threadReads
 	m := &t.det.main
-	m.Absent = m.Count - 1 // no window has words from before the sleep
+	sleep := m.Count - 1
+	m.Absent = sleep // no window has words from before the sleep
 	if t.det.hasPhrases {
 		t.det.phrases.reset()
 	}
 	t.first = m.Count + int64(len(t.kept))
 	for i := range t.kept {
 		k := &t.kept[i]
+		if k.origin.parts != nil {
+			t.own = m.Count + 1
+		}
+		if i < known {
+			m.Absent = m.Count
+		} else if i == known {
+			m.Absent = sleep
+		}
 		if k.origin.stretch == t.stretch {
 			t.first = min(t.first, m.Count)
 		}
 		t.read(&k.word, k.origin)
+	}
+	if known == len(t.kept) {
+		m.Absent = sleep
 	}
 	t.carry(r.answer)
 }
@@ -236,9 +282,9 @@ func (t *thread) read(w *ngram.Word, o origin) {
 	r.read(r.Words)
 }
 
-// hear is told the next words of a channel.
-func (t *thread) hear(r *reading, d *Detector, words []ngram.Word) {
-	for i := range words {
+// hear is told the next words of a channel, those from one on.
+func (t *thread) hear(r *reading, d *Detector, words []ngram.Word, from int) {
+	for i := from; i < len(words); i++ {
 		switch {
 		case t.passes(r, d, words, i):
 		case i >= r.anew && t.state == threadWaits && t.parts(r, d, &words[i]):
@@ -263,19 +309,24 @@ func (t *thread) hear(r *reading, d *Detector, words []ngram.Word) {
 // parts reports whether no window has a word and those that are kept. Then the channel finds
 // all that begins with the word.
 func (t *thread) parts(r *reading, d *Detector, w *ngram.Word) bool {
-	return w.Span.Hi > d.told[r.number] && (len(t.kept) == 0 || !r.gate2(d, t.gram(1, w)))
+	return !t.heard(r, d, w) && (len(t.kept) == 0 || !r.gate2(d, t.gram(1, w)))
+}
+
+// heard reports whether the thread knows a word of a channel.
+func (t *thread) heard(r *reading, d *Detector, w *ngram.Word) bool {
+	return w.Span.Hi <= d.told[r.number] || t.last.det == d && w.Span.Hi <= t.last.span.Hi
 }
 
 // next is told word i of some words.
 func (t *thread) next(r *reading, d *Detector, words []ngram.Word, i int) {
-	if w := &words[i]; w.Span.Hi > d.told[r.number] {
+	if w := &words[i]; !t.heard(r, d, w) {
 		t.take(r, d, w, t.origin(r, d, words, i))
 	}
 }
 
 // origin returns where word i of some words comes from.
 func (t *thread) origin(r *reading, d *Detector, words []ngram.Word, i int) origin {
-	return origin{d, words[i].Span, t.stretch, r.olds + t.skips, d.strand, i < r.anew, i < r.anew && r.piece}
+	return origin{det: d, span: words[i].Span, stretch: t.stretch, olds: r.olds + t.skips, strand: d.strand, anew: i < r.anew, piece: i < r.anew && r.piece}
 }
 
 // take reads a word, or keeps it.
@@ -296,7 +347,7 @@ func (t *thread) take(r *reading, d *Detector, w *ngram.Word, o origin) {
 func (t *thread) passes(r *reading, d *Detector, words []ngram.Word, i int) bool {
 	w := &words[i]
 	name := t.of.passes>>d.strand&1 != 0
-	if t.state == threadSleeps || !name && len(t.passed) == 0 || w.Span.Hi <= d.told[r.number] {
+	if t.state == threadSleeps || !name && len(t.passed) == 0 || t.heard(r, d, w) {
 		return false
 	}
 	goes := len(t.passed) > 0 && r.gate2(d, gramOf(&t.passed[len(t.passed)-1].word, w))
@@ -377,10 +428,10 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 		t.takePassed(r, d)
 	}
 	if t.state == threadWaits {
-		if len(t.kept)+len(words) < d.spec.N {
+		if len(t.kept)+len(words) < d.spec.N && !(len(t.open) > 0 && len(words) > 0 && t.mayStart(d, &words[0])) {
 			return
 		}
-		t.wake(r, d)
+		t.wake(r, d, 0)
 	}
 	if len(words) == 0 || t.det.host.blocked != nil {
 		return
@@ -395,10 +446,13 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 	f.fork(&det.main, det.forks)
 	f.Words = f.Words[:0]
 	for k, w := range words {
-		first := len(f.Words) == 0
-		if w.Span.Hi > d.told[r.number] && !(first && t.of.passes>>d.strand&1 != 0 && !t.identifies(d, &w) && !t.goesOn(r, d, &w)) {
+		first, cut := len(f.Words) == 0, k == 0 && len(t.open) > 0
+		if !t.heard(r, d, &w) && (cut || !(first && t.of.passes>>d.strand&1 != 0 && !t.identifies(d, &w) && !t.goesOn(r, d, &w))) {
 			i := det.main.Count + int64(len(f.Words))
 			*t.at(i) = t.origin(r, d, words, k)
+			if cut {
+				t.cutOrigin(t.at(i))
+			}
 			w.Span = ngram.Span{Lo: i, Hi: i + 1}
 			f.Words = append(f.Words, w)
 		}
@@ -414,24 +468,32 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 
 // quiet reports whether the channel of the newest words finds all that the thread would.
 func (t *thread) quiet() bool {
-	d := t.det
+	if t.base != nil {
+		return t.quietGlued()
+	}
 	if t.state == threadWaits {
 		o := t.kept // the oldest one is the first word of a window
 		return len(o) > 0 && o[0].origin.stretch == t.stretch && !o[0].origin.anew
 	}
-	if d.main.FirstLive() < t.first || d.main.Run.Active || d.runs.cur != nil || len(d.host.list) > 0 {
-		return false
-	}
-	return !d.hasPhrases || d.phrases.since(t.first)
+	return t.idle(t.first)
 }
 
-// open returns the offset of the first byte of the stretch that may yet become part of a
+// idle reports whether the detector has nothing open but what words from one on begin.
+func (t *thread) idle(first int64) bool {
+	d := t.det
+	if d.main.FirstLive() < first || d.main.Run.Active || d.runs.cur != nil || len(d.host.list) > 0 {
+		return false
+	}
+	return !d.hasPhrases || d.phrases.since(first)
+}
+
+// firstOpen returns the offset of the first byte of the stretch that may yet become part of a
 // finding.
-func (t *thread) open() int64 {
+func (t *thread) firstOpen() int64 {
 	i, count := t.det.host.emitted, t.det.main.Count
 	switch {
 	case i < count && i >= t.first:
-		return t.at(i).span.Lo
+		return t.at(i).lo()
 	case i < count:
 		return t.from
 	case t.det.runs.cur == nil:
@@ -444,6 +506,9 @@ func (t *thread) open() int64 {
 
 // finish completes the findings.
 func (t *thread) finish(r *reading) {
+	for _, q := range t.glued {
+		q.finish(r)
+	}
 	if t.state != threadReads || t.det.host.blocked != nil {
 		return
 	}
@@ -474,6 +539,9 @@ func (t *thread) crosses(f *Finding, span ngram.Span) bool {
 		olds = olds || o.olds != end.olds
 		piece = piece || o.piece
 		channels = channels || o.det != end.det
+		for _, l := range o.leads() {
+			has |= 1 << l.strand
+		}
 	}
 	if t.pieces {
 		return piece
@@ -557,23 +625,37 @@ const (
 // cover takes over the words of one stretch from word i on, and returns the word behind.
 func (t *thread) cover(s *spread, i, end int64) int64 {
 	grows := len(s.finding.Parts) > 0 && t.at(i-1).stretch == t.at(i).stretch
+	if w := t.at(i); !grows && w.parts != nil {
+		before := t.at(i - 1).stretch
+		var l lead
+		for _, l = range *w.parts {
+			t.coverPart(s, l.det, l.span, len(s.finding.Parts) > 0 && before == l.stretch)
+			before = l.stretch
+		}
+		grows = l.stretch == w.stretch || l.det == w.det && l.span.Hi == w.span.Lo
+	}
 	o, next := t.piece(i, end)
-	f, h := s.finding, &o.det.host
-	f.Resumed = f.Resumed || o.span.Lo < h.parked
+	t.coverPart(s, o.det, o.span, grows)
+	return next
+}
+
+// coverPart takes over bytes of a channel. With grows they go on with the newest ones.
+func (t *thread) coverPart(s *spread, d *Detector, span ngram.Span, grows bool) {
+	f, h := s.finding, &d.host
+	f.Resumed = f.Resumed || span.Lo < h.parked
 	if grows {
 		last := &f.Parts[len(f.Parts)-1].Span
-		o.span.Lo, last.Hi = last.Hi, o.span.Hi
+		span.Lo, last.Hi = last.Hi, span.Hi
 	} else {
-		f.Parts = append(f.Parts[:min(len(f.Parts), maxParts-1)], Part{Segment{o.span, f}, o.det.cfg.Channel})
+		f.Parts = append(f.Parts[:min(len(f.Parts), maxParts-1)], Part{Segment{span, f}, d.cfg.Channel})
 	}
-	if !slices.Contains(s.in, o.det) {
-		s.in = append(s.in, o.det)
+	if !slices.Contains(s.in, d) {
+		s.in = append(s.in, d)
 	}
-	if gone := min(o.span.Hi, h.emitted); o.span.Lo < gone && len(s.late) < maxLate {
-		s.late = append(s.late, Part{Segment{ngram.Span{Lo: o.span.Lo, Hi: gone}, f}, o.det.cfg.Channel})
+	if gone := min(span.Hi, h.emitted); span.Lo < gone && len(s.late) < maxLate {
+		s.late = append(s.late, Part{Segment{ngram.Span{Lo: span.Lo, Hi: gone}, f}, d.cfg.Channel})
 	}
 	h.share(f, f.Parts[len(f.Parts)-1].Span)
-	return next
 }
 
 // close takes over a finding that is complete.
@@ -602,5 +684,7 @@ func (t *thread) close(a *Answer, f *Finding) {
 		c.ended = true
 	}
 	f.Span = f.Parts[0].Span
-	a.closed = append(a.closed, f)
+	if !a.knows(f) {
+		a.closed = append(a.closed, f)
+	}
 }

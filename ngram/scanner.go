@@ -82,12 +82,20 @@ func (s *Scanner) Finish(dst []Word) []Word {
 	return dst
 }
 
-// Peek appends the words that Finish would append, and changes nothing.
-func (s *Scanner) Peek(dst []Word) []Word {
+// Peek appends the words that Finish would append, and changes nothing. open is the
+// normalised bytes of the last of them, if the next byte may belong to it, else nil. It is
+// valid until the next call.
+func (s *Scanner) Peek(dst []Word) (words []Word, open []byte) {
+	if s.idle() && s.word.open { // nearly always
+		if s.word.weight == WordWeight {
+			open = s.normal[:s.word.n]
+		}
+		return append(dst, Word{Span: s.word.span, Hash: s.sum(), Weight: s.word.weight}), open
+	}
 	code, esc, mark, word, normal := s.code, s.esc, s.mark, s.word, s.normal
 	dst = s.Finish(dst)
 	s.code, s.esc, s.mark, s.word, s.normal = code, esc, mark, word, normal
-	return dst
+	return dst, nil
 }
 
 // Offset is the number of bytes read.

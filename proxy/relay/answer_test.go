@@ -401,3 +401,53 @@ func TestChoicesAreAnswers(t *testing.T) {
 		t.Errorf("%s, findings %q", o.out, o.findings)
 	}
 }
+
+// cutsInWords cuts a record into pieces of so many bytes and some more, each inside a word.
+func cutsInWords(bytes int) (pieces []string) {
+	text := strings.Join(answerRecord, " ")
+	for len(text) > 0 {
+		n := min(len(text), bytes)
+		for n < len(text) && (text[n] == ' ' || text[n-1] == ' ') {
+			n++
+		}
+		pieces, text = append(pieces, text[:n]), text[n:]
+	}
+	return pieces
+}
+
+// TestCutWordsAreOneText: a record is found that is cut over the places of one answer inside
+// its words.
+func TestCutWordsAreOneText(t *testing.T) {
+	t.Parallel()
+	for _, s := range answerShapes() {
+		if strings.Contains(s.name, " ids") || strings.Contains(s.name, "names and texts") || s.name == "openai.responses results" {
+			continue // ids are read apart, as whole words, and words are not joined over names
+		}
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for bytes := 8; bytes < 40; bytes += 5 {
+				pieces := cutsInWords(bytes)
+				body := s.body(slices.Concat([]string{"before one", "before two "}, pieces, []string{" after one", "after two"}))
+				for _, mode := range []Decision{redacting, blocking} {
+					got := s.relay(t, mode, atOnce, body)
+					row, most := "", 0
+					for _, p := range pieces {
+						if row += p; !strings.Contains(got.out, strings.TrimSpace(p)) {
+							row = ""
+						}
+						whole := 0
+						for _, w := range strings.Fields(row) {
+							if slices.Contains(answerRecord, w) {
+								whole++
+							}
+						}
+						most = max(most, whole)
+					}
+					if n := s.config(t, redacting).Spec.N; len(got.findings) == 0 || most >= n || !s.stream && most > 0 {
+						t.Fatalf("%v, cut every %d bytes: %d words left, findings %q: %s\nof %s", mode, bytes, most, got.findings, got.out, body)
+					}
+				}
+			}
+		})
+	}
+}

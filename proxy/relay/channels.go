@@ -277,7 +277,6 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	if ch.role == wire.Metadata && form < wire.Nested && (strand == detect.Labels || f.Sort == wire.Beside && wire.IsIdentifier(text)) && ch.choice.names.again(fingerprint(unsaid, text)) {
 		strand += detect.Minor
 	}
-	ch.det.SetStrand(ch.length, strand)
 	switch {
 	case ch.answer == nil:
 	case constant, ch.role == wire.Metadata && (ch.repeat.again(text) || ch.frames(f, text)), ch.role == wire.Token && !s.alone(ch, f):
@@ -285,6 +284,8 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 	case form == wire.Nested, form == wire.Document:
 		s.feedJSON(ch, text)
 		return
+	default:
+		ch.det.SetStrand(ch.length, strand)
 	}
 	s.feed(ch, text)
 }
@@ -318,37 +319,90 @@ func (s *channelSet) alone(ch *channel, f *wire.Field) bool {
 	return c.tokens == ch
 }
 
-// feedJSON gives JSON text to a channel and its detector, each part as its strand.
+// feedJSON gives JSON text to a channel and its detector, each part as its strand. Each string
+// is a text, whose end is told if a word may be cut there.
 func (s *channelSet) feedJSON(ch *channel, text []byte) {
+	begun := false // a string began in this text
 	for at := 0; at < len(text); {
-		n, part := ch.parts.Next(text[at:])
-		strand := ch.strand
+		n, part, edge := ch.parts.Next(text[at:])
+		lo, strand := ch.length+int64(at), ch.strand
+		name := part == wire.JSONName
 		switch {
 		case part == wire.JSONNumber:
 			strand = detect.Texts + detect.Minor
-		case part == wire.JSONName && s.knows(ch, text[at:at+n]):
-			strand = detect.Keys + detect.Minor
-		case part == wire.JSONName:
+		case name && edge == 1:
+			strand = s.nameStrand(ch, nameIn(text[at+n:]), true)
+		case name && edge < 1 && !begun:
+			strand = s.nameStrand(ch, nameIn(text[at:at+n]), false)
+		case name:
 			strand = detect.Keys
 		}
-		ch.det.SetStrand(ch.length+int64(at), strand)
+		switch edge {
+		case 0:
+			if !begun {
+				ch.det.SetStrand(lo, strand)
+			}
+		case 1:
+			ch.det.SetStrand(lo+int64(n), strand)
+		case -1:
+			if name && !begun {
+				ch.det.SetStrand(lo, strand)
+			}
+			if s := text[at : at+n-1]; endsInWord(s) && (!name || !isWord(s)) {
+				ch.det.SetStrand(lo+int64(n)-1, detect.Aside)
+			}
+		}
+		begun = edge == 1
 		at += n
 	}
 	s.feed(ch, text)
 }
 
-// knows reports whether a name in JSON text, or the beginning of one, came before in its choice
-// or is one that APIs use. The text is the name up to the value behind it, or a piece of that.
-func (s *channelSet) knows(ch *channel, text []byte) bool {
-	begins := ch.parts.Begins
+// nameStrand returns the strand of a name in JSON text, or of the next piece of one: whether it
+// came before in its choice or is one that APIs use.
+func (s *channelSet) nameStrand(ch *channel, name []byte, begins bool) detect.Strand {
 	if begins {
-		ch.member, text = unsaid, text[1:]
+		ch.member = unsaid
 	}
-	if end := bytes.LastIndexByte(text, '"'); end >= 0 {
-		text = text[:end]
+	ch.member = fingerprint(ch.member, name)
+	if ch.choice.names.again(ch.member) || begins && s.cfg.Family.Knows(string(name)) {
+		return detect.Keys + detect.Minor
 	}
-	ch.member = fingerprint(ch.member, text)
-	return ch.choice.names.again(ch.member) || begins && s.cfg.Family.Knows(string(text))
+	return detect.Keys
+}
+
+// nameIn returns the text before the quote that ends a string.
+func nameIn(text []byte) []byte {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return text[:i]
+		case '\\':
+			i++
+		}
+	}
+	return text
+}
+
+// endsInWord reports whether a word that goes on behind a text may be one of the text. If the
+// text is empty the bytes before it have come earlier.
+func endsInWord(text []byte) bool {
+	if len(text) == 0 {
+		return true
+	}
+	c := text[len(text)-1]
+	return c >= 0x80 || c == '\'' || isWord(text[len(text)-1:])
+}
+
+// isWord reports whether a text has only letters and digits of ASCII. Such a name begins no
+// word that is cut: nearly all names of members are so.
+func isWord(text []byte) bool {
+	for _, c := range text {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // form returns the form of a text: a reply is JSON text if the request asked for that.
@@ -375,9 +429,13 @@ func (s *channelSet) add(dst []ref, ch *channel, p ref) []ref {
 	return append(dst, p)
 }
 
-// addSeparator begins a new text in a channel: a newline is no part of a word.
+// addSeparator begins a new text in a channel: a newline is no part of a word. For the answer
+// a word may be cut there.
 func (s *channelSet) addSeparator(ch *channel) {
 	ch.parts = wire.JSONSplitter{}
+	if ch.answer != nil {
+		ch.det.SetStrand(ch.length, detect.Aside)
+	}
 	s.feed(ch, s.newline[:])
 }
 

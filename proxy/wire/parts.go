@@ -31,10 +31,11 @@ const (
 )
 
 // Next returns how many bytes at the start of p, at least one, are of one part, and that
-// part. Each name is a part.
-func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
-	s.Begins = s.state == splitBetween
-	for n := 0; n < len(p); n++ {
+// part. Each name is a part. Of a string in an object or a list edge tells where it begins and
+// ends: it is 1 if the string begins behind these bytes, -1 if the last of them ends a text, as
+// the quote at its end and the outer bracket do, and 2 if they are punctuation. Else edge is 0.
+func (s *JSONSplitter) Next(p []byte) (n int, part JSONPart, edge int) {
+	for ; n < len(p); n++ {
 		c := p[n]
 		switch s.state {
 		case splitString:
@@ -44,7 +45,9 @@ func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
 			}
 			switch c {
 			case '"':
-				s.state = splitBetween
+				if s.state = splitBetween; s.depth > 0 {
+					return n + 1, s.part, -1
+				}
 			case '\\':
 				s.state = splitEscape
 			}
@@ -53,14 +56,30 @@ func (s *JSONSplitter) Next(p []byte) (int, JSONPart) {
 		default:
 			if part := s.partOf(c); part != s.part || c == '"' && s.name && n > 0 {
 				if n > 0 {
-					return n, s.part
+					return n, s.part, s.punctuation()
 				}
 				s.part = part
 			}
-			s.between(c)
+			edge, outside := s.punctuation(), s.depth == 0
+			switch s.between(c); {
+			case s.state == splitString && !outside:
+				return n + 1, s.part, 1
+			case outside && s.depth > 0:
+				return n + 1, s.part, -1
+			case !outside && s.depth == 0:
+				return n + 1, s.part, edge
+			}
 		}
 	}
-	return len(p), s.part
+	return n, s.part, s.punctuation()
+}
+
+// punctuation returns the edge of bytes that are no string of an object or list.
+func (s *JSONSplitter) punctuation() int {
+	if s.state == splitBetween && s.depth > 0 && s.part != JSONNumber {
+		return 2
+	}
+	return 0
 }
 
 // partOf returns the part that a byte outside of strings belongs to.
@@ -70,7 +89,7 @@ func (s *JSONSplitter) partOf(c byte) JSONPart {
 		return JSONName
 	case c == '"', s.depth == 0:
 		return JSONString
-	case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', c == '-':
+	case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', c == '-', c >= 0x80:
 		return JSONNumber
 	}
 	return s.part
