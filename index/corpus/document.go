@@ -157,6 +157,7 @@ func (d *document) begin(part *zip.File) error {
 	switch ext := path.Ext(name); {
 	case strings.HasSuffix(name, "/"), ext == ".rels", strings.HasSuffix(folder, "media"), strings.HasPrefix(folder, "pictures"), strings.HasPrefix(folder, "thumbnails"), name == "mimetype":
 		return nil
+	case ext == ".opf": // of a book: its title and description
 	case ext == ".xml" && name != "[content_types].xml" && !strings.Contains(name, "theme/"):
 	case ext == ".htm" || ext == ".html" || ext == ".xhtml" || ext == ".txt":
 	case strings.HasSuffix(folder, "embeddings"), slices.Contains([]string{".docx", ".xlsx", ".pptx", ".doc", ".xls", ".ppt", ".rtf", ".pdf", ".mht", ".zip", ".xlsb"}, ext):
@@ -173,7 +174,7 @@ func (d *document) begin(part *zip.File) error {
 	var text io.Reader = &bounded{r: r, d: d}
 	d.ooxml = strings.HasPrefix(folder, "word") || strings.HasPrefix(folder, "ppt")
 	d.element, d.gone = "", 0
-	if d.plain = path.Ext(name) != ".xml"; d.plain && path.Ext(name) != ".txt" {
+	if d.plain = path.Ext(name) != ".xml" && path.Ext(name) != ".opf"; d.plain && path.Ext(name) != ".txt" {
 		text = newMarkup(text, d.f, HTML, d.o)
 	}
 	d.part = bufio.NewReaderSize(text, 64<<10)

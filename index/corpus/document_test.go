@@ -62,11 +62,12 @@ func TestDocuments(t *testing.T) {
 			"ppt/printerSettings/printerSettings1.bin", strings.Repeat("$u", 9), "ppt/notesSlides/notesSlide1.xml", "<a:p><a:r><a:t>$b</a:t></a:r></a:p>")},
 		"OpenDocument": {file: "a.odt", want: "abc", data: office(t, "mimetype", "application/vnd.oasis.opendocument.text", "content.xml",
 			"<office:text><text:p>"+say("a")[:9]+"<text:span text:style-name=\"T1\">"+say("a")[9:]+"</text:span></text:p><text:h>$b</text:h></office:text>", "meta.xml", "<dc:title>$c</dc:title>")},
-		"EPUB":         {file: "a.epub", want: "ab", data: office(t, "mimetype", "application/epub+zip", "OEBPS/ch1.xhtml", "<?xml version=\"1.0\"?><html><body><p>$a</p></body></html>", "OEBPS/ch2.html", "<p class=\"x\">$b</p>", "OEBPS/x.css", "$u")},
-		"a file in it": {file: "a.docx", want: "a", unread: "(attachments)", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")), "word/embeddings/sheet.xlsx", strings.Repeat("$u", 9))},
-		"HTML in it":   {file: "a.docx", want: "ab", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")), "word/afchunk1.htm", "<html>1 < 2 <p class=\"x\">$b</p>")},
-		"another name": {file: "a", want: "a", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")))},
-		"CDATA":        {file: "a.docx", want: "a", data: office(t, types, "<Types/>", "word/document.xml", body("<w:p><w:r><w:t><![CDATA[$a]]></w:t></w:r></w:p>"))},
+		"EPUB":           {file: "a.epub", want: "ab", data: office(t, "mimetype", "application/epub+zip", "OEBPS/ch1.xhtml", "<?xml version=\"1.0\"?><html><body><p>$a</p></body></html>", "OEBPS/ch2.html", "<p class=\"x\">$b</p>", "OEBPS/x.css", "$u")},
+		"EPUB, metadata": {file: "a.epub", want: "ab", data: office(t, "mimetype", "application/epub+zip", "c.opf", "<?xml version=\"1.0\"?><package><metadata><dc:description>$a</dc:description></metadata><manifest/></package>", "ch2.html", "<p>$b</p>")},
+		"a file in it":   {file: "a.docx", want: "a", unread: "(attachments)", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")), "word/embeddings/sheet.xlsx", strings.Repeat("$u", 9))},
+		"HTML in it":     {file: "a.docx", want: "ab", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")), "word/afchunk1.htm", "<html>1 < 2 <p class=\"x\">$b</p>")},
+		"another name":   {file: "a", want: "a", data: office(t, types, "<Types/>", "word/document.xml", body(runs("$a")))},
+		"CDATA":          {file: "a.docx", want: "a", data: office(t, types, "<Types/>", "word/document.xml", body("<w:p><w:r><w:t><![CDATA[$a]]></w:t></w:r></w:p>"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

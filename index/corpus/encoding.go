@@ -5,18 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
 	"golang.org/x/text/transform"
 )
 
 // Encodings. All text is UTF-8 behind this file. UTF-16 and UTF-32 are recognised by
 // their byte order mark, UTF-16 also by its zero bytes. No other encoding can be told from
-// its bytes, so it has to be named: then each line that is not UTF-8 is taken to be in it.
+// its bytes, so it has to be declared in the text or named: then each line that is not UTF-8 is taken to be in it.
 // Without a name such a file is refused if its beginning shows that it is not UTF-8, and
 // otherwise the text around each broken byte counts as not read.
 
@@ -59,6 +61,56 @@ func charsetOf(head []byte) string {
 		}
 	}
 	return ""
+}
+
+// declaration is the encoding that HTML, XML, a catalogue of gettext or a program declares.
+var declaration = regexp.MustCompile(`(?i)(?:charset|coding)\s*[=:]\s*["']?\s*([a-z0-9][a-z0-9_.:-]*)`)
+
+// declaredName returns the name of the encoding that the beginning of a text declares; empty: none.
+func declaredName(head []byte) string {
+	const near = 2 << 10 // bytes; HTML has it in the first 1024
+	if found := declaration.FindSubmatch(head[:min(len(head), near)]); found != nil {
+		name := strings.ToLower(strings.TrimRight(string(found[1]), ".:"))
+		return strings.Replace(name, "latin-", "latin", 1)
+	}
+	return ""
+}
+
+// declared returns the encoding that a text declares, if its lines can be decoded from it and
+// its beginning is not all UTF-8; empty: nothing to decode.
+func declared(head []byte) string {
+	broken, _ := countRunes(head)
+	if broken == 0 && markupOf("", head) == "" {
+		return ""
+	}
+	name := declaredName(head)
+	enc, err := lookUp(name)
+	if err != nil || isWide(name) || enc == encoding.Nop || enc == unicode.UTF8 {
+		return ""
+	}
+	return name
+}
+
+// encodingHint says how to name the encoding of a text that is not UTF-8.
+func encodingHint(head []byte) string {
+	name := declaredName(head)
+	if enc, err := lookUp(name); name != "" && (err != nil || enc != unicode.UTF8) {
+		return fmt.Sprintf("it declares the encoding %s: convert it with `iconv -f %s -t UTF-8`", name, strings.ToUpper(name))
+	}
+	runs, alone := 0, 0
+	for i, c := range head {
+		switch {
+		case c < 0x80:
+		case bytes.IndexByte([]byte("\x81\x8d\x8f\x90\x9d"), c) >= 0, i > 0 && head[i-1] >= 0x80, i+1 < len(head) && head[i+1] >= 0x80:
+			runs++
+		default:
+			alone++
+		}
+	}
+	if runs > 2*alone && runs > 3 { // letters of the West are seldom side by side
+		return "name its --encoding, say shift_jis, gb18030, euc-kr or windows-1251, or convert it, say with `iconv -f SHIFT_JIS -t UTF-8`"
+	}
+	return "name its --encoding, say windows-1252, or convert it, say with `iconv -f WINDOWS-1252 -t UTF-8`"
 }
 
 // printable reports whether a text has none of the control characters that no text has.

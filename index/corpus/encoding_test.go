@@ -36,6 +36,12 @@ func encoded(t *testing.T, charset, text string) string {
 		enc = utf32.UTF32(utf32.BigEndian, utf32.UseBOM).NewEncoder()
 	case "shift_jis":
 		enc = japanese.ShiftJIS.NewEncoder()
+	case "windows-1251", "koi8-r":
+		known, err := lookUp(charset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		enc = known.NewEncoder()
 	}
 	out, err := enc.String(text)
 	if err != nil {
@@ -119,6 +125,45 @@ func TestEncodings(t *testing.T) {
 	in, err = findOne(t, "b.txt", chinese, Options{Encoding: "utf-16le"})
 	if err != nil || textsOf(t, in)[0] != chinese {
 		t.Errorf("UTF-8 beside it: %v", err)
+	}
+}
+
+// TestDeclaredEncodings reads a text in the encoding that it declares, and names one that is not
+// read.
+func TestDeclaredEncodings(t *testing.T) {
+	t.Parallel()
+	russian := strings.Repeat("Лампы внешней гавани горят до рассвета. ", 8)
+	for _, c := range []struct{ file, charset, text, want string }{
+		{"a.html", "windows-1251", "<html><meta charset=windows-1251><p>" + russian, russian},
+		{"a.html", "koi8-r", "<html><meta http-equiv=\"Content-Type\" content=\"text/html; charset=KOI8-R\"><p>" + russian, russian},
+		{"a.xml", "iso-8859-1", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>" + german + "</a>", german},
+		{"a.xml", "shift_jis", "<?xml version='1.0' encoding='Shift_JIS'?><a>これは長い行です。</a>", "これは長い行です。"},
+		{"a.html", "windows-1252", "<html><meta charset=windows-1252>" + strings.Repeat("plain text of a long file\n", 50_000) + german, german},
+		{"a.py", "iso-8859-1", "# -*- coding: latin-1 -*-\nx = 'Größe und Straße'", "Größe und Straße"},
+		{"a.po", "iso-8859-1", "msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=ISO-8859-1\\n\"\nmsgid \"x\"\nmsgstr \"Größe\"", "Größe"},
+		{"a.html", "", "<html><meta charset=windows-1251><p>" + "Größe é UTF-8", "Größe é UTF-8"},
+	} {
+		text := c.text
+		if c.charset != "" {
+			text = encoded(t, c.charset, c.text)
+		}
+		in, err := findOne(t, c.file, text, Options{})
+		if err != nil {
+			t.Errorf("%s in %s: %v", c.file, c.charset, err)
+			continue
+		}
+		if got := allTexts(t, []Input{*in}); !strings.Contains(got, c.want) {
+			t.Errorf("%s in %s: %.300q", c.file, c.charset, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"<html><meta charset=klingon>\xe9\xe8\xe7":    "-f KLINGON -t",
+		"x,y\n" + encoded(t, "shift_jis", "日本語のテキスト"): "--encoding, say shift_jis",
+		"x,y\n" + encoded(t, "windows-1251", russian): "or windows-1251",
+	} {
+		if _, err := findOne(t, "a.csv", text, Options{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "1252") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

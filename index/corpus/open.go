@@ -104,6 +104,9 @@ func (in *Input) decide(head []byte, shared *Options) error {
 	if refused(in.Path, head) == "" {
 		in.charset = charsetOf(head)
 	}
+	if in.charset == "" && o.auto() {
+		in.charset = declared(head)
+	}
 	if broken, _ := countRunes(head); in.charset == "" && (broken > 0 || bytes.IndexByte(head, 0) >= 0 || !isWide(o.Encoding)) {
 		in.charset = o.Encoding
 	}

@@ -93,7 +93,7 @@ func refused(path string, head []byte) string {
 	case bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return "an empty zip archive"
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
-		return refusedOLE(head)
+		return refusedOLE(extension(path), head)
 	case extension(path) == ".pkl" || extension(path) == ".pickle":
 		return pickleHint
 	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
@@ -192,7 +192,7 @@ func zipNames(head []byte) (names []string) {
 
 // refusedOLE tells the kind of an old Office file by the names of its streams, in UTF-16.
 // An encrypted file of a new kind is such a file too.
-func refusedOLE(head []byte) string {
+func refusedOLE(ext string, head []byte) string {
 	has := func(name string) bool {
 		wide := make([]byte, 0, 2*len(name))
 		for _, c := range []byte(name) {
@@ -209,8 +209,8 @@ func refusedOLE(head []byte) string {
 		return excelHint
 	case has("PowerPoint Document"):
 		return slideHint
-	case has("__properties_version"):
-		return "an Outlook message: save it as text"
+	case ext == ".msg", has("__properties_version"):
+		return "an Outlook message: save it as .eml; `msgconvert FILE`, of the Debian package libemail-outlook-message-perl"
 	default:
 		return "an old Office file: convert it to text, or tables to CSV; `soffice --headless --convert-to txt:Text FILE`"
 	}

@@ -51,6 +51,7 @@ func TestRefusals(t *testing.T) {
 		{"a.bin", ole + wide("Workbook"), "Excel: save it as CSV"},
 		{"b", ole + wide("EncryptedPackage"), "save it without a password"},
 		{"c.doc", ole + "\x00\x00", "an old Office file: convert it to text"},
+		{"a.msg", ole + "\x00\x00", "save it as .eml; `msgconvert FILE`"},
 		{"a.pdf", "%PDF-1.7\n", "PDF: convert it to text"},
 		{"a.rtf", "{\\rtf1\\ansi " + text + "}", "RTF: convert it to text"},
 		{"a.7z", "7z\xbc\xaf\x27\x1c\x00\x04", "a 7z archive: unpack it"},

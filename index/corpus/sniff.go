@@ -327,7 +327,7 @@ func checkText(path string, head []byte) error {
 		if !printable(head[:min(len(head), 8<<10)]) {
 			return unreadable(path, "binary: it contains control characters")
 		}
-		return fmt.Errorf("%s: %w: name its --encoding, say windows-1252, or convert it, say with `iconv -f WINDOWS-1252 -t UTF-8`", path, errEncoding)
+		return fmt.Errorf("%s: %w: %s", path, errEncoding, encodingHint(head))
 	}
 	return nil
 }
