@@ -208,13 +208,15 @@ func (m *markup) hidden(b []byte, mark string) {
 	comment := m.state == markupComment
 	if len(b) >= len(mark) && bytes.EqualFold(b[:len(mark)], []byte(mark)) {
 		switch left := len(m.kept) + m.over; {
+		case (m.cdata || m.data) && m.over == 0: // a section of CDATA may be a program
+			m.keep(m.kept)
 		case comment:
 			m.left += left + 1
-			m.blank(b[:len(mark)])
-		case m.data && m.over == 0:
-			m.keep(m.kept)
 		default:
 			m.left += left
+		}
+		if comment {
+			m.blank(b[:len(mark)])
 		}
 		m.state, m.raw, m.kept, m.over = markupText, "", m.kept[:0], 0
 		return
