@@ -22,8 +22,8 @@ const (
 // attributes in CDATA, and escaped tags, become blanks, as in <row Body="&lt;a href=&quot;x&quot;&gt;text" />.
 //
 // Values of attributes that became blanks and have the words of a window come behind the
-// text, because a value in the middle of a sentence would separate its words. So does what
-// follows the beginning of a comment, script or style that nothing ends.
+// text, because a value in the middle of a sentence would separate its words. So does the text
+// behind the beginning of a comment, script or style that nothing ends.
 type markup struct {
 	r     io.Reader
 	f     *File // counts text that is left out
@@ -424,7 +424,7 @@ func isWordRune(r rune) bool {
 	return r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || r >= 0x80
 }
 
-// afterValue returns what follows the value of an attribute; nil: the value does not end, or
+// afterValue returns the bytes behind the value of an attribute; nil: the value does not end, or
 // the quote that ends it is of another tag, as in <a href="x>text</a><b c="d">.
 func afterValue(b []byte) []byte {
 	if len(b) == 0 {
