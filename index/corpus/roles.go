@@ -7,20 +7,6 @@ func DefaultRoles() []string { return []string{AnyRole, "-system", "-developer"}
 // AnyRole in a list of roles means every role.
 const AnyRole = "*"
 
-// wanted reports whether messages of a role, in small letters, are read.
-func (p *Parser) wanted(role string) bool {
-	wanted := false
-	for _, r := range p.roles {
-		switch {
-		case r == AnyRole || same(r, role):
-			wanted = true
-		case len(r) > 1 && r[0] == '-' && same(r[1:], role):
-			return false
-		}
-	}
-	return wanted
-}
-
 // same reports whether a role is the one that was named, or another name of it.
 func same(named, role string) bool { return named == role || named == speaker(role) }
 

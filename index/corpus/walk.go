@@ -464,6 +464,20 @@ func (p *Parser) hear(h *hearing, told bool, role []byte) {
 	}
 }
 
+// wanted reports whether messages of a role, in small letters, are read.
+func (p *Parser) wanted(role string) bool {
+	wanted := false
+	for _, r := range p.roles {
+		switch {
+		case r == AnyRole || same(r, role):
+			wanted = true
+		case len(r) > 1 && r[0] == '-' && same(r[1:], role):
+			return false
+		}
+	}
+	return wanted
+}
+
 // messages reads the JSON of messages in a string, and reports whether there is one.
 func (p *Parser) messages(lo, hi int) bool {
 	raw := bytes.TrimLeft(p.c.b[lo:hi], " ")
