@@ -244,11 +244,27 @@ func isRole(role []byte) bool {
 // space, and each sign of a script that is written without it. So an address, a number or
 // base64 is one word. In the text of a JSON string, escapes are the characters that they
 // mean.
-func wordy(raw []byte, n int) bool {
-	if len(raw) < 2*n-1 {
-		return false
+func wordy(raw []byte, n int) bool { return len(raw) >= 2*n-1 && countWords(raw, n) == n }
+
+// countWords returns the number of such words, at most n.
+func countWords(raw []byte, n int) int {
+	words, _ := findWord(raw, n)
+	return words
+}
+
+// wordStart returns where a word begins, counted from 0; the end of the text if there are
+// not so many.
+func wordStart(raw []byte, n int) int {
+	words, at := findWord(raw, n+1)
+	if words <= n {
+		return len(raw)
 	}
-	words, in := 0, false
+	return at
+}
+
+// findWord returns the number of words, at most n, and where the last of them begins.
+func findWord(raw []byte, n int) (words, at int) {
+	in := false
 	for i := 0; i < len(raw) && words < n; {
 		c, size := rune(raw[i]), 1
 		switch {
@@ -262,12 +278,12 @@ func wordy(raw []byte, n int) bool {
 		case c <= ' ' || c >= utf8.RuneSelf && unicode.IsSpace(c):
 			in = false
 		case c >= utf8.RuneSelf && unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
-			words, in = words+1, false
+			words, at, in = words+1, i-size, false
 		case !in && (unicode.IsLetter(c) || unicode.IsDigit(c)):
-			words, in = words+1, true
+			words, at, in = words+1, i-size, true
 		}
 	}
-	return words >= n
+	return words, at
 }
 
 // escaped returns the character of the escape that the bytes begin with.

@@ -244,7 +244,7 @@ func TestFormatsAgree(t *testing.T) {
 		"batch.jsonl":      lines(`{"response":{"body":{"choices":[{"message":{"role":"assistant","reasoning":$1,"content":$2}}]}}}`),
 		"lists.jsonl":      lines(`[{"role":"user","content":$1},{"role":"assistant","content":$2}]`),
 		"text.jsonl":       lines(`{"text":$1}{"text":$2}`),
-		"segments.jsonl":   lines(`{"segments":[{"text":$1},{"text":$2}]}`),
+		"segments.jsonl":   lines(`{"segments":[{"text":$1}]}{"segments":[{"text":$2}]}`),
 		"rows.jsonl":       rows,
 		"rows.json":        "[" + strings.ReplaceAll(strings.TrimSpace(rows), "}\n", "},\n") + "]",
 		"rows.jsonl.gz":    gzipped(t, rows),

@@ -19,7 +19,8 @@ type Record struct {
 	Segments []Segment // its texts, in order
 	Skipped  Skips     // its messages that were not read
 
-	text []byte // unescaped texts of the segments
+	text   []byte // unescaped texts of the segments
+	pieces []piece
 }
 
 // Segment is one text of a record.
@@ -30,7 +31,13 @@ type Segment struct {
 	RawLo, RawHi int64
 
 	inner bool // the text is part of the JSON in that string
+
+	pieces []piece // of a text that the line has in several strings; nil: it is one
 }
+
+// piece is a part of a string of the line: where it begins in the text of the segment and in
+// that of the string, and the range of the string.
+type piece struct{ at, from, rawLo, rawHi int64 }
 
 // Skips counts messages that were not read because of their role.
 type Skips struct{ System, Developer, Other int }
@@ -40,7 +47,7 @@ func (r *Record) Text(s Segment) []byte { return r.text[s.lo:s.hi] }
 
 // reset empties the record.
 func (r *Record) reset() {
-	*r = Record{Segments: r.Segments[:0], text: r.text[:0]}
+	*r = Record{Segments: r.Segments[:0], text: r.text[:0], pieces: r.pieces[:0]}
 }
 
 // Parser reads rows of JSON lines. Not safe for concurrent use.
@@ -68,11 +75,14 @@ type Parser struct {
 	level  int    // of the current object; that of the row is 1
 	inPart bool   // the value is below the content of a message
 	every  bool   // the value is below a field that was named: all its texts are read
+	one    bool   // the texts of a list are parts of one text
 	rest   state  // the state of texts that no format names
 
 	nested bool     // the value is in the JSON in a string
 	outer  [2]int64 // the range of that string
 	inner  []byte   // that JSON
+
+	parts []Segment // of a text in a list
 
 	said []said // the texts of the row, for the account
 	says []byte // their paths

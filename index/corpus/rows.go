@@ -138,6 +138,12 @@ func (r *Rows) Place(s Segment, at int64) Place {
 	if r.in.Container == Parquet || r.in.Container == Mail {
 		return Place{Line: r.line, Offset: at}
 	}
+	for i := len(s.pieces) - 1; i >= 0; i-- {
+		if piece := s.pieces[i]; piece.at <= at {
+			s.RawLo, s.RawHi, at = piece.rawLo, piece.rawHi, piece.from+at-piece.at
+			break
+		}
+	}
 	raw := r.row[s.RawLo:s.RawHi]
 	quoted := s.RawLo > 0 && r.row[s.RawLo-1] == '"'
 	switch {

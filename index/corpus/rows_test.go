@@ -63,6 +63,7 @@ func TestPlaces(t *testing.T) {
 		{"b.jsonl", bom + "\n{\"a\":[\"x\",{\"b\":\"\\ud800x\xff\xfex éé\"}]}\n{\n{\"a\":\"x\"}\n", Options{Fields: []string{"a"}}, []string{"bad 3: not valid JSON at byte 2 of the line"}},
 		{"a.json", bom + "[\n  {\n    \"instruction\": \"x\\\\x\",\r\n    \"output\":\n \"x\"\n  },\n\n 7, {\"output\": \"x\"\n}\n]", Options{}, []string{"bad 8: not a JSON object"}},
 		{"b.json", bom + "{\n \"1\": {\"prompt\": \"x\"},\n \"2\": [{\"completion\":\n \"a\\nx\"},\n [\"x\"]]\n}", Options{}, nil},
+		{"c.jsonl", "\n" + `{"completion":["a b c x e\n ","f \u00e9x"," g h i j x l"]}`, Options{}, nil},
 		{"a.csv", bom + "id,prompt,completion\r\n\r\n1,\"x\"\"x\r\n\"\"\"\"x\",é x\r\n2,3,4, x\r\n,\"x\" y,x", Options{}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

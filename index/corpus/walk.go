@@ -18,7 +18,7 @@ type fieldPath struct{ field, rest string }
 
 // row reads one value of the line: an object, or a list of them.
 func (p *Parser) row() error {
-	p.level, p.inPart, p.every, p.nested = 0, false, false, false
+	p.level, p.inPart, p.every, p.nested, p.one = 0, false, false, false, false
 	if p.format == Members {
 		p.seen, p.every = true, true
 		p.strange()
@@ -170,7 +170,7 @@ func (p *Parser) member(name []byte, h *hearing) {
 		return
 	}
 	use := p.use(name)
-	old, part, rest, every := p.push(name), p.inPart, p.rest, p.every
+	old, part, rest, every, one := p.push(name), p.inPart, p.rest, p.every, p.one
 	switch use {
 	case useUnknown:
 		p.tell(name, p.rest)
@@ -190,10 +190,11 @@ func (p *Parser) member(name []byte, h *hearing) {
 	default:
 		p.seen = true
 		p.inPart = part || use == useParts
+		p.one = p.inPart || mayBeLines(name)
 		p.value(use)
 	}
 	p.pop(old)
-	p.inPart, p.rest, p.every = part, rest, every
+	p.inPart, p.rest, p.every, p.one = part, rest, every, one
 }
 
 // use says how a member of the current object is read.
@@ -221,10 +222,7 @@ func (p *Parser) value(use use) {
 			p.json()
 			return
 		}
-		p.c.open()
-		for p.c.more() {
-			p.value(use)
-		}
+		p.list(use == useTurns, func() { p.value(use) })
 	case '{':
 		switch known := use != useCall && p.level < maxLevel && p.has(p.isKnown); {
 		case known:
@@ -292,7 +290,7 @@ func (p *Parser) strange() {
 		switch {
 		case !p.every:
 			p.tell(raw, p.rest)
-		case p.format == Members || wordy(raw, p.window):
+		case p.format == Members || p.one || wordy(raw, p.window):
 			p.text(lo, hi)
 		}
 	case '[':
@@ -300,12 +298,14 @@ func (p *Parser) strange() {
 			p.deep()
 			return
 		}
-		p.level++
-		p.c.open()
-		for p.c.more() {
-			p.strange()
+		one, size := p.one, p.shortTexts()
+		if p.one = p.every && size > 0; size > 0 && !p.every && p.Account != nil {
+			p.say(size, p.rest)
 		}
+		p.level++
+		p.list(false, p.strange)
 		p.level--
+		p.one = one
 	case '{':
 		switch {
 		case p.level >= maxLevel:
@@ -352,7 +352,10 @@ func (p *Parser) field(name []byte, paths []fieldPath) {
 			if p.Account != nil && !p.Account.found[path.field] {
 				p.Account.found[path.field] = true
 			}
-			p.named(lookup(p.uses.row, name))
+			use := lookup(p.uses.row, name)
+			p.one = use == useUnknown || use == useParts || mayBeLines(name)
+			p.named(use)
+			p.one = false
 			return
 		}
 		if rest, ok := below(path.rest, name); ok {
@@ -404,10 +407,7 @@ func (p *Parser) descend(paths []fieldPath) {
 func (p *Parser) named(use use) {
 	switch p.c.kind() {
 	case '[':
-		p.c.open()
-		for p.c.more() {
-			p.named(use)
-		}
+		p.list(use == useTurns, func() { p.named(use) })
 	case '{':
 		if !p.isMessage() && !p.has(p.isTurns) {
 			p.json()
@@ -535,10 +535,14 @@ func (p *Parser) segment(at, lo, hi int) {
 
 // tell adds a text to those of the account.
 func (p *Parser) tell(raw []byte, s state) {
-	if p.Account == nil || !wordy(raw, p.window) {
-		return
+	if p.Account != nil && wordy(raw, p.window) {
+		p.say(len(raw), s)
 	}
+}
+
+// say adds a text of some bytes to those of the account.
+func (p *Parser) say(bytes int, s state) {
 	lo := len(p.says)
 	p.says = append(p.says, p.path...)
-	p.said = append(p.said, said{lo: lo, hi: len(p.says), bytes: len(raw), state: s})
+	p.said = append(p.said, said{lo: lo, hi: len(p.says), bytes: bytes, state: s})
 }
