@@ -105,6 +105,7 @@ func TestFormatsGiveTheSameWindows(t *testing.T) {
 	}
 	want := filters(t, "plain.txt", corpus.Options{}, texts...)
 	for name, example := range docExamples(t) {
+		example = strings.Replace(example, `},{"label"`, `},null,{"label"`, 1) // neighbours are joined
 		if !bytes.Equal(filters(t, name+".jsonl", corpus.Options{}, sameRows(example, texts)), want) {
 			t.Errorf("%s: rows such as %s have other windows", name, example)
 		}
