@@ -9,7 +9,6 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -217,7 +216,9 @@ func (s *scan) find(ctx context.Context, args []string) ([]scanJob, error) {
 			jobs = append(jobs, scanJob{err: err})
 		}
 		for _, f := range skipped {
-			if !f.Meant() {
+			if f.Meant() {
+				notices.print(f.Path + ": skipped: " + f.Reason)
+			} else {
 				jobs = append(jobs, scanJob{err: fmt.Errorf("%s: %s", f.Path, f.Reason)})
 			}
 		}
@@ -458,8 +459,8 @@ func (f *fileScan) unread(in *corpus.Input, a *corpus.Account) error {
 	if complaint == "" {
 		return nil
 	}
-	if fields := a.Fields(); len(fields) > 0 {
-		complaint += ": read it with " + strings.Join(fields, " ")
+	if read := a.Hint(); read != "" {
+		complaint += ": " + read
 	}
 	return f.unscanned(errors.New(complaint))
 }

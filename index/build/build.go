@@ -394,6 +394,9 @@ func (b *builder) noWindows(s *stats) error {
 	if not := s.not.String(); not != "" {
 		err = fmt.Errorf("%w; not indexed: %s", err, not)
 	}
+	if s.not.SystemMessages > 0 {
+		err = fmt.Errorf("%w; --roles '*' reads system messages too", err)
+	}
 	if s.not.ShortSegments > 0 {
 		err = fmt.Errorf("%w; a lower --n or --min-phrase indexes shorter texts", err)
 	}

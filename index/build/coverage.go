@@ -3,6 +3,8 @@ package build
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"noecho/index"
@@ -27,6 +29,9 @@ func judge(b *builder, t *stats) error {
 			return all.NoField(field)
 		}
 	}
+	if err := all.NoRole(b.o.Corpus.Roles); err != nil {
+		return err
+	}
 	if len(said) == 0 || b.o.AcceptUnread {
 		return nil
 	}
@@ -37,14 +42,14 @@ func judge(b *builder, t *stats) error {
 	if all.OnlyBad() {
 		hint = "correct the rows that are named above, read all of the file as one text with --format text, or " + hint
 	}
-	if fields := all.Fields(); len(fields) > 0 {
-		hint = "read it with " + strings.Join(fields, " ") + ", or " + hint
+	if read := all.Hint(); read != "" {
+		hint = read + ", or " + hint
 	}
 	if all.Lacks(coverage.Attachments) {
 		hint = "save the attachments of the mail as files and name these too, and " + hint
 	}
 	if all.Lacks(coverage.SkippedFiles) {
-		hint = "convert the skipped files as said above, leave them out with --exclude-path, or " + hint
+		hint = "convert the skipped files as said above, leave them out with " + leaveOut(b.skipped) + ", or " + hint
 	}
 	if all.Lacks(coverage.NotUTF8) {
 		hint = "name the --encoding of the text that is not UTF-8, or " + hint
@@ -56,6 +61,24 @@ func judge(b *builder, t *stats) error {
 		}
 	}
 	return e
+}
+
+// leaveOut returns the flags that leave out the skipped files with text.
+func leaveOut(files []corpus.Skipped) string {
+	var flags []string
+	for _, f := range files {
+		if f.Text == 0 || f.Meant() {
+			continue
+		}
+		pattern := filepath.Base(f.Path)
+		if ext := filepath.Ext(pattern); ext != "" {
+			pattern = "*" + ext
+		}
+		if flag := "--exclude-path '" + strings.ReplaceAll(pattern, "'", "?") + "'"; !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
+		}
+	}
+	return strings.Join(flags[:min(len(flags), 8)], " ")
 }
 
 // dryRun reads the inputs once and describes them.

@@ -81,6 +81,43 @@ func TestMistypedField(t *testing.T) {
 	}
 }
 
+// TestMistypedRole: a role that no message has is an error with the nearest one that occurs;
+// an unusual speaker is the model.
+func TestMistypedRole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	rows := func(role string) string {
+		return fmt.Sprintf(`{"messages":[{"role":"user","content":%q},{"role":%q,"content":%q}]}`+"\n", prose(1, 20), role, prose(2, 20))
+	}
+	for role, data := range map[string]string{"asistant": rows("assistant"), "gpt": rows("assistant"), "assistant": rows("critic"), "model": rows("model")} {
+		in := writeInput(t, filepath.Join(dir, role+".jsonl"), data)
+		_, err := Build(context.Background(), Options{Out: filepath.Join(dir, "x.nidx"), Inputs: []string{in}, DryRun: true, Corpus: corpus.Options{Roles: []string{"user", role}}})
+		wrong := role == "asistant" || role == "gpt"
+		if wrong != (err != nil) || wrong && err.Error() != "no message has the role "+role+": did you mean assistant? name another with --roles; the roles are assistant, user" {
+			t.Errorf("%s: %v", role, err)
+		}
+	}
+}
+
+// TestHintsOfBuilds: the error of a build names a flag that helps.
+func TestHintsOfBuilds(t *testing.T) {
+	t.Parallel()
+	long := "What did you like about our product, and why?"
+	for name, c := range map[string]struct{ file, data, want string }{
+		"a long name":     {"a.csv", "prompt,\"" + long + "\"\n\"" + prose(1, 20) + "\",\"" + prose(2, 20) + "\"\n", "its full name, or all of the file with --format text"},
+		"an empty name":   {"a.csv", "prompt,\"\"\n\"" + prose(1, 20) + "\",\"" + prose(2, 20) + "\"\n", "--field '' --field prompt"},
+		"a skipped file":  {"a.arrow", "ARROW1\x00\x00" + prose(1, 20), "--exclude-path '*.arrow'"},
+		"system messages": {"a.jsonl", fmt.Sprintf(`{"messages":[{"role":"system","content":%q}]}`, prose(1, 20)), "--roles '*'"},
+	} {
+		dir := t.TempDir()
+		writeInput(t, filepath.Join(dir, "in", c.file), c.data)
+		writeInput(t, filepath.Join(dir, "in", "b.txt"), "two words")
+		if _, err := Build(context.Background(), Options{Out: filepath.Join(dir, "x.nidx"), Inputs: []string{filepath.Join(dir, "in")}}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestCoverageIsTheSame builds one corpus with any number of workers and in two parts: the
 // index has the same bytes, and the sum of the parts' tables is that of the whole.
 func TestCoverageIsTheSame(t *testing.T) {

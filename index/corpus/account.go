@@ -306,8 +306,8 @@ func (a *Account) OnlyBad() bool {
 }
 
 // Fields returns flags that read every column with text, those that are read already
-// included. There are none if some of the text is in no column with a name, or if no text
-// that is not read is in a column.
+// included; none if some of the text is in no column with a name that can be told, or if no text that is not
+// read is in a column.
 func (a *Account) Fields() (flags []string) {
 	marked := uint64(0)
 	for name, n := range a.root.below {
@@ -324,13 +324,25 @@ func (a *Account) Fields() (flags []string) {
 			continue
 		}
 		for _, path := range paths {
-			if path == coverage.AnyName || path == "" {
+			if path == coverage.AnyName {
 				return nil
 			}
 			flags = append(flags, "--field "+quote(path))
 		}
 	}
 	return flags
+}
+
+// Hint returns how to read the text that is not read: the flags of Fields, or else what to do
+// about columns whose names are not told; empty: neither helps.
+func (a *Account) Hint() string {
+	if flags := a.Fields(); len(flags) > 0 {
+		return "read it with " + strings.Join(flags, " ")
+	}
+	if n := a.root.below[coverage.AnyName]; n != nil && n.sum().Unread > 0 {
+		return "* is a column with a long name: read each column by a --field with its full name, or all of the file with --format text"
+	}
+	return ""
 }
 
 // fields returns the paths that lead to all the text at and below a node.
@@ -362,7 +374,7 @@ func (n *node) sum() coverage.Text {
 
 // quote quotes a word in which a shell would see special characters.
 func quote(word string) string {
-	if strings.ContainsFunc(word, func(r rune) bool {
+	if word == "" || strings.ContainsFunc(word, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:@%+,", r)
 	}) {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
@@ -401,6 +413,29 @@ func (a *Account) NoField(field string) error {
 		e.Columns = []string{"none"}
 	}
 	return e
+}
+
+// NoRole returns an error if no message has one of the roles that the caller named.
+func (a *Account) NoRole(named []string) error {
+	heard := slices.Sorted(maps.Keys(a.roles))
+	if len(heard) == 0 || a.roles[coverage.AnyName] != nil {
+		return nil // of some messages the role is not known
+	}
+	for _, role := range named {
+		role = strings.ToLower(role)
+		occurs := func(r string) bool {
+			return same(role, r) || role == "assistant" && speaker(r) == "" // an unknown speaker is the model
+		}
+		if role == AnyRole || strings.HasPrefix(role, "-") || slices.ContainsFunc(heard, occurs) {
+			continue
+		}
+		near := ""
+		if name := nearest(cmp.Or(speaker(role), role), heard); name != "" {
+			near = " did you mean " + name + "?"
+		}
+		return fmt.Errorf("no message has the role %s:%s name another with --roles; the roles are %s", quote(role), near, strings.Join(heard, ", "))
+	}
+	return nil
 }
 
 // nearest returns the name that differs least from a mistyped one, if it differs little.

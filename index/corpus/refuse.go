@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // refusal is a kind of file that contains text and is not read. Behind a semicolon, hint
@@ -70,6 +71,9 @@ func refusals() []refusal {
 		{"\x89HDF\r\n", hdfHint},
 		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it; `7z x FILE`"},
 		{"Rar!\x1a\x07", "a rar archive: unpack it; `unrar x FILE`"},
+		{"\xff\x06\x00\x00sNaPpY", "snappy: pipe it: snzip -dc FILE | noecho … -"},
+		{"PGDMP", "a PostgreSQL dump: write SQL; `pg_restore -f FILE.sql FILE`"},
+		{"!BDN", "an Outlook mailbox: write mbox; `readpst FILE`"},
 		{"!<arch>\n", "an ar archive: unpack it; `ar x FILE`"},
 	}
 }
@@ -81,6 +85,9 @@ func refused(path string, head []byte) string {
 		return string(tarArchive)
 	}
 	for _, r := range refusals() {
+		if r.hint == pickleHint && slices.Contains([]string{".pt", ".pth", ".bin", ".ckpt"}, extension(path)) {
+			continue // the weights of a model
+		}
 		if bytes.HasPrefix(head, []byte(r.magic)) && (r.magic != "ORC" || bytes.IndexByte(head, 0) >= 0) {
 			return r.hint
 		}
@@ -96,6 +103,8 @@ func refused(path string, head []byte) string {
 		return refusedOLE(extension(path), head)
 	case extension(path) == ".pkl" || extension(path) == ".pickle":
 		return pickleHint
+	case extension(path) == ".br" && !utf8.Valid(head[:min(len(head), 64)]):
+		return "brotli: pipe it: brotli -dc FILE | noecho … -"
 	case bytes.IndexByte(head[:min(len(head), 8<<10)], 0) < 0:
 		return ""
 	case extension(path) == ".bin" || extension(path) == ".idx":
@@ -118,7 +127,7 @@ func refuse(path, hint string) error {
 	if kind := archiveKind(hint); kind == tarArchive || kind == zipArchive {
 		return &archiveError{path, kind}
 	}
-	for _, remedy := range [...]string{": write ", ": pipe it", "compressed twice", "encoded mail", "Parquet:"} {
+	for _, remedy := range [...]string{": write ", ": pipe it", ": save it as CSV", "Outlook message", "compressed twice", "encoded mail", "Parquet:"} {
 		if strings.Contains(hint, remedy) {
 			return fmt.Errorf("%s: %w: %s", path, errData, hint)
 		}

@@ -117,3 +117,34 @@ func FuzzRefused(f *testing.F) {
 		}
 	})
 }
+
+// TestLostFormats: training data that has to be converted counts as text that is lost, by its
+// size, and the weights of models do not.
+func TestLostFormats(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		head string
+		lost bool
+	}{
+		"a.sz":   {"\xff\x06\x00\x00sNaPpY\x00", true},
+		"a.dump": {"PGDMP\x01\x0e\x00", true},
+		"a.pst":  {"!BDN\x00\x00", true},
+		"a.br":   {"\xce\xd2\x07\xff\x00", true},
+		"a.pkl":  {"\x80\x04\x95\x00", true},
+		"a.npy":  {"\x93NUMPY\x01\x00", true},
+		"a.h5":   {"\x89HDF\r\n\x1a\n\x00", true},
+		"a.xlsx": {zipped(t, zip.Deflate, "xl/workbook.xml", "x"), true},
+		"a.pt":   {"\x80\x02\x8a\n\x00", false},
+		"a.png":  {"\x89PNG\r\n\x1a\n\x00\x00", false},
+		"a.ttf":  {"\x00\x01\x00\x00\x00", false},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(c.head), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, skipped, err := Find([]string{dir}, nil, Options{})
+		if err != nil || len(skipped) != 1 || (skipped[0].Text > 0) != c.lost {
+			t.Errorf("%s: %+v, %v", name, skipped, err)
+		}
+	}
+}
