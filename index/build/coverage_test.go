@@ -118,6 +118,24 @@ func TestHintsOfBuilds(t *testing.T) {
 	}
 }
 
+// TestFileWithoutField: a file in a folder without the field that is named is left out, as rows
+// without it are, and counted.
+func TestFileWithoutField(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in")
+	writeInput(t, filepath.Join(in, "a.jsonl"), fmt.Sprintf(`{"q":%q}`, prose(1, 20)))
+	without := fmt.Sprintf(`{"a":%q}`, prose(2, 20))
+	writeInput(t, filepath.Join(in, "b.jsonl"), without)
+	res, err := Build(context.Background(), Options{Out: filepath.Join(dir, "x.nidx"), Inputs: []string{in}, Corpus: corpus.Options{Fields: []string{"q"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := res.Manifest.Datasets[0].Coverage; got.LeftOut != uint64(len(without)) || got.Unread > 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestCoverageIsTheSame builds one corpus with any number of workers and in two parts: the
 // index has the same bytes, and the sum of the parts' tables is that of the whole.
 func TestCoverageIsTheSame(t *testing.T) {

@@ -129,6 +129,7 @@ func (p *pass) run(ctx context.Context) (*stats, error) {
 		}
 		for _, s := range p.b.skipped {
 			all.account(s.Arg).Lost(coverage.SkippedFiles, uint64(s.Text))
+			all.account(s.Arg).LeaveOut(coverage.SkippedFiles, uint64(s.Left))
 		}
 	}
 	return all, nil

@@ -149,8 +149,18 @@ func (a *Account) Lost(kind string, bytes uint64) {
 	}
 }
 
+// LeaveOut counts text of such a kind that the caller's options leave out.
+func (a *Account) LeaveOut(kind string, bytes uint64) {
+	if bytes > 0 {
+		a.add([]byte(kind), coverage.Text{LeftOut: bytes})
+	}
+}
+
 // Lacks reports whether text of such a kind is lost.
-func (a *Account) Lacks(kind string) bool { return a.root.below[kind] != nil }
+func (a *Account) Lacks(kind string) bool {
+	n := a.root.below[kind]
+	return n != nil && n.counts.Unread > 0
+}
 
 // Found reports whether a row has the member of a named field.
 func (a *Account) Found(field string) bool { return a.found[field] }

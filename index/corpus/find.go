@@ -21,6 +21,7 @@ type Skipped struct {
 	Arg    string // the argument it came from
 	Reason string
 	Text   int64 // bytes of text that is lost with it; 0: it is no text
+	Left   int64 // bytes of rows without the fields that the caller named
 	Files  int   // of an archive that are skipped for the reason; 0: one
 }
 
@@ -260,7 +261,11 @@ func (f *finder) addFound(path, arg string, st fs.FileInfo) {
 		return
 	}
 	f.skip(path, arg, strings.TrimPrefix(err.Error(), path+": "))
-	f.skipped[len(f.skipped)-1].Text = text
+	skip := &f.skipped[len(f.skipped)-1]
+	skip.Text = text
+	if columns := (*ColumnsError)(nil); errors.As(err, &columns) {
+		skip.Left = st.Size()
+	}
 }
 
 // lost reports whether a file of some size in a folder is skipped because of an error, and
