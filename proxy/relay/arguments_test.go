@@ -106,7 +106,7 @@ func FuzzRelayArguments(f *testing.F) {
 		}
 		for _, arguments := range []string{string(mustJSON(text.String())), strings.TrimSpace(text.String())} {
 			body, _ := whole(cfg, `{"choices":[{"message":{`+fmt.Sprintf(call, arguments)+`}}]}`)
-			if strings.Contains(strings.Join(body.findings, "\n"), " parts") {
+			if strings.Contains(strings.Join(slices.Concat(body.findings, want.findings), "\n"), " parts") {
 				continue // in pieces, words before the last name have left
 			}
 			if b := argumentsOf(t, body.out); strings.TrimSpace(b) != strings.TrimSpace(got) {
