@@ -172,7 +172,10 @@ func TestPairs(t *testing.T) {
 	t.Parallel()
 	for _, f := range pairFrames() {
 		for i, a := range f.places {
-			for _, b := range f.places[i:] {
+			for j, b := range f.places[i:] {
+				if raced && (i+j)%5 > 0 { // it starts no goroutine of its own
+					continue
+				}
 				name := fmt.Sprintf("%s %s+%s", f.name, a[0], b[0])
 				s := answerShape{name, f.contentType, f.stream, f.body(a[1], b[1])}
 				t.Run(name, func(t *testing.T) {
