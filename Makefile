@@ -129,7 +129,7 @@ fuzz: ## Fuzz every target for FUZZTIME (20s).
 
 .PHONY: bench
 bench: build ## Run every benchmark once, so that none rots.
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) test -short -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) run ./bench/latency -requests 3 -words 50 -corpus 1
 	bench/record.sh once
 
