@@ -148,16 +148,6 @@ func indexEntry(kind string, info *index.Info, m *index.Manifest) audit.Entry {
 	}
 }
 
-// auditArgs checks that there are n arguments, which names describes.
-func auditArgs(n int, names string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError("name %s", names)
-		}
-		return nil
-	}
-}
-
 func newAuditInitCommand(a *app) *cobra.Command {
 	var name string
 	var key auditKey
@@ -171,7 +161,7 @@ a host name of yours and a path. The command prints the public key. Give it to t
 will verify the log; the secret key stays on this machine. Who has the secret key can
 sign another log in the name of this one.`,
 		Example: "  noecho audit init /var/lib/noecho/audit --name example.com/noecho",
-		Args:    auditArgs(1, "one folder"),
+		Args:    exactArgs(1, "one folder"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if name == "" {
 				return usageError("name the log with --name, such as --name example.com/noecho")
@@ -221,7 +211,7 @@ TYPE is a word or two, such as model.bound. An entry takes numbers, digests and 
 takes no other text, because nothing can be removed from the log: write names and
 reasons down elsewhere, and add the SHA-256 of that file.`,
 		Example: "  noecho audit append audit deploy --digest model=$(sha256sum model.safetensors | cut -c1-64) --digest build=9f2c…",
-		Args:    auditArgs(2, "the folder of the log and the type of the entry"),
+		Args:    exactArgs(2, "the folder of the log and the type of the entry"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e := audit.Entry{Type: args[1], Time: time.Now(), Version: versionForAudit(readBuildInfo().Version), Counts: map[string]uint64{}}
 			for _, pair := range counts {
@@ -276,7 +266,7 @@ entries, a hash over all of them, and signatures. Send it to somebody who keeps 
 example by mail. With audit verify --since they can tell later whether the log still has
 every entry that it had today.`,
 		Example: "  noecho audit checkpoint audit | mail -s 'audit log' auditor@example.com",
-		Args:    auditArgs(1, "one audit log"),
+		Args:    exactArgs(1, "one audit log"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, err := audit.ReadCheckpoint(args[0])
 			if err != nil {
@@ -295,7 +285,7 @@ func newAuditShowCommand(a *app) *cobra.Command {
 		Long: `Print the entries of the audit log in DIR, one a line: its number, from 0 on, and its
 JSON. The log is verified first, as audit verify does without --key.`,
 		Example: "  noecho audit show audit | grep index.built",
-		Args:    auditArgs(1, "one audit log"),
+		Args:    exactArgs(1, "one audit log"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var lines bytes.Buffer
 			r, err := audit.Verify(args[0], audit.VerifyOptions{Entry: func(number int64, record []byte) error {
@@ -324,7 +314,7 @@ audit show does. The proof is one text file (C2SP tlog-proof). It contains the e
 the signed checkpoint, so that audit verify and other programs can check it without the
 log and without the other entries.`,
 		Example: "  noecho audit prove audit 17 --out erasure.tlog-proof\n  noecho audit verify erasure.tlog-proof --key example.com/noecho+…",
-		Args:    auditArgs(2, "the folder of the log and the number of the entry"),
+		Args:    exactArgs(2, "the folder of the log and the number of the entry"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			number, err := strconv.ParseInt(args[1], 10, 64)
 			if err != nil {
@@ -359,7 +349,7 @@ operator to accept the public key of your log first.
 
 If the witness refuses, the log was cut or has two versions.`,
 		Example: "  noecho audit cosign audit --url https://witness.example/w1 --witness witness.example/w1+7f0e…",
-		Args:    auditArgs(1, "one audit log"),
+		Args:    exactArgs(1, "one audit log"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if url == "" || vkey == "" {
 				return usageError("name the address of the witness with --url and its public key with --witness")
@@ -465,7 +455,7 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 		Short:   "Check that an audit log was not changed or cut",
 		Long:    auditVerifyHelp,
 		Example: "  noecho audit verify audit --key example.com/noecho+… --since checkpoint-of-may.txt\n  noecho audit verify erasure.tlog-proof --key example.com/noecho+…",
-		Args:    auditArgs(1, "one audit log, or one proof"),
+		Args:    exactArgs(1, "one audit log, or one proof"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
 				return v.proof(a.stdout, args[0])

@@ -41,16 +41,7 @@ func TestKilledSuppress(t *testing.T) {
 		if err := os.WriteFile(out, before, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(noecho, args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// Only the moment of the kill is random; the test waits for the process.
-		timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))), func() { _ = cmd.Process.Kill() })
-		if cmd.Wait() != nil {
-			killed++
-		}
-		timer.Stop()
+		killed += killWithin(t, time.Duration(r.Int64N(int64(took))), noecho, args...)
 		if got := readFile(t, out); !bytes.Equal(got, before) && !bytes.Equal(got, after) {
 			t.Fatalf("kill %d: the index is neither the old one nor the new one", i)
 		}

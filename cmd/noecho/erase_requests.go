@@ -199,7 +199,7 @@ days for access under HIPAA, all from the receipt. The person has to be told wit
 first term, so a later extension is refused. The reason is kept in the ledger, and its
 SHA-256 in the audit log.`,
 		Example: "  noecho erase extend 01JDVZ3T0G5Q7X9A1B2C3D4E5F --ledger requests --reason reason.txt",
-		Args:    auditArgs(1, "one request"),
+		Args:    exactArgs(1, "one request"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return l.step(cmd.Context(), a, args[0], reason, func(r *govern.Request, reason string) error {
 				return r.Extend(reason, time.Now())
@@ -222,7 +222,7 @@ func newEraseRefuseCommand(a *app) *cobra.Command {
 17(3)(b) for a legal obligation. noecho does not judge it. The reason is kept in the
 ledger, and its SHA-256 in the audit log.`,
 		Example: "  noecho erase refuse 01JDVZ3T0G5Q7X9A1B2C3D4E5F --ledger requests --ground '17(3)(b)' --reason reason.txt",
-		Args:    auditArgs(1, "one request"),
+		Args:    exactArgs(1, "one request"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if ground == "" {
 				return usageError("name the article with --ground, such as 17(3)(b)")

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"noecho/internal/fakellm"
 )
 
 // greeting is a sentence of a template: the rows of all people have it.
@@ -84,15 +82,7 @@ func TestServeErased(t *testing.T) {
 // in observe mode only.
 func serveErased(t *testing.T, dir, text, sent string) {
 	t.Helper()
-	script := fakellm.Say(text)
-	llm, err := fakellm.New(fakellm.Config{Default: &script})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := llm.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = llm.Close() }()
+	llm := startModel(t, text)
 	blocked := sent != text
 	for _, mode := range []string{"observe", "redact", "block"} {
 		if !blocked && mode != "observe" {

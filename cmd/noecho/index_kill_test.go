@@ -63,16 +63,7 @@ func TestKilledBuildsLeaveTheOldIndex(t *testing.T) {
 			if err := os.WriteFile(index, before, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command(noecho, job.args...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			// Only the moment of the kill is random; the test waits for the process.
-			timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))), func() { _ = cmd.Process.Kill() })
-			if cmd.Wait() != nil {
-				killed++
-			}
-			timer.Stop()
+			killed += killWithin(t, time.Duration(r.Int64N(int64(took))), noecho, job.args...)
 			got := readFile(t, index)
 			if !bytes.Equal(got, before) && !bytes.Equal(got, after) {
 				t.Fatalf("%s %d: the index is neither the old one nor the new one", job.name, i)
@@ -136,4 +127,20 @@ func readFile(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// killWithin runs a program and kills it (SIGKILL) after d, a random time. It returns 1 if the
+// program had not ended before. Nothing but the kill depends on the time.
+func killWithin(t *testing.T, d time.Duration, program string, args ...string) (killed int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(d, func() { _ = cmd.Process.Kill() })
+	if cmd.Wait() != nil {
+		killed = 1
+	}
+	timer.Stop()
+	return killed
 }

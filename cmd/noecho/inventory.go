@@ -123,7 +123,7 @@ func newInventoryVerifyCommand(a *app) *cobra.Command {
 		Short:   "Check every byte of an inventory",
 		Long:    `Read the inventory in FILE and check every byte. Exit code 4 means that it is damaged.`,
 		Example: "  noecho inventory verify train.ninv",
-		Args:    auditArgs(1, "one inventory"),
+		Args:    exactArgs(1, "one inventory"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, err := inventory.Open(args[0])
 			if err != nil {
@@ -149,7 +149,7 @@ func newInventoryShowCommand(a *app) *cobra.Command {
 file the inventory in FILE has, and the files with their digests. There are counts only,
 and it takes no key.`,
 		Example: "  noecho inventory show train.ninv\n  noecho inventory show train.ninv --by kind --html >inventory.html",
-		Args:    auditArgs(1, "one inventory"),
+		Args:    exactArgs(1, "one inventory"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err

@@ -279,13 +279,7 @@ func TestKilledInventory(t *testing.T) {
 	for range tries {
 		w.write("rows.nidx", string(oldIndex))
 		w.write("rows.ninv", string(oldInventory))
-		cmd := exec.Command(w.bin, args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))), func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		timer.Stop()
+		killWithin(t, time.Duration(r.Int64N(int64(took))), w.bin, args...)
 		index, inventory := readFile(t, w.path("rows.nidx")), readFile(t, w.path("rows.ninv"))
 		if !bytes.Equal(index, oldIndex) && !bytes.Equal(index, newIndex) || !bytes.Equal(inventory, oldInventory) && !bytes.Equal(inventory, newInventory) {
 			t.Fatal("a file is neither the old nor the new one")

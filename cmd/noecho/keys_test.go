@@ -11,8 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"noecho/internal/fakellm"
 )
 
 // other is a text that is not part of recited.
@@ -42,15 +40,7 @@ func writeText(t *testing.T, path, text string) string {
 // changes nothing.
 func TestServeKeys(t *testing.T) {
 	t.Parallel()
-	script := fakellm.Say("One: " + recited + ". Two: " + other + ".")
-	llm, err := fakellm.New(fakellm.Config{Default: &script})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := llm.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = llm.Close() }()
+	llm := startModel(t, "One: "+recited+". Two: "+other+".")
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	build := func(index, key, text string) {

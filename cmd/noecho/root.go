@@ -84,3 +84,13 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	}
 	return usageError("%s has no command %q%s (see %s --help)", cmd.CommandPath(), args[0], hint, cmd.CommandPath())
 }
+
+// exactArgs checks that there are n arguments, which names describes.
+func exactArgs(n int, names string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError("name %s", names)
+		}
+		return nil
+	}
+}

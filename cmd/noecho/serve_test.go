@@ -82,11 +82,10 @@ func testIndex(t *testing.T) string {
 	return out
 }
 
-// TestServe runs the command as a user would: it sets flags, sends a request, reads the
-// alert, and ends the command.
-func TestServe(t *testing.T) {
-	t.Parallel()
-	script := fakellm.Say("He wrote: " + recited + ". Nice.")
+// startModel starts a model that always says a text, until the end of the test.
+func startModel(t *testing.T, text string) *fakellm.Server {
+	t.Helper()
+	script := fakellm.Say(text)
 	llm, err := fakellm.New(fakellm.Config{Default: &script})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +93,15 @@ func TestServe(t *testing.T) {
 	if err := llm.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = llm.Close() }()
+	t.Cleanup(func() { _ = llm.Close() })
+	return llm
+}
+
+// TestServe runs the command as a user would: it sets flags, sends a request, reads the
+// alert, and ends the command.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	llm := startModel(t, "He wrote: "+recited+". Nice.")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stderr := newSyncBuffer()

@@ -15,7 +15,7 @@ import (
 // row has two identifiers, one of which the next two rows have, too. It opens the file each
 // time, as a command does. NOECHO_INVENTORY keeps the file under that name:
 //
-//	NOECHO_INVENTORY=/var/tmp/10m.ninv go test -run - -bench Find ./index/inventory
+//	NOECHO_INVENTORY=$PWD/10m.ninv go test -run - -bench Find ./index/inventory
 func BenchmarkFind(b *testing.B) {
 	rows := 10_000_000
 	if testing.Short() {

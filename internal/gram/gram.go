@@ -39,32 +39,34 @@ func Between(before, after uint64, k int) uint64 { return after - before*powers[
 // All appends the hashes of all k words in a row, given the prefix hashes P(0) to P(m) of m
 // words: m-k+1 hashes, none if m is less than k.
 func All(dst []ngram.Hash, prefix []uint64, k int) []ngram.Hash {
-	if len(prefix) <= k {
-		return dst
-	}
+	before, after := ends(prefix, k)
 	power := powers[k]
-	dst = slices.Grow(dst, len(prefix)-k)
-	out := dst[len(dst) : len(dst)+len(prefix)-k]
-	after := prefix[k:][:len(out)]
-	for i, before := range prefix[:len(out)] {
-		out[i] = ngram.Gram(0, after[i]-before*power, k)
+	dst = slices.Grow(dst, len(before))
+	out := dst[len(dst) : len(dst)+len(before)]
+	after = after[:len(out)] // so that the loop checks no bounds
+	for i, p := range before[:len(out)] {
+		out[i] = ngram.Gram(0, after[i]-p*power, k)
 	}
 	return dst[:len(dst)+len(out)]
 }
 
 // AllLo is [All] for the lower halves alone.
 func AllLo(dst, prefix []uint64, k int) []uint64 {
-	if len(prefix) <= k {
-		return dst
-	}
+	before, after := ends(prefix, k)
 	power := powers[k]
-	dst = slices.Grow(dst, len(prefix)-k)
-	out := dst[len(dst) : len(dst)+len(prefix)-k]
-	after := prefix[k:][:len(out)]
-	for i, before := range prefix[:len(out)] {
-		out[i] = ngram.Gram(0, after[i]-before*power, k).Lo
+	dst = slices.Grow(dst, len(before))
+	out := dst[len(dst) : len(dst)+len(before)]
+	after = after[:len(out)] // so that the loop checks no bounds
+	for i, p := range before[:len(out)] {
+		out[i] = ngram.Gram(0, after[i]-p*power, k).Lo
 	}
 	return dst[:len(dst)+len(out)]
+}
+
+// ends returns the prefix hashes before and behind all k words in a row.
+func ends(prefix []uint64, k int) (before, after []uint64) {
+	n := max(0, len(prefix)-k)
+	return prefix[:n], prefix[len(prefix)-n:]
 }
 
 // Join returns the prefix hash of a text followed by k words, given the text's
