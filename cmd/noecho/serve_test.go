@@ -97,22 +97,33 @@ func startModel(t *testing.T, text string) *fakellm.Server {
 	return llm
 }
 
+// startServe runs the command and returns the members of its log line "serving", its log, and
+// a function that ends it and wants exit code 0.
+func startServe(t *testing.T, env map[string]string, args ...string) (started map[string]any, stderr *syncBuffer, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	stderr = newSyncBuffer()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr, getenv: func(k string) string { return env[k] }}
+	ended := make(chan int, 1)
+	go func() { ended <- a.run(ctx, append([]string{"serve"}, args...)) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if code := <-ended; code != exitOK {
+			t.Errorf("exit %d: %s", code, stderr.String())
+		}
+	})
+	t.Cleanup(stop)
+	return stderr.line(t, "serving"), stderr, stop
+}
+
 // TestServe runs the command as a user would: it sets flags, sends a request, reads the
 // alert, and ends the command.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	llm := startModel(t, "He wrote: "+recited+". Nice.")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	stderr := newSyncBuffer()
 	alerts := filepath.Join(t.TempDir(), "alerts.jsonl")
 	env := map[string]string{"NOECHO_UPSTREAM": llm.URL(), "NOECHO_MODE": "observe", "NOECHO_ADMIN": "127.0.0.1:0"}
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr, getenv: func(k string) string { return env[k] }}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- a.run(ctx, []string{"serve", "--index", testIndex(t), "--listen", "127.0.0.1:0", "--mode", "redact", "--alerts", alerts})
-	}()
-	started := stderr.line(t, "serving")
+	started, stderr, stop := startServe(t, env, "--index", testIndex(t), "--listen", "127.0.0.1:0", "--mode", "redact", "--alerts", alerts)
 	if first, _, _ := strings.Cut(stderr.String(), "\n"); !strings.Contains(first, `"msg":"checking the indexes","bytes":`) {
 		t.Errorf("first line %s", first)
 	}
@@ -132,10 +143,7 @@ func TestServe(t *testing.T) {
 	if err != nil || !strings.Contains(string(body), "He wrote: [redacted]. Nice.") {
 		t.Errorf("%s %v", body, err)
 	}
-	cancel()
-	if code := <-ended; code != exitOK {
-		t.Errorf("exit %d: %s", code, stderr.String())
-	}
+	stop()
 	written, err := os.ReadFile(alerts)
 	if err != nil {
 		t.Fatal(err)
