@@ -38,6 +38,7 @@ type Chain struct {
 
 // bootChain is the part of a chain that one boot has written.
 type bootChain struct {
+	name    string // of the file
 	tally   tally
 	first   uint64 // the first event that is there
 	last    uint64
@@ -98,7 +99,7 @@ func (c *Chain) line(at string, line []byte, each func(ev *Event, problem string
 	}
 	b := c.boots[ev.Boot]
 	if b == nil {
-		b = &bootChain{first: ev.first(), last: ev.first() - 1, digests: map[uint64]link{}}
+		b = &bootChain{name: c.Name, first: ev.first(), last: ev.first() - 1, digests: map[uint64]link{}}
 		c.boots[ev.Boot] = b
 		c.order = append(c.order, ev.Boot)
 	}
@@ -157,28 +158,31 @@ const (
 // lines may be gone, as rotated files are deleted; behind the oldest line all must be there.
 func CheckAnchors(chains []*Chain, anchors []Anchor, extent Extent) Found {
 	f := Found{Problems: []string{}}
-	known := map[string]*bootChain{}
+	known := map[string][]*bootChain{} // a boot is in several files if one goes on in another
 	oldest := ""
 	for _, c := range chains {
 		f.Problems = append(f.Problems, c.Problems...)
 		f.Other += c.Other
 		for i, boot := range c.order {
-			known[boot] = c.boots[boot]
-			f.Lines += c.boots[boot].lines
+			b := c.boots[boot]
+			if extent == AllInstances {
+				f.twice(boot, b, known[boot])
+			}
+			known[boot] = append(known[boot], b)
+			f.Lines += b.lines
 			if oldest == "" || boot < oldest {
 				oldest = boot
 			}
-			if first := c.boots[boot].first; i > 0 && first > 1 {
-				f.Problems = append(f.Problems, fmt.Sprintf("%s: events 1 to %d of boot %s are missing", c.Name, first-1, boot))
+			if b.first > 1 && i > 0 {
+				f.Problems = append(f.Problems, fmt.Sprintf("%s: events 1 to %d of boot %s are missing", c.Name, b.first-1, boot))
 			}
 		}
 	}
-	covered, absent := map[string]uint64{}, map[string]bool{}
+	covered, absent := map[*bootChain]uint64{}, map[string]bool{}
 	for _, a := range anchors {
-		b := known[a.Boot]
 		switch {
-		case b != nil:
-			f.compare(a, b, covered)
+		case known[a.Boot] != nil:
+			f.compare(a, known[a.Boot], covered)
 		case a.Boot < oldest || oldest == "" && extent == SomeInstances:
 			f.Expired++
 		case extent == SomeInstances:
@@ -194,24 +198,44 @@ func CheckAnchors(chains []*Chain, anchors []Anchor, extent Extent) Found {
 	return f
 }
 
-// compare compares one anchor with the lines of its boot.
-func (f *Found) compare(a Anchor, b *bootChain, covered map[string]uint64) {
-	l, ok := b.digests[a.Last]
+// twice finds events that two files have: one of the files is a copy, and perhaps a changed one.
+func (f *Found) twice(boot string, b *bootChain, others []*bootChain) {
+	for _, o := range others {
+		if first, last := max(b.first, o.first), min(b.last, o.last); first <= last {
+			f.Problems = append(f.Problems, fmt.Sprintf("events %d to %d of boot %s are in %s and in %s: name one of them", first, last, boot, o.name, b.name))
+		}
+	}
+}
+
+// compare compares one anchor with the lines of its boot, in every file that has them.
+func (f *Found) compare(a Anchor, chains []*bootChain, covered map[*bootChain]uint64) {
+	last, first, found := uint64(0), a.Last+1, false
+	for _, b := range chains {
+		last, first = max(last, b.last), min(first, b.first)
+		l, ok := b.digests[a.Last]
+		switch {
+		case !ok || a.SHA256 == "":
+			continue
+		case !l.headed:
+			f.Expired++
+		case l.sum != a.SHA256:
+			f.Problems = append(f.Problems, fmt.Sprintf("%s: the lines of events %d to %d of boot %s are not those that the log has a digest of", b.name, a.First, a.Last, a.Boot))
+		default:
+			covered[b] = max(covered[b], l.through)
+		}
+		found = true
+	}
 	switch {
-	case a.Last > b.last || a.SHA256 != "" && a.Last == b.last: // the digest itself is the next event
-		problem := fmt.Sprintf("the alerts of boot %s end at event %d, and the log knows them up to event %d: the end was cut off", a.Boot, b.last, a.Last)
+	case found:
+	case a.Last > last || a.SHA256 != "" && a.Last == last: // the digest itself is the next event
+		problem := fmt.Sprintf("the alerts of boot %s end at event %d, and the log knows them up to event %d: the end was cut off", a.Boot, last, a.Last)
 		if !slices.Contains(f.Problems, problem) {
 			f.Problems = append(f.Problems, problem)
 		}
-	case a.Last < b.first || ok && !l.headed:
+	case a.Last < first:
 		f.Expired++
-	case a.SHA256 == "":
-	case !ok:
+	case a.SHA256 != "":
 		f.Problems = append(f.Problems, fmt.Sprintf("the digest of events %d to %d of boot %s is missing", a.First, a.Last, a.Boot))
-	case l.sum != a.SHA256:
-		f.Problems = append(f.Problems, fmt.Sprintf("the lines of events %d to %d of boot %s are not those that the log has a digest of", a.First, a.Last, a.Boot))
-	default:
-		covered[a.Boot] = max(covered[a.Boot], l.through)
 	}
 }
 

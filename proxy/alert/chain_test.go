@@ -168,12 +168,10 @@ func TestEveryEditOfAlertsIsFound(t *testing.T) {
 	}
 }
 
-// TestHashedAnewIsFound edits a line and makes all digests of the file right again.
-func TestHashedAnewIsFound(t *testing.T) {
-	t.Parallel()
-	lines, anchors := history(t, 1)
+// forge edits the second line and makes all digests of the file right again.
+func forge(t *testing.T, lines [][]byte) (forged []byte) {
+	t.Helper()
 	var tally tally
-	var forged []byte
 	for i, line := range lines {
 		ev := parseLine(t, line)
 		if i == 1 {
@@ -186,8 +184,15 @@ func TestHashedAnewIsFound(t *testing.T) {
 		tally.add(&ev, line)
 		forged = append(forged, line...)
 	}
+	return forged
+}
+
+// TestHashedAnewIsFound edits a line and makes all digests of the file right again.
+func TestHashedAnewIsFound(t *testing.T) {
+	t.Parallel()
+	lines, anchors := history(t, 1)
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
-	if err := os.WriteFile(path, forged, 0o600); err != nil {
+	if err := os.WriteFile(path, forge(t, lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if f := check(t, nil, AllInstances, path); len(f.Problems) > 0 {
@@ -196,6 +201,56 @@ func TestHashedAnewIsFound(t *testing.T) {
 	f := check(t, anchors, AllInstances, path)
 	if len(f.Problems) != 2 || !strings.Contains(f.Problems[0], "are not those that the log has a digest of") {
 		t.Errorf("%q", f.Problems)
+	}
+}
+
+// TestSecondFileIsFound names a file beside the true one: a copy, a forged copy, and a forged
+// end behind the newest digest. The order of the files does not matter.
+func TestSecondFileIsFound(t *testing.T) {
+	t.Parallel()
+	lines, anchors := history(t, 1)
+	dir := t.TempDir()
+	chain := func(name string, text []byte) *Chain {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := ReadChain([]string{path}, func(*Event, string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	whole := bytes.Join(lines, nil)
+	genuine := chain("alerts.jsonl", whole)
+	later := bytes.Replace(lines[len(lines)-1], []byte(`"severity":"`), []byte(`"severity":"x`), 1)
+	for _, tt := range []struct {
+		name    string
+		text    []byte
+		changed bool // lines that a digest covers
+	}{
+		{"copy.jsonl", whole, false},
+		{"forged.jsonl", forge(t, lines), true},
+		{"end.jsonl", append(bytes.Join(lines[:len(lines)-1], nil), later...), false},
+	} {
+		second := chain(tt.name, tt.text)
+		for _, chains := range [][]*Chain{{genuine, second}, {second, genuine}} {
+			f := CheckAnchors(chains, anchors, AllInstances)
+			if len(f.Problems) == 0 || !strings.Contains(strings.Join(f.Problems, "\n"), "alerts.jsonl and in ") && !strings.Contains(strings.Join(f.Problems, "\n"), "and in "+filepath.Join(dir, "alerts.jsonl")) {
+				t.Errorf("%s: %q", tt.name, f.Problems)
+			}
+			f = CheckAnchors(chains, anchors, SomeInstances)
+			if found := strings.Contains(strings.Join(f.Problems, "\n"), tt.name+": the lines of events"); found != tt.changed {
+				t.Errorf("%s, some instances: %q", tt.name, f.Problems)
+			}
+		}
+	}
+	// A file that goes on in another one is no second file, whichever is named first.
+	older, newer := chain("older.jsonl", bytes.Join(lines[:3], nil)), chain("newer.jsonl", bytes.Join(lines[3:], nil))
+	for _, chains := range [][]*Chain{{older, newer}, {newer, older}} {
+		if f := CheckAnchors(chains, anchors, AllInstances); len(f.Problems) > 0 {
+			t.Errorf("two parts: %q", f.Problems)
+		}
 	}
 }
 
