@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -258,64 +257,102 @@ func versionForAudit(version string) string {
 }
 
 func newAuditCheckpointCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var out outputFormat
+	cmd := &cobra.Command{
 		Use:   "checkpoint DIR",
 		Short: "Print the checkpoint of an audit log, to send to an outsider",
 		Long: `Print the checkpoint of the audit log in DIR: the name of the log, its number of
 entries, a hash over all of them, and signatures. Send it to somebody who keeps it, for
 example by mail. With audit verify --since they can tell later whether the log still has
-every entry that it had today.`,
+every entry that it had today. --html makes a page of it to print and to file.`,
 		Example: "  noecho audit checkpoint audit | mail -s 'audit log' auditor@example.com",
 		Args:    exactArgs(1, "one audit log"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			text, err := audit.ReadCheckpoint(args[0])
 			if err != nil {
 				return fmt.Errorf("read the audit log: %w", err)
 			}
-			_, err = a.stdout.Write(text)
-			return err
+			if out.name == plainFormat {
+				_, err = a.stdout.Write(text)
+				return err
+			}
+			s := newSignedText(text)
+			return out.write(a.stdout, s, s.document("Checkpoint of an audit log"))
 		},
 	}
+	out.add(cmd)
+	return cmd
 }
 
 func newAuditShowCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var out outputFormat
+	cmd := &cobra.Command{
 		Use:   "show DIR",
 		Short: "Print the entries of an audit log",
 		Long: `Print the entries of the audit log in DIR, one a line: its number, from 0 on, and its
-JSON. The log is verified first, as audit verify does without --key.`,
-		Example: "  noecho audit show audit | grep index.built",
+JSON. The log is verified first, as audit verify does without --key. --html makes a page
+to print, --csv a table.`,
+		Example: "  noecho audit show audit | grep index.built\n  noecho audit show audit --html >entries.html",
 		Args:    exactArgs(1, "one audit log"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			var lines bytes.Buffer
-			r, err := audit.Verify(args[0], audit.VerifyOptions{Entry: func(number int64, record []byte) error {
-				_, err := fmt.Fprintf(&lines, "%d %s\n", number, record)
+			if err := out.check(); err != nil {
 				return err
-			}})
-			if err != nil {
-				return auditError(err)
 			}
-			if len(r.Problems) > 0 {
-				return &exitError{Code: exitIntegrity, Err: errors.New(strings.Join(r.Problems, "\n"))}
-			}
-			_, err = lines.WriteTo(a.stdout)
-			return err
+			return showAudit(a.stdout, args[0], &out)
 		},
 	}
+	out.add(cmd)
+	return cmd
+}
+
+// showAudit verifies a log and prints its entries.
+func showAudit(w io.Writer, dir string, out *outputFormat) error {
+	var lines bytes.Buffer
+	entries := []shownEntry{}
+	r, err := audit.Verify(dir, audit.VerifyOptions{Entry: func(number int64, record []byte) error {
+		if out.name == plainFormat {
+			_, err := fmt.Fprintf(&lines, "%d %s\n", number, record)
+			return err
+		}
+		e, err := audit.Decode(record)
+		entries = append(entries, shownEntry{number, e})
+		return err
+	}})
+	if err != nil {
+		return auditError(err)
+	}
+	if len(r.Problems) > 0 {
+		return &exitError{Code: exitIntegrity, Err: errors.New(strings.Join(r.Problems, "\n"))}
+	}
+	if out.name == plainFormat {
+		_, err = lines.WriteTo(w)
+		return err
+	}
+	return out.write(w, struct {
+		Log     string       `json:"log"`
+		Entries []shownEntry `json:"entries"`
+	}{r.Origin, entries}, entriesDocument(r, entries))
 }
 
 func newAuditProveCommand(a *app) *cobra.Command {
-	var out string
+	var path string
+	var out outputFormat
 	cmd := &cobra.Command{
 		Use:   "prove DIR NUMBER",
 		Short: "Write the proof that an audit log has an entry",
 		Long: `Write the proof that the audit log in DIR has the entry of this NUMBER, counted from 0 as
 audit show does. The proof is one text file (C2SP tlog-proof). It contains the entry and
 the signed checkpoint, so that audit verify and other programs can check it without the
-log and without the other entries.`,
+log and without the other entries. --html makes a page of it to print and to hand over.`,
 		Example: "  noecho audit prove audit 17 --out erasure.tlog-proof\n  noecho audit verify erasure.tlog-proof --key example.com/noecho+…",
 		Args:    exactArgs(2, "the folder of the log and the number of the entry"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			number, err := strconv.ParseInt(args[1], 10, 64)
 			if err != nil {
 				return usageError("%q is not the number of an entry: audit show prints them", args[1])
@@ -324,14 +361,24 @@ log and without the other entries.`,
 			if err != nil {
 				return auditError(err)
 			}
-			if out != "" {
-				return os.WriteFile(out, p.Format(), 0o644)
+			text := bytes.NewBuffer(p.Format())
+			if out.name != plainFormat {
+				s := newSignedText(p.Checkpoint)
+				s.Entry, s.Text = string(p.Entry), text.String()
+				text.Reset()
+				if err := out.write(text, s, s.document(fmt.Sprintf("Proof of entry %d of an audit log", number))); err != nil {
+					return err
+				}
 			}
-			_, err = a.stdout.Write(p.Format())
+			if path != "" {
+				return os.WriteFile(path, text.Bytes(), 0o644)
+			}
+			_, err = text.WriteTo(a.stdout)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write, usually with the ending .tlog-proof (default: the standard output)")
+	cmd.Flags().StringVar(&path, "out", "", "`FILE` to write, usually with the ending .tlog-proof (default: the standard output)")
+	out.add(cmd)
 	return cmd
 }
 
@@ -445,7 +492,7 @@ type auditVerify struct {
 	witnesses []string
 	since     string
 	alerts    alertFiles
-	asJSON    bool
+	out       outputFormat
 }
 
 func newAuditVerifyCommand(a *app) *cobra.Command {
@@ -457,6 +504,9 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 		Example: "  noecho audit verify audit --key example.com/noecho+… --since checkpoint-of-may.txt\n  noecho audit verify erasure.tlog-proof --key example.com/noecho+…",
 		Args:    exactArgs(1, "one audit log, or one proof"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := v.out.check(); err != nil {
+				return err
+			}
 			if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
 				return v.proof(a.stdout, args[0])
 			}
@@ -467,7 +517,7 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 	cmd.Flags().StringArrayVar(&v.witnesses, "witness", nil, "public `KEY` of a witness that must have signed; may be repeated")
 	cmd.Flags().StringVar(&v.since, "since", "", "`FILE` with an older checkpoint, from which the log must have grown")
 	v.alerts.add(cmd)
-	cmd.Flags().BoolVar(&v.asJSON, "json", false, "print the result as JSON")
+	v.out.add(cmd)
 	return cmd
 }
 
@@ -506,20 +556,20 @@ func (v *auditVerify) log(w io.Writer, dir string) error {
 	if r.Alerts, err = v.alerts.compare(anchors); err != nil {
 		return err
 	}
-	problems := r.Problems
-	if r.Alerts != nil {
-		problems = slices.Concat(problems, r.Alerts.Problems)
-	}
+	problems := r.problems()
+	failed := &exitError{Code: exitIntegrity}
 	switch {
-	case v.asJSON:
-		err = json.NewEncoder(w).Encode(r)
-	case len(problems) == 0:
-		err = printAudit(w, &r)
+	case v.out.name != plainFormat:
+		err = v.out.write(w, r, r.document())
+	case len(problems) > 0:
+		failed.Err = errors.New(strings.Join(problems, "\n"))
 	default:
-		return &exitError{Code: exitIntegrity, Err: errors.New(strings.Join(problems, "\n"))}
+		for _, c := range r.checks() {
+			fmt.Fprintln(w, c.result)
+		}
 	}
 	if err == nil && len(problems) > 0 {
-		return &exitError{Code: exitIntegrity}
+		return failed
 	}
 	return err
 }
@@ -539,37 +589,6 @@ func (v *auditVerify) options() (o audit.VerifyOptions, err error) {
 		o.Since, err = os.ReadFile(v.since)
 	}
 	return o, err
-}
-
-// printAudit prints the report about a log without problems.
-func printAudit(w io.Writer, r *auditResult) error {
-	fmt.Fprintf(w, "%s: ok, %s, root %s\n", r.Origin, count(r.Size, "entry"), r.Root)
-	for _, t := range slices.Sorted(maps.Keys(r.Types)) {
-		fmt.Fprintf(w, "  %s: %d\n", t, r.Types[t])
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Cosigned)) {
-		fmt.Fprintf(w, "signed by %s at %s\n", name, r.Cosigned[name])
-	}
-	if r.SinceSize > 0 {
-		fmt.Fprintf(w, "has grown from the older checkpoint of %s\n", count(r.SinceSize, "entry"))
-	}
-	if r.Unknown > 0 {
-		fmt.Fprintf(w, "%s of unknown keys not checked\n", count(int64(r.Unknown), "signature"))
-	}
-	if len(r.Left) > 0 {
-		fmt.Fprintf(w, "%s behind the end of the log, of an append that was interrupted or is running\n", count(int64(len(r.Left)), "file"))
-	}
-	if f := r.Alerts; f != nil {
-		fmt.Fprintf(w, "alerts: %d of %s covered by digests in the log", f.Covered, count(f.Lines, "line"))
-		if f.Expired > 0 {
-			fmt.Fprintf(w, "; %s of older lines that are not in the files", count(int64(f.Expired), "digest"))
-		}
-		fmt.Fprintln(w)
-	}
-	if !r.Pinned {
-		fmt.Fprintln(w, "the key is the one in the folder: give the one that you know with --key")
-	}
-	return nil
 }
 
 // proof verifies a proof and prints the entry that it shows.
@@ -610,8 +629,11 @@ func (v *auditVerify) proof(w io.Writer, path string) error {
 			return &exitError{Code: exitIntegrity, Err: fmt.Errorf("%s: the witness %s has not signed it", path, witness.Name())}
 		}
 	}
-	if v.asJSON {
-		return json.NewEncoder(w).Encode(map[string]any{"log": c.Origin, "entries": c.Tree.N, "number": p.Number, "entry": json.RawMessage(p.Entry)})
+	if v.out.name != plainFormat {
+		shown := newSignedText(p.Checkpoint)
+		shown.Entry, shown.Text = string(p.Entry), string(text)
+		return v.out.write(w, map[string]any{"log": c.Origin, "entries": c.Tree.N, "number": p.Number, "entry": json.RawMessage(p.Entry)},
+			shown.document(fmt.Sprintf("Verified: entry %d of an audit log", p.Number)))
 	}
 	_, err = fmt.Fprintf(w, "%s: ok, entry %d of %d in %s\n%s\n", path, p.Number, c.Tree.N, c.Origin, p.Entry)
 	return err

@@ -122,7 +122,7 @@ func readChains(files []string, each func(ev *alert.Event, problem string)) ([]*
 func newAuditCollectCommand(a *app) *cobra.Command {
 	var into string
 	var key auditKey
-	var asJSON bool
+	var out outputFormat
 	cmd := &cobra.Command{
 		Use:   "collect --into DIR ALERTS...",
 		Short: "Take alert files of many instances into one audit log",
@@ -143,6 +143,9 @@ the exit code is 4.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			log, err := openAudit(cmd.Context(), into, key.file(a, into))
 			if err != nil {
 				return err
@@ -151,29 +154,26 @@ the exit code is 4.`,
 			if err = errors.Join(err, log.Close()); err != nil {
 				return auditError(err)
 			}
-			return printCollected(a.stdout, added, len(args), found, asJSON)
+			return (&collected{added, found, len(args)}).print(a.stdout, &out)
 		},
 	}
 	cmd.Flags().StringVar(&into, "into", "", "`DIR` of the audit log (required)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	out.add(cmd)
 	key.add(cmd, "key-file")
 	return cmd
 }
 
-// printCollected prints the number of entries that were added, and the problems of the files.
-func printCollected(w io.Writer, added, files int, found alert.Found, asJSON bool) error {
+// print prints the number of entries that were added, and the problems of the files.
+func (c *collected) print(w io.Writer, out *outputFormat) error {
 	failed := &exitError{Code: exitIntegrity}
 	var err error
-	if asJSON {
-		err = json.NewEncoder(w).Encode(struct {
-			Added int `json:"added"`
-			alert.Found
-		}{added, found})
+	if out.name == plainFormat {
+		_, err = fmt.Fprintf(w, "added %s from %s with %s\n", count(c.Added, "entry"), count(c.files, "file"), count(c.Lines, "alert"))
+		failed.Err = errors.New(strings.Join(c.Problems, "\n"))
 	} else {
-		_, err = fmt.Fprintf(w, "added %s from %s with %s\n", count(added, "entry"), count(files, "file"), count(found.Lines, "alert"))
-		failed.Err = errors.New(strings.Join(found.Problems, "\n"))
+		err = out.write(w, c, c.document())
 	}
-	if err == nil && len(found.Problems) > 0 {
+	if err == nil && len(c.Problems) > 0 {
 		return failed
 	}
 	return err
@@ -198,9 +198,13 @@ func collect(a *app, log *audit.Log, files []string) (added int, found alert.Fou
 		if !ok || known[ev.ID] || problem != "" {
 			return
 		}
-		if _, err := e.Encode(); err != nil { // a line that noecho did not write
+		record, err := e.Encode()
+		if err != nil { // a line that noecho did not write
 			fmt.Fprintf(a.stderr, "noecho: event %d of boot %s left out: %v\n", ev.Seq, printable(ev.Boot), err)
 			return
+		}
+		if anchor, ok := anchorOf(record); ok { // a second file must not say otherwise
+			anchors = append(anchors, anchor)
 		}
 		known[ev.ID] = true
 		entries = append(entries, e)

@@ -80,6 +80,10 @@ func inventoryEntry(res *build.Result) audit.Entry {
 	}
 }
 
+// plainFormat is the format for a terminal. Commands that had another output before they knew
+// formats keep that one for it.
+const plainFormat = "table"
+
 // outputFormat are the flags for the format of a report.
 type outputFormat struct {
 	name            string
@@ -88,7 +92,7 @@ type outputFormat struct {
 
 func (o *outputFormat) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.name, "format", "table", "`FORMAT` of the answer: json, "+report.Formats)
+	f.StringVar(&o.name, "format", plainFormat, "`FORMAT` of the answer: json, "+report.Formats)
 	f.BoolVar(&o.json, "json", false, "the same as --format json")
 	f.BoolVar(&o.csv, "csv", false, "the same as --format csv")
 	f.BoolVar(&o.html, "html", false, "the same as --format html: a page to read and to print")

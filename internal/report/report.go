@@ -132,7 +132,7 @@ func (d *Document) csv(b *bytes.Buffer) error {
 // on each page and no row is cut.
 const style = `body{font:11pt/1.45 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em;color:#111}
 h1{font-size:16pt}h2{font-size:12.5pt;margin-top:1.6em}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25em .6em .25em 0;border-bottom:1px solid #bbb;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25em .6em .25em 0;border-bottom:1px solid #bbb;overflow-wrap:anywhere;white-space:pre-wrap}
 thead{display:table-header-group}tr{break-inside:avoid}th{font-weight:600}
 @page{margin:2cm}@media print{body{font-size:9.5pt;margin:0;max-width:none}}`
 
