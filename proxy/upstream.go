@@ -269,6 +269,7 @@ type upstreamConn struct {
 	writeBy        deadline
 	used           bool // it was used by a request before; belongs to the current request
 	ended          bool // the server has closed it, or it failed
+	filled         bool // the last read has filled its buffer: there may be more
 	sending        atomic.Bool
 }
 
@@ -286,9 +287,14 @@ func (c *upstreamConn) Read(p []byte) (int, error) {
 		if sending && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 			continue
 		}
-		c.ended = c.ended || err != nil
+		c.ended, c.filled = c.ended || err != nil, n == len(p)
 		return n, err
 	}
+}
+
+// hasMore reports whether bytes have come that were not read. It looks only if that is likely.
+func (c *upstreamConn) hasMore() bool {
+	return c.filled && c.records == nil && c.tcp != nil && !silent(c.tcp)
 }
 
 // Write implements [net.Conn].
@@ -498,11 +504,17 @@ type upstreamBody struct {
 // answer is not complete.
 func (b *upstreamBody) Read(p []byte) (int, error) {
 	chunked := b.resp.Header.ContentLength() == chunkedLength
-	if b.waits != nil && !b.whole && (chunked && !hasChunk(b.in) || b.in.Buffered() == 0) {
-		b.waits()
+	for b.waits != nil && !b.whole && (chunked && !hasChunk(b.in, upstreamBuffer) || b.in.Buffered() == 0) {
+		if !b.conn.hasMore() {
+			b.waits()
+			break
+		}
+		if _, err := b.in.Peek(b.in.Buffered() + 1); err != nil {
+			break // the buffer is full, or the next read returns the error at once
+		}
 	}
 	n, err := b.readPiece(p)
-	for err == nil && n < len(p) && chunked && hasChunk(b.in) {
+	for err == nil && n < len(p) && chunked && hasChunk(b.in, len(p)-n) {
 		var more int
 		more, err = b.readPiece(p[n:])
 		n += more
@@ -510,9 +522,9 @@ func (b *upstreamBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hasChunk reports whether a reader that is between two chunks has the next one whole, or the
-// end of the body: reading it waits for nothing.
-func hasChunk(r *bufio.Reader) bool {
+// hasChunk reports whether a reader that is between two chunks has the next one whole, and no
+// longer than most bytes, or the end of the body: reading it waits for nothing.
+func hasChunk(r *bufio.Reader, most int) bool {
 	const longestSize = 6 // digits
 	buffered, _ := r.Peek(r.Buffered())
 	size, digits := 0, 0
@@ -528,7 +540,7 @@ func hasChunk(r *bufio.Reader) bool {
 	if size == 0 { // the end, but for trailers
 		return ok && digits > 0 && bytes.HasPrefix(rest, []byte("\r\n"))
 	}
-	return ok && len(rest) >= size+len("\r\n")
+	return ok && size <= most && len(rest) >= size+len("\r\n")
 }
 
 // readPiece reads at most one chunk.
