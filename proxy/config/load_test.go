@@ -19,11 +19,15 @@ import (
 const configsFolder = "../../configs"
 
 // TestShippedConfigs loads every configuration that is shipped, those inside
-// Kubernetes manifests included.
+// Kubernetes manifests included. The folders of Helm and of the shippers have files of
+// other programs; the values of the chart are loaded by tools/deploy.
 func TestShippedConfigs(t *testing.T) {
 	t.Parallel()
 	found := 0
 	err := filepath.WalkDir(configsFolder, func(name string, d os.DirEntry, err error) error {
+		if d.IsDir() && (d.Name() == "helm" || d.Name() == "shippers") {
+			return filepath.SkipDir
+		}
 		if err != nil || filepath.Ext(name) != ".yaml" {
 			return err
 		}
@@ -45,8 +49,8 @@ func TestShippedConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found < 3 {
-		t.Errorf("%d configurations found, want at least minimal, full and the sidecar's", found)
+	if found < 4 {
+		t.Errorf("%d configurations found, want at least minimal, full and those for Kubernetes", found)
 	}
 }
 
