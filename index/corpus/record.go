@@ -21,6 +21,7 @@ type Record struct {
 
 	text   []byte // unescaped texts of the segments
 	pieces []piece
+	mended bool // the line was read with its mistakes mended
 }
 
 // Segment is one text of a record.
@@ -44,6 +45,10 @@ type Skips struct{ System, Developer, Other int }
 
 // Text returns the unescaped text of a segment.
 func (r *Record) Text(s Segment) []byte { return r.text[s.lo:s.hi] }
+
+// Plain reports whether each text is one string of the line as it is, but for escapes: no line
+// that was mended, and no text that the line has in several strings.
+func (r *Record) Plain() bool { return !r.mended && len(r.pieces) == 0 }
 
 // reset empties the record.
 func (r *Record) reset() {
@@ -162,6 +167,7 @@ func (p *Parser) Parse(line []byte, rec *Record) error {
 			p.bad(whole)
 			return err
 		}
+		rec.mended = true
 	}
 	for p.c = (cursor{b: line}); p.c.kind() != 0; {
 		if err := p.row(); err != nil {

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,4 +76,33 @@ func writeRows(b *testing.B, path string, rows int) uint64 {
 		b.Fatal(err)
 	}
 	return info.Bytes
+}
+
+// BenchmarkFindInFiles searches rows of chats for an address and a number that one of them has.
+func BenchmarkFindInFiles(b *testing.B) {
+	var text []byte
+	for i := range 20_000 {
+		text = fmt.Appendf(text, `{"messages":[{"role":"user","content":"Write to p%d@example.org or call +44 20 7946 %04d. My order did not come, `, i, i%10_000)
+		for k := range 60 {
+			text = strconv.AppendInt(append(text, "w"...), int64(i*k%997), 36)
+			text = append(text, ' ')
+		}
+		text = append(text, "\"},{\"role\":\"assistant\",\"content\":\"We are sorry.\\n\\nIt will be sent again.\"}]}\n"...)
+	}
+	path := filepath.Join(b.TempDir(), "rows.jsonl")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	q := testQuery(b, identify.Email, "p12345@example.org")
+	if err := q.Add(identify.Phone, "+44 20 7946 2345"); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s := Search{Query: q, Files: &Sources{Inputs: []string{path}, Workers: 1}}
+		if a, err := s.Run(b.Context()); err != nil || len(a.Findings) != 2 {
+			b.Fatal(a, err)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"noecho/index/corpus"
@@ -50,29 +49,30 @@ func suite() ngram.Suite {
 
 // hashes returns the hashes of the words of a text in the middle of a line.
 func hashes(s *ngram.Scanner, text string) (all []uint64) {
-	s.Reset()
-	words := s.Append(nil, []byte(":")) // so that no list number is left out
-	for _, w := range s.Finish(s.Append(words, []byte(text))) {
+	for _, w := range scanned(s, text) {
 		all = append(all, w.Hash)
 	}
 	return all
 }
 
+// scanned returns the words of a text in the middle of a line.
+func scanned(s *ngram.Scanner, text string) []ngram.Word {
+	s.Reset()
+	words := s.Append(nil, []byte(":")) // so that no list number is left out
+	return s.Finish(s.Append(words, []byte(text)))
+}
+
 // Phrases are sequences of word hashes that are looked for in texts.
 type Phrases struct {
-	byEnd  map[[2]uint64][]phrase // by the last two words; the first is 0 for a phrase of one word
-	filter []uint64               // of the upper bits of the last words: most words end here; nil: not made yet
-	shift  int                    // leaves those bits
-	most   int                    // words of the longest phrase
+	byEnd map[[2]uint64][]phrase // by the last two words; the first is 0 for a phrase of one word
+	ends  wordSet                // the last words
+	most  int                    // words of the longest phrase
 }
 
 type phrase struct {
 	words []uint64
 	id    int
 }
-
-// filterShare is the number of bits in the filter for each end of a phrase.
-const filterShare = 32
 
 // Add adds a phrase. Phrases may have the same id.
 func (p *Phrases) Add(words []uint64, id int) {
@@ -88,7 +88,7 @@ func (p *Phrases) Add(words []uint64, id int) {
 		end[0] = words[len(words)-2]
 	}
 	p.byEnd[end] = append(p.byEnd[end], phrase{slices.Clone(words), id})
-	p.filter = nil
+	p.ends.add(last)
 	p.most = max(p.most, len(words))
 }
 
@@ -101,15 +101,7 @@ type Matcher struct {
 // Matcher returns a matcher at the beginning of a text. Phrases must not be added while it is
 // used.
 func (p *Phrases) Matcher() *Matcher {
-	if p.filter == nil {
-		n := bits.Len(uint(filterShare * len(p.byEnd)))
-		p.shift = 64 - n
-		p.filter = make([]uint64, 1<<max(0, n-6))
-		for end := range p.byEnd {
-			at := end[1] >> p.shift
-			p.filter[at/64] |= 1 << (at % 64)
-		}
-	}
+	p.ends.build()
 	return &Matcher{p: p}
 }
 
@@ -122,7 +114,7 @@ func (m *Matcher) Next(dst []int, word uint64) []int {
 		m.words = append(m.words[:0], m.words[len(m.words)-m.p.most:]...)
 	}
 	m.words = append(m.words, word)
-	if at := word >> m.p.shift; m.p.filter[at/64]>>(at%64)&1 == 0 {
+	if !m.p.ends.has(word) {
 		return dst
 	}
 	dst = m.ending(dst, [2]uint64{0, word})

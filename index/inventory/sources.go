@@ -36,6 +36,7 @@ type fileSearch struct {
 	sources  *Sources
 	inputs   []corpus.Input
 	phrases  *Phrases
+	sieve    *sieve
 	forms    map[[2]string][]int // by kind and form: numbers of items
 	sure     map[[2]string]bool
 	patterns []identify.Pattern
@@ -55,9 +56,13 @@ type rowHit struct {
 	texts  []string
 }
 
+func newFileSearch(s *Search) *fileSearch {
+	return &fileSearch{Search: s, sources: s.Files, phrases: s.Query.phrases(), sieve: newSieve(s.Query), forms: map[[2]string][]int{}, sure: map[[2]string]bool{}}
+}
+
 // searchFiles searches the training files and adds the result to an answer.
 func (s *Search) searchFiles(ctx context.Context, a *Answer) error {
-	f := &fileSearch{Search: s, sources: s.Files, phrases: s.Query.phrases(), forms: map[[2]string][]int{}, sure: map[[2]string]bool{}}
+	f := newFileSearch(s)
 	f.s = Searched{What: "files", Name: strings.Join(s.Files.Inputs, " "), Complete: true}
 	f.prepare()
 	o := s.Files.Options
@@ -283,7 +288,11 @@ func (w *rowWorker) do(p piece) {
 	// EachLine returns the error of its function, which has none.
 	_ = p.block.EachLine(func(line []byte, number int, _ int64) error {
 		w.begin()
-		if err := parser.Parse(line, &w.rec); err != nil {
+		err := parser.Parse(line, &w.rec)
+		if err == nil && !w.may(line, &w.rec) {
+			return nil
+		}
+		if err != nil {
 			w.f.because("%s:%d: %v", in.Path, number, err)
 			w.rec.ID, w.rec.Segments = "", nil
 		}
