@@ -21,6 +21,7 @@ type State string
 const (
 	Open    State = "open"
 	Refused State = "refused"
+	Purged  State = "purged" // all is done but the receipt
 	Closed  State = "closed"
 )
 
@@ -33,7 +34,11 @@ type Request struct {
 	State    State           `json:"state"`
 	Clock    Clock           `json:"clock"`
 	Extended bool            `json:"extended,omitempty"`
-	Query    json.RawMessage `json:"query,omitempty"` // whom the request is about
+	Query    json.RawMessage `json:"query,omitempty"`    // whom the request is about
+	Models   []string        `json:"models,omitempty"`   // that were trained on the rows: names or digests
+	Builds   []string        `json:"builds,omitempty"`   // build ids of the indexes that have the rows
+	Excluded json.RawMessage `json:"excluded,omitempty"` // keyed hashes of the rows, for builds that must not have them
+	Purge    *Purge          `json:"purge,omitempty"`    // nil: none has begun
 	Events   []Event         `json:"events"`
 
 	before []byte // the file from which it was read; nil: it is new
@@ -42,10 +47,21 @@ type Request struct {
 // Event is a step that was taken.
 type Event struct {
 	Time   time.Time         `json:"time"`
-	Type   string            `json:"type"` // opened, extended, refused, closed
+	Type   string            `json:"type"` // opened, extended, refused, suppressed, excluded, purging, purged, closed
 	Ground string            `json:"ground,omitempty"`
 	Reason string            `json:"reason,omitempty"` // for people
 	Counts map[string]uint64 `json:"counts,omitempty"`
+	Logged bool              `json:"logged,omitempty"` // the audit log has an entry about it
+}
+
+// Purge is the end of an erasure: what was shown before anything was deleted.
+type Purge struct {
+	Index      string   `json:"index"` // build id
+	Model      string   `json:"model"` // digest
+	Checks     []Check  `json:"checks"`
+	Suppressed []string `json:"suppressed,omitempty"` // build ids of the suppression indexes that had the person
+	Salt       []byte   `json:"salt,omitempty"`       // gone when the person has the receipt
+	C          []string `json:"c,omitempty"`          // commitments
 }
 
 // New returns a request that was received on a day. due is its date under a contract.
@@ -105,9 +121,43 @@ func (r *Request) Refuse(ground, reason string, now time.Time) error {
 	return nil
 }
 
-// Late reports whether an open request is due within some days of a day, or was.
+// Record adds a step that needs no change of the dates.
+func (r *Request) Record(step string, counts map[string]uint64, now time.Time) {
+	r.add(Event{Time: now, Type: step, Counts: counts})
+}
+
+// Has reports whether a step was taken.
+func (r *Request) Has(step string) bool {
+	return slices.ContainsFunc(r.Events, func(e Event) bool { return e.Type == step })
+}
+
+// Trained adds a model that was trained on the rows, and the build id of an index that has them.
+// Either may be empty.
+func (r *Request) Trained(model, build string) {
+	for _, one := range []struct {
+		list *[]string
+		name string
+	}{{&r.Models, model}, {&r.Builds, build}} {
+		if one.name != "" && !slices.Contains(*one.list, one.name) {
+			*one.list = append(*one.list, one.name)
+		}
+	}
+}
+
+// Close ends a request whose receipt was handed over. Whom it is about, the salt and the hashes of
+// the rows are forgotten.
+func (r *Request) Close(now time.Time) error {
+	if r.State != Purged {
+		return fmt.Errorf("the request is %s", r.State)
+	}
+	r.State, r.Query, r.Excluded, r.Purge.Salt = Closed, nil, nil, nil
+	r.add(Event{Time: now, Type: "closed"})
+	return nil
+}
+
+// Late reports whether a request that is not answered is due within some days of a day, or was.
 func (r *Request) Late(today Date, days int) bool {
-	return r.State == Open && r.Clock.Due <= (Term{Days: days}).After(today)
+	return (r.State == Open || r.State == Purged) && r.Clock.Due <= (Term{Days: days}).After(today)
 }
 
 // idForm is the form of the number of a request.
@@ -175,7 +225,23 @@ func (l *Ledger) Write(r *Request) error {
 	if err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
+	text = append(text, '\n')
 	path := l.path(r.ID)
+	if err := l.replace(path, text, func() error {
+		if now, err := os.ReadFile(path); !bytes.Equal(now, r.before) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errors.New("another command has written this request: run this one again")
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	r.before = text
+	return nil
+}
+
+// replace replaces a file, unless check has an error. When it returns without one, the file is on
+// disk.
+func (l *Ledger) replace(path string, text []byte, check func() error) error {
 	// Of processes that were killed. Nobody else uses them, because a rename follows at once.
 	if left, err := filepath.Glob(path + ".*.new"); err == nil {
 		for _, name := range left {
@@ -186,18 +252,32 @@ func (l *Ledger) Write(r *Request) error {
 	if err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
-	_, err = f.Write(append(text, '\n'))
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		if now, readErr := os.ReadFile(path); !bytes.Equal(now, r.before) || readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
-			err = errors.New("another command has written this request: run this one again")
-		} else {
+		if err = check(); err == nil {
 			err = os.Rename(f.Name(), path)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the ledger: %w", errors.Join(err, os.Remove(f.Name())))
 	}
-	r.before = append(text, '\n')
+	return l.sync()
+}
+
+// SetPath returns the path of the erase set of a request.
+func (l *Ledger) SetPath(id string) string { return filepath.Join(l.dir, id+".set") }
+
+// WriteSet writes the erase set of a request, hashes of whatever its rows say. It is personal data,
+// and is deleted when the request is purged.
+func (l *Ledger) WriteSet(id string, set []byte) error {
+	return l.replace(l.SetPath(id), set, func() error { return nil })
+}
+
+// DeleteSet deletes the erase set of a request, if there is one.
+func (l *Ledger) DeleteSet(id string) error {
+	if err := os.Remove(l.SetPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete the erase set: %w", err)
+	}
 	return l.sync()
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -46,11 +47,17 @@ Name it beside the other indexes of noecho serve, and reload.
 REQUEST is the number of the request, a ULID. Alerts name it. Without one a new number is
 made and printed.
 
-The person is described by --query, or by --subjects LIST and --subject ID: names,
-addresses, numbers. --records names the rows that are about the person, whose texts of ten
-words or more are blocked as well. Sentences of these rows that other rows have too, such
-as those of templates, stay allowed: name the training files with --corpus. They may still
-contain the rows of --records.
+The person is described by the request in the ledger of --ledger, by --query, or by
+--subjects LIST and --subject ID: names, addresses, numbers. Texts of ten words or more in
+the rows about the person are blocked as well. These rows are found in the training files
+of --corpus, as inventory find does it, or named with --records. Sentences that other rows
+of --corpus have too, such as those of templates, stay allowed.
+
+Only rows that an identifier belongs to are taken, and not those that only have the name;
+--possible takes all matches, once a person has confirmed them. Exit code 1 means that the
+search was not complete: the rows that were found are suppressed.
+
+With --ledger the windows of the rows are kept there as the erase set, for erase purge.
 
 The file of --out is replaced once the new one is complete, and keeps the people that it
 has. It has room for --capacity windows in all; begin another file when it is full. With a
@@ -61,7 +68,6 @@ const suppressCapacity = 1 << 17
 
 // suppression contains the flags of one run.
 type suppression struct {
-	out      string
 	query    queryFlags
 	records  []string
 	corpus   []string
@@ -69,7 +75,10 @@ type suppression struct {
 	keyFile  string
 	capacity uint64
 	sign     indexSign
-	audit    auditTarget
+	ledger   requestLedger
+	find     inventoryFind
+	possible bool
+	out      string
 	asJSON   bool
 }
 
@@ -100,58 +109,78 @@ func newEraseSuppressCommand(a *app) *cobra.Command {
 	f.StringVar(&s.keyFile, "key-file", "", "`FILE` with the key of the suppression index (NOECHO_KEY_FILE)")
 	f.Uint64Var(&s.capacity, "capacity", suppressCapacity, "windows that a new file has room for")
 	f.StringVar(&s.sign.keyFile, "sign-key", "", "`FILE` with a secret key of noecho index keygen, to sign the index")
-	s.audit.add(cmd)
+	s.ledger.add(cmd)
+	f.StringArrayVar(&s.find.inventories, "inventory", nil, "inventory of --corpus, to find rows and to compare the files; may be repeated")
+	f.StringArrayVar(&s.find.keys, "key", nil, "`FILE` with the key of the inventories; may be repeated")
+	f.BoolVar(&s.possible, "possible", false, "take the possible matches too")
+	s.ledger.audit.add(cmd)
 	f.BoolVar(&s.asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
 
-// run adds a person to the index.
-func (s *suppression) run(ctx context.Context, a *app, request string) error {
-	request = cmp.Or(request, ulid.Make().String())
-	format, err := corpus.ParseFormat(s.format)
+// check checks the flags.
+func (s *suppression) check(request string) error {
 	_, badRequest := ulid.ParseStrict(request)
+	_, badFormat := corpus.ParseFormat(s.format)
 	switch {
 	case s.out == "":
 		return usageError("name the suppression index with --out FILE")
 	case badRequest != nil:
 		return usageError("the number of a request is a ULID, such as %s, so that it is nobody's name", ulid.Make())
-	case err != nil:
-		return &exitError{Code: exitUsage, Err: err}
+	case badFormat != nil:
+		return &exitError{Code: exitUsage, Err: badFormat}
 	case len(s.records) > 0 && len(s.corpus) == 0:
 		return usageError("--records needs --corpus, or sentences that other people's rows have too would be blocked")
-	case len(s.corpus) > 0 && len(s.records) == 0:
-		return usageError("--corpus says which sentences of --records stay allowed: name the rows of the person")
+	case len(s.find.inventories) > 0 && len(s.corpus) == 0:
+		return usageError("--inventory needs --corpus: an inventory has no texts that could be suppressed")
 	case holdsSomethingElse(s.out, indexHead):
 		return usageError("%s exists and is not an index, so it is not overwritten; choose another --out", s.out)
 	}
-	person, err := s.person(a, request)
+	return nil
+}
+
+// run adds a person to the index.
+func (s *suppression) run(ctx context.Context, a *app, request string) error {
+	request = cmp.Or(request, ulid.Make().String())
+	if err := s.check(request); err != nil {
+		return err
+	}
+	var step eraseStep
+	if s.ledger.named(a) {
+		if err := step.open(a, &s.ledger, request); err != nil {
+			return err
+		}
+		if !s.query.asked() {
+			again := *a
+			again.stdin = bytes.NewReader(step.r.Query)
+			a, s.query = &again, queryFlags{file: "-"}
+		}
+	}
+	query, err := s.query.read(a)
 	if err != nil {
 		return err
 	}
-	o := build.Options{
-		Inputs: s.records, Others: s.corpus, Corpus: corpus.Options{Format: format},
-		Dataset: policy.Erased, Labels: []string{policy.Erased}, RecordID: request, People: []corpus.Subject{person},
-		NoIdentifiers: true, // those of other people in the rows
-		Capacity:      s.capacity, AcceptUnread: true, Builder: readBuildInfo().Version,
-	}
-	if len(o.Inputs) == 0 {
-		o.Inputs, o.Stdin, o.Corpus.Format = []string{corpus.Stdin}, strings.NewReader(""), corpus.Text
-	}
-	if path := cmp.Or(s.keyFile, a.getenv("NOECHO_KEY_FILE")); path != "" {
-		if o.Key, err = readKey(path); err != nil {
-			return err
-		}
-	}
-	if err := s.audit.ready(ctx, a); err != nil {
+	o, err := s.options(a, query, request)
+	if err != nil {
 		return err
 	}
-	res, err := s.write(ctx, o)
+	rows, err := s.rows(ctx, query, &o)
+	if err != nil {
+		return err
+	}
+	if err := s.ledger.audit.ready(ctx, a); err != nil {
+		return err
+	}
+	if err := step.begin(ctx, a, &o); err != nil {
+		return err
+	}
+	res, err := s.write(ctx, o, rows, step.keep)
 	if err != nil {
 		return buildError(ctx, err)
 	}
 	entry := indexEntry(audit.IndexMerged, &res.Info, res.Manifest)
 	entry.IDs = map[string]string{"request": request}
-	if err := s.audit.write(ctx, a, entry); err != nil {
+	if err := s.ledger.audit.write(ctx, a, entry); err != nil {
 		return err
 	}
 	if s.sign.keyFile != "" {
@@ -159,20 +188,47 @@ func (s *suppression) run(ctx context.Context, a *app, request string) error {
 			return err
 		}
 	}
-	return s.print(a, request, res)
+	if err := step.end(ctx, a); err != nil {
+		return err
+	}
+	if err := s.print(a, request, res); err != nil {
+		return err
+	}
+	return rows.incomplete(a)
 }
 
-// person returns the names and identifiers that the flags describe.
-func (s *suppression) person(a *app, request string) (corpus.Subject, error) {
-	p := corpus.Subject{ID: request, Labels: []string{policy.Erased}}
-	query, err := s.query.read(a)
+// options returns the options of the build.
+func (s *suppression) options(a *app, query *inventory.Query, request string) (build.Options, error) {
+	format, err := corpus.ParseFormat(s.format)
 	if err != nil {
-		return p, err
+		return build.Options{}, &exitError{Code: exitUsage, Err: err}
 	}
+	person, err := s.person(query, request)
+	if err != nil {
+		return build.Options{}, err
+	}
+	o := build.Options{
+		Inputs: s.records, Others: s.corpus, Corpus: corpus.Options{Format: format},
+		Dataset: policy.Erased, Labels: []string{policy.Erased}, RecordID: request, People: []corpus.Subject{person},
+		NoIdentifiers: true, // those of other people in the rows
+		Capacity:      s.capacity, AcceptUnread: true, Builder: readBuildInfo().Version,
+	}
+	if path := cmp.Or(s.keyFile, a.getenv("NOECHO_KEY_FILE")); path != "" {
+		o.Key, err = readKey(path)
+	}
+	return o, err
+}
+
+// person returns the names and identifiers of the query.
+func (s *suppression) person(query *inventory.Query, request string) (corpus.Subject, error) {
+	p := corpus.Subject{ID: request, Labels: []string{policy.Erased}}
 	for _, it := range query.Items {
 		column := it.Kind
 		switch it.Kind {
 		case inventory.TextKind:
+			if len(s.corpus) > 0 {
+				continue // rows that have it are found
+			}
 			return p, usageError("a passage is suppressed as a row: write it into a file of --records")
 		case inventory.NameKind, identify.Phone:
 		default:
@@ -183,8 +239,9 @@ func (s *suppression) person(a *app, request string) (corpus.Subject, error) {
 	return p, nil
 }
 
-// write builds the index of the person and unites it with the file, which is then replaced.
-func (s *suppression) write(ctx context.Context, o build.Options) (*build.Result, error) {
+// write builds the index of the person and unites it with the file, which is then replaced. keep is
+// called before.
+func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRows, keep func() error) (*build.Result, error) {
 	lock, err := audit.Lock(ctx, s.out+".lock") // of two runs at a time, one would undo the other
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", s.out, err)
@@ -196,7 +253,13 @@ func (s *suppression) write(ctx context.Context, o build.Options) (*build.Result
 	}
 	defer os.RemoveAll(dir)
 	o.Out = filepath.Join(dir, "person.nidx")
+	if err := rows.write(dir, &o); err != nil {
+		return nil, err
+	}
 	if _, err := build.Build(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := keep(); err != nil {
 		return nil, err
 	}
 	m := build.MergeOptions{Out: s.out, Inputs: []string{o.Out}, Builder: o.Builder}

@@ -34,6 +34,11 @@ func (l *requestLedger) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.dir, "ledger", "", "`DIR` of the requests, with personal data (NOECHO_LEDGER)")
 }
 
+// named reports whether a ledger is named.
+func (l *requestLedger) named(a *app) bool {
+	return cmp.Or(l.dir, a.getenv("NOECHO_LEDGER")) != ""
+}
+
 func (l *requestLedger) open(a *app) (*govern.Ledger, error) {
 	dir := cmp.Or(l.dir, a.getenv("NOECHO_LEDGER"))
 	if dir == "" {
@@ -42,26 +47,88 @@ func (l *requestLedger) open(a *app) (*govern.Ledger, error) {
 	return govern.OpenLedger(dir)
 }
 
-// write writes a request, and then the entry of the audit log about the step.
+// read opens the ledger and reads a request.
+func (l *requestLedger) read(a *app, id string) (*govern.Ledger, *govern.Request, error) {
+	ledger, err := l.open(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := ledger.Read(id)
+	if err != nil {
+		return nil, nil, &exitError{Code: exitUsage, Err: err}
+	}
+	return ledger, r, nil
+}
+
+// write writes a request, and then the entries of the audit log about its steps that the log lacks:
+// a command may have been killed between the two.
 func (l *requestLedger) write(ctx context.Context, a *app, to *govern.Ledger, r *govern.Request) error {
 	if err := l.audit.ready(ctx, a); err != nil {
 		return err
 	}
-	if err := to.Write(r); err != nil {
+	if err := to.Write(r); err != nil || l.audit.dir == "" {
 		return err
 	}
-	step := r.Events[len(r.Events)-1]
-	e := audit.Entry{Type: "request." + step.Type, ID: r.ID, States: map[string]string{"law": r.Law, "kind": r.Kind}, Counts: step.Counts, Digests: map[string]string{}}
+	return l.log(ctx, a, to, r)
+}
+
+// log adds the missing entries.
+func (l *requestLedger) log(ctx context.Context, a *app, to *govern.Ledger, r *govern.Request) error {
+	log, err := openAudit(ctx, l.audit.dir, l.audit.key.file(a, l.audit.dir))
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{} // type and time
+	err = log.Entries(func(_ int64, record []byte) error {
+		e, err := audit.Decode(record)
+		if e.ID == r.ID {
+			known[e.Type+e.Time.String()] = true
+		}
+		return err
+	})
+	var entries []audit.Entry
+	for i := range r.Events {
+		step := &r.Events[i]
+		e := requestEntry(r, step)
+		if !step.Logged && !known[e.Type+e.Time.String()] {
+			entries = append(entries, e)
+		}
+		step.Logged = true
+	}
+	if err == nil {
+		err = log.Append(entries...)
+	}
+	if err = errors.Join(err, log.Close()); err != nil {
+		return fmt.Errorf("the ledger has the step, and the audit log has no entry about it; run the command again: %w", auditError(err))
+	}
+	return to.Write(r)
+}
+
+// requestEntry returns the entry of the audit log about a step.
+func requestEntry(r *govern.Request, step *govern.Event) audit.Entry {
+	e := audit.Entry{
+		Type: "request." + step.Type, ID: r.ID, Time: step.Time, Version: versionForAudit(readBuildInfo().Version),
+		States: map[string]string{"law": r.Law, "kind": r.Kind}, Counts: step.Counts, Digests: map[string]string{},
+	}
 	if step.Reason != "" {
 		sum := sha256.Sum256([]byte(step.Reason))
 		e.Digests["reason"] = hex.EncodeToString(sum[:])
 	}
-	return l.audit.write(ctx, a, e)
+	if step.Type == "purged" {
+		e.Digests["build"], e.Digests["model"] = r.Purge.Index, r.Purge.Model
+		for i, c := range r.Purge.C {
+			e.Digests["c"+strconv.Itoa(i+1)] = c
+		}
+	}
+	return e
 }
 
 // newEraseRequestCommands returns the commands that keep requests and their dates.
 func newEraseRequestCommands(a *app) []*cobra.Command {
-	return []*cobra.Command{newEraseOpenCommand(a), newEraseExtendCommand(a), newEraseRefuseCommand(a), newEraseStatusCommand(a)}
+	return []*cobra.Command{
+		newEraseOpenCommand(a), newEraseExtendCommand(a), newEraseRefuseCommand(a), newEraseStatusCommand(a),
+		newEraseExcludeCommand(a), newErasePurgeCommand(a), newEraseReceiptCommand(a), newEraseVerifyCommand(a),
+	}
 }
 
 // eraseOpen contains the flags of erase open.
@@ -177,11 +244,12 @@ func (o *eraseOpen) count(ctx context.Context, a *app, r *govern.Request) (query
 	if err != nil {
 		return nil, nil, err
 	}
-	complete := uint64(0)
-	if answer.Complete {
-		complete = 1
+	r.Events[0].Counts = map[string]uint64{"rows": uint64(len(answer.Findings)), "complete": asCount(answer.Complete)}
+	for _, f := range answer.Findings {
+		for _, model := range f.Models {
+			r.Trained(model, "")
+		}
 	}
-	r.Events[0].Counts = map[string]uint64{"rows": uint64(len(answer.Findings)), "complete": complete}
 	if counted = answerError(a.stderr, answer); answer.Complete {
 		counted = nil
 	}
@@ -248,13 +316,9 @@ func (l *requestLedger) step(ctx context.Context, a *app, id, reasonFile string,
 	if err != nil {
 		return fmt.Errorf("read the reason: %w", err)
 	}
-	ledger, err := l.open(a)
+	ledger, r, err := l.read(a, id)
 	if err != nil {
 		return err
-	}
-	r, err := ledger.Read(id)
-	if err != nil {
-		return &exitError{Code: exitUsage, Err: err}
 	}
 	if err := take(r, string(reason)); err != nil {
 		return err
@@ -325,8 +389,12 @@ func shownRequests(all []*govern.Request) []govern.Request {
 	shown := []govern.Request{}
 	for _, r := range all {
 		one := *r
-		one.Query = nil
-		one.Events = nil
+		one.Query, one.Excluded, one.Events = nil, nil, nil
+		if r.Purge != nil {
+			purge := *r.Purge
+			purge.Salt = nil
+			one.Purge = &purge
+		}
 		for _, e := range r.Events {
 			e.Reason = ""
 			one.Events = append(one.Events, e)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -326,11 +327,14 @@ func (f *evalFiles) all(stdout io.Writer, r *eval.Report) error {
 	return r.WriteText(stdout)
 }
 
-// replaceFile replaces a file as a whole; after an error the old file is unchanged. It
+// replaceFile replaces a file that everybody may read.
+func replaceFile(path string, data []byte) error { return replaceWith(path, data, 0o644) }
+
+// replaceWith replaces a file as a whole; after an error the old file is unchanged. It
 // writes to a device or a pipe directly.
-func replaceFile(path string, data []byte) error {
+func replaceWith(path string, data []byte, mode fs.FileMode) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return os.WriteFile(path, data, 0o644)
+		return os.WriteFile(path, data, mode)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
@@ -339,7 +343,7 @@ func replaceFile(path string, data []byte) error {
 	defer os.Remove(f.Name())
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	if err == nil {
 		err = f.Sync()

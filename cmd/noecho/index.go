@@ -15,6 +15,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/corpus"
+	"noecho/index/inventory"
 	"noecho/index/key"
 	"noecho/proxy/config"
 )
@@ -58,6 +59,9 @@ func damagedIndex(err error) error {
 func buildError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted: nothing was written")
+	}
+	if _, ok := errors.AsType[*inventory.ExcludedError](err); ok {
+		return &exitError{Code: exitRefused, Err: fmt.Errorf("%w; nothing was written", err)}
 	}
 	return indexError(err)
 }

@@ -80,7 +80,11 @@ Both read the corpus two more times, so they cannot be used with standard input.
 The corpus is read twice: once to count windows, once to fill the index. With
 --capacity it is not counted. From standard input, only the hashes of words are kept
 in a temporary file, never text. The same input gives the same index, byte for byte.
-The file of --out is replaced only when the new index is complete.`
+The file of --out is replaced only when the new index is complete.
+
+If the inputs have a row or an identifier of a list that erase exclude wrote, the build
+ends with exit code 5 and names the rows. Give the list with --exclude, and with
+--inventory-key the key of the inventory that the rows were found in.`
 
 const indexBuildExample = `  noecho index build --out support-v3.nidx train.jsonl
   noecho index build --out docs.nidx --exclude licences/ handbook/ faq.md
@@ -128,7 +132,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the records, and of the people of --subjects; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
-	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed; may be repeated")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed, or a list of erased rows, with which a build is refused; may be repeated")
 	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "do not index e-mail addresses, phone, card and account numbers, keys and the like")
 	f.StringArrayVar(&b.pattern, "pattern", nil, "`NAME=REGEX`: another kind of identifier, in RE2's syntax; may be repeated")
 	f.StringVar(&o.Subjects, "subjects", "", "CSV or JSON lines of people: id, name, email, phone and other columns")
@@ -178,7 +182,7 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	if o.Patterns, err = parsePatterns(b.pattern); err != nil {
 		return &exitError{Code: exitUsage, Err: err}
 	}
-	if o.InventoryKey, err = b.readInventoryKey(); err != nil {
+	if err := b.readInventory(&o); err != nil {
 		return err
 	}
 	if o.Key, err = b.key(a); err != nil {
@@ -212,11 +216,69 @@ func (b *indexBuild) run(ctx context.Context, a *app, inputs []string) error {
 	return errors.Join(b.report(a.stdout, o.Out, res), err)
 }
 
+// readInventory reads the key of the inventory and the list of rows to leave out.
+func (b *indexBuild) readInventory(o *build.Options) (err error) {
+	if o.Erased, o.Exclude, err = readExclusions(o.Exclude); err != nil {
+		return err
+	}
+	if o.InventoryKey, err = b.readInventoryKey(o.Erased != nil); err != nil || o.Erased == nil {
+		return err
+	}
+	return inventoryError(o.Erased.Unlock(o.InventoryKey))
+}
+
+// readExclusions takes the list of rows to leave out from the files of --exclude; nil: there is
+// none.
+func readExclusions(paths []string) (list *inventory.Exclusions, others []string, err error) {
+	for _, path := range paths {
+		if st, err := os.Stat(path); err != nil || st.IsDir() || !beginsWith(path, inventory.ExclusionHead) {
+			others = append(others, path)
+			continue
+		}
+		if list != nil {
+			return nil, nil, usageError("--exclude has two lists of rows to leave out: erase exclude adds all requests to one")
+		}
+		if list, err = openExclusions(path); err != nil {
+			return nil, nil, err
+		}
+	}
+	return list, others, nil
+}
+
+// openExclusions reads a list of rows to leave out.
+func openExclusions(path string) (*inventory.Exclusions, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of rows to leave out: %w", err)
+	}
+	defer f.Close()
+	list, err := inventory.ReadExclusions(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return list, nil
+}
+
+// beginsWith reports whether a file begins with a text.
+func beginsWith(path, head string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false // opening it again will return the error
+	}
+	defer f.Close()
+	begin := make([]byte, len(head))
+	_, err = io.ReadFull(f, begin)
+	return err == nil && string(begin) == head
+}
+
 // readInventoryKey checks the flags of the inventory, and returns its key; nil if none is
-// asked for.
-func (b *indexBuild) readInventoryKey() (*inventory.Key, error) {
+// asked for. erased says that there is a list of rows to leave out.
+func (b *indexBuild) readInventoryKey(erased bool) (*inventory.Key, error) {
 	path := b.options.Inventory
 	switch {
+	case erased && b.inventoryKey == "":
+		return nil, usageError("the list of rows to leave out needs the key of the inventory: name it with --inventory-key FILE")
+	case path == "" && erased:
 	case path == "" && b.inventoryKey == "":
 		return nil, nil
 	case path == "" || b.inventoryKey == "":

@@ -24,6 +24,7 @@ const (
 	exitUsage     = 2 // the command line or the configuration is wrong
 	exitFindings  = 3 // scan found training text
 	exitIntegrity = 4 // an index is damaged
+	exitRefused   = 5 // a rule about erased records does not let the work go on
 )
 
 // exitError carries the exit code of a failed command. With a nil Err nothing is

@@ -87,13 +87,16 @@ func readSigned(path, buildID string, trusted []minisign.PublicKey) (signedBy, e
 }
 
 // readSmall reads a file of a signature.
-func readSmall(path string) ([]byte, error) {
+func readSmall(path string) ([]byte, error) { return readAtMost(path, maxStatement) }
+
+// readAtMost reads the beginning of a file.
+func readAtMost(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxStatement))
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func keyID(id uint64) string { return fmt.Sprintf("%016X", id) }

@@ -73,13 +73,16 @@ type Options struct {
 	// Others are files with records of other people: windows of the inputs that these have too
 	// are not indexed. Records that are among the inputs may be among them.
 	Others []string
+	OwnRow func(path string, line int) bool // with Others, reports rows of these that are among the inputs, perhaps with more texts; may be nil
+	Own    func(window ngram.Hash)          // with Others, is told each window of the inputs, hashed without a key; may be nil
 
 	MaxDocFreq uint64 // do not index windows that occur in more records; 0: no bound
 	Report     string // path for the report of the most frequent windows; empty: no report
 	ShowText   bool   // the report contains the text of the windows
 
-	Inventory    string         // path of an inventory of the rows; empty: none
-	InventoryKey *inventory.Key // required with Inventory
+	Inventory    string                // path of an inventory of the rows; empty: none
+	InventoryKey *inventory.Key        // required with Inventory and Erased
+	Erased       *inventory.Exclusions // rows with which the build is refused (*inventory.ExcludedError), unlocked; nil: none
 
 	Strict       bool // the first bad record ends the build
 	AcceptUnread bool // build although more than 1 % of the text is not read
@@ -179,6 +182,8 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 			return nil, err
 		}
 		defer rows.abort()
+	}
+	if o.rows() {
 		b.inventory = newInventoryBuilder(b, store)
 	}
 	return b.build(ctx, out, rows, m)
@@ -204,11 +209,14 @@ func (o *Options) setDefaults() {
 	if o.Corpus.Format == "" {
 		o.Corpus.Format = corpus.Auto
 	}
-	o.Corpus.Cells = o.Corpus.Cells || o.Inventory != ""
+	o.Corpus.Cells = o.Corpus.Cells || o.rows()
 	if o.Corpus.Window = o.N; o.MinPhrase > 0 {
 		o.Corpus.Window = o.MinPhrase
 	}
 }
+
+// rows reports whether the build looks at each row with its identifiers.
+func (o *Options) rows() bool { return o.Inventory != "" || o.Erased != nil }
 
 // common reports whether the build has to look for common windows.
 func (o *Options) common() bool { return o.MaxDocFreq != 0 || o.Report != "" }
@@ -328,6 +336,9 @@ func (b *builder) build(ctx context.Context, out, rows *pending, m *index.Manife
 	if first, err = b.insert(ctx, p, rounds, first); err != nil {
 		return nil, err
 	}
+	if err := b.inventory.refuse(); err != nil { // of a build that did not count
+		return nil, err
+	}
 	if b.ids.shared && b.ledger != nil {
 		b.notice("rows of several files have the same id, and findings name the id alone: build such files one by one, each with a --dataset of its own, and merge")
 	}
@@ -379,7 +390,7 @@ func (b *builder) count(ctx context.Context) (capacities, *stats, error) {
 	if b.runs != nil {
 		b.runs.full = true
 	}
-	if err := judge(b, t); err != nil {
+	if err := cmp.Or(b.inventory.refuse(), judge(b, t)); err != nil {
 		return capacities{}, nil, err
 	}
 	if t.windows == 0 && !b.phrases.any() {

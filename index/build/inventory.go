@@ -131,7 +131,8 @@ type rowCollector struct {
 	words  []ngram.Word
 	tasks  []rowTask
 	buf    []byte
-	filed  int    // tasks whose rows are in the store
+	filed  int // tasks whose rows are in the store
+	erased []erasedRow
 	named  uint64 // rows whose id is an e-mail address
 }
 
@@ -256,15 +257,20 @@ func (c *rowCollector) endRecord() {
 	if c.part.block > 0 {
 		flags = rowContinues
 	}
+	var sum inventory.Sum
+	if c.part.line > 0 {
+		sum = c.hash.EndRow()
+	}
+	if e := c.to.b.o.Erased; e != nil {
+		if request := e.Row(sum, c.found); request != "" {
+			c.erased = append(c.erased, erasedRow{c.part.source, c.part.line, request})
+		}
+	}
 	n := len(c.buf)
 	b := append(c.buf, flags)
 	b = binary.AppendUvarint(b, uint64(c.part.line))
 	id := nameOf(c.part.id)
 	b = append(binary.AppendUvarint(b, uint64(len(id))), id...)
-	var sum inventory.Sum
-	if c.part.line > 0 {
-		sum = c.hash.EndRow()
-	}
 	b = append(b, sum[:]...)
 	b = binary.AppendUvarint(b, uint64(len(c.found)))
 	for _, p := range c.found {
@@ -277,6 +283,51 @@ func (c *rowCollector) endRecord() {
 	}
 	c.buf = b
 	c.tasks[len(c.tasks)-1].bytes += len(c.buf) - n
+}
+
+// erasedRow is a row that the build has to leave out.
+type erasedRow struct {
+	source, line int
+	request      string
+}
+
+// placesMost bounds the rows that an error names.
+const placesMost = 10
+
+// refuse returns an error if a row is one that was to be left out. The inputs have been read.
+func (v *inventoryBuilder) refuse() error {
+	if v == nil || v.b.o.Erased == nil {
+		return nil
+	}
+	var all []erasedRow
+	for _, c := range v.collectors {
+		all = append(all, c.erased...)
+	}
+	hash := v.b.o.InventoryKey.Hasher()
+	for i, s := range v.b.sources {
+		if request := v.b.o.Erased.Row(hash.Text(s.digest), nil); request != "" {
+			all = append(all, erasedRow{i, 0, request})
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b erasedRow) int { return cmp.Or(a.source-b.source, a.line-b.line) })
+	all = slices.Compact(all) // of a text in blocks, several have identifiers
+	e := &inventory.ExcludedError{Rows: uint64(len(all))}
+	for _, r := range all {
+		if place := v.b.sources[r.source].Name; len(e.Places) < placesMost {
+			if r.line > 0 {
+				place = fmt.Sprintf("%s:%d", place, r.line)
+			}
+			e.Places = append(e.Places, place)
+		}
+		if !slices.Contains(e.Requests, r.request) {
+			e.Requests = append(e.Requests, r.request)
+		}
+	}
+	slices.Sort(e.Requests)
+	return e
 }
 
 // spill moves the rows to the store.

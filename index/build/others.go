@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"noecho/index/corpus"
+	"noecho/ngram"
 )
 
 // An index of the records of one person leaves out the windows that records of other people
@@ -21,11 +22,18 @@ type recordReader struct {
 	cut    *cutter
 	g      grams
 	wanted func(window uint64) bool
-	found  []uint64 // wanted windows of the current record, by the lower half of their hashes
+	found  []uint64                // wanted windows of the current record, by the lower half of their hashes
+	own    func(window ngram.Hash) // is told every window, hashed without a key; nil: the rows are those of others
 }
 
 // take is told a run.
 func (r *recordReader) take(run []uint64) error {
+	if r.own != nil {
+		r.g.fill(run, r.b.spec.N, nil, nil)
+		for _, h := range r.g.windows {
+			r.own(h)
+		}
+	}
 	r.g.fill(run, r.b.spec.N, nil, r.b.o.Key)
 	for _, h := range r.g.windows {
 		if r.wanted(h.Lo) {
@@ -68,7 +76,10 @@ func (r *recordReader) read(in *corpus.Input, o corpus.Options, f func(sum [sha2
 			f([sha256.Size]byte(sum.Sum(nil)), r.found)
 		}
 	} else {
-		err = eachRecord(file, in, o, func(_ int, rec *corpus.Record) error {
+		err = eachRecord(file, in, o, func(line int, rec *corpus.Record) error {
+			if r.own == nil && r.b.o.OwnRow != nil && r.b.o.OwnRow(in.Path, line) {
+				return nil
+			}
 			sum.Reset()
 			r.found = r.found[:0]
 			for _, s := range rec.Segments {
@@ -93,7 +104,10 @@ func leaveOutOthers(b *builder) error {
 		return nil
 	}
 	own, records := map[uint64]struct{}{}, map[[sha256.Size]byte]struct{}{}
-	r := &recordReader{b: b, cut: newCutter(b.spec), wanted: func(uint64) bool { return true }}
+	r := &recordReader{b: b, cut: newCutter(b.spec), wanted: func(uint64) bool { return true }, own: b.o.Own}
+	if r.own == nil {
+		r.own = func(ngram.Hash) {}
+	}
 	err := r.readAll(b.o.Inputs, func(sum [sha256.Size]byte, found []uint64) {
 		records[sum] = struct{}{}
 		for _, lo := range found {
@@ -103,6 +117,7 @@ func leaveOutOthers(b *builder) error {
 	if err != nil {
 		return err
 	}
+	r.own = nil
 	r.wanted = func(window uint64) bool { _, ok := own[window]; return ok }
 	return r.readAll(b.o.Others, func(sum [sha256.Size]byte, found []uint64) {
 		if _, ok := records[sum]; ok {

@@ -58,9 +58,16 @@ type Finding struct {
 	Sure    bool     `json:"sure"` // at least one match is no other person's
 
 	Texts []string `json:"texts,omitempty"` // of the row, if they were asked for
+	Path  string   `json:"-"`               // of the training file in which it was found; empty: in none
 
 	source int // of the search that found it, to sort
 	row    uint64
+}
+
+// Certain reports whether an identifier, and not only a name, says that the row is about the
+// person.
+func (f *Finding) Certain() bool {
+	return slices.ContainsFunc(f.Matched, func(m Match) bool { return m.Sure && m.Kind != NameKind && m.Kind != AttributeKind })
 }
 
 // Match says which kind of item is in a row.
@@ -205,7 +212,7 @@ func (a *Answer) join() {
 		o := &all[i]
 		o.Matched = append(o.Matched, f.Matched...)
 		o.Sure = o.Sure || f.Sure
-		o.Texts = append(o.Texts, f.Texts...)
+		o.Texts, o.Path = append(o.Texts, f.Texts...), cmp.Or(o.Path, f.Path)
 		if o.File == "" {
 			o.File, o.Line, o.Row = f.File, f.Line, f.Row
 			line[place] = i

@@ -448,7 +448,11 @@ type found struct {
 // find returns the rows that have a form of an identifier or a name. known is false if the
 // inventory does not know the value: then no row has it, if it was looked for at all.
 func (f *File) find(kind, form string) (rows []found, known bool, err error) {
-	want := f.values.Value(kind, form)
+	return f.rowsOf(f.values.Value(kind, form))
+}
+
+// rowsOf returns the rows that have a value.
+func (f *File) rowsOf(want Sum) (rows []found, known bool, err error) {
 	p := f.parts[valuesKind]
 	c, err := p.search(want)
 	if err != nil || c == nil {

@@ -520,7 +520,7 @@ func (f *fileSearch) finding(h rowHit, name string, of *File, rows map[*File]*lo
 		}
 	}
 	h.fill(one, f.Query, "files", h.counts)
-	one.Texts = h.texts
+	one.Texts, one.Path = h.texts, f.inputs[h.input].Path
 	return one, nil
 }
 

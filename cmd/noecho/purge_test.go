@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"noecho/audit"
+	"noecho/govern"
+)
+
+// Digests of models.
+var (
+	oldModel = strings.Repeat("0a", 32)
+	newModel = strings.Repeat("0b", 32)
+)
+
+// purgeWorld is an inventoryWorld with a request, and the training files without its rows.
+type purgeWorld struct {
+	*inventoryWorld
+	vkey, request string
+}
+
+// newPurgeWorld makes a world whose request was opened, suppressed and excluded.
+func newPurgeWorld(t *testing.T) *purgeWorld {
+	t.Helper()
+	w := &purgeWorld{inventoryWorld: newInventoryWorld(t)}
+	w.vkey = strings.TrimSpace(string(readFile(t, w.path("audit/log.vkey"))))
+	w.run(exitOK, "index", "newkey", w.path("suppress.key"))
+	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+oldModel)
+	w.request = w.open(w.path("query.json"))
+	w.run(exitOK, "erase", "suppress", w.request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--out", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"),
+		"--corpus", w.path("rows.jsonl"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--possible")
+	w.exclude(w.request)
+	var kept strings.Builder
+	for i, line := range strings.SplitAfter(string(readFile(t, w.path("rows.jsonl"))), "\n") {
+		if !slices.Contains(w.rows, i+1) {
+			kept.WriteString(line)
+		}
+	}
+	w.write("kept.jsonl", kept.String())
+	w.run(exitOK, w.build("next", "kept.jsonl")...)
+	return w
+}
+
+// open opens a request for erasure and returns its number.
+func (w *purgeWorld) open(query string) string {
+	w.t.Helper()
+	out, _ := w.run(exitOK, "erase", "open", "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--law", "gdpr", "--kind", "erasure",
+		"--received", time.Now().UTC().Format(time.DateOnly), "--query", query, "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--json")
+	var all []govern.Request
+	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != 1 {
+		w.t.Fatal(out, err)
+	}
+	return all[0].ID
+}
+
+func (w *purgeWorld) exclude(request string) {
+	w.t.Helper()
+	w.run(exitOK, "erase", "exclude", request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--out", w.path("erased.list"), "--possible")
+}
+
+// build returns the command line of a build with an inventory.
+func (w *purgeWorld) build(name, input string) []string {
+	return []string{
+		"index", "build", "--audit", w.path("audit"), "--exclude", w.path("erased.list"), "--out", w.path(name + ".nidx"),
+		"--inventory", w.path(name + ".ninv"), "--inventory-key", w.path("inventory.key"), w.path(input),
+	}
+}
+
+// purge runs erase purge, wants an exit code, and returns the points by their names.
+func (w *purgeWorld) purge(code int, index string, flags ...string) map[string]govern.Check {
+	w.t.Helper()
+	out, _ := w.run(code, append([]string{
+		"erase", "purge", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"), "--index", w.path(index + ".nidx"), "--model", newModel,
+		"--inventory", w.path(index + ".ninv"), "--key", w.path("inventory.key"), "--key-file", w.path("suppress.key"), "--suppress", w.path("suppress.nidx"), "--json",
+	}, flags...)...)
+	var answer struct {
+		Complete bool
+		Checks   []govern.Check
+		NotShown []string `json:"not_shown"`
+	}
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Checks) != 6 || len(answer.NotShown) == 0 || answer.Complete != (code == exitOK) {
+		w.t.Fatalf("%s%v", out, err)
+	}
+	all := map[string]govern.Check{}
+	for _, c := range answer.Checks {
+		all[c.ID] = c
+	}
+	return all
+}
+
+// wantPoint compares a point.
+func (w *purgeWorld) wantPoint(points map[string]govern.Check, id, state, found string) {
+	w.t.Helper()
+	if c := points[id]; c.State != state || !strings.Contains(c.Found, found) {
+		w.t.Errorf("%s is %s: %s, want %s: %s", id, c.State, c.Found, state, found)
+	}
+}
+
+// TestPurge ends a request: while a row is left, a window is shared, the model is an old one or
+// an old model is in use, nothing is deleted and the exit code is 5. Then all is shown, and the
+// receipt shows it to somebody who has no access to the log.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	w := newPurgeWorld(t)
+	w.refusedBuilds()
+
+	// A list that a build was not told of.
+	bad := w.build("bad", "rows.jsonl")
+	w.run(exitOK, append(append(bad[:4:4], "--label", "x"), bad[6:]...)...)
+	points := w.purge(exitRefused, "bad", "--model", oldModel)
+	w.wantPoint(points, "P1", govern.NotShown, "17 rows of the request: rows.jsonl:"+fmt.Sprint(w.rows[0]))
+	w.wantPoint(points, "P2", govern.NotShown, "the index has 2 identifiers")
+	w.wantPoint(points, "P3", govern.NotShown, "was in use before the request")
+	w.wantPoint(points, "P6", govern.NotShown, "nothing was deleted")
+	points = w.purge(exitRefused, "rows")
+	w.wantPoint(points, "P1", govern.NotShown, "the index is the one that has the rows")
+
+	points = w.purge(exitRefused, "next")
+	w.wantPoint(points, "P1", govern.Shown, "none of 17 rows and ")
+	w.wantPoint(points, "P2", govern.Shown, "none of ")
+	w.wantPoint(points, "P3", govern.Shown, "1 older model")
+	w.wantPoint(points, "P4", govern.NotShown, oldModel)
+	w.wantPoint(points, "P5", govern.NotAsked, "")
+	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+newModel)
+	w.run(exitOK, "audit", "append", w.path("audit"), "retire", "--digest", "model="+oldModel)
+	if _, err := os.Stat(w.path("ledger/" + w.request + ".set")); err != nil {
+		t.Errorf("the erase set went before the points were shown: %v", err)
+	}
+
+	points = w.purge(exitRefused, "next")
+	w.wantPoint(points, "P4", govern.Shown, "")
+	w.wantPoint(points, "P6", govern.NotShown, "still has the person")
+	if err := os.Remove(w.path("suppress.nidx")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(exitRefused, "erase", "receipt", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"))
+	points = w.purge(exitOK, "next")
+	w.wantPoint(points, "P6", govern.Shown, "")
+	w.purge(exitOK, "next") // again
+	w.receipt()
+	w.secrets()
+}
+
+// refusedBuilds builds from files that have erased rows again.
+func (w *purgeWorld) refusedBuilds() {
+	w.t.Helper()
+	place := "rows.jsonl:" + fmt.Sprint(w.rows[0])
+	if _, errs := w.run(exitRefused, w.build("bad", "rows.jsonl")...); !strings.Contains(errs, "17 rows of erased records") || !strings.Contains(errs, place) || !strings.Contains(errs, w.request) {
+		w.t.Errorf("a restored file: %s", errs)
+	}
+	b := bytes.Replace(readFile(w.t, w.path("kept.jsonl")), []byte("w"), []byte("Ann.Ray@example.ORG w"), 1)
+	w.write("edited.jsonl", string(b))
+	if _, errs := w.run(exitRefused, w.build("bad", "edited.jsonl")...); !strings.Contains(errs, "edited.jsonl:1:") {
+		w.t.Errorf("a new row with the address: %s", errs)
+	}
+	w.run(exitRefused, append(w.build("bad", "rows.jsonl"), "--capacity", "100000")...)
+	if _, err := os.Stat(w.path("bad.nidx")); err == nil {
+		w.t.Error("a refused build wrote an index")
+	}
+	key := w.run2(exitUsage, w.path("other.key"))
+	if !strings.Contains(key, "key") {
+		w.t.Errorf("another key: %s", key)
+	}
+	args := w.build("bad", "rows.jsonl") // without an inventory of its own
+	w.run(exitRefused, append(args[:8:8], "--inventory-key", w.path("inventory.key"), w.path("rows.jsonl"))...)
+}
+
+// run2 builds with another key of the inventory.
+func (w *purgeWorld) run2(code int, key string) string {
+	w.t.Helper()
+	args := w.build("bad", "kept.jsonl")
+	args[len(args)-2] = key
+	_, errs := w.run(code, args...)
+	return errs
+}
+
+// receipt writes the receipt and verifies it.
+func (w *purgeWorld) receipt() {
+	t := w.t
+	t.Helper()
+	ledger := w.path("ledger/" + w.request + ".json")
+	if !bytes.Contains(readFile(t, ledger), []byte("salt")) {
+		t.Error("there is no salt before the receipt is written")
+	}
+	w.run(exitOK, "erase", "receipt", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"), "--html", "--out", w.path("receipt.html"))
+	for _, gone := range []string{"salt", "query", "excluded"} {
+		if bytes.Contains(readFile(t, ledger), []byte(`"`+gone+`":`)) {
+			t.Errorf("the ledger still has the %s", gone)
+		}
+	}
+	w.run(exitFailure, "erase", "receipt", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"))
+	verify := func(code int, args ...string) string {
+		t.Helper()
+		out, errs := w.run(code, append([]string{"erase", "verify", w.path("receipt.html"), "--key", w.vkey}, args...)...)
+		return out + errs
+	}
+	for _, format := range []string{"table", "json", "html"} {
+		if out := verify(exitOK, "--log", w.path("audit"), "--query", w.path("query.json"), "--format", format); !strings.Contains(out, "2 identifiers of the query") {
+			t.Errorf("verify: %s", out)
+		}
+	}
+	verify(exitOK) // without the log
+	w.write("bo.json", `{"email":"bo.ray@example.org"}`)
+	if out := verify(exitFailure, "--query", w.path("bo.json")); !strings.Contains(out, "NOT about 1 of 1 identifier") {
+		t.Errorf("another person: %s", out)
+	}
+	w.run(exitOK, "audit", "init", w.path("foreign"), "--name", "example.com/other")
+	w.run(exitIntegrity, "erase", "verify", w.path("receipt.html"), "--key", strings.TrimSpace(string(readFile(t, w.path("foreign/log.vkey")))))
+	verify(exitIntegrity, "--log", w.path("foreign"))
+	page := string(readFile(t, w.path("receipt.html")))
+	at := strings.Index(page, "payload")
+	w.write("changed.html", page[:at+60]+"A"+page[at+61:])
+	w.run(exitIntegrity, "erase", "verify", w.path("changed.html"), "--key", w.vkey)
+}
+
+// secrets looks for the person in all that was written.
+func (w *purgeWorld) secrets() {
+	w.t.Helper()
+	types := map[string]int{}
+	if _, err := audit.Verify(w.path("audit"), audit.VerifyOptions{Entry: func(_ int64, record []byte) error {
+		e, err := audit.Decode(record)
+		types[e.Type]++
+		return err
+	}}); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, step := range []string{"opened", "suppressing", "suppressed", "excluded", "purging", "purged", "closed"} {
+		if types["request."+step] != 1 {
+			w.t.Errorf("%d entries request.%s", types["request."+step], step)
+		}
+	}
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".jsonl") || path == w.path("query.json") || path == w.path("bo.json") {
+			return err
+		}
+		for _, secret := range personSecrets {
+			if bytes.Contains(bytes.ToLower(readFile(w.t, path)), []byte(secret)) {
+				w.t.Errorf("%s contains %q", path, secret)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
