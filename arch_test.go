@@ -50,6 +50,7 @@ var house = []floor{
 	{pkg: "internal/coverage", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/corpus", ours: []string{"internal/coverage"}, never: slices.Concat(network, logging)},
 	{pkg: "index/identify", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/ignore", never: slices.Concat(network, logging)},
 	{pkg: "internal/report", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/internal/memory", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "index/key", never: slices.Concat(network, logging, asJSON)},
@@ -58,7 +59,7 @@ var house = []floor{
 	{pkg: "index/inventory", ours: []string{"index", "index/corpus", "index/identify", "ngram"}, never: slices.Concat(network, logging)},
 	{
 		pkg:   "index/build",
-		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "index/key", "internal/gram", "ngram"},
+		ours:  []string{"index", "index/corpus", "internal/coverage", "index/identify", "index/internal/format", "index/internal/memory", "index/inventory", "index/key", "internal/gram", "internal/ignore", "ngram"},
 		tests: []string{"detect"}, never: slices.Concat(network, logging),
 	},
 	{pkg: "detect/internal/decode", never: slices.Concat(network, logging, asJSON)},
@@ -68,13 +69,13 @@ var house = []floor{
 	{pkg: "eval", ours: []string{"index/corpus", "ngram", "detect"}, tests: []string{"index", "index/build", "internal/windowset"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire", tests: []string{"proxy/wire/api"}, never: slices.Concat(network, logging)},
 	{pkg: "proxy/wire/api", ours: []string{"proxy/wire"}, tests: []string{"detect", "internal/windowset", "ngram", "proxy/relay"}, never: slices.Concat(network, logging)},
-	{pkg: "proxy/config", ours: []string{"detect"}, never: slices.Concat(network[1:], logging)},
+	{pkg: "proxy/config", ours: []string{"detect", "internal/ignore"}, never: slices.Concat(network[1:], logging)},
 	{pkg: "proxy/alert", never: slices.Concat(network[1:], logging)},
-	{pkg: "proxy/policy", ours: []string{"detect", "ngram", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "proxy/policy", ours: []string{"detect", "internal/ignore", "ngram", "proxy/alert", "proxy/config"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/residue", "internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "ngram"},
+		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
 	{pkg: "govern", never: slices.Concat(network, logging)},
@@ -90,7 +91,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/report", "ngram", "eval"},
+		ours:  []string{"audit", "govern", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

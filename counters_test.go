@@ -43,8 +43,8 @@ var central = []string{"detect.Detector", "proxy/relay.Relay", "index/build.buil
 // uses those of a file above.
 var connector = []string{
 	"server.go", "admin.go", "handler.go", "respond.go", "answer.go", "exchange.go", "gate.go", "services.go", "metrics.go", "prompt.go",
-	"snapshot.go", "headers.go", "cors.go", "closed_routes.go", "routes.go", "names.go", "catalogue.go", "upstream.go", "upstream_tls.go", "ambiguous.go",
-	"refuse.go", "principal.go", "caller.go", "reclaim.go", "body.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
+	"snapshot.go", "headers.go", "cors.go", "closed_routes.go", "ignored.go", "routes.go", "names.go", "catalogue.go", "upstream.go", "upstream_tls.go", "ambiguous.go",
+	"refuse.go", "identify.go", "principal.go", "caller.go", "reclaim.go", "body.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
 }
 
 // declared has the declarations of the product files of the tree.

@@ -150,7 +150,7 @@ type Finding struct {
 	Windows int      // indexed ones in the span
 	Guessed bool     // a message of the prompt has the words before its new ones, or behind them: a caller may have guessed them
 	Resumed bool     // its beginning was released before the channel resumed after Park
-	Digests []uint64 // hashes of the first windows, at most 8
+	Digests []uint64 // hashes of the first windows, at most 64
 
 	Places []ngram.Place // its places in the corpus, the likeliest first, at most 64; nil: not known
 	Phrase *ngram.Phrase // the phrase, of a finding of that kind

@@ -71,8 +71,9 @@ func (m *missedPaths) note(method, name string, now time.Time) (string, bool) {
 }
 
 // Warnings describes the doubtful parts of a configuration. These are routes that should not be
-// forwarded unscanned, because noecho keeps them closed for a reason or could scan them; and
-// upstreams whose path doubles the beginning of a route.
+// forwarded unscanned, because noecho keeps them closed for a reason or could scan them;
+// upstreams whose path doubles the beginning of a route; names of users that every caller can
+// write; and ignored windows whose time is over.
 func Warnings(cfg *config.Config) []string {
 	var all []string
 	if len(cfg.Routes) == 0 {
@@ -97,6 +98,10 @@ func Warnings(cfg *config.Config) []string {
 			all = append(all, "route "+r.Path+" is forwarded unscanned, but it answers with generated text: leave api out to have it scanned as "+api)
 		}
 	}
+	if cfg.Identify.User != "" && len(cfg.TrustedProxies) == 0 {
+		all = append(all, "identify.user is read from every caller, who may write any name: list the proxies that set the header under trusted_proxies")
+	}
+	all = append(all, expiries(&cfg.Ignore, time.Now())...)
 	return slices.Clip(all)
 }
 

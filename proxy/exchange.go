@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"strconv"
 	"time"
@@ -14,7 +14,6 @@ import (
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 )
 
@@ -33,6 +32,7 @@ type exchange struct {
 
 	// The members of alerts that describe the request.
 	path, requestID, client, principal, model string
+	user, forwarded, traceparent              string
 	stream                                    bool
 
 	request  *fasthttp.Request // to the upstream; nil once it was sent
@@ -64,10 +64,9 @@ func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	if c, ok := ctx.Conn().(*callerConn); ok {
 		e.client = c.host
 	}
-	e.requestID = plainID(h.Peek("X-Request-Id"))
-	if e.requestID == "" {
-		e.requestID = ulid.Make().String()
-	}
+	e.requestID = requestIDOf(ctx)
+	e.forwarded, e.user = identify(&e.snap.cfg, e.client, h)
+	e.traceparent = plainTrace(h.Peek("Traceparent"))
 	if secret := credential(h, e.snap.cfg.Headers.Pass); len(secret) > 0 {
 		e.principal = keyedHex(e.srv.principalKey, secret)
 	}
@@ -93,15 +92,12 @@ func (e *exchange) sent() {
 	}
 }
 
-// plainID returns an id that a caller chose, or nothing if it may be more than an id.
-func plainID(id []byte) string {
-	const longest = 128
-	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
-		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
-	}) {
-		return ""
+// adoptID takes the id that the upstream gave the request, if it gave one.
+func (e *exchange) adoptID(ctx *fasthttp.RequestCtx, resp *fasthttp.Response) {
+	if id := plainID(resp.Header.Peek(requestID)); id != "" {
+		e.requestID = id
+		ctx.Response.Header.Set(requestID, id)
 	}
-	return string(id)
 }
 
 // refuse answers an admitted request without the upstream's answer.
@@ -116,7 +112,7 @@ func (e *exchange) refuse(ctx *fasthttp.RequestCtx, r refusal) {
 func (e *exchange) decide() {
 	e.counted = e.principal
 	if e.counted == "" {
-		e.counted = "client " + e.client
+		e.counted = "client " + cmp.Or(e.forwarded, e.client)
 	}
 	e.judge = e.snap.standing.rules.For(policy.Request{
 		Route: e.route.pattern, Model: e.model, Principal: e.principal, Caller: e.counted, Mode: e.mode,
@@ -178,6 +174,10 @@ func (e *exchange) nameOf(channel string) string {
 // report hands one finding to the alert log.
 func (e *exchange) report(f relay.Finding) {
 	action := actionOf(f)
+	ignored := action == alert.Observed && e.judge.Ignores(f.Finding)
+	if ignored {
+		action = alert.Ignored
+	}
 	e.srv.metrics.finding(f, action)
 	switch {
 	case action == alert.Blocked:
@@ -199,8 +199,22 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed
 	ev.Digests = e.snap.indexes.digests(f.Finding.Digests)
+	ev.Rule = e.judge.Rule(f.Finding, f.Action)
+	ev.RecordCount = max(len(ev.Records), e.snap.indexes.Records.Count(f.Finding))
+	ev.Signal = e.judge.Signals(f.Finding, e.snap.standing.habits, e.recordOf(f))
 	e.alerts.Offer(ev)
-	e.count(f)
+	if !ignored {
+		e.count(f)
+	}
+}
+
+// recordOf returns the name of the first record of a finding; empty if none is known.
+func (e *exchange) recordOf(f relay.Finding) string {
+	all := e.judge.Records(f.Finding)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].Dataset + "\x00" + all[0].ID
 }
 
 // actionOf returns the action of a finding as alerts name it.
@@ -221,11 +235,7 @@ func (e *exchange) count(f relay.Finding) {
 	}
 	st := &e.snap.standing
 	findings, raise := e.judge.Count()
-	record := ""
-	if all := e.judge.Records(f.Finding); len(all) > 0 {
-		record = all[0].Dataset + "\x00" + all[0].ID
-	}
-	probes, early := st.probes.Finding(e.counted, record, f.Finding)
+	probes, early := st.probes.Finding(e.counted, e.recordOf(f), f.Finding)
 	if raise || early {
 		e.probing(f.Channel, findings, probes)
 	}
@@ -293,7 +303,8 @@ func (e *exchange) event(t alert.Type) alert.Event {
 		RequestID: e.requestID,
 		Client:    e.client,
 		Principal: e.principal,
-		Index:     e.snap.indexName(),
+		User:      e.user, Forwarded: e.forwarded, Traceparent: e.traceparent,
+		Index: e.snap.indexName(),
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	var ex *exchange
 	snap := s.acquire()
+	requestIDOf(ctx) // from now on every answer has it
 	defer func(policy cors) {
 		if r := recover(); r != nil {
 			s.panicked(r, debug.Stack())

@@ -72,6 +72,9 @@ var staleHeaders = []string{
 // if findings may change the answer.
 var leadHeaders = []string{"location", "content-location", "refresh", "link", "alt-svc"}
 
+// ownHeaders are the headers that noecho has set in an answer before those of the upstream.
+var ownHeaders = []string{"x-request-id"}
+
 // passesRequest reports whether a request header is passed on. One whose name is not plain
 // is passed on only if the operator names it.
 func passesRequest(name string, extra []string) bool {

@@ -59,7 +59,9 @@ func (r refusal) retryable() bool { return r.status == 429 || r.status >= 500 ||
 
 // refuse answers a request with a refusal. family may be nil.
 func refuse(ctx *fasthttp.RequestCtx, family *wire.Family, r refusal) {
+	id := requestIDOf(ctx)
 	ctx.Response.Reset()
+	ctx.Response.Header.Set(requestID, id)
 	ctx.SetStatusCode(r.status)
 	ctx.SetContentType("application/json")
 	switch {

@@ -20,6 +20,7 @@ import (
 // now owns e. resp is released when it is no longer needed.
 func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *fasthttp.Response, up *upstreamBody) bool {
 	up.release = func() { fasthttp.ReleaseResponse(resp) }
+	e.adoptID(ctx, resp)
 	if e.asks {
 		return e.answerPreflight(ctx, resp, up)
 	}
@@ -72,7 +73,7 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 // answerPreflight passes on the upstream's answer to a preflight, without its body: browsers do
 // not read it, and a server that takes OPTIONS for GET could put an answer there.
 func (e *exchange) answerPreflight(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, up *upstreamBody) bool {
-	copyHeaders(&ctx.Response.Header, &resp.Header, staleHeaders, leadHeaders, []string{"content-type"})
+	copyHeaders(&ctx.Response.Header, &resp.Header, staleHeaders, leadHeaders, ownHeaders, []string{"content-type"})
 	up.close()
 	return false
 }
@@ -268,5 +269,5 @@ func (e *exchange) passHead(ctx *fasthttp.RequestCtx, resp *fasthttp.Response, d
 	if !e.snap.cfg.CORS.On() {
 		answered = nil
 	}
-	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead, answered)
+	copyHeaders(&ctx.Response.Header, &resp.Header, drop, lead, answered, ownHeaders)
 }

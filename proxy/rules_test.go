@@ -94,7 +94,7 @@ func storyBed(t testing.TB, text string, says map[string]string) *bed {
 	}
 	cfg := bedConfig(t, recite(t, fakellm.Config{Models: models}).URL())
 	cfg.Mode, cfg.Rules, cfg.Extent, cfg.Lanes = file.Mode, file.Rules, file.Extent, file.Lanes
-	cfg.Budget, cfg.Coverage, cfg.PrincipalKeyFile = file.Budget, file.Coverage, file.PrincipalKeyFile
+	cfg.Budget, cfg.Coverage, cfg.PrincipalKeyFile, cfg.Ignore = file.Budget, file.Coverage, file.PrincipalKeyFile, file.Ignore
 	return newBed(t, Options{Config: cfg, Open: storyOpen(t)})
 }
 

@@ -355,6 +355,7 @@ func fixedChanges(old, now *config.Config) []string {
 	}{
 		{"listen", old.Listen != now.Listen},
 		{"admin", old.Admin != now.Admin},
+		{"instance", old.Instance != now.Instance},
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
 		{"audit", old.Audit != now.Audit},

@@ -92,6 +92,10 @@ func newSnapshot(old *snapshot, cfg config.Config, open func(*config.Config) (In
 	if err := checkRules(&cfg, routes); err != nil {
 		return nil, err
 	}
+	ignored, err := readIgnored(&cfg.Ignore)
+	if err != nil {
+		return nil, err
+	}
 	if s.indexes, err = open(&cfg); err != nil {
 		return nil, err
 	}
@@ -99,6 +103,7 @@ func newSnapshot(old *snapshot, cfg config.Config, open func(*config.Config) (In
 		return nil, errors.Join(err, s.indexes.close())
 	}
 	s.standing = newStanding(&cfg, &s.indexes, before)
+	s.standing.rules.Ignoring(&ignored, s.indexes.Digest, nil)
 	ids := make([]string, len(s.indexes.Files))
 	for i, f := range s.indexes.Files {
 		ids[i] = f.BuildID
@@ -114,6 +119,7 @@ type standing struct {
 	meter    *policy.Meter    // nil: no budget
 	probes   *policy.Probes   // nil: none are counted
 	coverage *policy.Coverage // nil: no coverage is watched
+	habits   *policy.Habits
 }
 
 // newStanding returns the standing of a snapshot. old is that of the snapshot before, or nil.
@@ -126,6 +132,7 @@ func newStanding(cfg *config.Config, indexes *Indexes, old *standing) standing {
 		meter:    old.meter.Renew(cfg.Budget),
 		probes:   old.probes.Renew(cfg.Budget),
 		coverage: old.coverage.Renew(cfg.Coverage),
+		habits:   old.habits.Renew(),
 	}
 }
 

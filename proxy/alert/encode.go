@@ -24,31 +24,44 @@ func appendLine(dst []byte, ev *Event) []byte {
 	w.time("time", ev.Time)
 	w.str("severity", string(ev.Severity))
 	switch ev.Type {
+	case TypeFinding, TypeUnscanned, TypeProbing, TypeDrip:
+		w.aboutRequest(ev)
+	default:
+		w.aboutProcess(ev)
+	}
+	w.str("instance", ev.Instance)
+	return append(w.buf, '}', '\n')
+}
+
+// aboutRequest appends the members of an event about an answer, from action on.
+func (w *object) aboutRequest(ev *Event) {
+	w.str("action", string(ev.Action))
+	w.request(ev)
+	switch ev.Type {
 	case TypeFinding:
-		w.str("action", string(ev.Action))
-		w.request(ev)
 		w.span(ev)
 		w.index(ev.Index)
 		w.uint("suppressed", ev.Suppressed)
+		w.caller(ev)
+		w.str("rule", ev.Rule)
+		w.num("record_count", int64(ev.RecordCount))
+		w.name("signal")
+		w.buf = appendStrings(w.buf, ev.Signal)
 		if len(ev.Channels) > 1 {
 			w.strs("channels", ev.Channels)
 		}
 	case TypeUnscanned:
-		w.str("action", string(ev.Action))
-		w.request(ev)
 		w.index(ev.Index)
 		w.str("reason", ev.Reason)
 		w.num("bytes", ev.Bytes)
+		w.caller(ev)
 	case TypeProbing:
-		w.str("action", string(ev.Action))
-		w.request(ev)
 		w.index(ev.Index)
 		w.num("findings", int64(ev.Findings))
 		w.num("probes", int64(ev.Probes))
 		w.num("period", ev.Period)
+		w.caller(ev)
 	case TypeDrip:
-		w.str("action", string(ev.Action))
-		w.request(ev)
 		w.num("words", int64(ev.Words))
 		w.num("record_words", int64(ev.RecordWords))
 		w.num("requests", int64(ev.Requests))
@@ -56,6 +69,13 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.num("period", ev.Period)
 		w.records(ev.Records)
 		w.index(ev.Index)
+		w.caller(ev)
+	}
+}
+
+// aboutProcess appends the members of any other event, behind severity.
+func (w *object) aboutProcess(ev *Event) {
+	switch ev.Type {
 	case TypeGap:
 		w.str("reason", ev.Reason)
 		w.str("sink", ev.Sink)
@@ -67,6 +87,19 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.uint("lines", ev.Lines)
 		w.counts(ev.Counts)
 		w.str("sha256", ev.SHA256)
+	case TypeTally:
+		w.str("mode", ev.Mode)
+		w.index(ev.Index)
+		w.time("since", ev.Since)
+		w.num("period", ev.Period)
+		w.answers(ev.Answers)
+		w.fates(ev.Fates)
+	case TypeAccess:
+		w.str("action", string(ev.Action))
+		w.str("user", ev.User)
+		w.str("client", ev.Client)
+		w.str("path", ev.Path)
+		w.str("reason", ev.Reason)
 	default: // start, stop, reload, model_mismatch
 		w.str("action", string(ev.Action))
 		w.str("mode", ev.Mode)
@@ -74,7 +107,6 @@ func appendLine(dst []byte, ev *Event) []byte {
 		w.str("reason", ev.Reason)
 		w.str("version", ev.Build)
 	}
-	return append(w.buf, '}', '\n')
 }
 
 // object appends the members of a JSON object. Their names are literals that need no
@@ -129,6 +161,38 @@ func (w *object) request(ev *Event) {
 	w.str("client", ev.Client)
 	w.str("principal", ev.Principal)
 	w.str("channel", ev.Channel)
+}
+
+// caller appends the members that say more of the caller.
+func (w *object) caller(ev *Event) {
+	w.str("user", ev.User)
+	w.str("forwarded", ev.Forwarded)
+	w.str("traceparent", ev.Traceparent)
+}
+
+func (w *object) answers(list []Answers) {
+	w.name("answers")
+	w.buf = append(w.buf, '[')
+	for i, a := range list {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = append(w.buf, '{')
+		w.str("route", a.Route)
+		w.str("action", a.Action)
+		w.uint("count", a.Count)
+		w.buf = append(w.buf, '}')
+	}
+	w.buf = append(w.buf, ']')
+}
+
+func (w *object) fates(bytes map[string]int64) {
+	w.name("body_bytes")
+	w.buf = append(w.buf, '{')
+	for _, fate := range slices.Sorted(maps.Keys(bytes)) {
+		w.num(fate, bytes[fate])
+	}
+	w.buf = append(w.buf, '}')
 }
 
 // span appends the members that describe a finding. Lists are never null.
@@ -190,14 +254,19 @@ func (w *object) record(r Record) {
 
 func (w *object) strs(name string, list []string) {
 	w.name(name)
-	w.buf = append(w.buf, '[')
+	w.buf = appendStrings(w.buf, list)
+}
+
+// appendStrings appends a list of strings.
+func appendStrings[T ~string](dst []byte, list []T) []byte {
+	dst = append(dst, '[')
 	for i, s := range list {
 		if i > 0 {
-			w.buf = append(w.buf, ',')
+			dst = append(dst, ',')
 		}
-		w.buf = appendString(w.buf, s)
+		dst = appendString(dst, string(s))
 	}
-	w.buf = append(w.buf, ']')
+	return append(dst, ']')
 }
 
 func (w *object) index(x Index) {

@@ -24,6 +24,8 @@ func finding() Event {
 		RequestID: "req-1", Client: "10.0.0.7:5123", Principal: "00112233445566ff",
 		Channel: "choices.0.content", Kind: Verbatim, Start: 12, End: 90, Words: 14, Windows: 5,
 		Digests: []Digest{1, 0xfedcba9876543210}, Index: Index{BuildID: "abc", Generation: 2}, Suppressed: 3,
+		User: "ann", Forwarded: "192.0.2.7", Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		Rule: "rule 1", RecordCount: 16, Signal: []Signal{SignalDisguise, SignalBudget}, Instance: "pod-0",
 	}
 }
 
@@ -38,37 +40,46 @@ func TestLineOfEachType(t *testing.T) {
 		})
 	}
 	head := `"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","seq":7,"boot":"01ARZ3NDEKTSV4RRFFQ69G5FAA","time":"2026-03-04T12:00:00.120000000Z",`
-	f("finding", finding(), `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
+	f("finding", finding(), `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3,"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","rule":"rule 1","record_count":16,"signal":["disguise","budget"],"instance":"pod-0"}`)
 
 	bare := finding()
 	bare.Digests, bare.Resumed = nil, true
 	bare.Records = []Record{{ID: "a", Dataset: "d"}, {ID: "b", Dataset: "d", Labels: []string{"pii", "eu"}}}
-	f("finding with records", bare, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":true,"digests":[],"records":[{"id":"a","dataset":"d","labels":[]},{"id":"b","dataset":"d","labels":["pii","eu"]}],"index":{"build_id":"abc","generation":2},"suppressed":3}`)
+	f("finding with records", bare, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":true,"digests":[],"records":[{"id":"a","dataset":"d","labels":[]},{"id":"b","dataset":"d","labels":["pii","eu"]}],"index":{"build_id":"abc","generation":2},"suppressed":3,"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","rule":"rule 1","record_count":16,"signal":["disguise","budget"],"instance":"pod-0"}`)
 
 	several := finding()
 	several.Records, several.Channels = nil, []string{"choices.0.content", "choices.0.tool_calls.0.arguments"}
-	f("finding over several texts", several, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3,"channels":["choices.0.content","choices.0.tool_calls.0.arguments"]}`)
+	f("finding over several texts", several, `{"v":1,"type":"finding",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","kind":"verbatim","lane":"plain","identifier":"","start":12,"end":90,"words":14,"windows":5,"resumed":false,"digests":["0000000000000001","fedcba9876543210"],"records":[],"index":{"build_id":"abc","generation":2},"suppressed":3,"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","rule":"rule 1","record_count":16,"signal":["disguise","budget"],"channels":["choices.0.content","choices.0.tool_calls.0.arguments"],"instance":"pod-0"}`)
 
 	un := finding()
 	un.Type, un.Action, un.Reason, un.Bytes = TypeUnscanned, Passed, "unknown content type", 512
-	f("unscanned", un, `{"v":1,"type":"unscanned",`+head+`"severity":"medium","action":"passed","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"reason":"unknown content type","bytes":512}`)
+	f("unscanned", un, `{"v":1,"type":"unscanned",`+head+`"severity":"medium","action":"passed","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"reason":"unknown content type","bytes":512,"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","instance":"pod-0"}`)
 
 	probing := finding()
 	probing.Type, probing.Action, probing.Findings, probing.Period = TypeProbing, Blocked, 1001, 3600
-	f("membership_probing", probing, `{"v":1,"type":"membership_probing",`+head+`"severity":"medium","action":"blocked","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"findings":1001,"probes":0,"period":3600}`)
+	f("membership_probing", probing, `{"v":1,"type":"membership_probing",`+head+`"severity":"medium","action":"blocked","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","index":{"build_id":"abc","generation":2},"findings":1001,"probes":0,"period":3600,"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","instance":"pod-0"}`)
 
 	drip := finding()
 	drip.Type, drip.Words, drip.RecordWords, drip.Requests, drip.Several, drip.Period = TypeDrip, 60, 80, 3, true, 86400
 	drip.Records = []Record{{ID: "a", Dataset: "d", Labels: []string{"pii"}}}
-	f("slow_drip", drip, `{"v":1,"type":"slow_drip",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","words":60,"record_words":80,"requests":3,"several":true,"period":86400,"records":[{"id":"a","dataset":"d","labels":["pii"]}],"index":{"build_id":"abc","generation":2}}`)
+	f("slow_drip", drip, `{"v":1,"type":"slow_drip",`+head+`"severity":"medium","action":"redacted","mode":"redact","route":"/v1/chat/completions","api":"openai.chat","path":"/v1/chat/completions","model":"support-v3","stream":true,"request_id":"req-1","client":"10.0.0.7:5123","principal":"00112233445566ff","channel":"choices.0.content","words":60,"record_words":80,"requests":3,"several":true,"period":86400,"records":[{"id":"a","dataset":"d","labels":["pii"]}],"index":{"build_id":"abc","generation":2},"user":"ann","forwarded":"192.0.2.7","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","instance":"pod-0"}`)
 
 	re := finding()
 	re.Type, re.Action, re.Reason, re.Build = TypeReload, Failed, "index is damaged", "v1.2.3"
-	f("reload", re, `{"v":1,"type":"reload",`+head+`"severity":"medium","action":"failed","mode":"redact","index":{"build_id":"abc","generation":2},"reason":"index is damaged","version":"v1.2.3"}`)
+	f("reload", re, `{"v":1,"type":"reload",`+head+`"severity":"medium","action":"failed","mode":"redact","index":{"build_id":"abc","generation":2},"reason":"index is damaged","version":"v1.2.3","instance":"pod-0"}`)
 
 	gap := finding()
 	gap.Type, gap.Severity, gap.Reason, gap.Sink, gap.Lost, gap.Since = TypeGap, High, "sink failed", "stdout", 4, noon.Add(-time.Second)
-	f("gap", gap, `{"v":1,"type":"gap",`+head+`"severity":"high","reason":"sink failed","sink":"stdout","lost":4,"since":"2026-03-04T11:59:59.120000000Z"}`)
+	f("gap", gap, `{"v":1,"type":"gap",`+head+`"severity":"high","reason":"sink failed","sink":"stdout","lost":4,"since":"2026-03-04T11:59:59.120000000Z","instance":"pod-0"}`)
+
+	tally := finding()
+	tally.Type, tally.Severity, tally.Since, tally.Period = TypeTally, Low, noon.Add(-time.Minute), 60
+	tally.Answers, tally.Fates = []Answers{{"/v1/messages", "clean", 7}, {"/v1/messages", "redacted", 1}}, map[string]int64{"scanned": 900, "passed": 0, "refused": 0}
+	f("tally", tally, `{"v":1,"type":"tally",`+head+`"severity":"low","mode":"redact","index":{"build_id":"abc","generation":2},"since":"2026-03-04T11:59:00.120000000Z","period":60,"answers":[{"route":"/v1/messages","action":"clean","count":7},{"route":"/v1/messages","action":"redacted","count":1}],"body_bytes":{"passed":0,"refused":0,"scanned":900},"instance":"pod-0"}`)
+
+	access := finding()
+	access.Type, access.Severity, access.Action, access.Path, access.Reason = TypeAccess, Low, LookedUp, "/console/api/v1/lookup", "request 7"
+	f("access", access, `{"v":1,"type":"access",`+head+`"severity":"low","action":"looked_up","user":"ann","client":"10.0.0.7:5123","path":"/console/api/v1/lookup","reason":"request 7","instance":"pod-0"}`)
 }
 
 func TestLineReadsBack(t *testing.T) {
@@ -118,8 +129,8 @@ func TestDigestReadsBack(t *testing.T) {
 			t.Errorf("%q was read as a digest", bad)
 		}
 	}
-	if got := Digests([]uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}); len(got) != 8 {
-		t.Errorf("%d digests, want 8", len(got))
+	if got := Digests(make([]uint64, 65)); len(got) != 64 {
+		t.Errorf("%d digests, want 64", len(got))
 	}
 }
 

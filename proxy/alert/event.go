@@ -19,8 +19,9 @@ const Version = 1
 // Bounds of one event. [Log.Offer] cuts strings and lists that are longer.
 const (
 	MaxString   = 1024 // bytes of one string
-	MaxDigests  = 8    // digests of one finding
+	MaxDigests  = 64   // digests of one finding
 	MaxRecords  = 16   // records of one finding
+	MaxAnswers  = 256  // routes and actions of one tally
 	MaxChannels = 32   // texts that one finding is in
 )
 
@@ -39,22 +40,46 @@ const (
 	TypeDrip      Type = "slow_drip"          // much of one record was found, over several requests
 	TypeDigest    Type = "digest"             // counts and a hash of the lines before it; only a Log makes these
 	TypeMismatch  Type = "model_mismatch"     // a signed index is of another model than the configuration names
+	TypeTally     Type = "tally"              // counts of answers and bytes since the tally before
+	TypeAccess    Type = "access"             // somebody looked up or exported what noecho knows
 )
 
 // Action is the consequence of an event.
 type Action string
 
-// The actions. The first four belong to findings, the next two to unscanned
-// bytes, the last two to reloads.
+// Types are all types of event, in the order in which documents list them.
+func Types() []Type {
+	return []Type{
+		TypeFinding, TypeUnscanned, TypeProbing, TypeDrip, TypeGap, TypeDigest, TypeTally,
+		TypeStart, TypeStop, TypeReload, TypeMismatch, TypeAccess,
+	}
+}
+
+// The actions. The first five belong to findings, the next two to unscanned
+// bytes, two to reloads and the last two to access.
 const (
 	Observed Action = "observed"
 	Redacted Action = "redacted"
 	Blocked  Action = "blocked"
-	Echo     Action = "echo" // none, because the caller itself had sent these words
+	Echo     Action = "echo"    // none, because the caller itself had sent these words
+	Ignored  Action = "ignored" // none, because the list of ignored windows has all of them
 	Refused  Action = "refused"
 	Passed   Action = "passed"
 	Applied  Action = "applied"
 	Failed   Action = "failed" // the last good state stays in force
+	LookedUp Action = "looked_up"
+	Exported Action = "exported"
+)
+
+// Signal is a reason to take findings for an attack, and not for a model that recites.
+type Signal string
+
+// The signals.
+const (
+	SignalDisguise Signal = "disguise" // the text was spelled so that it is hard to recognise
+	SignalRecords  Signal = "records"  // the caller had findings in many records
+	SignalRate     Signal = "rate"     // the caller had far more findings than in its own past
+	SignalBudget   Signal = "budget"   // the caller's budget of findings or probes is used up
 )
 
 // Kind is the sort of a finding.
@@ -121,7 +146,7 @@ type Index struct {
 // Event is one line. [Log.Offer] fills V, ID, Seq, Boot, Time and an empty Severity; its
 // caller fills the other fields, as far as it knows them.
 //
-// A finding has every member from V to Suppressed, in this order, Channels
+// A finding has every member from V to Instance, in this order, Channels
 // if it is in several, and none of those below. The other types have the members that docs/alerts.md lists.
 type Event struct {
 	V         int       `json:"v"`
@@ -162,21 +187,33 @@ type Event struct {
 	// line of their own.
 	Suppressed uint64 `json:"suppressed"`
 
+	User        string   `json:"user"`         // as a header of the request names it; empty: none does
+	Forwarded   string   `json:"forwarded"`    // address that the trusted proxies had the request from; empty: there are none
+	Traceparent string   `json:"traceparent"`  // W3C trace context of the request; empty: none
+	Rule        string   `json:"rule"`         // what decided the action: "rule 1" is the first rule of the configuration
+	RecordCount int      `json:"record_count"` // records that are known to have the text; 16 means 16 or more
+	Signal      []Signal `json:"signal"`       // not changed after Offer
+
 	// Channels are the texts of the answer that the finding is in, the first of which is
 	// Channel. A line has the member only if there are several.
 	Channels []string `json:"channels,omitempty"` // not changed after Offer
+
+	Instance string `json:"instance"` // of noecho, as its operator calls it; all types have it
 
 	Reason string    `json:"reason,omitempty"`  // unscanned, stop, reload, gap: a fixed phrase, never text of an answer
 	Bytes  int64     `json:"bytes,omitempty"`   // unscanned: the number of body bytes
 	Build  string    `json:"version,omitempty"` // start, reload: version of noecho
 	Sink   string    `json:"sink,omitempty"`    // gap: the sink in which events are missing
 	Lost   uint64    `json:"lost,omitempty"`    // gap: the events Seq-Lost+1 to Seq are missing
-	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known
+	Since  time.Time `json:"since,omitzero"`    // gap: when the first of them was offered, as far as known; tally: when the counts began
 
 	First  uint64          `json:"first,omitempty"`  // digest: the first event of the lines; the last one is Seq-1
 	Lines  uint64          `json:"lines,omitempty"`  // digest: lines since the digest before it, itself included
 	Counts map[Type]uint64 `json:"counts,omitempty"` // digest: these lines by type
 	SHA256 string          `json:"sha256,omitempty"` // digest: hex SHA-256 of these lines as they are in this sink
+
+	Answers []Answers        `json:"answers,omitempty"`    // tally; not changed after Offer
+	Fates   map[string]int64 `json:"body_bytes,omitempty"` // tally: bytes of answers by what became of them; not changed after Offer
 
 	Findings    int   `json:"findings,omitempty"`     // membership_probing: findings of the caller within Period
 	Probes      int   `json:"probes,omitempty"`       // membership_probing: those that looked like guesses, see package policy
@@ -184,6 +221,13 @@ type Event struct {
 	Requests    int   `json:"requests,omitempty"`     // slow_drip: requests that brought some of Words; 16 means 16 or more
 	RecordWords int   `json:"record_words,omitempty"` // slow_drip: length of the record; 0: not known
 	Several     bool  `json:"several,omitempty"`      // slow_drip: several callers asked, not Principal alone
+}
+
+// Answers counts the answers of one route that ended in one way.
+type Answers struct {
+	Route  string `json:"route"`
+	Action string `json:"action"` // clean, observed, redacted, blocked, refused, forwarded, broken or gone
+	Count  uint64 `json:"count"`
 }
 
 // Digests converts window hashes for an event, at most [MaxDigests] of them.

@@ -106,7 +106,7 @@ func (l *Log) fetch(f *feed) {
 		f.kind = lineGap
 		f.event = entry{event: Event{
 			V: Version, Type: TypeGap, Seq: f.next - 1, Boot: l.boot, Time: l.now(),
-			Reason: f.reason(), Sink: f.counted.Name, Lost: f.gap, Since: f.since,
+			Reason: f.reason(), Sink: f.counted.Name, Lost: f.gap, Since: f.since, Instance: l.name,
 		}}
 		f.event.event.Severity = SeverityOf(&f.event.event)
 		f.event.id = l.newID(f.event.event.Time)

@@ -56,6 +56,9 @@ type Options struct {
 	Queue int              // events that are kept for slow sinks; 0 means DefaultQueue
 	Now   func() time.Time // nil means time.Now
 
+	// Instance is the name of this instance of noecho, which every line has.
+	Instance string
+
 	// Digest is the time after which every sink gets a digest of its lines. It gets one more
 	// when the log is closed. 0: never.
 	Digest time.Duration
@@ -65,6 +68,7 @@ type Options struct {
 type Log struct {
 	now   func() time.Time
 	boot  string
+	name  string // of the instance
 	feeds []*feed
 	abort chan struct{} // closed when Close gives up
 	ended chan struct{} // closed when Close begins
@@ -142,6 +146,7 @@ func open(opts Options) (*Log, error) {
 		abort:   make(chan struct{}),
 		ended:   make(chan struct{}),
 		digest:  opts.Digest,
+		name:    opts.Instance,
 		entropy: ulid.Monotonic(rand.Reader, 0),
 		ring:    make([]entry, size),
 	}
@@ -165,6 +170,7 @@ func (l *Log) Boot() string { return l.boot }
 // cut a string that is longer than [MaxString]. An event that is offered after Close counts
 // as lost.
 func (l *Log) Offer(ev Event) {
+	ev.Instance = l.name
 	bound(&ev)
 	if ev.Severity == "" {
 		ev.Severity = SeverityOf(&ev)
@@ -215,6 +221,7 @@ func bound(ev *Event) {
 	for _, s := range [...]*string{
 		&ev.Mode, &ev.Route, &ev.API, &ev.Path, &ev.Model, &ev.RequestID, &ev.Client,
 		&ev.Principal, &ev.Channel, &ev.Lane, &ev.Identifier, &ev.Index.BuildID, &ev.Reason, &ev.Build,
+		&ev.User, &ev.Forwarded, &ev.Traceparent, &ev.Rule, &ev.Instance,
 	} {
 		if head, tail := clip(*s); tail != "" {
 			*s = strings.Join([]string{head, tail}, "")
@@ -222,6 +229,7 @@ func bound(ev *Event) {
 	}
 	ev.Digests = ev.Digests[:min(len(ev.Digests), MaxDigests)]
 	ev.Records = ev.Records[:min(len(ev.Records), MaxRecords)]
+	ev.Answers = ev.Answers[:min(len(ev.Answers), MaxAnswers)]
 	ev.Channels = ev.Channels[:min(len(ev.Channels), MaxChannels)]
 }
 

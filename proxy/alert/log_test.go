@@ -185,7 +185,7 @@ func TestLongStringsAreCutInTheQueue(t *testing.T) {
 	}
 	l.Offer(Event{Type: TypeFinding, Path: strings.Repeat("p", 1<<20), Digests: make([]Digest, 99), Records: make([]Record, 99)})
 	ev := l.ring[1].event
-	if len(ev.Path) != 1024 || len(ev.Digests) != 8 || len(ev.Records) != 16 {
+	if len(ev.Path) != 1024 || len(ev.Digests) != 64 || len(ev.Records) != 16 {
 		t.Errorf("kept %d bytes, %d digests, %d records", len(ev.Path), len(ev.Digests), len(ev.Records))
 	}
 }

@@ -8,12 +8,14 @@ package config
 
 import (
 	"io/fs"
+	"net/netip"
 	"net/url"
 	"path"
 	"strings"
 	"time"
 
 	"noecho/detect"
+	"noecho/internal/ignore"
 )
 
 // Version is the version of the configuration format that this package reads.
@@ -87,9 +89,29 @@ type Config struct {
 	// channel, besides those of the APIs.
 	ChannelNames []string
 
+	// Instance is the name of this instance of noecho in alerts; empty: that of the host.
+	Instance string
+
+	// TrustedProxies are the addresses from which headers about the caller are believed.
+	TrustedProxies []netip.Prefix
+
+	Identify Identify
+	Ignore   Ignore
+
 	// PrincipalKeyFile contains the key by which alerts and rules name credentials; empty:
 	// a new key each time noecho starts.
 	PrincipalKeyFile string
+}
+
+// Identify names the headers of a request that say who sent it.
+type Identify struct {
+	User string // in lower case; empty: none
+}
+
+// Ignore names windows that answers may repeat: entries, and files of more.
+type Ignore struct {
+	Entries []ignore.Entry
+	Files   []string
 }
 
 // Admin is the admin plane.

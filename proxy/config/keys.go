@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"noecho/detect"
+	"noecho/internal/ignore"
 )
 
 // maxMaskBytes bounds the mask, which is a mark and not a message.
@@ -39,7 +41,7 @@ func plain(s string) (string, error) { return s, nil }
 // config reads the top level.
 func (r *reader) config(n *yaml.Node, c *Config) {
 	versioned := false
-	ok := r.mapping(n, "the configuration",
+	ok := r.mapping(n, "the configuration", slices.Concat(r.callers(c), []field{
 		field{"version", func(n *yaml.Node) {
 			version := 0
 			parsed(r, "version", "version", &version, parseVersion).read(n)
@@ -75,7 +77,6 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		field{"budget", func(n *yaml.Node) { r.budget(n, c) }},
 		field{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
 		field{"channel_names", func(n *yaml.Node) { r.texts(n, "channel_names", &c.ChannelNames) }},
-		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
 		field{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
 		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
@@ -85,12 +86,33 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 			}})
 		}},
 		field{"cors", func(n *yaml.Node) { r.cors(n, &c.CORS) }},
-	)
+	})...)
 	if ok && !versioned {
 		r.say(n, "the key version is missing: write version: %d", Version)
 	}
 	if r.named != nil && c.PrincipalKeyFile == "" {
 		r.say(r.named, "without principal_key_file every start gives principals new names, so this rule would never fit: name a file with a key")
+	}
+}
+
+// callers returns the keys about callers and about alerts of them.
+func (r *reader) callers(c *Config) []field {
+	return []field{
+		parsed(r, "instance", "instance", &c.Instance, parseInstance),
+		{"trusted_proxies", func(n *yaml.Node) {
+			r.list(n, "trusted_proxies", func(n *yaml.Node) {
+				var p netip.Prefix
+				before := len(r.problems)
+				if parsed(r, "trusted_proxies", "trusted_proxies", &p, parsePrefix).read(n); len(r.problems) == before {
+					c.TrustedProxies = append(c.TrustedProxies, p)
+				}
+			})
+		}},
+		{"identify", func(n *yaml.Node) {
+			r.mapping(n, "identify", parsed(r, "user", "identify.user", &c.Identify.User, parseUserHeader))
+		}},
+		{"ignore", func(n *yaml.Node) { r.ignore(n, &c.Ignore) }},
+		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),
 	}
 }
 
@@ -106,6 +128,71 @@ func parseMask(s string) (string, error) {
 		return "", fmt.Errorf("must be at most %d bytes of plain text on one line", maxMaskBytes)
 	}
 	return s, nil
+}
+
+// parseInstance checks the name of an instance.
+func parseInstance(s string) (string, error) {
+	const longest = 128
+	if len(s) > longest || !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return "", fmt.Errorf("must be at most %d bytes of text without spaces", longest)
+	}
+	return s, nil
+}
+
+// parsePrefix reads the address of a proxy, or a network of them.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p != p.Masked() {
+		return p, fmt.Errorf("%q is neither an address nor a network: write 10.0.0.7, 10.0.0.0/8 or fd00::/8", s)
+	}
+	return p, nil
+}
+
+// parseUserHeader checks the name of the header that has the name of a user.
+func parseUserHeader(s string) (string, error) {
+	name := strings.ToLower(s)
+	switch {
+	case name != HyphenName(name) || strings.Trim(name, "-") == "":
+		return "", fmt.Errorf("%q is not a header name: use letters, digits and -", s)
+	case slices.Contains(framingHeaders, name) || name == "authorization" || strings.HasSuffix(name, "api-key") || strings.HasPrefix(name, "proxy-"):
+		return "", fmt.Errorf("header %q does not name a user: take the one that the proxy in front of noecho sets, such as x-forwarded-user", s)
+	}
+	return name, nil
+}
+
+// ignore reads a file of ignored windows, or a list of files and single windows.
+func (r *reader) ignore(n *yaml.Node, i *Ignore) {
+	one := func(n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode {
+			if path, ok := r.text(n, "ignore"); ok {
+				i.Files = append(i.Files, path)
+			}
+			return
+		}
+		var e ignore.Entry
+		before := len(r.problems)
+		ok := r.mapping(n, "an ignored window",
+			parsed(r, "digest", "digest", &e.Digest, ignore.ParseDigest),
+			parsed(r, "reason", "reason", &e.Reason, plain),
+			parsed(r, "until", "until", &e.Until, ignore.ParseUntil),
+			parsed(r, "by", "by", &e.By, plain))
+		switch {
+		case !ok || len(r.problems) > before:
+		case !hasKey(n, "digest"):
+			r.say(n, "an ignored window needs the digest that an alert has")
+		default:
+			i.Entries = append(i.Entries, e)
+		}
+	}
+	if n.Kind == yaml.SequenceNode {
+		r.list(n, "ignore", one)
+		return
+	}
+	one(n)
 }
 
 // indexes reads the index list, or the path of one index alone.

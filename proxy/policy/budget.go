@@ -86,6 +86,21 @@ func (m *Meter) Blocks(caller string, pending int) bool {
 	return pending > m.budget.Findings
 }
 
+// spent reports whether one more finding uses up the budget of a caller, or has done so.
+func (m *Meter) spent(caller string) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.find(caller)
+	if c == nil {
+		return false
+	}
+	c.slide(m.at())
+	return c.total >= m.budget.Findings
+}
+
 // Count counts one finding of a caller and returns how many there are in the period that
 // ends now. raise says that the budget is used up, and was not true for the caller in the
 // period before. A nil meter counts nothing.

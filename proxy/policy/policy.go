@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -45,10 +46,12 @@ type Rules struct {
 	records    *Records
 	restricted bool // some record may have the label
 	erased     bool // some record may have the label
+	ignored    ignored
 }
 
 // rule is one rule of the configuration.
 type rule struct {
+	name   string // as alerts have it
 	when   config.When
 	action detect.Action
 }
@@ -60,7 +63,7 @@ func Compile(cfg *config.Config, records *Records) *Rules {
 		restricted: slices.Contains(records.Labels, Restricted), erased: slices.Contains(records.Labels, Erased),
 	}
 	for i, r := range cfg.Rules {
-		out.rules[i] = rule{when: r.When, action: r.Action}
+		out.rules[i] = rule{name: fmt.Sprintf("rule %d", i+1), when: r.When, action: r.Action}
 	}
 	return out
 }
@@ -78,13 +81,14 @@ type Judge struct {
 	pending int           // findings that are closed and not yet counted
 	records *Records
 	last    lastRecords
+	ignored ignored
 }
 
 // For returns the judge of a request. It asks the rules whose conditions on the request are
 // met, and then takes the mode of the request. A budget that is used up, or too many
 // probes, come before all of them, unless the mode observes; meter and probes may be nil.
 func (r *Rules) For(req Request, meter *Meter, probes *Probes) Judge {
-	j := Judge{base: req.Mode, most: req.Mode, erased: r.erased, meter: meter, probes: probes, caller: req.Caller, records: r.records}
+	j := Judge{base: req.Mode, most: req.Mode, erased: r.erased, meter: meter, probes: probes, caller: req.Caller, records: r.records, ignored: r.ignored}
 	if r.erased || j.base > detect.Observe && (r.restricted || meter.mayBlock() || probes.mayBlock()) {
 		j.most = detect.Block
 	}
@@ -108,11 +112,15 @@ func (j *Judge) Blocks() bool { return j.most == detect.Block }
 // once for each of them, and the strictest action is taken. Judge allocates only to name
 // the records of a finding with other places than the one before.
 func (j *Judge) Judge(f *detect.Finding) detect.Action {
+	if j.Ignores(f) {
+		return detect.Observe
+	}
 	if j.base > detect.Observe && (j.meter.Blocks(j.caller, j.pending) || j.probes.Blocks(j.caller)) {
 		return detect.Block
 	}
 	facts := j.facts(f)
-	return j.apply(&facts)
+	action, _ := j.apply(&facts)
+	return action
 }
 
 func (j *Judge) facts(f *detect.Finding) facts {
@@ -123,9 +131,10 @@ func (j *Judge) facts(f *detect.Finding) facts {
 }
 
 // Closed takes note of a finding that is complete. Until Count counts it, the caller's
-// budget is that much smaller. An echo costs nothing: its caller knew the text.
+// budget is that much smaller. An echo costs nothing: its caller knew the text. Nor does an
+// ignored finding.
 func (j *Judge) Closed(f *detect.Finding) {
-	if !f.Echo {
+	if !f.Echo && !j.Ignores(f) {
 		j.pending++
 	}
 }
@@ -147,7 +156,11 @@ func (j *Judge) Named(f *detect.Finding) []alert.Record {
 		return facts.records
 	}
 	named := slices.Clone(facts.records)
-	slices.SortStableFunc(named, func(a, b alert.Record) int { return int(j.one(&facts, &b)) - int(j.one(&facts, &a)) })
+	strict := func(r *alert.Record) int {
+		action, _ := j.one(&facts, r)
+		return int(action)
+	}
+	slices.SortStableFunc(named, func(a, b alert.Record) int { return strict(&b) - strict(&a) })
 	return named[:maxRecords]
 }
 
@@ -161,31 +174,33 @@ func Identifier(f *detect.Finding) string {
 }
 
 // apply applies the rules to a finding in each of its records.
-func (j *Judge) apply(f *facts) detect.Action {
+func (j *Judge) apply(f *facts) (action detect.Action, rule string) {
 	if len(f.records) == 0 {
 		return j.one(f, nil)
 	}
-	most := detect.Observe
 	for i := range f.records {
-		most = max(most, j.one(f, &f.records[i]))
+		if a, name := j.one(f, &f.records[i]); rule == "" || a > action {
+			action, rule = a, name
+		}
 	}
-	return most
+	return action, rule
 }
 
-// one applies the rules to a finding in one record; nil if none is known.
-func (j *Judge) one(f *facts, record *alert.Record) detect.Action {
+// one applies the rules to a finding in one record; nil if none is known. It returns the name
+// of the rule that decided.
+func (j *Judge) one(f *facts, record *alert.Record) (action detect.Action, rule string) {
 	if j.erased && record != nil && slices.Contains(record.Labels, Erased) {
-		return detect.Block
+		return detect.Block, Erased
 	}
 	for i := range j.rules {
 		if j.rules[i].fits(f, record) {
-			return j.rules[i].action
+			return j.rules[i].action, j.rules[i].name
 		}
 	}
 	if j.base > detect.Observe && j.most == detect.Block && record != nil && slices.Contains(record.Labels, Restricted) {
-		return detect.Block
+		return detect.Block, Restricted
 	}
-	return j.base
+	return j.base, ruleMode
 }
 
 // meant reports whether a request meets the conditions.

@@ -88,7 +88,7 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			req := Request{Route: "/v1/chat", Model: "m/7b", Principal: "00112233aabbccdd", Mode: tt.mode}
 			j := Compile(load(t, tt.rules), &Records{Labels: append([]string{Erased}, labels...)}).For(req, nil, nil)
-			if got := j.apply(&tt.facts); got != tt.want {
+			if got, _ := j.apply(&tt.facts); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 			if tt.want == detect.Block && !j.Blocks() {
@@ -115,7 +115,7 @@ func TestJudgeGrowth(t *testing.T) {
 		if words >= 20 {
 			want = detect.Block
 		}
-		if got := j.apply(&f); got != want {
+		if got, _ := j.apply(&f); got != want {
 			t.Errorf("%d words: %s, want %s", words, got, want)
 		}
 	}

@@ -45,6 +45,24 @@ func (r *Records) Of(f *detect.Finding) []alert.Record {
 	return l.out
 }
 
+// Count returns how many records are known to have the text of a finding; 16 means 16 or more,
+// because an index remembers no more places of the same words.
+func (r *Records) Count(f *detect.Finding) int {
+	seen := map[[2]string]struct{}{}
+	if r.Record != nil {
+		for _, at := range f.Places {
+			if record, ok := r.Record(at); ok {
+				seen[[2]string{record.Dataset, record.ID}] = struct{}{}
+			}
+		}
+	}
+	n := len(seen)
+	if f.Phrase != nil {
+		n = max(n, int(min(f.Phrase.Records, alert.MaxRecords)))
+	}
+	return min(n, alert.MaxRecords)
+}
+
 // recordList collects records.
 type recordList struct {
 	out   []alert.Record

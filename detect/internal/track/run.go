@@ -7,7 +7,7 @@ import (
 )
 
 // MaxDigests is how many digests of windows are kept of a run or a finding.
-const MaxDigests = 8
+const MaxDigests = 64
 
 // Echo tells that the words of a window occur in a message of the client.
 type Echo bool

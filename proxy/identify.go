@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/valyala/fasthttp"
+
+	"noecho/proxy/config"
+)
+
+// forwardedFor is the header in which each proxy adds the address that it had a request from.
+const forwardedFor = "X-Forwarded-For"
+
+// identify returns the address that the trusted proxies had a request from, and the name of its
+// user. host is the peer. Either is empty if it is not known or not believed.
+func identify(cfg *config.Config, host string, h *fasthttp.RequestHeader) (forwarded, user string) {
+	trusted := trusts(cfg, host)
+	if trusted {
+		forwarded = forwardedBy(cfg, h.PeekAll(forwardedFor))
+	}
+	if name := cfg.Identify.User; name != "" && (trusted || len(cfg.TrustedProxies) == 0) {
+		user = plainUser(h.Peek(name))
+	}
+	return forwarded, user
+}
+
+// trusts reports whether an address is one of the trusted proxies.
+func trusts(cfg *config.Config, host string) bool {
+	a, err := netip.ParseAddr(host)
+	a = a.Unmap().WithZone("")
+	return err == nil && slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// forwardedBy returns the last address in the header that is none of a trusted proxy: the one
+// that the outermost of them had the request from. Addresses before it may be invented.
+func forwardedBy(cfg *config.Config, values [][]byte) string {
+	last := ""
+	for _, v := range slices.Backward(values) {
+		hops := strings.Split(string(v), ",")
+		for _, hop := range slices.Backward(hops) {
+			a, err := parseHop(strings.TrimSpace(hop))
+			if err != nil {
+				return last
+			}
+			if last = a.String(); !trusts(cfg, last) {
+				return last
+			}
+		}
+	}
+	return last
+}
+
+// parseHop reads an address, which some proxies write with a port.
+func parseHop(s string) (netip.Addr, error) {
+	if p, err := netip.ParseAddrPort(s); err == nil {
+		return p.Addr().Unmap().WithZone(""), nil
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap().WithZone(""), err
+}
+
+// plainUser returns the name of a user, or nothing if it is no name.
+func plainUser(name []byte) string {
+	const longest = 256
+	if len(name) > longest || !utf8.Valid(name) {
+		return ""
+	}
+	return string(name)
+}
+
+// plainTrace returns a trace context of the W3C, or nothing if it is none: four numbers of
+// lower-case hexadecimal digits.
+func plainTrace(value []byte) string {
+	s := string(value)
+	parts := strings.Split(s, "-")
+	if len(s) != len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") || len(parts) != 4 ||
+		len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 ||
+		strings.Trim(s, "0123456789abcdef-") != "" {
+		return ""
+	}
+	return s
+}
+
+// requestID is the header with the id of a request. Every answer has it, found or not.
+const requestID = "X-Request-Id"
+
+// requestIDOf returns the id of a request: the one that its answer has already, else that of the
+// caller, else an invented one. The answer has it from then on.
+func requestIDOf(ctx *fasthttp.RequestCtx) string {
+	id := string(ctx.Response.Header.Peek(requestID))
+	if id == "" {
+		id = plainID(ctx.Request.Header.Peek(requestID))
+	}
+	if id == "" {
+		id = ulid.Make().String()
+	}
+	ctx.Response.Header.Set(requestID, id)
+	return id
+}
+
+// plainID returns an id that a caller chose, or nothing if it may be more than an id.
+func plainID(id []byte) string {
+	const longest = 128
+	if len(id) > longest || bytes.ContainsFunc(id, func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
+	}) {
+		return ""
+	}
+	return string(id)
+}
