@@ -238,8 +238,12 @@ func TestPublishedSchema(t *testing.T) {
 	}
 	now, old := sampleEvents(t), readFile(t, "../../testdata/compat/alerts.jsonl")
 	for _, change := range []struct{ old, new string }{
-		{"", ""}, {`"v":1,`, `"v":1,"more":{"x":[null]},`}, {`"type":"`, `"type":"new_`},
-		{`"action":"`, `"action":"new_`}, {`"severity":"`, `"severity":"new_`}, {`"signal":["`, `"signal":["new","`},
+		{"", ""},
+		{`"v":1,`, `"v":1,"more":{"x":[null]},`},
+		{`"type":"`, `"type":"new_`},
+		{`"action":"`, `"action":"new_`},
+		{`"severity":"`, `"severity":"new_`},
+		{`"signal":["`, `"signal":["new","`},
 	} {
 		for line := range bytes.Lines(slices.Concat(now, old)) {
 			var v any

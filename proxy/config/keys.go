@@ -42,23 +42,23 @@ func plain(s string) (string, error) { return s, nil }
 func (r *reader) config(n *yaml.Node, c *Config) {
 	versioned := false
 	ok := r.mapping(n, "the configuration", slices.Concat(r.callers(c), []field{
-		field{"version", func(n *yaml.Node) {
+		{"version", func(n *yaml.Node) {
 			version := 0
 			parsed(r, "version", "version", &version, parseVersion).read(n)
 			versioned = true
 		}},
 		parsed(r, "mode", "mode", &c.Mode, ParseMode),
 		parsed(r, "listen", "listen", &c.Listen, ParseListen),
-		field{"admin", func(n *yaml.Node) {
+		{"admin", func(n *yaml.Node) {
 			r.mapping(n, "admin",
 				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
 				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain))
 		}},
-		field{"index", func(n *yaml.Node) { r.indexes(n, c) }},
-		field{"trusted_keys", func(n *yaml.Node) { r.texts(n, "trusted_keys", &c.Trust.Keys) }},
+		{"index", func(n *yaml.Node) { r.indexes(n, c) }},
+		{"trusted_keys", func(n *yaml.Node) { r.texts(n, "trusted_keys", &c.Trust.Keys) }},
 		parsed(r, "min_counter", "min_counter", &c.Trust.MinCounter, parseCounter),
 		parsed(r, "model_digest", "model_digest", &c.Trust.Model, parseDigest),
-		field{"upstream", func(n *yaml.Node) {
+		{"upstream", func(n *yaml.Node) {
 			if n.Kind == yaml.ScalarNode { // the URL alone
 				parsed(r, "upstream", "upstream", &c.Upstream.URL, ParseUpstream).read(n)
 				return
@@ -67,25 +67,25 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				parsed(r, "url", "upstream.url", &c.Upstream.URL, ParseUpstream),
 				parsed(r, "ca_file", "upstream.ca_file", &c.Upstream.CAFile, plain))
 		}},
-		field{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
+		{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
 		parsed(r, "mask", "mask", &c.Mask, parseMask),
-		field{"rules", func(n *yaml.Node) { r.rules(n, c) }},
+		{"rules", func(n *yaml.Node) { r.rules(n, c) }},
 		parsed(r, "extent", "extent", &c.Extent, parseExtent),
-		field{"near", func(n *yaml.Node) { r.near(n, c) }},
-		field{"lanes", func(n *yaml.Node) { r.lanes(n, c) }},
-		field{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
-		field{"budget", func(n *yaml.Node) { r.budget(n, c) }},
-		field{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
-		field{"channel_names", func(n *yaml.Node) { r.texts(n, "channel_names", &c.ChannelNames) }},
-		field{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
-		field{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
-		field{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
-		field{"headers", func(n *yaml.Node) {
+		{"near", func(n *yaml.Node) { r.near(n, c) }},
+		{"lanes", func(n *yaml.Node) { r.lanes(n, c) }},
+		{"identifiers", func(n *yaml.Node) { r.identifiers(n, c) }},
+		{"budget", func(n *yaml.Node) { r.budget(n, c) }},
+		{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
+		{"channel_names", func(n *yaml.Node) { r.texts(n, "channel_names", &c.ChannelNames) }},
+		{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
+		{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
+		{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
+		{"headers", func(n *yaml.Node) {
 			r.mapping(n, "headers", field{"pass", func(n *yaml.Node) {
 				r.list(n, "headers.pass", func(n *yaml.Node) { r.header(n, c) })
 			}})
 		}},
-		field{"cors", func(n *yaml.Node) { r.cors(n, &c.CORS) }},
+		{"cors", func(n *yaml.Node) { r.cors(n, &c.CORS) }},
 	})...)
 	if ok && !versioned {
 		r.say(n, "the key version is missing: write version: %d", Version)
