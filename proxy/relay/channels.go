@@ -43,6 +43,7 @@ type channelSet struct {
 	marked         bool               // the stream has had its last message
 	failed         bool               // a message told of an error
 	record         int                // number of the answer, in a body with many
+	speakers       int                // channels that are read as one text with others
 	spare          []*detect.Detector // of the channels of answers before
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
@@ -586,6 +587,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	cfg.Beside, cfg.Tokens, cfg.Pieces = role == wire.Metadata && sort != wire.Label, role == wire.Token, whole
 	if sort != wire.Apart {
 		cfg.Answer = s.answerOf(c)
+		s.speakers++
 	}
 	ch := &channel{
 		choice: c, key: at, role: role,

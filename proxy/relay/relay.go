@@ -124,6 +124,7 @@ type Relay struct {
 	locator   *wire.Locator
 	queue     queue
 	channels  channelSet
+	alike     alike
 	pool      *sync.Pool // of relays of its kind; nil: none
 }
 
@@ -136,6 +137,7 @@ func New(cfg Config) *Relay {
 
 // start begins an answer.
 func (r *Relay) start(cfg Config) {
+	r.alike.text = -1
 	r.cfg, r.framer = cfg, wire.NewFramer(cfg.Framing, cfg.Family)
 	if r.locator == nil {
 		r.locator = wire.NewLocator(cfg.Family, cfg.Framing)
@@ -163,7 +165,8 @@ func (r *Relay) Close() {
 	r.locator.Forget()
 	r.queue.forgetAll()
 	r.channels.forget()
-	*r = Relay{pool: pool, locator: r.locator, queue: r.queue, channels: r.channels}
+	r.alike.forget()
+	*r = Relay{pool: pool, locator: r.locator, queue: r.queue, channels: r.channels, alike: r.alike}
 	pool.Put(r)
 }
 
@@ -179,8 +182,12 @@ func (r *Relay) Append(dst, p []byte) ([]byte, error) {
 		dst = append(dst, p...)
 	}
 	for len(p) > 0 {
-		n, ends := r.framer.Scan(p)
-		dst = r.readPiece(dst, p[:n], ends)
+		var n int
+		if dst, n = r.alike.read(r, dst, p); n == 0 {
+			var ends bool
+			n, ends = r.framer.Scan(p)
+			dst = r.readPiece(dst, p[:n], ends)
+		}
 		p = p[n:]
 		if r.state == relayEnded {
 			r.counts.Refused += int64(len(p))
@@ -257,8 +264,13 @@ func (r *Relay) readMessage(dst []byte) []byte {
 		followed = len(m.Payload)
 	}
 	q.push(m.At, followed)
+	return r.leave(dst)
+}
+
+// leave appends the messages that may leave now. If too many wait, all are decided.
+func (r *Relay) leave(dst []byte) []byte {
 	dst = r.release(dst)
-	if r.state == relayEnded || !q.full() {
+	if r.state == relayEnded || !r.queue.full() {
 		return dst
 	}
 	if !r.passes() {
@@ -282,6 +294,9 @@ func (r *Relay) readTexts(raw []byte, m wire.Message) error {
 	}
 	var err error
 	r.queue.refs, err = r.channels.read(r.queue.refs, raw, m, fields)
+	if err == nil {
+		r.alike.learn(r, raw, m, fields)
+	}
 	r.locator.Release()
 	return err
 }

@@ -47,6 +47,7 @@ type Field struct {
 	InItem      bool  // Drop: only after text of the same item was withheld
 	Cause       Cause // Begin: of the choice's end, if the message tells it
 	Alternative bool  // one of the texts at a position, whose rank is the item
+	Open        bool  // a message with the same bytes around another text, not empty, has the same places, moved
 	rank        int32 // Item + 1 if the item is a rank, else 0
 	object      int32 // index in moved, -1: none
 }

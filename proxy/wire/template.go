@@ -191,4 +191,14 @@ func (l *Locator) learn(payload []byte, before *[maxDepth]uint32) {
 	for n := len(t.objects); n > 0 && t.objects[n-1] == 0; n-- {
 		t.objects = t.objects[:n-1]
 	}
+	if l.strange { // its names depend on the number of messages between them
+		return
+	}
+	for i := range t.holes {
+		for k := range l.fields {
+			if f := &l.fields[k]; t.holes[i].kind == ofText && f.Lo == t.holes[i].lo-1 && f.Hi == t.holes[i].hi+1 {
+				f.Open = true
+			}
+		}
+	}
 }
