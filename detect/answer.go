@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"noecho/detect/internal/track"
 	"noecho/ngram"
 )
 
@@ -32,8 +33,9 @@ const (
 // Answer reads the channels of one answer as one text, in the order in which their words
 // come, beside the reading of each channel: a record that is cut over the channels is
 // found like one that is not. The detectors of the channels tell it their words, so that
-// no text is read twice. Set it in [Config].Answer of each. It is not safe for concurrent
-// use.
+// no text is read twice. Set it in [Config].Answer of each. It may be used for the channels of
+// another answer once [Detector.Reset] without an index was called for one of this answer. It
+// is not safe for concurrent use.
 //
 // Names and numbers come between texts and break a record that goes on behind them, and so
 // does text beside the answer. So there are several readings, which differ in the strands
@@ -133,8 +135,13 @@ type reading struct {
 	scope
 	answer  *Answer // nil: it has not begun
 	number  int
-	awake   bool // a thread has to know the next words, or the channel goes on within one
+	readers [1 << 4]uint8 // the threads that read each strand, a bit for each
+	passers [1 << 4]uint8 // and those that pass over it
+	awake   bool          // a thread has to know the next words, or the channel goes on within one
+	busy    uint8         // the threads that have to
 	threads [threadsEach]thread
+	stubs   [stubsEach]stub
+	stubbed uint8        // the threads that have one
 	strand  Strand       // of the speaker
 	olds    int32        // how often text came that came before
 	words   []ngram.Word // scratch
@@ -164,21 +171,39 @@ type Part struct {
 	Channel int // as the Config of the channel says
 }
 
-// reset makes the answer ready for the channels of another one.
+// reset drops everything that the answer knows of its channels, and keeps storage of the usual
+// size for those of another one.
 func (a *Answer) reset() {
-	for i := range a.readings {
-		a.readings[i].reset()
+	if a.speaker == nil {
+		return // nothing was said
 	}
-	clear(a.late)
-	clear(a.closed)
-	*a = Answer{readings: a.readings, late: a.late[:0], closed: a.closed[:0]}
+	for i := range a.readings {
+		if r := &a.readings[i]; r.answer != nil { // it has begun
+			r.reset()
+		}
+	}
+	for _, q := range a.spare {
+		q.det, q.origins = nil, nil
+		q.reset()
+	}
+	spare := a.spare[:min(len(a.spare), mostSpare)]
+	clear(a.spare[len(spare):])
+	*a = Answer{readings: a.readings, spare: spare, late: track.Emptied(a.late), closed: track.Emptied(a.closed)}
 }
+
+// mostSpare is how many readings beside threads are kept for another answer.
+const mostSpare = 8
 
 func (r *reading) reset() {
 	for k := range r.threads {
-		r.threads[k].reset()
+		t := &r.threads[k]
+		r.answer.spare = append(r.answer.spare, t.glued...)
+		t.reset()
 	}
-	*r = reading{threads: r.threads, words: r.words, scanner: r.scanner}
+	for k := range r.stubs {
+		r.stubs[k] = stub{open: track.Emptied(r.stubs[k].open)}
+	}
+	*r = reading{scope: r.scope, readers: r.readers, passers: r.passers, threads: r.threads, stubs: r.stubs, words: track.Emptied(r.words), letters: track.Emptied(r.letters), first: track.Emptied(r.first)}
 }
 
 // Take appends the segments that were decided as clean before a finding over several
@@ -252,8 +277,21 @@ func (r *reading) begun(a *Answer, number int) *reading {
 		if r.follows == 0 {
 			r.scope = scopes[number]
 		}
+		if r.readers == [1 << 4]uint8{} {
+			r.sort()
+		}
 	}
 	return r
+}
+
+// sort notes which threads read each strand.
+func (r *reading) sort() {
+	for i, of := range r.scope.threads {
+		for s := range r.readers {
+			r.readers[s] |= uint8(of.reads>>s&1) << i
+			r.passers[s] |= uint8(of.passes>>s&1) << i
+		}
+	}
 }
 
 // begin begins the reading of all, which until now would have followed that of the answer.
@@ -266,6 +304,7 @@ func (a *Answer) begin() {
 		return
 	}
 	a.speakers[ofAll] = speaker
+	o.growAll(o.stubbed)
 	r.strand, r.begin, r.turned, r.within, r.from = o.strand, o.begin, o.turned, o.within, o.from
 	if r.within {
 		r.scanner = ngram.NewScanner(speaker.spec.Suite)
@@ -275,6 +314,7 @@ func (a *Answer) begin() {
 		if t := &r.threads[i]; r.scope.threads[i].reads != 0 {
 			t.of = r.scope.threads[i]
 			t.adopt(r, &o.threads[i], speaker)
+			r.look(i)
 		}
 	}
 	r.rest()
@@ -312,6 +352,26 @@ func (a *Answer) within(d *Detector) bool {
 		}
 	}
 	return false
+}
+
+// holds is told that a channel reads many words: its ring may not have the older ones any more.
+func (a *Answer) holds(d *Detector) {
+	for i := range a.readings {
+		a.readings[i].holds(d)
+	}
+	if d.pieces != nil {
+		d.pieces.holds(d)
+	}
+	d.pointed = math.MaxInt64
+}
+
+func (r *reading) holds(d *Detector) {
+	if r.stubbed != 0 {
+		r.growFrom(d)
+	}
+	for m := r.busy; m != 0; m &= m - 1 {
+		r.threads[bits.TrailingZeros8(m)].holdAll(d)
+	}
 }
 
 // hear is told words that are complete with p, the next bytes of a channel. While the
@@ -384,9 +444,6 @@ func (a *Answer) lastWord(d *Detector, l *lastWord) {
 	}
 }
 
-// has reports whether a thread reads a strand.
-func (r *reading) has(thread int, s Strand) bool { return r.scope.threads[thread].reads>>s&1 != 0 }
-
 // turn lets the threads turn from a channel to another one, or to a piece of the same. With
 // same they turn to another strand of it.
 func (r *reading) turn(old, d *Detector, at int64, same bool) {
@@ -397,10 +454,14 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 		if !same && old != d {
 			r.cut(old)
 		}
-		for i := range r.threads {
-			if t := &r.threads[i]; r.has(i, r.strand) && !(same && r.has(i, d.strand)) {
-				t.leave(r, old)
-			}
+		leave := r.readers[r.strand]
+		if same {
+			leave &^= r.readers[d.strand]
+		}
+		for m := leave; m != 0; m &= m - 1 {
+			i := bits.TrailingZeros8(m)
+			r.threads[i].leave(r, old)
+			r.look(i)
 		}
 		if !same {
 			r.leave(old)
@@ -411,12 +472,15 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 		r.goOn(d)
 		r.piece = r.within && r.number >= ofAll && r.strand/beside != d.strand/beside
 	}
-	for i := range r.threads {
-		if r.has(i, d.strand) && !(same && r.has(i, r.strand)) {
-			t := &r.threads[i]
-			t.of, t.pieces = r.scope.threads[i], r.number == ofPieces
-			t.enter(r.begin, at)
-		}
+	enter := r.readers[d.strand]
+	if same {
+		enter &^= r.readers[r.strand]
+	}
+	for m := enter; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		t := &r.threads[i]
+		t.of, t.pieces = r.scope.threads[i], r.number == ofPieces
+		t.enter(r.begin, at)
 	}
 	if r.strand = d.strand; r.number != ofAll && (r.strand%beside == oldLabels || r.strand%beside == oldKeys) {
 		r.olds++
@@ -424,13 +488,18 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 	r.rest()
 }
 
+// look notes whether a thread has to know the next words.
+func (r *reading) look(i int) {
+	r.busy &^= 1 << i
+	if t := &r.threads[i]; t.state != threadSleeps || len(t.glued) > 0 {
+		r.busy |= 1 << i
+	}
+}
+
 // rest notes whether the reading sleeps: no thread has to know the next words, and the channel
 // does not go on within one.
 func (r *reading) rest() {
-	r.awake = r.within
-	for i := range r.threads {
-		r.awake = r.awake || r.threads[i].state != threadSleeps || len(r.threads[i].glued) > 0
-	}
+	r.awake = r.within || r.busy|r.stubbed != 0
 	switch bit := uint8(1) << r.number; {
 	case r.number == ofPieces:
 	case r.awake:
@@ -497,12 +566,9 @@ func (r *reading) lastWord(d *Detector, l *lastWord) {
 			break
 		}
 	}
-	for i := range r.threads {
-		t := &r.threads[i]
-		if l.run != nil || !r.has(i, r.strand) {
-			continue
-		}
-		if t.state == threadWaits && len(t.kept) >= max(d.spec.N-2, 4) {
+	for m := r.busy & r.readers[r.strand]; m != 0 && l.run == nil; m &= m - 1 {
+		t := &r.threads[bits.TrailingZeros8(m)]
+		if t.state == threadWaits && t.size() >= max(d.spec.N-2, 4) {
 			t.wake(r, d, 0)
 		}
 		if t.state == threadReads && t.det.host.blocked == nil {
@@ -598,15 +664,20 @@ func (r *reading) tell(d *Detector, words []ngram.Word) {
 	if len(words) == 0 {
 		return
 	}
-	for i := range r.threads {
-		t := &r.threads[i]
-		if !r.has(i, r.strand) {
-			continue
+	if r.stubbed&r.readers[r.strand] != 0 {
+		for k := range r.stubs {
+			r.hearStub(&r.stubs[k], d, words)
 		}
+		r.count()
+	}
+	for m := r.busy & r.readers[r.strand]; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		t := &r.threads[i]
 		if t.state != threadSleeps {
 			t.hear(r, d, words, 0)
 		}
 		t.hearGlued(r, d, words)
+		r.look(i)
 	}
 	r.rest()
 }
@@ -614,11 +685,11 @@ func (r *reading) tell(d *Detector, words []ngram.Word) {
 // pause is told that all bytes of a channel are decided as if the channel ended.
 func (r *reading) pause(d *Detector) {
 	r.words = r.peek(d)
-	for i := range r.threads {
-		t := &r.threads[i]
-		if !r.has(i, r.strand) {
-			continue
-		}
+	if r.stubbed != 0 && len(r.words) == 1 && len(r.tail) > 0 && r.begins(d, &r.words[0]) {
+		r.growAll(r.readers[r.strand])
+	}
+	for m := r.busy & r.readers[r.strand]; m != 0; m &= m - 1 {
+		t := &r.threads[bits.TrailingZeros8(m)]
 		if t.state != threadSleeps {
 			t.try(r, d, r.words)
 		}
@@ -630,10 +701,8 @@ func (r *reading) pause(d *Detector) {
 // finding.
 func (r *reading) open() int64 {
 	free := int64(math.MaxInt64)
-	for i := range r.threads {
-		if t := &r.threads[i]; r.has(i, r.strand) {
-			free = min(free, t.waits())
-		}
+	for m := r.busy & r.readers[r.strand]; m != 0; m &= m - 1 {
+		free = min(free, r.threads[bits.TrailingZeros8(m)].waits())
 	}
 	return free
 }

@@ -332,6 +332,9 @@ func readConversation(t testing.TB, c conversation, parks, passes bool) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(c.seed, 59))
 	answer := &Answer{}
+	before := New(c.index, spec(c.n), Config{Answer: answer}) // of another answer
+	before.Append(nil, []byte(c.turns[0].text+c.records[0]))
+	before.Reset(nil, spec(c.n), Config{})
 	for i := range answer.readings {
 		scope := scopes[i]
 		for k := range scope.threads {
@@ -478,6 +481,42 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(uint64(1), false)
 	f.Add(uint64(2), true)
 	f.Fuzz(func(t *testing.T, seed uint64, parks bool) { checkConversation(t, randomConversation(seed), parks) })
+}
+
+// TestAnswerManyNames: a record that is cut over two strings of a channel is found, however many
+// names are between them.
+func TestAnswerManyNames(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(record)[:12]
+	for _, names := range []int{0, 1, 31, 32, 33, 100, 1000} {
+		for _, cut := range []bool{false, true} {
+			for _, set := range []Index{newPlainSet(10, record), newWordSet(10, record)} {
+				first, second := strings.Join(words[:6], " ")+" ", strings.Join(words[6:], " ")
+				if cut {
+					first, second = first+words[6][:2], second[2:]
+				}
+				d := New(set, spec(10), Config{Answer: &Answer{}})
+				say := func(s Strand, text string) {
+					d.SetStrand(d.main.Offset(), s)
+					for ; len(text) > 0; text = text[min(len(text), 700):] {
+						d.Append(nil, []byte(text[:min(len(text), 700)]))
+					}
+				}
+				say(Texts, first)
+				say(Aside, `", "`)
+				for range names {
+					say(Keys, `name": "`)
+					say(Aside, `", "`)
+				}
+				say(Texts, second)
+				d.Finish(nil)
+				d.cfg.Answer.Finish()
+				if _, found := d.cfg.Answer.Take(nil, nil); len(found) != 1 || found[0].Words != 12 {
+					t.Errorf("%d names, cut %v: %v", names, cut, found)
+				}
+			}
+		}
+	}
 }
 
 // TestAnswerIsBounded: a record that is cut into words over two channels is one finding, and

@@ -74,11 +74,12 @@ type Detector struct {
 	begins int64 // offset where the newest text begins
 
 	// While a word may be cut over the texts of the answer:
-	head   []byte              // normalised bytes of a word that the channel's newest bytes go on with
-	newest []byte              // these bytes
-	from   int64               // their offset
-	told   [ofPieces + 1]int64 // each reading knows all words before its offset
-	pieces *reading            // of the channel in pieces that may begin words; nil: none was within a word
+	head    []byte              // normalised bytes of a word that the channel's newest bytes go on with
+	newest  []byte              // these bytes
+	from    int64               // their offset
+	told    [ofPieces + 1]int64 // each reading knows all words before its offset
+	pointed int64               // the oldest source of a thread ends there; math.MaxInt64: there is none
+	pieces  *reading            // of the channel in pieces that may begin words; nil: none was within a word
 
 	// Kept for another channel or another pause.
 	edges      *edges // nil: not needed yet
@@ -112,8 +113,8 @@ func New(ix Index, spec ngram.Spec, cfg Config) *Detector {
 }
 
 // Reset makes the detector ready for a new channel under cfg. Without an index it drops
-// every byte and word of the last channel and of its prompt instead, so that the detector
-// can be kept for one of another answer.
+// every byte and word of the last channel, of its prompt and its [Answer] instead, so that they
+// can be kept for another answer.
 func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if ix == nil {
 		d.forget()
@@ -135,11 +136,9 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	if words {
 		d.words = ix
 	}
-	if d.pieces != nil {
-		d.pieces.reset()
-	}
+	d.pieces = nil
 	d.turns, d.turned, d.ended, d.begins, d.told = track.Emptied(d.turns), 0, 0, 0, [ofPieces + 1]int64{}
-	d.strand = d.of(Texts)
+	d.strand, d.pointed = d.of(Texts), math.MaxInt64
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)
 	d.main.Mark = uint8(d.strand)
@@ -153,6 +152,9 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 
 // forget drops the channel and keeps storage of the usual size.
 func (d *Detector) forget() {
+	if d.cfg.Answer != nil {
+		d.cfg.Answer.reset()
+	}
 	suite := d.spec.Suite // all storage is for texts of the same spec
 	d.main.forget(suite)
 	d.host.forget()
@@ -452,6 +454,7 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 	d.readSuffix(&d.main)
 	if d.cfg.Answer != nil {
 		d.cfg.Answer.readsOn(d, nil)
+		d.willRead(track.Provisional)
 	}
 	d.main.finish()
 	if d.cfg.Answer != nil {

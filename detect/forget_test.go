@@ -29,12 +29,19 @@ func TestForget(t *testing.T) {
 		d := &Detector{}
 		for i, text := range answers {
 			m := NewMessage(set, spec(10), []byte(prompt))
+			answer := &Answer{}
 			cfg := Config{
-				Lanes: AllLanes, Release: release, Extent: ExtentSentence, Answer: &Answer{}, LaneMemory: &LaneMemory{},
+				Lanes: AllLanes, Release: release, Extent: ExtentSentence, Answer: answer, LaneMemory: &LaneMemory{},
 				Prompt: &Prompt{Messages: []*Message{m}, Tail: []byte(prompt), Suffix: []byte(prompt), Raw: true},
 			}
 			d.Reset(set, spec(10), cfg)
+			other := New(set, spec(10), cfg)
 			for j := 0; j < len(text); j += 7 {
+				if j%35 == 0 { // the answer goes on in another channel, a word may be cut
+					d.SetStrand(int64(j), Aside)
+					d.SetStrand(int64(j), Strand(j/35)%Aside)
+					other.Append(nil, []byte(text[j:min(j+7, len(text))]+prompt[:20]))
+				}
 				d.Append(nil, []byte(text[j:min(j+7, len(text))]))
 				if j%3 == 0 {
 					d.Park(nil)
@@ -48,6 +55,10 @@ func TestForget(t *testing.T) {
 			s := residue.Search{Mark: secret, Hashes: words, Banned: func(t reflect.Type) bool { return slices.Contains(banned, t) }}
 			if s.In("detector", d); len(s.Found) > 0 {
 				t.Errorf("answer %d: %s", i, strings.Join(s.Found, "\n"))
+			}
+			s = residue.Search{Mark: secret, Hashes: words, Banned: func(t reflect.Type) bool { return slices.Contains(banned[:3], t) }}
+			if s.In("joined", answer); len(s.Found) > 0 || s.Size > 1<<20 {
+				t.Errorf("answer %d: %d bytes: %s", i, s.Size, strings.Join(s.Found, "\n"))
 			}
 		}
 	}

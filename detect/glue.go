@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math/bits"
 	"slices"
 
 	"noecho/detect/internal/track"
@@ -39,6 +40,19 @@ type lead struct {
 	stretch int32
 	strand  Strand
 }
+
+// stub is the readings that a word which is cut begins beside some threads, until the first
+// word behind it has come. Nearly always that shows that the index has no such word.
+type stub struct {
+	threads uint8 // a bit for each; 0: there is no such word
+	open    []byte
+	part    lead
+	from    [threadsEach]source // the words before it that each thread would keep
+	stretch [threadsEach]int32
+}
+
+// stubsEach is how many words may wait so.
+const stubsEach = 4
 
 // roomy is a thread with room for what it mostly keeps.
 type roomy struct {
@@ -84,20 +98,9 @@ func (o *origin) leads() []lead {
 	return *o.parts
 }
 
-func (t *thread) resetGlue() {
-	clear(t.glued)
-	t.glued = t.glued[:0]
-	clear(t.lead[:cap(t.lead)])
-	if t.where != nil {
-		clear((*t.where)[:cap(*t.where)])
-	}
-	clear(t.open[:cap(t.open)])
-	t.open, t.lead, t.own, t.last = t.open[:0], t.lead[:0], 0, lead{}
-}
-
 // put keeps a reading that has ended for another one.
 func (a *Answer) put(q *thread) {
-	q.reset()
+	q.end()
 	a.spare = append(a.spare, q)
 }
 
@@ -158,11 +161,161 @@ func (r *reading) cut(d *Detector) {
 		return
 	}
 	w := &r.words[len(r.words)-1]
-	for i := range r.threads {
-		if t := &r.threads[i]; r.has(i, r.strand) {
+	threads := r.readers[r.strand]
+	if r.stubbed != 0 {
+		r.cutStubs(threads, len(r.tail) > 0 && len(r.words) == 1 && r.begins(d, w))
+	}
+	at := -1
+	for m := threads; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		if t := &r.threads[i]; !r.waitsToCut(i, d, w, &at) {
 			t.cut(r, d, w)
+			r.look(i)
 		}
 	}
+}
+
+// cutStubs is told that a text ends for some threads. With whole it is one word, and the words
+// of the stubs may go on with it.
+func (r *reading) cutStubs(threads uint8, whole bool) {
+	for k := range r.stubs {
+		if s := &r.stubs[k]; whole {
+			r.grow(s, s.threads&threads)
+		} else {
+			s.threads &^= threads &^ r.passers[r.strand] // of the others the text may go on behind it
+		}
+	}
+	r.count()
+}
+
+// count notes which threads have a stub.
+func (r *reading) count() {
+	r.stubbed = 0
+	for k := range r.stubs {
+		r.stubbed |= r.stubs[k].threads
+	}
+}
+
+// cutsAt reports whether a text that ends with a word begins a reading beside a thread.
+func (r *reading) cutsAt(d *Detector, w *ngram.Word) bool {
+	return len(r.tail) > 0 && (len(r.words) > 1 || !r.isName() || !r.begins(d, w))
+}
+
+// waitsToCut reports whether nothing is to be done for a thread when a text ends with a word
+// but to note that in a stub, the number of which is at once there is one.
+func (r *reading) waitsToCut(i int, d *Detector, w *ngram.Word, at *int) bool {
+	t := &r.threads[i]
+	if len(t.glued) > 0 || t.state == threadReads {
+		return false
+	}
+	if !r.cutsAt(d, w) && (len(r.tail) == 0 || r.stubbed>>i&1 == 0) {
+		return true
+	}
+	from := t.source
+	if t.state == threadSleeps {
+		var ok bool
+		if from, ok = t.sourceIn(r, d); !ok {
+			return false
+		}
+	} else if len(t.kept)+len(t.passed) > 0 {
+		return false
+	}
+	if *at < 0 {
+		*at = r.freeStub()
+		s := &r.stubs[*at]
+		s.open, s.part = append(s.open[:0], r.tail...), lead{d, w.Span, 0, r.strand}
+		r.answer.cuts = true
+	}
+	s := &r.stubs[*at]
+	s.threads |= 1 << i
+	s.from[i], s.stretch[i] = from, t.stretch
+	r.stubbed |= 1 << i
+	return true
+}
+
+// freeStub returns the number of a stub that no thread has.
+func (r *reading) freeStub() int {
+	for k := range r.stubs {
+		if r.stubs[k].threads == 0 {
+			return k
+		}
+	}
+	r.grow(&r.stubs[0], r.stubs[0].threads)
+	return 0
+}
+
+// grow begins the readings of a stub beside some threads.
+func (r *reading) grow(s *stub, threads uint8) {
+	for m := threads; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		if q := r.threads[i].beside(r); q != nil {
+			s.part.stretch = s.stretch[i]
+			q.state, q.source, q.open, q.lead = threadWaits, s.from[i], append(q.open[:0], s.open...), append(q.lead[:0], s.part)
+		}
+		r.look(i)
+	}
+	s.threads &^= threads
+}
+
+// growAll begins the readings of all stubs beside some threads.
+func (r *reading) growAll(threads uint8) {
+	for k := range r.stubs {
+		r.grow(&r.stubs[k], r.stubs[k].threads&threads)
+	}
+	r.count()
+}
+
+// growFrom begins the readings of the stubs that have words of a channel.
+func (r *reading) growFrom(d *Detector) {
+	for k := range r.stubs {
+		for m := r.stubs[k].threads; m != 0; m &= m - 1 {
+			if i := bits.TrailingZeros8(m); r.stubs[k].from[i].det == d {
+				r.grow(&r.stubs[k], 1<<i)
+			}
+		}
+	}
+	r.count()
+}
+
+// hearStub tells a stub the next words of a channel.
+func (r *reading) hearStub(s *stub, d *Detector, words []ngram.Word) {
+	threads := s.threads & r.readers[r.strand]
+	if s.part.det == d && s.part.span.Lo == words[0].Span.Lo {
+		words = words[1:] // the word as it is in its text
+	}
+	if threads == 0 || len(words) == 0 {
+		return
+	}
+	w := words[0]
+	if r.begins(d, &w) {
+		w.Hash = r.glued(d, s.open, r.firstWord(d, &w))
+		r.grow(s, r.mayGlue(s, d, threads, &w, words[1:]))
+	}
+	s.threads &^= threads &^ r.passers[r.strand] // of the others the text may go on behind it
+}
+
+// mayGlue returns those of some threads for which a window or phrase may have the word of a
+// stub. next is words behind it.
+func (r *reading) mayGlue(s *stub, d *Detector, threads uint8, w *ngram.Word, next []ngram.Word) (may uint8) {
+	if d.hasPhrases && d.index.Start(ngram.Gram(0, w.Hash, 1)) {
+		return threads
+	}
+	for m := threads; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		if from := &s.from[i]; from.det != nil {
+			last := from.det.main.Word(from.hi - 1)
+			if r.gate2(d, gramOf(&last, w)) {
+				may |= 1 << i
+			}
+		}
+	}
+	switch {
+	case d.words != nil && !d.words.Word(ngram.Gram(0, w.Hash, 1)):
+		return may
+	case len(next) > 0 && !r.gate2(d, gramOf(w, &next[0])):
+		return may | threads&r.passers[r.strand] // that word may be passed over
+	}
+	return threads
 }
 
 // begins reports whether a word of a channel begins its text.
@@ -183,7 +336,7 @@ func (t *thread) cut(r *reading, d *Detector, w *ngram.Word) {
 	for i, n := 0, len(t.glued); i < n; i++ {
 		switch q := t.glued[i]; {
 		case len(q.open) == 0:
-			if len(r.tail) > 0 && (d.words != nil || len(q.kept) > 1 || q.state == threadReads) {
+			if len(r.tail) > 0 && (d.words != nil || q.size() > 1 || q.state == threadReads) {
 				t.fork(r, d, q, w, part)
 			}
 		case len(r.tail) > 0 && len(r.words) == 1 && r.begins(d, w) && q.mayGrow(r, d):
@@ -195,7 +348,7 @@ func (t *thread) cut(r *reading, d *Detector, w *ngram.Word) {
 			i, n = i-1, n-1
 		}
 	}
-	if len(r.tail) > 0 && (len(r.words) > 1 || !r.isName() || len(t.glued) > 0 || !r.begins(d, w)) {
+	if r.cutsAt(d, w) || len(r.tail) > 0 && len(t.glued) > 0 {
 		r.answer.cuts = true
 		t.fork(r, d, t, w, part)
 	}
@@ -221,9 +374,14 @@ func (t *thread) merge(r *reading) {
 
 // same reports whether two readings go on with the same words.
 func (t *thread) same(o *thread) bool {
-	if t.state != threadWaits || o.state != threadWaits || len(t.kept) != len(o.kept) || string(t.open) != string(o.open) {
+	if t.state != threadWaits || o.state != threadWaits || t.size() != o.size() || string(t.open) != string(o.open) {
 		return false
 	}
+	if t.source.det != nil && o.source.det != nil {
+		return t.source.det == o.source.det && t.source.hi == o.source.hi
+	}
+	t.hold()
+	o.hold()
 	for i := range t.kept {
 		a, b := &t.kept[i], &o.kept[i]
 		if a.word.Hash != b.word.Hash || a.origin.span != b.origin.span || a.origin.det != b.origin.det {
@@ -241,10 +399,10 @@ func (q *thread) mayGrow(r *reading, d *Detector) bool {
 	if q.state == threadReads {
 		return n <= maxWord
 	}
-	if len(q.kept) < 4 {
+	if q.size() < 4 {
 		r.answer.tries++
 	}
-	return n <= maxLetters && (len(q.kept) > 1 || d.words != nil) && (len(q.kept) > 3 || r.answer.tries <= maxTries)
+	return n <= maxLetters && (q.size() > 1 || d.words != nil) && (q.size() > 3 || r.answer.tries <= maxTries)
 }
 
 // beside returns a new reading beside the thread, nil if there is no room.
@@ -270,7 +428,7 @@ func (t *thread) beside(r *reading) *thread {
 func (t *thread) makeRoom(r *reading) bool {
 	worst := -1
 	for i, q := range t.glued {
-		if q.state == threadWaits && len(q.kept) == 0 && (worst < 0 || len(q.open) > len(t.glued[worst].open)) {
+		if q.state == threadWaits && q.size() == 0 && (worst < 0 || len(q.open) > len(t.glued[worst].open)) {
 			worst = i
 		}
 	}
@@ -368,7 +526,7 @@ func (t *thread) inherit(r *reading, d *Detector, o *thread) {
 
 // copyKept goes on with the words that another reading keeps.
 func (t *thread) copyKept(o *thread) {
-	t.state, t.kept, t.passed = threadWaits, t.kept[:0], append(t.passed[:0], o.passed...)
+	t.state, t.kept, t.passed, t.source = threadWaits, t.kept[:0], append(t.passed[:0], o.passed...), o.source
 	for i := range o.kept {
 		from := o.kept[i].origin.copied()
 		t.add(&o.kept[i].word, &from)
@@ -402,7 +560,7 @@ func (t *thread) mayFollow(r *reading, d *Detector, w *ngram.Word) bool {
 // follows reports whether a window or phrase may have a word behind those that were read.
 func (t *thread) follows(r *reading, d *Detector, w *ngram.Word) bool {
 	if t.state != threadReads {
-		return len(t.kept) > 0 && r.gate2(d, t.gram(1, w))
+		return t.size() > 0 && t.goesWith(r, d, w)
 	}
 	m := &t.det.main
 	if m.Count == 0 {
@@ -419,7 +577,7 @@ func (t *thread) join(r *reading, d *Detector, w *ngram.Word) bool {
 	}
 	if t.state == threadReads && !t.follows(r, d, w) {
 		t.finish(r)
-		t.state, t.kept = threadWaits, t.kept[:0]
+		t.state, t.kept, t.source = threadWaits, t.kept[:0], source{}
 	}
 	o := origin{det: d, span: w.Span, stretch: t.stretch, olds: r.olds + t.skips, strand: r.strand}
 	t.cutOrigin(&o)

@@ -106,6 +106,13 @@ func (d *Detector) readStrands(p []byte) {
 	}
 }
 
+// willRead is told that the channel reads so many words next.
+func (d *Detector) willRead(n int) {
+	if d.main.Count+int64(n)-sourceWords > d.pointed {
+		d.cfg.Answer.holds(d)
+	}
+}
+
 // readText is readStrands for bytes in which no text ends.
 func (d *Detector) readText(p []byte) {
 	r, a := &d.main, d.cfg.Answer
@@ -113,6 +120,7 @@ func (d *Detector) readText(p []byte) {
 	words := r.Scanner.Append(r.Words[:0], p)
 	r.Words = words
 	if a.within(d) { // rare: the strands of such a piece are not told apart
+		d.willRead(len(words))
 		r.read(words)
 		a.hear(d, p, words)
 		return
@@ -125,6 +133,7 @@ func (d *Detector) readText(p []byte) {
 				n++
 			}
 		}
+		d.willRead(n)
 		r.read(words[:n])
 		a.hear(d, p, words[:n])
 		words = words[n:]

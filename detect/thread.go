@@ -24,6 +24,7 @@ type thread struct {
 	begun   bool // the detector was started
 	state   threadState
 	kept    []kept   // while the thread waits
+	source  source   // or where the words are that would be in kept
 	passed  []kept   // newest words, which did not go on with those before them
 	skips   int32    // how many words were passed over
 	begin   int64    // first word of the channel that belongs to the newest stretch
@@ -55,6 +56,18 @@ type kept struct {
 	origin origin
 }
 
+// source is words of a channel that a thread keeps. Nearly always the next word does not go on
+// with the last of them, so none is copied before. The ring of the channel has them.
+type source struct {
+	det     *Detector // nil: there are none
+	lo, hi  int64     // numbers of the first word and behind the last
+	stretch int32
+	olds    int32
+}
+
+// sourceWords is how many more words a channel reads before those of a source are copied.
+const sourceWords = track.Provisional / 2
+
 // origin is where a word of a thread comes from.
 type origin struct {
 	det     *Detector
@@ -75,16 +88,25 @@ type spread struct {
 	in      []*Detector // whose bytes it has
 }
 
+// reset drops every word that the thread knows, and keeps storage of the usual size for another
+// answer.
 func (t *thread) reset() {
-	if t.begun {
+	kept := thread{kept: track.Emptied(t.kept), passed: track.Emptied(t.passed), glued: track.Emptied(t.glued)}
+	kept.open, kept.lead = track.Emptied(t.open), track.Emptied(t.lead)
+	if t.det != nil {
 		t.det.forget()
+		kept.det, kept.origins = t.det, t.origins
 		clear(t.origins)
 	}
+	*t = kept
+}
+
+// end makes the thread ready for other words of the answer.
+func (t *thread) end() {
 	clear(t.found)
-	clear(t.kept[:cap(t.kept)])
-	clear(t.passed[:cap(t.passed)])
-	t.begun, t.state, t.stretch, t.skips, t.found, t.kept, t.passed = false, threadSleeps, 0, 0, t.found[:0], t.kept[:0], t.passed[:0]
-	t.resetGlue()
+	t.begun, t.state, t.stretch, t.skips, t.source = false, threadSleeps, 0, 0, source{}
+	t.found, t.kept, t.passed, t.glued = t.found[:0], t.kept[:0], t.passed[:0], t.glued[:0]
+	t.open, t.lead, t.own, t.last = t.open[:0], t.lead[:0], 0, lead{}
 }
 
 // start makes the thread ready for the words of an answer.
@@ -168,10 +190,79 @@ func (t *thread) leave(r *reading, d *Detector) {
 // keep keeps the newest words of a channel that may be in a window or phrase with the words
 // behind them.
 func (t *thread) keep(r *reading, d *Detector) {
-	wakes := t.gather(r, d, nil, true)
-	if t.state = threadWaits; (wakes || d.main.Run.Active) && len(t.kept) > 0 {
+	t.state = threadWaits
+	if t.point(r, d) {
+		return
+	}
+	if wakes := t.gather(r, d, nil, true); (wakes || d.main.Run.Active) && len(t.kept) > 0 {
 		t.wake(r, d, 0)
 	}
+}
+
+// point notes the words that gather would keep, if they wake no detector.
+func (t *thread) point(r *reading, d *Detector) bool {
+	s, ok := t.sourceIn(r, d)
+	if ok {
+		t.kept, t.passed, t.source = t.kept[:0], t.passed[:0], s
+	}
+	return ok
+}
+
+// sourceIn returns the newest words of a channel that may be in a window with the words behind
+// them, unless they are of a run or a phrase.
+func (t *thread) sourceIn(r *reading, d *Detector) (s source, ok bool) {
+	m := &d.main
+	lo := m.FirstLive()
+	if m.Run.Active || d.hasPhrases && !t.pieces && d.phrases.begins(&lo, t.begin) {
+		return s, false
+	}
+	if lo = max(lo, t.begin); lo < m.Count {
+		s = source{d, lo, m.Count, t.stretch, r.olds + t.skips}
+		d.pointed = min(d.pointed, m.Count)
+	}
+	return s, true
+}
+
+// hold copies the words of the source.
+func (t *thread) hold() {
+	s := &t.source
+	if s.det == nil {
+		return
+	}
+	m := &s.det.main
+	for i := s.lo; i < s.hi; i++ {
+		w := m.Word(i)
+		t.add(&w, &origin{det: s.det, span: w.Span, stretch: s.stretch, olds: s.olds, strand: Strand(m.MarkOf(i))})
+	}
+	*s = source{}
+}
+
+// holdAll copies the words of the sources in a channel, those of the readings beside the thread too.
+func (t *thread) holdAll(d *Detector) {
+	if t.source.det == d {
+		t.hold()
+	}
+	for _, q := range t.glued {
+		q.holdAll(d)
+	}
+}
+
+// size returns how many words the thread keeps.
+func (t *thread) size() int { return len(t.kept) + int(t.source.hi-t.source.lo) }
+
+// newest returns the newest word that the thread keeps, and its stretch.
+func (t *thread) newest() (w ngram.Word, stretch int32) {
+	if s := &t.source; s.det != nil {
+		return s.det.main.Word(s.hi - 1), s.stretch
+	}
+	k := &t.kept[len(t.kept)-1]
+	return k.word, k.origin.stretch
+}
+
+// goesWith reports whether the newest word that the thread keeps and another one may be indexed.
+func (t *thread) goesWith(r *reading, d *Detector, w *ngram.Word) bool {
+	last, _ := t.newest()
+	return r.gate2(d, gramOf(&last, w))
 }
 
 // gather keeps the newest words of a channel, or of another reading that has a detector, that
@@ -192,7 +283,7 @@ func (t *thread) gather(r *reading, d *Detector, o *thread, run bool) (phrase bo
 	if d.hasPhrases && !t.pieces {
 		phrase = d.phrases.begins(&lo, first)
 	}
-	t.kept, t.passed = t.kept[:0], t.passed[:0]
+	t.kept, t.passed, t.source = t.kept[:0], t.passed[:0], source{}
 	for i := max(lo, first); i < m.Count; i++ {
 		w := m.Word(i)
 		if o == nil {
@@ -216,11 +307,12 @@ func (t *thread) add(w *ngram.Word, o *origin) {
 // wait adds a word to those that are kept, without those that no window can have together
 // with it, and wakes the thread if they are a window or the word may begin a phrase.
 func (t *thread) wait(r *reading, d *Detector, w *ngram.Word, o origin) {
-	n := len(t.kept)
-	switch {
-	case n > 0 && !r.gate2(d, t.gram(1, w)):
-		t.kept = t.kept[:0]
-	case n > 2 && !d.index.Gate4(t.gram(3, w)):
+	n := t.size()
+	if n > 0 && !t.goesWith(r, d, w) {
+		t.kept, t.source, n = t.kept[:0], source{}, 0
+	}
+	t.hold()
+	if n > 2 && !d.index.Gate4(t.gram(3, w)) {
 		t.kept = t.kept[:copy(t.kept, t.kept[n-2:])]
 	}
 	t.add(w, &o)
@@ -244,6 +336,7 @@ func (t *thread) wake(r *reading, d *Detector, known int) {
 	if !t.begun {
 		t.start(d)
 	}
+	t.hold()
 	t.state = threadReads
 	m := &t.det.main
 	sleep := m.Count - 1
@@ -309,7 +402,7 @@ func (t *thread) hear(r *reading, d *Detector, words []ngram.Word, from int) {
 // parts reports whether no window has a word and those that are kept. Then the channel finds
 // all that begins with the word.
 func (t *thread) parts(r *reading, d *Detector, w *ngram.Word) bool {
-	return !t.heard(r, d, w) && (len(t.kept) == 0 || !r.gate2(d, t.gram(1, w)))
+	return !t.heard(r, d, w) && (t.size() == 0 || !t.goesWith(r, d, w))
 }
 
 // heard reports whether the thread knows a word of a channel.
@@ -396,8 +489,9 @@ func (t *thread) goesOn(r *reading, d *Detector, w *ngram.Word) bool {
 	if t.chain() == 0 {
 		return true
 	}
-	if n := len(t.kept); t.state == threadWaits {
-		return t.kept[n-1].origin.stretch == t.stretch || r.gate2(d, gramOf(&t.kept[n-1].word, w))
+	if t.state == threadWaits {
+		last, stretch := t.newest()
+		return stretch == t.stretch || r.gate2(d, gramOf(&last, w))
 	}
 	m := &t.det.main
 	last := m.Word(m.Count - 1)
@@ -407,7 +501,7 @@ func (t *thread) goesOn(r *reading, d *Detector, w *ngram.Word) bool {
 // chain returns how many of the newest words may be in a window with the next one.
 func (t *thread) chain() int {
 	if t.state == threadWaits {
-		return len(t.kept)
+		return t.size()
 	}
 	m := &t.det.main
 	if m.Run.Active {
@@ -428,7 +522,7 @@ func (t *thread) try(r *reading, d *Detector, words []ngram.Word) {
 		t.takePassed(r, d)
 	}
 	if t.state == threadWaits {
-		if len(t.kept)+len(words) < d.spec.N && !(len(t.open) > 0 && len(words) > 0 && t.mayStart(d, &words[0])) {
+		if t.size()+len(words) < d.spec.N && !(len(t.open) > 0 && len(words) > 0 && t.mayStart(d, &words[0])) {
 			return
 		}
 		t.wake(r, d, 0)
@@ -472,6 +566,9 @@ func (t *thread) quiet() bool {
 		return t.quietGlued()
 	}
 	if t.state == threadWaits {
+		if t.source.det != nil {
+			return t.source.stretch == t.stretch
+		}
 		o := t.kept // the oldest one is the first word of a window
 		return len(o) > 0 && o[0].origin.stretch == t.stretch && !o[0].origin.anew
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"noecho/detect"
+	"noecho/ngram"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -46,12 +47,31 @@ func benchAnswers() []benchAnswer {
 	}
 }
 
+// worded is an index with the section WORDS, as those that are built today.
+type worded struct {
+	memory
+	words map[uint64]bool
+}
+
+func (w worded) Has() (ledger, phrases, words bool) { return false, false, true }
+func (w worded) Word(h ngram.Hash) bool             { return w.words[h.Lo] }
+
+func newWorded(spec ngram.Spec, text string) worded {
+	w := worded{newMemory(spec, text), map[uint64]bool{}}
+	s := ngram.NewScanner(spec.Suite)
+	for _, word := range s.Finish(s.Append(nil, []byte(text))) {
+		w.words[ngram.Gram(0, word.Hash, 1).Lo] = true
+	}
+	return w
+}
+
 // BenchmarkAnswer reads answers of several texts, with the lanes and without.
 func BenchmarkAnswer(b *testing.B) {
 	for _, s := range benchAnswers() {
 		for _, lanes := range []detect.Lanes{0, detect.AllLanes} {
 			b.Run(fmt.Sprintf("%s/lanes=%v", s.name, lanes != 0), func(b *testing.B) {
 				cfg := testConfig(b)
+				cfg.Set = newWorded(cfg.Spec, secret)
 				cfg.Family, cfg.Detect.Lanes = api.ByName(s.api), lanes
 				cfg.Framing = cfg.Family.Framing(s.contentType, wire.Request{Stream: true})
 				best := time.Hour // the machine may be busy

@@ -45,6 +45,7 @@ type channelSet struct {
 	record         int                // number of the answer, in a body with many
 	speakers       int                // channels that are read as one text with others
 	spare          []*detect.Detector // of the channels of answers before
+	spareAnswer    *detect.Answer     // of an answer before; nil: there is none
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
 	late           []detect.Part      // scratch
@@ -63,15 +64,17 @@ func (s *channelSet) start(cfg *Config) {
 // forget drops the answer and keeps little storage for another one.
 func (s *channelSet) forget() {
 	for _, ch := range s.list {
-		s.spare = append(s.spare, ch.det)
+		if s.spare = append(s.spare, ch.det); ch.answer != nil {
+			s.spareAnswer = ch.answer
+		}
 	}
 	for _, d := range s.spare {
 		d.Reset(nil, s.cfg.Spec, detect.Config{})
 	}
 	clear(s.spare[min(len(s.spare), mostSpare):])
 	*s = channelSet{
-		spare: s.spare[:min(len(s.spare), mostSpare)],
-		list:  emptied(s.list, minPooled), choices: emptied(s.choices, minPooled), text: emptied(s.text, keepPooled),
+		spare: s.spare[:min(len(s.spare), mostSpare)], spareAnswer: s.spareAnswer,
+		list: emptied(s.list, minPooled), choices: emptied(s.choices, minPooled), text: emptied(s.text, keepPooled),
 		segments: emptied(s.segments, minPooled), closed: emptied(s.closed, minPooled), found: emptied(s.found, minPooled), late: emptied(s.late, minPooled),
 	}
 }
@@ -625,7 +628,9 @@ func (s *channelSet) answerOf(c *choice) *detect.Answer {
 		c = s.choices[0]
 	}
 	if c.answer == nil {
-		c.answer = &detect.Answer{}
+		if c.answer, s.spareAnswer = s.spareAnswer, nil; c.answer == nil {
+			c.answer = &detect.Answer{}
+		}
 	}
 	return c.answer
 }
