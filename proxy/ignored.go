@@ -29,6 +29,9 @@ func expiries(cfg *config.Ignore, now time.Time) (all []string) {
 	if err != nil {
 		return nil
 	}
+	if n := list.Refused(); n > 0 {
+		all = append(all, fmt.Sprintf("%d lines of the ignored windows are about identifiers, which are never ignored: write a rule about their kind or dataset", n))
+	}
 	expired, ending := list.Expired(now, expirySoon)
 	if expired > 0 {
 		all = append(all, fmt.Sprintf("%d of %d ignored windows have expired, and answers are kept from repeating them again: renew them or take them out of the list", expired, list.Len()))

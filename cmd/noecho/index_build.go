@@ -132,7 +132,7 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.StringVar(&o.Dataset, "dataset", "", "name of the dataset (default: each INPUT's own)")
 	f.StringArrayVar(&o.Labels, "label", nil, "label of the records, and of the people of --subjects; may be repeated")
 	f.StringVar(&o.Model, "model", "", "name of the model that was trained on the inputs")
-	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder or report whose windows are not indexed, or a list of erased rows, with which a build is refused; may be repeated")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "file, folder, report or list of ignored windows that are not indexed, or a list of erased rows, with which a build is refused; may be repeated")
 	f.BoolVar(&o.NoIdentifiers, "no-identifiers", false, "do not index e-mail addresses, phone, card and account numbers, keys and the like")
 	f.StringArrayVar(&b.pattern, "pattern", nil, "`NAME=REGEX`: another kind of identifier, in RE2's syntax; may be repeated")
 	f.StringVar(&o.Subjects, "subjects", "", "CSV or JSON lines of people: id, name, email, phone and other columns")

@@ -333,14 +333,14 @@ func (a *app) alertWriter() io.Writer {
 
 // readableAlerts returns a writer that shows alert lines as noecho tail does.
 func (a *app) readableAlerts() io.Writer {
-	p := &tailPrinter{out: a.stdout, log: a.stderr, name: "alerts", colours: coloursFor(a.stdout, a.getenv), seen: map[string]uint64{}}
+	p := &tailPrinter{out: a.stdout, log: a.stderr, name: "alerts", format: alertShort, colours: coloursFor(a.stdout, a.getenv), seen: map[string]uint64{}}
 	return &lineSplitter{line: p.line}
 }
 
 // openAlerts opens the sinks of the configuration. If it has none, alerts are written
 // to the standard output. The first sink also writes to the audit log, if there is one.
 func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, log *slog.Logger) (*alert.Log, error) {
-	opts := alert.Options{Digest: digestEvery}
+	opts := alert.Options{Digest: digestEvery, Instance: instanceName(cfg)}
 	sinks := cfg.Alerts
 	if len(sinks) == 0 {
 		sinks = []config.Alert{{Type: config.AlertStdout}}
@@ -364,6 +364,19 @@ func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, log *
 		opts.Sinks[0] = first
 	}
 	return alert.Open(opts)
+}
+
+// instanceName returns the name of this instance in alerts: that of the configuration, else the
+// name of the host.
+func instanceName(cfg *config.Config) string {
+	if cfg.Instance != "" {
+		return cfg.Instance
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 func closeSinks(sinks []alert.Sink) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,8 @@ import (
 	"golang.org/x/term"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
+	"noecho/proxy/policy"
 )
 
 // defaultAlerts is the file that tail reads if none is named.
@@ -25,27 +28,62 @@ const defaultAlerts = "alerts.jsonl"
 
 // tailFlags contains the flags of tail as they were typed.
 type tailFlags struct {
-	follow   bool
+	alertFlags
+	follow bool
+	format alertFormat
+	json   bool
+}
+
+// alertFlags contains the flags that select alerts as they were typed.
+type alertFlags struct {
 	since    string
 	severity string
 	actions  []string
 	kinds    []string
 	records  []string
 	labels   []string
-	json     bool
+	datasets []string
+	callers  []string
+	models   []string
+	routes   []string
+	lanes    []string
+}
+
+// add adds the flags to a command.
+func (f *alertFlags) add(cmd *cobra.Command) {
+	to := cmd.Flags()
+	to.StringVar(&f.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d means so long ago; or 2026-01-31T08:00:00Z")
+	to.StringVar(&f.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
+	to.StringArrayVar(&f.actions, "action", nil, "only alerts with this `action`: "+strings.Join(tailActions, ", ")+"; may be repeated")
+	to.StringArrayVar(&f.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(findingKinds, ", ")+"; or alerts of this type, such as membership_probing; may be repeated")
+	to.StringArrayVar(&f.records, "record", nil, "only alerts about the record with this `id`; may be repeated")
+	to.StringArrayVar(&f.labels, "label", nil, "only alerts about records with this `label`; may be repeated")
+	to.StringArrayVar(&f.datasets, "dataset", nil, "only alerts about records of the dataset of this `name`; may be repeated")
+	to.StringArrayVar(&f.callers, "caller", nil, "only alerts of this `caller`: a principal or its first digits, a user or an address; may be repeated")
+	to.StringArrayVar(&f.models, "model", nil, "only alerts of models like this `pattern`, such as support-*; may be repeated")
+	to.StringArrayVar(&f.routes, "route", nil, "only alerts of this `route`, or of all below one that ends in /; may be repeated")
+	to.StringArrayVar(&f.lanes, "lane", nil, "only findings in this `lane`, such as plain or base64, also as a step of several; may be repeated")
+	completeFlag(cmd, "kind", tailKinds)
+	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
+	completeFlag(cmd, "action", tailActions)
+	completeFlag(cmd, "lane", append(config.LaneNames(), alert.LanePlain))
 }
 
 func newTailCommand(a *app) *cobra.Command {
-	var flags tailFlags
+	flags := tailFlags{format: alertAuto}
 	cmd := &cobra.Command{
-		Use: "tail [-f] [--since TIME] [--severity LEVEL] [--action ACTION]... [--kind KIND]...\n" +
-			"  [--record ID]... [--label LABEL]... [--json] [FILE]",
+		Use:   "tail [-f] [-o FORMAT] [FILTER]... [FILE]",
 		Short: "Show alerts, and wait for new ones",
 		Long: `Show the alerts of a file, one a line, oldest first.
 
 FILE is the file that noecho serve writes with --alerts, or - for standard input.
 Without FILE, tail reads the file that the variable NOECHO_ALERTS names, and if it is
 not set, ` + defaultAlerts + ` in the current folder.
+
+On a terminal each alert is a line of 80 columns: time in UTC, severity, action, what was
+found, the first record and the caller. Digests and tallies are left out there, unless
+--kind names them. -o wide shows more, -o json the lines of the file unchanged. Where
+the output is no terminal, -o wide is the default.
 
 With -f, tail shows the alerts in the file and then waits for new ones, until Ctrl-C.
 If the file is rotated, that is, renamed or truncated, tail continues with the new
@@ -59,6 +97,7 @@ which says that events were lost, is shown even if the filters exclude it. Witho
 		Example: `  noecho tail -f alerts.jsonl
   noecho tail -f --since 0s --severity high
   noecho tail --kind phrase --kind membership_probing --label pii alerts.jsonl
+  noecho tail --caller 00112233 --lane base64 --model 'support-*' -o wide alerts.jsonl
   noecho tail --since 24h --action blocked --action redacted --json alerts.jsonl | jq -r .request_id
   noecho serve --config noecho.yaml | noecho tail -`,
 		DisableFlagsInUseLine: true,
@@ -85,16 +124,10 @@ which says that events were lost, is shown even if the filters exclude it. Witho
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&flags.follow, "follow", "f", false, "wait for new alerts, until Ctrl-C")
-	f.StringVar(&flags.since, "since", "", "only alerts since this `time`: 90m, 1h or 7d means so long ago; or 2026-01-31T08:00:00Z")
-	f.StringVar(&flags.severity, "severity", "", "only alerts of at least this `level`: low, medium, high or critical")
-	f.StringArrayVar(&flags.actions, "action", nil, "only alerts with this `action`: "+strings.Join(tailActions, ", ")+"; may be repeated")
-	f.StringArrayVar(&flags.kinds, "kind", nil, "only findings of this `kind`: "+strings.Join(findingKinds, ", ")+"; or alerts of this type, such as membership_probing; may be repeated")
-	f.StringArrayVar(&flags.records, "record", nil, "only alerts about the record with this `id`; may be repeated")
-	f.StringArrayVar(&flags.labels, "label", nil, "only alerts about records with this `label`; may be repeated")
-	f.BoolVar(&flags.json, "json", false, "print the lines of the file unchanged")
-	completeFlag(cmd, "kind", tailKinds)
-	completeFlag(cmd, "severity", []string{"low", "medium", "high", "critical"})
-	completeFlag(cmd, "action", tailActions)
+	f.VarP(&flags.format, "output", "o", "how alerts are printed: short, wide or json (default: short on a terminal, else wide)")
+	f.BoolVar(&flags.json, "json", false, "the same as -o json")
+	flags.add(cmd)
+	completeFlag(cmd, "output", alertFormats)
 	return cmd
 }
 
@@ -102,28 +135,34 @@ which says that events were lost, is shown even if the filters exclude it. Witho
 // kind of finding, or the type of an alert that is not a finding.
 var (
 	tailActions = []string{
-		string(alert.Observed), string(alert.Redacted), string(alert.Blocked), string(alert.Echo),
+		string(alert.Observed), string(alert.Redacted), string(alert.Blocked), string(alert.Echo), string(alert.Ignored),
 		string(alert.Refused), string(alert.Passed), string(alert.Applied), string(alert.Failed),
+		string(alert.LookedUp), string(alert.Exported),
 	}
 	findingKinds = []string{string(alert.Verbatim), string(alert.Phrase), string(alert.Near), string(alert.Stuffing)}
-	tailKinds    = append(slices.Clone(findingKinds),
-		string(alert.TypeUnscanned), string(alert.TypeProbing), string(alert.TypeDrip),
-		string(alert.TypeStart), string(alert.TypeStop), string(alert.TypeReload), string(alert.TypeDigest), string(alert.TypeMismatch))
+	tailKinds    = append(slices.Clone(findingKinds), otherTypes()...)
 )
+
+// otherTypes returns the types of alerts that are no findings. Gap records are shown anyway.
+func otherTypes() (names []string) {
+	for _, t := range alert.Types() {
+		if t != alert.TypeFinding && t != alert.TypeGap {
+			names = append(names, string(t))
+		}
+	}
+	return names
+}
 
 // tailFilter decides which alerts are shown. The zero value shows all.
 type tailFilter struct {
-	since   time.Time
-	rank    int // of the lowest severity: see alert.Severity.Rank
-	actions []string
-	kinds   []string
-	records []string
-	labels  []string
+	alertFlags
+	since time.Time
+	rank  int // of the lowest severity: see alert.Severity.Rank
 }
 
 // filter returns the filter that the flags describe, if it is now.
-func (f *tailFlags) filter(now time.Time) (tailFilter, error) {
-	out := tailFilter{actions: f.actions, kinds: f.kinds, records: f.records, labels: f.labels}
+func (f *alertFlags) filter(now time.Time) (tailFilter, error) {
+	out := tailFilter{alertFlags: *f}
 	if f.severity != "" {
 		out.rank = alert.Severity(f.severity).Rank()
 		if out.rank == 0 {
@@ -178,7 +217,24 @@ func (f *tailFilter) shows(ev *alert.Event) bool {
 		(rank == 0 || rank >= f.rank) &&
 		(len(f.actions) == 0 || slices.Contains(f.actions, string(ev.Action))) &&
 		(len(f.kinds) == 0 || slices.Contains(f.kinds, kindOf(ev))) &&
-		(len(f.records)+len(f.labels) == 0 || slices.ContainsFunc(ev.Records, f.names))
+		(len(f.records)+len(f.labels)+len(f.datasets) == 0 || slices.ContainsFunc(ev.Records, f.names)) &&
+		(len(f.callers) == 0 || slices.ContainsFunc(f.callers, func(c string) bool { return isCaller(ev, c) })) &&
+		(len(f.models) == 0 || slices.ContainsFunc(f.models, func(m string) bool { return config.MatchModel(m, ev.Model) })) &&
+		(len(f.routes) == 0 || slices.ContainsFunc(f.routes, func(r string) bool { return policy.OnRoute(r, ev.Route) })) &&
+		(len(f.lanes) == 0 || ev.Type == alert.TypeFinding && slices.ContainsFunc(f.lanes, func(l string) bool { return inLane(ev, l) }))
+}
+
+// isCaller reports whether a name is one of the caller of an alert: its principal or the
+// beginning of it, its user or one of its addresses.
+func isCaller(ev *alert.Event, name string) bool {
+	const least = 4 // digits of a principal
+	return name != "" && (ev.User == name || ev.Forwarded == name || ev.Client == name) ||
+		len(name) >= least && strings.HasPrefix(ev.Principal, name)
+}
+
+// inLane reports whether a finding is in a lane, or in several of which this one is a step.
+func inLane(ev *alert.Event, lane string) bool {
+	return slices.Contains(strings.Split(cmp.Or(ev.Lane, alert.LanePlain), "+"), lane)
 }
 
 // kindOf returns the value of --kind that selects an alert.
@@ -189,9 +245,10 @@ func kindOf(ev *alert.Event) string {
 	return string(ev.Type)
 }
 
-// names reports whether --record and --label select a record.
+// names reports whether --record, --label and --dataset select a record.
 func (f *tailFilter) names(r alert.Record) bool {
-	return (len(f.records) == 0 || slices.Contains(f.records, r.ID)) &&
+	return (len(f.datasets) == 0 || slices.Contains(f.datasets, r.Dataset)) &&
+		(len(f.records) == 0 || slices.Contains(f.records, r.ID)) &&
 		(len(f.labels) == 0 || slices.ContainsFunc(r.Labels, func(l string) bool { return slices.Contains(f.labels, l) }))
 }
 
@@ -200,7 +257,7 @@ func tail(ctx context.Context, a *app, path string, flags tailFlags, filter tail
 	p := &tailPrinter{
 		out: a.stdout, log: a.stderr, filter: filter, name: path,
 		colours: coloursFor(a.stdout, a.getenv),
-		json:    flags.json,
+		format:  flags.printed(a),
 		seen:    map[string]uint64{},
 	}
 	var err error
@@ -285,7 +342,7 @@ type tailPrinter struct {
 	name     string // of the file, for messages
 	filter   tailFilter
 	colours  palette
-	json     bool
+	format   alertFormat // the zero value is wide
 	number   int               // lines read
 	alerts   int               // lines that were an alert
 	garbled  int               // lines that were not
@@ -319,9 +376,15 @@ func (p *tailPrinter) line(line []byte) error {
 		return nil
 	}
 	var err error
-	if p.json {
+	switch p.format {
+	case alertJSON:
 		_, err = fmt.Fprintf(p.out, "%s\n", line)
-	} else {
+	case alertShort:
+		if isNoise(&ev) && !slices.Contains(p.filter.kinds, string(ev.Type)) {
+			return nil
+		}
+		_, err = fmt.Fprintln(p.out, p.colours.renderShort(&ev))
+	default:
 		_, err = fmt.Fprintln(p.out, p.colours.render(&ev))
 	}
 	return err
@@ -416,6 +479,10 @@ func details(ev *alert.Event) []string {
 		return append(head, request(ev)...)
 	case alert.TypeGap:
 		return []string{fmt.Sprintf("%s lost on the way to %s (%s)", count(ev.Lost, "event"), printable(ev.Sink), printable(ev.Reason))}
+	case alert.TypeTally:
+		return []string{tallied(ev)}
+	case alert.TypeAccess:
+		return labelled("", string(ev.Action), "", ev.Path, "user", ev.User, "client", ev.Client, "reason", ev.Reason)
 	case alert.TypeDigest:
 		return []string{fmt.Sprintf("%s of events %d to %d, SHA-256 %s", count(ev.Lines, "line"), ev.First, max(ev.Seq, 1)-1, short(printable(ev.SHA256)))}
 	default:
@@ -476,7 +543,8 @@ func seconds(n int64) string {
 
 // request describes the request of an alert, and the records that its answer repeated.
 func request(ev *alert.Event) []string {
-	out := labelled("", ev.Path, "model", ev.Model, "client", ev.Client, "principal", ev.Principal, "request", ev.RequestID)
+	out := labelled("", ev.Path, "model", ev.Model, "client", ev.Client, "forwarded", ev.Forwarded, "user", ev.User,
+		"principal", ev.Principal, "request", ev.RequestID, "rule", ev.Rule, "signal", signals(ev))
 	for _, r := range ev.Records {
 		out = append(out, labelled("record", r.ID, "dataset", r.Dataset)...)
 	}

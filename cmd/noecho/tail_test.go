@@ -81,7 +81,7 @@ func follow(t *testing.T, path string, poll time.Duration) *watched {
 	w := &watched{T: t, path: path, lines: bufio.NewReader(out), log: &bytes.Buffer{}, ended: make(chan error, 1)}
 	ctx, quit := context.WithCancel(t.Context())
 	w.quit = quit
-	p := &tailPrinter{out: in, log: w.log, name: "alerts", json: true, seen: map[string]uint64{}}
+	p := &tailPrinter{out: in, log: w.log, name: "alerts", format: alertJSON, seen: map[string]uint64{}}
 	f := newFollower(path, p)
 	go func() {
 		var err error
@@ -205,7 +205,7 @@ func TestFollowReadsTheFilesBetween(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	addTo(t, path, alertLine(1))
 	var out, log bytes.Buffer
-	f := newFollower(path, &tailPrinter{out: &out, log: &log, json: true, seen: map[string]uint64{}})
+	f := newFollower(path, &tailPrinter{out: &out, log: &log, format: alertJSON, seen: map[string]uint64{}})
 	if err := f.open(path); err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestTailStreamEndsWithItsContext(t *testing.T) {
 	out, printed := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		p := &tailPrinter{out: printed, log: io.Discard, json: true, seen: map[string]uint64{}}
+		p := &tailPrinter{out: printed, log: io.Discard, format: alertJSON, seen: map[string]uint64{}}
 		ended <- tailStream(ctx, in, p)
 	}()
 	if _, err := io.WriteString(feed, alertLine(1)); err != nil {
@@ -327,7 +327,7 @@ func TestTailStreamEndsWithItsContext(t *testing.T) {
 func TestTailStopsWhenNobodyReads(t *testing.T) {
 	t.Parallel()
 	full := writerFunc(func([]byte) (int, error) { return 0, errors.New("broken pipe") })
-	p := &tailPrinter{out: full, log: io.Discard, json: true, seen: map[string]uint64{}}
+	p := &tailPrinter{out: full, log: io.Discard, format: alertJSON, seen: map[string]uint64{}}
 	if err := tailStream(t.Context(), strings.NewReader(alertLine(1)), p); err == nil {
 		t.Error("an error of the output was swallowed")
 	}

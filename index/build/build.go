@@ -55,7 +55,7 @@ type Options struct {
 	Dataset  string   // one name for all inputs; empty: each input argument is a dataset of its own name
 	Labels   []string // of all datasets
 	Model    string   // name of the model that the index is bound to
-	Exclude  []string // files of text whose windows are not indexed, and reports of common windows
+	Exclude  []string // files of text whose windows are not indexed, reports of common windows, and lists of ignored ones
 	Capacity uint64   // number of distinct windows that the filters are sized for; 0: count them
 	RecordID string   // id of all records; empty: each has its own
 	Key      *key.Key // under which the index is hashed; nil: none, and who has the index can test guesses
@@ -146,7 +146,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		}
 		defer out.abort()
 	}
-	if b.exclude, m.Exclusions, err = readExclusions(o.Exclude, spec, o.Corpus, o.Key); err != nil {
+	if b.exclude, m.Exclusions, err = readExclusions(&o, spec); err != nil {
 		return nil, err
 	}
 	if m.NotIndexed.SkippedFiles, err = b.find(); err != nil {

@@ -7,62 +7,86 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"slices"
+	"time"
 
 	"noecho/index"
 	"noecho/index/corpus"
 	"noecho/index/key"
+	"noecho/internal/ignore"
 	"noecho/ngram"
 )
 
-// readExclusions returns the windows of the files as a set of Lo, the lower halves of
-// their hashes, and the description of each file for the manifest. The files are read
-// in the formats of the corpus.
-func readExclusions(paths []string, spec ngram.Spec, o corpus.Options, k *key.Key) (map[uint64]struct{}, []index.Exclusion, error) {
+// readExclusions returns the windows of the files of o.Exclude as a set of Lo, the lower halves
+// of their hashes, and the description of each file for the manifest. Files of text are read in
+// the formats of the corpus.
+func readExclusions(o *Options, spec ngram.Spec) (map[uint64]struct{}, []index.Exclusion, error) {
 	all := map[uint64]struct{}{}
 	described := []index.Exclusion{}
-	if slices.Contains(paths, corpus.Stdin) {
+	if slices.Contains(o.Exclude, corpus.Stdin) {
 		return nil, nil, errors.New("standard input cannot be excluded: name a file")
 	}
-	var inputs []corpus.Input
-	reports, texts := splitReports(paths)
-	if len(texts) > 0 {
-		var err error
-		if inputs, _, err = corpus.Find(texts, nil, o); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i := range len(reports) + len(inputs) {
+	add := func(read func(set map[uint64]struct{}) ([]byte, error)) error {
 		own := map[uint64]struct{}{}
-		var sum []byte
+		sum, err := read(own)
+		maps.Copy(all, own)
+		described = append(described, index.Exclusion{Digest: hex.EncodeToString(o.Key.Digest(sum)), Windows: uint64(len(own))})
+		return err
+	}
+	var texts []string
+	for _, path := range o.Exclude {
 		var err error
-		if i < len(reports) {
-			sum, err = excludeReport(reports[i], headOf(spec, k), own)
-		} else {
-			sum, err = excludeInput(&inputs[i-len(reports)], spec, o, k, own)
+		switch {
+		case isReport(path):
+			err = add(func(set map[uint64]struct{}) ([]byte, error) { return excludeReport(path, headOf(spec, o.Key), set) })
+		case ignore.IsList(path):
+			err = add(func(set map[uint64]struct{}) ([]byte, error) { return excludeList(path, o.Notice, set) })
+		default:
+			texts = append(texts, path)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		for lo := range own {
-			all[lo] = struct{}{}
+	}
+	if len(texts) > 0 {
+		inputs, _, err := corpus.Find(texts, nil, o.Corpus)
+		if err != nil {
+			return nil, nil, err
 		}
-		described = append(described, index.Exclusion{Digest: hex.EncodeToString(k.Digest(sum)), Windows: uint64(len(own))})
+		for i := range inputs {
+			if err := add(func(set map[uint64]struct{}) ([]byte, error) {
+				return excludeInput(&inputs[i], spec, o.Corpus, o.Key, set)
+			}); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	slices.SortFunc(described, func(a, b index.Exclusion) int { return bytes.Compare([]byte(a.Digest), []byte(b.Digest)) })
 	return all, described, nil
 }
 
-// splitReports separates reports of common windows from files of text.
-func splitReports(paths []string) (reports, texts []string) {
-	for _, p := range paths {
-		if isReport(p) {
-			reports = append(reports, p)
-		} else {
-			texts = append(texts, p)
-		}
+// excludeList adds the windows of a list of ignored windows, or of alerts, to the set and returns
+// the digest of the file.
+func excludeList(path string, notice func(string), set map[uint64]struct{}) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("exclude: %w", err)
 	}
-	return reports, texts
+	var list ignore.List
+	if err := list.Read(path, bytes.NewReader(text)); err != nil {
+		return nil, fmt.Errorf("exclude %w", err)
+	}
+	now := time.Now()
+	for _, lo := range list.Live(now) {
+		set[lo] = struct{}{}
+	}
+	if expired, _ := list.Expired(now, 0); expired > 0 && notice != nil {
+		notice(fmt.Sprintf("%s: %d of %d entries have expired, and their windows are indexed", path, expired, list.Len()))
+	}
+	sum := sha256.Sum256(text)
+	return sum[:], nil
 }
 
 // excludeInput adds the windows of one file to the set and returns the digest of its

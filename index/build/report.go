@@ -37,10 +37,11 @@ type reportHead struct {
 
 // reportRow is a window of a report.
 type reportRow struct {
-	Hash  string `json:"hash"`  // hex of the 128-bit hash
-	Count uint64 `json:"count"` // number of records that contain the window
-	First string `json:"first"` // file and line of the first record
-	Text  string `json:"text,omitempty"`
+	Hash   string `json:"hash"`   // hex of the 128-bit hash
+	Count  uint64 `json:"count"`  // number of records that contain the window
+	First  string `json:"first"`  // file and line of the first record
+	Digest string `json:"digest"` // second half of the hash, by which alerts and lists of ignored windows name the window
+	Text   string `json:"text,omitempty"`
 }
 
 const (
@@ -84,7 +85,7 @@ func (r *reporter) write(rows []*common) error {
 		if c.line > 0 {
 			first = fmt.Sprintf("%s:%d", first, c.line)
 		}
-		err = errors.Join(err, enc.Encode(reportRow{Hash: fmt.Sprintf("%016x%016x", c.hash.Hi, c.hash.Lo), Count: c.records, First: first, Text: c.text}))
+		err = errors.Join(err, enc.Encode(reportRow{Hash: fmt.Sprintf("%016x%016x", c.hash.Hi, c.hash.Lo), Count: c.records, First: first, Digest: fmt.Sprintf("%016x", c.hash.Lo), Text: c.text}))
 	}
 	if err = errors.Join(err, w.Flush()); err != nil {
 		return fmt.Errorf("write report: %w", err)

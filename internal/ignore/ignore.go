@@ -49,8 +49,8 @@ type row struct {
 // plainPhrase is the identifier of a short text that identifies nobody, in an alert.
 const plainPhrase = "phrase"
 
-// errIdentifier refuses an alert about an identifier.
-var errIdentifier = errors.New("the alert is about an identifier, and identifiers of people are never ignored: write a rule about their kind or dataset")
+// ErrIdentifier refuses an alert about an identifier.
+var ErrIdentifier = errors.New("the alert is about an identifier, and identifiers of people are never ignored: write a rule about their kind or dataset")
 
 // Parse reads one line: {"digest":…,"reason":…,"until":…,"by":…}, an alert, whose digests
 // become entries without a reason, or a line of a report. The first line of a report has
@@ -64,7 +64,7 @@ func Parse(line []byte) ([]Entry, error) {
 		return nil, nil
 	}
 	if r.Identifier != "" && r.Identifier != plainPhrase {
-		return nil, errIdentifier
+		return nil, ErrIdentifier
 	}
 	names := r.Digests
 	switch {
@@ -119,7 +119,10 @@ func ParseUntil(s string) (time.Time, error) {
 }
 
 // List is a set of entries. The zero value is empty. Safe for concurrent reading.
-type List struct{ entries map[uint64]Entry }
+type List struct {
+	entries map[uint64]Entry
+	refused int
+}
 
 // Add adds entries. Of two with one digest the one that lasts longer counts.
 func (l *List) Add(entries ...Entry) {
@@ -133,6 +136,9 @@ func (l *List) Add(entries ...Entry) {
 		}
 	}
 }
+
+// Refused returns how many of the lines were alerts about identifiers, which have no entries.
+func (l *List) Refused() int { return l.refused }
 
 // Len returns the number of entries, those included that have expired.
 func (l *List) Len() int { return len(l.entries) }
@@ -179,10 +185,11 @@ func (l *List) ReadFile(path string) error {
 		return fmt.Errorf("read ignored windows: %w", err)
 	}
 	defer f.Close()
-	return l.read(path, f)
+	return l.Read(path, f)
 }
 
-func (l *List) read(name string, from io.Reader) error {
+// Read adds the entries of a file. Errors name it and the line.
+func (l *List) Read(name string, from io.Reader) error {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, maxLine)
 	for number := 1; lines.Scan(); number++ {
@@ -191,7 +198,9 @@ func (l *List) read(name string, from io.Reader) error {
 			continue
 		}
 		entries, err := Parse(line)
-		if err != nil {
+		if errors.Is(err, ErrIdentifier) {
+			l.refused++
+		} else if err != nil {
 			return fmt.Errorf("%s:%d: %w", name, number, err)
 		}
 		l.Add(entries...)

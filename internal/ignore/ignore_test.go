@@ -68,7 +68,7 @@ func TestExpiry(t *testing.T) {
 {"digest":"0000000000000001","until":"2027-01-01"}
 {"digest":"0000000000000003","until":"2020-01-01"}
 `
-	if err := l.read("x", strings.NewReader(text)); err != nil {
+	if err := l.Read("x", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -95,7 +95,7 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("%s: %d expired, %d ending, %d live", tt.now, expired, ending, len(l.Live(tt.now)))
 		}
 	}
-	if err := l.read("x", strings.NewReader("\n{}\n")); err == nil || !strings.HasPrefix(err.Error(), "x:2: ") {
+	if err := l.Read("x", strings.NewReader("\n{}\n")); err == nil || !strings.HasPrefix(err.Error(), "x:2: ") {
 		t.Errorf("%v", err)
 	}
 }
