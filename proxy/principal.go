@@ -37,3 +37,12 @@ func keyedHex(key, text []byte) string {
 	_, _ = h.Write(text)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
+
+// Principal returns the name of a credential, the value of a header, under the key in a file.
+func Principal(keyFile string, credential []byte) (string, error) {
+	key, err := readPrincipalKey(keyFile)
+	if err != nil {
+		return "", err
+	}
+	return keyedHex(key, credential), nil
+}

@@ -39,11 +39,15 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newDemoCommand(a))
 	root.AddCommand(newEraseCommand(a))
 	root.AddCommand(newEvalCommand(a))
+	root.AddCommand(newExplainCommand(a))
+	root.AddCommand(newIgnoreCommand(a))
 	root.AddCommand(newIndexCommand(a))
 	root.AddCommand(newInventoryCommand(a))
+	root.AddCommand(newPrincipalCommand(a))
 	root.AddCommand(newScanCommand(a))
 	root.AddCommand(newServeCommand(a))
 	root.AddCommand(newTailCommand(a))
+	root.AddCommand(newTopCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	return root
 }

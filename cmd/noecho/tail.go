@@ -112,12 +112,9 @@ which says that events were lost, is shown even if the filters exclude it. Witho
 			if err != nil {
 				return err
 			}
-			path := a.getenv("NOECHO_ALERTS")
-			switch {
-			case len(args) == 1:
+			path := a.alertFile()
+			if len(args) == 1 {
 				path = args[0]
-			case path == "":
-				path = defaultAlerts
 			}
 			return tail(cmd.Context(), a, path, flags, filter)
 		},
@@ -342,7 +339,7 @@ type tailPrinter struct {
 	name     string // of the file, for messages
 	filter   tailFilter
 	colours  palette
-	format   alertFormat // the zero value is wide
+	format   alertFormat       // the zero value is wide
 	number   int               // lines read
 	alerts   int               // lines that were an alert
 	garbled  int               // lines that were not
