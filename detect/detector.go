@@ -64,6 +64,7 @@ type Detector struct {
 	speller    speller
 	peeked     []ngram.Word // scratch
 
+	reading bool  // Append runs, or has panicked
 	asked   uint8 // counts pieces, see stop
 	stopped bool  // Done was closed: nothing more is read or decided
 
@@ -124,7 +125,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 		cfg.MaxHeld = defaultMaxHeld
 	}
 	d.cfg, d.index, d.spec = cfg, ix, spec
-	d.asked, d.stopped, d.endings = 0, false, 0
+	d.reading, d.asked, d.stopped, d.endings = false, 0, false, 0
 	clear(d.stems)
 	d.guessable = cfg.Prompt.joined() && cfg.Prompt.all().longest >= spec.N-1
 	d.ledger, d.words = nil, nil
@@ -252,6 +253,13 @@ func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
 // segments that became final. Clean segments that touch may be merged. Once a finding
 // is blocked, and once Done is closed, Append reads and appends nothing more.
 func (d *Detector) Append(dst []Segment, p []byte) []Segment {
+	d.reading = true
+	dst = d.append(dst, p)
+	d.reading = false
+	return dst
+}
+
+func (d *Detector) append(dst []Segment, p []byte) []Segment {
 	answer := d.cfg.Answer
 	if answer != nil && len(p) > 0 && (answer.speaker != d || d.turned < len(d.turns)) {
 		d.turnIn(p)
@@ -479,8 +487,14 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 func (d *Detector) Frontier() int64 { return d.host.emitted }
 
 // Closed appends the findings that became complete since the last call, echoes
-// included, in order of their start.
-func (d *Detector) Closed(dst []*Finding) []*Finding { return d.host.take(dst) }
+// included, in order of their start. After a panic of Append no finding can grow: all are complete.
+func (d *Detector) Closed(dst []*Finding) []*Finding {
+	if d.reading {
+		d.host.settleAll()
+		d.reading = false
+	}
+	return d.host.take(dst)
+}
 
 // Counts returns numbers about the channel so far. Words is how many were read. Unscanned is how many of its bytes
 // no lane read, because the budget was spent or because they were encoded too often, and

@@ -467,6 +467,14 @@ func (s *channelSet) decide(ch *channel) {
 			ch.frontier = math.MaxInt64 // the text behind is not judged and does not leave
 		}
 	}
+	s.close(ch)
+	if ch.answer != nil {
+		s.decideAnswer(ch.answer)
+	}
+}
+
+// close takes over the closed findings of a channel's detector.
+func (s *channelSet) close(ch *channel) {
 	s.closed = ch.det.Closed(s.closed[:0])
 	for _, f := range s.closed {
 		switch {
@@ -475,9 +483,6 @@ func (s *channelSet) decide(ch *channel) {
 		case ch.token.secret == nil && !f.Echo: // of the text, if that is found too
 			ch.token.secret = f
 		}
-	}
-	if ch.answer != nil {
-		s.decideAnswer(ch.answer)
 	}
 }
 
@@ -523,8 +528,11 @@ func (s *channelSet) report(ch *channel, f *detect.Finding) {
 	ch.choice.reported = ch.choice.reported || !f.Echo
 }
 
-// take appends the findings and forgets them.
+// take appends the findings and forgets them. After a panic some are not taken over yet.
 func (s *channelSet) take(dst []Finding) []Finding {
+	for _, ch := range s.list {
+		s.close(ch)
+	}
 	dst = append(dst, s.found...)
 	if clear(s.found); cap(s.found) > minCompact {
 		s.found = nil
