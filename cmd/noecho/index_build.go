@@ -145,6 +145,8 @@ func newIndexBuildCommand(a *app) *cobra.Command {
 	f.Uint64Var(&o.Capacity, "capacity", 0, "number of distinct windows to make room for; without it they are counted first")
 	f.StringVar(&o.Inventory, "inventory", "", "`FILE` to write an inventory to, which finds the rows about a person")
 	f.StringVar(&b.inventoryKey, "inventory-key", "", "`FILE` with the key of the inventory, 64 hexadecimal digits")
+	f.StringVar(&o.OptOut, "opt-out", "", "`LIST` of people who opted out, as --subjects; their rows are indexed, and marked in the inventory")
+	f.StringVar(&o.Sensitivity, "sensitivity-field", "", "`NAME` of the column with the class of a row, for the inventory: PUBLIC, INTERNAL, CONFIDENTIAL, RESTRICTED")
 	f.Var(&b.memory, "memory", "memory for building; with less memory the corpus is read more often")
 	f.BoolVar(&o.NoLedger, "no-ledger", false, "do not store which record contains a text: findings then name no record")
 	f.BoolVar(&o.Strict, "strict", false, "end the build at the first bad record")
@@ -276,6 +278,10 @@ func beginsWith(path, head string) bool {
 func (b *indexBuild) readInventoryKey(erased bool) (*inventory.Key, error) {
 	path := b.options.Inventory
 	switch {
+	case path == "" && (b.options.OptOut != "" || b.options.Sensitivity != ""):
+		return nil, usageError("--opt-out and --sensitivity-field are for an inventory: name it with --inventory FILE")
+	case b.options.OptOut != "" && b.options.NoIdentifiers:
+		return nil, usageError("--opt-out needs identifiers: leave out --no-identifiers")
 	case erased && b.inventoryKey == "":
 		return nil, usageError("the list of rows to leave out needs the key of the inventory: name it with --inventory-key FILE")
 	case path == "" && erased:
@@ -363,6 +369,9 @@ func (b *indexBuild) report(w io.Writer, out string, res *build.Result) error {
 	if v := res.Inventory; v != nil && err == nil {
 		_, err = fmt.Fprintf(w, "wrote %s: inventory of %s, %s, %s, id %s\n", b.options.Inventory,
 			count(v.Counts.Rows, "row"), count(v.Counts.Values, "identifier"), humanBytes(v.Bytes), v.ID[:12])
+		if err == nil && b.options.OptOut != "" {
+			_, err = fmt.Fprintf(w, "opt-out: %s about people who opted out, indexed like the others: leave them out of the training files\n", count(v.Counts.OptOut, "row"))
+		}
 	}
 	printCoverage(w, "", tables(res.Manifest))
 	if err == nil && res.Common > 0 {

@@ -75,7 +75,7 @@ func inventoryEntry(res *build.Result) audit.Entry {
 	v := res.Inventory
 	return audit.Entry{
 		Type:    audit.InventoryBuilt,
-		Counts:  map[string]uint64{"rows": v.Counts.Rows, "values": v.Counts.Values, "postings": v.Counts.Postings, "bytes": v.Bytes},
+		Counts:  map[string]uint64{"rows": v.Counts.Rows, "values": v.Counts.Values, "postings": v.Counts.Postings, "bytes": v.Bytes, "opt_out": v.Counts.OptOut},
 		Digests: map[string]string{"inventory": v.ID, "build": res.Info.BuildID},
 	}
 }
@@ -222,7 +222,12 @@ func (s *shownInventory) document() *report.Document {
 		{Name: "Rows", Value: number(s.Meta.Counts.Rows)},
 		{Name: "Different identifiers", Value: number(s.Meta.Counts.Values)},
 		{Name: "Looked for", Value: cmp.Or(strings.Join(s.Meta.Kinds, ", "), "nothing")},
+		{Name: "Class of a row", Value: cmp.Or(s.Meta.Classes, "not read")},
+		{Name: "Opted out", Value: "not compared with a list"},
 	}}
+	if s.Meta.OptOut != "" {
+		d.Facts[len(d.Facts)-1].Value = number(s.Meta.Counts.OptOut) + " rows about people who opted out"
+	}
 	if u := s.Meta.Unread; u.Any() {
 		d.Facts = append(d.Facts, report.Fact{Name: "Not read", Value: fmt.Sprintf("%d rows, %d files, %d bytes of text", u.BadRecords, u.SkippedFiles, u.Bytes)})
 	}
@@ -570,7 +575,7 @@ func answerDocument(a *inventory.Answer) *report.Document {
 	complete := map[bool]string{true: "yes", false: "no"}
 	found := report.Table{
 		Title: "Rows", Empty: "None.",
-		Columns: []string{"record", "dataset", "labels", "file", "line", "matched", "certainty", "others in the row", "flags", "models", "row hash", "search complete"},
+		Columns: []string{"record", "dataset", "labels", "file", "line", "matched", "certainty", "others in the row", "flags", "models", "row hash", "search complete", "sensitivity"},
 	}
 	for _, f := range a.Findings {
 		line, sure := "", "possible"
@@ -582,7 +587,7 @@ func answerDocument(a *inventory.Answer) *report.Document {
 		}
 		found.Rows = append(found.Rows, []string{
 			f.Record, f.Dataset, strings.Join(f.Labels, ", "), f.File, line, matchedText(f.Matched), sure, kindsText(f.Others),
-			strings.Join(f.Flags, ", "), strings.Join(f.Models, ", "), f.Row, complete[a.Complete],
+			strings.Join(f.Flags, ", "), strings.Join(f.Models, ", "), f.Row, complete[a.Complete], f.Class,
 		})
 	}
 	searched := report.Table{Title: "What was searched", Columns: []string{"what", "name", "rows", "complete", "why not", "limits"}, Empty: "Nothing."}

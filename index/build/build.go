@@ -83,6 +83,8 @@ type Options struct {
 	Inventory    string                // path of an inventory of the rows; empty: none
 	InventoryKey *inventory.Key        // required with Inventory and Erased
 	Erased       *inventory.Exclusions // rows with which the build is refused (*inventory.ExcludedError), unlocked; nil: none
+	OptOut       string                // path of a list of people who opted out, as Subjects; their rows are marked in the inventory. Empty: none
+	Sensitivity  string                // member of a row that has its class, for the inventory; empty: none
 
 	Strict       bool // the first bad record ends the build
 	AcceptUnread bool // build although more than 1 % of the text is not read
@@ -184,7 +186,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		defer rows.abort()
 	}
 	if o.rows() {
-		b.inventory = newInventoryBuilder(b, store)
+		if b.inventory, err = newInventoryBuilder(b, store); err != nil {
+			return nil, err
+		}
 	}
 	return b.build(ctx, out, rows, m)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,8 +37,11 @@ type inventoryBuilder struct {
 	kinds      []string
 	number     map[string]int // of a kind
 
-	names inventory.Phrases // of the list of subjects; their ids are positions in looked
+	names inventory.Phrases // of the lists of people; their ids are positions in looks
 	looks []looked
+
+	optOut map[inventory.Sum]bool // values of people who opted out
+	digest string                 // keyed hash of their list
 }
 
 // looked is a value that is looked for because the list of subjects has it.
@@ -45,22 +50,32 @@ type looked struct {
 	kind  int
 }
 
-func newInventoryBuilder(b *builder, store *tempStore) *inventoryBuilder {
+func newInventoryBuilder(b *builder, store *tempStore) (*inventoryBuilder, error) {
 	v := &inventoryBuilder{b: b, store: store, number: map[string]int{}}
+	var out []corpus.Subject
+	if b.o.OptOut != "" {
+		people, digest, err := corpus.ReadSubjects(b.o.OptOut)
+		if err != nil {
+			return nil, err
+		}
+		sum := b.o.InventoryKey.Hasher().Text([]byte(digest))
+		v.digest, out, v.optOut = hex.EncodeToString(sum[:]), people, map[inventory.Sum]bool{}
+	}
 	if !b.o.NoIdentifiers {
 		v.kinds = identify.Kinds()
 	}
 	for _, p := range b.o.Patterns {
 		v.kinds = append(v.kinds, p.Name)
 	}
-	if b.o.Subjects != "" {
+	if b.o.Subjects != "" || b.o.OptOut != "" {
 		v.kinds = append(v.kinds, inventory.NameKind, inventory.AttributeKind)
 	}
 	for i, k := range v.kinds {
 		v.number[k] = i
 	}
 	v.look()
-	return v
+	v.lookOut(out)
+	return v, nil
 }
 
 // look makes the phrases of the names and other attributes of the data subjects.
@@ -70,21 +85,61 @@ func (v *inventoryBuilder) look() {
 	known := map[inventory.Sum]bool{}
 	for _, subject := range v.b.phrases.subjects {
 		for _, a := range subject.Attributes {
-			kind, ok := inventory.AttributeKindOf(a)
-			if !ok {
+			if kind, ok := inventory.AttributeKindOf(a); ok {
+				v.lookFor(&s, h, known, kind, a.Value)
+			}
+		}
+	}
+}
+
+// lookFor looks for the words of a name or an attribute, and returns their value. ok is false
+// if there are no words.
+func (v *inventoryBuilder) lookFor(s *speller, h *inventory.Hasher, known map[inventory.Sum]bool, kind, text string) (value inventory.Sum, ok bool) {
+	form := inventory.WordsForm(kind, inventory.Words(text))
+	if form == "" {
+		return value, false
+	}
+	if value = h.Value(kind, form); known[value] {
+		return value, true
+	}
+	known[value] = true
+	words := s.scanned(text)
+	for _, order := range inventory.Orders(kind, words[:min(len(words), inventory.MostWords)]) {
+		v.names.Add(order, len(v.looks))
+	}
+	v.looks = append(v.looks, looked{value, v.number[kind]})
+	return value, true
+}
+
+// lookOut looks for the people who opted out: for their identifiers, in every form that these
+// may have, and for names and attributes that many people do not share.
+func (v *inventoryBuilder) lookOut(people []corpus.Subject) {
+	s := speller{scan: ngram.NewScanner(v.b.spec.Suite)}
+	h := v.b.o.InventoryKey.Hasher()
+	known := map[inventory.Sum]bool{}
+	for _, l := range v.looks {
+		known[l.value] = true
+	}
+	for _, p := range people {
+		for _, a := range p.Attributes {
+			if kind, ok := inventory.AttributeKindOf(a); ok && !a.Weak(len(inventory.Words(a.Value))) {
+				if value, ok := v.lookFor(&s, h, known, kind, a.Value); ok {
+					v.optOut[value] = true
+				}
+			}
+			kind, text, ok := identify.Whole(a.Value)
+			switch {
+			case ok:
+			case a.Phone():
+				kind, text = identify.Phone, a.Value
+			case slices.ContainsFunc(v.b.o.Patterns, func(p identify.Pattern) bool { return strings.EqualFold(p.Name, a.Column) }):
+				kind, text = a.Column, a.Value
+			default:
 				continue
 			}
-			form := inventory.WordsForm(kind, inventory.Words(a.Value))
-			value := h.Value(kind, form)
-			if form == "" || known[value] {
-				continue
+			for _, form := range identify.Asked(kind, text) {
+				v.optOut[h.Value(form.Kind, form.Text)] = true
 			}
-			known[value] = true
-			words := s.scanned(a.Value)
-			for _, order := range inventory.Orders(kind, words[:min(len(words), inventory.MostWords)]) {
-				v.names.Add(order, len(v.looks))
-			}
-			v.looks = append(v.looks, looked{value, v.number[kind]})
 		}
 	}
 }
@@ -110,7 +165,7 @@ type rowTask struct {
 
 // A rowCollector collects the rows of one worker. A row in the store:
 //
-//	flags (rowContinues), line, id, 16 bytes of hash,
+//	flags (rowContinues), marks, sensitivity, line, id, 16 bytes of hash,
 //	number of values: for each 16 bytes, kind, count
 //	number of kinds: for each kind, count
 //
@@ -124,6 +179,8 @@ type rowCollector struct {
 	finder *identify.Finder   // of the rest of a row; nil: identifiers are not looked for
 
 	part   recordPart
+	marks  inventory.Flags
+	class  inventory.Sensitivity
 	found  []inventory.Posting
 	counts []inventory.Count
 	ids    []int
@@ -143,7 +200,7 @@ func (c *rowCollector) beginRecord(r recordPart) {
 		}
 		c.tasks = append(c.tasks, rowTask{task: r.task, source: r.source, at: int64(len(c.buf))})
 	}
-	c.part, c.found, c.counts = r, c.found[:0], c.counts[:0]
+	c.part, c.found, c.counts, c.marks, c.class = r, c.found[:0], c.counts[:0], 0, inventory.Unclassified
 	if r.line > 0 {
 		c.hash.BeginRow(r.id)
 	}
@@ -180,6 +237,9 @@ func (c *rowCollector) name(words []ngram.Word) {
 // rest looks into the bytes of a row that are none of its texts: its id, members and cells
 // that no format reads, and messages of roles that are not read.
 func (c *rowCollector) rest(row []byte, texts []corpus.Segment) {
+	if name := c.to.b.o.Sensitivity; name != "" {
+		c.classify(row, name)
+	}
 	from := int64(0)
 	for _, t := range texts {
 		if t.RawLo > from {
@@ -190,6 +250,20 @@ func (c *rowCollector) rest(row []byte, texts []corpus.Segment) {
 	if from < int64(len(row)) {
 		c.between(row[from:])
 	}
+}
+
+// classify notes the class of a row. A class that is no string, such as a number, is another
+// word, and null is none.
+func (c *rowCollector) classify(row []byte, name string) {
+	value, ok := corpus.Member(row, name)
+	if !ok || string(value) == "null" {
+		return
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		text = "another word"
+	}
+	c.class = inventory.ParseSensitivity(text)
 }
 
 func (c *rowCollector) between(part []byte) {
@@ -227,6 +301,9 @@ func (c *rowCollector) identifier(kind, text string) {
 
 // enter counts a value of the row.
 func (c *rowCollector) enter(value inventory.Sum, kind int) {
+	if c.to.optOut != nil && c.to.optOut[value] {
+		c.marks |= inventory.OptOut
+	}
 	for i := range c.found {
 		if c.found[i].Value == value {
 			c.found[i].N++
@@ -267,7 +344,7 @@ func (c *rowCollector) endRecord() {
 		}
 	}
 	n := len(c.buf)
-	b := append(c.buf, flags)
+	b := append(c.buf, flags, byte(c.marks), byte(c.class))
 	b = binary.AppendUvarint(b, uint64(c.part.line))
 	id := nameOf(c.part.id)
 	b = append(binary.AppendUvarint(b, uint64(len(id))), id...)
@@ -353,7 +430,7 @@ func (r *storedRow) read(b []byte) []byte {
 		b = b[k:]
 		return int(n)
 	}
-	r.flags, b = b[0], b[1:]
+	r.flags, r.row.Flags, r.row.Sensitivity, b = b[0], inventory.Flags(b[1]), inventory.Sensitivity(b[2]), b[3:]
 	r.row.Line = uint64(number())
 	n := number()
 	r.row.ID, b = string(b[:n]), b[n:]
@@ -469,6 +546,7 @@ func (v *inventoryBuilder) writeRows(ctx context.Context, w *inventory.Writer) e
 			text.part.last = true
 		}
 		text.merge(r)
+		whole.row.Flags |= r.row.Flags
 		return nil
 	})
 	return cmp.Or(err, flush())
@@ -498,7 +576,7 @@ func (c *rowCollector) merge(r *storedRow) {
 func (v *inventoryBuilder) meta(m *index.Manifest, buildID string) *inventory.Meta {
 	meta := &inventory.Meta{
 		IndexBuild: buildID, Model: m.Model, Builder: m.Builder, Time: m.Time, Kinds: v.kinds,
-		Patterns: m.Parameters.Patterns, Subjects: v.b.phrases.digest, Roles: m.Parameters.Roles,
+		Patterns: m.Parameters.Patterns, Subjects: v.b.phrases.digest, OptOut: v.digest, Classes: v.b.o.Sensitivity, Roles: m.Parameters.Roles,
 		Unread: inventory.Unread{BadRecords: m.NotIndexed.BadRecords},
 	}
 	for _, d := range m.Datasets {

@@ -1,6 +1,9 @@
 package corpus
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // cursor reads JSON that is known to be valid, without a copy and without an error.
 type cursor struct {
@@ -103,4 +106,27 @@ func (c *cursor) word() {
 			return
 		}
 	}
+}
+
+// Member returns a member of a row, a valid JSON object, as JSON. The names of objects inside
+// objects are joined with dots. ok is false if the row has no such member.
+func Member(row []byte, name string) (value []byte, ok bool) {
+	c := cursor{b: row}
+	if c.kind() != '{' {
+		return nil, false
+	}
+	for c.open(); c.more() && c.kind() == '"'; {
+		lo, hi := c.str()
+		at, end := c.skip()
+		inner, isInner := strings.CutPrefix(name, string(row[lo:hi])+".")
+		switch {
+		case string(row[lo:hi]) == name:
+			return row[at:end], true
+		case isInner:
+			if value, ok = Member(row[at:end], inner); ok {
+				return value, true
+			}
+		}
+	}
+	return nil, false
 }

@@ -54,6 +54,7 @@ type Finding struct {
 	Matched []Match  `json:"matched"`
 	Others  []KindN  `json:"others"` // identifiers in the row that were not asked for
 	Flags   []string `json:"flags"`
+	Class   string   `json:"sensitivity,omitempty"` // empty: none
 	Models  []string `json:"models"`
 	Sure    bool     `json:"sure"` // at least one match is no other person's
 
@@ -330,7 +331,10 @@ func (f *File) finding(q *Query, row uint64, h *hit) (*Finding, error) {
 	d := f.Meta.Datasets[src.Dataset]
 	one := &Finding{
 		Record: recordName(r.ID, src.Name, r.Line), Dataset: d.Name, Labels: append([]string{}, d.Labels...), File: src.Name, Line: r.Line,
-		Row: hex.EncodeToString(r.Sum[:]), Flags: []string{}, Models: []string{}, Others: []KindN{}, row: row,
+		Row: hex.EncodeToString(r.Sum[:]), Flags: r.Flags.names(), Models: []string{}, Others: []KindN{}, row: row,
+	}
+	if r.Sensitivity != Unclassified {
+		one.Class = r.Sensitivity.String()
 	}
 	if f.Meta.Model != "" {
 		one.Models = append(one.Models, f.Meta.Model)
@@ -378,8 +382,11 @@ type Group struct {
 // Groupings are the tables of counts that an inventory has.
 func Groupings() []string { return []string{"dataset", "label", "kind", "sensitivity", "source"} }
 
-// Groups counts rows and identifiers by one of the Groupings.
+// Groups counts rows and identifiers by one of the Groupings. By sensitivity it reads every row.
 func (f *File) Groups(by string) ([]Group, error) {
+	if by == "sensitivity" {
+		return f.classes()
+	}
 	groups := map[string]*Group{}
 	sums := map[string][]uint64{}
 	err := f.eachSource(func(_ uint64, s Source) error {
@@ -393,8 +400,6 @@ func (f *File) Groups(by string) ([]Group, error) {
 			}
 		case "source":
 			names = []string{s.Name}
-		case "sensitivity":
-			names = []string{"(not classified)"}
 		default:
 			names = f.Meta.Kinds
 		}
@@ -417,13 +422,47 @@ func (f *File) Groups(by string) ([]Group, error) {
 	})
 	var all []Group
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		g := groups[name]
-		for k, n := range sums[name] {
-			if n > 0 {
-				g.Kinds = append(g.Kinds, KindN{f.Meta.Kinds[k], n})
-			}
+		groups[name].add(f.Meta.Kinds, sums[name])
+		all = append(all, *groups[name])
+	}
+	return all, err
+}
+
+// add adds the identifiers by kind.
+func (g *Group) add(kinds []string, sums []uint64) {
+	for k, n := range sums {
+		if n > 0 {
+			g.Kinds = append(g.Kinds, KindN{kinds[k], n})
 		}
-		all = append(all, *g)
+	}
+}
+
+// classes counts rows and identifiers by sensitivity, the most sensitive last.
+func (f *File) classes() (all []Group, err error) {
+	var groups [OtherClass + 1]Group
+	var sums [OtherClass + 1][]uint64
+	err = f.parts[rowsKind].each(func(i uint64, b []byte) error {
+		row, err := f.parseRow(b, i)
+		if err != nil {
+			return err
+		}
+		s := min(row.Sensitivity, OtherClass)
+		groups[s].Rows++
+		if sums[s] == nil {
+			sums[s] = make([]uint64, len(f.Meta.Kinds))
+		}
+		for _, c := range row.Counts {
+			groups[s].Identifiers += c.N
+			sums[s][c.Kind] += c.N
+		}
+		return nil
+	})
+	for s, g := range groups {
+		if g.Rows > 0 {
+			g.Name, g.Kinds = Sensitivity(s).String(), []KindN{}
+			g.add(f.Meta.Kinds, sums[s])
+			all = append(all, g)
+		}
 	}
 	return all, err
 }

@@ -53,8 +53,8 @@
 //
 // A row: 16 bytes of HMAC-SHA256(key, "row" 0 id 0 and its texts with FF behind each), or of
 // HMAC-SHA256(key, "text" 0 and the SHA-256 of the text) if the source is one record; the uvarints of its source and its
-// line (0: the source is one record), a byte of flags and one of sensitivity (both zero so
-// far), its id as a uvarint of its length and its bytes, and the counts of identifiers in it:
+// line (0: the source is one record), a byte of flags and one of sensitivity (see [Flags] and
+// [Sensitivity]), its id as a uvarint of its length and its bytes, and the counts of identifiers in it:
 // their number, and for each kind its number in META and its count, as uvarints. Rows are in
 // the order of their sources and lines, numbered from 0.
 //
@@ -232,6 +232,8 @@ type Meta struct {
 	Kinds      []string  `json:"kinds"`              // all that were looked for
 	Patterns   []string  `json:"patterns,omitempty"` // NAME=REGEX
 	Subjects   string    `json:"subjects,omitempty"` // hex SHA-256 of the list of people whose names were looked for
+	OptOut     string    `json:"opt_out,omitempty"`  // hex, 32 digits: keyed hash of the list of people who opted out
+	Classes    string    `json:"classes,omitempty"`  // the member of a row that has its sensitivity
 	Roles      []string  `json:"roles"`              // whose messages were read
 	Counts     Counts    `json:"counts"`
 	Unread     Unread    `json:"unread"`
@@ -246,9 +248,63 @@ type Dataset struct {
 // Counts are the sizes of the tables.
 type Counts struct {
 	Rows     uint64            `json:"rows"`
-	Values   uint64            `json:"values"`   // distinct
-	Postings uint64            `json:"postings"` // pairs of a value and a row
-	Distinct map[string]uint64 `json:"distinct"` // values by kind
+	Values   uint64            `json:"values"`            // distinct
+	Postings uint64            `json:"postings"`          // pairs of a value and a row
+	Distinct map[string]uint64 `json:"distinct"`          // values by kind
+	OptOut   uint64            `json:"opt_out,omitempty"` // rows that are flagged so
+}
+
+// Flags are marks of a row.
+type Flags uint8
+
+// OptOut marks a row about somebody who opted out.
+const OptOut Flags = 1
+
+// names lists the marks for people.
+func (f Flags) names() []string {
+	if f&OptOut != 0 {
+		return []string{"opt-out"}
+	}
+	return []string{}
+}
+
+// Sensitivity is the class of a row.
+type Sensitivity uint8
+
+// The classes, and rows with none or with a word that is no class.
+const (
+	Unclassified Sensitivity = iota
+	Public
+	Internal
+	Confidential
+	Restricted
+	OtherClass
+)
+
+// ParseSensitivity returns the class of that name, in letters of any case. An empty name is no
+// class.
+func ParseSensitivity(name string) Sensitivity {
+	switch strings.ToUpper(strings.TrimSpace(name)) {
+	case "":
+		return Unclassified
+	case "PUBLIC":
+		return Public
+	case "INTERNAL":
+		return Internal
+	case "CONFIDENTIAL":
+		return Confidential
+	case "RESTRICTED":
+		return Restricted
+	default:
+		return OtherClass
+	}
+}
+
+func (s Sensitivity) String() string {
+	if s > OtherClass {
+		s = OtherClass
+	}
+	return [...]string{"(not classified)", "PUBLIC", "INTERNAL", "CONFIDENTIAL", "RESTRICTED", "(another word)"}[s]
 }
 
 // Unread counts the text that the build did not read, so that an identifier in it is not in

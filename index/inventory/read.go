@@ -370,7 +370,9 @@ func (f *File) parseRow(b []byte, i uint64) (row Row, err error) {
 	copy(row.Sum[:], r.bytes(sumLen))
 	row.Source = int(min(r.number(), f.parts[sourcesKind].count))
 	row.Line = r.number()
-	r.bytes(2)
+	if marks := r.bytes(2); marks != nil {
+		row.Flags, row.Sensitivity = Flags(marks[0]), Sensitivity(marks[1])
+	}
 	row.ID = r.text()
 	row.Counts = r.counts(len(f.Meta.Kinds))
 	r.bad = r.bad || uint64(row.Source) == f.parts[sourcesKind].count

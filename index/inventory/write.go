@@ -26,6 +26,9 @@ type Row struct {
 	Line   uint64
 	ID     string // own id of the row; empty: it has none
 	Counts []Count
+
+	Flags       Flags
+	Sensitivity Sensitivity
 }
 
 // Posting says that a row contains a value.
@@ -70,6 +73,7 @@ type Writer struct {
 	buf  []byte
 
 	count   uint64
+	optOut  uint64
 	sources map[int]*Source // counts of the sources that have rows
 }
 
@@ -86,7 +90,10 @@ func (w *Writer) Row(r Row, postings []Posting) error {
 	b := append(w.buf[:0], r.Sum[:]...)
 	b = binary.AppendUvarint(b, uint64(r.Source))
 	b = binary.AppendUvarint(b, r.Line)
-	b = append(b, 0, 0) // flags and sensitivity
+	b = append(b, byte(r.Flags), byte(r.Sensitivity))
+	if r.Flags&OptOut != 0 {
+		w.optOut++
+	}
 	b = appendText(b, r.ID)
 	b = binary.AppendUvarint(b, uint64(len(r.Counts)))
 	s := w.sources[r.Source]
@@ -160,7 +167,7 @@ func (w *Writer) Abort() { w.sort.close() }
 // writeValues writes VALUES from the sorted entries.
 func (w *Writer) writeValues(ctx context.Context, meta *Meta) error {
 	v := &valueWriter{to: w.to.begin(valuesKind), meta: meta}
-	meta.Counts = Counts{Rows: w.count, Distinct: map[string]uint64{}}
+	meta.Counts = Counts{Rows: w.count, OptOut: w.optOut, Distinct: map[string]uint64{}}
 	n := 0
 	err := w.sort.each(func(e entry) error {
 		if n++; n%(1<<16) == 0 && ctx.Err() != nil {
