@@ -378,6 +378,48 @@ func TestFullDisk(t *testing.T) {
 	f.sound(t, 5)
 }
 
+// TestFullDiskAtEveryFile lets the disk be full at each of the files that an append writes, in
+// logs whose append fills a tile or begins a level. The log stays as it was, the error names the
+// disk and the entries, and the next append works.
+func TestFullDiskAtEveryFile(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 4, 254, 600} {
+		failed := 0
+		for at := 0; ; at++ {
+			f := newLog(t)
+			f.append(t, events(0, size)...)
+			l, files := f.open(t), 0
+			l.full = func(string) error {
+				if files++; files > at {
+					return syscall.ENOSPC
+				}
+				return nil
+			}
+			err := l.Append(events(900, 3)...)
+			if err == nil {
+				_ = l.Close()
+				f.sound(t, int64(size+3))
+				break
+			}
+			failed++
+			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), fmt.Sprintf("keeps its %d entries", size)) {
+				t.Fatalf("%d entries, file %d: %v", size, at, err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			f.sound(t, int64(size))
+			f.append(t, events(900, 5)...)
+			if r := f.sound(t, int64(size+5)); len(r.Left) > 0 {
+				t.Fatalf("%d entries, file %d: left %q", size, at, r.Left)
+			}
+		}
+		if least := 3; failed < least {
+			t.Errorf("%d entries: the disk was full at %d files, want %d", size, failed, least)
+		}
+	}
+}
+
 // TestInterruptedAppendsAreRemoved leaves the files of appends that never got a checkpoint.
 func TestInterruptedAppendsAreRemoved(t *testing.T) {
 	t.Parallel()

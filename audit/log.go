@@ -49,8 +49,9 @@ type Log struct {
 	signer note.Signer
 	lock   *os.File
 	tree   tlog.Tree
-	hashes tlog.HashReader // of the tree, each checked against its root
-	failed error           // of an append: the log must be opened again
+	hashes tlog.HashReader         // of the tree, each checked against its root
+	failed error                   // of an append: the log must be opened again
+	full   func(name string) error // of tests: the disk is full before this file is on it; nil: it never is
 }
 
 // lockPause is the time between two attempts to open a log that another process has open.
@@ -322,6 +323,9 @@ func (l *Log) write(name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil && l.full != nil {
+		err = l.full(name)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
