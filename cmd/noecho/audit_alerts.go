@@ -227,10 +227,12 @@ type recorded struct {
 	log     *slog.Logger
 	line    []byte // the line that is being written
 	waiting []audit.Entry
+	lost    uint64 // entries that waited and were dropped
 	said    string // the error that was logged last
 }
 
-// maxWaiting bounds the entries that wait for the log; older ones are lost.
+// maxWaiting bounds the entries that wait for the log. Older ones are lost, and an entry says how
+// many; audit collect adds them from the alert file.
 const maxWaiting = 10_000
 
 // newRecorded checks that the audit log can be written.
@@ -288,9 +290,14 @@ func (r *recorded) Sync() error {
 	if len(r.waiting) == 0 {
 		return err
 	}
-	logged := appendAudit(context.Background(), r.audit.Dir, r.audit.KeyFile, r.waiting...)
+	entries := r.waiting
+	if r.lost > 0 {
+		gap := audit.Entry{Type: audit.Gap, Time: r.waiting[0].Time, Version: r.waiting[0].Version, Counts: map[string]uint64{"entries": r.lost}}
+		entries = append([]audit.Entry{gap}, entries...)
+	}
+	logged := appendAudit(context.Background(), r.audit.Dir, r.audit.KeyFile, entries...)
 	if logged == nil {
-		r.waiting, r.said = nil, ""
+		r.waiting, r.lost, r.said = nil, 0, ""
 		return err
 	}
 	if r.said != logged.Error() {
@@ -299,6 +306,7 @@ func (r *recorded) Sync() error {
 	}
 	if more := len(r.waiting) - maxWaiting; more > 0 {
 		r.waiting = slices.Delete(r.waiting, 0, more)
+		r.lost += uint64(more)
 	}
 	return errors.Join(err, logged)
 }
