@@ -137,6 +137,7 @@ type Config struct {
 	Pieces  bool    // the bytes of each Append may go on with a word or begin one; the answer reads them both ways
 
 	decoded Lane // the lane that the text was decoded by; Plain: none
+	strings bool // the text is the strings of a channel, see values
 }
 
 // Finding is one span of a channel that occurs in the training data.

@@ -88,6 +88,7 @@ type Detector struct {
 	laneReader *lane.Reader
 	near       *near
 	phrases    *phraseFinder
+	values     *values // the strings of JSON text; nil: not needed yet
 }
 
 // edges read the texts around a completion together with the channel.
@@ -149,6 +150,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	d.runs = verbatim{h: &d.host, places: d.runs.places}
 	d.startFinders()
 	d.startSeam()
+	startValues(d)
 }
 
 // forget drops the channel and keeps storage of the usual size.
@@ -162,7 +164,7 @@ func (d *Detector) forget() {
 	kept := Detector{
 		spec: d.spec, main: d.main, fork: reader{Track: track.Track{Words: track.Emptied(d.fork.Words)}}, host: d.host,
 		forks: track.Emptied(d.forks), peeked: track.Emptied(d.peeked), edges: d.edges,
-		laneReader: d.laneReader, near: d.near, phrases: d.phrases, turns: track.Emptied(d.turns), head: track.Emptied(d.head),
+		laneReader: d.laneReader, near: d.near, phrases: d.phrases, values: d.values, turns: track.Emptied(d.turns), head: track.Emptied(d.head),
 	}
 	if e := d.edges; e != nil {
 		e.seam.forget(suite)
@@ -178,6 +180,9 @@ func (d *Detector) forget() {
 	}
 	if p := d.phrases; p != nil {
 		p.drop()
+	}
+	if v := d.values; v != nil {
+		v.drop()
 	}
 	*d = kept
 }
@@ -293,6 +298,9 @@ func (d *Detector) append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
+		if v := d.values; v != nil && v.state != valuesOff {
+			v.read(p[:n])
+		}
 		if answer == nil || answer.awake == 0 && d.turned == len(d.turns) && (d.pieces == nil || !d.pieces.awake) {
 			d.main.readText(p[:n])
 		} else {
@@ -371,6 +379,9 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	d.host.words = &d.fork.Track
 	d.try(&d.main, d.forks)
 	d.host.words = &d.main.Track
+	if d.values != nil {
+		d.values.park()
+	}
 	if d.cfg.Answer != nil {
 		d.cfg.Answer.pause(d)
 	}
@@ -378,6 +389,7 @@ func (d *Detector) Park(dst []Segment) []Segment {
 	if d.host.blocked != nil || d.stopped {
 		return d.release(dst)
 	}
+	free = min(free, d.values.undecided())
 	dst = d.host.emit(dst, free)
 	d.host.parked = d.host.emitted
 	return dst
@@ -475,6 +487,9 @@ func (d *Detector) Finish(dst []Segment) []Segment {
 		f.End()
 	}
 	d.runs.close()
+	if d.values != nil {
+		d.values.stop()
+	}
 	last.known = true
 	free := last.decide(d)
 	if d.host.blocked != nil || d.stopped {
@@ -527,6 +542,7 @@ func (d *Detector) release(dst []Segment) []Segment {
 		return dst
 	}
 	free := d.open()
+	free = min(free, d.host.beyond(d.values.waits()))
 	if d.main.Strict {
 		for _, f := range d.main.finders {
 			free = min(free, f.Waits())
@@ -596,7 +612,7 @@ func (d *Detector) suspects() bool {
 			return true
 		}
 	}
-	return d.lanes != nil && d.lanes.Suspects()
+	return d.values.suspects() || d.lanes != nil && d.lanes.Suspects()
 }
 
 // overflow decides all bytes that wait: there is no room for more. They are withheld if

@@ -124,10 +124,10 @@ func (f *phraseFinder) keepEnds(p []byte) {
 func (f *phraseFinder) findFragments() bool {
 	t, d := f.words(), f.h.d
 	span := t.Span(0)
-	if span.Lo != 0 || span.Hi > int64(len(f.head)) {
+	if span.Hi > int64(len(f.head)) {
 		return true
 	}
-	f.own = append(f.own[:0], d.speller.normalise(f.head[:span.Hi])...)
+	f.own = append(f.own[:0], d.speller.normalise(f.head[span.Lo:span.Hi])...)
 	for _, m := range d.cfg.Prompt.all().messages {
 		if !d.spend(int64(m.dict.size()/wordsEach + len(m.openings))) {
 			return false

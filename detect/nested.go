@@ -16,7 +16,7 @@ const maxNestedHeld = 8 << 10
 // it claims the bytes of the channel that the finding was decoded from.
 type nested struct {
 	outer *host
-	lane  Lane
+	lane  Lane // Plain: the text was not decoded, and only findings that have words of the prompt count
 	inner Detector
 
 	marks []mark // of the decoded bytes from base on
@@ -105,7 +105,7 @@ func (n *nested) claim(in *Finding, span ngram.Span) {
 	marks := n.marks[span.Lo-n.base : span.Hi-n.base]
 	p := n.of(in)
 	if p == nil {
-		if !slices.ContainsFunc(marks, func(m mark) bool { return m.coded }) {
+		if n.lane == Plain && !in.Guessed && (in.Kind == Phrase || in.Windows > 0) || !slices.ContainsFunc(marks, func(m mark) bool { return m.coded }) {
 			return
 		}
 		n.pairs = append(n.pairs, pair{in: in, out: &Finding{}})
@@ -141,6 +141,7 @@ func (n *nested) describe(p *pair) {
 	out.Kind, out.Lane = in.Kind, lane.Nest(n.lane, in.Lane)
 	out.Words, out.Windows, out.Digests = in.Words, in.Windows, in.Digests
 	out.Places, out.Phrase = in.Places, in.Phrase
+	out.Guessed = in.Guessed
 }
 
 // close settles a finding, of which some bytes may still wait. Echoes are not reported:
