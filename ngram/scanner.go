@@ -3,6 +3,7 @@ package ngram
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -130,14 +131,13 @@ func (s *Scanner) fast(p []byte) int {
 	i := 0
 	_, xxh64 := s.suite.(xxh64Suite)
 	for i < len(p) {
+		if xxh64 && !s.word.open && len(p)-i > 16 && asciiTable[p[i]] != asciiSlow {
+			if i += s.fastWords(p[i:], s.offset+int64(i)); i == len(p) {
+				break
+			}
+		}
 		class := asciiTable[p[i]]
 		if class == asciiLetter || class == asciiDigit && !s.mark.lineStart {
-			if n := 0; xxh64 && !s.word.open && len(p)-i > 16 {
-				if n = s.fastWhole(p[i:i+17], s.offset+int64(i)); n > 0 {
-					i += n
-					continue
-				}
-			}
 			i += s.fastWord(p[i:], s.offset+int64(i))
 			continue
 		}
@@ -157,27 +157,70 @@ func (s *Scanner) fast(p []byte) int {
 	return i
 }
 
-// fastWhole reads a word of fewer than 16 ASCII letters and digits that starts at offset lo,
-// and the separator behind it, in registers. It returns 0 if the word is not such a one; p
-// is 17 bytes.
-func (s *Scanner) fastWhole(p []byte, lo int64) int {
-	a, b := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
-	n := asciiRun(a)
-	if n == 8 {
-		n += asciiRun(b)
+// fastWords reads words of at most 16 ASCII letters and digits, and the separators between
+// them, up to the first byte or word that is not one of these, or that may go on behind p. It
+// returns how many bytes it has read. No word may be open.
+func (s *Scanner) fastWords(p []byte, offset int64) int {
+	i := 0
+	for len(p)-i >= len(asciiBlock{}) {
+		n := s.fastBlock((*asciiBlock)(p[i:]), offset+int64(i))
+		if i += n; n < blockBytes-16 { // the word there does not reach beyond the block
+			return i
+		}
 	}
-	class := asciiTable[p[n]]
-	if n == 16 || class < asciiSep {
-		return 0
+	var end asciiBlock // its zero bytes take the slow path
+	copy(end[:], p[i:])
+	return i + s.fastBlock(&end, offset+int64(i))
+}
+
+// asciiBlock is the bytes that fastBlock looks at together, and those of a word that begins
+// with the last of them.
+type asciiBlock [blockBytes + 16]byte
+
+const blockBytes = 64
+
+// fastBlock is fastWords for a block. It first finds the letters of the whole block. So it
+// knows where a word begins before it has read the word before, and the processor hashes
+// several words at the same time.
+func (s *Scanner) fastBlock(block *asciiBlock, offset int64) (at int) {
+	dst := slices.Grow(s.dst, blockBytes/2)
+	letters := asciiLetters(block)
+	before := asciiSep // class of the byte before
+	if s.mark.lineStart {
+		before = asciiLine
 	}
-	m := &padding[n]
-	s.dst = append(s.dst, Word{
-		Span:   Span{lo, lo + int64(n)},
-		Hash:   xxh64Block16((a|each*0x20)&m[0], (b|each*0x20)&m[1]),
-		Weight: WordWeight,
-	})
-	s.mark.lineStart = class == asciiLine
-	return n + 1
+	for at < blockBytes {
+		if letters>>(at&63)&1 == 0 {
+			class := asciiTable[block[at]]
+			if class < asciiQuote {
+				break
+			}
+			if class != asciiMarker {
+				before = class
+			}
+			at++
+			continue
+		}
+		n := bits.TrailingZeros64(^(letters >> (at & 63)))
+		if n > 16 {
+			break
+		}
+		class := asciiTable[block[at+n]]
+		if class < asciiSep || before == asciiLine && block[at] <= '9' {
+			break
+		}
+		m := &padding[n]
+		a, b := binary.LittleEndian.Uint64(block[at:]), binary.LittleEndian.Uint64(block[at+8:])
+		dst = append(dst, Word{
+			Span:   Span{offset + int64(at), offset + int64(at+n)},
+			Hash:   xxh64Block16((a|each*0x20)&m[0], (b|each*0x20)&m[1]),
+			Weight: WordWeight,
+		})
+		before = class
+		at += n + 1
+	}
+	s.dst, s.mark.lineStart = dst, before == asciiLine
+	return at
 }
 
 // fastWord reads a run of ASCII letters and digits that starts at offset lo.
@@ -223,16 +266,29 @@ func (s *Scanner) fastWord(p []byte, lo int64) int {
 // each times a byte is that byte eight times.
 const each = 0x0101010101010101
 
+// asciiLetters returns which bytes of a block are ASCII letters or digits: bit i is that of
+// byte i.
+func asciiLetters(block *asciiBlock) (letters uint64) {
+	for i := 0; i < blockBytes; i += 8 {
+		// The factor moves the lowest bit of byte k to bit 56+k.
+		x := asciiBytes(binary.LittleEndian.Uint64(block[i:])) >> 7 * 0x0102040810204080
+		letters |= x >> 56 << i
+	}
+	return letters
+}
+
 // asciiRun returns how many of the eight bytes of x, the lowest first, are ASCII
-// letters or digits before the first that is none. Adding 0x80 - c to a byte of
-// seven bits sets its high bit if it is c or more.
-func asciiRun(x uint64) int {
+// letters or digits before the first that is none.
+func asciiRun(x uint64) int { return bits.TrailingZeros64(^asciiBytes(x)&(each*0x80)) / 8 }
+
+// asciiBytes returns the high bits of those bytes of x that are ASCII letters or digits.
+// Adding 0x80 - c to a byte of seven bits sets its high bit if it is c or more.
+func asciiBytes(x uint64) uint64 {
 	low := x & (each * 0x7f)
 	small := low | each*0x20
 	letter := (small + each*(0x80-'a')) &^ (small + each*(0x7f-'z'))
 	digit := (low + each*(0x80-'0')) &^ (low + each*(0x7f-'9'))
-	other := ^(letter | digit) | x
-	return bits.TrailingZeros64(other&(each*0x80)) / 8
+	return (letter | digit) &^ x & (each * 0x80)
 }
 
 // openWord is the word being read; its bytes are in Scanner.normal.
