@@ -172,35 +172,52 @@ func (ix *Index) Word(h ngram.Hash) bool {
 	return ok
 }
 
-// Words answers [Index.Word] for at most 64 words at once, given their hashes: bit i of the
-// result is the answer for word i. The filter is read for several of them at the same time.
-func (ix *Index) Words(hashes []uint64) (known uint64) {
-	var own, under [64]uint64 // without a key, and under one
-	los := own[:len(hashes)]
-	for i, h := range hashes {
-		los[i] = ngram.Gram(0, h, format.WordGram).Lo
+// Known answers for at most 64 grams of k words at once, given the lower halves of their
+// hashes, as [Index.Word], [Index.Gate2] or [Index.Gate4] does for one: k is 1, 2 or 4, and
+// bit i of the result is the answer for gram i. A filter is read for several grams at the
+// same time.
+func (ix *Index) Known(k int, lower []uint64) (known uint64) {
+	if ix.keyed != nil {
+		return ix.knownKeyed(k, lower)
 	}
-	if ix.keyed == nil {
-		for i := range ix.parts {
-			if f := &ix.parts[i].Words; f.Blocks > 0 {
-				known |= f.HasEach(los)
-			}
-		}
-	}
-	asked := los
-	for i := range ix.keyed {
-		p := &ix.keyed[i]
-		if p.turn != nil {
-			asked = under[:len(los)]
-			copy(asked, los)
-			p.turn.Los(asked)
-		}
-		if p.Words.Blocks > 0 {
-			known |= p.Words.HasEach(asked)
+	for i := range ix.parts {
+		if f := filterOf(&ix.parts[i], k); f.Blocks > 0 {
+			known |= f.HasEach(lower)
 		}
 	}
 	runtime.KeepAlive(ix)
 	return known
+}
+
+// knownKeyed is Known for files of which some have keys.
+func (ix *Index) knownKeyed(k int, lower []uint64) (known uint64) {
+	var room [64]uint64 // under the key of a part
+	asked := lower
+	for i := range ix.keyed {
+		p := &ix.keyed[i]
+		if p.turn != nil {
+			asked = room[:len(lower)]
+			copy(asked, lower)
+			p.turn.Los(asked)
+		}
+		if f := filterOf(p.Contents, k); f.Blocks > 0 {
+			known |= f.HasEach(asked)
+		}
+	}
+	runtime.KeepAlive(ix)
+	return known
+}
+
+// filterOf returns the filter of the k-grams of a file. It has no blocks if the file has none.
+func filterOf(c *format.Contents, k int) *format.Blocked {
+	switch k {
+	case format.GateLong:
+		return &c.Gate4
+	case format.GateShort:
+		return &c.Gate2
+	default:
+		return &c.Words
+	}
 }
 
 // Has reports which parts any of the files has besides windows: a ledger of places and

@@ -332,7 +332,7 @@ func TestKeyedJoin(t *testing.T) {
 				t.Fatal("a window of no index is found")
 			}
 		}
-		sameWords(t, ix, texts[order[0]]+" "+prose(99, 300))
+		sameKnown(t, ix, texts[order[0]]+" "+prose(99, 300))
 		for k, ask := range map[int]func(ngram.Hash) bool{1: ix.Word, 2: ix.Gate2, 4: ix.Gate4} {
 			for i, h := range gramsOf(ix.Spec(), prose(99, 300), k) {
 				want := false
@@ -348,24 +348,25 @@ func TestKeyedJoin(t *testing.T) {
 	}
 }
 
-// sameWords checks that Words answers for several words as Word does for each.
-func sameWords(t *testing.T, ix *index.Index, text string) {
+// sameKnown checks that Known answers for several grams as Word, Gate2 and Gate4 do for each.
+func sameKnown(t *testing.T, ix *index.Index, text string) {
 	t.Helper()
-	scan := ngram.NewScanner(ix.Spec().Suite)
-	words := scan.Finish(scan.Append(nil, []byte(text)))
-	for n := 0; len(words) > 0; n = (n + 7) % 65 {
-		some := words[:min(n, len(words))]
-		words = words[len(some):]
-		var hashes []uint64
-		want := uint64(0)
-		for i, w := range some {
-			hashes = append(hashes, w.Hash)
-			if ix.Word(ngram.Gram(0, w.Hash, 1)) {
-				want |= 1 << i
+	for k, ask := range map[int]func(ngram.Hash) bool{1: ix.Word, 2: ix.Gate2, 4: ix.Gate4} {
+		grams := gramsOf(ix.Spec(), text, k)
+		for n := 0; len(grams) > 0; n = (n + 7) % 65 {
+			some := grams[:min(n, len(grams))]
+			grams = grams[len(some):]
+			var lower []uint64
+			want := uint64(0)
+			for i, h := range some {
+				lower = append(lower, h.Lo)
+				if ask(h) {
+					want |= 1 << i
+				}
 			}
-		}
-		if got := ix.Words(hashes); got != want {
-			t.Fatalf("%d words: %b, want %b", len(some), got, want)
+			if got := ix.Known(k, lower); got != want {
+				t.Fatalf("%d %d-grams: %b, want %b", len(some), k, got, want)
+			}
 		}
 	}
 }
@@ -380,7 +381,7 @@ func TestKeyedAllocatesNothing(t *testing.T) {
 	text := textsOf(t, o)[0]
 	grams := gramsOf(ix.Spec(), text, 10)[:50]
 	if n := testing.AllocsPerRun(5, func() {
-		ix.Words([]uint64{1, 2, 3})
+		ix.Known(1, []uint64{1, 2, 3})
 		for _, h := range grams {
 			ix.Gate2(h)
 			ix.Gate4(h)

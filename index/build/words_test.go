@@ -86,7 +86,7 @@ func TestIndexWithoutWords(t *testing.T) {
 		t.Errorf("joined: %v", err)
 	}
 	for _, ix := range []*index.Index{old, ix, j} {
-		sameWords(t, ix, prose(1, 500)+" "+prose(9, 500))
+		sameKnown(t, ix, prose(1, 500)+" "+prose(9, 500))
 	}
 	if _, err := Merge(context.Background(), MergeOptions{Out: filepath.Join(dir, "old.nidx"), Inputs: before}); err != nil {
 		t.Fatal(err)

@@ -78,9 +78,9 @@ func (s *respace) chained(span ngram.Span, noise bool) bool {
 	if raw == nil {
 		return true
 	}
-	reader, queued := ngram.LettersFrom(span.Lo), len(s.queue)
-	s.queue = reader.Finish(reader.Append(s.queue, raw[:min(int64(len(raw)), span.Hi-span.Lo, chainedRaw)]))
-	c := &s.chain
+	c, queued := &s.chain, len(s.queue)
+	c.letters = ngram.LettersFrom(span.Lo)
+	s.queue = c.letters.Finish(c.letters.Append(s.queue, raw[:min(int64(len(raw)), span.Hi-span.Lo, chainedRaw)]))
 	c.set(s.queue[queued:])
 	s.queue = s.queue[:queued]
 	for at := chainedLeast; at <= c.n-chainedLeast; at++ {
@@ -102,6 +102,8 @@ type chain struct {
 	text        [chainedBytes + 16]byte
 	ends        [chainedBytes + 1]uint8 // of the letters before
 	first, last [chainedBytes]bool      // a word of the channel begins or ends with the letter
+
+	letters ngram.Letters // scratch
 }
 
 // set sets the letters to the first of those given.

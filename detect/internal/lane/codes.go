@@ -250,13 +250,21 @@ func (c *codes) parted(from, to int64) bool {
 	if from < c.at-pastBytes {
 		return true
 	}
-	for ; from < min(to, c.at); from++ {
-		switch c.past[from%pastBytes] {
-		case ' ', '\n', '\t', '\r':
+	for ; from < to; from++ {
+		if c.white(from) {
 			return true
 		}
 	}
 	return false
+}
+
+// white is parted for one byte.
+func (c *codes) white(at int64) bool {
+	if at >= c.at {
+		return false
+	}
+	b := c.past[at&(pastBytes-1)]
+	return b <= ' ' && (b == ' ' || b == '\n' || b == '\t' || b == '\r') || at < c.at-pastBytes
 }
 
 // stop puts every lane to sleep for good: the budget is spent.

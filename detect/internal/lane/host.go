@@ -93,9 +93,3 @@ type Nested interface {
 type Vocabulary interface {
 	Word(h ngram.Hash) bool // may this word be in an indexed window?
 }
-
-// batch is a [Vocabulary] that answers for at most 64 words at once, given their hashes: bit
-// i is the answer for word i.
-type batch interface {
-	Words(hashes []uint64) (known uint64)
-}

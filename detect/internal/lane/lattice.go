@@ -31,6 +31,10 @@ type lattice struct {
 	credit int   // look-ups that may be made
 	unread int64 // letters at which a bound was reached
 	words  [maxLetters]latticeWord
+
+	// Scratch of candidates: calls through interfaces would allocate arrays.
+	from          [maxLetters]uint8
+	hashes, lower [maxLetters]uint64
 }
 
 // slot is one letter.
@@ -132,8 +136,6 @@ func (m *lattice) push(s *respace, l ngram.Letter) (likely bool) {
 
 // candidates returns the words that end at the newest letter, the shortest first.
 func (m *lattice) candidates(s *respace) []latticeWord {
-	var hashes [maxLetters]uint64
-	var from [maxLetters]uint8
 	n, lo := 0, uint8(tailBytes)
 	for most := int(min(maxLetters, m.count-m.begun)); n < most; n++ {
 		at := m.slot(m.count - int64(n) - 1)
@@ -141,19 +143,34 @@ func (m *lattice) candidates(s *respace) []latticeWord {
 			break
 		}
 		lo -= at.bytes
-		from[n] = lo
+		m.from[n] = lo
 		if at.alone {
 			n++
 			break
 		}
 	}
-	s.r.cfg.Spec.Suite.Ends(hashes[:n], m.tail[:tailBytes], from[:n])
+	s.r.cfg.Spec.Suite.Ends(m.hashes[:n], m.tail[:tailBytes], m.from[:n])
 	words := m.words[:0]
-	for known := s.r.known(hashes[:n]); known != 0; known &= known - 1 {
+	for known := m.known(s, n); known != 0; known &= known - 1 {
 		k := bits.TrailingZeros64(known)
-		words = append(words, latticeWord{hashes[k], int32(k) + 1})
+		words = append(words, latticeWord{m.hashes[k], int32(k) + 1})
 	}
 	return words
+}
+
+// known returns which of the first n of the hashes may be those of words of an indexed window:
+// bit i is the answer for hash i.
+func (m *lattice) known(s *respace, n int) (known uint64) {
+	for i, h := range m.hashes[:n] {
+		h := ngram.Gram(0, h, 1)
+		if m.lower[i] = h.Lo; s.batch == nil && s.r.cfg.Words.Word(h) {
+			known |= 1 << i
+		}
+	}
+	if s.batch != nil {
+		known = s.batch.Known(1, m.lower[:n])
+	}
+	return known
 }
 
 // extend adds a word to the paths that end where it begins, first to those of at least
@@ -198,7 +215,7 @@ func (m *lattice) follow(s *respace, p *path, w *latticeWord, l ngram.Letter) bo
 		}
 	}
 	at := m.slot(m.count - 1)
-	if depth == 3 && m.known(at, w, gram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
+	if depth == 3 && m.again(at, w, gram.Between(p.before[1], prefix, 3)) || at.last-at.first >= mostPaths {
 		return false
 	}
 	q := m.add(at, w, l)
@@ -245,8 +262,8 @@ func (m *lattice) merge(at *slot, q *path) {
 	}
 }
 
-// known reports whether a path with these last three words ends at the newest letter.
-func (m *lattice) known(at *slot, w *latticeWord, three uint64) bool {
+// again reports whether a path with these last three words ends at the newest letter.
+func (m *lattice) again(at *slot, w *latticeWord, three uint64) bool {
 	for number := at.first; number < at.last; number++ {
 		if p := m.path(number); p != nil && p.depth > 2 && p.letters == w.letters && gram.Between(p.before[2], p.prefix, 3) == three {
 			return true

@@ -86,9 +86,9 @@ func (r *Reader) Forget(suite ngram.Suite) {
 		v.t.Forget(suite)
 		*v.found = reverseFinding{}
 		if f := v.fork; f != nil {
-			*f = reverse{r: r, token: track.Emptied(f.token)}
+			*f = reverse{r: r, token: track.Emptied(f.token), order: track.Emptied(f.order)}
 		}
-		*v = reverse{r: r, t: v.t, token: track.Emptied(v.token), found: v.found, fork: v.fork}
+		*v = reverse{r: r, t: v.t, token: track.Emptied(v.token), order: track.Emptied(v.order), found: v.found, fork: v.fork}
 	}
 	if s := r.spare.respace; s != nil {
 		*s.respaced = respaced{}
@@ -160,20 +160,6 @@ func (r *Reader) Pass(i int64, words []ngram.Word) int {
 		s.gaps.pass(s, i, words[:read])
 	}
 	return read
-}
-
-// known returns which of at most 64 words, given their hashes, may be in an indexed window:
-// bit i is the answer for word i.
-func (r *Reader) known(hashes []uint64) (known uint64) {
-	if b, ok := r.cfg.Words.(batch); ok {
-		return b.Words(hashes)
-	}
-	for i, h := range hashes {
-		if r.cfg.Words.Word(ngram.Gram(0, h, 1)) {
-			known |= 1 << i
-		}
-	}
-	return known
 }
 
 // Cut returns how many of the next bytes may be read at once, at least one.

@@ -21,6 +21,7 @@ import (
 // plain lane.
 type respace struct {
 	r       *Reader
+	batch   track.Batch // the words of the index, if they are one; else nil
 	gaps    wordGapDetector
 	tired   patience
 	awake   bool
@@ -62,6 +63,7 @@ func (s *respace) reset() {
 	if s.respaced == nil {
 		s.respaced = &respaced{}
 	}
+	s.batch, _ = s.r.cfg.Words.(track.Batch)
 	s.past.n, s.past.end = 0, 0
 	s.claim, s.claimAt = nil, 0
 	s.gaps, s.tired, s.awake, s.queue = wordGapDetector{}, patience{}, false, s.queue[:0]

@@ -17,18 +17,9 @@ type reverse struct {
 	t     track.Track
 	token []ngram.Word // words of the open token
 	found *reverseFinding
-	calm  calmState
-	fork  *reverse // scratch of Fork
+	order []ngram.Word // scratch: words in the order of the track
+	fork  *reverse     // scratch of Fork
 }
-
-// calmState tells whether the finder reads words up to the first window, see pass.
-type calmState uint8
-
-const (
-	calmOff  calmState = iota // no: a window is a finding
-	calmOn                    // yes, and no window came
-	calmOver                  // yes, and one came
-)
 
 // reverseFinding is the newest finding, which forks share.
 type reverseFinding struct {
@@ -57,36 +48,39 @@ func (v *reverse) Text([]byte) {}
 
 // Word implements Finder.
 func (v *reverse) Word(_ int64, w ngram.Word) {
+	v.order = v.turn(v.order[:0], w)
+	for _, w := range v.order {
+		v.push(w)
+	}
+}
+
+// turn reads a word and appends the words of the tokens that have ended.
+func (v *reverse) turn(dst []ngram.Word, w ngram.Word) []ngram.Word {
 	alone := w.Weight < ngram.WordWeight // of a script without spaces
 	n := len(v.token)
 	if n > 0 && (n == maxToken || alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
-		v.turn()
-		n = 0
+		dst = v.endToken(dst)
 	}
-	if ends := alone || v.r.codes.parted(w.Span.Hi, w.Span.Hi+1); ends && n == 0 {
-		v.push(w) // nearly every word is a token
-		return
-	} else if v.token = append(v.token, w); ends {
-		v.turn()
+	v.token = append(v.token, w)
+	if alone || v.r.codes.white(w.Span.Hi) {
+		dst = v.endToken(dst)
 	}
+	return dst
 }
 
-// turn reads the words of a token.
-func (v *reverse) turn() {
+// endToken appends the words of the token, from the last to the first.
+func (v *reverse) endToken(dst []ngram.Word) []ngram.Word {
 	for i := len(v.token) - 1; i >= 0; i-- {
-		v.push(v.token[i])
+		dst = append(dst, v.token[i])
 	}
 	v.token = v.token[:0]
+	return dst
 }
 
-// push reads a word.
+// push reads the next word of the track.
 func (v *reverse) push(w ngram.Word) {
 	t := &v.t
 	if t.Push(w) {
-		if v.calm != calmOff {
-			v.calm = calmOver
-			return
-		}
 		v.hit(t.Count - 1)
 	}
 	if t.Run.Active && t.Run.Last < t.Count-1 {
@@ -98,26 +92,39 @@ func (v *reverse) push(w ngram.Word) {
 // pass reads the first of several words, as Word does, up to one behind which it would find
 // a window, and returns how many it has read.
 func (v *reverse) pass(words []ngram.Word) int {
-	if v.found.claim != nil || v.t.Run.Active {
+	t := &v.t
+	if v.found.claim != nil || t.Run.Active || t.Count < 3 {
 		return 0
 	}
-	count, absent := v.t.Count, v.t.Absent
-	var room [maxToken]ngram.Word
-	token := append(room[:0], v.token...)
-	v.calm = calmOn
-	for n := range words {
-		if v.Word(0, words[n]); v.calm == calmOver {
-			v.calm = calmOff
-			v.t.Rewind(count, absent)
-			v.token = append(v.token[:0], token...)
-			for i := range words[:n] {
-				v.Word(0, words[i])
-			}
-			return n
+	before := len(v.token)
+	order := append(v.order[:0], v.token...)
+	for i := range words {
+		if w := &words[i]; len(v.token) == 0 && v.r.codes.white(w.Span.Hi) { // nearly every word is a token
+			order = append(order, *w)
+		} else {
+			order = v.turn(order, *w)
 		}
 	}
-	v.calm = calmOff
-	return len(words)
+	v.order = order
+	count, absent := t.Count, t.Absent
+	read := t.Pass(order[before:], track.Windows)
+	if read == len(order)-before {
+		return len(words)
+	}
+	t.Rewind(count, absent)
+	again := func() { v.token = append(v.token[:0], order[:before]...) }
+	again()
+	n := 0
+	for turned := 0; ; n++ { // up to the word that ends the token with the window
+		if turned += len(v.turn(order[before:before], words[n])); turned > read {
+			break
+		}
+	}
+	again()
+	for i := range words[:n] {
+		v.Word(0, words[i])
+	}
+	return n
 }
 
 // hit enters the indexed window that ends with word i.
@@ -210,7 +217,9 @@ func (v *reverse) Fork() Finder {
 // End implements Finder. A finding that is open at the end of a fork stays open: the same
 // words may come again behind the pause.
 func (v *reverse) End() {
-	v.turn()
+	for _, w := range v.endToken(v.order[:0]) {
+		v.push(w)
+	}
 	if !v.r.cfg.Host.Now().Tried {
 		v.close()
 	}

@@ -22,6 +22,13 @@ type Set interface {
 	Window(h ngram.Hash) bool
 }
 
+// Batch is a [Set] that answers for at most 64 grams of k words at once, given the lower
+// halves of their hashes: bit i is the answer for gram i. Of 1-grams it answers whether the
+// word may be part of an indexed window.
+type Batch interface {
+	Known(k int, lower []uint64) (known uint64)
+}
+
 // Ledger leads from short grams of [gram.SeedWords] words to their places in the
 // corpus.
 type Ledger interface {
@@ -51,6 +58,8 @@ type Track struct {
 	Backward bool  // the words come from the last to the first
 	Mark     uint8 // of the words that come
 
+	batch  Batch        // Set, if it is one; else nil
+	lower  []uint64     // scratch of gates4: a batch is an interface, so an array would be allocated
 	ring   []entry      // the newest words; its length is a power of two
 	least  ngram.Weight // of a run that counts
 	light  int64        // in strict release, first of the newest words that together weigh less than least
@@ -92,6 +101,9 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 		t.Scanner = ngram.NewScanner(spec.Suite)
 	}
 	t.Set, t.N, t.least = set, spec.N, least
+	if t.batch, _ = set.(Batch); t.batch != nil && t.lower == nil {
+		t.lower = make([]uint64, 0, passWords)
+	}
 	t.Scanner.Reset()
 	t.Base, t.Count, t.Absent, t.Acted, t.light, t.weight = 0, 0, -1, -1, 0, 0
 	t.Numbered, t.Strict, t.Backward, t.Mark = false, false, false, 0
@@ -101,7 +113,7 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 // Forget drops the words of the text and keeps storage for another one of the same suite.
 func (t *Track) Forget(suite ngram.Suite) {
 	clear(t.ring)
-	kept := Track{N: t.N, Scanner: t.Scanner, Words: Emptied(t.Words), ring: t.ring}
+	kept := Track{N: t.N, Scanner: t.Scanner, Words: Emptied(t.Words), ring: t.ring, lower: Emptied(t.lower)}
 	kept.Run.Parts = Emptied(t.Run.Parts)
 	if *t = kept; t.Scanner != nil {
 		*t.Scanner = *ngram.NewScanner(suite)
@@ -243,7 +255,7 @@ const passWords = 16
 // or seed, contains one of them, before it uses the first answer: so the processor waits
 // once for the filter, and hardly any other gram is asked for.
 func (t *Track) pass(words []ngram.Word, look Look) int {
-	var p [passWords + 4]uint64
+	var p [passWords + 4]uint64 // prefix hashes, from that before the last three words on
 	i, size := t.Count, int64(t.N)
 	if look == Seeds {
 		size = gram.SeedWords
@@ -254,22 +266,18 @@ func (t *Track) pass(words []ngram.Word, look Look) int {
 	for k := range words {
 		p[k+4] = t.roll(p[k+3], words[k].Hash)
 	}
-	asked, known := uint32(0), uint32(0) // a bit for each word that ends such a 4-gram, and whether that may be indexed
-	for k := 0; k < len(words); k += int(size) - 3 {
-		ok := uint32(0)
-		if t.Set.Gate4(t.gram(p[k], p[k+4], 4)) {
-			ok = 1
-		}
-		asked, known = asked|1<<k, known|ok<<k
-	}
+	ring, last := t.ring, int64(len(t.ring)-1)
+	asked, step := int(max(0, t.Absent+size-i)), int(size)-3 // no window ends before that word but absent ones
+	known := t.gates4(p[:len(words)+4], asked, step)
 	for k := range words {
-		w, e := &words[k], t.at(i+int64(k))
+		w, e := &words[k], &ring[(i+int64(k))&last]
 		e.prefix, e.span, e.weight, e.mark, e.known = p[k+4], w.Span, w.Weight, t.Mark, 0
-		if asked>>k&1 != 0 {
-			if e.known = asked4; known>>k&1 == 0 {
+		if k == asked {
+			if e.known = asked4; known&1 == 0 {
 				e.known |= absent4
 				t.Absent = i + int64(k) - 3
 			}
+			asked, known = asked+step, known>>1
 		}
 		t.Count = i + int64(k) + 1
 		if t.Absent < t.Count-size && (look == Windows && t.hits() || look == Seeds && !t.Seedless(t.Count-1)) {
@@ -278,6 +286,25 @@ func (t *Track) pass(words []ngram.Word, look Look) int {
 		}
 	}
 	return len(words)
+}
+
+// gates4 asks for every step-th of the 4-grams between prefix hashes, from one on: the lowest
+// bit is the answer for that one.
+func (t *Track) gates4(p []uint64, from, step int) (known uint64) {
+	if t.batch == nil {
+		for k, n := from, 0; k+4 < len(p); k, n = k+step, n+1 {
+			if t.Set.Gate4(t.gram(p[k], p[k+4], 4)) {
+				known |= 1 << n
+			}
+		}
+		return known
+	}
+	lower := t.lower[:0]
+	for k := from; k+4 < len(p); k += step {
+		lower = append(lower, t.gram(p[k], p[k+4], 4).Lo)
+	}
+	t.lower = lower
+	return t.batch.Known(4, lower)
 }
 
 // Rewind takes the words from a number on back. They must be pushed again, and absent is

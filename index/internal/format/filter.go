@@ -55,16 +55,23 @@ func (f *Blocked) Has(lo uint64) bool {
 }
 
 // HasEach answers Has for at most 64 grams: bit i of the result is the answer for gram i. It
-// tests two bits of every gram without a branch, so that the processor reads the blocks of
-// several grams at the same time, and all bits of the few that remain.
+// tests as many bits of every gram as a gate has, without a branch, so that the processor
+// reads the blocks of several grams at the same time. Then it tests all bits of the few grams
+// that remain, if there are more.
 func (f *Blocked) HasEach(los []uint64) (has uint64) {
-	second := 16 * min(1, f.K-1) // where the number of the second bit is; there may be one alone
+	words, blocks := f.Words, f.Blocks
 	for i, lo := range los {
-		block, _ := bits.Mul64(lo, f.Blocks)
-		w := (*[BlockBits / 64]uint64)(f.Words[block*(BlockBits/64):])
+		block, _ := bits.Mul64(lo, blocks)
+		w := (*[BlockBits / 64]uint64)(words[block*(BlockBits/64):])
 		s := SplitMix(lo, 0)
-		t := s >> second
-		has |= (w[s>>6&7] >> (s & 63) & (w[t>>6&7] >> (t & 63)) & 1) << i
+		all := w[s>>6&7] >> (s & 63) & (w[s>>22&7] >> (s >> 16 & 63)) & (w[s>>38&7] >> (s >> 32 & 63))
+		if f.K < GateK { // of no builder
+			all = w[s>>6&7] >> (s & 63)
+		}
+		has |= all & 1 << (i & 63)
+	}
+	if f.K == GateK {
+		return has
 	}
 	for rest := has; rest != 0; rest &= rest - 1 {
 		if i := bits.TrailingZeros64(rest); !f.Has(los[i]) {
