@@ -117,29 +117,62 @@ func (w *wordGapDetector) sized(s *respace, word ngram.Word, size int64) (waited
 
 // pass enters the first of several words, up to one that looks odd, and returns how many it
 // has entered. The first one has number i.
-func (w *wordGapDetector) pass(s *respace, i int64, words []ngram.Word) int {
-	before := *w
-	past := &s.past
-	begin, at := past.begin(), int64(past.n)-past.end // byte b of the channel is at b+at
-	for n := range words {
-		word := &words[n]
-		var sign gapSign
-		lo, size := word.Span.Lo, word.Span.Hi-word.Span.Lo
-		if lo > begin && past.buf[lo+at-1] <= ' ' && word.Weight == ngram.WordWeight && past.ascii(lo+at, size) {
-			// A word behind white space begins a token.
-			w.hi, w.calm = word.Span.Hi, w.tokenLetters < longToken
-			w.tokenLo, w.tokenLetters, w.tokenWords, w.tried = lo, size, 1, -chainedAgain
-			_, sign = w.sized(s, *word, size)
-		} else {
-			_, sign = w.odd(s, i+int64(n), *word)
-		}
-		if sign != noSign {
-			*w = before
-			w.pass(s, i, words[:n])
+func (w *wordGapDetector) pass(s *respace, i int64, words []ngram.Word) (n int) {
+	for {
+		if n += w.plain(&s.past, words[n:]); n == len(words) {
 			return n
 		}
+		before := *w
+		if _, sign := w.odd(s, i+int64(n), words[n]); sign != noSign {
+			*w = before
+			return n
+		}
+		n++
 	}
-	return len(words)
+}
+
+// plain enters the first of several words, as odd does, up to one that may look odd, and
+// returns how many it has entered. They are nearly all words: ASCII letters behind white
+// space, so that each begins a token, and neither short ones in a row nor a long one among
+// long ones.
+func (w *wordGapDetector) plain(past *past, words []ngram.Word) (n int) {
+	begin, at := past.begin(), int64(past.n)-past.end // byte b of the channel is at b+at
+	sizes, letters, four := w.sizes, w.letters, fourth(w.sizes)
+	singles, singleLo := w.singles, w.singleLo
+	for ; n < len(words); n++ {
+		word := &words[n]
+		lo, size := word.Span.Lo, word.Span.Hi-word.Span.Lo
+		if lo <= begin || past.buf[lo+at-1] > ' ' || word.Weight != ngram.WordWeight || !past.ascii(lo+at, size) {
+			break
+		}
+		newest, all := four+size-int64(sizes>>24&0xff), letters+size-int64(sizes>>56)
+		switch {
+		case newest <= shortLetters/2 && sizes>>16&0xff != 0, all <= shortLetters && sizes>>48&0xff != 0:
+			goto end
+		case size >= longWord && (size >= longToken || newest >= longLetters || capitals(past.buf[lo+at:], size) >= humps):
+			goto end
+		case size > 1:
+			singles = 0
+		case singles == singleRun-1:
+			goto end
+		default:
+			if singles++; singles == 1 {
+				singleLo = lo
+			}
+		}
+		sizes, letters, four = sizes<<8|uint64(size), all, newest
+	}
+end:
+	if n == 0 {
+		return 0
+	}
+	last := words[n-1].Span
+	*w = wordGapDetector{
+		singles: singles, singleLo: singleLo, sizes: sizes, letters: letters,
+		tokenLo: last.Lo, tokenLetters: last.Hi - last.Lo, tokenWords: 1, tried: -chainedAgain, hi: last.Hi,
+		calm: n > 1 || w.tokenLetters < longToken, shortLo: w.shortLo,
+	}
+	return n
 }
 
 // sum enters the size of the newest word and returns the letters of the newest four words.
@@ -147,8 +180,12 @@ func (w *wordGapDetector) sum(size int64) (four int64) {
 	size = min(size, math.MaxUint8)
 	w.letters += size - int64(w.sizes>>56)
 	w.sizes = w.sizes<<8 | uint64(size)
-	n := w.sizes
-	return int64(n&0xff + n>>8&0xff + n>>16&0xff + n>>24&0xff)
+	return fourth(w.sizes)
+}
+
+// fourth returns the sum of the newest four of several sizes.
+func fourth(sizes uint64) int64 {
+	return int64(sizes&0xff + sizes>>8&0xff + sizes>>16&0xff + sizes>>24&0xff)
 }
 
 // joins reports whether no white space is between the newest word and the next one, which

@@ -358,14 +358,15 @@ func (b *past) add(p []byte) {
 // begin is the offset of the oldest byte that is always kept.
 func (b *past) begin() int64 { return b.end - int64(min(b.n, len(b.buf)/2)) }
 
-// ascii reports whether the bytes from place i of the buffer on are as many letters: none of
-// the first ones is part of a longer character. Of longer words than that nobody asks.
+// ascii reports whether the bytes from place i of the buffer on are as many letters, if there
+// are four at most: none of them is part of a longer character. Of more bytes, it reports
+// that of the first four. So a processor need not guess how many there are.
 func (b *past) ascii(i, size int64) bool {
 	if i+utf8.UTFMax > int64(len(b.buf)) {
 		return false
 	}
 	first := binary.LittleEndian.Uint32(b.buf[i:])
-	return size > utf8.UTFMax || first&(0x80808080>>(8*(utf8.UTFMax-size))) == 0
+	return first&(0x80808080>>(8*(utf8.UTFMax-min(size, utf8.UTFMax))&31)) == 0
 }
 
 // from returns the bytes from an offset on, nil if they are no longer kept.
