@@ -260,12 +260,17 @@ func (c *codes) parted(from, to int64) bool {
 
 // white is parted for one byte.
 func (c *codes) white(at int64) bool {
-	if at >= c.at {
-		return false
-	}
-	b := c.past[at&(pastBytes-1)]
-	return b <= ' ' && (b == ' ' || b == '\n' || b == '\t' || b == '\r') || at < c.at-pastBytes
+	return at < c.at && (whites[c.past[at&(pastBytes-1)]] > 0 || at < c.at-pastBytes)
 }
+
+// apart reports whether one of the first two bytes between two words, which have been read, is
+// white space that is still kept. A processor need not guess which of them is.
+func (c *codes) apart(from, to int64) bool {
+	return from < to && from >= c.at-pastBytes && whites[c.past[from&(pastBytes-1)]]|whites[c.past[(from+1)&(pastBytes-1)]] > 0
+}
+
+// whites has a 1 for each byte that is white space between tokens.
+var whites = [256]uint8{' ': 1, '\n': 1, '\t': 1, '\r': 1}
 
 // stop puts every lane to sleep for good: the budget is spent.
 func (c *codes) stop(unread int64) {

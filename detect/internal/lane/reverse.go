@@ -99,7 +99,8 @@ func (v *reverse) pass(words []ngram.Word) int {
 	before := len(v.token)
 	order := append(v.order[:0], v.token...)
 	for i := range words {
-		if w := &words[i]; len(v.token) == 0 && v.r.codes.white(w.Span.Hi) { // nearly every word is a token
+		w := &words[i]
+		if len(v.token) == 0 && i+1 < len(words) && v.r.codes.apart(w.Span.Hi, words[i+1].Span.Lo) { // nearly every word is a token
 			order = append(order, *w)
 		} else {
 			order = v.turn(order, *w)

@@ -263,29 +263,49 @@ func (t *Track) pass(words []ngram.Word, look Look) int {
 	for k := range int64(4) {
 		p[k] = t.Prefix(i - 3 + k)
 	}
-	for k := range words {
-		p[k+4] = t.roll(p[k+3], words[k].Hash)
-	}
-	ring, last := t.ring, int64(len(t.ring)-1)
-	asked, step := int(max(0, t.Absent+size-i)), int(size)-3 // no window ends before that word but absent ones
+	t.prefixes(p[3:], words)
+	ring, last, absent := t.ring, int64(len(t.ring)-1), t.Absent
+	asked, step := int(max(0, absent+size-i)), int(size)-3 // no window ends before that word but absent ones
 	known := t.gates4(p[:len(words)+4], asked, step)
 	for k := range words {
-		w, e := &words[k], &ring[(i+int64(k))&last]
+		w, e, at := &words[k], &ring[(i+int64(k))&last], i+int64(k)
 		e.prefix, e.span, e.weight, e.mark, e.known = p[k+4], w.Span, w.Weight, t.Mark, 0
 		if k == asked {
 			if e.known = asked4; known&1 == 0 {
 				e.known |= absent4
-				t.Absent = i + int64(k) - 3
+				absent = at - 3
 			}
 			asked, known = asked+step, known>>1
 		}
-		t.Count = i + int64(k) + 1
-		if t.Absent < t.Count-size && (look == Windows && t.hits() || look == Seeds && !t.Seedless(t.Count-1)) {
-			t.Count--
+		if absent > at-size {
+			continue
+		}
+		t.Count, t.Absent = at+1, absent
+		if look == Windows && t.hits() || look == Seeds && !t.Seedless(at) {
+			t.Count = at
 			return k
 		}
+		absent = t.Absent
 	}
+	t.Count, t.Absent = i+int64(len(words)), absent
 	return len(words)
+}
+
+// prefixes sets the prefix hashes behind several words, given that before them in p[0].
+func (t *Track) prefixes(p []uint64, words []ngram.Word) {
+	h := p[0]
+	p = p[1 : len(words)+1]
+	if t.Backward {
+		for k := range words {
+			h = gram.RollBack(h, words[k].Hash)
+			p[k] = h
+		}
+		return
+	}
+	for k := range words {
+		h = ngram.Roll(h, words[k].Hash)
+		p[k] = h
+	}
 }
 
 // gates4 asks for every step-th of the 4-grams between prefix hashes, from one on: the lowest
