@@ -80,16 +80,13 @@ func (r *reader) calm(words []ngram.Word) (n int) {
 		words = words[:d.phrases.pass(words)]
 	}
 	look := track.Windows
-	if d.guessable || d.looksNear() {
+	if d.guessable {
 		look = track.Seeds
+	} else if d.looksNear() {
+		look = track.Known
 	}
 	first, absent := r.Count, r.Absent
-	for n < len(words) {
-		if n += r.Pass(words[n:], look); n == len(words) || !r.passSeed(words[n]) {
-			break
-		}
-		n++
-	}
+	n = r.Pass(words, look, d.ledger)
 	if d.lanes == nil || n == 0 {
 		return n
 	}
@@ -114,26 +111,6 @@ func (r *reader) isCalm() bool {
 		return false
 	}
 	return !d.hasPhrases || d.phrases.isCalm()
-}
-
-// passSeed enters a word that ends five words that may be a seed, unless it ends an indexed
-// window or they are one. It reports whether it has entered the word.
-func (r *reader) passSeed(w ngram.Word) bool {
-	d := r.d
-	if d.guessable {
-		return false
-	}
-	if !r.Push(w) {
-		if !d.looksNear() {
-			return true
-		}
-		s := r.Seed(r.Count - 1)
-		if d.near.found = d.ledger.Seeds(d.near.found[:0], s.Hash); len(d.near.found) == 0 {
-			return true
-		}
-	}
-	r.Count--
-	return false
 }
 
 // readEach enters words one by one.

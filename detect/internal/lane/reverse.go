@@ -108,7 +108,7 @@ func (v *reverse) pass(words []ngram.Word) int {
 	}
 	v.order = order
 	count, absent := t.Count, t.Absent
-	read := t.Pass(order[before:], track.Windows)
+	read := t.Pass(order[before:], track.Windows, nil)
 	if read == len(order)-before {
 		return len(words)
 	}

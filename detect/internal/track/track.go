@@ -58,12 +58,13 @@ type Track struct {
 	Backward bool  // the words come from the last to the first
 	Mark     uint8 // of the words that come
 
-	batch  Batch        // Set, if it is one; else nil
-	lower  []uint64     // scratch of gates4: a batch is an interface, so an array would be allocated
-	ring   []entry      // the newest words; its length is a power of two
-	least  ngram.Weight // of a run that counts
-	light  int64        // in strict release, first of the newest words that together weigh less than least
-	weight ngram.Weight // of the words from light on
+	batch  Batch         // Set, if it is one; else nil
+	found  []ngram.Place // scratch of Pass
+	lower  []uint64      // scratch of gates4: a batch is an interface, so an array would be allocated
+	ring   []entry       // the newest words; its length is a power of two
+	least  ngram.Weight  // of a run that counts
+	light  int64         // in strict release, first of the newest words that together weigh less than least
+	weight ngram.Weight  // of the words from light on
 }
 
 // entry is one word in the ring.
@@ -113,7 +114,7 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 // Forget drops the words of the text and keeps storage for another one of the same suite.
 func (t *Track) Forget(suite ngram.Suite) {
 	clear(t.ring)
-	kept := Track{N: t.N, Scanner: t.Scanner, Words: Emptied(t.Words), ring: t.ring, lower: Emptied(t.lower)}
+	kept := Track{N: t.N, Scanner: t.Scanner, Words: Emptied(t.Words), ring: t.ring, found: Emptied(t.found), lower: Emptied(t.lower)}
 	kept.Run.Parts = Emptied(t.Run.Parts)
 	if *t = kept; t.Scanner != nil {
 		*t.Scanner = *ngram.NewScanner(suite)
@@ -232,15 +233,16 @@ type Look uint8
 const (
 	Windows Look = iota // those that end an indexed window
 	Seeds               // and those that end five words that may be a seed; windows must be longer
+	Known               // and those that end a seed that the ledger knows; windows must be longer
 )
 
 // Pass adds the first of several words, as Push does, up to one that it looks for, and returns
 // how many it has added. No run may be active, the track must have three words, and its
-// release must be adaptive.
-func (t *Track) Pass(words []ngram.Word, look Look) (n int) {
+// release must be adaptive. Only Known needs a ledger.
+func (t *Track) Pass(words []ngram.Word, look Look, ledger Ledger) (n int) {
 	for n < len(words) {
 		some := words[n:min(len(words), n+passWords)]
-		added := t.pass(some, look)
+		added := t.pass(some, look, ledger)
 		if n += added; added < len(some) {
 			break
 		}
@@ -249,15 +251,15 @@ func (t *Track) Pass(words []ngram.Word, look Look) (n int) {
 }
 
 // passWords is how many words are looked up at once.
-const passWords = 16
+const passWords = 32
 
 // pass is Pass for passWords words at most. It asks for so many 4-grams that every window,
 // or seed, contains one of them, before it uses the first answer: so the processor waits
 // once for the filter, and hardly any other gram is asked for.
-func (t *Track) pass(words []ngram.Word, look Look) int {
+func (t *Track) pass(words []ngram.Word, look Look, ledger Ledger) int {
 	var p [passWords + 4]uint64 // prefix hashes, from that before the last three words on
 	i, size := t.Count, int64(t.N)
-	if look == Seeds {
+	if look != Windows {
 		size = gram.SeedWords
 	}
 	for k := range int64(4) {
@@ -281,7 +283,7 @@ func (t *Track) pass(words []ngram.Word, look Look) int {
 			continue
 		}
 		t.Count, t.Absent = at+1, absent
-		if look == Windows && t.hits() || look == Seeds && !t.Seedless(at) {
+		if t.ends(at, look, ledger) {
 			t.Count = at
 			return k
 		}
@@ -289,6 +291,20 @@ func (t *Track) pass(words []ngram.Word, look Look) int {
 	}
 	t.Count, t.Absent = i+int64(len(words)), absent
 	return len(words)
+}
+
+// ends reports whether Pass ends at word i, the newest one.
+func (t *Track) ends(i int64, look Look, ledger Ledger) bool {
+	switch {
+	case look == Windows:
+		return t.hits()
+	case t.Seedless(i): // then no window ends there either
+		return false
+	case look == Seeds || t.hits():
+		return true
+	}
+	t.found = ledger.Seeds(t.found[:0], t.gram(t.Prefix(i+1-gram.SeedWords), t.Prefix(i+1), gram.SeedWords))
+	return len(t.found) > 0
 }
 
 // prefixes sets the prefix hashes behind several words, given that before them in p[0].
