@@ -185,42 +185,50 @@ const blockBytes = 64
 func (s *Scanner) fastBlock(block *asciiBlock, offset int64) (at int) {
 	dst := slices.Grow(s.dst, blockBytes/2)
 	letters := asciiLetters(block)
-	before := asciiSep // class of the byte before
-	if s.mark.lineStart {
-		before = asciiLine
-	}
-	for at < blockBytes {
-		if letters>>(at&63)&1 == 0 {
-			class := asciiTable[block[at]]
-			if class < asciiQuote {
-				break
-			}
-			if class != asciiMarker {
-				before = class
-			}
-			at++
-			continue
-		}
-		n := bits.TrailingZeros64(^(letters >> (at & 63)))
-		if n > 16 {
+	limit, end := blockBytes, 0
+	for seps := ^(letters | letters<<1); seps != 0; seps &= seps - 1 { // but for the first behind a word
+		if k := bits.TrailingZeros64(seps); asciiTable[block[k&63]] < asciiQuote {
+			limit = k
 			break
 		}
-		class := asciiTable[block[at+n]]
-		if class < asciiSep || before == asciiLine && block[at] <= '9' {
+	}
+	at = limit
+	for begins := letters &^ (letters << 1); begins != 0; begins &= begins - 1 {
+		lo := bits.TrailingZeros64(begins) & 63
+		n := bits.TrailingZeros64(^(letters >> lo))
+		if lo > limit {
+			break
+		}
+		if n > 16 || asciiTable[block[lo+n]] < asciiSep || block[lo] <= '9' && s.lineBegins(block, lo) {
+			at = lo
 			break
 		}
 		m := &padding[n]
-		a, b := binary.LittleEndian.Uint64(block[at:]), binary.LittleEndian.Uint64(block[at+8:])
+		a, b := binary.LittleEndian.Uint64(block[lo:]), binary.LittleEndian.Uint64(block[lo+8:])
+		end = lo + n
 		dst = append(dst, Word{
-			Span:   Span{offset + int64(at), offset + int64(at+n)},
+			Span:   Span{offset + int64(lo), offset + int64(end)},
 			Hash:   xxh64Block16((a|each*0x20)&m[0], (b|each*0x20)&m[1]),
 			Weight: WordWeight,
 		})
-		before = class
-		at += n + 1
 	}
-	s.dst, s.mark.lineStart = dst, before == asciiLine
+	if at == blockBytes {
+		at = max(at, end+1)
+	}
+	s.dst, s.mark.lineStart = dst, s.lineBegins(block, at)
 	return at
+}
+
+// lineBegins reports whether nothing but markers is between the start of a line and a byte of
+// a block.
+func (s *Scanner) lineBegins(block *asciiBlock, at int) bool {
+	for at > 0 {
+		at--
+		if class := asciiTable[block[at]]; class != asciiMarker {
+			return class == asciiLine
+		}
+	}
+	return s.mark.lineStart
 }
 
 // fastWord reads a run of ASCII letters and digits that starts at offset lo.
