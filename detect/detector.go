@@ -11,7 +11,7 @@ import (
 
 // pieceBytes is how much text is read at once. It bounds scratch memory and changes no
 // result.
-const pieceBytes = 512
+const pieceBytes = 1 << 10
 
 // openBytes is how much text without a word is read in pieces. Finders keep the newest
 // bytes, twice a piece. If no word comes the channel is read byte by byte, so that they

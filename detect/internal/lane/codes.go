@@ -51,7 +51,7 @@ type codes struct {
 	awake  int   // lanes awake
 	slots  [len(laneKinds)]laneSlot
 
-	past [pastBytes]byte // a ring: byte i of the channel is at i modulo its length
+	past [keptBytes]byte // a ring: byte i of the channel is at i modulo its length
 	at   int64           // bytes of the channel
 	line [pastBytes]byte // scratch: the newest bytes in a row
 }
@@ -74,8 +74,12 @@ const (
 // maxDepth is how often text may be decoded.
 const maxDepth = 2
 
-// pastBytes is how many of the newest bytes are kept for a lane that wakes.
+// pastBytes is how many of the newest bytes a lane reads that wakes.
 const pastBytes = 1 << 10
+
+// keptBytes is how many of the newest bytes are kept: when a word is read, as many bytes as a
+// detector reads at once may have been read behind it.
+const keptBytes = 2 * pastBytes
 
 // alarm is a set of signs. A lane wakes at one or several of them.
 type alarm uint16
@@ -139,7 +143,7 @@ func (c *codes) cut(p []byte) int {
 // Text implements Finder.
 func (c *codes) Text(p []byte) {
 	for rest, at := p, c.at; len(rest) > 0; {
-		n := copy(c.past[at%pastBytes:], rest)
+		n := copy(c.past[at%keptBytes:], rest)
 		rest, at = rest[n:], at+int64(n)
 	}
 	c.at += int64(len(p))
@@ -236,8 +240,8 @@ func (c *codes) wake() {
 func (c *codes) newest(from int64) []byte {
 	line := c.line[:0]
 	for from < c.at {
-		i := from % pastBytes
-		n := min(c.at-from, pastBytes-i)
+		i := from % keptBytes
+		n := min(c.at-from, keptBytes-i)
 		line = append(line, c.past[i:i+n]...)
 		from += n
 	}
@@ -247,7 +251,7 @@ func (c *codes) newest(from int64) []byte {
 // parted reports whether white space is between two offsets. Bytes that are no longer kept
 // count as white space, bytes that have not been read yet do not.
 func (c *codes) parted(from, to int64) bool {
-	if from < c.at-pastBytes {
+	if from < c.at-keptBytes {
 		return true
 	}
 	for ; from < to; from++ {
@@ -260,13 +264,13 @@ func (c *codes) parted(from, to int64) bool {
 
 // white is parted for one byte.
 func (c *codes) white(at int64) bool {
-	return at < c.at && (whites[c.past[at&(pastBytes-1)]] > 0 || at < c.at-pastBytes)
+	return at < c.at && (whites[c.past[at&(keptBytes-1)]] > 0 || at < c.at-keptBytes)
 }
 
 // apart reports whether one of the first two bytes between two words, which have been read, is
 // white space that is still kept. A processor need not guess which of them is.
 func (c *codes) apart(from, to int64) bool {
-	return from < to && from >= c.at-pastBytes && whites[c.past[from&(pastBytes-1)]]|whites[c.past[(from+1)&(pastBytes-1)]] > 0
+	return from < to && from >= c.at-keptBytes && whites[c.past[from&(keptBytes-1)]]|whites[c.past[(from+1)&(keptBytes-1)]] > 0
 }
 
 // whites has a 1 for each byte that is white space between tokens.
