@@ -103,7 +103,13 @@ func RollBack(prefix, word uint64) uint64 { return prefix*inverse + word }
 // Back returns the hash of the k words between two prefix hashes of RollBack, in the order
 // of the text: for the words c, b, a it is the hash that [ngram.Gram] returns for a, b, c.
 func Back(before, after uint64, k int) ngram.Hash {
-	return ngram.Gram(0, (after-before*inverses[k])*powers[k-1], k)
+	return ngram.Gram(0, BetweenBack(before, after, k), k)
+}
+
+// BetweenBack is [Between] for prefix hashes of RollBack: the prefix hash of the k words in
+// the order of the text.
+func BetweenBack(before, after uint64, k int) uint64 {
+	return (after - before*inverses[k]) * powers[k-1]
 }
 
 // IsSeed reports whether gram i is a seed, given the hashes of all grams of

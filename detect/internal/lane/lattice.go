@@ -161,16 +161,18 @@ func (m *lattice) candidates(s *respace) []latticeWord {
 // known returns which of the first n of the hashes may be those of words of an indexed window:
 // bit i is the answer for hash i.
 func (m *lattice) known(s *respace, n int) (known uint64) {
-	for i, h := range m.hashes[:n] {
-		h := ngram.Gram(0, h, 1)
-		if m.lower[i] = h.Lo; s.batch == nil && s.r.cfg.Words.Word(h) {
-			known |= 1 << i
+	if s.batch == nil {
+		for i, h := range m.hashes[:n] {
+			if s.r.cfg.Words.Word(ngram.Gram(0, h, 1)) {
+				known |= 1 << i
+			}
 		}
+		return known
 	}
-	if s.batch != nil {
-		known = s.batch.Known(1, m.lower[:n])
+	for i, h := range m.hashes[:n] {
+		m.lower[i] = ngram.Gram(0, h, 1).Lo
 	}
-	return known
+	return s.batch.Known(1, m.lower[:n])
 }
 
 // extend adds a word to the paths that end where it begins, first to those of at least

@@ -337,7 +337,11 @@ func (t *Track) gates4(p []uint64, from, step int) (known uint64) {
 	}
 	lower := t.lower[:0]
 	for k := from; k+4 < len(p); k += step {
-		lower = append(lower, t.gram(p[k], p[k+4], 4).Lo)
+		words := gram.Between(p[k], p[k+4], 4)
+		if t.Backward {
+			words = gram.BetweenBack(p[k], p[k+4], 4)
+		}
+		lower = append(lower, ngram.Gram(0, words, 4).Lo)
 	}
 	t.lower = lower
 	return t.batch.Known(4, lower)
