@@ -399,6 +399,25 @@ func TestDespaceDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestDespaceAwakeDoesNotAllocate reads clean text in which a name of known words, run
+// together, wakes the lane again and again.
+func TestDespaceAwakeDoesNotAllocate(t *testing.T) {
+	text, _ := story(7, 100)
+	d := despacing(newWordSet(10, text), Config{})
+	name := strings.Join(strings.Fields(strings.ReplaceAll(text, ".", ""))[20:26], "")
+	clean := []byte("Nobody wrote any of these sentences down before " + name +
+		" came, so there is nothing to be found in them, nor in the words that follow until the lane falls asleep again. ")
+	segments := make([]Segment, 0, 1000)
+	segments = d.Append(segments[:0], clean)
+	before := d.lanes.Load().Formed
+	if n := testing.AllocsPerRun(50, func() { segments = d.Append(segments[:0], clean) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if formed := d.lanes.Load().Formed - before; formed < 51*100 {
+		t.Errorf("%d letters were read", formed)
+	}
+}
+
 // FuzzDespace reads any text in two cuts: segments tile it, findings do not depend on the
 // cut, and the letters of a finding occur in the record in this order.
 func FuzzDespace(f *testing.F) {
