@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -210,12 +209,17 @@ func (s *demoStage) ask(ctx context.Context, turn demoTurn) (demoResult, error) 
 	for {
 		select {
 		case ev := <-s.events:
-			if ev.Type == alert.TypeFinding && ev.Kind == r.kind {
+			switch {
+			case ev.Type != alert.TypeFinding:
+				continue
+			case ev.Kind == r.kind:
 				r.alert = ev
-				r.others = slices.DeleteFunc(r.others, func(o alert.Event) bool { return o.RequestID != ev.RequestID })
+			default:
+				r.others = append(r.others, ev)
+			}
+			if r.alert.Type == alert.TypeFinding && len(r.others) == r.within() {
 				return r, nil
 			}
-			r.others = append(r.others, ev)
 		case <-ctx.Done():
 			return r, nil // checkDemo reports the missing alert
 		}

@@ -93,7 +93,15 @@ type demoResult struct {
 	demoTurn
 	said, got demoReply     // the answer of the model, and the answer through noecho
 	alert     alert.Event   // for the leak; the zero value if there was none
-	others    []alert.Event // for identifiers within the leak; they are written first
+	others    []alert.Event // for identifiers within the leak, written before it or behind it
+}
+
+// within returns how many identifiers within the leak have an alert of their own.
+func (t *demoTurn) within() int {
+	if t.kind == alert.Verbatim && t.mode != detect.Block { // a blocked answer ends at its first finding
+		return strings.Count(t.leak, demoAddress)
+	}
+	return 0
 }
 
 // checkDemo returns a sentence for each promise of noecho that the results break. lines
