@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -90,7 +92,23 @@ func exported(t *testing.T) string {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
 	}
-	resp, err := http.Get(admin + "/metrics")
+	// The first look for the model server is taken beside the start.
+	for ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute); ; {
+		text := readMetrics(ctx, t, admin)
+		if strings.Contains(text, "noecho_upstream_up{") {
+			cancel()
+			return text
+		}
+	}
+}
+
+func readMetrics(ctx context.Context, t *testing.T, admin string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
