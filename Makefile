@@ -44,7 +44,8 @@ tidy: ## Tidy every go.mod.
 	$(call nested,$(GO) mod tidy)
 
 .PHONY: docs
-docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports.
+docs: ## Rewrite docs/commands.md from the help texts, the picture from the imports, the schema from the keys.
+	$(GO) test -count=1 -run 'TestSchema$$' ./proxy/config -update
 	$(GO) test -count=1 -run 'TestDocsCommands|TestPicture$$' . -update
 
 .PHONY: net-update

@@ -19,6 +19,7 @@ import (
 
 func newCheckCommand(a *app) *cobra.Command {
 	var o overlay
+	var schema bool
 	cmd := &cobra.Command{
 		Use:   "check [--config] FILE",
 		Short: "Check a configuration and the indexes it names",
@@ -28,11 +29,19 @@ opened and no server is called. NOECHO_ variables count as they do for serve.
 
 If the file has errors, all of them are printed at once, as file:line:column: message.
 If it has none, each of its rules for findings is printed as a sentence. An index is
-checked as noecho index verify does.`,
-		Example: "  noecho check /etc/noecho/config.yaml",
+checked as noecho index verify does.
+
+With --schema the JSON Schema of a configuration is printed, with which an editor
+completes keys and marks mistakes.`,
+		Example: `  noecho check /etc/noecho/config.yaml
+  noecho check --schema > config.schema.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.changed = cmd.Flags().Changed
 			switch {
+			case schema:
+				out := json.NewEncoder(a.stdout)
+				out.SetIndent("", "  ")
+				return out.Encode(config.JSONSchema())
 			case len(args) > 1:
 				return usageError("check reads one configuration, got %d", len(args))
 			case len(args) == 1 && o.config != "":
@@ -50,6 +59,7 @@ checked as noecho index verify does.`,
 		},
 	}
 	o.addConfig(cmd)
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of a configuration, and check nothing")
 	return cmd
 }
 

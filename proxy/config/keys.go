@@ -23,16 +23,13 @@ const maxMaskBytes = 128
 // parsed returns a field whose text parse turns into *dst. Errors name the value "what".
 func parsed[T any](r *reader, key, what string, dst *T, parse func(string) (T, error)) field {
 	return field{key, func(n *yaml.Node) {
-		s, ok := r.text(n, what)
-		if !ok {
-			return
-		}
-		v, err := parse(s)
-		if err != nil {
-			r.say(n, "%s: %v", what, err)
-			return
-		}
-		*dst = v
+		r.scalar(n, what, func(s string) error {
+			v, err := parse(s)
+			if err == nil {
+				*dst = v
+			}
+			return err
+		})
 	}}
 }
 
@@ -271,20 +268,15 @@ func hasKey(n *yaml.Node, key string) bool {
 
 // models reads the modes of single models, in the order of the file.
 func (r *reader) models(n *yaml.Node, route *Route) {
-	if n.Kind != yaml.MappingNode {
-		r.say(n, "models must be a list of patterns with modes, not %s", kindOf(n))
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	r.pairs(n, "models", func(key, value *yaml.Node) {
 		m := ModelMode{Glob: key.Value, Mode: detect.Redact}
 		if _, err := path.Match(replaceSlash(m.Glob), ""); err != nil || m.Glob == "" {
 			r.say(key, "model pattern %q is not a pattern: * stands for any text, ? for one character, [ab] for one of a few", m.Glob)
-			continue
+			return
 		}
 		parsed(r, "mode", "model mode", &m.Mode, ParseMode).read(value)
 		route.Models = append(route.Models, m)
-	}
+	})
 }
 
 // parseRoutePath checks a path of plain segments. {name} is any one segment, {name}text one

@@ -98,7 +98,10 @@ type reader struct {
 	file     string
 	problems []*Problem
 	named    *yaml.Node // the first principal that a rule names; nil: none does
+	shapes   *[]shape   // nil: a file is read; else the shapes that a value may have are noted, see [JSONSchema]
 }
+
+func (r *reader) note(s shape) { *r.shapes = append(*r.shapes, s) }
 
 func (r *reader) say(n *yaml.Node, format string, args ...any) {
 	p := &Problem{File: r.file, Message: fmt.Sprintf(format, args...)}
@@ -155,6 +158,10 @@ func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 		r.say(n, "%s must have keys with values, such as %s: …, not %s", what, fields[0].key, kindOf(n))
 		return false
 	}
+	if r.shapes != nil {
+		r.note(object(r, fields))
+		return false
+	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.key
@@ -180,10 +187,30 @@ func (r *reader) mapping(n *yaml.Node, what string, fields ...field) bool {
 	return true
 }
 
+// pairs calls each for every key of a mapping whose keys are free, in the order of the file.
+func (r *reader) pairs(n *yaml.Node, what string, each func(key, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		r.say(n, "%s must be a list of patterns with modes, not %s", what, kindOf(n))
+		return
+	}
+	if r.shapes != nil {
+		key := &yaml.Node{Kind: yaml.ScalarNode, Value: "x"}
+		r.note(shape{"type": "object", "additionalProperties": describe(r, func(value *yaml.Node) { each(key, value) })})
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		each(n.Content[i], n.Content[i+1])
+	}
+}
+
 // list calls each for every entry of a sequence.
 func (r *reader) list(n *yaml.Node, what string, each func(n *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
 		r.say(n, "%s must be a list of entries that begin with a hyphen, not %s", what, kindOf(n))
+		return
+	}
+	if r.shapes != nil {
+		r.note(shape{"type": "array", "items": describe(r, each)})
 		return
 	}
 	for _, entry := range n.Content {
@@ -195,10 +222,29 @@ func (r *reader) list(n *yaml.Node, what string, each func(n *yaml.Node)) {
 	}
 }
 
+// scalar gives a plain value to take. Errors name the value "what".
+func (r *reader) scalar(n *yaml.Node, what string, take func(string) error) {
+	if r.shapes != nil && n.Kind == yaml.ScalarNode {
+		r.note(shapeOf(take))
+		return
+	}
+	s, ok := r.text(n, what)
+	if !ok {
+		return
+	}
+	if err := take(s); err != nil {
+		r.say(n, "%s: %v", what, err)
+	}
+}
+
 // text reads a plain value as it is written.
 func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	if n.Kind != yaml.ScalarNode {
 		r.say(n, "%s must be a single value, not %s", what, kindOf(n))
+		return "", false
+	}
+	if r.shapes != nil {
+		r.note(textShape)
 		return "", false
 	}
 	if n.Value == "" {

@@ -29,7 +29,7 @@ func named[T fmt.Stringer](values ...T) func(string) (T, error) {
 			}
 		}
 		var none T
-		return none, unknownWord(s, names)
+		return none, &wordError{s, names}
 	}
 }
 
@@ -131,9 +131,14 @@ func ParseFileMode(s string) (fs.FileMode, error) {
 	return fs.FileMode(n), nil
 }
 
-// unknownWord returns the error of a value that is none of the allowed words.
-func unknownWord(got string, words []string) error {
-	return fmt.Errorf("%q is none of %s%s", got, strings.Join(words, ", "), didYouMean(got, words))
+// wordError is the error of a value that is none of the allowed words.
+type wordError struct {
+	got   string
+	words []string
+}
+
+func (e *wordError) Error() string {
+	return fmt.Sprintf("%q is none of %s%s", e.got, strings.Join(e.words, ", "), didYouMean(e.got, e.words))
 }
 
 // didYouMean returns a hint that names the closest of the words, or nothing.

@@ -102,7 +102,7 @@ func (r *reader) anyOf(key string, dst *[]string, parse func(string) (string, er
 func oneOf(names []string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if !slices.Contains(names, s) {
-			return "", unknownWord(s, names)
+			return "", &wordError{s, names}
 		}
 		return s, nil
 	}
