@@ -3,6 +3,7 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
+EPOCH    ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 FUZZTIME ?= 20s
 OLD      ?= 95f9602
 TOOL     := $(GO) tool -modfile=tools/go.mod
@@ -204,6 +205,11 @@ bench-gate: ## Fail if this tree is slower than commit OLD by processor time.
 .PHONY: latency
 latency: build ## Measure what noecho adds to an answer over loopback.
 	$(GO) run ./bench/latency
+
+.PHONY: man
+man: ## Write the manual pages of all commands to dist/man.
+	mkdir -p dist/man
+	SOURCE_DATE_EPOCH=$(EPOCH) $(GO) test -count=1 -run 'TestMan$$' ./cmd/noecho -args -man $(CURDIR)/dist/man
 
 .PHONY: docker
 docker: ## Build the image; needs a Docker engine.
