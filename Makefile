@@ -14,8 +14,10 @@ BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -X 
 
 PLATFORMS := linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 # the program itself is linux/amd64
 
+IMAGE := linux/amd64 linux/arm64 # of `make release`
+
 # Modules of their own, so that the modules which they need stay out of noecho's.
-NESTED := bench/sdk bench/library bench/tlog bench/record tools/deploy
+NESTED := bench/sdk bench/library bench/tlog bench/record tools/deploy tools/release
 nested = for m in $(NESTED); do (cd $$m && $(1)) || exit 1; done
 
 # The packages whose product code starts goroutines.
@@ -167,8 +169,9 @@ tlog: ## Let programs of other people check the audit log.
 	cd bench/tlog && $(GO) test -count=1 ./...
 
 .PHONY: deploy
-deploy: ## Render and read what configs/ ships for Kubernetes with its tools.
+deploy: ## Read what configs/ ships with the tools that it is for, and pack an image.
 	cd tools/deploy && $(GO) test -count=1 ./...
+	cd tools/release && $(GO) test -count=1 ./...
 
 .PHONY: clients
 clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed bench/sdk/py/litellm/venv/installed # The clients of `make sdk`.
@@ -210,6 +213,19 @@ latency: build ## Measure what noecho adds to an answer over loopback.
 man: ## Write the manual pages of all commands to dist/man.
 	mkdir -p dist/man
 	SOURCE_DATE_EPOCH=$(EPOCH) $(GO) test -count=1 -run 'TestMan$$' ./cmd/noecho -args -man $(CURDIR)/dist/man
+
+# The image is the last stage of the Dockerfile, made without a Docker engine.
+.PHONY: release
+release: ## Pack programs, image, bills of materials, manual pages and provenance in dist/.
+	rm -rf dist
+	$(MAKE) man
+	for p in $(IMAGE); do \
+		f=dist/noecho-$${p%/*}-$${p#*/}; \
+		(export GOOS=$${p%/*} GOARCH=$${p#*/}; $(BUILD) -o $$f ./cmd/noecho) && \
+		$(GO) tool -modfile=tools/release/go.mod cyclonedx-gomod bin -json -noserial -notimestamp -std -licenses \
+			-version $(VERSION) -output $$f.cdx.json $$f || exit 1; \
+	done
+	cd tools/release && $(GO) run . -root ../.. -dist ../../dist -version $(VERSION) -commit $$(git rev-parse HEAD) -epoch $(EPOCH) $(IMAGE)
 
 .PHONY: docker
 docker: ## Build the image; needs a Docker engine.
