@@ -218,6 +218,18 @@ func TestRsyslog(t *testing.T) {
 	}
 }
 
+// TestSystemd lets systemd rate the unit: 1.4 of 10, where 10 is no protection.
+func TestSystemd(t *testing.T) {
+	tool, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("needs systemd-analyze: apt-get install systemd")
+	}
+	out, err := exec.CommandContext(t.Context(), tool, "security", "--no-pager", "--offline=true", "--threshold=14", configs+"systemd/noecho.service").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // readFrames reads n messages of RFC 5424, each with its length before it (RFC 6587), and
 // returns their texts.
 func readFrames(r io.Reader, n int) (texts []string, err error) {
