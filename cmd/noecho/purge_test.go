@@ -28,17 +28,14 @@ type purgeWorld struct {
 	vkey, request string
 }
 
-// newPurgeWorld makes a world whose request was opened, suppressed and excluded.
-func newPurgeWorld(t *testing.T) *purgeWorld {
+// openPurgeWorld makes a world whose request is open.
+func openPurgeWorld(t *testing.T) *purgeWorld {
 	t.Helper()
 	w := &purgeWorld{inventoryWorld: newInventoryWorld(t)}
 	w.vkey = strings.TrimSpace(string(readFile(t, w.path("audit/log.vkey"))))
 	w.run(exitOK, "index", "newkey", w.path("suppress.key"))
 	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+oldModel)
 	w.request = w.open(w.path("query.json"))
-	w.run(exitOK, "erase", "suppress", w.request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--out", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"),
-		"--corpus", w.path("rows.jsonl"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--possible")
-	w.exclude(w.request)
 	var kept strings.Builder
 	for i, line := range strings.SplitAfter(string(readFile(t, w.path("rows.jsonl"))), "\n") {
 		if !slices.Contains(w.rows, i+1) {
@@ -46,8 +43,28 @@ func newPurgeWorld(t *testing.T) *purgeWorld {
 		}
 	}
 	w.write("kept.jsonl", kept.String())
+	return w
+}
+
+// newPurgeWorld makes a world whose request was suppressed and excluded.
+func newPurgeWorld(t *testing.T) *purgeWorld {
+	t.Helper()
+	w := openPurgeWorld(t)
+	w.run(exitOK, "erase", "suppress", w.request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--out", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"),
+		"--corpus", w.path("rows.jsonl"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--possible")
+	w.exclude(w.request)
 	w.run(exitOK, w.build("next", "kept.jsonl")...)
 	return w
+}
+
+// retire puts the new model into use, and takes the person out of the suppression index.
+func (w *purgeWorld) retire() {
+	w.t.Helper()
+	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+newModel)
+	w.run(exitOK, "audit", "append", w.path("audit"), "retire", "--digest", "model="+oldModel)
+	if err := os.Remove(w.path("suppress.nidx")); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // open opens a request for erasure and returns its number.
