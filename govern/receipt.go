@@ -27,7 +27,7 @@ import (
 const (
 	PayloadType   = "application/vnd.in-toto+json"
 	statementType = "https://in-toto.io/Statement/v1"
-	PredicateType = "https://noecho.dev/erasure-receipt/v1"
+	PredicateType = "urn:noecho:erasure-receipt:v1"
 )
 
 // NewSalt returns a new salt.

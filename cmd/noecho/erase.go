@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -21,6 +21,7 @@ import (
 	"noecho/index/corpus"
 	"noecho/index/identify"
 	"noecho/index/inventory"
+	"noecho/internal/report"
 	"noecho/proxy/policy"
 )
 
@@ -79,7 +80,7 @@ type suppression struct {
 	find     inventoryFind
 	possible bool
 	out      string
-	asJSON   bool
+	print    outputFormat
 }
 
 func newEraseSuppressCommand(a *app) *cobra.Command {
@@ -114,7 +115,7 @@ func newEraseSuppressCommand(a *app) *cobra.Command {
 	f.StringArrayVar(&s.find.keys, "key", nil, "`FILE` with the key of the inventories; may be repeated")
 	f.BoolVar(&s.possible, "possible", false, "take the possible matches too")
 	s.ledger.audit.add(cmd)
-	f.BoolVar(&s.asJSON, "json", false, "print the result as JSON")
+	s.print.add(cmd)
 	return cmd
 }
 
@@ -142,7 +143,7 @@ func (s *suppression) check(request string) error {
 // run adds a person to the index.
 func (s *suppression) run(ctx context.Context, a *app, request string) error {
 	request = cmp.Or(request, ulid.Make().String())
-	if err := s.check(request); err != nil {
+	if err := cmp.Or(s.print.check(), s.check(request)); err != nil {
 		return err
 	}
 	var step eraseStep
@@ -191,7 +192,7 @@ func (s *suppression) run(ctx context.Context, a *app, request string) error {
 	if err := step.end(ctx, a); err != nil {
 		return err
 	}
-	if err := s.print(a, request, res); err != nil {
+	if err := s.report(a, request, res, rows); err != nil {
 		return err
 	}
 	return rows.incomplete(a)
@@ -276,15 +277,25 @@ func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRow
 	return res, nil
 }
 
-// print prints the result.
-func (s *suppression) print(a *app, request string, res *build.Result) error {
-	if s.asJSON {
-		return json.NewEncoder(a.stdout).Encode(struct {
-			Request string `json:"request"`
-			indexReport
-		}{request, indexReport{File: s.out, Info: res.Info, Manifest: res.Manifest}})
+// report prints the result.
+func (s *suppression) report(a *app, request string, res *build.Result, rows *foundRows) error {
+	if s.print.name == "table" {
+		_, err := fmt.Fprintf(a.stdout, "%s: request %s is suppressed once noecho serve has reloaded; %s in all, about %s of %d, build %s\n",
+			s.out, request, count(res.Info.Records, "record"), count(res.Info.Distinct, "distinct window"), res.Info.Capacity, res.Info.BuildID[:12])
+		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s: request %s is suppressed once noecho serve has reloaded; %s in all, about %s of %d, build %s\n",
-		s.out, request, count(res.Info.Records, "record"), count(res.Info.Distinct, "distinct window"), res.Info.Capacity, res.Info.BuildID[:12])
-	return err
+	shown := struct {
+		Request  string `json:"request"`
+		Rows     int    `json:"rows"`     // that were found in the training files
+		Possible int    `json:"possible"` // matches that were left out
+		indexReport
+	}{request, len(rows.taken), rows.possible, indexReport{File: s.out, Info: res.Info, Manifest: res.Manifest}}
+	d := &report.Document{Title: "Answers about the person are blocked", Facts: []report.Fact{
+		{Name: "Request", Value: request},
+		{Name: "From when", Value: "from the next reload of the proxies with " + s.out},
+		{Name: "Rows found in the training files", Value: strconv.Itoa(len(rows.taken))},
+		{Name: "Possible matches, left out", Value: strconv.Itoa(rows.possible)},
+		{Name: "Suppression index", Value: res.Info.BuildID},
+	}, Notes: []string{"This is a measure until another model is in use. It erases nothing, and paraphrases pass."}}
+	return s.print.write(a.stdout, shown, d)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"noecho/index/inventory"
 	"noecho/index/key"
 	"noecho/internal/report"
+	"noecho/ngram"
 )
 
 const erasePurgeHelp = `Check that the rows of a request are gone from the next model, and end the request: the
@@ -270,9 +272,26 @@ func (p *erasePurge) windows(keys []*key.Key) error {
 	case p.acceptShared:
 		p.add("P2", asks, govern.Shown, "%d of %s are also in remaining rows, and were accepted", shared, count(len(set.windows), "window"))
 	default:
-		p.add("P2", asks, govern.NotShown, "%d of %s are also in remaining rows: look at them, and accept them with --accept-shared or change the rows", shared, count(len(set.windows), "window"))
+		p.add("P2", asks, govern.NotShown, "%d of %s are also in remaining rows, probably %s: look at them, and accept them with --accept-shared, or change these rows",
+			shared, count(len(set.windows), "window"), firstOf(p.sharing(set)))
 	}
 	return nil
+}
+
+// sharing returns the records of the new index that share five words or more with the rows, those
+// that share most first.
+func (p *erasePurge) sharing(set *eraseSet) []string {
+	n := map[string]int{}
+	var places []ngram.Place
+	for _, h := range set.seeds {
+		places = p.new.Seeds(places[:0], h)
+		for _, at := range places {
+			if rec, ok := p.new.Record(at); ok {
+				n[rec.ID]++
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(n[b]-n[a], strings.Compare(a, b)) })
 }
 
 // identifiers returns how many identifiers of the request the new index has.

@@ -138,6 +138,7 @@ type eraseOpen struct {
 	received, due     string
 	query             string
 	inventories, keys []string
+	number            bool
 	out               outputFormat
 }
 
@@ -172,6 +173,7 @@ and counts.`,
 	f.StringVar(&o.query, "query", "", "`FILE` of JSON about the person, or - for standard input (required)")
 	f.StringArrayVar(&o.inventories, "inventory", nil, "inventory to count the rows in; may be repeated")
 	f.StringArrayVar(&o.keys, "key", nil, "`FILE` with the key of the inventories; may be repeated")
+	f.BoolVar(&o.number, "number", false, "print the number of the request alone")
 	o.ledger.audit.add(cmd)
 	o.out.add(cmd)
 	return cmd
@@ -208,7 +210,12 @@ func (o *eraseOpen) run(ctx context.Context, a *app) error {
 	if err := o.ledger.write(ctx, a, ledger, r); err != nil {
 		return err
 	}
-	if err := o.out.write(a.stdout, shownRequests([]*govern.Request{r}), requestsDocument([]*govern.Request{r})); err != nil {
+	if o.number {
+		_, err = fmt.Fprintln(a.stdout, r.ID)
+	} else {
+		err = printRequests(a, &o.out, r)
+	}
+	if err != nil {
 		return err
 	}
 	return counted
@@ -259,6 +266,7 @@ func (o *eraseOpen) count(ctx context.Context, a *app, r *govern.Request) (query
 func newEraseExtendCommand(a *app) *cobra.Command {
 	var l requestLedger
 	var reason string
+	var out outputFormat
 	cmd := &cobra.Command{
 		Use:   "extend REQUEST --ledger DIR --reason FILE",
 		Short: "Extend the term of a request, once",
@@ -269,7 +277,7 @@ SHA-256 in the audit log.`,
 		Example: "  noecho erase extend 01JDVZ3T0G5Q7X9A1B2C3D4E5F --ledger requests --reason reason.txt",
 		Args:    exactArgs(1, "one request"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return l.step(cmd.Context(), a, args[0], reason, func(r *govern.Request, reason string) error {
+			return l.step(cmd.Context(), a, &out, args[0], reason, func(r *govern.Request, reason string) error {
 				return r.Extend(reason, time.Now())
 			})
 		},
@@ -277,12 +285,14 @@ SHA-256 in the audit log.`,
 	l.add(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "`FILE` with the reason (required)")
 	l.audit.add(cmd)
+	out.add(cmd)
 	return cmd
 }
 
 func newEraseRefuseCommand(a *app) *cobra.Command {
 	var l requestLedger
 	var reason, ground string
+	var out outputFormat
 	cmd := &cobra.Command{
 		Use:   "refuse REQUEST --ledger DIR --ground ARTICLE --reason FILE",
 		Short: "End a request without erasure",
@@ -295,7 +305,7 @@ ledger, and its SHA-256 in the audit log.`,
 			if ground == "" {
 				return usageError("name the article with --ground, such as 17(3)(b)")
 			}
-			return l.step(cmd.Context(), a, args[0], reason, func(r *govern.Request, reason string) error {
+			return l.step(cmd.Context(), a, &out, args[0], reason, func(r *govern.Request, reason string) error {
 				return r.Refuse(ground, reason, time.Now())
 			})
 		},
@@ -304,11 +314,20 @@ ledger, and its SHA-256 in the audit log.`,
 	cmd.Flags().StringVar(&ground, "ground", "", "`ARTICLE` that allows the refusal (required)")
 	cmd.Flags().StringVar(&reason, "reason", "", "`FILE` with the reason (required)")
 	l.audit.add(cmd)
+	out.add(cmd)
 	return cmd
 }
 
+// printRequests prints requests.
+func printRequests(a *app, out *outputFormat, all ...*govern.Request) error {
+	return out.write(a.stdout, shownRequests(all), requestsDocument(all))
+}
+
 // step takes a step of a request, with the reason in a file.
-func (l *requestLedger) step(ctx context.Context, a *app, id, reasonFile string, take func(r *govern.Request, reason string) error) error {
+func (l *requestLedger) step(ctx context.Context, a *app, out *outputFormat, id, reasonFile string, take func(r *govern.Request, reason string) error) error {
+	if err := out.check(); err != nil {
+		return err
+	}
 	if reasonFile == "" {
 		return usageError("name the file with the reason with --reason FILE")
 	}
@@ -326,7 +345,7 @@ func (l *requestLedger) step(ctx context.Context, a *app, id, reasonFile string,
 	if err := l.write(ctx, a, ledger, r); err != nil {
 		return err
 	}
-	return requestsDocument([]*govern.Request{r}).Write(a.stdout, "table")
+	return printRequests(a, out, r)
 }
 
 func newEraseStatusCommand(a *app) *cobra.Command {
@@ -373,7 +392,7 @@ func (l *requestLedger) status(a *app, id string, days int, out *outputFormat) e
 	if err != nil {
 		return err
 	}
-	if err := out.write(a.stdout, shownRequests(all), requestsDocument(all)); err != nil {
+	if err := printRequests(a, out, all...); err != nil {
 		return err
 	}
 	for _, r := range all {

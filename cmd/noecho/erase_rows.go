@@ -135,11 +135,11 @@ func (e *eraseStep) begin(ctx context.Context, a *app, o *build.Options) error {
 	old, err := readEraseSet(e.ledger.SetPath(e.r.ID), e.r.ID, []*key.Key{o.Key})
 	switch {
 	case err == nil:
-		e.set.windows = old.windows
+		e.set.windows, e.set.seeds = old.windows, old.seeds
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	o.Own = func(h ngram.Hash) { e.set.windows = append(e.set.windows, h) }
+	o.Own = e.set.add
 	if last := e.r.Events[len(e.r.Events)-1]; last.Type != "suppressing" { // else a run was killed
 		e.r.Record("suppressing", nil, time.Now())
 	}

@@ -15,12 +15,14 @@ import (
 	"slices"
 
 	"noecho/index/key"
+	"noecho/internal/gram"
 	"noecho/ngram"
 )
 
 // An erase set has the windows of the rows of a request, all of them, also those that other rows
-// share. erase purge asks the next index for each; an index itself cannot be listed. A line of JSON,
-// then 16 bytes a window, ascending: the halves of its hash, little endian. With a key of the
+// share, and the seeds: five words in a row, by which an index names records. erase purge asks the
+// next index for each; an index itself cannot be listed. A line of JSON, then 16 bytes a window,
+// ascending: the halves of its hash, little endian; then the seeds in the same way. With a key of the
 // suppression index they are encrypted under it, AES-256-GCM with a nonce before and the line as
 // additional data, so that the set answers no guesses; and they can still be asked of an index that
 // has another key.
@@ -32,18 +34,40 @@ type eraseSet struct {
 	Request string `json:"request"`
 	N       int    `json:"n"`
 	Norm    int    `json:"norm"`
+	Windows int    `json:"windows"`       // their number; the rest are seeds
 	Key     string `json:"key,omitempty"` // id; empty: not encrypted
 
-	windows []ngram.Hash
+	windows, seeds []ngram.Hash
 }
 
 const eraseSetName = "noecho erase set"
 
+// add adds a text, given the hashes of its words.
+func (s *eraseSet) add(words []uint64) {
+	sums := make([]uint64, 1, len(words)+1)
+	for _, w := range words {
+		sums = append(sums, ngram.Roll(sums[len(sums)-1], w))
+	}
+	for i := range words {
+		if end := i + s.N; end <= len(words) {
+			s.windows = append(s.windows, ngram.Gram(sums[i], sums[end], s.N))
+		}
+		if end := i + gram.SeedWords; end <= len(words) {
+			s.seeds = append(s.seeds, ngram.Gram(sums[i], sums[end], gram.SeedWords))
+		}
+	}
+}
+
+// ascending sorts hashes and leaves out repeated ones.
+func ascending(list []ngram.Hash) []ngram.Hash {
+	slices.SortFunc(list, func(a, b ngram.Hash) int { return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo)) })
+	return slices.Compact(list)
+}
+
 // seal returns the text of the set.
 func (s *eraseSet) seal(k *key.Key) ([]byte, error) {
-	slices.SortFunc(s.windows, func(a, b ngram.Hash) int { return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo)) })
-	s.windows = slices.Compact(s.windows)
-	s.Set, s.V, s.Norm = eraseSetName, 1, ngram.NormVersion
+	s.windows, s.seeds = ascending(s.windows), ascending(s.seeds)
+	s.Set, s.V, s.Norm, s.Windows = eraseSetName, 1, ngram.NormVersion, len(s.windows)
 	if k != nil {
 		id := k.ID()
 		s.Key = hex.EncodeToString(id[:])
@@ -54,7 +78,7 @@ func (s *eraseSet) seal(k *key.Key) ([]byte, error) {
 	}
 	line = append(line, '\n')
 	var b []byte
-	for _, h := range s.windows {
+	for _, h := range slices.Concat(s.windows, s.seeds) {
 		b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, h.Hi), h.Lo)
 	}
 	if k == nil {
@@ -114,11 +138,13 @@ func openEraseSet(text []byte, request string, keys []*key.Key) (*eraseSet, erro
 			return nil, damaged
 		}
 	}
-	if len(b)%16 != 0 {
+	var all []ngram.Hash
+	for ; len(b) >= 16; b = b[16:] {
+		all = append(all, ngram.Hash{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])})
+	}
+	if len(b) > 0 || s.Windows < 0 || s.Windows > len(all) {
 		return nil, damaged
 	}
-	for ; len(b) > 0; b = b[16:] {
-		s.windows = append(s.windows, ngram.Hash{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])})
-	}
+	s.windows, s.seeds = all[:s.Windows:s.Windows], all[s.Windows:]
 	return s, nil
 }

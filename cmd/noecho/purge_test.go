@@ -26,6 +26,7 @@ var (
 type purgeWorld struct {
 	*inventoryWorld
 	vkey, request string
+	probe         []string // flags for a probe that finds nothing
 }
 
 // openPurgeWorld makes a world whose request is open.
@@ -141,6 +142,7 @@ func TestPurge(t *testing.T) {
 	points = w.purge(exitRefused, "rows")
 	w.wantPoint(points, "P1", govern.NotShown, "the index is the one that has the rows")
 
+	w.shared()
 	points = w.purge(exitRefused, "next")
 	w.wantPoint(points, "P1", govern.Shown, "none of 17 rows and ")
 	w.wantPoint(points, "P2", govern.Shown, "none of ")
@@ -153,18 +155,84 @@ func TestPurge(t *testing.T) {
 		t.Errorf("the erase set went before the points were shown: %v", err)
 	}
 
-	points = w.purge(exitRefused, "next")
-	w.wantPoint(points, "P4", govern.Shown, "")
-	w.wantPoint(points, "P6", govern.NotShown, "still has the person")
-	if err := os.Remove(w.path("suppress.nidx")); err != nil {
-		t.Fatal(err)
-	}
+	w.probed()
+	w.served()
 	w.run(exitRefused, "erase", "receipt", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"))
 	points = w.purge(exitOK, "next")
 	w.wantPoint(points, "P6", govern.Shown, "")
 	w.purge(exitOK, "next") // again
 	w.receipt()
 	w.secrets()
+}
+
+// shared purges while another row has a sentence of the person's rows.
+func (w *purgeWorld) shared() {
+	w.t.Helper()
+	row := strings.Split(string(readFile(w.t, w.path("rows.jsonl"))), "\n")[w.rows[0]-1]
+	_, row, _ = strings.Cut(row, `"content":"`)
+	text := strings.Join(strings.Fields(row)[:12], " ")
+	w.write("shared.jsonl", string(readFile(w.t, w.path("kept.jsonl")))+`{"messages":[{"role":"user","content":"`+text+`"}]}`+"\n")
+	w.run(exitOK, w.build("shared", "shared.jsonl")...)
+	points := w.purge(exitRefused, "shared")
+	w.wantPoint(points, "P1", govern.Shown, "")
+	w.wantPoint(points, "P2", govern.NotShown, "are also in remaining rows, probably shared.jsonl:984")
+	w.wantPoint(points, "P2", govern.NotShown, "3 of ")
+	w.wantPoint(w.purge(exitRefused, "shared", "--accept-shared"), "P2", govern.Shown, "accepted")
+}
+
+// probed purges with probes of the new model.
+func (w *purgeWorld) probed() {
+	w.t.Helper()
+	scan := func(code int, name, text string) []string {
+		w.write(name, text)
+		out, _ := w.run(code, "scan", "--json", "--index", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"), w.path(name))
+		w.write(name+".json", out)
+		return []string{"--probe", w.path(name + ".json")}
+	}
+	w.wantPoint(w.purge(exitRefused, "next", scan(exitFindings, "leak.txt.jsonl", `{"text":"Write to ANN.RAY@example.org"}`)...), "P5", govern.NotShown, "1 finding of the request")
+	w.wantPoint(w.purge(exitRefused, "next", scan(exitOK, "none.txt.jsonl", "")...), "P5", govern.NotShown, "0 words")
+	w.write("cut.json", "{}\n")
+	w.wantPoint(w.purge(exitRefused, "next", "--probe", w.path("cut.json")), "P5", govern.NotShown, "no complete output")
+	w.probe = scan(exitOK, "clean.txt.jsonl", `{"text":"Hello, how can I help you?"}`)
+}
+
+// served purges while proxies serve the old index, and then the suppression index.
+func (w *purgeWorld) served() {
+	t := w.t
+	t.Helper()
+	build := func(name string) string {
+		info, err := statIndex(w.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.BuildID
+	}
+	var lines strings.Builder
+	alert := func(kind, boot, builds string) {
+		t.Helper()
+		n, seq := strings.Count(lines.String(), "\n")+1, strings.Count(lines.String(), boot)+1
+		fmt.Fprintf(&lines, `{"v":1,"type":"%s","id":"01KB%022d","seq":%d,"boot":"%s","time":"%s","action":"applied","index":{"build_id":"%s","generation":1}}`+"\n",
+			kind, n, seq, boot, time.Now().UTC().Format(time.RFC3339), builds)
+		w.write("alerts.jsonl", lines.String())
+		w.run(exitOK, "audit", "collect", "--into", w.path("audit"), w.path("alerts.jsonl"))
+	}
+	const one, two = "01KBVXQZ2Q3M4N5P6Q7R8S9T01", "01KBVXQZ2Q3M4N5P6Q7R8S9T02"
+	suppress, old := build("suppress.nidx"), build("rows.nidx")
+	alert("start", one, old+"+"+suppress)
+	alert("start", two, old)
+	alert("stop", two, old)
+	w.wantPoint(w.purge(exitRefused, "next", w.probe...), "P4", govern.NotShown, "boot "+one)
+	alert("reload", one, build("next.nidx")+"+"+suppress)
+	points := w.purge(exitRefused, "next", w.probe...)
+	w.wantPoint(points, "P4", govern.Shown, "")
+	w.wantPoint(points, "P5", govern.Shown, "0 findings of the request in 7 words")
+	w.wantPoint(points, "P6", govern.NotShown, "still has the person")
+	w.run(exitUsage, "erase", "purge", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"), "--index", w.path("rows.nidx"), "--model", newModel)
+	if err := os.Remove(w.path("suppress.nidx")); err != nil {
+		t.Fatal(err)
+	}
+	w.wantPoint(w.purge(exitRefused, "next"), "P6", govern.NotShown, "the proxy with boot "+one+" still has the person")
+	alert("reload", one, build("next.nidx"))
 }
 
 // refusedBuilds builds from files that have erased rows again.

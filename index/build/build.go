@@ -74,7 +74,7 @@ type Options struct {
 	// are not indexed. Records that are among the inputs may be among them.
 	Others []string
 	OwnRow func(path string, line int) bool // with Others, reports rows of these that are among the inputs, perhaps with more texts; may be nil
-	Own    func(window ngram.Hash)          // with Others, is told each window of the inputs, hashed without a key; may be nil
+	Own    func(words []uint64)             // with Others, is told the hashes of the words of each text of the inputs, without a key; may be nil
 
 	MaxDocFreq uint64 // do not index windows that occur in more records; 0: no bound
 	Report     string // path for the report of the most frequent windows; empty: no report

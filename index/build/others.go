@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"noecho/index/corpus"
-	"noecho/ngram"
 )
 
 // An index of the records of one person leaves out the windows that records of other people
@@ -22,17 +21,14 @@ type recordReader struct {
 	cut    *cutter
 	g      grams
 	wanted func(window uint64) bool
-	found  []uint64                // wanted windows of the current record, by the lower half of their hashes
-	own    func(window ngram.Hash) // is told every window, hashed without a key; nil: the rows are those of others
+	found  []uint64             // wanted windows of the current record, by the lower half of their hashes
+	own    func(words []uint64) // is told every run; nil: the rows are those of others
 }
 
 // take is told a run.
 func (r *recordReader) take(run []uint64) error {
 	if r.own != nil {
-		r.g.fill(run, r.b.spec.N, nil, nil)
-		for _, h := range r.g.windows {
-			r.own(h)
-		}
+		r.own(run)
 	}
 	r.g.fill(run, r.b.spec.N, nil, r.b.o.Key)
 	for _, h := range r.g.windows {
@@ -106,7 +102,7 @@ func leaveOutOthers(b *builder) error {
 	own, records := map[uint64]struct{}{}, map[[sha256.Size]byte]struct{}{}
 	r := &recordReader{b: b, cut: newCutter(b.spec), wanted: func(uint64) bool { return true }, own: b.o.Own}
 	if r.own == nil {
-		r.own = func(ngram.Hash) {}
+		r.own = func([]uint64) {}
 	}
 	err := r.readAll(b.o.Inputs, func(sum [sha256.Size]byte, found []uint64) {
 		records[sum] = struct{}{}
