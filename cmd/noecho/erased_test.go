@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"noecho/internal/fakellm"
 )
 
 // greeting is a sentence of a template: the rows of all people have it.
@@ -142,4 +144,61 @@ func askServed(t *testing.T, args []string, requests ...string) (bodies []string
 		t.Errorf("exit %d: %s", code, stderr.String())
 	}
 	return bodies
+}
+
+// TestErasedEverySplit finds the rows of a person, who is in more than 100 records of two datasets,
+// suppresses them and deletes the files. Then an answer with the address is blocked in every mode and
+// in every order of the indexes, wherever the stream is cut.
+func TestErasedEverySplit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, set := range []string{"public", "tickets"} {
+		var rows strings.Builder
+		for i := range 60 {
+			fmt.Fprintf(&rows, `{"text":"write to bo@example.org about %s %d. %s"}`+"\n", set, i, greeting)
+		}
+		fmt.Fprintf(&rows, `{"text":"write to ann@example.org about %s. %s"}`+"\n", set, greeting)
+		writeText(t, path(set+".jsonl"), rows.String())
+		runs(t, "index", "build", "--out", path(set+".nidx"), "--dataset", set, "--label", set, path(set+".jsonl"))
+	}
+	writeText(t, path("request.json"), `{"email":"bo@example.org"}`)
+	runs(t, "erase", "suppress", erasedRequest, "--out", path("suppress.nidx"), "--query", path("request.json"), "--corpus", path("public.jsonl"), "--corpus", path("tickets.jsonl"))
+	for _, name := range []string{"public.jsonl", "tickets.jsonl", "request.json"} {
+		if err := os.Remove(path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const said, sent = "Ask BO@example.org now, and soon. " + greeting + ".", "Ask "
+	models := map[string]fakellm.Script{"template": fakellm.Say("He said: " + greeting + ".")}
+	requests := []string{`{"model":"template","stream":true,"messages":[{"role":"user","content":"hi"}]}`}
+	for size := 1; size < len(sent)+len("BO@example.org")+2; size++ {
+		script, model := fakellm.Say(said), fmt.Sprintf("m%d", size)
+		script.Chunking = fakellm.Chunking{Unit: fakellm.Chars, Size: size}
+		models[model] = script
+		requests = append(requests, fmt.Sprintf(`{"model":%q,"stream":true,"messages":[{"role":"user","content":"hi"}]}`, model))
+	}
+	llm := startScripts(t, fakellm.Config{Models: models})
+	for _, mode := range []string{"observe", "redact", "block"} {
+		for _, order := range [][]string{{"public", "suppress", "tickets"}, {"tickets", "suppress", "public"}, {"suppress", "public", "tickets"}} {
+			alerts := filepath.Join(t.TempDir(), "alerts.jsonl")
+			args := []string{"serve", "--upstream", llm.URL(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--mode", mode, "--alerts", alerts}
+			for _, name := range order {
+				args = append(args, "--index", path(name+".nidx"))
+			}
+			bodies := askServed(t, args, requests...)
+			if mode == "observe" && strings.Contains(bodies[0], "content_filter") {
+				t.Errorf("order %v: the template became %s", order, bodies[0])
+			}
+			for i, body := range bodies[1:] {
+				if !strings.Contains(body, "content_filter") || strings.Contains(body, "example") || strings.Contains(body, "BO@") {
+					t.Errorf("mode %s, order %v, pieces of %d letters: %s", mode, order, i+1, body)
+				}
+			}
+			written := string(readFile(t, alerts))
+			if n := strings.Count(written, `"`+erasedRequest+`"`); n < len(bodies)-1 {
+				t.Errorf("mode %s, order %v: %d alerts name the request: %s", mode, order, n, written)
+			}
+		}
+	}
 }

@@ -86,7 +86,13 @@ func testIndex(t *testing.T) string {
 func startModel(t *testing.T, text string) *fakellm.Server {
 	t.Helper()
 	script := fakellm.Say(text)
-	llm, err := fakellm.New(fakellm.Config{Default: &script})
+	return startScripts(t, fakellm.Config{Default: &script})
+}
+
+// startScripts starts models that say what a configuration has.
+func startScripts(t *testing.T, c fakellm.Config) *fakellm.Server {
+	t.Helper()
+	llm, err := fakellm.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
