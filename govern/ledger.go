@@ -37,6 +37,7 @@ type Request struct {
 	Query    json.RawMessage `json:"query,omitempty"`    // whom the request is about
 	Models   []string        `json:"models,omitempty"`   // that were trained on the rows: names or digests
 	Builds   []string        `json:"builds,omitempty"`   // build ids of the indexes that have the rows
+	Files    []string        `json:"files,omitempty"`    // suppression indexes that have the person: absolute paths
 	Excluded json.RawMessage `json:"excluded,omitempty"` // keyed hashes of the rows, for builds that must not have them
 	Purge    *Purge          `json:"purge,omitempty"`    // nil: none has begun
 	Events   []Event         `json:"events"`
@@ -144,13 +145,20 @@ func (r *Request) Trained(model, build string) {
 	}
 }
 
+// Suppressed adds a suppression index that has the person.
+func (r *Request) Suppressed(path string) {
+	if !slices.Contains(r.Files, path) {
+		r.Files = append(r.Files, path)
+	}
+}
+
 // Close ends a request whose receipt was handed over. Whom it is about, the salt and the hashes of
 // the rows are forgotten.
 func (r *Request) Close(now time.Time) error {
 	if r.State != Purged {
 		return fmt.Errorf("the request is %s", r.State)
 	}
-	r.State, r.Query, r.Excluded, r.Purge.Salt = Closed, nil, nil, nil
+	r.State, r.Query, r.Files, r.Excluded, r.Purge.Salt = Closed, nil, nil, nil, nil
 	r.add(Event{Time: now, Type: "closed"})
 	return nil
 }
@@ -264,19 +272,57 @@ func (l *Ledger) replace(path string, text []byte, check func() error) error {
 	return l.sync()
 }
 
-// SetPath returns the path of the erase set of a request.
-func (l *Ledger) SetPath(id string) string { return filepath.Join(l.dir, id+".set") }
+// The files of a request beside its own, which are deleted when it is purged.
+const (
+	setSuffix  = ".set"     // the erase set: hashes of whatever the rows say
+	partSuffix = ".nidx.gz" // the suppression index of this person alone
+)
 
-// WriteSet writes the erase set of a request, hashes of whatever its rows say. It is personal data,
-// and is deleted when the request is purged.
+// SetPath returns the path of the erase set of a request.
+func (l *Ledger) SetPath(id string) string { return filepath.Join(l.dir, id+setSuffix) }
+
+// WriteSet writes the erase set of a request.
 func (l *Ledger) WriteSet(id string, set []byte) error {
 	return l.replace(l.SetPath(id), set, func() error { return nil })
 }
 
+// WritePart writes the suppression index of a person alone.
+func (l *Ledger) WritePart(id string, part []byte) error {
+	return l.replace(filepath.Join(l.dir, id+partSuffix), part, func() error { return nil })
+}
+
+// ReadPart reads the suppression index of a person alone.
+func (l *Ledger) ReadPart(id string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(l.dir, id+partSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return b, nil
+}
+
+// Parts returns the requests of which the ledger has the suppression index, in ascending order.
+func (l *Ledger) Parts() (ids []string, err error) {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), partSuffix); ok && idForm.MatchString(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // DeleteSet deletes the erase set of a request, if there is one.
-func (l *Ledger) DeleteSet(id string) error {
-	if err := os.Remove(l.SetPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("delete the erase set: %w", err)
+func (l *Ledger) DeleteSet(id string) error { return l.remove(id + setSuffix) }
+
+// DeletePart deletes the suppression index of a person alone, if there is one.
+func (l *Ledger) DeletePart(id string) error { return l.remove(id + partSuffix) }
+
+func (l *Ledger) remove(name string) error {
+	if err := os.Remove(filepath.Join(l.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete from the ledger: %w", err)
 	}
 	return l.sync()
 }

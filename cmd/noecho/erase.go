@@ -142,6 +142,9 @@ func (s *suppression) check(request string) error {
 
 // run adds a person to the index.
 func (s *suppression) run(ctx context.Context, a *app, request string) error {
+	if request == "" && s.ledger.named(a) {
+		return usageError("name the request in the ledger: erase open printed its number, and erase status prints it")
+	}
 	request = cmp.Or(request, ulid.Make().String())
 	if err := cmp.Or(s.print.check(), s.check(request)); err != nil {
 		return err
@@ -172,10 +175,10 @@ func (s *suppression) run(ctx context.Context, a *app, request string) error {
 	if err := s.ledger.audit.ready(ctx, a); err != nil {
 		return err
 	}
-	if err := step.begin(ctx, a, &o); err != nil {
+	if err := step.begin(ctx, a, &o, s.out); err != nil {
 		return err
 	}
-	res, err := s.write(ctx, o, rows, step.keep)
+	res, err := s.write(ctx, o, rows, &step)
 	if err != nil {
 		return buildError(ctx, err)
 	}
@@ -240,9 +243,9 @@ func (s *suppression) person(query *inventory.Query, request string) (corpus.Sub
 	return p, nil
 }
 
-// write builds the index of the person and unites it with the file, which is then replaced. keep is
-// called before.
-func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRows, keep func() error) (*build.Result, error) {
+// write builds the index of the person and unites it with the file, which is then replaced. Before, the
+// ledger gets what it keeps of the step.
+func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRows, step *eraseStep) (*build.Result, error) {
 	lock, err := audit.Lock(ctx, s.out+".lock") // of two runs at a time, one would undo the other
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", s.out, err)
@@ -260,7 +263,7 @@ func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRow
 	if _, err := build.Build(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := keep(); err != nil {
+	if err := step.keep(ctx, dir, o.Out); err != nil {
 		return nil, err
 	}
 	m := build.MergeOptions{Out: s.out, Inputs: []string{o.Out}, Builder: o.Builder}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,11 @@ code is 5.
   P6  nothing is left of the erase set and of the person in the suppression index, and every
       proxy has loaded an index without the person
 
+The person is taken out of the suppression index by uniting the others anew, whose parts
+the ledger has. If somebody was suppressed without --ledger, that cannot be done here, and
+P6 says so. If nobody else is in it, the file is deleted: take it out of the configuration
+of the proxies.
+
 A window of P2 is one that rows of other people have too, if P1 is shown: such as a
 sentence of a template. Look at them, and decide. P6 needs a reload of the proxies, so run
 the command again after it; the points that were shown stay shown.
@@ -68,6 +74,7 @@ type erasePurge struct {
 	inventory    string
 	keys         []string
 	suppress     string
+	sign         indexSign
 	probe        string
 	unrelated    []string
 	acceptShared bool
@@ -101,7 +108,8 @@ func newErasePurgeCommand(a *app) *cobra.Command {
 	f.StringVar(&p.model, "model", "", "`DIGEST` of the new model (required)")
 	f.StringVar(&p.inventory, "inventory", "", "inventory of the build of the new index")
 	f.StringArrayVar(&p.keys, "key", nil, "`FILE` with the key of the inventory")
-	f.StringVar(&p.suppress, "suppress", "", "suppression index that has the person, or had")
+	f.StringVar(&p.suppress, "suppress", "", "suppression index that has the person, or had, if it is not where erase suppress wrote it")
+	f.StringVar(&p.sign.keyFile, "sign-key", "", "`FILE` with a secret key of noecho index keygen, to sign the suppression index anew")
 	f.StringVar(&p.probe, "probe", "", "`REPORT` of noecho scan --json over answers of the new model")
 	f.StringArrayVar(&p.unrelated, "unrelated", nil, "`DIGEST` of a model in use that was not trained on the rows; may be repeated")
 	f.BoolVar(&p.acceptShared, "accept-shared", false, "the windows that other rows share were looked at, and stay")
@@ -417,26 +425,78 @@ func (p *erasePurge) delete(ctx context.Context, a *app, ledger *govern.Ledger) 
 			return err
 		}
 	}
-	names, build, err := suppressionOf(p.suppress, r.ID)
-	if err != nil {
-		return err
-	}
-	if names && !slices.Contains(r.Purge.Suppressed, build) {
-		r.Purge.Suppressed = append(r.Purge.Suppressed, build)
+	for _, path := range p.suppressions() {
+		names, build, err := suppressionOf(path, r.ID)
+		if err != nil {
+			return err
+		}
+		if names && !slices.Contains(r.Purge.Suppressed, build) {
+			r.Purge.Suppressed = append(r.Purge.Suppressed, build)
+		}
 	}
 	if err := p.ledger.write(ctx, a, ledger, r); err != nil { // before anything is deleted
+		return err
+	}
+	still, err := p.takeOut(ctx, a, ledger)
+	if err != nil {
 		return err
 	}
 	if err := ledger.DeleteSet(r.ID); err != nil {
 		return err
 	}
-	p.left(names, build)
+	if err := p.left(still); err != nil {
+		return err
+	}
 	if !govern.AllShown(p.checks) {
 		return nil
+	}
+	if err := ledger.DeletePart(r.ID); err != nil {
+		return err
 	}
 	r.State, r.Purge.Checks = govern.Purged, p.checks
 	r.Record("purged", p.counts(), time.Now())
 	return p.ledger.write(ctx, a, ledger, r)
+}
+
+// suppressions returns the suppression indexes that have or had the person: those that the ledger
+// knows, and that of --suppress.
+func (p *erasePurge) suppressions() []string {
+	all := slices.Clone(p.r.Files)
+	if path, err := filepath.Abs(p.suppress); p.suppress != "" && err == nil && !slices.Contains(all, path) {
+		all = append(all, path)
+	}
+	return all
+}
+
+// takeOut takes the person out of the suppression indexes, and says why one still has them.
+func (p *erasePurge) takeOut(ctx context.Context, a *app, ledger *govern.Ledger) (still string, err error) {
+	for _, path := range p.suppressions() {
+		if names, _, err := suppressionOf(path, p.r.ID); err != nil || !names {
+			if err != nil {
+				return "", err
+			}
+			continue
+		}
+		why, err := takeOut(ctx, ledger, path, p.r.ID)
+		if err == nil {
+			err = p.resign(ctx, a, path)
+		}
+		if err != nil {
+			return "", err
+		}
+		if why != "" {
+			still = path + " still has the person: " + why
+		}
+	}
+	return still, nil
+}
+
+// resign signs a suppression index that was made anew.
+func (p *erasePurge) resign(ctx context.Context, a *app, path string) error {
+	if _, err := os.Stat(path); p.sign.keyFile == "" || err != nil {
+		return nil
+	}
+	return p.sign.run(ctx, &app{stdin: a.stdin, stdout: a.stderr, stderr: a.stderr, getenv: a.getenv}, path)
 }
 
 // begin notes in the request what was shown, and commits to whom it is about.
@@ -464,9 +524,8 @@ func (p *erasePurge) counts() map[string]uint64 {
 	return counts
 }
 
-// left checks P6. names says that the suppression index still has the person, and build is its
-// build id.
-func (p *erasePurge) left(names bool, build string) {
+// left checks P6. still says why a suppression index still has the person.
+func (p *erasePurge) left(still string) error {
 	const asks = "nothing is left of the erase set and the suppression"
 	had := map[string]bool{}
 	p.log.suppressed(p.r.ID, had)
@@ -474,21 +533,28 @@ func (p *erasePurge) left(names bool, build string) {
 		had[b] = true
 	}
 	switch {
-	case names:
-		p.add("P6", asks, govern.NotShown, "%s still has the person", p.suppress)
-		return
-	case p.suppress == "" && (p.r.Has("suppressed") || len(had) > 0):
+	case still != "":
+		p.add("P6", asks, govern.NotShown, "%s", still)
+		return nil
+	case len(p.suppressions()) == 0 && (p.r.Has("suppressed") || len(had) > 0):
 		p.add("P6", asks, govern.NotShown, "the suppression index was not given: --suppress FILE")
-		return
+		return nil
 	}
-	delete(had, build)
+	for _, path := range p.suppressions() {
+		_, build, err := suppressionOf(path, p.r.ID)
+		if err != nil {
+			return err
+		}
+		delete(had, build)
+	}
 	for _, run := range p.log.serving(time.Now()) {
 		if run.has(had) {
 			p.add("P6", asks, govern.NotShown, "the proxy with boot %s still has the person in a suppression index: reload it, collect its alerts into the log, and run this command again", run.boot)
-			return
+			return nil
 		}
 	}
 	p.add("P6", asks, govern.Shown, "the erase set is deleted, no suppression index of the log is in use with the person, and the salt goes with the receipt")
+	return nil
 }
 
 // suppressionOf reports whether a suppression index has a request, and returns its build id. A

@@ -408,7 +408,7 @@ func shownRequests(all []*govern.Request) []govern.Request {
 	shown := []govern.Request{}
 	for _, r := range all {
 		one := *r
-		one.Query, one.Excluded, one.Events = nil, nil, nil
+		one.Query, one.Files, one.Excluded, one.Events = nil, nil, nil, nil
 		if r.Purge != nil {
 			purge := *r.Purge
 			purge.Salt = nil

@@ -127,10 +127,15 @@ func (e *eraseStep) open(a *app, to *requestLedger, id string) (err error) {
 }
 
 // begin writes into the ledger that the step begins, and collects the windows of the build.
-func (e *eraseStep) begin(ctx context.Context, a *app, o *build.Options) error {
+func (e *eraseStep) begin(ctx context.Context, a *app, o *build.Options, out string) error {
 	if e.r == nil {
 		return nil
 	}
+	path, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	e.r.Suppressed(path)
 	e.o, e.set = o, eraseSet{Request: e.r.ID, N: ngram.DefaultN}
 	old, err := readEraseSet(e.ledger.SetPath(e.r.ID), e.r.ID, []*key.Key{o.Key})
 	switch {
@@ -146,16 +151,19 @@ func (e *eraseStep) begin(ctx context.Context, a *app, o *build.Options) error {
 	return e.to.write(ctx, a, e.ledger, e.r)
 }
 
-// keep writes the erase set.
-func (e *eraseStep) keep() error {
+// keep writes the erase set, and the index of the person, which was built in a folder.
+func (e *eraseStep) keep(ctx context.Context, dir, person string) error {
 	if e.r == nil {
 		return nil
 	}
 	text, err := e.set.seal(e.o.Key)
-	if err != nil {
-		return err
+	if err == nil {
+		err = e.ledger.WriteSet(e.r.ID, text)
 	}
-	return e.ledger.WriteSet(e.r.ID, text)
+	if err == nil {
+		err = keepPart(ctx, e.ledger, e.r.ID, dir, person)
+	}
+	return err
 }
 
 // end writes into the ledger that the step is complete.

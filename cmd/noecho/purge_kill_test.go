@@ -143,6 +143,10 @@ func TestKilledErasure(t *testing.T) {
 		if !has("ledger/"+w.request+".set") && (r.Purge == nil || !r.Has("purging")) {
 			t.Fatal("the erase set is gone, and the ledger does not say why")
 		}
+		index := readFile(t, w.path("suppress.nidx"))
+		if !bytes.Contains(index, []byte(w.other)) || !bytes.Contains(index, []byte(w.request)) && !r.Has("purging") {
+			t.Fatal("the suppression index has lost somebody")
+		}
 	})
 	w.complete("purging", "purged")
 	w.killed("receipt", func(r *govern.Request, has func(name string) bool) {

@@ -26,6 +26,7 @@ var (
 type purgeWorld struct {
 	*inventoryWorld
 	vkey, request string
+	other         string   // request of somebody else, who is suppressed
 	probe         []string // flags for a probe that finds nothing
 }
 
@@ -36,6 +37,9 @@ func openPurgeWorld(t *testing.T) *purgeWorld {
 	w.vkey = strings.TrimSpace(string(readFile(t, w.path("audit/log.vkey"))))
 	w.run(exitOK, "index", "newkey", w.path("suppress.key"))
 	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+oldModel)
+	w.write("carl.json", `{"email":"carl@example.net"}`)
+	w.other = w.open(w.path("carl.json"))
+	w.suppress(w.other)
 	w.request = w.open(w.path("query.json"))
 	var kept strings.Builder
 	for i, line := range strings.SplitAfter(string(readFile(t, w.path("rows.jsonl"))), "\n") {
@@ -51,21 +55,17 @@ func openPurgeWorld(t *testing.T) *purgeWorld {
 func newPurgeWorld(t *testing.T) *purgeWorld {
 	t.Helper()
 	w := openPurgeWorld(t)
-	w.run(exitOK, "erase", "suppress", w.request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--out", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"),
-		"--corpus", w.path("rows.jsonl"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--possible")
+	w.suppress(w.request)
 	w.exclude(w.request)
 	w.run(exitOK, w.build("next", "kept.jsonl")...)
 	return w
 }
 
-// retire puts the new model into use, and takes the person out of the suppression index.
+// retire puts the new model into use.
 func (w *purgeWorld) retire() {
 	w.t.Helper()
 	w.run(exitOK, "audit", "append", w.path("audit"), "deploy", "--digest", "model="+newModel)
 	w.run(exitOK, "audit", "append", w.path("audit"), "retire", "--digest", "model="+oldModel)
-	if err := os.Remove(w.path("suppress.nidx")); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // open opens a request for erasure and returns its number.
@@ -78,6 +78,12 @@ func (w *purgeWorld) open(query string) string {
 		w.t.Fatal(out, err)
 	}
 	return all[0].ID
+}
+
+func (w *purgeWorld) suppress(request string) {
+	w.t.Helper()
+	w.run(exitOK, "erase", "suppress", request, "--ledger", w.path("ledger"), "--audit", w.path("audit"), "--out", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"),
+		"--corpus", w.path("rows.jsonl"), "--inventory", w.path("rows.ninv"), "--key", w.path("inventory.key"), "--possible")
 }
 
 func (w *purgeWorld) exclude(request string) {
@@ -226,13 +232,26 @@ func (w *purgeWorld) served() {
 	points := w.purge(exitRefused, "next", w.probe...)
 	w.wantPoint(points, "P4", govern.Shown, "")
 	w.wantPoint(points, "P5", govern.Shown, "0 findings of the request in 7 words")
-	w.wantPoint(points, "P6", govern.NotShown, "still has the person")
+	w.wantPoint(points, "P6", govern.NotShown, "the proxy with boot "+one+" still has the person")
+	w.takenOut()
 	w.run(exitUsage, "erase", "purge", w.request, "--ledger", w.path("ledger"), "--log", w.path("audit"), "--index", w.path("rows.nidx"), "--model", newModel)
-	if err := os.Remove(w.path("suppress.nidx")); err != nil {
-		t.Fatal(err)
-	}
 	w.wantPoint(w.purge(exitRefused, "next"), "P6", govern.NotShown, "the proxy with boot "+one+" still has the person")
-	alert("reload", one, build("next.nidx"))
+	alert("reload", one, build("next.nidx")+"+"+build("suppress.nidx"))
+}
+
+// takenOut wants the person out of the suppression index, and the other one in it.
+func (w *purgeWorld) takenOut() {
+	w.t.Helper()
+	w.write("both.txt", "write to carl@example.net or to ANN.RAY@example.org")
+	out, _ := w.run(exitFindings, "scan", "--json", "--index", w.path("suppress.nidx"), "--key-file", w.path("suppress.key"), w.path("both.txt"))
+	if strings.Count(out, w.other) != 1 || strings.Contains(out, w.request) || bytes.Contains(readFile(w.t, w.path("suppress.nidx")), []byte(w.request)) {
+		w.t.Errorf("the suppression index finds %s", out)
+	}
+	for name, there := range map[string]bool{w.request + ".set": false, w.request + ".nidx.gz": true, w.other + ".set": true, w.other + ".nidx.gz": true} {
+		if _, err := os.Stat(w.path("ledger/" + name)); (err == nil) != there {
+			w.t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // refusedBuilds builds from files that have erased rows again.
@@ -313,18 +332,20 @@ func (w *purgeWorld) secrets() {
 	types := map[string]int{}
 	if _, err := audit.Verify(w.path("audit"), audit.VerifyOptions{Entry: func(_ int64, record []byte) error {
 		e, err := audit.Decode(record)
-		types[e.Type]++
+		if e.ID == w.request {
+			types[strings.TrimPrefix(e.Type, "request.")]++
+		}
 		return err
 	}}); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, step := range []string{"opened", "suppressing", "suppressed", "excluded", "purging", "purged", "closed"} {
-		if types["request."+step] != 1 {
-			w.t.Errorf("%d entries request.%s", types["request."+step], step)
+		if types[step] != 1 {
+			w.t.Errorf("%d entries about the step %s", types[step], step)
 		}
 	}
 	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, ".jsonl") || path == w.path("query.json") || path == w.path("bo.json") {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".jsonl") || path == w.path("both.txt") || path == w.path("query.json") || path == w.path("bo.json") {
 			return err
 		}
 		for _, secret := range personSecrets {
@@ -336,5 +357,8 @@ func (w *purgeWorld) secrets() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if left, err := filepath.Glob(w.path("ledger/" + w.request + ".*")); err != nil || len(left) != 1 {
+		w.t.Errorf("the ledger has %v", left)
 	}
 }
