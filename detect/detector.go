@@ -78,6 +78,7 @@ type Detector struct {
 	head    []byte              // normalised bytes of a word that the channel's newest bytes go on with
 	newest  []byte              // these bytes
 	from    int64               // their offset
+	first   firstLetter         // of the newest text
 	told    [ofPieces + 1]int64 // each reading knows all words before its offset
 	pointed int64               // the oldest source of a thread ends there; math.MaxInt64: there is none
 	pieces  *reading            // of the channel in pieces that may begin words; nil: none was within a word
@@ -140,6 +141,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 	}
 	d.pieces = nil
 	d.turns, d.turned, d.ended, d.begins, d.told = track.Emptied(d.turns), 0, 0, 0, [ofPieces + 1]int64{}
+	d.first.forget()
 	d.strand, d.pointed = d.of(Texts), math.MaxInt64
 	d.least = ngram.Weight(max(spec.N, cfg.MinWords)) * ngram.WordWeight
 	d.main.init(d)

@@ -123,6 +123,30 @@ func (a *Answer) readsOn(d *Detector, p []byte) {
 		d.peeked, open = d.main.Scanner.Peek(d.peeked[:0])
 		d.head = append(d.head, open...)
 	}
+	if at := a.startIn(d, p); at >= 0 {
+		d.first.begin(at, p[at-d.from:])
+	} else {
+		d.first.feed(p)
+	}
+}
+
+// startIn returns the offset of the newest text that starts in p, the next bytes of a channel,
+// -1 if none does.
+func (a *Answer) startIn(d *Detector, p []byte) int64 {
+	for i := len(d.turns) - 1; i >= d.turned && d.turns[i].at >= d.from; i-- {
+		if t := d.turns[i]; t.strand != Aside && t.at < d.from+int64(len(p)) {
+			return t.at
+		}
+	}
+	for i := range a.readings {
+		if a.speakers[i] == d && a.readings[i].from == d.from {
+			return d.from
+		}
+	}
+	if d.begins == d.from {
+		return d.from
+	}
+	return -1
 }
 
 // endsText is told that a text of a channel ends.
@@ -318,15 +342,31 @@ func (r *reading) mayGlue(s *stub, d *Detector, threads uint8, w *ngram.Word, ne
 	return threads
 }
 
-// begins reports whether a word of a channel begins its text.
+// begins reports whether a word of a channel begins its text, but for bytes that no word has.
 func (r *reading) begins(d *Detector, w *ngram.Word) bool {
 	at := w.Span.Lo
 	for i := d.turned; i < len(d.turns) && d.turns[i].at <= at; i++ { // not looked at yet
-		if d.turns[i].at == at {
+		if r.meets(d, d.turns[i].at, at) {
 			return true
 		}
 	}
-	return at == d.begins || at == r.from
+	return r.meets(d, d.begins, at) || r.meets(d, r.from, at)
+}
+
+// meets reports whether a word behind the start of a text would go on with a letter before it.
+func (r *reading) meets(d *Detector, start, word int64) bool {
+	if start >= word {
+		return start == word
+	}
+	first := &d.first
+	if first.at != start {
+		if start < d.from || start >= d.from+int64(len(d.newest)) {
+			return false
+		}
+		first = &firstLetter{}
+		first.begin(start, d.newest[start-d.from:])
+	}
+	return first.is(word)
 }
 
 // cut is told that a text ends with a word, which is open if r.tail is not empty.
@@ -649,7 +689,8 @@ func (r *reading) firstWord(d *Detector, w *ngram.Word) []byte {
 		r.letters = append(r.letters, d.head...)
 	}
 	lo, hi := max(0, w.Span.Lo-d.from), max(0, w.Span.Hi-d.from)
-	r.letters = append(r.letters, r.answer.speller.normalise(d.newest[lo:hi])...)
+	r.letters = append(r.letters, d.newest[lo:hi]...)
+	r.letters = append(r.letters[:0], r.answer.speller.normalise(r.letters)...)
 	return r.letters
 }
 

@@ -60,6 +60,23 @@ func (s *Scanner) finishDecode() {
 	}
 }
 
+// appendOpen appends the bytes of the code point that is not complete.
+func (d *decoder) appendOpen(dst []byte, offset int64) []byte {
+	if d.need == 0 {
+		return dst
+	}
+	n := int(offset - d.lo) // bytes read
+	first := byte(0xff) << (8 - n - int(d.need))
+	for i := range n {
+		c := byte(d.r>>(6*(n-1-i)))&0x3f | 0x80
+		if i == 0 {
+			c = first | byte(d.r>>(6*(n-1)))
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
 // Backslash escapes are read as the text that they encode, so that a JSON string gives the
 // same words raw, escaped or escaped twice. A run of backslashes is read together with the
 // character behind it:

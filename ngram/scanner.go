@@ -84,8 +84,8 @@ func (s *Scanner) Finish(dst []Word) []Word {
 }
 
 // Peek appends the words that Finish would append, and changes nothing. open is the
-// normalised bytes of the last of them, if the next byte may belong to it, else nil. It is
-// valid until the next call.
+// normalised bytes of the last of them, and the bytes of a code point that is not complete, if
+// the next byte may belong to that word, else nil. It is valid until the next call.
 func (s *Scanner) Peek(dst []Word) (words []Word, open []byte) {
 	if s.idle() && s.word.open { // nearly always
 		if s.word.weight == WordWeight {
@@ -96,7 +96,27 @@ func (s *Scanner) Peek(dst []Word) (words []Word, open []byte) {
 	code, esc, mark, word, normal := s.code, s.esc, s.mark, s.word, s.normal
 	dst = s.Finish(dst)
 	s.code, s.esc, s.mark, s.word, s.normal = code, esc, mark, word, normal
-	return dst, nil
+	return dst, s.open()
+}
+
+// open is the second result of Peek. It uses the storage behind the open word.
+func (s *Scanner) open() []byte {
+	if s.esc.state != escNone || s.esc.high != 0 {
+		return nil
+	}
+	n := 0
+	switch m := &s.mark; {
+	case s.word.open && s.word.weight == WordWeight && m.state == markNone:
+		n = s.word.n
+	case !s.word.open && m.state == markNumber:
+		for i := range m.n {
+			s.normal[i] = byte(m.open[i].r)
+		}
+		n = m.n
+	case s.word.open || m.state != markNone || s.code.need == 0:
+		return nil
+	}
+	return s.code.appendOpen(s.normal[:n], s.offset)
 }
 
 // Offset is the number of bytes read.
