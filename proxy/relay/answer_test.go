@@ -231,6 +231,8 @@ func answerShapes() []answerShape {
 		{"generic names and texts", jsonType, false, within(`{"output":[%s]}`, `{%[1]s:1}`, `{"text":%[1]s}`)},
 		{"generic nested names", jsonType, false, nestedNames(`{"output":%s}`)},
 		{"generic names of a stream", eventType, true, lines(sseEvent, `{"out":{%[4]s:1}}`)},
+		{"bedrock.invoke blocks of Claude", jsonType, false, within(`{"id":"m","type":"message","role":"assistant","model":"m","content":[%s],"stop_reason":"end_turn"}`,
+			`{"type":"text","text":%[1]s}`, `{"type":"thinking","thinking":%[1]s,"signature":"EqQBCg=="}`)},
 		{"bedrock.invoke names", jsonType, false, within(`{"zz":{%s}}`, `%[4]s:""`)},
 		{"bedrock.invoke nested names", jsonType, false, nestedNames(`{"zz":%s}`)},
 		{"openai.chat names nobody knows", jsonType, false, within(`{"choices":[{"index":0,"message":{"content":"ok"}}],"zz":{%s}}`, `%[4]s:1`)},

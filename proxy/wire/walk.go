@@ -360,7 +360,7 @@ func (l *Locator) text(at frame, rule int32, role Role, lit []byte) error {
 		if err := l.dropped(at, rule, len(lit)); err != nil {
 			return err
 		}
-		if l.paths.unlisted == Metadata {
+		if l.paths.unlisted == Metadata || l.paths.rules[rule].inItem {
 			f.Sort = Apart // a signature, for example: it comes between texts
 		}
 	case elementKey:
