@@ -85,7 +85,7 @@ type Options struct {
 	Window   int   // words of the shortest value that an Account takes for text; 0: 10
 	Whole    Whole // which files Auto reads as one text
 
-	Cells bool // a CSV gives every cell, also a short one of a column that no format names
+	Cells bool // a CSV gives every cell, also a short one of a column that no format names; Parquet gives whole numbers
 
 	naming   *naming // of the file; nil: the usual names
 	inFolder bool    // the file was found in a folder: its columns may be unknown

@@ -141,7 +141,11 @@ func newParquetLines(columns *parquet.File, in *Input, f *File) (p *parquetLines
 	defer recovered(in.Path, &err)
 	p = &parquetLines{path: in.Path, f: f, size: columns.Size(), groups: columns.RowGroups()}
 	p.total = columns.NumRows()
-	p.root = newParquetRoot(columns.Root(), parquetPaths(in))
+	also := onlyText
+	if in.options().Cells {
+		also = integers
+	}
+	p.root = newParquetRoot(columns.Root(), parquetPaths(in), also)
 	p.leaves = p.root.appendLeaves(nil)
 	if len(p.leaves) == 0 {
 		return nil, &DamagedError{Path: in.Path, Reason: "Parquet: the file lacks columns that it had before"}

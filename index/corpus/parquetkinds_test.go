@@ -1,8 +1,10 @@
 package corpus
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -53,5 +55,51 @@ func TestParquetKinds(t *testing.T) {
 	}
 	if strings.Contains(all, say("s")) || len(bad) > 0 {
 		t.Errorf("the system prompt is read, or rows are bad: %q", bad)
+	}
+}
+
+// TestParquetIntegers reads the whole numbers of a row if all cells are asked for, and no times,
+// fractions and lists of numbers.
+func TestParquetIntegers(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Prompt     string    `parquet:"prompt"`
+		Completion string    `parquet:"completion"`
+		Customer   int64     `parquet:"customer"`
+		Phone      *int64    `parquet:"phone,optional"`
+		Small      uint32    `parquet:"small"`
+		At         time.Time `parquet:"at,timestamp"`
+		Share      float64   `parquet:"share"`
+		Vector     []int64   `parquet:"vector,list"`
+	}
+	phone := int64(442079460958)
+	file := parquetOf(t, []row{
+		{Prompt: say("a"), Completion: say("b"), Customer: 7654321, Phone: &phone, Small: 4000000000, At: time.Unix(4111111111, 0), Share: 0.4111111111111111, Vector: []int64{4222222222}},
+		{Prompt: say("a"), Completion: say("c"), Customer: -1},
+	})
+	for cells, want := range map[bool]string{
+		true:  `,"customer":7654321,"phone":442079460958,"small":4000000000}` + "\n" + `,"customer":-1,"phone":null,"small":0}` + "\n",
+		false: "}\n}\n",
+	} {
+		in, err := findOne(t, "a.parquet", file, Options{Cells: cells})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := in.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := string(b)
+		for _, name := range []string{"a", "b", "c"} {
+			got = strings.ReplaceAll(got, say(name), "")
+		}
+		if got = strings.ReplaceAll(got, `{"prompt":"","completion":""`, ""); got != want {
+			t.Errorf("cells %v: %q", cells, got)
+		}
 	}
 }

@@ -29,21 +29,53 @@ type parquetNode struct {
 type parquetKind uint8
 
 const (
-	parquetGroup  parquetKind = iota
-	parquetList               // a group around one repeated node: an array
-	parquetMap                // a group around repeated pairs: an array of objects
-	parquetText               // bytes that are text
-	parquetBytes              // bytes that are text unless one of them is zero
-	parquetNumber             // integers, floats and booleans
-	parquetOther              // bytes of other things
+	parquetGroup    parquetKind = iota
+	parquetList                 // a group around one repeated node: an array
+	parquetMap                  // a group around repeated pairs: an array of objects
+	parquetText                 // bytes that are text
+	parquetBytes                // bytes that are text unless one of them is zero
+	parquetNumber               // integers, floats and booleans
+	parquetUnsigned             // integers without a sign
+	parquetOther                // bytes of other things
 )
 
 // newParquetRoot returns the columns of a file to which one of the paths leads, and those
-// that have text.
-func newParquetRoot(c *parquet.Column, paths []string) *parquetNode {
+// that have text. With [integers] it also returns those of whole numbers, which may be
+// numbers of customers or telephones.
+func newParquetRoot(c *parquet.Column, paths []string, also extra) *parquetNode {
 	n := &parquetNode{kind: parquetGroup}
-	n.adopt(c, paths)
+	for _, child := range c.Columns() {
+		whole := partOfIt
+		if also == integers && isInteger(child) {
+			whole = allOfIt
+		}
+		n.add(newParquetNode(child, paths, whole))
+	}
 	return n
+}
+
+// extra says which columns of a file are read besides those with text.
+type extra uint8
+
+const (
+	onlyText extra = iota
+	integers
+)
+
+// isInteger reports whether a column has one whole number a row that is no time.
+func isInteger(c *parquet.Column) bool {
+	if !c.Leaf() || c.Repeated() {
+		return false
+	}
+	if k := c.Type().Kind(); k != parquet.Int32 && k != parquet.Int64 {
+		return false
+	}
+	lt := c.Type().LogicalType()
+	if lt == nil || lt.Value == nil {
+		return true
+	}
+	_, plain := lt.Value.(*format.IntType)
+	return plain
 }
 
 // newParquetNode returns a column, or nil if no path leads to or through it and it has no
@@ -155,6 +187,11 @@ func (n *parquetNode) add(child *parquetNode) {
 func leafKind(c *parquet.Column) parquetKind {
 	switch lt := c.Type().LogicalType(); c.Type().Kind() {
 	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
+		if lt != nil && lt.Value != nil {
+			if i, ok := lt.Value.(*format.IntType); ok && !i.IsSigned {
+				return parquetUnsigned
+			}
+		}
 		return parquetNumber
 	case parquet.ByteArray:
 		if lt == nil || lt.Value == nil {
@@ -254,6 +291,8 @@ func (n *parquetNode) appendValue(dst []byte, v parquet.Value) []byte {
 		return append(dst, "null"...)
 	}
 	switch v.Kind() {
+	case parquet.Int32, parquet.Int64:
+		return n.appendInteger(dst, v)
 	case parquet.ByteArray:
 		text := v.ByteArray()
 		if n.kind == parquetText || n.kind == parquetBytes && bytes.IndexByte(text, 0) < 0 {
@@ -262,16 +301,26 @@ func (n *parquetNode) appendValue(dst []byte, v parquet.Value) []byte {
 		}
 	case parquet.Boolean:
 		return strconv.AppendBool(dst, v.Boolean())
-	case parquet.Int32:
-		return strconv.AppendInt(dst, int64(v.Int32()), 10)
-	case parquet.Int64:
-		return strconv.AppendInt(dst, v.Int64(), 10)
 	case parquet.Float:
 		return appendFloat(dst, float64(v.Float()), 32)
 	case parquet.Double:
 		return appendFloat(dst, v.Double(), 64)
 	}
 	return append(dst, "null"...)
+}
+
+// appendInteger appends a whole number.
+func (n *parquetNode) appendInteger(dst []byte, v parquet.Value) []byte {
+	switch wide := v.Kind() == parquet.Int64; {
+	case n.kind != parquetUnsigned && wide:
+		return strconv.AppendInt(dst, v.Int64(), 10)
+	case n.kind != parquetUnsigned:
+		return strconv.AppendInt(dst, int64(v.Int32()), 10)
+	case wide:
+		return strconv.AppendUint(dst, v.Uint64(), 10)
+	default:
+		return strconv.AppendUint(dst, uint64(v.Uint32()), 10)
+	}
 }
 
 // appendFloat appends a number, or null for one that JSON cannot write.
