@@ -158,7 +158,7 @@ func (m *metrics) beginAtZero() {
 	}
 	for kind := detect.Verbatim; kind <= detect.Overflow; kind++ {
 		for _, lane := range append(config.LaneNames(), alert.LanePlain, nestedLane) {
-			for _, action := range [...]alert.Action{alert.Observed, alert.Redacted, alert.Blocked, alert.Echo} {
+			for _, action := range [...]alert.Action{alert.Observed, alert.Redacted, alert.Blocked, alert.Echo, alert.Ignored} {
 				m.findings.WithLabelValues(kind.String(), lane, string(action))
 			}
 		}
