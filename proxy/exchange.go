@@ -401,14 +401,16 @@ func (e *exchange) measure() {
 	model := m.model(e.model)
 	m.begin(e.route, model)
 	m.requests.WithLabelValues(e.route.pattern, model, strconv.Itoa(e.status), e.ending.String()).Inc()
+	fates := [...]int64{e.counts.Scanned, e.counts.Passed, e.counts.Refused}
+	if e.route.family == nil {
+		fates = [3]int64{}
+	}
+	e.srv.counted.note(e.route.pattern, e.ending, fates)
 	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
 	if !e.answered.IsZero() {
 		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
 	}
-	if e.route.family == nil {
-		return
-	}
-	for fate, n := range [...]int64{e.counts.Scanned, e.counts.Passed, e.counts.Refused} {
+	for fate, n := range fates {
 		if n > 0 {
 			m.bytes.WithLabelValues([...]string{fateScanned, fatePassed, fateRefused}[fate]).Add(float64(n))
 		}

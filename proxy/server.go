@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -43,7 +44,8 @@ type Options struct {
 	// whether alerts can be written; 0: never.
 	Reach time.Duration
 
-	reclaimed func() // called when memory was given back; for tests
+	reclaimed func()           // called when memory was given back; for tests
+	ticks     <-chan time.Time // when tallies may be due; nil: each minute; for tests
 }
 
 // Server answers callers, and operators on its admin plane. Safe for concurrent use.
@@ -143,6 +145,7 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	reclaiming.Go(func() { s.memory.run(background) })
 	reclaiming.Go(func() { s.watch(background) })
 	reclaiming.Go(func() { s.look(background) })
+	reclaiming.Go(func() { s.tally(background) })
 	defer reclaiming.Wait()
 	defer cancel()
 	front := s.newFront(cfg.Limits)
@@ -153,6 +156,7 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 		planeFailed = s.plane.failed
 	}
 	close(s.ready)
+	s.counted.begin(time.Now())
 	s.reportStart(s.snap.Load(), data, s.opts.Admin)
 	var err error
 	select {
@@ -167,8 +171,40 @@ func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	if s.plane != nil {
 		s.plane.close()
 	}
+	s.offerTally(time.Now(), math.MaxInt64)
 	s.reportStop(s.snap.Load(), err)
 	return err
+}
+
+// tally writes the tallies that are due until ctx ends.
+func (s *Server) tally(ctx context.Context) {
+	ticks := s.opts.ticks
+	if ticks == nil {
+		ticker := time.NewTicker(tallyEvery)
+		defer ticker.Stop()
+		ticks = ticker.C
+	}
+	for {
+		select {
+		case now := <-ticks:
+			s.offerTally(now, tallyIdle)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// offerTally offers the tally that is due now; without answers only if the last one is as old
+// as idle.
+func (s *Server) offerTally(now time.Time, idle time.Duration) {
+	ev, due := s.counted.take(now, idle)
+	if !due {
+		return
+	}
+	snap := s.acquire()
+	ev.Mode, ev.Index = snap.cfg.Mode.String(), snap.indexName()
+	snap.release()
+	s.alerts.Offer(ev)
 }
 
 // watch looks from time to time whether the upstreams accept connections and the alerts can

@@ -27,6 +27,7 @@ type services struct {
 	buffers      sync.Pool // *[]byte of answerBuffer
 	bodies       bodies
 	relays       relay.Pool
+	counted      tallies
 
 	mu       sync.Mutex
 	active   map[*link]struct{} // of the exchanges that were admitted and have not ended

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -188,7 +189,9 @@ func signals(ev *alert.Event) string {
 // answers returns the number of answers that a tally counts.
 func answers(ev *alert.Event) (n uint64) {
 	for _, a := range ev.Answers {
-		n += a.Count
+		for _, count := range a.Actions {
+			n += count
+		}
 	}
 	return n
 }
@@ -196,16 +199,13 @@ func answers(ev *alert.Event) (n uint64) {
 // tallied describes a tally: answers by what became of them.
 func tallied(ev *alert.Event) string {
 	by := map[string]uint64{}
-	var names []string
 	for _, a := range ev.Answers {
-		if by[a.Action] == 0 {
-			names = append(names, a.Action)
+		for name, n := range a.Actions {
+			by[name] += n
 		}
-		by[a.Action] += a.Count
 	}
-	slices.Sort(names)
 	s := fmt.Sprintf("%s within %s", count(answers(ev), "answer"), seconds(ev.Period))
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(by)) {
 		s += fmt.Sprintf(" %s=%d", printable(name), by[name])
 	}
 	return s

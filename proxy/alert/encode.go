@@ -85,7 +85,7 @@ func (w *object) aboutProcess(ev *Event) {
 		w.uint("first", ev.First)
 		w.uint("last", ev.Seq-1)
 		w.uint("lines", ev.Lines)
-		w.counts(ev.Counts)
+		appendCounts(w, "counts", ev.Counts)
 		w.str("sha256", ev.SHA256)
 	case TypeTally:
 		w.str("mode", ev.Mode)
@@ -93,7 +93,7 @@ func (w *object) aboutProcess(ev *Event) {
 		w.time("since", ev.Since)
 		w.num("period", ev.Period)
 		w.answers(ev.Answers)
-		w.fates(ev.Fates)
+		appendCounts(w, "body_bytes", ev.Fates)
 	case TypeAccess:
 		w.str("action", string(ev.Action))
 		w.str("user", ev.User)
@@ -179,18 +179,18 @@ func (w *object) answers(list []Answers) {
 		}
 		w.buf = append(w.buf, '{')
 		w.str("route", a.Route)
-		w.str("action", a.Action)
-		w.uint("count", a.Count)
+		appendCounts(w, "actions", a.Actions)
 		w.buf = append(w.buf, '}')
 	}
 	w.buf = append(w.buf, ']')
 }
 
-func (w *object) fates(bytes map[string]int64) {
-	w.name("body_bytes")
+// appendCounts appends numbers by name.
+func appendCounts[K ~string, N int64 | uint64](w *object, name string, counts map[K]N) {
+	w.name(name)
 	w.buf = append(w.buf, '{')
-	for _, fate := range slices.Sorted(maps.Keys(bytes)) {
-		w.num(fate, bytes[fate])
+	for _, k := range slices.Sorted(maps.Keys(counts)) {
+		w.uint(string(k), uint64(counts[k]))
 	}
 	w.buf = append(w.buf, '}')
 }
@@ -221,15 +221,6 @@ func (w *object) span(ev *Event) {
 	}
 	w.buf = append(w.buf, ']')
 	w.records(ev.Records)
-}
-
-func (w *object) counts(counts map[Type]uint64) {
-	w.name("counts")
-	w.buf = append(w.buf, '{')
-	for _, t := range slices.Sorted(maps.Keys(counts)) {
-		w.uint(string(t), counts[t])
-	}
-	w.buf = append(w.buf, '}')
 }
 
 func (w *object) records(records []Record) {

@@ -74,8 +74,8 @@ func TestLineOfEachType(t *testing.T) {
 
 	tally := finding()
 	tally.Type, tally.Severity, tally.Since, tally.Period = TypeTally, Low, noon.Add(-time.Minute), 60
-	tally.Answers, tally.Fates = []Answers{{"/v1/messages", "clean", 7}, {"/v1/messages", "redacted", 1}}, map[string]int64{"scanned": 900, "passed": 0, "refused": 0}
-	f("tally", tally, `{"v":1,"type":"tally",`+head+`"severity":"low","mode":"redact","index":{"build_id":"abc","generation":2},"since":"2026-03-04T11:59:00.120000000Z","period":60,"answers":[{"route":"/v1/messages","action":"clean","count":7},{"route":"/v1/messages","action":"redacted","count":1}],"body_bytes":{"passed":0,"refused":0,"scanned":900},"instance":"pod-0"}`)
+	tally.Answers, tally.Fates = []Answers{{"/v1/messages", map[string]uint64{"redacted": 1, "clean": 7}}}, map[string]int64{"scanned": 900, "passed": 0, "refused": 0}
+	f("tally", tally, `{"v":1,"type":"tally",`+head+`"severity":"low","mode":"redact","index":{"build_id":"abc","generation":2},"since":"2026-03-04T11:59:00.120000000Z","period":60,"answers":[{"route":"/v1/messages","actions":{"clean":7,"redacted":1}}],"body_bytes":{"passed":0,"refused":0,"scanned":900},"instance":"pod-0"}`)
 
 	access := finding()
 	access.Type, access.Severity, access.Action, access.Path, access.Reason = TypeAccess, Low, LookedUp, "/console/api/v1/lookup", "request 7"

@@ -21,7 +21,7 @@ const (
 	MaxString   = 1024 // bytes of one string
 	MaxDigests  = 64   // digests of one finding
 	MaxRecords  = 16   // records of one finding
-	MaxAnswers  = 256  // routes and actions of one tally
+	MaxAnswers  = 64   // routes of one tally
 	MaxChannels = 32   // texts that one finding is in
 )
 
@@ -223,11 +223,11 @@ type Event struct {
 	Several     bool  `json:"several,omitempty"`      // slow_drip: several callers asked, not Principal alone
 }
 
-// Answers counts the answers of one route that ended in one way.
+// Answers counts the answers of one route by the way in which they ended: clean, observed,
+// redacted, blocked, refused, forwarded, broken or gone.
 type Answers struct {
-	Route  string `json:"route"`
-	Action string `json:"action"` // clean, observed, redacted, blocked, refused, forwarded, broken or gone
-	Count  uint64 `json:"count"`
+	Route   string            `json:"route"`
+	Actions map[string]uint64 `json:"actions"`
 }
 
 // Digests converts window hashes for an event, at most [MaxDigests] of them.

@@ -162,7 +162,7 @@ func sampleEvents(t *testing.T) []byte {
 			ev.Type, ev.Action, ev.Severity, ev.Reason, ev.Bytes = kind, a, "", "why", 7
 			ev.Findings, ev.Period, ev.Requests, ev.RecordWords = 11, 3600, 2, 80
 			ev.Records = []Record{{ID: "r", Dataset: "d", Labels: []string{"pii"}}}
-			ev.Answers, ev.Fates = []Answers{{Route: "/", Action: "clean", Count: 1}}, map[string]int64{"scanned": 1, "passed": 2, "refused": 0}
+			ev.Answers, ev.Fates = []Answers{{Route: "/", Actions: map[string]uint64{"clean": 1}}}, map[string]int64{"scanned": 1, "passed": 2, "refused": 0}
 			l.Offer(ev)
 		}
 	}
