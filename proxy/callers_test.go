@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"noecho/proxy/config"
 )
 
 // identifiedBed serves a model that recites secret, under the keys that say who a caller is.
@@ -56,6 +59,56 @@ func TestWhoCalls(t *testing.T) {
 		if len(b.alertLines("finding")) != 1 {
 			t.Errorf("%d findings", len(b.alertLines("finding")))
 		}
+	}
+}
+
+// TestIgnoredWarnings: check and the log tell of entries whose time is over or nearly so, of
+// alerts about identifiers, and of users that everybody can name.
+func TestIgnoredWarnings(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ignore.jsonl")
+	soon := time.Now().Add(24 * time.Hour).UTC().Format(time.DateOnly)
+	list := fmt.Sprintf(`{"digest":"0000000000000001","until":"2020-01-31"}`+"\n"+`{"digest":"0000000000000002","until":%q}`+"\n"+
+		`{"digest":"0000000000000003"}`+"\n"+`{"v":1,"type":"finding","identifier":"email","digests":["0000000000000004"]}`+"\n", soon)
+	if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := bedConfig(t, "http://127.0.0.1:1")
+	cfg.Ignore.Files, cfg.Identify.User = []string{path}, "x-forwarded-user"
+	got := strings.Join(Warnings(&cfg), "\n")
+	for _, want := range []string{"1 of 3 ignored windows have expired", "1 of 3 ignored windows expire within 7 days", "1 lines of the ignored windows are about identifiers", "identify.user is read from every caller"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+	if err := os.WriteFile(path, []byte("greeting\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newSnapshot(nil, cfg, secretOpen(t)); err == nil || !strings.Contains(err.Error(), path+":1: the line is no JSON object") {
+		t.Errorf("a list that cannot be read: %v", err)
+	}
+}
+
+// TestForwardedBudgets: callers behind one trusted proxy have budgets of their own.
+func TestForwardedBudgets(t *testing.T) {
+	t.Parallel()
+	cfg := bedConfig(t, recite(t, says("Well: "+secret+". Done.")).URL())
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	cfg.Budget = config.Budget{Findings: 1, Per: time.Hour, Then: config.ThenBlock}
+	b := newBed(t, Options{Config: cfg, Open: secretOpen(t)})
+	for _, tt := range []struct {
+		address string
+		want    []int
+	}{{"192.0.2.1", []int{200, 200, 400}}, {"192.0.2.2", []int{200, 200, 400}}} {
+		for i, want := range tt.want {
+			if status, _, _, err := b.do("POST", chatPath, askWhole, "X-Forwarded-For", tt.address); err != nil || status != want {
+				t.Errorf("%s, answer %d: %d, %v, want %d", tt.address, i, status, err, want)
+			}
+		}
+	}
+	b.metric("noecho_refusals_total", ".*")
+	if lines := b.alertLines("finding"); lines[len(lines)-1]["rule"] != "budget" || fmt.Sprint(lines[len(lines)-1]["signal"]) != "[budget]" {
+		t.Errorf("%v", lines[len(lines)-1])
 	}
 }
 
