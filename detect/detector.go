@@ -254,7 +254,12 @@ func (d *Detector) startSeam() {
 
 // seamLength is how many bytes of the prompt's end, and of the text that follows the
 // completion, are read together with the channel.
-func (d *Detector) seamLength() int { return max(seamBytes, 32*d.cfg.MinWords) }
+func (d *Detector) seamLength() int {
+	if d.cfg.strings {
+		return max(seamBytes/8, 32*d.cfg.MinWords)
+	}
+	return max(seamBytes, 32*d.cfg.MinWords)
+}
 
 // Append reads p, the next bytes of the channel's unescaped text, and appends the
 // segments that became final. Clean segments that touch may be merged. Once a finding
@@ -300,7 +305,7 @@ func (d *Detector) append(dst []Segment, p []byte) []Segment {
 		for _, f := range d.main.finders {
 			f.Text(p[:n])
 		}
-		if v := d.values; v != nil && v.state != valuesOff {
+		if v := d.values; v != nil && (v.state != valuesOff || v.fresh >= 0) {
 			v.read(p[:n])
 		}
 		if answer == nil || answer.awake == 0 && d.turned == len(d.turns) && (d.pieces == nil || !d.pieces.awake) {

@@ -19,6 +19,9 @@ func (d *Detector) SetStrand(at int64, s Strand) {
 	if s == last {
 		return
 	}
+	if last == Aside && d.values != nil && d.values.host != nil {
+		d.values.fresh = at
+	}
 	if n := len(d.turns); n == cap(d.turns) && 2*d.turned >= n {
 		d.turns, d.ended, d.turned = d.turns[:copy(d.turns, d.turns[d.turned:])], d.ended-d.turned, 0
 	}

@@ -17,20 +17,29 @@ import (
 // Worked example: the prompt ends with "ann.ra", the channel is {"to": "y@example.net"}. The
 // strings are the text "y@example.net", which goes on with the prompt inside a word.
 
-// mostValues is how many of the first strings of a channel begin such a text.
-const mostValues = 4
+// A channel may also have several texts, such as the thought and the message of a list, or the
+// arguments of calls. Each of them is read so, whether it is JSON or not.
+
+// Bounds of the texts that are read so.
+const (
+	mostValues = 4  // of the first strings of a JSON text
+	mostTexts  = 64 // of a channel
+)
 
 // values reads the strings of JSON text.
 type values struct {
 	host   *host
 	state  valueState
-	begun  int // texts that have begun
+	begun  int // texts that have begun since the last one of the channel
+	all    int // texts that have begun
 	reads  int // how many of them may go on with the prompt
 	texts  [mostValues]*valueText
 	depth  uint8         // open brackets
 	object uint64        // bit by depth: that bracket is a brace
 	name   bool          // the next string is the name of a member
 	at     int64         // offset of the next byte of the channel
+	fresh  int64         // offset where a text of the channel begins; -1: none is known
+	plain  bool          // the text that begins need not be JSON: it is not the first
 	bytes  []decode.Byte // scratch
 }
 
@@ -44,9 +53,10 @@ type valueText struct {
 type valueState uint8
 
 const (
-	valuesOff        valueState = iota // the text is not JSON, or ended
+	valuesOff        valueState = iota // the text is the channel's first and not JSON
 	valuesStart                        // before the first bracket
 	valuesFence                        // in the line of a code fence before it
+	valuesPlain                        // in a text that is not JSON
 	valuesBetween                      // between strings
 	valuesString                       // in a string that is a value
 	valuesName                         // in the name of a member
@@ -61,7 +71,7 @@ const mostDepth = 63
 func startValues(d *Detector) {
 	if !d.cfg.Prompt.joined() || d.cfg.decoded != Plain || d.cfg.strings {
 		if d.values != nil {
-			d.values.state = valuesOff
+			d.values.state, d.values.fresh = valuesOff, -1
 		}
 		return
 	}
@@ -69,17 +79,32 @@ func startValues(d *Detector) {
 		d.values = &values{}
 	}
 	v := d.values
-	v.host, v.state, v.reads, v.begun, v.depth, v.name, v.at = &d.host, valuesStart, 0, 0, 0, false, 0
+	*v = values{host: &d.host, state: valuesStart, fresh: -1, texts: v.texts, bytes: v.bytes[:0]}
 }
 
 // read reads p, the next bytes of the channel.
 func (v *values) read(p []byte) {
-	v.bytes = v.bytes[:0]
+	v.bytes, v.at = v.bytes[:0], v.host.d.main.Scanner.Offset()
 	for _, c := range p {
+		if v.at == v.fresh {
+			v.fresh = -1
+			v.turn()
+		}
 		v.next(c)
 		v.at++
 	}
-	v.flush()
+	if v.flush(); v.fresh < v.at {
+		v.fresh = -1
+	}
+}
+
+// turn is told that a text of the channel begins.
+func (v *values) turn() {
+	if v.depth == 0 {
+		v.flush()
+		v.endAll()
+		v.state, v.plain = valuesStart, true
+	}
 }
 
 // next reads a byte of the channel.
@@ -87,6 +112,8 @@ func (v *values) next(c byte) {
 	switch v.state {
 	case valuesStart, valuesFence:
 		v.open(c)
+	case valuesPlain:
+		v.add(c)
 	case valuesBetween:
 		v.between(c)
 	case valuesName:
@@ -123,6 +150,10 @@ func (v *values) open(c byte) {
 	case c == '`':
 		v.state = valuesFence
 	case c == ' ', c == '\t', c == '\r', v.state == valuesFence && c|0x20 >= 'a' && c|0x20 <= 'z':
+	case v.plain:
+		v.state = valuesPlain
+		v.begin()
+		v.add(c)
 	default:
 		v.state = valuesOff
 	}
@@ -134,6 +165,7 @@ func (v *values) between(c byte) {
 	case '{', '[':
 		if v.depth++; v.depth > mostDepth {
 			v.stop()
+			v.state, v.depth = valuesOff, 0
 			return
 		}
 		v.object &^= 1 << v.depth
@@ -160,9 +192,10 @@ func (v *values) between(c byte) {
 // begin begins a text with a string.
 func (v *values) begin() {
 	v.flush()
-	if v.begun == mostValues {
+	if v.begun == mostValues || v.all == mostTexts {
 		return
 	}
+	v.all++
 	if v.texts[v.begun] == nil {
 		v.texts[v.begun] = &valueText{}
 	}
@@ -214,15 +247,21 @@ func (v *values) end(t *valueText) {
 	t.End()
 }
 
-// stop ends the reading.
+// stop ends a text of the channel. Another one may follow.
 func (v *values) stop() {
 	v.flush()
-	v.state = valuesOff
+	v.endAll()
+	v.state, v.plain = valuesStart, false
+}
+
+// endAll ends all texts.
+func (v *values) endAll() {
 	for _, t := range v.texts[:v.begun] {
 		if t.reads {
 			v.end(t)
 		}
 	}
+	v.begun = 0
 }
 
 // park decides the texts as if they ended here.
@@ -279,6 +318,9 @@ func (v *values) drop() {
 		if t != nil {
 			t.forget()
 			t.inner.forget()
+			clear(t.found[:cap(t.found)])
+			clear(t.segs[:cap(t.segs)])
+			clear(t.text[:cap(t.text)])
 			t.outer, t.reads = nil, false
 		}
 	}

@@ -289,6 +289,9 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 		s.feedJSON(ch, text)
 		return
 	default:
+		if f.Rule < 0 && f.Role == wire.Text && ch.length > 0 && ch.fed < s.message-1 {
+			ch.det.SetStrand(ch.length, detect.Aside) // a message without text may have ended one
+		}
 		ch.det.SetStrand(ch.length, strand)
 	}
 	s.feed(ch, text)
@@ -579,7 +582,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	}
 	cfg := s.cfg.Detect
 	cfg.LaneMemory = &s.lanes
-	if role == wire.Metadata {
+	if role == wire.Metadata && sort != wire.Label {
 		cfg.Prompt = s.metadataPrompt
 	}
 	if sort == wire.Apart {
