@@ -156,6 +156,7 @@ func (s *plainSet) oracle(text string, least ngram.Weight, messages []string, ta
 			sent[ngram.Gram(p[i], p[i+s.n], s.n)] = true
 		}
 	}
+	lists = append(lists, wordsOf(strings.Join(messages, "\n\n"))) // no echo
 	is := func(h ngram.Hash) bool { return sent[h] }
 	size := int64(len(text))
 	own := wordsOf(text)

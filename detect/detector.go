@@ -123,6 +123,7 @@ func (d *Detector) Reset(ix Index, spec ngram.Spec, cfg Config) {
 		d.forget()
 		return
 	}
+	cfg.Prompt.prepare(ix, spec, cfg.MinWords)
 	if cfg.MaxHeld <= 0 {
 		cfg.MaxHeld = defaultMaxHeld
 	}

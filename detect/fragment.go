@@ -45,12 +45,19 @@ func (d *dictionary) of(hash uint64) []byte {
 
 // add enters a word, whose text is raw, unless it is there already.
 func (d *dictionary) add(hash uint64, raw []byte, s *speller) {
+	if _, ok := d.index[hash]; !ok {
+		d.enter(hash, s.normalise(raw))
+	}
+}
+
+// enter enters a word that is normalised, unless it is there already.
+func (d *dictionary) enter(hash uint64, word []byte) {
 	if _, ok := d.index[hash]; ok {
 		return
 	}
 	d.index[hash] = int32(len(d.ends))
 	d.hashes = append(d.hashes, hash)
-	d.text = append(d.text, s.normalise(raw)...)
+	d.text = append(d.text, word...)
 	d.ends = append(d.ends, int32(len(d.text)))
 }
 

@@ -61,6 +61,10 @@ func TestJoinWork(t *testing.T) {
 			func(int) []string { return []string{part(1, 10)} },
 		},
 		{
+			"a word a message", func(n int) []string { return each(n, func(i int) string { return words[i%9] }) },
+			func(int) []string { return []string{part(9, 16)} },
+		},
+		{
 			"the index itself", func(n int) []string { return each(n, func(i int) string { return fmt.Sprint("x", i, " ", long) }) },
 			func(n int) []string { return each(min(n, 150), func(i int) string { return part(i%7, 16) }) },
 		},

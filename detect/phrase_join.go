@@ -28,14 +28,16 @@ type opening struct {
 // phrases reads the phrases of a message as its words come.
 type phrases struct {
 	ix   Index
-	text []byte // of the message
+	text []byte // of the message; nil: a bridge, whose words are those of messages
 	speller
 	live []candidate
 }
 
 // read enters word i of a message.
 func (r *phrases) read(m *Message, i int64, w ngram.Word) {
-	m.dict.add(w.Hash, r.text[w.Span.Lo:w.Span.Hi], &r.speller)
+	if r.text != nil {
+		m.dict.add(w.Hash, r.text[w.Span.Lo:w.Span.Hi], &r.speller)
+	}
 	n := 0
 	for _, c := range r.live {
 		k := int(i-c.first) + 1

@@ -152,7 +152,7 @@ func (m *Message) size() int { return len(m.weights) }
 // withheld. A prompt belongs to one answer, whose channels share it and the look-ups that
 // may be spent on it. It is safe for concurrent use and must not be copied.
 type Prompt struct {
-	Messages []*Message // every visible client message, in order
+	Messages []*Message // every visible client message, in order; one may be there more than once
 	Tail     []byte     // the text that the completion continues byte by byte; may be nil
 	Suffix   []byte     // the text that follows the completion, for fill in the middle; may be nil
 	Raw      bool       // the model goes on with Tail itself, and not with a turn of its own
@@ -187,7 +187,7 @@ func (p *Prompt) joined() bool { return p != nil && p.excuses == nil && len(p.Me
 
 // merged is the messages of a prompt as one.
 type merged struct {
-	messages []*Message // each once
+	messages []*Message // each once, and the bridge
 	words    int64
 	longest  int                   // words of the longest stretch
 	sent     []map[uint64]struct{} // of the messages that have any, at most maxMaps
@@ -206,12 +206,29 @@ func (p *Prompt) all() *merged {
 	if p.excuses != nil {
 		return p.excuses.all()
 	}
-	p.once.Do(p.merge)
+	p.once.Do(func() { p.merge(nil) })
 	return &p.merged
 }
 
-// merge merges the messages.
-func (p *Prompt) merge() {
+// prepare merges the messages and the bridge of a detector whose runs count from so many words on.
+func (p *Prompt) prepare(ix Index, spec ngram.Spec, least int) {
+	switch {
+	case p == nil:
+	case p.excuses != nil:
+		p.excuses.prepare(ix, spec, least)
+	default:
+		p.once.Do(func() {
+			var b *Message
+			if len(p.Messages) > 1 {
+				b = bridgeOf(ix, spec, least, p.Messages)
+			}
+			p.merge(b)
+		})
+	}
+}
+
+// merge merges the messages and their bridge, if there is one.
+func (p *Prompt) merge(bridge *Message) {
 	a := &p.merged
 	seen := make(map[*Message]struct{}, len(p.Messages))
 	for _, m := range p.Messages {
@@ -219,17 +236,25 @@ func (p *Prompt) merge() {
 			continue
 		}
 		seen[m] = struct{}{}
-		a.messages = append(a.messages, m)
-		a.words += int64(m.size())
-		for _, s := range m.known {
-			a.longest = max(a.longest, int(s.last-s.from)+4)
-		}
+		a.add(m)
 		a.sent, a.seeds, a.phrases = addMap(a.sent, m.sent), addMap(a.seeds, m.seeds), addMap(a.phrases, m.phrases)
-		a.openings += int64(len(m.openings))
-		for _, o := range m.openings {
-			if o.words == startWords {
-				a.long = append(a.long, longOpening{m, o.pos})
-			}
+	}
+	if bridge != nil {
+		a.add(bridge)
+	}
+}
+
+// add adds a message to those that the channel is joined to.
+func (a *merged) add(m *Message) {
+	a.messages = append(a.messages, m)
+	a.words += int64(m.size())
+	for _, s := range m.known {
+		a.longest = max(a.longest, int(s.last-s.from)+4)
+	}
+	a.openings += int64(len(m.openings))
+	for _, o := range m.openings {
+		if o.words == startWords {
+			a.long = append(a.long, longOpening{m, o.pos})
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (c *promptCache) close() {
 // more of them.
 func (c *promptCache) prompt(snap *snapshot, r wire.Request, done <-chan struct{}) *detect.Prompt {
 	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix}
-	seen := make(map[string]struct{}, len(r.Messages))
+	seen := make(map[string]*detect.Message, len(r.Messages))
 	for _, text := range r.Messages {
 		select {
 		case <-done:
@@ -71,10 +71,12 @@ func (c *promptCache) prompt(snap *snapshot, r wire.Request, done <-chan struct{
 		default:
 		}
 		key := c.digest(snap.generation, text)
-		if _, ok := seen[key]; !ok {
-			seen[key] = struct{}{}
-			p.Messages = append(p.Messages, c.message(snap, key, text))
+		m, ok := seen[key]
+		if !ok {
+			m = c.message(snap, key, text)
+			seen[key] = m
 		}
+		p.Messages = append(p.Messages, m)
 	}
 	return p
 }
