@@ -123,3 +123,10 @@ func (b *bridge) message(ix Index, spec ngram.Spec, hasPhrases bool) *Message {
 	}
 	return m
 }
+
+// endsWith reports whether a message ends with the last words of another one. nil has no words.
+func (m *Message) endsWith(o *Message) bool {
+	k := min(o.size(), 4)
+	return m != nil && k > 0 && m.size() >= k &&
+		gram.Between(m.prefix[m.size()-k], m.prefix[m.size()], k) == gram.Between(o.prefix[o.size()-k], o.prefix[o.size()], k)
+}

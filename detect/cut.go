@@ -52,8 +52,12 @@ func lastWordOf(d *Detector) (l lastWord) {
 		l.after[0] = wordEnd{d, r.Span(r.Count-1).Hi - 1}
 	}
 	next := d.peeked[0].Hash
-	if l.run = closeToRun(d, r, next); l.run == nil && d.seam != nil {
+	l.run = closeToRun(d, r, next)
+	if l.run == nil && d.seam != nil {
 		l.run = closeAtSeam(d, next)
+	}
+	if l.run == nil {
+		l.run = closeBehindPrompt(d, next)
 	}
 	if d.cfg.Answer != nil {
 		d.cfg.Answer.lastWord(d, &l)
@@ -134,7 +138,12 @@ func closeAtSeam(d *Detector, next uint64) *Finding {
 	if words, _ := s.Scanner.Peek(s.Words[:0]); len(words) > 0 {
 		inside, next = words[0].Span.Lo+s.Base < 0, words[0].Hash
 	}
-	own := s.Count > 0 && s.Span(s.Count-1).Hi > 0
+	return closeToSeam(d, s, next, s.Count > 0 && s.Span(s.Count-1).Hi > 0, inside)
+}
+
+// closeToSeam is closeToRun for a reader of words of the prompt and the channel. The channel has
+// words of its own, or goes on inside a word of the prompt.
+func closeToSeam(d *Detector, s *reader, next uint64, own, inside bool) *Finding {
 	if !own && !d.cfg.Prompt.Raw {
 		return nil
 	}
@@ -143,6 +152,44 @@ func closeAtSeam(d *Detector, next uint64) *Finding {
 		return nil
 	}
 	return f
+}
+
+// closeBehindPrompt is closeAtSeam for a channel that begins a word where the prompt ends one,
+// without a space: as turns of a chat do. The prompt's end is its tail, or the bridge of its
+// messages if that goes to the end.
+func closeBehindPrompt(d *Detector, next uint64) *Finding {
+	p, n := d.cfg.Prompt, d.main.Count
+	if !p.joined() || n >= int64(d.spec.N) {
+		return nil
+	}
+	s := &d.edge().spaced
+	if len(p.Tail) > 0 {
+		s.init(d)
+		s.readText(p.Tail[max(0, len(p.Tail)-wordsBytes*d.spec.N):])
+		s.finish()
+		if f := closeBehind(d, s, next); f != nil {
+			return f
+		}
+	}
+	if b := p.all().end; b != nil {
+		s.init(d)
+		for i := max(0, b.size()-d.spec.N); i < b.size(); i++ {
+			s.Push(ngram.Word{Hash: b.word(i), Weight: b.weights[i]})
+		}
+		return closeBehind(d, s, next)
+	}
+	return nil
+}
+
+// wordsBytes is as many bytes as hardly any word has.
+const wordsBytes = 64
+
+// closeBehind lets the channel's words follow those of a reader.
+func closeBehind(d *Detector, s *reader, next uint64) *Finding {
+	for i := range d.main.Count {
+		s.Push(d.main.Word(i))
+	}
+	return closeToSeam(d, s, next, d.main.Count > 0, false)
 }
 
 // commonSeed is how many places a seed has at least if an index may have left out some.

@@ -269,6 +269,21 @@ func TestCutClean(t *testing.T) {
 	}
 }
 
+// TestCutBehindMessages: words that begin a run may be in several messages.
+func TestCutBehindMessages(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(record)
+	ix := parts{Set: newPlainSet(10, record), ledger: newPlainLedger(10, record)}
+	p := promptOf(ix, append([]string{"go on"}, words[:8]...))
+	p.Tail = []byte(words[7])
+	text := words[8] + " jul"
+	for at := range len(text) + 1 {
+		if got, _ := drive(New(ix, spec(10), Config{Cut: ends(true, true), Prompt: p}), text[:at], text[at:]); got != words[8]+" ¤" {
+			t.Fatalf("split at %d: %q", at, got)
+		}
+	}
+}
+
 // TestCutSeam: a run that begins in the prompt goes on in a channel that is cut off.
 func TestCutSeam(t *testing.T) {
 	t.Parallel()
@@ -291,6 +306,15 @@ func TestCutSeam(t *testing.T) {
 		{name: "inside a word", tail: join(0, 9) + " jul", text: "iet", raw: true, often: true, masked: true},
 		{name: "a long text goes on", tail: join(0, 12) + " ", text: "mik", raw: true, masked: true},
 		{name: "a long message", tail: join(0, 12) + " ", text: "mik"},
+		{name: "a turn without a space", tail: "go on: " + join(0, 8), text: join(8, 9) + " jul", masked: true},
+		{name: "two words of a turn", tail: "go on: " + join(0, 7), text: join(7, 9) + " jul", masked: true},
+		{name: "four words of a turn", tail: "go on: " + join(0, 5), text: join(5, 9) + " jul", masked: true},
+		{name: "a turn of few words", tail: "go on: " + join(0, 4), text: join(4, 6) + " gol"},
+		{name: "a turn of other words", tail: "go on: " + join(0, 8), text: "so jul"},
+		{name: "an answer of one word without a space", tail: "classify: " + join(0, 9), text: "jul"},
+		{name: "the text goes on without a space", tail: join(0, 9), text: "jul", raw: true, masked: true},
+		{name: "a template goes on without a space", tail: join(0, 9), text: "bill", raw: true, often: true},
+		{name: "a string of JSON", tail: "go on: " + join(0, 8), text: `{"q": "` + join(8, 9) + " jul", masked: true},
 		{name: "other words", tail: join(0, 9) + " so ", text: "jul", raw: true},
 	} {
 		ix := parts{Set: set, ledger: ledger}

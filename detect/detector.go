@@ -95,6 +95,7 @@ type Detector struct {
 // edges read the texts around a completion together with the channel.
 type edges struct {
 	seam, back reader       // the end of the prompt before the channel, and the text that follows behind it
+	spaced     reader       // the end of the prompt and the channel, with a space between
 	seamFinder phraseFinder // of seam
 	forkFinder phraseFinder // of seam, while the channel is parked
 	backFinder phraseFinder // of back
@@ -172,7 +173,8 @@ func (d *Detector) forget() {
 	if e := d.edges; e != nil {
 		e.seam.forget(suite)
 		e.back.forget(suite)
-		*e = edges{seam: e.seam, back: e.back}
+		e.spaced.forget(suite)
+		*e = edges{seam: e.seam, back: e.back, spaced: e.spaced}
 	}
 	if r := d.laneReader; r != nil {
 		r.Forget(suite)

@@ -188,6 +188,7 @@ func (p *Prompt) joined() bool { return p != nil && p.excuses == nil && len(p.Me
 // merged is the messages of a prompt as one.
 type merged struct {
 	messages []*Message // each once, and the bridge
+	end      *Message   // the bridge, if it goes to the end of the last message; nil: it does not
 	words    int64
 	longest  int                   // words of the longest stretch
 	sent     []map[uint64]struct{} // of the messages that have any, at most maxMaps
@@ -220,7 +221,9 @@ func (p *Prompt) prepare(ix Index, spec ngram.Spec, least int) {
 		p.once.Do(func() {
 			var b *Message
 			if len(p.Messages) > 1 {
-				b = bridgeOf(ix, spec, least, p.Messages)
+				if b = bridgeOf(ix, spec, least, p.Messages); b.endsWith(p.Messages[len(p.Messages)-1]) {
+					p.merged.end = b
+				}
 			}
 			p.merge(b)
 		})

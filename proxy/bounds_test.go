@@ -290,8 +290,8 @@ func TestPromptCache(t *testing.T) {
 		t.Error("kept although the size is 0")
 	}
 	twice := wire.Request{Messages: [][]byte{text, text[1:], text}}
-	if p := other.prompt(one, twice, nil); len(p.Messages) != 2 {
-		t.Errorf("%d messages scanned, want 2", len(p.Messages))
+	if p := other.prompt(one, twice, nil); len(p.Messages) != 3 || p.Messages[0] != p.Messages[2] || p.Messages[0] == p.Messages[1] {
+		t.Errorf("%d messages, want 3, two of them scanned", len(p.Messages))
 	}
 	done := make(chan struct{})
 	close(done)
