@@ -72,6 +72,7 @@ type attribute struct {
 	span        ngram.Span
 	hash        ngram.Hash
 	phrase      ngram.Phrase
+	words       int  // of the phrase
 	joined      bool // some of its words are in the prompt
 	counts      bool // its bytes are claimed
 }
@@ -216,7 +217,7 @@ func (f *phraseFinder) goesOnWith(w *ngram.Word) bool {
 // match enters an indexed phrase, words first to last.
 func (f *phraseFinder) match(first, last int64, h ngram.Hash, p ngram.Phrase) {
 	t := f.words()
-	a := attribute{first: first, last: last, hash: h, phrase: p, span: ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(last).Hi}}
+	a := attribute{first: first, last: last, words: int(last-first) + 1, hash: h, phrase: p, span: ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(last).Hi}}
 	f.enter(&a)
 }
 
@@ -408,10 +409,18 @@ func (f *phraseFinder) excuse(a *attribute) {
 	f.h.closed = append(f.h.closed, one)
 }
 
-// sent reports whether the words of a phrase occur in this order in one client message.
+// sent reports whether the words of a phrase occur in this order in one client message, or
+// another spelling of the identifier does.
 func (f *phraseFinder) sent(a *attribute) bool {
 	p := f.h.d.cfg.Prompt
-	return p != nil && in(p.all().phrases, a.hash)
+	if p == nil {
+		return false
+	}
+	if in(p.all().phrases, a.hash) {
+		return true
+	}
+	_, ok := p.all().own[identifierOf(&a.phrase, a.words)]
+	return ok
 }
 
 // open returns the offset of the first word that may yet belong to a phrase.

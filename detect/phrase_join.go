@@ -46,9 +46,9 @@ func (r *phrases) read(m *Message, i int64, w ngram.Word) {
 			m.openings = append(m.openings, opening{int32(c.first), int8(k - 1)})
 			continue
 		}
-		if _, ok := r.ix.Phrase(h); ok {
+		if p, ok := r.ix.Phrase(h); ok {
 			c.matched = c.matched || k >= startWords
-			m.addPhrase(h)
+			m.addPhrase(h, &p, k)
 		}
 		if k == gram.MaxPhraseWords {
 			m.open(c, k)
@@ -59,8 +59,8 @@ func (r *phrases) read(m *Message, i int64, w ngram.Word) {
 	}
 	r.live = r.live[:n]
 	if h := ngram.Gram(m.prefix[i], m.prefix[i+1], 1); r.ix.Start(h) {
-		if _, ok := r.ix.Phrase(h); ok {
-			m.addPhrase(h)
+		if p, ok := r.ix.Phrase(h); ok {
+			m.addPhrase(h, &p, 1)
 		}
 		r.live = append(r.live, candidate{first: i})
 	}
@@ -82,12 +82,31 @@ func (m *Message) open(c candidate, k int) {
 	m.openings = append(m.openings, opening{int32(c.first), int8(min(k, startWords))})
 }
 
-// addPhrase enters a phrase that the message has.
-func (m *Message) addPhrase(h ngram.Hash) {
+// addPhrase enters a phrase of so many words that the message has.
+func (m *Message) addPhrase(h ngram.Hash, p *ngram.Phrase, words int) {
 	if m.phrases == nil {
 		m.phrases = map[uint64]struct{}{}
 	}
 	m.phrases[h.Lo] = struct{}{}
+	if id := identifierOf(p, words); id.place != 0 {
+		m.own = append(m.own, id)
+	}
+}
+
+// identifier is an identifier of a record, however it is spelled: all spellings of one have the
+// place where it occurs first.
+type identifier struct {
+	kind  string
+	place ngram.Place // 0: not known
+}
+
+// identifierOf returns the identifier of which a phrase of so many words is a spelling. Phrases
+// of the most words may be pieces of a longer one.
+func identifierOf(p *ngram.Phrase, words int) identifier {
+	if p.Kind == plainText || p.Subject != 0 || p.Weak || words >= gram.MaxPhraseWords {
+		return identifier{}
+	}
+	return identifier{p.Kind, p.Place}
 }
 
 // phraseJoins keeps the words of messages with which the channel's first words may be one
@@ -260,7 +279,7 @@ func (f *phraseFinder) join(first, last int64, words int, h ngram.Hash, p ngram.
 		return
 	}
 	t := f.words()
-	a := attribute{first: first, last: last, hash: h, phrase: p, joined: true}
+	a := attribute{first: first, last: last, words: words, hash: h, phrase: p, joined: true}
 	a.span = ngram.Span{Lo: t.Span(first).Lo, Hi: t.Span(last).Hi}
 	f.enter(&a)
 }

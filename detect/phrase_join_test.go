@@ -322,3 +322,35 @@ func TestShortTextsAreNotJoined(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherSpellings: an identifier that a message has whole is the caller's own in another
+// spelling too, and so is a part of it at the join. Other identifiers are not.
+func TestOtherSpellings(t *testing.T) {
+	t.Parallel()
+	phrases := newPlainPhrases(map[string]ngram.Phrase{
+		"NC-482133": {Kind: "order", Records: 1, Place: 70}, "NC482133": {Kind: "order", Records: 1, Place: 70},
+		"NC-482134": {Kind: "order", Records: 1, Place: 90}, "NC482134": {Kind: "order", Records: 1, Place: 90},
+		"+49 30 9012 3456": {Kind: "phone", Records: 1, Place: 170}, "030 90123456": {Kind: "phone", Records: 1, Place: 170},
+		"a b c d e f g h i j k l m n o p": {Kind: "key", Records: 1, Place: 300}, "o p q r s t u v w x y z aa bb cc dd": {Kind: "key", Records: 1, Place: 300},
+	})
+	ix := parts{Set: newPlainSet(10, record), phrases: phrases}
+	for _, tt := range []struct {
+		message, answer string
+		leaves          bool
+	}{
+		{"my number is +49 30 9012 3456", "so 030 90123456 it is", true},
+		{"call 030 90123456", "+49 30 9012 3456", true},
+		{"what is the number of NC-482133?", "482133 is the number", true},
+		{"what is NC482133?", "it is NC-482133", true},
+		{"what is NC482133?", "it is NC-482134", false},
+		{"what is NC-48?", "2133 it is", false},
+		{"a b c d e f g h i j k l m n o p", "o p q r s t u v w x y z aa bb cc dd", false},
+	} {
+		for cut := range len(tt.answer) + 1 {
+			d := New(ix, spec(10), Config{Prompt: prompted(ix, tt.message, tt.message)})
+			if got, _ := drive(d, tt.answer[:cut], tt.answer[cut:]); (got == tt.answer) != tt.leaves {
+				t.Fatalf("message %q, answer cut at %d: %q", tt.message, cut, got)
+			}
+		}
+	}
+}

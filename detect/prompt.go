@@ -20,6 +20,7 @@ type Message struct {
 	known   []stretch           // in order
 
 	phrases  map[uint64]struct{} // indexed phrases
+	own      []identifier        // of which they are spellings
 	openings []opening
 	dict     dictionary
 }
@@ -141,7 +142,7 @@ func (m *Message) find(first int32) int {
 
 // Cost is the memory that a message takes, in bytes: a cache accounts for it.
 func (m *Message) Cost() int64 {
-	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + cap(m.openings)*8 + cap(m.dict.text) + cap(m.dict.ends)*24 + (len(m.sent)+len(m.seeds)+len(m.phrases))*16 + 192)
+	return int64(cap(m.prefix)*8 + cap(m.weights)*4 + cap(m.known)*8 + cap(m.openings)*8 + cap(m.own)*24 + cap(m.dict.text) + cap(m.dict.ends)*24 + (len(m.sent)+len(m.seeds)+len(m.phrases))*16 + 192)
 }
 
 // size is the number of words of the message.
@@ -194,6 +195,7 @@ type merged struct {
 	sent     []map[uint64]struct{} // of the messages that have any, at most maxMaps
 	seeds    []map[uint64]struct{}
 	phrases  []map[uint64]struct{}
+	own      map[identifier]struct{}
 	openings int64
 	long     []longOpening
 }
@@ -241,6 +243,12 @@ func (p *Prompt) merge(bridge *Message) {
 		seen[m] = struct{}{}
 		a.add(m)
 		a.sent, a.seeds, a.phrases = addMap(a.sent, m.sent), addMap(a.seeds, m.seeds), addMap(a.phrases, m.phrases)
+		for _, id := range m.own {
+			if a.own == nil {
+				a.own = map[identifier]struct{}{}
+			}
+			a.own[id] = struct{}{}
+		}
 	}
 	if bridge != nil {
 		a.add(bridge)
