@@ -152,10 +152,8 @@ func mostOfPair(names string, size int) int {
 	if size == 1 && strings.Contains(names, "unknown key") {
 		return 10 // the name before it may hide the first word
 	}
-	for _, more := range []string{"responses stream", "mcp name"} {
-		if strings.Contains(names, more) {
-			return 18
-		}
+	if regexp.MustCompile(`mcp name|responses stream (name\+mcp output|.*unknown key)`).MatchString(names) {
+		return 18
 	}
 	return 9
 }
@@ -205,6 +203,32 @@ func checkPair(t *testing.T, s answerShape, size int) {
 	cfg := longConfig(t, s.config(t, redacting))
 	if o := s.send(cfg, clean); o.out != clean || len(o.findings) > 0 {
 		t.Errorf("%s: changes %s\nto %s, findings %q", s.name, clean, o.out, o.findings)
+	}
+}
+
+// TestPartsAgain: of a record cut over strings without a rule no more leaves because the server
+// repeats them in their item and in the response.
+func TestPartsAgain(t *testing.T) {
+	t.Parallel()
+	for _, f := range [][3]string{ // kind and member of an event of a part, and the item with it
+		{"content_part.done", "part", `{"type":"message","role":"assistant","content":[%s]}`},
+		{"reasoning_summary_part.done", "part", `{"type":"reasoning","summary":[%s]}`},
+		{"output_text.annotation.added", "annotation", `{"type":"message","role":"assistant","content":[{"type":"output_text","text":"","annotations":[%s]}]}`},
+	} {
+		again := func(pieces []string) string {
+			var b strings.Builder
+			var items []string
+			for i, p := range pieces {
+				part := fmt.Sprintf(`{"type":"zz","zz":%s}`, mustJSON(p))
+				items = append(items, fmt.Sprintf(f[2], part))
+				b.WriteString(typedEvent(fmt.Sprintf(`{"type":"response.%s","output_index":%d,%q:%s}`, f[0], i, f[1], part)))
+				b.WriteString(typedEvent(fmt.Sprintf(`{"type":"response.output_item.done","output_index":%d,"item":%s}`, i, items[i])))
+			}
+			return b.String() + typedEvent(`{"type":"response.completed","response":{"id":"r","object":"response","status":"completed","output":[`+strings.Join(items, ",")+`]}}`)
+		}
+		for _, size := range []int{1, 3, 5, 9} {
+			checkPair(t, answerShape{"openai.responses " + f[0] + " again", eventType, true, again}, size)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type paths struct {
 	repeats  bool             // texts come more than once
 	words    map[string]int16 // rules for members by name alone, from 1 on
 	known    map[string]bool  // names of members that APIs use
+	same     map[string]string
 }
 
 // node is one step of the paths.
@@ -43,7 +44,7 @@ type numbers struct{ choice, item, part bool }
 func compile(t *Family) *paths {
 	p := &paths{
 		rules: slices.Clone(t.Rules), nodes: []node{{rule: -1}}, kind: cmp.Or(t.KindMember, "type"),
-		unlisted: t.Unlisted, single: t.Choices == "", marks: set(t.Marks), roots: map[string]int16{}, names: set(t.Events),
+		unlisted: t.Unlisted, single: t.Choices == "", marks: set(t.Marks), roots: map[string]int16{}, names: set(t.Events), same: t.Same,
 	}
 	for i := range p.rules {
 		r := &p.rules[i]
@@ -219,6 +220,9 @@ func (p *paths) step(at int16, step string, level int8) int16 {
 	}
 	if link != nil && *link != 0 {
 		return *link
+	}
+	if same, ok := p.same[next.path]; ok {
+		next.path = same
 	}
 	made := int16(len(p.nodes))
 	if link != nil {

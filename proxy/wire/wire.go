@@ -85,6 +85,9 @@ type Family struct {
 	Raw bool
 	// Silent says that a complete answer need not say why it ended.
 	Silent bool
+	// Same are paths by which messages repeat an object, and the path that names it, with #
+	// for its number: a string without a rule that comes under several is one text.
+	Same map[string]string
 	// Events are names that events of a stream have, besides the kinds of the rules.
 	Events []string
 

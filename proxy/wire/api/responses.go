@@ -18,6 +18,10 @@ var responses = wire.NewFamily(wire.Family{
 	Name: "openai.responses", Request: responsesRequest,
 	Failure: openAIFailure, StreamFailure: responsesStreamFailure,
 	Ending: func() wire.Ending { return &responsesEnding{} },
+	Same: map[string]string{
+		"item": "output.#", "response.output.#": "output.#",
+		"part": "output.#.content", "output.#.summary.#": "output.#.content",
+	},
 	Events: responsesEvents, Rules: responsesRules(),
 })
 
