@@ -119,6 +119,12 @@ func (ch *channel) startsText(f *wire.Field, message uint64) bool {
 	return ch.item < 0 && f.Item >= 0 && (ch.fed == message || ch.origin != f.Item)
 }
 
+// startsName reports whether a piece is the first one under a name of a text that other names
+// began, and may be a word of its own: a client of that name does not have the pieces before it.
+func (ch *channel) startsName(f *wire.Field, text []byte) bool {
+	return f.Role == wire.Alias && ch.length > 0 && ch.repeat.alias(f.Rule) == nil && len(text) > 0 && text[0] > ' '
+}
+
 // frames reports whether a text beside the answer is the kind of an object or event, or an address.
 // They come between texts, and would break a record that is cut over those.
 func (ch *channel) frames(f *wire.Field, text []byte) bool {

@@ -256,7 +256,7 @@ func (s *channelSet) startPiece(ch *channel, f *wire.Field, how relation, lo int
 	case r.complete:
 		s.addSeparator(ch)
 		r.startSegment(ch.length)
-	case ch.startsText(f, s.message):
+	case ch.startsText(f, s.message), how == nextPiece && ch.startsName(f, s.text[lo:]):
 		s.addSeparator(ch)
 	}
 	r.pieced = r.pieced || !repeatsAll(f.Role)

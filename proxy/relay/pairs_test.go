@@ -232,6 +232,21 @@ func TestPartsAgain(t *testing.T) {
 	}
 }
 
+// TestNamesOfOneText: a record cut over the names of one text, without spaces between, is found.
+func TestNamesOfOneText(t *testing.T) {
+	t.Parallel()
+	delta := func(members string) string { return `{"choices":[{"index":0,"delta":` + members + `}]}` }
+	names := []string{`"reasoning":%[1]s`, `"reasoning_content":%[1]s`, `"reasoning_text":%[1]s`, `"reasoning_details":[{"type":"reasoning.text","text":%[1]s}]`}
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			s := answerShape{"openai.chat stream " + a + b, eventType, true, lines(sseEvent, delta(`{`+a+`}`), delta(`{`+b+`}`))}
+			for _, size := range []int{1, 3, 5, 9} {
+				checkPair(t, s, size)
+			}
+		}
+	}
+}
+
 // TestPairsOfIdentifiers: an identifier that is cut between its words over two places does not
 // leave whole, unless the first name of a tool, member or file comes between.
 func TestPairsOfIdentifiers(t *testing.T) {
