@@ -201,7 +201,7 @@ func (r *reading) reset() {
 		t.reset()
 	}
 	for k := range r.stubs {
-		r.stubs[k] = stub{open: track.Emptied(r.stubs[k].open)}
+		r.stubs[k] = stub{open: track.Emptied(r.stubs[k].open), parts: track.Emptied(r.stubs[k].parts)}
 	}
 	*r = reading{scope: r.scope, readers: r.readers, passers: r.passers, threads: r.threads, stubs: r.stubs, words: track.Emptied(r.words), letters: track.Emptied(r.letters), first: track.Emptied(r.first)}
 }

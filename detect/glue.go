@@ -46,13 +46,18 @@ type lead struct {
 type stub struct {
 	threads uint8 // a bit for each; 0: there is no such word
 	open    []byte
-	part    lead
+	parts   []stubPart          // where it is
 	from    [threadsEach]source // the words before it that each thread would keep
-	stretch [threadsEach]int32
+}
+
+// stubPart is a part of a word, and the stretch that it is of in each thread.
+type stubPart struct {
+	lead
+	stretches [threadsEach]int32
 }
 
 // stubsEach is how many words may wait so.
-const stubsEach = 4
+const stubsEach = 8
 
 // roomy is a thread with room for what it mostly keeps.
 type roomy struct {
@@ -186,30 +191,64 @@ func (r *reading) cut(d *Detector) {
 	}
 	w := &r.words[len(r.words)-1]
 	threads := r.readers[r.strand]
-	if r.stubbed != 0 {
-		r.cutStubs(threads, len(r.tail) > 0 && len(r.words) == 1 && r.begins(d, w))
+	if r.stubbed&threads != 0 {
+		r.cutStubs(d, threads, w)
 	}
 	at := -1
 	for m := threads; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros8(m)
 		if t := &r.threads[i]; !r.waitsToCut(i, d, w, &at) {
-			t.cut(r, d, w)
+			t.cut(r, d, w, i)
 			r.look(i)
 		}
 	}
 }
 
-// cutStubs is told that a text ends for some threads. With whole it is one word, and the words
-// of the stubs may go on with it.
-func (r *reading) cutStubs(threads uint8, whole bool) {
+// cutStubs is told that a text ends with a word for some threads. The words of the stubs may go
+// on with the text if it has no other word.
+func (r *reading) cutStubs(d *Detector, threads uint8, w *ngram.Word) {
+	whole := len(r.tail) > 0 && len(r.words) == 1 && r.begins(d, w)
 	for k := range r.stubs {
-		if s := &r.stubs[k]; whole {
-			r.grow(s, s.threads&threads)
-		} else {
-			s.threads &^= threads &^ r.passers[r.strand] // of the others the text may go on behind it
+		s, goOn := &r.stubs[k], uint8(0)
+		if whole && s.threads&threads != 0 {
+			both := *w
+			both.Hash = r.glued(d, s.open, r.tail)
+			r.grow(s, r.mayGlue(s, d, s.threads&threads, &both, nil))
+			goOn = r.mayGoOn(s, d, s.threads&threads)
+		}
+		s.threads &^= threads &^ r.passers[r.strand] &^ goOn // of the others the text may go on behind it
+		if goOn != 0 {
+			r.grow(s, s.threads&^goOn)
+			s.open = append(s.open, r.tail...)
+			s.parts = append(s.parts, r.part(d, w))
 		}
 	}
 	r.count()
+}
+
+// mayGoOn returns those of some threads for which the word of a stub may go on with a whole
+// text, as [thread.mayGrow] says.
+func (r *reading) mayGoOn(s *stub, d *Detector, threads uint8) (may uint8) {
+	if threads == 0 || len(s.open)+len(r.tail) > maxLetters {
+		return 0
+	}
+	r.answer.tries++
+	for m := threads; m != 0; m &= m - 1 {
+		i := bits.TrailingZeros8(m)
+		if n := s.from[i].size(); (n > 1 || d.words != nil) && (n > 3 || r.answer.tries <= maxTries) {
+			may |= 1 << i
+		}
+	}
+	return may
+}
+
+// part returns the last word of a text as a part of one.
+func (r *reading) part(d *Detector, w *ngram.Word) stubPart {
+	p := stubPart{lead: lead{d, w.Span, 0, r.strand}}
+	for i := range r.threads {
+		p.stretches[i] = r.threads[i].stretch
+	}
+	return p
 }
 
 // count notes which threads have a stub.
@@ -247,12 +286,12 @@ func (r *reading) waitsToCut(i int, d *Detector, w *ngram.Word, at *int) bool {
 	if *at < 0 {
 		*at = r.freeStub()
 		s := &r.stubs[*at]
-		s.open, s.part = append(s.open[:0], r.tail...), lead{d, w.Span, 0, r.strand}
+		s.open, s.parts = append(s.open[:0], r.tail...), append(s.parts[:0], r.part(d, w))
 		r.answer.cuts = true
 	}
 	s := &r.stubs[*at]
 	s.threads |= 1 << i
-	s.from[i], s.stretch[i] = from, t.stretch
+	s.from[i] = from
 	r.stubbed |= 1 << i
 	return true
 }
@@ -273,8 +312,11 @@ func (r *reading) grow(s *stub, threads uint8) {
 	for m := threads; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros8(m)
 		if q := r.threads[i].beside(r); q != nil {
-			s.part.stretch = s.stretch[i]
-			q.state, q.source, q.open, q.lead = threadWaits, s.from[i], append(q.open[:0], s.open...), append(q.lead[:0], s.part)
+			q.state, q.source, q.open, q.lead = threadWaits, s.from[i], append(q.open[:0], s.open...), q.lead[:0]
+			for _, p := range s.parts {
+				p.stretch = p.stretches[i]
+				q.lead = append(q.lead, p.lead)
+			}
 		}
 		r.look(i)
 	}
@@ -304,11 +346,13 @@ func (r *reading) growFrom(d *Detector) {
 // hearStub tells a stub the next words of a channel.
 func (r *reading) hearStub(s *stub, d *Detector, words []ngram.Word) {
 	threads := s.threads & r.readers[r.strand]
-	if s.part.det == d && s.part.span.Lo == words[0].Span.Lo {
-		words = words[1:] // the word as it is in its text
-	}
-	if threads == 0 || len(words) == 0 {
+	if threads == 0 {
 		return
+	}
+	if last := &s.parts[len(s.parts)-1]; last.det == d && last.span.Lo == words[0].Span.Lo {
+		if words = words[1:]; len(words) == 0 { // the word as it is in its text
+			return
+		}
 	}
 	w := words[0]
 	if r.begins(d, &w) {
@@ -369,8 +413,9 @@ func (r *reading) meets(d *Detector, start, word int64) bool {
 	return first.is(word)
 }
 
-// cut is told that a text ends with a word, which is open if r.tail is not empty.
-func (t *thread) cut(r *reading, d *Detector, w *ngram.Word) {
+// cut is told that a text ends with a word, which is open if r.tail is not empty. The thread is
+// the one with that number.
+func (t *thread) cut(r *reading, d *Detector, w *ngram.Word, number int) {
 	part := lead{d, w.Span, t.stretch, r.strand}
 	t.merge(r)
 	for i, n := 0, len(t.glued); i < n; i++ {
@@ -388,7 +433,7 @@ func (t *thread) cut(r *reading, d *Detector, w *ngram.Word) {
 			i, n = i-1, n-1
 		}
 	}
-	if r.cutsAt(d, w) || len(r.tail) > 0 && len(t.glued) > 0 {
+	if r.cutsAt(d, w) || len(r.tail) > 0 && (len(t.glued) > 0 || r.stubbed>>number&1 != 0) {
 		r.answer.cuts = true
 		t.fork(r, d, t, w, part)
 	}

@@ -247,8 +247,10 @@ func (t *thread) holdAll(d *Detector) {
 	}
 }
 
+func (s *source) size() int { return int(s.hi - s.lo) }
+
 // size returns how many words the thread keeps.
-func (t *thread) size() int { return len(t.kept) + int(t.source.hi-t.source.lo) }
+func (t *thread) size() int { return len(t.kept) + t.source.size() }
 
 // newest returns the newest word that the thread keeps, and its stretch.
 func (t *thread) newest() (w ngram.Word, stretch int32) {

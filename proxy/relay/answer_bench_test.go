@@ -19,14 +19,18 @@ type benchAnswer struct {
 	body        string
 }
 
-// benchAnswers are a text with tool calls behind it, whole and streamed, and a stream of
-// thoughts, text and calls.
+// benchAnswers are a text with tool calls behind it, calls with lists of words, and a stream
+// of thoughts, text and calls.
 func benchAnswers() []benchAnswer {
 	const said = "The meeting began late because two of the speakers had missed their train, and the chair spent the first half hour on questions that had been left over from spring. "
-	var calls, chunks []string
+	var calls, lists, chunks []string
 	for i := range 12 {
 		arguments := string(mustJSON(fmt.Sprintf(`{"path":"src/report%d.txt","line":%d,"text":%s}`, i, 10*i, mustJSON(said))))
 		calls = append(calls, fmt.Sprintf(`{"id":"call_%d","type":"function","function":{"name":"write_file","arguments":%s}}`, i, arguments))
+	}
+	for i := range 12 {
+		arguments := mustJSON(fmt.Sprintf(`{"names":%s}`, mustJSON(strings.Fields(said))))
+		lists = append(lists, fmt.Sprintf(`{"id":"call_%d","type":"function","function":{"name":"find_all","arguments":%s}}`, i, arguments))
 	}
 	for i, member := range []string{"reasoning_content", "content"} {
 		for range 4 - i {
@@ -43,6 +47,7 @@ func benchAnswers() []benchAnswer {
 	}
 	return []benchAnswer{
 		{"whole", "openai.chat", "application/json", fmt.Sprintf(`{"choices":[{"index":0,"message":{"content":%s,"tool_calls":[%s]}}]}`, mustJSON(said+said), strings.Join(calls, ","))},
+		{"lists", "openai.chat", "application/json", fmt.Sprintf(`{"choices":[{"index":0,"message":{"content":null,"tool_calls":[%s]}}]}`, strings.Join(lists, ","))},
 		{"stream", "openai.chat", "text/event-stream", stream(append(chunks, ends(0, "stop"), "[DONE]")...)},
 	}
 }
