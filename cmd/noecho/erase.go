@@ -150,6 +150,7 @@ func (s *suppression) run(ctx context.Context, a *app, request string) error {
 		return err
 	}
 	var step eraseStep
+	asker := a // who has the query on standard input
 	if s.ledger.named(a) {
 		if err := step.open(a, &s.ledger, request); err != nil {
 			return err
@@ -157,10 +158,10 @@ func (s *suppression) run(ctx context.Context, a *app, request string) error {
 		if !s.query.asked() {
 			again := *a
 			again.stdin = bytes.NewReader(step.r.Query)
-			a, s.query = &again, queryFlags{file: "-"}
+			asker, s.query = &again, queryFlags{file: "-"}
 		}
 	}
-	query, err := s.query.read(a)
+	query, err := s.query.read(asker)
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,11 @@ type eraseExclude struct {
 func newEraseExcludeCommand(a *app) *cobra.Command {
 	x := new(eraseExclude)
 	cmd := &cobra.Command{
-		Use:   "exclude REQUEST --ledger DIR --inventory FILE --key FILE --out LIST",
+		Use:   "exclude REQUEST --ledger DIR --out LIST [--inventory FILE --key FILE]",
 		Short: "List the rows of a request, so that no build has them again",
-		Long: `Find the rows of a request by the query in the ledger, and add them to LIST: keyed hashes
-of the rows and of the identifiers, no text and no name. Give LIST to every later index
+		Long: `Add the rows of a request to LIST: keyed hashes of the rows and of the identifiers, no
+text and no name. The rows are those that erase open found; with --inventory they are
+searched for again, by the query in the ledger. Give LIST to every later index
 build with --exclude. A build whose inputs have such a row or identifier, for example
 because a training file was restored from a backup, ends with exit code 5.
 
@@ -53,8 +54,8 @@ search was not complete: the list has the rows that were found.`,
 	x.ledger.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&x.out, "out", "", "`LIST` to write or to add to (required)")
-	f.StringArrayVar(&x.find.inventories, "inventory", nil, "inventory of the training files; may be repeated (required)")
-	f.StringArrayVar(&x.find.keys, "key", nil, "`FILE` with the key of the inventories (required)")
+	f.StringArrayVar(&x.find.inventories, "inventory", nil, "inventory to search again; may be repeated")
+	f.StringArrayVar(&x.find.keys, "key", nil, "`FILE` with the key of the inventories")
 	f.StringArrayVar(&x.find.sources.Inputs, "corpus", nil, "training `INPUT` to search too; may be repeated")
 	f.BoolVar(&x.possible, "possible", false, "take the possible matches too")
 	x.ledger.audit.add(cmd)
@@ -70,8 +71,8 @@ func (x *eraseExclude) run(ctx context.Context, a *app, id string) error {
 	switch {
 	case x.out == "":
 		return usageError("name the list to write with --out LIST")
-	case len(x.find.inventories) == 0:
-		return usageError("name the inventory of the training files with --inventory FILE and --key FILE")
+	case len(x.find.inventories) == 0 && x.possible:
+		return usageError("--possible needs --inventory FILE and --key FILE, to find the rows again")
 	case holdsSomethingElse(x.out, inventory.ExclusionHead):
 		return usageError("%s exists and is no list of rows, so it is not overwritten; choose another --out", x.out)
 	}
@@ -82,30 +83,28 @@ func (x *eraseExclude) run(ctx context.Context, a *app, id string) error {
 	if r.State != govern.Open {
 		return fmt.Errorf("the request is %s", r.State)
 	}
-	answer, err := x.find.about(ctx, a, r)
-	if err != nil {
-		return err
-	}
-	rows, k, err := x.rows(r, answer)
-	if err != nil {
-		return err
+	answer := &inventory.Answer{Complete: true}
+	if len(x.find.inventories) > 0 {
+		if answer, err = x.find.about(ctx, a, r); err != nil {
+			return err
+		}
+		if err := listRows(r, &x.find, answer, x.possible); err != nil {
+			return err
+		}
 	}
 	known, err := excludedRows(r)
-	if err == nil {
-		err = known.Add(k, id, rows)
-	}
 	if err != nil {
-		return usageError("the ledger has rows of this request: %w", err)
+		return err
 	}
-	rows = known.Requests[id] // with those of former searches
-	if r.Excluded, err = json.Marshal(known); err != nil {
+	rows := known.Requests[id] // with those of former searches
+	if rows == nil {
+		return usageError("name the inventory of the training files with --inventory FILE and --key FILE: erase open had none")
+	}
+	if err := x.add(ctx, known.Key, id, rows); err != nil {
 		return err
 	}
 	r.Record("excluded", map[string]uint64{"rows": uint64(len(rows.Rows)), "values": uint64(len(rows.Values)), "complete": asCount(answer.Complete)}, time.Now())
 	if err := x.ledger.write(ctx, a, ledger, r); err != nil {
-		return err
-	}
-	if err := x.add(ctx, k, id, rows); err != nil {
 		return err
 	}
 	if err := x.print(a, id, rows, answer); err != nil {
@@ -154,39 +153,46 @@ func asCount(fact bool) uint64 {
 	return 0
 }
 
-// rows returns the rows of the findings in all inventories, which have one key.
-func (x *eraseExclude) rows(r *govern.Request, answer *inventory.Answer) (*inventory.Exclusion, *inventory.Key, error) {
+// listRows adds the rows of the findings to those that the request has in the ledger. All inventories
+// have one key.
+func listRows(r *govern.Request, find *inventoryFind, answer *inventory.Answer, possible bool) error {
 	query, _, err := inventory.ReadQuery(bytes.NewReader(r.Query))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if len(x.find.keys) != 1 {
-		return nil, nil, usageError("a list has the key of one inventory: name one --key, and make a list for each key")
+	if len(find.keys) != 1 {
+		return usageError("a list has the key of one inventory: name one --key, and make a list for each key")
 	}
-	k, err := readInventoryKey(x.find.keys[0])
+	k, err := readInventoryKey(find.keys[0])
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	files, err := openInventories(x.find.inventories, x.find.keys)
+	files, err := openInventories(find.inventories, find.keys)
 	if err != nil {
-		return nil, nil, inventoryError(err)
+		return inventoryError(err)
 	}
-	taken, _ := confirmed(answer, x.possible)
-	all := new(inventory.Exclusion)
+	known, err := excludedRows(r)
+	if err != nil {
+		return err
+	}
+	taken, _ := confirmed(answer, possible)
 	for _, f := range files {
 		defer f.Close()
 		one, err := f.Exclusion(query, taken)
 		if err != nil {
-			return nil, nil, inventoryError(err)
+			return inventoryError(err)
 		}
-		all.Join(one)
+		if err := known.Add(k.ID(), r.ID, one); err != nil {
+			return usageError("the ledger has rows of this request: %w", err)
+		}
 		r.Trained(f.Meta.Model, f.Meta.IndexBuild)
 	}
-	return all, k, nil
+	r.Excluded, err = json.Marshal(known)
+	return err
 }
 
 // add adds the rows to the list. Of two runs at a time, one waits.
-func (x *eraseExclude) add(ctx context.Context, k *inventory.Key, id string, rows *inventory.Exclusion) error {
+func (x *eraseExclude) add(ctx context.Context, key inventory.Sum, id string, rows *inventory.Exclusion) error {
 	lock, err := audit.Lock(ctx, x.out+".lock")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", x.out, err)
@@ -198,7 +204,7 @@ func (x *eraseExclude) add(ctx context.Context, k *inventory.Key, id string, row
 			return err
 		}
 	}
-	if err := list.Add(k, id, rows); err != nil {
+	if err := list.Add(key, id, rows); err != nil {
 		return usageError("%s: %w", x.out, err)
 	}
 	text, err := json.Marshal(list)

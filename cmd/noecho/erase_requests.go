@@ -257,6 +257,12 @@ func (o *eraseOpen) count(ctx context.Context, a *app, r *govern.Request) (query
 			r.Trained(model, "")
 		}
 	}
+	r.Query = query
+	if len(o.keys) == 1 { // rows under several keys are listed one key after the other, by erase exclude
+		if err := listRows(r, &find, answer, false); err != nil {
+			return nil, nil, err
+		}
+	}
 	if counted = answerError(a.stderr, answer); answer.Complete {
 		counted = nil
 	}

@@ -69,14 +69,14 @@ func ReadExclusions(r io.Reader) (*Exclusions, error) {
 	return e, nil
 }
 
-// Add adds rows of a request. An error says that the list has another
+// Add adds rows of a request, under the key of that id. An error says that the list has another
 // key.
-func (e *Exclusions) Add(k *Key, request string, rows *Exclusion) error {
+func (e *Exclusions) Add(key Sum, request string, rows *Exclusion) error {
 	if len(e.Requests) == 0 {
 		_, list, _ := strings.Cut(strings.TrimSuffix(ExclusionHead, `",`), `:"`)
-		*e = Exclusions{List: list, V: 1, Key: k.id(), Requests: map[string]*Exclusion{}}
+		*e = Exclusions{List: list, V: 1, Key: key, Requests: map[string]*Exclusion{}}
 	}
-	if !same(e.Key, k.id()) {
+	if !same(e.Key, key) {
 		return errors.New("the list was made with the key of another inventory: make a list for each key")
 	}
 	if e.Requests[request] == nil {
@@ -94,7 +94,7 @@ func (e *Exclusion) Join(o *Exclusion) {
 
 // Unlock prepares the list for questions. The error of another key matches [ErrKey].
 func (e *Exclusions) Unlock(k *Key) error {
-	if !same(e.Key, k.id()) {
+	if !same(e.Key, k.ID()) {
 		return fmt.Errorf("%w than that of the list of rows to leave out", ErrKey)
 	}
 	e.rows, e.values = map[Sum]string{}, map[Sum]string{}

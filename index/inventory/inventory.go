@@ -167,8 +167,8 @@ func ParseKey(text []byte) (*Key, error) {
 	return nil, errors.New("want one line of 64 hexadecimal digits, as noecho index newkey writes it")
 }
 
-// id tells one key from another.
-func (k *Key) id() Sum {
+// ID tells one key from another. It is no secret.
+func (k *Key) ID() Sum {
 	h := k.Hasher()
 	_, _ = h.Write([]byte("inventory key id"))
 	return h.sum()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"noecho/index/identify"
@@ -248,7 +250,7 @@ func FuzzInventory(f *testing.F) {
 			return
 		}
 		_ = in.Verify()
-		in.keyID = testKey(1).id()
+		in.keyID = testKey(1).ID()
 		if err := in.Unlock(testKey(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -297,4 +299,24 @@ func TestOrders(t *testing.T) {
 	if got := Orders(AttributeKind, []uint64{1, 2}); len(got) != 1 {
 		t.Errorf("attribute: %d orders", len(got))
 	}
+}
+
+// FuzzExclusions reads lists of rows to leave out. Nothing may panic.
+func FuzzExclusions(f *testing.F) {
+	e := new(Exclusions)
+	if err := e.Add(testKey(1).ID(), "01JD0000000000000000000000", &Exclusion{Rows: []Sum{{1}}, Values: []Sum{{2}}, Files: []string{"e3b0"}}); err != nil {
+		f.Fatal(err)
+	}
+	text, err := json.Marshal(e)
+	if err != nil || !strings.HasPrefix(string(text), ExclusionHead) {
+		f.Fatal(string(text), err)
+	}
+	f.Add(text)
+	f.Add([]byte(ExclusionHead + `"v":1,"requests":{"x":null}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := ReadExclusions(bytes.NewReader(text))
+		if err == nil && e.Unlock(testKey(1)) == nil {
+			_ = e.Row(Sum{1}, []Posting{{Value: Sum{2}}})
+		}
+	})
 }

@@ -147,7 +147,7 @@ func (f *File) readMeta() error {
 
 // Unlock gives the inventory its key. The error of another key matches [ErrKey].
 func (f *File) Unlock(key *Key) error {
-	if !same(key.id(), f.keyID) {
+	if !same(key.ID(), f.keyID) {
 		return ErrKey
 	}
 	f.values = key.Hasher()

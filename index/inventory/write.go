@@ -153,7 +153,7 @@ func (w *Writer) Finish(ctx context.Context, meta *Meta, sources []Source, files
 	if err := w.to.end(s); err != nil {
 		return Info{}, err
 	}
-	id, err := w.to.finish(w.key.id())
+	id, err := w.to.finish(w.key.ID())
 	if err != nil {
 		return Info{}, err
 	}
