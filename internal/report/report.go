@@ -129,12 +129,15 @@ func (d *Document) csv(b *bytes.Buffer) error {
 }
 
 // style makes a page that is read on a screen and printed on paper: table heads are repeated
-// on each page and no row is cut.
+// on each page, no row is cut, and tables of many columns are printed across.
 const style = `body{font:11pt/1.45 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em;color:#111}
 h1{font-size:16pt}h2{font-size:12.5pt;margin-top:1.6em}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25em .6em .25em 0;border-bottom:1px solid #bbb;overflow-wrap:anywhere;white-space:pre-wrap}
-thead{display:table-header-group}tr{break-inside:avoid}th{font-weight:600}
-@page{margin:2cm}@media print{body{font-size:9.5pt;margin:0;max-width:none}}`
+thead{display:table-header-group}tr{break-inside:avoid}th{font-weight:600;overflow-wrap:normal}
+@page{margin:2cm}@page wide{size:landscape;margin:1.5cm}.wide{page:wide}.wide th,.wide td{font-size:8.5pt;min-width:4.5em}@media print{body{font-size:9.5pt;margin:0;max-width:none}}`
+
+// wideColumns is the number of columns that fit on paper of the usual direction.
+const wideColumns = 7
 
 func (d *Document) html(b *bytes.Buffer) {
 	e := html.EscapeString
@@ -156,7 +159,11 @@ func (d *Document) html(b *bytes.Buffer) {
 			fmt.Fprintf(b, "<p>%s</p>\n", e(t.Empty))
 			continue
 		}
-		b.WriteString("<table>\n<thead><tr>")
+		class := ""
+		if len(t.Columns) > wideColumns {
+			class = ` class="wide"`
+		}
+		fmt.Fprintf(b, "<table%s>\n<thead><tr>", class)
 		for _, c := range t.Columns {
 			fmt.Fprintf(b, "<th scope=\"col\">%s</th>", e(c))
 		}
