@@ -55,11 +55,25 @@ func newIndex(files []*File) *Index {
 	}
 	if len(files) > 1 {
 		ix.joinSubjects()
+		ix.passEmpty()
 	}
 	if slices.ContainsFunc(files, func(f *File) bool { return f.key != nil }) {
 		ix.addKeys()
 	}
 	return ix
+}
+
+// passEmpty leaves filters without a gram out of lookups, as those of a suppression index of
+// names and addresses are: their Blocks is 0.
+func (ix *Index) passEmpty() {
+	for i := range ix.parts {
+		p := &ix.parts[i]
+		for _, f := range []*format.Blocked{&p.Gate2, &p.Gate4, &p.Words} {
+			if !slices.ContainsFunc(f.Words, func(w uint64) bool { return w != 0 }) {
+				f.Blocks = 0
+			}
+		}
+	}
 }
 
 // joinSubjects finds the subjects that several files list.
@@ -121,11 +135,11 @@ func (ix *Index) hash(file int, h ngram.Hash) ngram.Hash {
 // Gate2 reports whether the 2-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate2(h ngram.Hash) bool {
 	if ix.keyed != nil {
-		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate2.Has(lo) })
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate2.Blocks > 0 && p.Gate2.Has(lo) })
 	}
 	ok := false
 	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Gate2.Has(h.Lo)
+		ok = ix.parts[i].Gate2.Blocks > 0 && ix.parts[i].Gate2.Has(h.Lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
@@ -134,11 +148,11 @@ func (ix *Index) Gate2(h ngram.Hash) bool {
 // Gate4 reports whether the 4-gram may occur in an indexed window. False is certain.
 func (ix *Index) Gate4(h ngram.Hash) bool {
 	if ix.keyed != nil {
-		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate4.Has(lo) })
+		return ix.ask(h, func(p *keyedPart, lo uint64) bool { return p.Gate4.Blocks > 0 && p.Gate4.Has(lo) })
 	}
 	ok := false
 	for i := 0; !ok && i < len(ix.parts); i++ {
-		ok = ix.parts[i].Gate4.Has(h.Lo)
+		ok = ix.parts[i].Gate4.Blocks > 0 && ix.parts[i].Gate4.Has(h.Lo)
 	}
 	runtime.KeepAlive(ix)
 	return ok
