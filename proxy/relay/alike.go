@@ -22,10 +22,11 @@ type alike struct {
 	length        int    // of its payload
 }
 
-// The most that is read before the texts are judged together.
+// The most that is read before the texts are judged together, and the most places of a message.
 const (
-	togetherBytes    = 512 // as many as a detector reads at once
-	togetherMessages = 256
+	togetherBytes    = 256
+	togetherMessages = 32
+	mostAlike        = 32 // places in a message
 )
 
 // forget drops the message and keeps little storage.
@@ -39,7 +40,7 @@ func (a *alike) forget() {
 func (a *alike) learn(r *Relay, raw []byte, m wire.Message, fields []wire.Field) {
 	a.text = -1
 	refs := r.queue.refs[r.channels.firstRef:]
-	if r.cfg.Framing != wire.SSE || m.At < 0 || m.Foreign || len(m.Extras) > 0 || len(fields) != len(refs) || len(fields) > minMove ||
+	if r.cfg.Framing != wire.SSE || m.At < 0 || m.Foreign || len(m.Extras) > 0 || len(fields) != len(refs) || len(fields) > mostAlike ||
 		raw[0] < 'a' || !bytes.HasSuffix(raw, []byte("\n\n")) || bytes.IndexByte(raw, '\r') >= 0 {
 		return
 	}
@@ -142,6 +143,9 @@ func (a *alike) say(r *Relay, raw, text []byte) {
 	end := len(a.before)
 	moved := len(raw) - end - len(a.after) - (a.refs[a.text].end - 1 - end)
 	for _, p := range a.refs {
+		if p.role == wire.Begin && p.choice.state != choiceUnseen {
+			continue
+		}
 		if p.at > end {
 			p.at += moved
 		}

@@ -9,8 +9,10 @@ const (
 	maxQueued   = 1 << 16  // messages that wait
 	maxRefs     = 1 << 17  // places in them
 	keepStorage = 1 << 20  // bytes of storage that an empty queue keeps
-	minCompact  = 1 << 12  // bytes that are no longer used before the rest is moved, and elements of a slice that are kept
-	minMove     = 32       // messages or places that are no longer used before the rest is moved
+	minCompact  = 1 << 12  // elements of a slice that are kept
+	minBytes    = 1 << 9   // bytes that are no longer used before the rest is moved
+	minMove     = 8        // messages or places that are no longer used before the rest is moved
+	roomy       = 4        // a slice with so many times the room that its rest needs is made anew
 )
 
 // ref is a place of a queued message: a piece of a channel's text, or a value that
@@ -110,20 +112,31 @@ func (q *queue) tidy() {
 		q.reset()
 		return
 	}
-	if q.head > minCompact && q.head > len(q.buf)/2 {
-		q.buf = append(q.buf[:0], q.buf[q.head:]...)
+	if q.head > minBytes && q.head > len(q.buf)/2 {
+		q.buf = moved(q.buf, q.head, 4*minBytes)
 		q.tail -= q.head
 		q.head = 0
 	}
 	if q.firstItem > minMove && q.firstItem > len(q.items)/2 {
-		q.items = append(q.items[:0], q.items[q.firstItem:]...)
+		q.items = moved(q.items, q.firstItem, 2*minMove)
 		q.firstItem = 0
 	}
 	if q.firstRef > minMove && q.firstRef > len(q.refs)/2 {
-		q.refs = append(q.refs[:0], q.refs[q.firstRef:]...)
+		q.refs = moved(q.refs, q.firstRef, 2*minMove)
 		q.restRef -= q.firstRef
 		q.firstRef = 0
 	}
+}
+
+// moved returns s without its first n elements, moved to the beginning of its storage. After a
+// burst of messages that storage is too large for those that follow one by one; it is given back
+// then, unless it has room for least elements only, or a few more.
+func moved[T any](s []T, n, least int) []T {
+	rest := s[n:]
+	if size := max(least, 2*len(rest)); cap(s) > roomy*size {
+		return append(make([]T, 0, size), rest...)
+	}
+	return append(s[:0], rest...)
 }
 
 // reset empties the queue and gives back storage that a large message made.

@@ -72,3 +72,30 @@ func manyNames(n int) string {
 	}
 	return b.String()
 }
+
+// TestQueueAfterBurst: once messages come one by one again, the queue has no more storage than
+// they need, and makes none anew for each.
+func TestQueueAfterBurst(t *testing.T) {
+	q := queue{}
+	say := func() {
+		q.buf = append(q.buf, "data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n"...)
+		q.refs = append(q.refs, ref{}, ref{})
+		q.push(6, 0)
+	}
+	for range 400 {
+		say()
+	}
+	for q.held() > 3 {
+		q.pop()
+	}
+	each := func() { say(); q.pop() }
+	for range 100 {
+		each()
+	}
+	if cap(q.buf) > roomy*4*minBytes || cap(q.refs) > roomy*2*minMove || cap(q.items) > roomy*2*minMove {
+		t.Errorf("room for %d bytes, %d places and %d messages", cap(q.buf), cap(q.refs), cap(q.items))
+	}
+	if n := testing.AllocsPerRun(200, each); n > 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+}
