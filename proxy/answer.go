@@ -127,19 +127,21 @@ type scanned struct {
 	ex    *exchange
 	body  *upstreamBody
 	in    *decoder
-	buf   []byte
-	out   []byte
+	buf   *[]byte // while bytes are read and judged; nil: none is in use
+	out   *[]byte // the bytes that leave
 	state scanState
 }
 
-// next implements [source].
+// next implements [source]. While it waits for the model, the answer has no buffer.
 func (s *scanned) next() ([]byte, error) {
-	s.ex.startRelay(s.in, s.buf)
-	n, err := s.in.Read(s.buf)
-	if n > cap(s.out) && n > answerBuffer/8 { // of a stream with short pieces the storage stays small
-		s.out = s.ex.srv.buffer()
+	s.rest()
+	if s.in.isPlain() {
+		s.body.await()
 	}
-	ended := s.relayPiece(s.buf[:n], err)
+	s.buf, s.out = s.ex.srv.buffer(), s.ex.srv.buffer()
+	s.ex.startRelay(s.in, *s.buf)
+	n, err := s.in.Read(*s.buf)
+	ended := s.relayPiece((*s.buf)[:n], err)
 	switch {
 	case errors.Is(ended, relay.ErrRefused) && errors.Is(s.ex.why(nil), errClientGone):
 		s.ex.broken(ended)
@@ -155,24 +157,31 @@ func (s *scanned) next() ([]byte, error) {
 		if errors.Is(s.ex.why(err), errDraining) {
 			why = relay.FailStopping
 		}
-		s.out = s.ex.relay.Abort(s.out, why)
+		*s.out = s.ex.relay.Abort(*s.out, why)
 		s.ex.reportFindings()
 		s.ex.broken(err)
-		return s.out, errTruncated
+		return *s.out, errTruncated
 	}
 	if err == io.EOF {
 		s.body.close() // so that the next request can use its connection
 	}
-	return s.out, err
+	return *s.out, err
+}
+
+// rest gives the buffers back.
+func (s *scanned) rest() {
+	s.ex.srv.reuse(s.buf)
+	s.ex.srv.reuse(s.out)
+	s.buf, s.out = nil, nil
 }
 
 // relayPiece gives the relay p, the next piece of the answer, which was read with err, and reports
 // its findings, also those made before a panic. The error is that of the relay.
 func (s *scanned) relayPiece(p []byte, err error) (ended error) {
 	defer s.ex.reportFindings()
-	s.out, ended = s.ex.relay.Append(s.out[:0], p)
+	*s.out, ended = s.ex.relay.Append((*s.out)[:0], p)
 	if ended == nil && err == io.EOF {
-		s.out, ended = s.ex.relay.Finish(s.out)
+		*s.out, ended = s.ex.relay.Finish(*s.out)
 	}
 	return ended
 }
@@ -196,8 +205,7 @@ func (s *scanned) close() {
 	c.Refused += max(0, s.in.received()-c.Scanned-c.Passed-c.Refused)
 	s.ex.settle(c)
 	s.ex.reportUnscanned(c)
-	s.ex.srv.reuse(s.buf)
-	s.ex.srv.reuse(s.out)
+	s.rest()
 }
 
 // forwarded is an answer that leaves unchanged.
@@ -208,7 +216,7 @@ type forwarded struct {
 	dec   *decoder // in, if the body is decoded; else nil
 	body  *upstreamBody
 	tee   *tee // scans the bytes that have left; nil: none
-	buf   []byte
+	buf   *[]byte
 	sent  int64 // bytes
 	err   error // of in, sticky
 }
@@ -221,7 +229,7 @@ func (f *forwarded) next() ([]byte, error) {
 			f.body.waits() // the bytes to scan leave before
 		}
 		if f.tee.limit == 0 {
-			f.ex.startRelay(f.dec, f.buf)
+			f.ex.startRelay(f.dec, *f.buf)
 		}
 		f.tee.scan(f.err)
 	}
@@ -231,8 +239,8 @@ func (f *forwarded) next() ([]byte, error) {
 	piece := f.first
 	if f.first = nil; len(piece) == 0 {
 		var n int
-		n, f.err = f.in.Read(f.buf)
-		piece = f.buf[:n]
+		n, f.err = f.in.Read(*f.buf)
+		piece = (*f.buf)[:n]
 	}
 	f.sent += int64(len(piece))
 	switch {

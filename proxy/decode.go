@@ -96,6 +96,9 @@ func (d *decoder) Read(p []byte) (int, error) {
 	return d.read(p)
 }
 
+// isPlain reports whether the next bytes of the content are those of the sender that come next.
+func (d *decoder) isPlain() bool { return len(d.layers) == 0 && len(d.ahead) == 0 && d.aheadErr == nil }
+
 // peek reads ahead into buf, as long as more comes, until it is full or sure is true for the
 // bytes read. It may wait for the sender. The bytes stay in buf until Read has returned them;
 // before that, peek returns them again.

@@ -64,7 +64,7 @@ func (e *exchange) answer(ctx *fasthttp.RequestCtx, request wire.Request, resp *
 		}
 		return e.send(ctx, &forwarded{ex: e, in: in, dec: in, body: up, tee: t, buf: e.srv.buffer()})
 	case e.stream:
-		return e.sendScanned(ctx, &scanned{ex: e, body: up, in: in, buf: e.srv.buffer()})
+		return e.sendScanned(ctx, &scanned{ex: e, body: up, in: in})
 	}
 	in.limit = limits.Answer
 	return e.whole(ctx, in, up)

@@ -172,20 +172,23 @@ func (s *services) inFlight() int {
 	return len(s.active)
 }
 
-// buffer returns a buffer for one answer; its source gives it back to reuse.
-func (s *services) buffer() []byte {
+// buffer returns a buffer of answerBuffer; whoever has it gives it back to reuse.
+func (s *services) buffer() *[]byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok {
-		return *b
+		return b
 	}
-	return make([]byte, answerBuffer)
+	b := make([]byte, answerBuffer)
+	return &b
 }
 
-// reuse takes a buffer back, unless it is small or large. It makes a new pointer to the slice,
-// because a pointer into the source would keep the whole source alive.
-func (s *services) reuse(buf []byte) {
-	if n := cap(buf); n >= answerBuffer && n <= 4*answerBuffer {
-		buf = buf[:answerBuffer]
-		s.buffers.Put(&buf)
+// reuse takes a buffer back, unless it is small or large. nil is none.
+func (s *services) reuse(b *[]byte) {
+	if b == nil {
+		return
+	}
+	if n := cap(*b); n >= answerBuffer && n <= 4*answerBuffer {
+		*b = (*b)[:answerBuffer]
+		s.buffers.Put(b)
 	}
 }
 

@@ -503,16 +503,8 @@ type upstreamBody struct {
 // them leave in one write. An error may come with bytes; one other than [io.EOF] means that the
 // answer is not complete.
 func (b *upstreamBody) Read(p []byte) (int, error) {
-	chunked := b.resp.Header.ContentLength() == chunkedLength
-	for b.waits != nil && !b.whole && (chunked && !hasChunk(b.in, upstreamBuffer) || b.in.Buffered() == 0) {
-		if !b.conn.hasMore() {
-			b.waits()
-			break
-		}
-		if _, err := b.in.Peek(b.in.Buffered() + 1); err != nil {
-			break // the buffer is full, or the next read returns the error at once
-		}
-	}
+	chunked := b.chunked()
+	b.leave()
 	n, err := b.readPiece(p)
 	for err == nil && n < len(p) && chunked && hasChunk(b.in, len(p)-n) {
 		var more int
@@ -521,6 +513,31 @@ func (b *upstreamBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// leave calls waits unless the next read finds bytes that have come.
+func (b *upstreamBody) leave() {
+	for b.waits != nil && !b.whole && (b.chunked() && !hasChunk(b.in, upstreamBuffer) || b.in.Buffered() == 0) {
+		if !b.conn.hasMore() {
+			b.waits()
+			return
+		}
+		if _, err := b.in.Peek(b.in.Buffered() + 1); err != nil {
+			return // the buffer is full, or the next read returns the error at once
+		}
+	}
+}
+
+// await waits until a body in chunks goes on or has failed, so that a reader need not have a
+// buffer meanwhile. Of another body fasthttp may have bytes.
+func (b *upstreamBody) await() {
+	if !b.chunked() || b.whole {
+		return
+	}
+	b.leave()
+	_, _ = b.in.Peek(1) // the next read returns the error
+}
+
+func (b *upstreamBody) chunked() bool { return b.resp.Header.ContentLength() == chunkedLength }
 
 // hasChunk reports whether a reader that is between two chunks has the next one whole, and no
 // longer than most bytes, or the end of the body: reading it waits for nothing.
@@ -553,7 +570,7 @@ func (b *upstreamBody) readPiece(p []byte) (int, error) {
 	if err != io.EOF {
 		return n, err
 	}
-	if b.conn.ended && b.resp.Header.ContentLength() == chunkedLength {
+	if b.conn.ended && b.chunked() {
 		// fasthttp takes the end of the connection between two chunks, or before the
 		// last line end, for the end of the body.
 		return n, io.ErrUnexpectedEOF
