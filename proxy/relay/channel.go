@@ -24,7 +24,7 @@ type choice struct {
 	ended    uint64         // the last message that announced its end
 	cause    wire.Cause     // of its end
 	answer   *detect.Answer // its channels as one text
-	names    recent         // labels, names in JSON text and short strings beside the answer
+	recent   *recent        // labels, names in JSON text and short strings beside the answer; nil: there was none
 	tokensIn uint64         // the last message with tokens
 	tokensOf int32          // its item that they are of
 	tokens   *channel       // the channel of them that is read as text; nil: none
@@ -70,8 +70,12 @@ type recent struct {
 // mostRecent is how many texts are remembered. A call has a few names.
 const mostRecent = 64
 
-// again notes a text and reports whether it is known.
-func (r *recent) again(sum uint64) bool {
+// again notes the fingerprint of a name and reports whether it is known.
+func (c *choice) again(sum uint64) bool {
+	if c.recent == nil {
+		c.recent = &recent{}
+	}
+	r := c.recent
 	if slices.Contains(r.sums[:], sum) {
 		return true
 	}

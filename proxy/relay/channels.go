@@ -278,7 +278,7 @@ func (s *channelSet) say(ch *channel, f *wire.Field, how relation, text []byte) 
 		ch.choice.spoke = s.message
 	}
 	form, strand := s.form(f.Form), ch.strand
-	if ch.role == wire.Metadata && form < wire.Nested && (strand == detect.Labels || f.Sort == wire.Beside && wire.IsIdentifier(text)) && ch.choice.names.again(fingerprint(unsaid, text)) {
+	if ch.role == wire.Metadata && form < wire.Nested && (strand == detect.Labels || f.Sort == wire.Beside && wire.IsIdentifier(text)) && ch.choice.again(fingerprint(unsaid, text)) {
 		strand += detect.Minor
 	}
 	switch {
@@ -372,7 +372,7 @@ func (s *channelSet) nameStrand(ch *channel, name []byte, begins bool) detect.St
 		ch.member = unsaid
 	}
 	ch.member = fingerprint(ch.member, name)
-	if ch.choice.names.again(ch.member) || begins && s.cfg.Family.Knows(string(name)) {
+	if ch.choice.again(ch.member) || begins && s.cfg.Family.Knows(string(name)) {
 		return detect.Keys + detect.Minor
 	}
 	return detect.Keys

@@ -136,3 +136,23 @@ func TestPoolAllocs(t *testing.T) {
 		}
 	}
 }
+
+// TestWholeIsNotCopied: a clean answer in one piece leaves as the bytes that came; a record of a
+// body does not, because the relay reads the next one to where it was.
+func TestWholeIsNotCopied(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"choices":[{"index":0,"message":{"content":"clean words"}}]}` + "\n")
+	cfg := testConfig(t)
+	cfg.Framing = wire.JSON
+	out, _, err := New(cfg).Whole(nil, body)
+	if err != nil || &out[0] != &body[0] {
+		t.Errorf("%q, %v: copied", out, err)
+	}
+	cfg.Framing = wire.Records
+	r := New(cfg)
+	first, err := r.Append(nil, body)
+	next, _ := r.Append(nil, []byte(strings.Repeat(" ", len(body)-1)+"\n"))
+	if err != nil || string(first) != string(body) {
+		t.Errorf("%q, %v, then %q", first, err, next)
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -308,6 +309,7 @@ func (r *Relay) readTexts(raw []byte, m wire.Message) error {
 func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 	q := &r.queue
 	raw := q.rest()
+	dst = slices.Grow(dst, len(raw)) // raw is in the queue, and must not be the output itself
 	dst, err := r.answer(dst, raw, r.readTexts(raw, m))
 	if err != nil {
 		dst = r.cfg.Family.Record(dst, m.Payload, failureOf(err))
@@ -323,7 +325,7 @@ func (r *Relay) readRecord(dst []byte, m wire.Message) []byte {
 func (r *Relay) passes() bool { return !r.cfg.Hold || r.cfg.Pass }
 
 // answer appends raw, a whole answer that was read with the error err, as its texts
-// allow. Without Hold it has left already. An error matches ErrEnded: a failure has to
+// allow. If all of it is allowed and dst is nil, it returns raw. Without Hold it has left already. An error matches ErrEnded: a failure has to
 // leave in its place.
 func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 	r.channels.finish()
@@ -347,6 +349,9 @@ func (r *Relay) answer(dst, raw []byte, err error) ([]byte, error) {
 	case fate == blockHere:
 		return dst, ErrBlocked
 	case fate == untouched, fate == rewritten && !r.channels.withheld: // no piece of its JSON text follows
+		if dst == nil {
+			return raw, nil
+		}
 		return append(dst, raw...), nil
 	}
 	return r.spliceInto(dst, raw, r.queue.refs, inText), nil
@@ -424,7 +429,8 @@ func (r *Relay) end(why error) {
 	r.state, r.err = relayEnded, why
 }
 
-// Whole judges an unstreamed body and appends the body that the caller gets. Status 0
+// Whole judges an unstreamed body and appends the body that the caller gets. If nothing of it
+// changes and dst is nil, out is body. Status 0
 // keeps the upstream's status; 400 comes with the family's error body and an error that
 // matches ErrEnded. The body may be that of a stream, which was not sent as one.
 func (r *Relay) Whole(dst, body []byte) (out []byte, status int, err error) {
