@@ -56,10 +56,13 @@ func (r *reclaimer) run(ctx context.Context) {
 	}
 }
 
-// readWhole reads to the end of src. size is the expected length, -1 if it is not known; most
-// bounds the first allocation.
-func readWhole(src io.Reader, size int, most int64) ([]byte, error) {
-	text := make([]byte, 0, max(512, min(int64(size)+1, most)))
+// readWhole reads to the end of src, into buf if the text fits. size is the expected length, -1
+// if it is not known; most bounds the first allocation.
+func readWhole(src io.Reader, buf []byte, size int, most int64) ([]byte, error) {
+	text := buf[:0]
+	if least := min(int64(size)+1, most); least > int64(cap(buf)) {
+		text = make([]byte, 0, least)
+	}
 	for {
 		if len(text) == cap(text) {
 			text = append(text, 0)[:len(text)]

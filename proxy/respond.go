@@ -124,7 +124,8 @@ func (e *exchange) prepareRelay(request wire.Request, framing wire.Framing) {
 
 // whole reads an unstreamed answer to its end, judges it and answers.
 func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody) bool {
-	text, err := readWhole(in, up.resp.Header.ContentLength(), e.snap.cfg.Limits.Answer)
+	buf := e.srv.buffer()
+	text, err := readWhole(in, (*buf)[:0:answerBuffer], up.resp.Header.ContentLength(), e.snap.cfg.Limits.Answer)
 	if errors.Is(err, errSize) && e.lenient() {
 		in.limit = e.snap.cfg.Limits.Stream
 		return e.send(ctx, &forwarded{ex: e, first: text, in: in, dec: in, body: up, buf: e.srv.buffer()})
@@ -167,7 +168,12 @@ func (e *exchange) whole(ctx *fasthttp.RequestCtx, in *decoder, up *upstreamBody
 		e.withhold(ctx, status)
 	}
 	e.answered = time.Now()
-	ctx.Response.SetBodyRaw(out)
+	if len(out) > answerBuffer {
+		ctx.Response.SetBodyRaw(out)
+	} else { // it may be in buf
+		ctx.Response.SetBody(out)
+	}
+	e.srv.reuse(buf)
 	return false
 }
 
