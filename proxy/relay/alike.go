@@ -25,7 +25,7 @@ type alike struct {
 // The most that is read before the texts are judged together, and the most places of a message.
 const (
 	togetherBytes    = 256
-	togetherMessages = 32
+	togetherMessages = 16
 	mostAlike        = 32 // places in a message
 )
 
