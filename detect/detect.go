@@ -136,6 +136,8 @@ type Config struct {
 	Tokens  bool    // the channel is tokens of the answer; those that repeat its text are [Aside]
 	Pieces  bool    // the bytes of each Append may go on with a word or begin one; the answer reads them both ways
 
+	Streamed bool // the channel takes as long as the model: storage that it needs no more is given back, not kept for the next one
+
 	decoded Lane // the lane that the text was decoded by; Plain: none
 	strings bool // the text is the strings of a channel, see values
 }

@@ -26,6 +26,10 @@ const goneBytes = 8 << 10
 // have more words than the shortest run that is usually asked for.
 const seamBytes = 8 << 10
 
+// longChannel is how many words a streamed channel has when it gives back the storage of the
+// prompt's end. A shorter one leaves it for the next channel.
+const longChannel = 32
+
 // Detector decides about the bytes of one channel. It is not safe for concurrent use.
 // Reset makes it ready for another channel. It allocates nothing until it finds
 // something.
@@ -276,6 +280,9 @@ func (d *Detector) Append(dst []Segment, p []byte) []Segment {
 
 func (d *Detector) append(dst []Segment, p []byte) []Segment {
 	answer := d.cfg.Answer
+	if d.cfg.Streamed && d.edges != nil && d.seam == nil && d.main.Count >= longChannel && (d.cfg.Prompt == nil || len(d.cfg.Prompt.Suffix) == 0) {
+		d.edges = nil
+	}
 	if answer != nil && len(p) > 0 && (answer.speaker != d || d.turned < len(d.turns)) {
 		d.turnIn(p)
 		answer.speak(d, d.main.Scanner.Offset())

@@ -131,6 +131,26 @@ func TestLaneMemory(t *testing.T) {
 	}
 }
 
+// TestStreamedMemory: a streamed channel gives the reading of the prompt's end back, and takes
+// it again for the next channel.
+func TestStreamedMemory(t *testing.T) {
+	t.Parallel()
+	set := newWordSet(10, record, laneRecord)
+	prompt := &Prompt{Tail: []byte("tell me")}
+	d := &Detector{}
+	for range 2 {
+		var sizes []int64
+		d.Reset(set, spec(10), Config{Prompt: prompt, Streamed: true})
+		for _, w := range strings.SplitAfter(strings.Repeat("none of these words is known ", longChannel), " ") {
+			d.Append(nil, []byte(w))
+			sizes = append(sizes, total(retained(d, set, set.plainSet, prompt)))
+		}
+		if first, last := sizes[0], sizes[len(sizes)-1]; first-last < 5<<10 {
+			t.Errorf("%d bytes at the beginning, %d later", first, last)
+		}
+	}
+}
+
 // TestAnswerMemory: the channels of an answer share the memory of their lanes.
 func TestAnswerMemory(t *testing.T) {
 	t.Parallel()

@@ -581,7 +581,7 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 		return nil, errChannels
 	}
 	cfg := s.cfg.Detect
-	cfg.LaneMemory = &s.lanes
+	cfg.LaneMemory, cfg.Streamed = &s.lanes, s.cfg.Framing != wire.JSON && s.cfg.Framing != wire.Records
 	if role == wire.Metadata && sort != wire.Label {
 		cfg.Prompt = s.metadataPrompt
 	}
