@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,12 +22,14 @@ import (
 func newCheckCommand(a *app) *cobra.Command {
 	var o overlay
 	var schema bool
+	var probe bool
 	cmd := &cobra.Command{
 		Use:   "check [--config] FILE",
 		Short: "Check a configuration and the indexes it names",
 		Long: `Check a configuration file as noecho serve does before it starts: every key and
 value, every byte of the indexes, the certificates and the admin token. No port is
-opened and no server is called. NOECHO_ variables count as they do for serve.
+opened and no server is called. NOECHO_ variables count as they do for serve. With
+--probe each model server is asked for its models, without a credential: any answer will do.
 
 If the file has errors, all of them are printed at once, as file:line:column: message.
 If it has none, each of its rules for findings is printed as a sentence. An index is
@@ -55,19 +59,32 @@ completes keys and marks mistakes.`,
 			if o.config == "" && a.getenv("NOECHO_CONFIG") == "" {
 				return usageError("no configuration is given: name a file, as noecho check FILE or in NOECHO_CONFIG")
 			}
-			return check(a, &o)
+			cfg, err := o.load(a.getenv)
+			if err == nil {
+				err = check(a, cfg)
+			}
+			if err == nil && probe {
+				err = probeUpstreams(cmd.Context(), a, &cfg)
+			}
+			return err
 		},
 	}
 	o.addConfig(cmd)
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of a configuration, and check nothing")
+	cmd.Flags().BoolVar(&probe, "probe", false, "call each model server too; the exit code is 1 if one does not answer")
 	return cmd
 }
 
-func check(a *app, o *overlay) error {
-	cfg, err := o.load(a.getenv)
-	if err != nil {
-		return err
+// probeUpstreams calls the model servers of a configuration.
+func probeUpstreams(ctx context.Context, a *app, cfg *config.Config) error {
+	lines, failed := proxy.Probe(ctx, cfg)
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(a.stdout, line)
 	}
+	return errors.Join(failed...)
+}
+
+func check(a *app, cfg config.Config) error {
 	var open proxy.Indexes
 	summary, err := proxy.Check(cfg, func(cfg *config.Config) (_ proxy.Indexes, err error) {
 		open, err = openSet(cfg)

@@ -33,6 +33,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%w%s (see %s --help)", err, flagHint(cmd, err), cmd.CommandPath())
 	})
+	root.AddCommand(newAlertsCommand(a))
 	root.AddCommand(newAuditCommand(a))
 	root.AddCommand(newCheckCommand(a))
 	root.AddCommand(newCompletionCommand(a))
