@@ -86,6 +86,8 @@ func (l *lastWord) decide(d *Detector) int64 {
 		}
 	}
 	switch {
+	case f == nil && d.main.Strict && !l.known:
+		return lo // as if the index knew the words before
 	case f == nil || lo >= l.span.Hi:
 	case !l.known:
 		return lo

@@ -87,3 +87,27 @@ func TestStrictTellsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestStrictTellsNothingOfEnds: nor does the word with which a text ends tell anything, until the
+// answer says why it ended.
+func TestStrictTellsNothingOfEnds(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(recited)
+	for _, f := range cutFormats {
+		for _, mode := range []Decision{redacting, blocking} {
+			known := cutConfig(t, f.family, f.framing, mode)
+			known.Detect.Release = detect.Strict
+			unknown := known
+			unknown.Set = newMemory(known.Spec, "there is nothing of the record in this text at all")
+			for k := range known.Spec.N {
+				for _, reason := range slices.Concat(f.ends, f.stops) {
+					body := strings.NewReplacer("%1", "so it says ", "%2", strings.Join(words[:k], " "), "REASON", reason).Replace(f.stream)
+					a, found := sentBehind(t, known, body, 1)
+					if b, _ := sentBehind(t, unknown, body, 1); found || !slices.Equal(a, b) {
+						t.Fatalf("%s, %s, %d words: found %v, %v bytes left, and %v if the index does not know them\nof %s", f.family, reason, k, found, a, b, body)
+					}
+				}
+			}
+		}
+	}
+}
