@@ -32,6 +32,9 @@ func refuseClosed(path, asked string) refusal {
 	if why == "" {
 		r := refuseRoute
 		r.message = asked + " is not open here: the operator can open the path under routes"
+		if s := strings.SplitN(path, "/", 4); len(s) == 4 && s[1] == s[2] {
+			r.message = asked + " is not open here: /" + s[1] + " is in it twice, and the client adds it to its base URL, which should end before it"
+		}
 		return r
 	}
 	r := refuseShut

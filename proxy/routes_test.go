@@ -131,6 +131,9 @@ func TestMissedPaths(t *testing.T) {
 	if n := strings.Count(b.logs.String(), `"method":"POST","path":"/v1/files/uploads/{id}"`); n != 1 {
 		t.Errorf("%d log lines, want 1: %s", n, b.logs.String())
 	}
+	if _, _, text, err := b.do("POST", "/v1/v1/chat/completions", "{}"); err != nil || !strings.Contains(text, "/v1 is in it twice") {
+		t.Errorf("%q %v", text, err)
+	}
 	for i := range 2 * maxPaths {
 		if status, _, _, err := b.do("GET", fmt.Sprintf("/x%d", i), ""); err != nil || status != 404 {
 			t.Fatalf("%d %v", status, err)
