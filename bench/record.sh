@@ -2,6 +2,7 @@
 # Measures every row of bench/RESULTS.md in one go: record.sh all|once
 # all takes about an hour and a half and writes bench/results/COMMIT.tsv and the plots beside it; once
 # measures each row for a moment, so that none rots, and keeps nothing. OLD is a commit to compare with.
+# MOMENT is the time of a measurement, SIZES are the corpora in MB, for a shorter run of all.
 # nginx and LiteLLM are measured if they are there: `make clients` installs LiteLLM.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +11,7 @@ trap 'git worktree remove --force "$work/old" 2>/dev/null || true; rm -rf "$work
 
 case ${1:-} in
 all)
-	rounds=9 moment=1s size=300MB streams="1 10 100 1000 2000" words="100 1000 10000 100000" sizes=1,7,64,300,2000
+	rounds=9 moment=${MOMENT:-1s} size=300MB streams="1 10 100 1000 2000" words="100 1000 10000 100000" sizes=${SIZES:-1,7,64,300,2000}
 	name=$(git describe --always --dirty --abbrev=12)
 	out=bench/results/$name.tsv
 	;;

@@ -3,6 +3,7 @@ package inventory
 import (
 	"encoding/binary"
 	"slices"
+	"sync"
 
 	"noecho/index/corpus"
 	"noecho/index/identify"
@@ -67,6 +68,7 @@ type Phrases struct {
 	byEnd map[[2]uint64][]phrase // by the last two words; the first is 0 for a phrase of one word
 	ends  wordSet                // the last words
 	most  int                    // words of the longest phrase
+	ready sync.Mutex             // while ends is made ready
 }
 
 type phrase struct {
@@ -98,10 +100,12 @@ type Matcher struct {
 	words []uint64 // the newest words of the text
 }
 
-// Matcher returns a matcher at the beginning of a text. Phrases must not be added while it is
-// used.
+// Matcher returns a matcher at the beginning of a text. It may be called by several goroutines.
+// Phrases must not be added while a matcher is used.
 func (p *Phrases) Matcher() *Matcher {
+	p.ready.Lock()
 	p.ends.build()
+	p.ready.Unlock()
 	return &Matcher{p: p}
 }
 
