@@ -203,7 +203,7 @@ func plantEverywhere(t *testing.T, c *apiCase, seed uint64) {
 func TestEveryPlace(t *testing.T) {
 	t.Parallel()
 	for _, c := range apiCases() {
-		for seed := range uint64(40) {
+		for seed := range seeds(40) {
 			plantEverywhere(t, &c, seed)
 		}
 	}
