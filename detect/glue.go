@@ -138,10 +138,14 @@ func (a *Answer) readsOn(d *Detector, p []byte) {
 // startIn returns the offset of the newest text that starts in p, the next bytes of a channel,
 // -1 if none does.
 func (a *Answer) startIn(d *Detector, p []byte) int64 {
-	for i := len(d.turns) - 1; i >= d.turned && d.turns[i].at >= d.from; i-- {
-		if t := d.turns[i]; t.strand != Aside && t.at < d.from+int64(len(p)) {
-			return t.at
+	at := int64(-1)
+	for i := d.turned; i < len(d.turns) && d.turns[i].at < d.from+int64(len(p)); i++ {
+		if t := d.turns[i]; t.strand != Aside && t.at >= d.from {
+			at = t.at
 		}
+	}
+	if at >= 0 {
+		return at
 	}
 	for i := range a.readings {
 		if a.speakers[i] == d && a.readings[i].from == d.from {
