@@ -55,7 +55,7 @@ type Event struct {
 	Logged bool              `json:"logged,omitempty"` // the audit log has an entry about it
 }
 
-// Purge is the end of an erasure: what was shown before anything was deleted.
+// Purge is the end of an erasure: the checks that passed before anything was deleted.
 type Purge struct {
 	Index      string   `json:"index"` // build id
 	Model      string   `json:"model"` // digest

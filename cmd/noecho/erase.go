@@ -244,8 +244,8 @@ func (s *suppression) person(query *inventory.Query, request string) (corpus.Sub
 	return p, nil
 }
 
-// write builds the index of the person and unites it with the file, which is then replaced. Before, the
-// ledger gets what it keeps of the step.
+// write builds the index of the person and unites it with the file, which is then replaced. Before
+// that, the ledger gets the person's part of the index and the erase set.
 func (s *suppression) write(ctx context.Context, o build.Options, rows *foundRows, step *eraseStep) (*build.Result, error) {
 	lock, err := audit.Lock(ctx, s.out+".lock") // of two runs at a time, one would undo the other
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"noecho/index/build"
 )
 
-// A suppression index is the union of small indexes, one for each person, and nobody can be taken out
+// A suppression index is the union of small indexes, one for each person, and no person can be taken out
 // of a union. So the ledger keeps the index of each person, compressed: their part. To take somebody
 // out, the parts of the others are united anew. The manifest of a union has the build ids of its
 // members, by which the parts are compared with the file.

@@ -499,7 +499,7 @@ func (p *erasePurge) resign(ctx context.Context, a *app, path string) error {
 	return p.sign.run(ctx, &app{stdin: a.stdin, stdout: a.stderr, stderr: a.stderr, getenv: a.getenv}, path)
 }
 
-// begin notes in the request what was shown, and commits to whom it is about.
+// begin notes the passed checks in the request, and commits to the person that it is about.
 func (p *erasePurge) begin() error {
 	query, _, err := inventory.ReadQuery(bytes.NewReader(p.r.Query))
 	if err != nil {

@@ -166,7 +166,7 @@ func readIfThere(t *testing.T, path string) []byte {
 	return readFile(t, path)
 }
 
-// killed kills a step again and again, judges what it leaves, and lets the next run complete it.
+// killed kills a step again and again, judges the files that it leaves, and lets the next run complete it.
 func (w *eraseStepWorld) killed(step string, judge func(r *govern.Request, has func(name string) bool)) {
 	w.t.Helper()
 	w.save()
