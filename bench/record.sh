@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'git worktree remove --force "$work/old" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'tail -n 20 "$work/log" >&2' ERR
 
 case ${1:-} in
 all)
