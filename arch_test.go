@@ -82,6 +82,7 @@ var house = []floor{
 	{pkg: "audit", never: slices.Concat(network, logging)},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},
 	{pkg: "bench/falsealarms", ours: []string{"eval", "index", "index/build", "index/corpus", "internal/program", "internal/windowset", "ngram", "detect"}},
