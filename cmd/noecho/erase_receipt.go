@@ -74,7 +74,8 @@ func (e *eraseReceipt) run(ctx context.Context, a *app, id string) error {
 	switch r.State {
 	case govern.Purged:
 	case govern.Closed:
-		return errors.New("the receipt was written already: the person has it, and the ledger has forgotten the salt")
+		err := errors.New("the receipt was written already: the person has it, and the ledger has forgotten the salt")
+		return errors.Join(err, e.ledger.write(ctx, a, ledger, r)) // the entry about the end, if a killed command lacks it
 	default:
 		return &exitError{Code: exitRefused, Err: fmt.Errorf("the request is %s: run erase purge until all points are shown", r.State)}
 	}

@@ -78,11 +78,11 @@ func (l *requestLedger) log(ctx context.Context, a *app, to *govern.Ledger, r *g
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{} // type and time
+	known := map[string]int{} // how many entries have a type and a time; a step taken twice in a second has two
 	err = log.Entries(func(_ int64, record []byte) error {
 		e, err := audit.Decode(record)
 		if e.ID == r.ID {
-			known[e.Type+e.Time.String()] = true
+			known[e.Type+e.Time.String()]++
 		}
 		return err
 	})
@@ -90,7 +90,8 @@ func (l *requestLedger) log(ctx context.Context, a *app, to *govern.Ledger, r *g
 	for i := range r.Events {
 		step := &r.Events[i]
 		e := requestEntry(r, step)
-		if !step.Logged && !known[e.Type+e.Time.String()] {
+		name := e.Type + e.Time.String()
+		if known[name]--; !step.Logged && known[name] < 0 {
 			entries = append(entries, e)
 		}
 		step.Logged = true
@@ -346,7 +347,7 @@ func (l *requestLedger) step(ctx context.Context, a *app, out *outputFormat, id,
 		return err
 	}
 	if err := take(r, string(reason)); err != nil {
-		return err
+		return errors.Join(err, l.write(ctx, a, ledger, r)) // the entry about the step, if a killed command took it
 	}
 	if err := l.write(ctx, a, ledger, r); err != nil {
 		return err
