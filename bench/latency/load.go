@@ -183,7 +183,8 @@ func awaitListener(ctx context.Context, address string) error {
 }
 
 // burst asks as many callers at a time for so long, and returns the microseconds of processor time that
-// the proxy took for each answer.
+// the proxy took for each answer. One answer in a hundred may fail at another proxy than noecho: ReverseProxy
+// breaks an answer off now and then, see thought.
 func (p *peer) burst(ctx context.Context, body string, callers int, d time.Duration) (float64, error) {
 	before, err := processorTime(p.cmd.Process.Pid)
 	if err != nil {
@@ -191,18 +192,21 @@ func (p *peer) burst(ctx context.Context, body string, callers int, d time.Durat
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var answers atomic.Int64
+	var answers, failed atomic.Int64
 	var all sync.WaitGroup
 	for end := time.Now().Add(d); callers > 0; callers-- {
 		all.Go(func() {
 			client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 			defer client.CloseIdleConnections()
 			for time.Now().Before(end) && ctx.Err() == nil {
-				if _, _, err := ask(ctx, client, p.url, body); err != nil {
+				_, _, err := ask(ctx, client, p.url, body)
+				switch {
+				case err == nil:
+					answers.Add(1)
+				case strings.Contains(p.name, "noecho") || failed.Add(1) > 1+answers.Load()/100:
 					cancel(err)
 					return
 				}
-				answers.Add(1)
 			}
 		})
 	}

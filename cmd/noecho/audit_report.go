@@ -83,10 +83,14 @@ func (r *auditResult) document() *report.Document {
 	return auditDocument("Check of an audit log", t, report.Fact{Name: "Result", Value: verdict}, report.Fact{Name: "Log", Value: r.Origin})
 }
 
+// printedNow says when a page was made.
+func printedNow() report.Fact {
+	return report.Fact{Name: "Printed", Value: time.Now().UTC().Format("2006-01-02 15:04 UTC")}
+}
+
 // auditDocument returns a page about the audit log, with the time at which it was made.
 func auditDocument(title string, t report.Table, facts ...report.Fact) *report.Document {
-	facts = append(facts, report.Fact{Name: "Printed", Value: time.Now().UTC().Format("2006-01-02 15:04 UTC")})
-	return &report.Document{Title: title, Facts: facts, Tables: []report.Table{t}, Notes: []string{auditNote}}
+	return &report.Document{Title: title, Facts: append(facts, printedNow()), Tables: []report.Table{t}, Notes: []string{auditNote}}
 }
 
 // collected is the result of audit collect.

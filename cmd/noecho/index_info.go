@@ -2,10 +2,10 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +15,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/key"
+	"noecho/internal/report"
 )
 
 // measureProbes is the number of hashes that each filter is asked for. It is large
@@ -22,7 +23,7 @@ import (
 const measureProbes = 4_000_000
 
 func newIndexInfoCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var out outputFormat
 	var keys keyFiles
 	cmd := &cobra.Command{
 		Use:   "info FILE",
@@ -37,9 +38,12 @@ of its own by mistake: a false positive. info asks each filter for four million 
 that belong to no text, and prints the measured rate of false positives beside the
 expected one. This needs as much memory as the index is large. noecho index verify
 needs almost none.`,
-		Example: "  noecho index info support-v3.nidx\n  noecho index info --json support-v3.nidx",
+		Example: "  noecho index info support-v3.nidx\n  noecho index info --html support-v3.nidx >support-v3.html",
 		Args:    oneIndex,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			keys, err := keys.read(a)
 			if err != nil {
 				return err
@@ -48,14 +52,14 @@ needs almost none.`,
 			if err != nil {
 				return indexError(err)
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(indexReport{File: args[0], Info: info, Manifest: f.Manifest})
+			if out.name == plainFormat {
+				return printInfo(a.stdout, &info, f)
 			}
-			return printInfo(a.stdout, &info, f)
+			return out.write(a.stdout, indexReport{File: args[0], Info: info, Manifest: f.Manifest}, infoDocument(args[0], &info, f))
 		},
 	}
 	keys.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	out.add(cmd)
 	return cmd
 }
 
@@ -132,9 +136,41 @@ func oneIndex(_ *cobra.Command, args []string) error {
 
 // printInfo describes an index in tables.
 func printInfo(w io.Writer, in *index.Info, f *index.File) error {
-	m := f.Manifest
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	for _, row := range infoRows(in, f) {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	fmt.Fprintln(t)
+	sections := sectionTable(in)
+	for _, row := range append([][]string{sections.Columns}, sections.Rows...) {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+// infoDocument describes an index for somebody who has no terminal. CSV has the first table.
+func infoDocument(path string, in *index.Info, f *index.File) *report.Document {
+	key := "This index has no key: everybody with a copy can test whether a text is in it."
+	if in.KeyID != "" {
+		key = "This index has a key: a copy without the key tells nothing of the texts."
+	}
+	return &report.Document{
+		Title: "Index " + filepath.Base(path),
+		Facts: []report.Fact{
+			{Value: fmt.Sprintf("Made of %s. noecho withholds these texts when a model repeats them.", count(in.Records, "record"))},
+			printedNow(),
+		},
+		Tables: []report.Table{{Title: "Contents", Columns: []string{"property", "value"}, Rows: infoRows(in, f)}, sectionTable(in)},
+		Notes:  []string{"The index has hashes and no text. Every checksum was checked.", key},
+	}
+}
+
+// infoRows are the properties of an index, each a name and a value.
+func infoRows(in *index.Info, f *index.File) (rows [][]string) {
+	m := f.Manifest
+	row := func(name, format string, args ...any) {
+		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
+	}
 	row("build id", "%s", in.BuildID)
 	row("size", "%s (%s)", humanBytes(in.Bytes), count(in.Bytes, "byte"))
 	row("windows", "%d words each; about %d distinct, room for %d", in.N, in.Distinct, in.Capacity)
@@ -182,23 +218,21 @@ func printInfo(w io.Writer, in *index.Info, f *index.File) error {
 		row("ledger", "%d of %d seeds, %d of them distinct, %d so common that only 16 places are kept", l.Seeds, l.Taken, l.Distinct, l.Capped)
 		row("records", "%d named", l.Records)
 	}
-	fmt.Fprintln(t)
-	printSections(t, in)
-	return t.Flush()
+	return rows
 }
 
-// printSections describes the parts of an index, one a row.
-func printSections(t io.Writer, in *index.Info) {
-	fmt.Fprintln(t, "section\tbytes\ta word\tgram\tdistinct\tfill\tfalse positives: expected\tmeasured")
+// sectionTable lists the parts of an index.
+func sectionTable(in *index.Info) report.Table {
+	t := report.Table{Title: "Parts of the file", Columns: []string{"section", "bytes", "a word", "gram", "distinct", "fill", "false positives: expected", "measured"}}
 	for _, s := range in.Sections {
-		if s.Gram == 0 {
-			fmt.Fprintf(t, "%s\t%d\t%.3f\t\t\t\t\n", s.Name, s.Bytes, s.PerWord)
-			continue
+		row := []string{s.Name, fmt.Sprint(s.Bytes), fmt.Sprintf("%.3f", s.PerWord), "", "", "", "", ""}
+		if s.Gram != 0 {
+			copy(row[3:], []string{fmt.Sprint(s.Gram), fmt.Sprint(s.Distinct), fmt.Sprintf("%.1f %%", 100*s.Fill), fmt.Sprintf("%.2g", s.FPR)})
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.3f\t%d\t%d\t%.1f %%\t%.2g\t", s.Name, s.Bytes, s.PerWord, s.Gram, s.Distinct, 100*s.Fill, s.FPR)
 		if s.Measured != nil {
-			fmt.Fprintf(t, "%.2g (%d of %d)", float64(s.Measured.Hits)/float64(s.Measured.Probes), s.Measured.Hits, s.Measured.Probes)
+			row[7] = fmt.Sprintf("%.2g (%d of %d)", float64(s.Measured.Hits)/float64(s.Measured.Probes), s.Measured.Hits, s.Measured.Probes)
 		}
-		fmt.Fprintln(t)
+		t.Rows = append(t.Rows, row)
 	}
+	return t
 }

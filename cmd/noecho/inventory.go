@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -121,14 +122,26 @@ func (o *outputFormat) write(w io.Writer, value any, d *report.Document) error {
 	return d.Write(w, o.name)
 }
 
+// verifiedInventory is the JSON of inventory verify.
+type verifiedInventory struct {
+	File string `json:"file"`
+	ID   string `json:"id"`
+	OK   bool   `json:"ok"`
+}
+
 func newInventoryVerifyCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "verify FILE",
-		Short:   "Check every byte of an inventory",
-		Long:    `Read the inventory in FILE and check every byte. Exit code 4 means that it is damaged.`,
+	var out outputFormat
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Check every byte of an inventory",
+		Long: `Read the inventory in FILE and check every byte. Exit code 4 means that it is damaged.
+--html makes a page of the result to print and to file.`,
 		Example: "  noecho inventory verify train.ninv",
 		Args:    exactArgs(1, "one inventory"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			f, err := inventory.Open(args[0])
 			if err != nil {
 				return inventoryError(err)
@@ -137,10 +150,23 @@ func newInventoryVerifyCommand(a *app) *cobra.Command {
 			if err := f.Verify(); err != nil {
 				return inventoryError(fmt.Errorf("%s: %w", args[0], err))
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s: no damage, inventory %s\n", args[0], f.ID[:12])
-			return err
+			if out.name == plainFormat {
+				_, err = fmt.Fprintf(a.stdout, "%s: no damage, inventory %s\n", args[0], f.ID[:12])
+				return err
+			}
+			v := verifiedInventory{File: args[0], ID: f.ID, OK: true}
+			return out.write(a.stdout, v, &report.Document{
+				Title: "Check of an inventory",
+				Facts: []report.Fact{{Name: "Result", Value: "No damage: every byte is as it was written."}, printedNow()},
+				Tables: []report.Table{{
+					Title: "Checked", Columns: []string{"property", "value"},
+					Rows: [][]string{{"file", filepath.Base(args[0])}, {"inventory", f.ID}},
+				}},
+			})
 		},
 	}
+	out.add(cmd)
+	return cmd
 }
 
 func newInventoryShowCommand(a *app) *cobra.Command {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -287,5 +288,33 @@ func TestKilledInventory(t *testing.T) {
 		if bytes.Equal(index, newIndex) && bytes.Equal(inventory, oldInventory) {
 			t.Fatal("the index is new and has no inventory")
 		}
+	}
+}
+
+// TestPagesOfFiles asks for the pages that describe an index and the check of an inventory.
+func TestPagesOfFiles(t *testing.T) {
+	t.Parallel()
+	w := newInventoryWorld(t)
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"index", "info", w.path("rows.nidx")}, []string{"<h1>Index rows.nidx</h1>", "This index has no key", "<h2>Parts of the file</h2>", "<td>CONFIRM</td>"}},
+		{[]string{"inventory", "verify", w.path("rows.ninv")}, []string{"<h1>Check of an inventory</h1>", "No damage", "<td>rows.ninv</td>"}},
+	} {
+		page, _ := w.run(exitOK, append(c.args, "--html")...)
+		for _, want := range c.want {
+			if !strings.Contains(page, want) {
+				t.Errorf("%v: the page lacks %q:\n%s", c.args, want, page)
+			}
+		}
+		if table, _ := w.run(exitOK, append(c.args, "--csv")...); !strings.HasPrefix(table, "property,value\n") {
+			t.Errorf("%v: CSV begins with %.40q", c.args, table)
+		}
+		var value map[string]any
+		if text, _ := w.run(exitOK, append(c.args, "--json")...); json.Unmarshal([]byte(text), &value) != nil || value["file"] == nil {
+			t.Errorf("%v: JSON: %s", c.args, text)
+		}
+		w.run(exitUsage, append(c.args, "--json", "--html")...)
 	}
 }
