@@ -108,7 +108,7 @@ func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
 		for _, route := range routes {
 			add(program[0]+", "+route[0], func(listen string) (string, []string, error) {
 				name := filepath.Join(r.dir, "noecho-"+listen[strings.LastIndexByte(listen, ':')+1:]+".yaml")
-				text := fmt.Sprintf("version: 1\nlisten: %s\nadmin: {listen: \"127.0.0.1:0\"}\nupstream: {url: %q}\nmode: %s\nindex: [{path: %s}]\nroutes: [%s]\n", listen, r.direct, o.mode, r.index, route[1])
+				text := fmt.Sprintf("version: 1\nlisten: %s\nadmin: {listen: \"127.0.0.1:0\"}\nupstream: {url: %q}\nmode: %s\nindex: [{path: %s}]\nroutes: [%s]\nlimits: {streams: %d}\n", listen, r.direct, o.mode, r.index, route[1], max(1024, 2*o.streams))
 				return program[1], []string{"serve", "--config", name, "--alerts", name + ".alerts"}, os.WriteFile(name, []byte(text), 0o600)
 			})
 		}
