@@ -75,13 +75,14 @@ var house = []floor{
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/residue", "internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram"},
+		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/windowset"},
 	},
 	{pkg: "govern", never: slices.Concat(network, logging)},
 	{pkg: "audit", never: slices.Concat(network, logging)},
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/accesslog", never: slices.Concat(network, logging)},
 	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},
@@ -92,7 +93,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval"},
+		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval"},
 		tests: []string{"internal/fakellm"},
 	},
 }

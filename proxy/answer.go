@@ -41,6 +41,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.piece)
 	b.piece = b.piece[n:]
+	b.ex.bytes += int64(n)
 	return n, nil
 }
 
@@ -51,6 +52,7 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 		if len(b.piece) > 0 {
 			n, err := w.Write(b.piece)
 			sent += int64(n)
+			b.ex.bytes += int64(n)
 			b.piece = nil
 			if err != nil {
 				return sent, err

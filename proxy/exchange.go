@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"noecho/detect"
+	"noecho/internal/accesslog"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -27,8 +28,11 @@ type exchange struct {
 	snap     *snapshot
 	route    *route
 	mode     detect.Action
+	method   string
 	started  time.Time
-	answered time.Time // when the first byte of the answer's body was ready
+	answered time.Time     // when the first byte of the answer's body was ready
+	awaited  time.Duration // from the request to the upstream to the head of its answer
+	bytes    int64         // of the answer's body that were given to the connection
 
 	// The members of alerts that describe the request.
 	path, requestID, client, principal, model string
@@ -395,9 +399,20 @@ func (e *exchange) finish() {
 	e.snap.release()
 }
 
+// finishWith ends an exchange whose answer is whole.
+func (e *exchange) finishWith(answer *fasthttp.Response) {
+	e.bytes = int64(len(answer.Body()))
+	e.finish()
+}
+
 // measure publishes the figures of the exchange, which has ended.
 func (e *exchange) measure() {
 	m := e.srv.metrics
+	now := time.Now()
+	e.srv.access.Add(accesslog.Entry{
+		Time: now, RequestID: e.requestID, Route: e.route.pattern, Method: e.method, Status: e.status, Bytes: e.bytes,
+		Duration: now.Sub(e.started), Upstream: e.awaited, Action: e.ending.String(), Principal: e.principal,
+	})
 	model := m.model(e.model)
 	m.begin(e.route, model)
 	m.requests.WithLabelValues(e.route.pattern, model, strconv.Itoa(e.status), e.ending.String()).Inc()
@@ -406,7 +421,7 @@ func (e *exchange) measure() {
 		fates = [3]int64{}
 	}
 	e.srv.counted.note(e.route.pattern, e.ending, fates)
-	m.duration.WithLabelValues(e.route.pattern).Observe(time.Since(e.started).Seconds())
+	m.duration.WithLabelValues(e.route.pattern).Observe(now.Sub(e.started).Seconds())
 	if !e.answered.IsZero() {
 		m.firstByte.WithLabelValues(e.route.pattern).Observe(e.answered.Sub(e.started).Seconds())
 	}

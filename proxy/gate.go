@@ -45,6 +45,18 @@ func pathOf(h *fasthttp.RequestHeader) string {
 	return path
 }
 
+// methodOf returns the method of a request, and "other" for one that only callers know.
+func methodOf(h *fasthttp.RequestHeader) string {
+	for _, name := range [...]string{
+		fasthttp.MethodPost, fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPut, fasthttp.MethodPatch, fasthttp.MethodDelete, fasthttp.MethodOptions,
+	} {
+		if string(h.Method()) == name {
+			return name
+		}
+	}
+	return otherPath
+}
+
 // shapes are the families whose errors the clients of these paths expect, also where no route
 // is open. The first prefix that fits decides; without a name the error has the usual shape.
 var shapes = [...]struct{ prefix, family string }{

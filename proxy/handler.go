@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"noecho/detect"
+	"noecho/internal/accesslog"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
@@ -33,7 +34,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 				ex.ending, ex.status = endingRefused, refuseInternal.status
 				ex.settle(relay.Counts{Refused: ex.unread})
 				ex.reportUnscanned(relay.Counts{Refused: ex.unread})
-				ex.finish()
+				ex.finishWith(&ctx.Response)
 			}
 		}
 		policy.mark(ctx)
@@ -54,7 +55,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		snap.release()
 		return
 	}
-	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, started: time.Now(), path: pathOf(h)}
+	ex = &exchange{srv: &s.services, number: s.exchanges.Add(1), snap: snap, route: r, mode: snap.cfg.Mode, method: methodOf(h), started: time.Now(), path: pathOf(h)}
 	ex.link.done = make(chan struct{})
 	if asks {
 		ex.ask()
@@ -79,7 +80,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 	}
 	if !handedOver {
-		ex.finish()
+		ex.finishWith(&ctx.Response)
 	}
 }
 
@@ -125,9 +126,6 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 // in the metrics. The refusal has the path as the caller sent it: if there is training text in
 // the path, the caller wrote that text, and nobody else gets the answer.
 func (s *Server) missed(method, path string) refusal {
-	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
-		method = otherPath // callers choose it
-	}
 	snap := s.acquire()
 	name, due := s.paths.note(method, pathName(s.principalKey, snap.routes.known, path), time.Now())
 	snap.release()
@@ -165,13 +163,27 @@ func (s *Server) receive(ctx *fasthttp.RequestCtx, ex *exchange) (refusal, bool)
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, r *route, why refusal) {
 	h := &ctx.Request.Header
 	if why == refuseRoute {
-		why = s.missed(string(ctx.Method()), pathOf(h))
+		why = s.missed(methodOf(h), pathOf(h))
 	}
-	s.metrics.refused(why)
 	refuse(ctx, shapeOf(r, pathOf(h)), why)
+	s.refused(ctx, r, why)
 	if why.code == refuseGuard("").code || mayBeUnread(h) || uncertainEnd(h) {
 		s.closeAfter(ctx)
 	}
+}
+
+// refused counts and logs the answer to a request that has not become an exchange. r may be nil.
+func (s *Server) refused(ctx *fasthttp.RequestCtx, r *route, why refusal) {
+	s.metrics.refused(why)
+	e := accesslog.Entry{
+		Time: time.Now(), RequestID: requestIDOf(ctx), Method: methodOf(&ctx.Request.Header), Status: why.status,
+		Bytes: int64(len(ctx.Response.Body())), Action: endingRefused.String(),
+	}
+	if r != nil {
+		e.Route = r.pattern
+	}
+	e.Duration = e.Time.Sub(ctx.Time())
+	s.access.Add(e)
 }
 
 // mayBeUnread reports whether the body of a request goes on behind the bytes that fasthttp
@@ -207,7 +219,9 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	ex.caller = conn
 	ex.begin(conn, ex.snap.cfg.Limits.Total)
 	resp := fasthttp.AcquireResponse()
+	asked := time.Now()
 	upstream, err := ex.route.upstream.roundTrip(&ex.link, ex.request, resp, ex.sent)
+	ex.awaited = time.Since(asked)
 	if err != nil {
 		fasthttp.ReleaseResponse(resp)
 		s.unanswered(ctx, ex, err)
@@ -295,9 +309,9 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 // refuseUnread answers a request whose head fasthttp could not read. The connection is closed
 // afterwards, because the beginning of the next request is not known.
 func (s *Server) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
-	r := refuseUnreadable(err)
-	s.metrics.refused(r)
-	refuse(ctx, nil, r)
+	why := refuseUnreadable(err)
+	refuse(ctx, nil, why)
+	s.refused(ctx, nil, why)
 	s.closeAfter(ctx)
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"noecho/internal/accesslog"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -38,7 +39,9 @@ type Options struct {
 	Reload func() (config.Config, error)         // reads the configuration again; nil: it never changes
 	Alerts *alert.Log                            // closed by its owner, after the server has ended
 	Log    *slog.Logger
-	Build  string // version of noecho
+	Level  *slog.LevelVar // of Log, set by the configuration; nil: it never changes
+	Access *accesslog.Log // closed by its owner, after the server has ended; nil: there is none
+	Build  string         // version of noecho
 
 	// Reach is the time between two looks whether the upstreams accept connections, and
 	// whether alerts can be written; 0: never.
@@ -82,7 +85,7 @@ func New(opts Options) (*Server, error) {
 // newServer returns a server without indexes, whose admin plane answers.
 func newServer(opts Options) (*Server, error) {
 	s := &Server{opts: opts, ready: make(chan struct{}), memory: newReclaimer(opts.reclaimed), services: services{
-		log: opts.Log, alerts: opts.Alerts, build: opts.Build,
+		log: opts.Log, alerts: opts.Alerts, access: opts.Access, build: opts.Build,
 		principalKey: make([]byte, 32), active: map[*link]struct{}{}, paths: missedPaths{logged: map[string]time.Time{}}, idle: make(chan struct{}), begun: make(chan struct{}, 1),
 	}}
 	if _, err := rand.Read(s.principalKey); err != nil {
@@ -98,6 +101,7 @@ func newServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
+	s.metrics.accessLog(opts.Access.Counts)
 	if opts.Admin != nil {
 		if s.plane, err = newAdminPlane(s, opts.Admin, opts.Config.Admin); err != nil {
 			s.prompts.close()
@@ -115,6 +119,7 @@ func (s *Server) start() error {
 		return err
 	}
 	s.warn(&snap.cfg)
+	s.setLevel(snap.cfg.LogLevel)
 	s.metrics.snapshot(snap)
 	s.snap.Store(snap)
 	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
@@ -369,10 +374,20 @@ func (s *Server) reload() error {
 		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
 	}
 	s.warn(&next.cfg)
+	s.setLevel(next.cfg.LogLevel)
 	s.snap.Store(next)
 	s.metrics.snapshot(next)
 	old.release()
 	return nil
+}
+
+// setLevel sets the level of the log.
+func (s *Server) setLevel(l config.LogLevel) {
+	if s.opts.Level != nil {
+		s.opts.Level.Set([...]slog.Level{
+			config.LogInfo: slog.LevelInfo, config.LogDebug: slog.LevelDebug, config.LogWarn: slog.LevelWarn, config.LogError: slog.LevelError,
+		}[l])
+	}
 }
 
 // warn logs the [Warnings] about a configuration.
@@ -395,6 +410,7 @@ func fixedChanges(old, now *config.Config) []string {
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
 		{"audit", old.Audit != now.Audit},
+		{"access_log", old.Access != now.Access},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
 		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},

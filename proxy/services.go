@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"noecho/internal/accesslog"
 	"noecho/proxy/alert"
 	"noecho/proxy/relay"
 )
@@ -19,6 +20,7 @@ import (
 type services struct {
 	log          *slog.Logger
 	alerts       *alert.Log
+	access       *accesslog.Log // nil: there is none
 	metrics      *metrics
 	prompts      *promptCache
 	paths        missedPaths

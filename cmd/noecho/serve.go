@@ -23,6 +23,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/key"
+	"noecho/internal/accesslog"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
@@ -55,8 +56,8 @@ embeddings), and refuses all other requests.
 A setting is taken from its flag, else from its NOECHO_ variable, else from the
 configuration file, else from the defaults.
 
-On SIGHUP noecho reads the configuration and the indexes again; if they have an error,
-the running ones stay in use. On SIGTERM or Ctrl-C it accepts no more connections,
+On SIGHUP noecho reads the configuration and the indexes again and opens its log files
+anew; if there is an error, the running ones stay in use. On SIGTERM or Ctrl-C it accepts no more connections,
 waits for the answers that are being sent, and exits; a second Ctrl-C ends it at
 once.`,
 		Example: `  noecho serve --index support-v3.nidx --upstream http://127.0.0.1:8000
@@ -76,6 +77,7 @@ once.`,
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` that clients connect to (NOECHO_LISTEN; default 127.0.0.1:8711)")
 	f.StringVar(&o.admin, "admin", "", "`ADDRESS` for probes, metrics and reload (NOECHO_ADMIN; default 127.0.0.1:8712)")
 	f.StringVar(&o.mode, "mode", "", "`MODE`: redact, block or observe (NOECHO_MODE; default redact)")
+	f.StringVar(&o.logLevel, "log-level", "", "least important lines of the log: `LEVEL` debug, info, warn or error (NOECHO_LOG_LEVEL; default info)")
 	f.StringVar(&o.alerts, "alerts", "", "`FILE` to write alerts to, - for the standard output (NOECHO_ALERTS; default -)")
 	return cmd
 }
@@ -91,18 +93,38 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	if err != nil {
 		return err
 	}
-	alerts, err := openAlerts(ctx, &cfg, a.alertWriter(), newLogger(a.stderr, a.getenv))
-	if err != nil {
+	opts := proxy.Options{Config: cfg, Level: new(slog.LevelVar)}
+	opts.Log = newLogger(a.stderr, a.getenv, opts.Level)
+	if opts.Alerts, err = openAlerts(ctx, &cfg, a.alertWriter(), opts.Log); err != nil {
 		return err
 	}
-	err = a.serveWith(ctx, cfg, o, alerts, hangup)
+	if opts.Access, err = openAccess(&cfg.Access, a.stdout); err == nil {
+		err = a.serveWith(ctx, opts, o, hangup)
+		err = errors.Join(err, opts.Access.Close())
+	}
 	end, cancel := context.WithTimeout(context.Background(), alertsPatience)
 	defer cancel()
-	return errors.Join(err, alerts.Close(end))
+	return errors.Join(err, opts.Alerts.Close(end))
 }
 
-func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, alerts *alert.Log, hangup <-chan os.Signal) error {
-	log := newLogger(a.stderr, a.getenv)
+// openAccess opens the access log; nil if there is none.
+func openAccess(cfg *config.AccessLog, stdout io.Writer) (*accesslog.Log, error) {
+	switch cfg.Path {
+	case "":
+		return nil, nil
+	case config.AccessStdout:
+		return accesslog.Open(alert.NewWriter("stdout", stdout)), nil
+	}
+	file, err := alert.OpenFile(alert.FileOptions{Path: cfg.Path, MaxBytes: cfg.Rotate, Mode: cfg.Mode, Group: cfg.Group})
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return accesslog.Open(file), nil
+}
+
+// serveWith runs the proxy with what opts has already: the configuration, the logs and the alerts.
+func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, hangup <-chan os.Signal) error {
+	cfg, log := opts.Config, opts.Log
 	admin, err := net.Listen("tcp", cfg.Admin.Listen)
 	if err != nil {
 		return listenError("operators", "--admin, NOECHO_ADMIN or the key admin.listen", err)
@@ -111,17 +133,10 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 	if indexes.total > 0 {
 		log.Info("checking the indexes", "bytes", indexes.total, "admin", admin.Addr().String())
 	}
-	srv, err := newProxy(ctx, proxy.Options{
-		Config: cfg,
-		Open:   indexes.open,
-		Opened: indexes.percent,
-		Admin:  admin,
-		Reload: func() (config.Config, error) { return o.load(a.getenv) },
-		Alerts: alerts,
-		Log:    log,
-		Reach:  reachPause,
-		Build:  readBuildInfo().Version,
-	})
+	opts.Open, opts.Opened = indexes.open, indexes.percent
+	opts.Admin, opts.Reach, opts.Build = admin, reachPause, readBuildInfo().Version
+	opts.Reload = func() (config.Config, error) { return o.load(a.getenv) }
+	srv, err := newProxy(ctx, opts)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was ready
@@ -147,7 +162,8 @@ func (a *app) serveWith(ctx context.Context, cfg config.Config, o *overlay, aler
 		for {
 			select {
 			case <-hangup:
-				alerts.Reopen()
+				opts.Alerts.Reopen()
+				opts.Access.Reopen()
 				_ = srv.Reload() // it has logged its error
 			case <-ended:
 				return
@@ -387,10 +403,11 @@ func closeSinks(sinks []alert.Sink) error {
 	return errors.Join(errs...)
 }
 
-// newLogger returns a logger that writes text on a terminal and JSON elsewhere.
-func newLogger(w io.Writer, getenv func(string) string) *slog.Logger {
+// newLogger returns a logger that writes text on a terminal and JSON elsewhere. Its lines are of
+// the level, which may change, or above.
+func newLogger(w io.Writer, getenv func(string) string, level slog.Leveler) *slog.Logger {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(tint.NewTextHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{NoColor: getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly, Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

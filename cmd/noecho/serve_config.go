@@ -14,6 +14,7 @@ type overlay struct {
 	index                                 []string
 	keys                                  keyFiles
 	upstream, listen, admin, mode, alerts string
+	logLevel                              string
 	changed                               func(flag string) bool
 }
 
@@ -104,6 +105,10 @@ func (o *overlay) settings(cfg *config.Config) []setting {
 		}},
 		{"mode", "NOECHO_MODE", o.mode, func(s string) (err error) {
 			cfg.Mode, err = config.ParseMode(s)
+			return err
+		}},
+		{"log-level", "NOECHO_LOG_LEVEL", o.logLevel, func(s string) (err error) {
+			cfg.LogLevel, err = config.ParseLogLevel(s)
 			return err
 		}},
 		{"", "NOECHO_AUDIT", "", func(s string) error {

@@ -77,6 +77,8 @@ type Config struct {
 	Lanes    []string // of [LaneNames]
 	Alerts   []Alert
 	Audit    Audit
+	Access   AccessLog
+	LogLevel LogLevel
 	Limits   Limits
 	Headers  Headers
 	CORS     CORS
@@ -214,6 +216,31 @@ const (
 
 // String returns the type's name in a configuration file.
 func (t AlertType) String() string { return [...]string{"file", "stdout"}[t] }
+
+// LogLevel is the least important line that the log of noecho has.
+type LogLevel uint8
+
+// The levels. The zero value is the default.
+const (
+	LogInfo LogLevel = iota
+	LogDebug
+	LogWarn
+	LogError
+)
+
+// String returns the level's name in a configuration file.
+func (l LogLevel) String() string { return [...]string{"info", "debug", "warn", "error"}[l] }
+
+// AccessLog is the file that gets a line for each answer. The zero value is none.
+type AccessLog struct {
+	Path   string      // "stdout" is the standard output
+	Rotate int64       // bytes after which the file is rotated; 0: never
+	Mode   fs.FileMode // of the file; 0: 0600
+	Group  string      // name or number of the group of the file; empty: as the system sets it
+}
+
+// AccessStdout is the path of an access log on the standard output.
+const AccessStdout = "stdout"
 
 // Headers names request headers that are passed on besides the built-in ones.
 type Headers struct {

@@ -38,7 +38,7 @@ func plain(s string) (string, error) { return s, nil }
 // config reads the top level.
 func (r *reader) config(n *yaml.Node, c *Config) {
 	versioned := false
-	ok := r.mapping(n, "the configuration", slices.Concat(r.callers(c), []field{
+	ok := r.mapping(n, "the configuration", slices.Concat(r.callers(c), r.watching(c), []field{
 		{"version", func(n *yaml.Node) {
 			version := 0
 			parsed(r, "version", "version", &version, parseVersion).read(n)
@@ -349,6 +349,38 @@ func (r *reader) audit(n *yaml.Node, a *Audit) {
 	ok := r.mapping(n, "audit", parsed(r, "dir", "audit.dir", &a.Dir, plain), parsed(r, "key_file", "audit.key_file", &a.KeyFile, plain))
 	if ok && a.Dir == "" {
 		r.say(n, "audit needs a dir: the folder that noecho audit init made")
+	}
+}
+
+// watching returns the keys by which operators watch noecho.
+func (r *reader) watching(c *Config) []field {
+	return []field{
+		{"log", func(n *yaml.Node) {
+			r.mapping(n, "log", parsed(r, "level", "log.level", &c.LogLevel, ParseLogLevel))
+		}},
+		{"access_log", func(n *yaml.Node) { r.accessLog(n, &c.Access) }},
+	}
+}
+
+// accessLog reads the path of the access log, alone or with the properties of its file.
+func (r *reader) accessLog(n *yaml.Node, a *AccessLog) {
+	if n.Kind == yaml.ScalarNode {
+		parsed(r, "access_log", "access_log", &a.Path, plain).read(n)
+		return
+	}
+	ok := r.mapping(n, "access_log",
+		parsed(r, "path", "access_log.path", &a.Path, plain),
+		parsed(r, "rotate", "access_log.rotate", &a.Rotate, ParseSize),
+		parsed(r, "mode", "access_log.mode", &a.Mode, ParseFileMode),
+		parsed(r, "group", "access_log.group", &a.Group, plain))
+	switch {
+	case !ok:
+	case a.Path == "":
+		r.say(n, "access_log needs a path: that of a file, or stdout")
+	case a.Path == AccessStdout && *a != AccessLog{Path: AccessStdout}:
+		r.say(n, "an access log on the standard output takes neither rotate, mode nor group")
+	case a.Mode != 0 && a.Mode&0o600 != 0o600:
+		r.say(n, "access_log.mode %04o does not let noecho read and write the file: write one such as 0640", a.Mode)
 	}
 }
 

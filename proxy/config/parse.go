@@ -19,6 +19,11 @@ func ParseMode(s string) (detect.Action, error) {
 	return named(detect.Redact, detect.Block, detect.Observe)(s)
 }
 
+// ParseLogLevel reads the name of a level.
+func ParseLogLevel(s string) (LogLevel, error) {
+	return named(LogDebug, LogInfo, LogWarn, LogError)(s)
+}
+
 // named returns a parser for one of a few values, each written by its name.
 func named[T fmt.Stringer](values ...T) func(string) (T, error) {
 	return func(s string) (T, error) {
