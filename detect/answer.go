@@ -47,7 +47,7 @@ const (
 // words of a run that does not count yet have left when its last word comes; that word,
 // and all bytes of the run that have not left, are withheld.
 type Answer struct {
-	readings [ofPieces]reading
+	readings [ofPieces]*reading  // nil: not needed yet, see has
 	speakers [ofPieces]*Detector // that went on with a reading last
 	awake    uint8               // readings that have to know the next words, a bit for each
 	speaker  *Detector           // that went on last
@@ -132,24 +132,23 @@ var scopes = [...]scope{
 
 // reading is a reading of an answer or of a channel.
 type reading struct {
-	scope
+	scope   scope
 	answer  *Answer // nil: it has not begun
 	number  int
 	readers [1 << 4]uint8 // the threads that read each strand, a bit for each
 	passers [1 << 4]uint8 // and those that pass over it
 	awake   bool          // a thread has to know the next words, or the channel goes on within one
 	busy    uint8         // the threads that have to
-	threads [threadsEach]thread
-	stubs   [stubsEach]stub
-	stubbed uint8        // the threads that have one
-	strand  Strand       // of the speaker
-	olds    int32        // how often text came that came before
-	words   []ngram.Word // scratch
-	tail    []byte       // of the last of them, see [ngram.Scanner.Peek]
-	letters []byte       // scratch
-	first   []byte       // normalised bytes of a word that the scanner goes on with, while a word may be cut
-	gram    ngram.Hash   // the 2-gram that was looked up last: two threads ask for most
-	indexed bool         // whether it may be
+	*ways                 // nil: the channel that began the reading is the only one so far
+	stubbed uint8         // the threads that have a stub
+	strand  Strand        // of the speaker
+	olds    int32         // how often text came that came before
+	words   []ngram.Word  // scratch
+	tail    []byte        // of the last of them, see [ngram.Scanner.Peek]
+	letters []byte        // scratch
+	first   []byte        // normalised bytes of a word that the scanner goes on with, while a word may be cut
+	gram    ngram.Hash    // the 2-gram that was looked up last: two threads ask for most
+	indexed bool          // whether it may be
 
 	// A channel that goes on within a word goes on with another word for the answer, which
 	// had words of another channel in between, or a piece that may begin a word. Its text is
@@ -165,6 +164,13 @@ type reading struct {
 	newest [Aside]wordEnd // of the answer alone: before that, the newest word of each strand
 }
 
+// ways is the threads of a reading and the words that are cut beside them. Most answers have
+// one channel, and need none.
+type ways struct {
+	threads [threadsEach]thread
+	stubs   [stubsEach]stub
+}
+
 // Part is a segment of a channel that belongs to a finding over several channels.
 type Part struct {
 	Segment
@@ -177,8 +183,8 @@ func (a *Answer) reset() {
 	if a.speaker == nil {
 		return // nothing was said
 	}
-	for i := range a.readings {
-		if r := &a.readings[i]; r.answer != nil { // it has begun
+	for i, r := range a.readings {
+		if a.has(i) {
 			r.reset()
 		}
 	}
@@ -194,16 +200,21 @@ func (a *Answer) reset() {
 // mostSpare is how many readings beside threads are kept for another answer.
 const mostSpare = 8
 
+// has reports whether a reading has begun.
+func (a *Answer) has(i int) bool { return a.readings[i] != nil && a.readings[i].answer != nil }
+
 func (r *reading) reset() {
-	for k := range r.threads {
-		t := &r.threads[k]
-		r.answer.spare = append(r.answer.spare, t.glued...)
-		t.reset()
+	if w := r.ways; w != nil {
+		for k := range w.threads {
+			t := &w.threads[k]
+			r.answer.spare = append(r.answer.spare, t.glued...)
+			t.reset()
+		}
+		for k := range w.stubs {
+			w.stubs[k] = stub{open: track.Emptied(w.stubs[k].open), parts: track.Emptied(w.stubs[k].parts)}
+		}
 	}
-	for k := range r.stubs {
-		r.stubs[k] = stub{open: track.Emptied(r.stubs[k].open), parts: track.Emptied(r.stubs[k].parts)}
-	}
-	*r = reading{scope: r.scope, readers: r.readers, passers: r.passers, threads: r.threads, stubs: r.stubs, words: track.Emptied(r.words), letters: track.Emptied(r.letters), first: track.Emptied(r.first)}
+	*r = reading{scope: r.scope, readers: r.readers, passers: r.passers, ways: r.ways, words: track.Emptied(r.words), letters: track.Emptied(r.letters), first: track.Emptied(r.first)}
 }
 
 // Take appends the segments that were decided as clean before a finding over several
@@ -222,12 +233,17 @@ func (a *Answer) Take(late []Part, closed []*Finding) ([]Part, []*Finding) {
 
 // Finish completes the findings: every channel is finished.
 func (a *Answer) Finish() {
-	for i := range a.readings {
-		a.readings[i].finish()
+	for i, r := range a.readings {
+		if a.has(i) {
+			r.finish()
+		}
 	}
 }
 
 func (r *reading) finish() {
+	if r.ways == nil {
+		return
+	}
 	for k := range r.threads {
 		r.threads[k].finish(r)
 	}
@@ -254,7 +270,7 @@ func (a *Answer) follow(d *Detector, at int64, last bool) {
 		a.strand = d.strand
 	}
 	for i := range a.readings {
-		begun := i < ofAll || a.readings[i].answer != nil
+		begun := i < ofAll || a.has(i)
 		if begun && (scopes[i].follows>>d.strand&1 != 0 && !last || a.speakers[i] == d) {
 			a.speakTo(i, d, at)
 		}
@@ -263,18 +279,26 @@ func (a *Answer) follow(d *Detector, at int64, last bool) {
 
 // speakTo tells a reading that a channel goes on at an offset.
 func (a *Answer) speakTo(i int, d *Detector, at int64) {
-	r, old := a.readings[i].begun(a, i), a.speakers[i]
+	r, old := a.begun(i), a.speakers[i]
 	if old != d || r.strand != d.strand {
 		r.turn(old, d, at, old == d)
 		a.speakers[i] = d
 	}
 }
 
+// begun returns a reading of the answer, which begins now unless it has begun.
+func (a *Answer) begun(number int) *reading {
+	if a.readings[number] == nil {
+		a.readings[number] = &reading{}
+	}
+	return a.readings[number].begun(a, number)
+}
+
 // begun returns the reading, which begins now unless it has begun.
 func (r *reading) begun(a *Answer, number int) *reading {
 	if r.answer == nil {
 		r.answer, r.number = a, number
-		if r.follows == 0 {
+		if r.scope.follows == 0 {
 			r.scope = scopes[number]
 		}
 		if r.readers == [1 << 4]uint8{} {
@@ -296,15 +320,19 @@ func (r *reading) sort() {
 
 // begin begins the reading of all, which until now would have followed that of the answer.
 func (a *Answer) begin() {
-	if a.readings[ofAll].answer != nil {
+	if a.has(ofAll) {
 		return
 	}
-	r, o, speaker := a.readings[ofAll].begun(a, ofAll), &a.readings[ofAnswer], a.speakers[ofAnswer]
+	r, o, speaker := a.begun(ofAll), a.readings[ofAnswer], a.speakers[ofAnswer]
 	if speaker == nil {
 		return
 	}
 	a.speakers[ofAll] = speaker
+	o.split()
 	o.growAll(o.stubbed)
+	if r.ways == nil {
+		r.ways = &ways{}
+	}
 	r.strand, r.begin, r.turned, r.within, r.from = o.strand, o.begin, o.turned, o.within, o.from
 	if r.within {
 		r.scanner = ngram.NewScanner(speaker.spec.Suite)
@@ -330,7 +358,7 @@ func (a *Answer) piece(d *Detector) {
 	d.pieces.begun(a, ofPieces).turn(d, d, at, false)
 	d.pieces.piece = d.pieces.within
 	if d.strand >= beside && d.strand < tokens && a.speaker == d {
-		r := &a.readings[ofAll]
+		r := a.readings[ofAll]
 		r.turn(d, d, at, false)
 		r.piece = r.within
 	}
@@ -356,8 +384,10 @@ func (a *Answer) within(d *Detector) bool {
 
 // holds is told that a channel reads many words: its ring may not have the older ones any more.
 func (a *Answer) holds(d *Detector) {
-	for i := range a.readings {
-		a.readings[i].holds(d)
+	for i, r := range a.readings {
+		if a.has(i) {
+			r.holds(d)
+		}
 	}
 	if d.pieces != nil {
 		d.pieces.holds(d)
@@ -448,6 +478,7 @@ func (a *Answer) lastWord(d *Detector, l *lastWord) {
 // same they turn to another strand of it.
 func (r *reading) turn(old, d *Detector, at int64, same bool) {
 	if old != nil {
+		r.split()
 		if r.words, r.tail, r.anew = r.words[:0], nil, 0; !same {
 			r.words = r.peek(old)
 		}
@@ -476,16 +507,36 @@ func (r *reading) turn(old, d *Detector, at int64, same bool) {
 	if same {
 		enter &^= r.readers[r.strand]
 	}
-	for m := enter; m != 0; m &= m - 1 {
+	r.enter(enter, at)
+	if r.strand = d.strand; r.number != ofAll && (r.strand%beside == oldLabels || r.strand%beside == oldKeys) {
+		r.olds++
+	}
+	r.rest()
+}
+
+// enter lets some threads read the channel that goes on at an offset.
+func (r *reading) enter(threads uint8, at int64) {
+	if r.ways == nil {
+		return // split does it
+	}
+	for m := threads; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros8(m)
 		t := &r.threads[i]
 		t.of, t.pieces = r.scope.threads[i], r.number == ofPieces
 		t.enter(r.begin, at)
 	}
-	if r.strand = d.strand; r.number != ofAll && (r.strand%beside == oldLabels || r.strand%beside == oldKeys) {
-		r.olds++
+}
+
+// split makes the threads, unless there are some. They have read as much as the channel that
+// began the reading.
+func (r *reading) split() {
+	if r.ways != nil {
+		return
 	}
-	r.rest()
+	r.ways = &ways{}
+	if r.number != ofPieces { // else no channel has begun it
+		r.enter(r.readers[r.strand], r.from)
+	}
 }
 
 // look notes whether a thread has to know the next words.
@@ -530,7 +581,7 @@ func (r *reading) leave(old *Detector) {
 	case r.number == ofAnswer:
 		r.note(old)
 		for i := ofAll; i < ofPieces; i++ {
-			if r.answer.readings[i].answer == nil { // it will know the words too
+			if !r.answer.has(i) { // it will know the words too
 				old.told[i] = old.told[ofAnswer]
 			}
 		}

@@ -342,6 +342,9 @@ func readConversation(t testing.TB, c conversation, parks, passes bool) {
 				scope.threads[k].passes = 0
 			}
 		}
+		if answer.readings[i] == nil {
+			answer.readings[i] = &reading{}
+		}
 		answer.readings[i].scope = scope
 	}
 	var ds []*Detector

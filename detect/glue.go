@@ -166,7 +166,8 @@ func (a *Answer) endsText(d *Detector) {
 	d.turnTo(d.main.Scanner.Frontier())
 	for i := range a.readings {
 		if i < ofPieces && a.speakers[i] == d && d.strand != Aside {
-			r := &a.readings[i]
+			r := a.readings[i]
+			r.split()
 			r.words = r.peek(d)
 			r.cut(d)
 			r.rest()
