@@ -37,6 +37,7 @@ func NewMessage(ix Index, spec ngram.Spec, text []byte) *Message {
 	m := &Message{prefix: make([]uint64, 1, len(text)/wordBytes+2), weights: make([]ngram.Weight, 0, len(text)/wordBytes+1)}
 	var t track.Track
 	t.Init(ix, spec, ngram.Weight(spec.N)*ngram.WordWeight)
+	t.Scan(spec.Suite)
 	var p *phrases
 	if _, ok, _ := ix.Has(); ok {
 		p = &phrases{ix: ix, text: text, speller: speller{suite: spec.Suite}}

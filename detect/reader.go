@@ -23,6 +23,7 @@ type reader struct {
 func (r *reader) init(d *Detector) {
 	r.d, r.origin = d, r
 	r.Track.Init(d.index, d.spec, d.least)
+	r.Scan(d.spec.Suite)
 	r.Strict = d.cfg.Release == Strict
 	r.joins.reset(nil)
 	r.finders = r.finders[:0]

@@ -74,11 +74,14 @@ func (s *respace) explained(i int64) bool {
 // one behind the other, and that are not both words of the channel. It looks at the first
 // letters, and takes a span that is no longer kept for chained.
 func (s *respace) chained(span ngram.Span, noise bool) bool {
-	raw := s.past.from(span.Lo)
+	raw := s.r.past.from(span.Lo)
 	if raw == nil {
 		return true
 	}
-	c, queued := &s.chain, len(s.queue)
+	if s.r.chain == nil {
+		s.r.chain = &chain{}
+	}
+	c, queued := s.r.chain, len(s.queue)
 	c.letters = ngram.LettersFrom(span.Lo)
 	s.queue = c.letters.Finish(c.letters.Append(s.queue, raw[:min(int64(len(raw)), span.Hi-span.Lo, chainedRaw)]))
 	c.set(s.queue[queued:])

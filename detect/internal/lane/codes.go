@@ -50,10 +50,6 @@ type codes struct {
 	wanted alarm // alarms that wake a sleeping lane
 	awake  int   // lanes awake
 	slots  [len(laneKinds)]laneSlot
-
-	past [keptBytes]byte // a ring: byte i of the channel is at i modulo its length
-	at   int64           // bytes of the channel
-	line [pastBytes]byte // scratch: the newest bytes in a row
 }
 
 // laneSlot is a lane of a channel.
@@ -77,10 +73,6 @@ const maxDepth = 2
 // pastBytes is how many of the newest bytes a lane reads that wakes.
 const pastBytes = 1 << 10
 
-// keptBytes is how many of the newest bytes are kept: when a word is read, as many bytes as a
-// detector reads at once may have been read behind it.
-const keptBytes = 2 * pastBytes
-
 // alarm is a set of signs. A lane wakes at one or several of them.
 type alarm uint16
 
@@ -101,7 +93,7 @@ const (
 const alarmsOfRows = alarmBase64 | alarmBase32 | alarmHex | alarmBinary
 
 func (c *codes) reset() {
-	c.watch, c.alarm, c.awake, c.at = watch{}, 0, 0, 0
+	c.watch, c.alarm, c.awake = watch{}, 0, 0
 	for i := range c.slots {
 		o := &c.slots[i]
 		o.state, o.slept = laneOff, 0
@@ -142,11 +134,7 @@ func (c *codes) cut(p []byte) int {
 
 // Text implements Finder.
 func (c *codes) Text(p []byte) {
-	for rest, at := p, c.at; len(rest) > 0; {
-		n := copy(c.past[at%keptBytes:], rest)
-		rest, at = rest[n:], at+int64(n)
-	}
-	c.at += int64(len(p))
+	c.r.past.add(p)
 	if c.r.work.spent() {
 		c.stop(int64(len(p)))
 		return
@@ -181,7 +169,7 @@ func (c *codes) read(p []byte) {
 func (c *codes) sleep(o *laneSlot) {
 	o.reader.end()
 	o.giveBack(c.r.work)
-	o.state, o.slept = laneAsleep, c.at
+	o.state, o.slept = laneAsleep, c.r.past.end
 	c.awake--
 	c.want()
 }
@@ -211,6 +199,7 @@ func (c *codes) wake() {
 		c.r.work.unscanned++
 		return
 	}
+	at := c.r.past.end
 	for i := range c.slots {
 		o, k := &c.slots[i], &laneKinds[i]
 		if o.state != laneAsleep || c.alarm&k.wakes == 0 {
@@ -226,55 +215,15 @@ func (c *codes) wake() {
 		o.state = laneAwake
 		c.awake++
 		c.r.work.memory.Wakes[k.lane]++
-		from := max(o.slept, c.at-int64(k.past), 0)
+		from := max(o.slept, at-int64(k.past), 0)
 		if !codeLanes.has(k.lane) {
 			from = max(from, c.watch.quiet-noiseMost) // the first words behind noise
 		}
-		c.r.work.read += c.at - from
-		o.reader.wake(c.newest(from), from)
+		c.r.work.read += at - from
+		o.reader.wake(c.r.past.from(from), from)
 	}
 	c.want()
 }
-
-// newest returns the bytes from an offset on, which must be among those that are kept.
-func (c *codes) newest(from int64) []byte {
-	line := c.line[:0]
-	for from < c.at {
-		i := from % keptBytes
-		n := min(c.at-from, keptBytes-i)
-		line = append(line, c.past[i:i+n]...)
-		from += n
-	}
-	return line
-}
-
-// parted reports whether white space is between two offsets. Bytes that are no longer kept
-// count as white space, bytes that have not been read yet do not.
-func (c *codes) parted(from, to int64) bool {
-	if from < c.at-keptBytes {
-		return true
-	}
-	for ; from < to; from++ {
-		if c.white(from) {
-			return true
-		}
-	}
-	return false
-}
-
-// white is parted for one byte.
-func (c *codes) white(at int64) bool {
-	return at < c.at && (whites[c.past[at&(keptBytes-1)]] > 0 || at < c.at-keptBytes)
-}
-
-// apart reports whether one of the first two bytes between two words, which have been read, is
-// white space that is still kept. A processor need not guess which of them is.
-func (c *codes) apart(from, to int64) bool {
-	return from < to && from >= c.at-keptBytes && whites[c.past[from&(keptBytes-1)]]|whites[c.past[(from+1)&(keptBytes-1)]] > 0
-}
-
-// whites has a 1 for each byte that is white space between tokens.
-var whites = [256]uint8{' ': 1, '\n': 1, '\t': 1, '\r': 1}
 
 // stop puts every lane to sleep for good: the budget is spent.
 func (c *codes) stop(unread int64) {

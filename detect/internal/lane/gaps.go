@@ -75,7 +75,7 @@ func (w *wordGapDetector) odd(s *respace, i int64, word ngram.Word) (waited int6
 	w.tokenWords++
 	size := span.Hi - span.Lo
 	if size > 1 && size <= utf8.UTFMax {
-		if raw := s.past.from(span.Lo); raw != nil {
+		if raw := s.r.past.from(span.Lo); raw != nil {
 			size = int64(max(1, utf8.RuneCount(raw[:min(int64(len(raw)), size)])))
 		}
 	}
@@ -103,7 +103,7 @@ func (w *wordGapDetector) sized(s *respace, word ngram.Word, size int64) (waited
 	switch {
 	case w.singles >= singleRun:
 		return w.singleLo, signSpelt
-	case w.tokenLetters >= longToken, size >= longWord && capitals(s.past.from(lo), size) >= humps:
+	case w.tokenLetters >= longToken, size >= longWord && capitals(s.r.past.from(lo), size) >= humps:
 		return w.tokenLo, signToken
 	case w.shorts >= shortWords:
 		return w.shortLo, signShort
@@ -119,7 +119,7 @@ func (w *wordGapDetector) sized(s *respace, word ngram.Word, size int64) (waited
 // has entered. The first one has number i.
 func (w *wordGapDetector) pass(s *respace, i int64, words []ngram.Word) (n int) {
 	for {
-		if n += w.plain(&s.past, words[n:]); n == len(words) {
+		if n += w.plain(&s.r.past, words[n:]); n == len(words) {
 			return n
 		}
 		before := *w
@@ -136,20 +136,20 @@ func (w *wordGapDetector) pass(s *respace, i int64, words []ngram.Word) (n int) 
 // space, so that each begins a token, and neither short ones in a row nor a long one among
 // long ones.
 func (w *wordGapDetector) plain(past *past, words []ngram.Word) (n int) {
-	begin, at := past.begin(), int64(past.n)-past.end // byte b of the channel is at b+at
+	buf, begin, at := past.buf, past.begin(), int64(past.n)-past.end // byte b of the channel is at b+at
 	sizes, letters, four := w.sizes, w.letters, fourth(w.sizes)
 	singles, singleLo := w.singles, w.singleLo
 	for ; n < len(words); n++ {
 		word := &words[n]
 		lo, size := word.Span.Lo, word.Span.Hi-word.Span.Lo
-		if lo <= begin || past.buf[lo+at-1] > ' ' || word.Weight != ngram.WordWeight || !past.ascii(lo+at, size) {
+		if lo <= begin || buf[lo+at-1] > ' ' || word.Weight != ngram.WordWeight || !past.ascii(lo+at, size) {
 			break
 		}
 		newest, all := four+size-int64(sizes>>24&0xff), letters+size-int64(sizes>>56)
 		switch {
 		case newest <= shortLetters/2 && sizes>>16&0xff != 0, all <= shortLetters && sizes>>48&0xff != 0:
 			goto end
-		case size >= longWord && (size >= longToken || newest >= longLetters || capitals(past.buf[lo+at:], size) >= humps):
+		case size >= longWord && (size >= longToken || newest >= longLetters || capitals(buf[lo+at:], size) >= humps):
 			goto end
 		case size > 1:
 			singles = 0
@@ -191,7 +191,7 @@ func fourth(sizes uint64) int64 {
 // joins reports whether no white space is between the newest word and the next one, which
 // begins at lo.
 func (w *wordGapDetector) joins(s *respace, lo int64) bool {
-	gap := s.past.from(w.hi)
+	gap := s.r.past.from(w.hi)
 	if gap == nil || lo < w.hi {
 		return lo == w.hi
 	}
@@ -232,7 +232,7 @@ func (w *wordGapDetector) waits(s *respace) int64 {
 		lo = min(lo, w.shortLo)
 	}
 	if w.tokenWords > 1 && w.tokenLetters < longToken {
-		if gap := s.past.from(w.hi); gap != nil && !spaced(gap) {
+		if gap := s.r.past.from(w.hi); gap != nil && !spaced(gap) {
 			lo = min(lo, w.tokenLo)
 		}
 	}

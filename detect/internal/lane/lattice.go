@@ -22,19 +22,27 @@ import (
 // are left out. Ordinary text reaches neither bound.
 type lattice struct {
 	n      int
-	paths  []path // a ring, length a power of two; a fork writes where the next paths go
-	begun  int64  // letters before the first one
-	count  int64  // letters read
+	begun  int64 // letters before the first one
+	count  int64 // letters read
 	made   uint64
-	slots  [latticeSlots]slot // the newest letters
-	tail   [tailBytes + 16]byte
 	credit int   // look-ups that may be made
 	unread int64 // letters at which a bound was reached
-	words  [maxLetters]latticeWord
+	*room        // while it is awake
+}
+
+// room is the storage that respace needs while it is awake.
+type room struct {
+	paths []path             // a ring, length a power of two; a fork writes where the next paths go
+	slots [latticeSlots]slot // the newest letters
+	tail  [tailBytes + 16]byte
+	words [maxLetters]latticeWord
 
 	// Scratch of candidates: calls through interfaces would allocate arrays.
 	from          [maxLetters]uint8
 	hashes, lower [maxLetters]uint64
+
+	letters ngram.Letters     // reads them
+	located [ngram.MaxN]*path // scratch of locate
 }
 
 // slot is one letter.
@@ -91,8 +99,8 @@ func ringSize(n int) int {
 }
 
 // begin makes the lattice ready for letters that do not follow the ones before.
-func (m *lattice) begin(n int, ring []path) {
-	m.n, m.paths = n, ring
+func (m *lattice) begin(n int, room *room) {
+	m.n, m.room = n, room
 	m.begun, m.credit = m.count, mostProbes
 	m.made = max(m.made, 1) // 0 is no path
 }

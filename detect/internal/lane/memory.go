@@ -12,8 +12,8 @@ type Memory struct {
 		free []*nest
 		out  int // in use
 	}
-	rings struct {
-		free [][]path
+	rooms struct {
+		free []*room
 		out  int
 	}
 }
@@ -29,9 +29,9 @@ type nest struct {
 // enough for every lane of the channel itself.
 const (
 	mostNests   = 24
-	mostRings   = 5
+	mostRooms   = 5
 	answerNests = 3 * mostNests
-	answerRings = 2 * mostRings
+	answerRooms = 2 * mostRooms
 )
 
 // borrow returns a nested reader of the text that lane l of a reader decodes, nil if too
@@ -63,28 +63,28 @@ func (w *work) giveBack(x *nest) {
 	w.nests--
 }
 
-// borrowRing returns room for the paths of a lattice, nil if too many lattices are awake.
-func (w *work) borrowRing(r *Reader) []path {
-	m := &w.memory.rings
-	if w.rings == mostRings || m.out == answerRings || r.depth > 0 && w.rings == mostRings-1 {
+// borrowRoom returns room for a lattice, nil if too many lattices are awake.
+func (w *work) borrowRoom(r *Reader) *room {
+	m := &w.memory.rooms
+	if w.rooms == mostRooms || m.out == answerRooms || r.depth > 0 && w.rooms == mostRooms-1 {
 		return nil
 	}
-	w.rings++
+	w.rooms++
 	m.out++
 	size := ringSize(r.cfg.Spec.N)
 	if n := len(m.free); n > 0 {
-		ring := m.free[n-1]
-		if m.free = m.free[:n-1]; len(ring) == size {
-			return ring
+		x := m.free[n-1]
+		if m.free = m.free[:n-1]; len(x.paths) == size {
+			return x
 		}
 	}
-	return make([]path, size)
+	return &room{paths: make([]path, size)}
 }
 
-// giveBackRing takes back the room of a lattice.
-func (w *work) giveBackRing(ring []path) {
-	m := &w.memory.rings
-	m.free = append(m.free, ring)
+// giveBackRoom takes back the room of a lattice.
+func (w *work) giveBackRoom(x *room) {
+	m := &w.memory.rooms
+	m.free = append(m.free, x)
 	m.out--
-	w.rings--
+	w.rooms--
 }

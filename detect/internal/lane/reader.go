@@ -34,6 +34,8 @@ type Reader struct {
 	work    *work
 	own     Memory // unless the channels of an answer share one
 
+	past    past     // the newest bytes of the channel
+	chain   *chain   // scratch of respace; nil: not needed yet
 	codes   *codes   // nil: no lane of these is read
 	reverse *reverse // nil: not read
 	respace *respace // nil: not read
@@ -54,7 +56,7 @@ type work struct {
 
 	memory *Memory
 	nests  int // borrowed
-	rings  int
+	rooms  int
 }
 
 // spent reports whether no lane may read on.
@@ -78,7 +80,11 @@ func (r *Reader) giveBack() {
 func (r *Reader) Forget(suite ngram.Suite) {
 	r.giveBack()
 	*r.work = work{}
-	*r = Reader{inBytes: true, work: r.work, spare: r.spare}
+	clear(r.past.buf)
+	if r.chain != nil {
+		*r.chain = chain{}
+	}
+	*r = Reader{inBytes: true, work: r.work, past: past{buf: r.past.buf}, chain: r.chain, spare: r.spare}
 	if c := r.spare.codes; c != nil {
 		*c = codes{r: r}
 	}
@@ -102,7 +108,7 @@ func (r *Reader) Forget(suite ngram.Suite) {
 // Start prepares for a new channel and appends the finders that cfg asks for.
 func (r *Reader) Start(dst []Finder, cfg Config) []Finder {
 	r.giveBack()
-	r.cfg, r.codes, r.reverse, r.respace = cfg, nil, nil, nil
+	r.cfg, r.past, r.codes, r.reverse, r.respace = cfg, past{buf: r.past.buf}, nil, nil, nil
 	if r.depth == 0 {
 		*r.work = work{budget: cfg.Budget, memory: cfg.Memory}
 		if cfg.Budget <= 0 {
@@ -208,7 +214,7 @@ func (r *Reader) Load() Load {
 		if s.awake {
 			l.Awake++
 		}
-		if n := s.lattice.count; n > 0 {
+		if n := s.lattice.count; n > 0 && s.lattice.room != nil {
 			at := s.lattice.slot(n - 1)
 			l.Paths = int(at.last - at.first)
 		}

@@ -1,9 +1,7 @@
 package lane
 
 import (
-	"encoding/binary"
 	"math"
-	"unicode/utf8"
 
 	"noecho/detect/internal/track"
 	"noecho/internal/gram"
@@ -25,7 +23,6 @@ type respace struct {
 	gaps    wordGapDetector
 	tired   patience
 	awake   bool
-	letters ngram.Letters
 	queue   []ngram.Letter // read and not yet in the lattice, since their word is open
 	lattice lattice
 	until   int64 // number of the letter at which it falls asleep
@@ -37,17 +34,15 @@ type respace struct {
 
 	fork   *respace // scratch of Fork
 	origin *respace // the finder that this one is a fork of; nil: it is none
+	copied *room    // of a fork: a copy of the room of origin; nil: not needed yet
 }
 
 // respaced is the part of respace that forks share.
 type respaced struct {
-	past    past
 	claim   *Claim // open; nil: none
 	claimAt int64  // number of letters at its newest window
 	places  track.Locator
-	ring    []path            // of the lattice while it is awake: a fork writes behind the paths in use
-	words   [ngram.MaxN]*path // scratch
-	chain   chain             // scratch of chained
+	room    *room // borrowed while it is awake: a fork writes behind the paths in use
 }
 
 const (
@@ -64,7 +59,6 @@ func (s *respace) reset() {
 		s.respaced = &respaced{}
 	}
 	s.batch, _ = s.r.cfg.Words.(track.Batch)
-	s.past.n, s.past.end = 0, 0
 	s.claim, s.claimAt = nil, 0
 	s.gaps, s.tired, s.awake, s.queue = wordGapDetector{}, patience{}, false, s.queue[:0]
 	s.until, s.slept, s.floor, s.refused, s.steady = 0, 0, 0, 0, 0
@@ -73,9 +67,11 @@ func (s *respace) reset() {
 
 // Text implements Finder.
 func (s *respace) Text(p []byte) {
-	s.past.add(p)
+	if s.r.codes == nil { // else they have added it
+		s.r.past.add(p)
+	}
 	if s.awake {
-		s.queue = s.letters.Append(s.queue, p)
+		s.queue = s.lattice.letters.Append(s.queue, p)
 	}
 }
 
@@ -127,7 +123,7 @@ func (s *respace) Word(i int64, w ngram.Word) {
 
 // noise reports whether a word is noise. A word that is no longer kept is none.
 func (s *respace) noise(w ngram.Word) bool {
-	raw := s.past.from(w.Span.Lo)
+	raw := s.r.past.from(w.Span.Lo)
 	return noise(raw[:min(int64(len(raw)), w.Span.Hi-w.Span.Lo)])
 }
 
@@ -152,26 +148,30 @@ func (s *respace) wake(i, lo int64) {
 	from := lo
 	for first := i - 1; first >= 0; first-- {
 		at := s.r.cfg.Host.Word(first).Span.Lo
-		if at < s.past.begin() || at < s.slept || at < lo-restart {
+		if at < s.r.past.begin() || at < s.slept || at < lo-restart {
 			break
 		}
 		from = at
 	}
-	raw := s.past.from(from)
+	raw := s.r.past.from(from)
 	if raw == nil {
 		return // a word longer than the bytes that are kept
 	}
-	if s.ring == nil {
-		if s.ring = s.r.work.borrowRing(s.r); s.ring == nil {
+	if s.respaced.room == nil {
+		if s.respaced.room = s.r.work.borrowRoom(s.r); s.respaced.room == nil {
 			s.r.work.unscanned++
 			return
 		}
 	}
 	s.awake = true
 	s.r.work.memory.Wakes[Despaced]++
-	s.letters = ngram.LettersFrom(from)
-	s.lattice.begin(s.r.cfg.Spec.N, s.ring)
-	s.queue = s.letters.Append(s.queue[:0], raw)
+	use := s.respaced.room
+	if s.origin != nil && s.origin.awake {
+		use = s.copied
+	}
+	s.lattice.begin(s.r.cfg.Spec.N, use)
+	s.lattice.letters = ngram.LettersFrom(from)
+	s.queue = s.lattice.letters.Append(s.queue[:0], raw)
 }
 
 // live returns where the first word begins that may be part of an indexed window with the
@@ -203,18 +203,18 @@ func (s *respace) sleep() {
 	s.rest()
 }
 
-// rest gives back the ring, unless the finder that this one is a fork of uses it.
+// rest gives back the room, unless the finder that this one is a fork of uses it.
 func (s *respace) rest() {
 	if s.origin == nil || !s.origin.awake {
 		s.giveBack()
 	}
 }
 
-// giveBack gives back the ring.
+// giveBack gives back the room.
 func (s *respace) giveBack() {
-	if s.ring != nil {
-		s.r.work.giveBackRing(s.ring)
-		s.ring = nil
+	if s.respaced.room != nil {
+		s.r.work.giveBackRoom(s.respaced.room)
+		s.respaced.room, s.lattice.room = nil, nil
 	}
 }
 
@@ -261,7 +261,7 @@ func (s *respace) hit(span ngram.Span, q *path, digest uint64) {
 // locate adds the newest words of a path, whose claimed words are those of the finding, to
 // the places of the finding. It fails if the words are no longer kept.
 func (s *respace) locate(q *path, claimed int) bool {
-	words := s.words[:min(claimed, s.r.cfg.Spec.N)] // the newest ones, in order
+	words := s.lattice.located[:min(claimed, s.r.cfg.Spec.N)] // the newest ones, in order
 	for i := len(words) - 1; i >= 0; i-- {
 		if words[i] = q; q == nil {
 			return false
@@ -294,12 +294,12 @@ func seedOf(words []*path) track.Seed {
 func (s *respace) Waits() int64 {
 	lo := s.gaps.waits(s)
 	switch bytes := s.steadyBytes(); {
-	case bytes > 0 && s.past.end <= s.steady:
-		lo = min(lo, s.past.end-bytes)
+	case bytes > 0 && s.r.past.end <= s.steady:
+		lo = min(lo, s.r.past.end-bytes)
 	case bytes == 0 && s.awake:
 		lo = min(lo, s.lattice.waits())
 	}
-	if s.past.end-lo > int64(s.r.cfg.MaxHeld)/2 {
+	if s.r.past.end-lo > int64(s.r.cfg.MaxHeld)/2 {
 		return math.MaxInt64 // so many bytes do not wait on a suspicion
 	}
 	return lo
@@ -320,16 +320,23 @@ func (s *respace) Fork() Finder {
 		s.fork = &respace{}
 	}
 	f := s.fork
-	queue := append(f.queue[:0], s.queue...)
+	queue, copied := append(f.queue[:0], s.queue...), f.copied
 	*f = *s
-	f.queue, f.fork, f.origin = queue, nil, s
+	f.queue, f.fork, f.origin, f.copied = queue, nil, s, copied
+	if s.awake {
+		if f.copied == nil {
+			f.copied = &room{}
+		}
+		*f.copied = *s.lattice.room
+		f.lattice.room = f.copied
+	}
 	return f
 }
 
 // End implements Finder.
 func (s *respace) End() {
 	if s.awake {
-		s.queue = s.letters.Finish(s.queue)
+		s.queue = s.lattice.letters.Finish(s.queue)
 		s.take(len(s.queue))
 	}
 	s.settle(math.MaxInt64)
@@ -337,42 +344,3 @@ func (s *respace) End() {
 }
 
 var _ Finder = (*respace)(nil)
-
-// past keeps the newest bytes of the channel.
-type past struct {
-	end int64 // offset behind the newest byte
-	n   int
-	buf [4 << 10]byte
-}
-
-// add adds bytes. The newest ones, half the size of the buffer, are always kept.
-func (b *past) add(p []byte) {
-	b.end += int64(len(p))
-	p = p[max(0, len(p)-len(b.buf)/2):]
-	if b.n+len(p) > len(b.buf) {
-		b.n = copy(b.buf[:], b.buf[b.n-len(b.buf)/2:b.n])
-	}
-	b.n += copy(b.buf[b.n:], p)
-}
-
-// begin is the offset of the oldest byte that is always kept.
-func (b *past) begin() int64 { return b.end - int64(min(b.n, len(b.buf)/2)) }
-
-// ascii reports whether the bytes from place i of the buffer on are as many letters, if there
-// are four at most: none of them is part of a longer character. Of more bytes, it reports
-// that of the first four. So a processor need not guess how many there are.
-func (b *past) ascii(i, size int64) bool {
-	if i+utf8.UTFMax > int64(len(b.buf)) {
-		return false
-	}
-	first := binary.LittleEndian.Uint32(b.buf[i:])
-	return first&(0x80808080>>(8*(utf8.UTFMax-min(size, utf8.UTFMax))&31)) == 0
-}
-
-// from returns the bytes from an offset on, nil if they are no longer kept.
-func (b *past) from(lo int64) []byte {
-	if lo < b.begin() {
-		return nil
-	}
-	return b.buf[lo-b.end+int64(b.n) : b.n]
-}

@@ -58,11 +58,11 @@ func (v *reverse) Word(_ int64, w ngram.Word) {
 func (v *reverse) turn(dst []ngram.Word, w ngram.Word) []ngram.Word {
 	alone := w.Weight < ngram.WordWeight // of a script without spaces
 	n := len(v.token)
-	if n > 0 && (n == maxToken || alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.codes.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
+	if n > 0 && (n == maxToken || alone || w.Span.Lo-v.token[0].Span.Lo > pastBytes || v.r.past.parted(v.token[n-1].Span.Hi, w.Span.Lo)) {
 		dst = v.endToken(dst)
 	}
 	v.token = append(v.token, w)
-	if alone || v.r.codes.white(w.Span.Hi) {
+	if alone || v.r.past.white(w.Span.Hi) {
 		dst = v.endToken(dst)
 	}
 	return dst
@@ -100,7 +100,7 @@ func (v *reverse) pass(words []ngram.Word) int {
 	order := append(v.order[:0], v.token...)
 	for i := range words {
 		w := &words[i]
-		if len(v.token) == 0 && i+1 < len(words) && v.r.codes.apart(w.Span.Hi, words[i+1].Span.Lo) { // nearly every word is a token
+		if len(v.token) == 0 && i+1 < len(words) && v.r.past.apart(w.Span.Hi, words[i+1].Span.Lo) { // nearly every word is a token
 			order = append(order, *w)
 		} else {
 			order = v.turn(order, *w)
@@ -192,7 +192,7 @@ func (v *reverse) close() {
 func (v *reverse) Waits() int64 {
 	t := &v.t
 	free := int64(math.MaxInt64)
-	if len(v.token) > 0 && v.r.codes.at-v.token[0].Span.Lo <= pastBytes {
+	if len(v.token) > 0 && v.r.past.end-v.token[0].Span.Lo <= pastBytes {
 		free = v.token[0].Span.Lo
 	}
 	for i := t.FirstOpen(); i < t.Count; i++ {

@@ -10,6 +10,8 @@
 package track
 
 import (
+	"math"
+
 	"noecho/internal/gram"
 	"noecho/ngram"
 )
@@ -43,10 +45,10 @@ type Ledger interface {
 // first. Once one is absent, nothing is looked up until the windows have moved past it.
 type Track struct {
 	Set     Set
-	N       int // words in a window
-	Scanner *ngram.Scanner
-	Words   []ngram.Word // scratch of the scanner
-	Base    int64        // added to the scanner's offsets
+	N       int            // words in a window
+	Scanner *ngram.Scanner // of the text; nil: words come from elsewhere
+	Words   []ngram.Word   // scratch of the scanner
+	Base    int64          // added to the scanner's offsets
 
 	Count  int64 // words read; the newest is word Count-1
 	Absent int64 // first word of the newest gram known to be absent; -1: none
@@ -70,10 +72,18 @@ type Track struct {
 // entry is one word in the ring.
 type entry struct {
 	prefix uint64 // prefix hash behind the word
-	span   ngram.Span
-	weight ngram.Weight
+	lo     int64  // of its span
+	size   uint32 // of its span
+	weight uint8
 	mark   uint8
 	known  uint8 // answers of the filters about the grams that end with this word
+}
+
+// set sets all but the prefix hash, field by field: a literal of so many fields is built
+// elsewhere first.
+func (e *entry) set(w *ngram.Word, mark uint8) {
+	e.lo, e.size = w.Span.Lo, uint32(min(w.Span.Hi-w.Span.Lo, math.MaxUint32)) // a word may have any number of bytes that are not read
+	e.weight, e.mark, e.known = uint8(w.Weight), mark, 0
 }
 
 // Bits of entry.known.
@@ -88,8 +98,8 @@ const (
 // scanner's buffer may be one. The ring has room for them.
 const Provisional = 64
 
-// Init prepares a track for a new text, in which a run counts if it weighs at least
-// least. The ring has room for all words of a lighter run.
+// Init prepares a track for words, of which a run counts if it weighs at least least. The
+// ring has room for all words of a lighter run. Scan must follow if they come from a text.
 func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	size := 1
 	for size < int(least)+spec.N+Provisional {
@@ -98,17 +108,24 @@ func (t *Track) Init(set Set, spec ngram.Spec, least ngram.Weight) {
 	if len(t.ring) < size {
 		t.ring = make([]entry, size)
 	}
-	if t.Scanner == nil || t.N != spec.N {
-		t.Scanner = ngram.NewScanner(spec.Suite)
+	if t.N != spec.N {
+		t.Scanner = nil
 	}
 	t.Set, t.N, t.least = set, spec.N, least
 	if t.batch, _ = set.(Batch); t.batch != nil && t.lower == nil {
 		t.lower = make([]uint64, 0, passWords)
 	}
-	t.Scanner.Reset()
 	t.Base, t.Count, t.Absent, t.Acted, t.light, t.weight = 0, 0, -1, -1, 0, 0
 	t.Numbered, t.Strict, t.Backward, t.Mark = false, false, false, 0
 	t.Run.Reset()
+}
+
+// Scan prepares a track for the words of a new text.
+func (t *Track) Scan(suite ngram.Suite) {
+	if t.Scanner == nil {
+		t.Scanner = ngram.NewScanner(suite)
+	}
+	t.Scanner.Reset()
 }
 
 // Forget drops the words of the text and keeps storage for another one of the same suite.
@@ -178,7 +195,7 @@ func (t *Track) at(i int64) *entry { return &t.ring[i&int64(len(t.ring)-1)] }
 func (t *Track) Oldest() int64 { return max(0, t.Count-int64(len(t.ring))) }
 
 // Weight is the weight of word i.
-func (t *Track) Weight(i int64) ngram.Weight { return t.at(i).weight }
+func (t *Track) Weight(i int64) ngram.Weight { return ngram.Weight(t.at(i).weight) }
 
 // MarkOf is the mark of word i.
 func (t *Track) MarkOf(i int64) uint8 { return t.at(i).mark }
@@ -193,8 +210,8 @@ func (t *Track) Prefix(i int64) uint64 {
 
 // Span returns the bytes of word i in the text.
 func (t *Track) Span(i int64) ngram.Span {
-	s := t.at(i).span
-	return ngram.Span{Lo: s.Lo + t.Base, Hi: s.Hi + t.Base}
+	lo := t.at(i).lo + t.Base
+	return ngram.Span{Lo: lo, Hi: lo + int64(t.at(i).size)}
 }
 
 // Word returns word i as the scanner found it, with the span that Span returns.
@@ -207,7 +224,8 @@ func (t *Track) Open() int64 {
 	if t.Count == 0 {
 		return t.Scanner.Offset()
 	}
-	return t.Scanner.Offset() - t.at(t.Count-1).span.Hi
+	last := t.at(t.Count - 1)
+	return t.Scanner.Offset() - last.lo - int64(last.size)
 }
 
 // Push adds a word and reports whether the window that ends with it is indexed.
@@ -271,7 +289,8 @@ func (t *Track) pass(words []ngram.Word, look Look, ledger Ledger) int {
 	known := t.gates4(p[:len(words)+4], asked, step)
 	for k := range words {
 		w, e, at := &words[k], &ring[(i+int64(k))&last], i+int64(k)
-		e.prefix, e.span, e.weight, e.mark, e.known = p[k+4], w.Span, w.Weight, t.Mark, 0
+		e.prefix = p[k+4]
+		e.set(w, t.Mark)
 		if k == asked {
 			if e.known = asked4; known&1 == 0 {
 				e.known |= absent4
@@ -354,12 +373,13 @@ func (t *Track) Rewind(count, absent int64) { t.Count, t.Absent = count, absent 
 // add adds a word.
 func (t *Track) add(w ngram.Word) *entry {
 	i := t.Count
-	e := t.at(i) // set field by field: a literal of so many fields is built elsewhere first
-	e.prefix, e.span, e.weight, e.mark, e.known = t.roll(t.Prefix(i), w.Hash), w.Span, w.Weight, t.Mark, 0
+	e := t.at(i)
+	e.prefix = t.roll(t.Prefix(i), w.Hash)
+	e.set(&w, t.Mark)
 	t.Count++
 	if t.Strict {
 		for t.weight += w.Weight; t.weight >= t.least; t.light++ {
-			t.weight -= t.at(t.light).weight
+			t.weight -= t.Weight(t.light)
 		}
 	}
 	return e
