@@ -83,6 +83,7 @@ var house = []floor{
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/accesslog", never: slices.Concat(network, logging)},
+	{pkg: "internal/outbox", ours: []string{"audit", "proxy/alert"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},

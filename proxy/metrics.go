@@ -324,6 +324,8 @@ const (
 	alertDelivered = "noecho_alerts_delivered_total"
 	alertDropped   = "noecho_alerts_dropped_total"
 	alertQueued    = "noecho_alerts_queued"
+	alertSpooled   = "noecho_alerts_spooled"
+	alertRetried   = "noecho_alerts_retried_total"
 )
 
 func alertDesc(name, help string) *prometheus.Desc {
@@ -337,8 +339,10 @@ func (c *alertCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.Descr
 func (c *alertCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.log.Stats().Sinks {
 		ch <- prometheus.MustNewConstMetric(alertDesc(alertDelivered, "Alerts written."), prometheus.CounterValue, float64(s.Delivered), s.Name)
-		ch <- prometheus.MustNewConstMetric(alertDesc(alertDropped, "Alerts lost because the sink was behind; gap records stand in their place."), prometheus.CounterValue, float64(s.Lost), s.Name)
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertDropped, "Alerts lost because the sink was behind or refused them; gap records stand in their place."), prometheus.CounterValue, float64(s.Lost), s.Name)
 		ch <- prometheus.MustNewConstMetric(alertDesc(alertQueued, "Alerts waiting to be written."), prometheus.GaugeValue, float64(s.Queued), s.Name)
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertSpooled, "Alerts waiting on disk, of those queued."), prometheus.GaugeValue, float64(s.Spooled), s.Name)
+		ch <- prometheus.MustNewConstMetric(alertDesc(alertRetried, "Attempts to send alerts that failed."), prometheus.CounterValue, float64(s.Retried), s.Name)
 	}
 }
 

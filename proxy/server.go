@@ -262,8 +262,8 @@ func (s *Server) watchAlerts(stuck map[string]bool) {
 	for _, sink := range s.alerts.Stats().Sinks {
 		switch {
 		case sink.Down && !stuck[sink.Name]:
-			s.log.Error("alerts cannot be written: look at the folder, the permissions and the disk; some wait in memory meanwhile",
-				"sink", sink.Name, "waiting", sink.Queued)
+			s.log.Error("alerts cannot be written: look at the folder, the permissions and the disk, or the receiver; some wait in memory or in the spool meanwhile",
+				"sink", sink.Name, "waiting", sink.Queued, "reason", sink.Reason)
 		case !sink.Down && stuck[sink.Name]:
 			s.log.Info("alerts are written again", "sink", sink.Name, "lost", sink.Lost)
 		}

@@ -180,7 +180,7 @@ func forge(t *testing.T, lines [][]byte) (forged []byte) {
 		if ev.Type == TypeDigest {
 			tally.fill(&ev)
 		}
-		line = appendLine(nil, &ev)
+		line = AppendLine(nil, &ev)
 		tally.add(&ev, line)
 		forged = append(forged, line...)
 	}

@@ -12,9 +12,9 @@ import (
 // timeLayout is RFC 3339 with all nine digits, so that lines sort as text.
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
-// appendLine appends the event as one line of JSON, its end included. The members of a
+// AppendLine appends the event as one line of JSON, its end included. The members of a
 // line and their order depend on its type alone.
-func appendLine(dst []byte, ev *Event) []byte {
+func AppendLine(dst []byte, ev *Event) []byte {
 	w := object{buf: append(dst, '{')}
 	w.num("v", int64(ev.V))
 	w.str("type", string(ev.Type))
@@ -80,6 +80,8 @@ func (w *object) aboutProcess(ev *Event) {
 		w.str("reason", ev.Reason)
 		w.str("sink", ev.Sink)
 		w.uint("lost", ev.Lost)
+		w.uint("first", ev.first())
+		w.uint("last", ev.Seq)
 		w.time("since", ev.Since)
 	case TypeDigest:
 		w.uint("first", ev.First)

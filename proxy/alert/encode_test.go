@@ -34,7 +34,7 @@ func TestLineOfEachType(t *testing.T) {
 	f := func(name string, ev Event, want string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(want+"\n", string(appendLine(nil, &ev))); diff != "" {
+			if diff := cmp.Diff(want+"\n", string(AppendLine(nil, &ev))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -70,7 +70,7 @@ func TestLineOfEachType(t *testing.T) {
 
 	gap := finding()
 	gap.Type, gap.Severity, gap.Reason, gap.Sink, gap.Lost, gap.Since = TypeGap, High, "sink failed", "stdout", 4, noon.Add(-time.Second)
-	f("gap", gap, `{"v":1,"type":"gap",`+head+`"severity":"high","reason":"sink failed","sink":"stdout","lost":4,"since":"2026-03-04T11:59:59.120000000Z","instance":"pod-0"}`)
+	f("gap", gap, `{"v":1,"type":"gap",`+head+`"severity":"high","reason":"sink failed","sink":"stdout","lost":4,"first":4,"last":7,"since":"2026-03-04T11:59:59.120000000Z","instance":"pod-0"}`)
 
 	tally := finding()
 	tally.Type, tally.Severity, tally.Since, tally.Period = TypeTally, Low, noon.Add(-time.Minute), 60
@@ -88,7 +88,7 @@ func TestLineReadsBack(t *testing.T) {
 	want.Lane = LanePlain
 	want.Records = []Record{{ID: "a", Dataset: "d", Labels: []string{}}}
 	var got Event
-	if err := json.Unmarshal(appendLine(nil, &want), &got); err != nil {
+	if err := json.Unmarshal(AppendLine(nil, &want), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -181,7 +181,7 @@ func FuzzLine(f *testing.F) {
 		ev := finding()
 		ev.Model, ev.Path, ev.RequestID, ev.Start = model, path, model+path, start
 		ev.Records = []Record{{ID: path, Dataset: model, Labels: []string{path, model}}}
-		line := appendLine(nil, &ev)
+		line := AppendLine(nil, &ev)
 		body := line[:len(line)-1]
 		if line[len(line)-1] != '\n' || bytes.ContainsRune(body, '\n') || !utf8.Valid(line) {
 			t.Fatalf("not one line: %q", line)
@@ -224,7 +224,7 @@ func BenchmarkLine(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = appendLine(dst[:0], &ev)
+		dst = AppendLine(dst[:0], &ev)
 	}
 	b.SetBytes(int64(len(dst)))
 }

@@ -17,6 +17,8 @@ const (
 // its goroutine, the others are guarded by Log.mu.
 type feed struct {
 	sink   Sink
+	encode func(dst []byte, ev *Event) []byte
+	relay  Relay         // the sink, if it is one
 	wake   chan struct{} // of capacity 1: there may be something to do
 	reopen chan struct{} // of capacity 1: Reopen was asked for
 	ended  chan error    // of capacity 1: the error of the close
@@ -50,8 +52,15 @@ const (
 )
 
 func newFeed(s Sink, now time.Time) *feed {
+	encode := AppendLine
+	if e, ok := s.(Encoder); ok {
+		encode = e.Append
+	}
+	relay, _ := s.(Relay)
 	return &feed{
 		sink:    guarded{s},
+		encode:  encode,
+		relay:   relay,
 		wake:    make(chan struct{}, 1),
 		reopen:  make(chan struct{}, 1),
 		ended:   make(chan error, 1),
@@ -125,7 +134,7 @@ func (l *Log) fetch(f *feed) {
 	l.mu.Unlock()
 	if f.kind == lineEvent || f.kind == lineGap {
 		f.event.event.ID = f.event.id.String()
-		f.line = appendLine(f.line[:0], &f.event.event)
+		f.line = f.encode(f.line[:0], &f.event.event)
 		f.sent = 0
 	}
 }

@@ -79,7 +79,7 @@ func (f *File) open() error {
 	}
 	size, err := endLine(file)
 	if err == nil {
-		err = syncDir(f.opts.Path)
+		err = SyncDir(f.opts.Path)
 	}
 	if err != nil {
 		return errors.Join(err, file.Close())
@@ -142,9 +142,9 @@ func endLine(file *os.File) (int64, error) {
 	return size + int64(n), err
 }
 
-// syncDir makes the name of the file durable. Windows does so by itself and cannot sync a
+// SyncDir makes the name of a file durable. Windows does so by itself and cannot sync a
 // folder.
-func syncDir(path string) error {
+func SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
@@ -207,7 +207,7 @@ func (f *File) rotate() error {
 	}
 	err = f.file.Close()
 	f.file, f.size, f.skip = file, 0, 0
-	return errors.Join(err, syncDir(f.opts.Path))
+	return errors.Join(err, SyncDir(f.opts.Path))
 }
 
 // rotated returns the name of the i-th newest rotated file, and of the file itself for 0.

@@ -47,6 +47,42 @@ type Sink interface {
 	Close() error
 }
 
+// Encoder is a [Sink] that writes events in a form of its own. Append appends one event, which
+// the following calls of Write are about, to dst. The other sinks write lines of JSON as
+// [AppendLine] makes them.
+type Encoder interface {
+	Append(dst []byte, ev *Event) []byte
+}
+
+// Relay is a [Sink] that passes lines on to a receiver, which may take them later. Relayed is
+// safe for concurrent use and never waits for a disk or a receiver.
+type Relay interface {
+	Relayed() Relayed
+}
+
+// Relayed are the counters of a Relay.
+type Relayed struct {
+	Taken     uint64 // events that the receiver has
+	Waiting   uint64 // events on disk that it does not have
+	Inherited uint64 // events that were on disk when the relay was opened
+	Lost      uint64 // events that the receiver refused or the disk damaged
+	Skipped   uint64 // events of a low severity, which it is not to get
+	Retried   uint64 // attempts that failed
+	Down      bool   // the last attempt failed
+	Reason    string // of that failure
+}
+
+// As returns a sink that writes events as encode makes them.
+func As(s Sink, encode func(dst []byte, ev *Event) []byte) Sink { return encoded{s, encode} }
+
+type encoded struct {
+	Sink
+	encode func(dst []byte, ev *Event) []byte
+}
+
+// Append implements [Encoder].
+func (e encoded) Append(dst []byte, ev *Event) []byte { return e.encode(dst, ev) }
+
 // DefaultQueue is the number of events that are kept for a slow sink.
 const DefaultQueue = 4096
 
@@ -297,24 +333,43 @@ type Stats struct {
 	Sinks   []SinkStats
 }
 
-// SinkStats are the counters of one sink. Offered = Delivered + Lost + Queued.
+// SinkStats are the counters of one sink. While none of its events is on the way from the
+// queue to the disk, Offered + Inherited = Delivered + Lost + Queued + Skipped.
 type SinkStats struct {
 	Name      string
-	Delivered uint64 // events written
-	Lost      uint64 // events that the queue dropped; gap records report them
-	Queued    uint64 // events waiting
+	Delivered uint64 // events written; of a [Relay] those that its receiver has
+	Lost      uint64 // events that the queue dropped or the receiver refused; gap records report them
+	Queued    uint64 // events waiting, in memory or on disk
+	Spooled   uint64 // those on disk
+	Inherited uint64 // events that an earlier process had left on disk
+	Skipped   uint64 // events below the severity that the sink gets
 	Gaps      uint64 // gap records written
+	Retried   uint64 // attempts of a Relay that failed
 	Errors    uint64 // calls of the sink that failed
-	Down      bool   // the last call failed
+	Down      bool   // the last call or attempt failed
+	Reason    string // why a Relay is down
 }
 
 // Stats returns the counters.
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	s := Stats{Offered: l.seq + l.late, Sinks: make([]SinkStats, len(l.feeds))}
 	for i, f := range l.feeds {
 		s.Sinks[i] = f.snapshot(l)
 	}
+	l.mu.Unlock()
+	for i, f := range l.feeds {
+		if f.relay != nil {
+			s.Sinks[i].add(f.relay.Relayed())
+		}
+	}
 	return s
+}
+
+// add takes the counters of a relay, to which Delivered were handed.
+func (s *SinkStats) add(r Relayed) {
+	s.Delivered, s.Spooled, s.Inherited, s.Skipped, s.Retried = r.Taken, r.Waiting, r.Inherited, r.Skipped, r.Retried
+	s.Queued += r.Waiting
+	s.Lost += r.Lost
+	s.Down, s.Reason = s.Down || r.Down, r.Reason
 }

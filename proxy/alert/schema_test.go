@@ -168,7 +168,7 @@ func sampleEvents(t *testing.T) []byte {
 	}
 	stop(t, l)
 	gap := Event{V: 1, Type: TypeGap, ID: l.Boot(), Boot: l.Boot(), Seq: 9, Lost: 4, Severity: High, Reason: "sink failed", Sink: "stdout"}
-	return appendLine(out.Bytes(), &gap)
+	return AppendLine(out.Bytes(), &gap)
 }
 
 func TestLinesFitTheSchema(t *testing.T) {
@@ -206,7 +206,7 @@ func TestSchemaSees(t *testing.T) {
 	t.Parallel()
 	s := readSchema(t, strict)
 	ev := finding()
-	line := string(appendLine(nil, &ev))
+	line := string(AppendLine(nil, &ev))
 	for old, wrong := range map[string]string{
 		`"v":1`:                         `"v":2`,
 		`"seq":7`:                       `"seq":0`,
@@ -300,7 +300,7 @@ func TestPageListsTheMembers(t *testing.T) {
 	var written []string
 	ev := finding()
 	ev.Channels = []string{"choices.0.content", "choices.0.reasoning"}
-	d := json.NewDecoder(bytes.NewReader(appendLine(nil, &ev)))
+	d := json.NewDecoder(bytes.NewReader(AppendLine(nil, &ev)))
 	for depth, isName := 0, true; ; {
 		tok, err := d.Token()
 		if err != nil {

@@ -1,0 +1,5 @@
+//go:build slow && !windows
+
+package outbox
+
+const kills = 1000
