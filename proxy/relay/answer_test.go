@@ -103,14 +103,15 @@ func nestedNames(body string) func([]string) string {
 // blocks is a stream of Anthropic's; each block has a start and a delta.
 func blocks(formats ...[2]string) func([]string) string {
 	return func(pieces []string) string {
-		b := messageStart
+		var b strings.Builder
+		b.WriteString(messageStart)
 		for i, p := range pieces {
 			f, one := formats[i%len(formats)], []string{p}
-			b += anthropicEvent(`{"type":"content_block_start","index":%d,"content_block":%s}`, i, inTurn(one, f[0])[0])
-			b += anthropicEvent(`{"type":"content_block_delta","index":%d,"delta":%s}`, i, inTurn(one, f[1])[0])
-			b += anthropicEvent(`{"type":"content_block_stop","index":%d}`, i)
+			b.WriteString(anthropicEvent(`{"type":"content_block_start","index":%d,"content_block":%s}`, i, inTurn(one, f[0])[0]))
+			b.WriteString(anthropicEvent(`{"type":"content_block_delta","index":%d,"delta":%s}`, i, inTurn(one, f[1])[0]))
+			b.WriteString(anthropicEvent(`{"type":"content_block_stop","index":%d}`, i))
 		}
-		return b + messageEnd
+		return b.String() + messageEnd
 	}
 }
 
