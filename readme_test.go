@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"noecho/internal/fakellm"
 )
 
 // TestReadme pastes the commands of README.md, in their order, into a fresh copy of the tree.
@@ -120,12 +121,11 @@ func newReadmeShell(t *testing.T) *readmeShell {
 // freePort returns an address that nothing listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := fakellm.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func (s *readmeShell) command(line string) *exec.Cmd {

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"noecho/internal/fakellm"
 )
 
 // peer is a proxy in a process of its own, whose processor time is measured.
@@ -84,7 +86,7 @@ func (r *rig) peers(ctx context.Context, o *options) ([]*peer, error) {
 			return
 		}
 		var listen string
-		if listen, err = freeAddress(); err != nil {
+		if listen, err = fakellm.FreeAddress(); err != nil {
 			return
 		}
 		var program string

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -71,11 +70,11 @@ func (r *rig) start(ctx context.Context, o *options, log io.Writer) error {
 		return err
 	}
 	r.direct = r.model.URL()
-	listen, err := freeAddress()
+	listen, err := fakellm.FreeAddress()
 	if err != nil {
 		return err
 	}
-	admin, err := freeAddress()
+	admin, err := fakellm.FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -171,14 +170,4 @@ func word(n uint64) string {
 		b = append(b, consonants[syllable/uint64(len(vowels))], vowels[syllable%uint64(len(vowels))])
 	}
 	return string(b)
-}
-
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

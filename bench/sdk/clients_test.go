@@ -109,7 +109,7 @@ func missing(t *testing.T, what string) {
 func run(interpreter, script string) func(t *testing.T, base string, m model) []told {
 	return func(t *testing.T, base string, m model) []told {
 		cmd := exec.CommandContext(deadline(t), interpreter, script)
-		cmd.Env = append(os.Environ(), "NOECHO="+base, "ASKED="+m.url+"/asked", "NO_PROXY=127.0.0.1")
+		cmd.Env = append(os.Environ(), "NOECHO="+base, "ASKED="+m.url+"/asked", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,8 +28,9 @@ import (
 	"github.com/openai/openai-go/v3/option"
 )
 
-// patience bounds every wait for a process; nothing takes that long.
-const patience = 60 * time.Second
+// patience bounds every wait for a process. It only ends a hang: a browser, LiteLLM and
+// Java start at the same time, which takes minutes on a slow machine.
+const patience = 5 * time.Minute
 
 // A program is a built noecho with an index of testdata/train.jsonl, and a built
 // fakellm.
@@ -159,15 +161,24 @@ func awaitReady(url string, ended chan error) error {
 	}
 }
 
-// freeAddress returns a loopback address that nobody listens on.
+// lowPort is the port that freeAddress has tried last. The ports below 32768 are those that
+// no system gives to a connection, or to a listener that asks for any port.
+var lowPort atomic.Int32
+
+// freeAddress returns a loopback address that nobody listens on, and that nobody gets
+// before the caller uses it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	lowPort.CompareAndSwap(0, 16384+rand.Int32N(8192))
+	for port := lowPort.Add(1); port < 32768; port = lowPort.Add(1) {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // client returns the official client with its defaults, retries included.

@@ -103,7 +103,7 @@ func (c *litellm) start(t *testing.T, bin, address string) {
 	}
 	host, port, _ := strings.Cut(address, ":")
 	cmd := exec.Command(bin, "--config", file, "--host", host, "--port", port, "--telemetry", "False")
-	cmd.Env = append(os.Environ(), "LITELLM_MASTER_KEY=sk-of-nobody", "LITELLM_LOCAL_MODEL_COST_MAP=True", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(os.Environ(), "LITELLM_MASTER_KEY=sk-of-nobody", "LITELLM_LOCAL_MODEL_COST_MAP=True", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
 	log, ended := launch(t, cmd)
 	t.Cleanup(func() {
 		var exit *exec.ExitError // it ends by the signal

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -482,4 +483,26 @@ func BenchmarkStream(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1002, "ns/message")
+}
+
+// TestFreeAddress: a listener that asks for any port never gets one like it.
+func TestFreeAddress(t *testing.T) {
+	t.Parallel()
+	address, err := FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{})
+	if err == nil {
+		err = s.Start(address)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port := s.addr.(*net.TCPAddr).Port; port >= 32768 || s.Addr() != address {
+		t.Errorf("%s, want %s", s.Addr(), address)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
