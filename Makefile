@@ -158,7 +158,7 @@ eval: build ## Fail if a disguise gets through that should not, or the table in 
 
 .PHONY: sdk
 sdk: clients ## Drive noecho with real clients, see docs/clients.md.
-	cd bench/sdk && $(GO) test -count=1 ./...
+	cd bench/sdk && $(GO) test -count=1 -timeout 30m ./...
 
 .PHONY: library
 library: ## Use the packages of docs/library.md from a module outside of noecho.
