@@ -62,8 +62,11 @@ func (c *promptCache) close() {
 // prompt scans the texts of a request, equal ones once. Once done is closed, it scans no
 // more of them.
 func (c *promptCache) prompt(snap *snapshot, r wire.Request, done <-chan struct{}) *detect.Prompt {
-	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix}
-	seen := make(map[string]*detect.Message, len(r.Messages))
+	p := &detect.Prompt{Tail: r.Tail, Suffix: r.Suffix, Messages: make([]*detect.Message, 0, len(r.Messages))}
+	var seen map[string]*detect.Message
+	if len(r.Messages) > 1 {
+		seen = make(map[string]*detect.Message, len(r.Messages))
+	}
 	for _, text := range r.Messages {
 		select {
 		case <-done:
@@ -73,8 +76,9 @@ func (c *promptCache) prompt(snap *snapshot, r wire.Request, done <-chan struct{
 		key := c.digest(snap.generation, text)
 		m, ok := seen[key]
 		if !ok {
-			m = c.message(snap, key, text)
-			seen[key] = m
+			if m = c.message(snap, key, text); seen != nil {
+				seen[key] = m
+			}
 		}
 		p.Messages = append(p.Messages, m)
 	}

@@ -9,7 +9,7 @@ const MaxPerAnswer = 64
 type Answer struct {
 	log  *Log
 	sent int
-	last Event // the finding that waits for Close
+	last *Event // the finding that waits for Close; nil: none
 }
 
 // Answer returns the Answer through which the findings of a new answer are offered.
@@ -22,7 +22,7 @@ func (a *Answer) Offer(ev Event) {
 	case a.sent < MaxPerAnswer:
 		a.log.Offer(ev)
 	case a.sent == MaxPerAnswer:
-		a.last = ev
+		a.last = &ev
 	default:
 		a.last.Suppressed++
 	}
@@ -30,8 +30,8 @@ func (a *Answer) Offer(ev Event) {
 
 // Close offers the finding that waits, if there is one. Call it when the answer has ended.
 func (a *Answer) Close() {
-	if a.sent >= MaxPerAnswer {
-		a.log.Offer(a.last)
+	if a.last != nil {
+		a.log.Offer(*a.last)
 	}
 	*a = Answer{log: a.log}
 }

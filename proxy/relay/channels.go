@@ -36,7 +36,7 @@ type channelSet struct {
 	closed         []*detect.Finding
 	cutter         wire.Cutter
 	newline        [1]byte
-	metadataPrompt *detect.Prompt // for channels beside the answer, which do not go on from the prompt
+	metadataPrompt *detect.Prompt // for channels beside the answer, which do not go on from the prompt; nil: there was none
 	withheld       bool           // some text of the answer did not leave
 	finished       bool
 	over           bool               // no text follows
@@ -46,6 +46,8 @@ type channelSet struct {
 	speakers       int                // channels that are read as one text with others
 	spare          []*detect.Detector // of the channels of answers before
 	spareAnswer    *detect.Answer     // of an answer before; nil: there is none
+	unused         []*channel         // empty ones, of answers before
+	mask           string             // of cutter
 	firstRef       int                // index of the first place of the message being read
 	found          []Finding          // not taken yet
 	late           []detect.Part      // scratch
@@ -56,9 +58,13 @@ type channelSet struct {
 
 // start begins an answer.
 func (s *channelSet) start(cfg *Config) {
-	s.cfg, s.noChoice = cfg, &choice{number: -1}
-	s.cutter, s.newline = wire.NewCutter([]byte(cfg.Mask)), [1]byte{'\n'}
-	s.metadataPrompt = cfg.Detect.Prompt.ExcuseOnly()
+	if s.cfg, s.newline = cfg, [1]byte{'\n'}; s.noChoice == nil {
+		s.noChoice = &choice{}
+	}
+	*s.noChoice = choice{number: -1}
+	if s.mask != cfg.Mask {
+		s.mask, s.cutter = cfg.Mask, wire.NewCutter([]byte(cfg.Mask))
+	}
 }
 
 // forget drops the answer and keeps little storage for another one.
@@ -67,13 +73,18 @@ func (s *channelSet) forget() {
 		if s.spare = append(s.spare, ch.det); ch.answer != nil {
 			s.spareAnswer = ch.answer
 		}
+		if *ch = (channel{}); len(s.unused) < mostSpare {
+			s.unused = append(s.unused, ch)
+		}
 	}
+	*s.noChoice = choice{}
 	for _, d := range s.spare {
 		d.Reset(nil, s.cfg.Spec, detect.Config{})
 	}
 	clear(s.spare[min(len(s.spare), mostSpare):])
 	*s = channelSet{
-		spare: s.spare[:min(len(s.spare), mostSpare)], spareAnswer: s.spareAnswer,
+		spare: s.spare[:min(len(s.spare), mostSpare)], spareAnswer: s.spareAnswer, unused: s.unused,
+		noChoice: s.noChoice, mask: s.mask, cutter: s.cutter,
 		list: emptied(s.list, minPooled), choices: emptied(s.choices, minPooled), text: emptied(s.text, keepPooled),
 		segments: emptied(s.segments, minPooled), closed: emptied(s.closed, minPooled), found: emptied(s.found, minPooled), late: emptied(s.late, minPooled),
 	}
@@ -583,6 +594,9 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	cfg := s.cfg.Detect
 	cfg.LaneMemory, cfg.Streamed = &s.lanes, s.cfg.Framing != wire.JSON && s.cfg.Framing != wire.Records
 	if role == wire.Metadata && sort != wire.Label {
+		if s.metadataPrompt == nil {
+			s.metadataPrompt = s.cfg.Detect.Prompt.ExcuseOnly()
+		}
 		cfg.Prompt = s.metadataPrompt
 	}
 	if sort == wire.Apart {
@@ -603,7 +617,8 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 		cfg.Answer = s.answerOf(c)
 		s.speakers++
 	}
-	ch := &channel{
+	ch := s.unusedChannel()
+	*ch = channel{
 		choice: c, key: at, role: role,
 		out:    output{cutter: s.cutter, block: math.MaxInt64},
 		repeat: repeat{keeps: role == wire.Metadata || role == wire.Text && s.cfg.Family.Repeats()},
@@ -617,6 +632,17 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 	s.list = append(s.list, ch)
 	s.failed = s.failed || role == wire.Metadata && strings.HasPrefix(at.name, "error")
 	return ch, nil
+}
+
+// unusedChannel returns an empty channel.
+func (s *channelSet) unusedChannel() *channel {
+	n := len(s.unused) - 1
+	if n < 0 {
+		return &channel{}
+	}
+	ch := s.unused[n]
+	s.unused = s.unused[:n]
+	return ch
 }
 
 // cuts reports whether a channel may end inside a word, and whether that is known.

@@ -58,7 +58,7 @@ func genericAnywhere() []wire.Rule {
 // uploaded file.
 func genericRequest(_ string, body []byte) (wire.Request, error) {
 	if start := bytes.TrimLeft(body, " \t\r\n"); len(start) == 0 || start[0] != '{' {
-		r := &request{wire.Request{N: 1}}
+		r := &request{Request: wire.Request{N: 1}}
 		if dec := newDecoder(start); len(start) > 0 && start[0] == '[' {
 			if v, err := dec.ReadValue(); err == nil {
 				r.visible(v)

@@ -59,7 +59,7 @@ func ollamaRules() []wire.Rule {
 
 // ollamaChatRequest reads a request for a chat.
 func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1, Stream: true}}
+	r := &request{Request: wire.Request{N: 1, Stream: true}}
 	return r.read(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case ollamaMember(r, name, v):
@@ -75,7 +75,7 @@ func ollamaChatRequest(_ string, body []byte) (wire.Request, error) {
 // ollamaGenerateRequest reads a request for a completion. Its context is token ids and
 // shows no text.
 func ollamaGenerateRequest(_ string, body []byte) (wire.Request, error) {
-	r := &request{wire.Request{N: 1, Stream: true}}
+	r := &request{Request: wire.Request{N: 1, Stream: true}}
 	return r.read(body, func(r *request, name string, v jsontext.Value) error {
 		switch {
 		case ollamaMember(r, name, v):

@@ -12,26 +12,29 @@ import (
 )
 
 // request is a request that is being read.
-type request struct{ wire.Request }
+type request struct {
+	wire.Request
+	dec *jsontext.Decoder // for one value after the other; nil: none was read
+}
 
 // readRequest makes a request of the members of its body, and calls f with each. The
 // body has to be one JSON object in which no object has a name twice. Servers differ in
 // which of the two they obey, and noecho might choose its policy by the other.
 func readRequest(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
-	return (&request{wire.Request{N: 1}}).read(body, f)
+	return (&request{Request: wire.Request{N: 1}}).read(body, f)
 }
 
 // read is [readRequest] for an API with defaults of its own, which r has already.
 func (r *request) read(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
-	dec := newDecoder(body)
-	v, err := dec.ReadValue()
+	r.dec = newDecoder(body)
+	v, err := r.dec.ReadValue()
 	if err != nil {
 		return r.Request, fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
 	}
 	if nesting(v) > maxNesting {
 		return r.Request, fmt.Errorf("%w: the body is nested more than %d levels deep", wire.ErrRequest, maxNesting)
 	}
-	if v.Kind() != '{' || len(bytes.TrimLeft(body[dec.InputOffset():], " \t\r\n")) > 0 {
+	if v.Kind() != '{' || len(bytes.TrimLeft(body[r.dec.InputOffset():], " \t\r\n")) > 0 {
 		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
 	err = validMembers(v, func(name string, v jsontext.Value) error {
@@ -92,7 +95,11 @@ func newDecoder(b []byte) *jsontext.Decoder {
 
 // validDecoder returns a decoder for a part of a request that is valid.
 func validDecoder(b []byte) *jsontext.Decoder {
-	return jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return jsontext.NewDecoder(bytes.NewBuffer(b), validOptions()...)
+}
+
+func validOptions() []jsontext.Options {
+	return []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 }
 
 // eachMember calls f with every member of an object. Any other value has no members.
@@ -231,7 +238,13 @@ func wantsJSON(v jsontext.Value) bool {
 
 // visible adds the text of a value as one message. If the value is an array of objects,
 // such as tools, each object is a message.
-func (r *request) visible(v jsontext.Value) { r.readVisible(validDecoder(v)) }
+func (r *request) visible(v jsontext.Value) {
+	if r.dec == nil {
+		r.dec = new(jsontext.Decoder)
+	}
+	r.dec.Reset(bytes.NewBuffer(v), validOptions()...)
+	r.readVisible(r.dec)
+}
 
 // readVisible is visible for the next value of a decoder. Like every reader of nested
 // values it reads each byte once, however deep the value is.
