@@ -92,12 +92,12 @@ func (n *near) Word(i int64, w ngram.Word) {
 	if n.cur != nil && !n.goesOn(i, w.Span.Lo) {
 		n.settle()
 	}
-	if t.Seedless(i) {
+	if t.Fourless(i) {
 		return
 	}
 	s := t.Seed(i)
 	n.found = n.h.d.ledger.Seeds(n.found[:0], s.Hash)
-	if len(n.found) > 0 && !n.h.d.cfg.Prompt.said(s.Hash) {
+	if len(n.found) > 0 && !t.Seedless(i) && !n.h.d.cfg.Prompt.said(s.Hash) {
 		n.follow(i, &s)
 	}
 }

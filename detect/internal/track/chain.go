@@ -238,6 +238,22 @@ func (t *Track) Seed(i int64) Seed {
 // one of their 2- and 4-grams is absent. It looks up as little as Push does: an absent gram
 // rules out more than one seed.
 func (t *Track) Seedless(i int64) bool {
+	if t.Fourless(i) {
+		return true
+	}
+	for k := i; k > i-gram.SeedWords+1; k-- {
+		if t.missing2(k) {
+			t.Absent = k - 1
+			return true
+		}
+	}
+	return false
+}
+
+// Fourless is Seedless by 4-grams alone. Where both 4-grams of five words are indexed, their
+// 2-grams are as well: only an error of a filter is left for them. So a caller that asks the
+// ledger anyway asks for the 2-grams of the few seeds that the ledger knows, afterwards.
+func (t *Track) Fourless(i int64) bool {
 	first := i - gram.SeedWords + 1
 	switch {
 	case first < 0 || t.Absent >= first:
@@ -248,12 +264,6 @@ func (t *Track) Seedless(i int64) bool {
 	case t.missing4(i - 1):
 		t.Absent = i - 4
 		return true
-	}
-	for k := i; k > first; k-- {
-		if t.missing2(k) {
-			t.Absent = k - 1
-			return true
-		}
 	}
 	return false
 }

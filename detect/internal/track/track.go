@@ -11,6 +11,7 @@ package track
 
 import (
 	"math"
+	"math/bits"
 
 	"noecho/internal/gram"
 	"noecho/ngram"
@@ -287,6 +288,14 @@ func (t *Track) pass(words []ngram.Word, look Look, ledger Ledger) int {
 	ring, last, absent := t.ring, int64(len(t.ring)-1), t.Absent
 	asked, step := int(max(0, absent+size-i)), int(size)-3 // no window ends before that word but absent ones
 	known := t.gates4(p[:len(words)+4], asked, step)
+	var beside, present uint64 // 4-grams of a seed with a known one, a bit for the last word of each
+	if look != Windows && known != 0 {
+		for rest := known; rest != 0; rest &= rest - 1 {
+			beside |= 5 << (asked + step*bits.TrailingZeros64(rest)) >> 1
+		}
+		beside &= 1<<len(words) - 1
+		present = t.gatesOf(p[:], beside)
+	}
 	for k := range words {
 		w, e, at := &words[k], &ring[(i+int64(k))&last], i+int64(k)
 		e.prefix = p[k+4]
@@ -297,6 +306,11 @@ func (t *Track) pass(words []ngram.Word, look Look, ledger Ledger) int {
 				absent = at - 3
 			}
 			asked, known = asked+step, known>>1
+		} else if beside>>k&1 != 0 {
+			if e.known = asked4; present>>k&1 == 0 {
+				e.known |= absent4
+				absent = at - 3
+			}
 		}
 		if absent > at-size {
 			continue
@@ -317,13 +331,15 @@ func (t *Track) ends(i int64, look Look, ledger Ledger) bool {
 	switch {
 	case look == Windows:
 		return t.hits()
-	case t.Seedless(i): // then no window ends there either
+	case look == Seeds:
+		return !t.Seedless(i)
+	case t.Fourless(i): // then no window ends there either
 		return false
-	case look == Seeds || t.hits():
+	case t.hits():
 		return true
 	}
 	t.found = ledger.Seeds(t.found[:0], t.gram(t.Prefix(i+1-gram.SeedWords), t.Prefix(i+1), gram.SeedWords))
-	return len(t.found) > 0
+	return len(t.found) > 0 && !t.Seedless(i)
 }
 
 // prefixes sets the prefix hashes behind several words, given that before them in p[0].
@@ -356,14 +372,42 @@ func (t *Track) gates4(p []uint64, from, step int) (known uint64) {
 	}
 	lower := t.lower[:0]
 	for k := from; k+4 < len(p); k += step {
-		words := gram.Between(p[k], p[k+4], 4)
-		if t.Backward {
-			words = gram.BetweenBack(p[k], p[k+4], 4)
-		}
-		lower = append(lower, ngram.Gram(0, words, 4).Lo)
+		lower = append(lower, t.lower4(p, k))
 	}
 	t.lower = lower
 	return t.batch.Known(4, lower)
+}
+
+// gatesOf asks for the 4-grams between prefix hashes that a set of bits names. The answers have
+// the places of their bits.
+func (t *Track) gatesOf(p []uint64, which uint64) (present uint64) {
+	lower := t.lower[:0]
+	for rest := which; rest != 0; rest &= rest - 1 {
+		k := bits.TrailingZeros64(rest)
+		if t.batch != nil {
+			lower = append(lower, t.lower4(p, k))
+		} else if t.Set.Gate4(t.gram(p[k], p[k+4], 4)) {
+			present |= 1 << k
+		}
+	}
+	if t.batch == nil || which == 0 {
+		return present
+	}
+	t.lower = lower
+	known := t.batch.Known(4, lower)
+	for rest := which; known != 0; rest, known = rest&(rest-1), known>>1 {
+		present |= known & 1 << bits.TrailingZeros64(rest)
+	}
+	return present
+}
+
+// lower4 is the lower half of the hash of the 4-gram between prefix hashes k and k+4.
+func (t *Track) lower4(p []uint64, k int) uint64 {
+	words := gram.Between(p[k], p[k+4], 4)
+	if t.Backward {
+		words = gram.BetweenBack(p[k], p[k+4], 4)
+	}
+	return ngram.Gram(0, words, 4).Lo
 }
 
 // Rewind takes the words from a number on back. They must be pushed again, and absent is
