@@ -284,10 +284,11 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, ex *exchange) (wire.Reque
 	if len(text) == 0 && !ctx.IsPost() { // it asks for an answer that was made before
 		return wire.Request{N: 1}, refusal{}, true
 	}
-	if (ex.mode != detect.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0) && ambiguous(text) {
+	decides := ex.mode != detect.Observe || len(ex.route.policy.Models)+len(ex.snap.cfg.Rules) > 0
+	request, err := ex.route.family.Request(ex.path, text)
+	if decides && request.Ambiguous {
 		return wire.Request{}, refuseAmbiguous, false
 	}
-	request, err := ex.route.family.Request(ex.path, text)
 	if err != nil && !ex.lenient() {
 		return wire.Request{}, refuseRequest, false
 	}

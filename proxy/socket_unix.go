@@ -32,12 +32,13 @@ func silent(tcp *net.TCPConn) bool {
 	if err != nil {
 		return false
 	}
-	nothing := false
+	events, failed := 0, error(unix.EINTR)
 	err = raw.Control(func(fd uintptr) {
-		_, err := peek(int(fd))
-		nothing = errors.Is(err, unix.EAGAIN)
+		for errors.Is(failed, unix.EINTR) {
+			events, failed = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		}
 	})
-	return nothing && err == nil
+	return events == 0 && failed == nil && err == nil
 }
 
 // peek looks at the next byte of a socket without taking it.

@@ -22,19 +22,20 @@ var ErrRequest = errors.New("request is not valid")
 // Request is a request, as far as it matters for the answer. Texts are copies without
 // escapes. Token ids, files and references have no text here and are left out.
 type Request struct {
-	Model    string
-	Stream   bool
-	Usage    bool     // its stream ends with the numbers of tokens
-	N        int      // number of answers that the request asks for, at least 1
-	Schema   bool     // the text of the answer is JSON
-	IDs      bool     // the answer has token ids beside its text
-	Blind    bool     // the answer has tokens and no text
-	Coded    bool     // some of the prompt is token ids or embeddings, which show no text
-	Stored   bool     // some of the prompt is kept by the server
-	Stops    bool     // the caller names sequences, or a grammar, that end the answer
-	Messages [][]byte // one text for each message, prompt or tool description
-	Tail     []byte   // the text that a completion continues byte by byte
-	Suffix   []byte   // the text that follows the completion
+	Model     string
+	Stream    bool
+	Usage     bool     // its stream ends with the numbers of tokens
+	N         int      // number of answers that the request asks for, at least 1
+	Schema    bool     // the text of the answer is JSON
+	IDs       bool     // the answer has token ids beside its text
+	Blind     bool     // the answer has tokens and no text
+	Coded     bool     // some of the prompt is token ids or embeddings, which show no text
+	Stored    bool     // some of the prompt is kept by the server
+	Stops     bool     // the caller names sequences, or a grammar, that end the answer
+	Ambiguous bool     // the name of a member differs only in its case from one that decides; known of broken requests too
+	Messages  [][]byte // one text for each message, prompt or tool description
+	Tail      []byte   // the text that a completion continues byte by byte
+	Suffix    []byte   // the text that follows the completion
 }
 
 // Ahead reports whether token ids may come before their text, or without it. With a

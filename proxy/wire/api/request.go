@@ -26,22 +26,32 @@ func readRequest(body []byte, f func(r *request, name string, v jsontext.Value) 
 
 // read is [readRequest] for an API with defaults of its own, which r has already.
 func (r *request) read(body []byte, f func(r *request, name string, v jsontext.Value) error) (wire.Request, error) {
-	r.dec = newDecoder(body)
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return r.Request, fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
+	err := r.readMembers(body, f)
+	if err != nil && !r.Ambiguous {
+		r.Ambiguous = hasAmbiguous(body)
+	}
+	return r.Request, err
+}
+
+func (r *request) readMembers(body []byte, f func(r *request, name string, v jsontext.Value) error) error {
+	v := jsontext.Value(body)
+	if !v.IsValid(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(true)) { // IsValid uses its decoders again
+		var err error
+		if v, err = newDecoder(body).ReadValue(); err != nil {
+			return fmt.Errorf("%w: the body is no JSON, or has a name twice in one object", wire.ErrRequest)
+		}
 	}
 	if nesting(v) > maxNesting {
-		return r.Request, fmt.Errorf("%w: the body is nested more than %d levels deep", wire.ErrRequest, maxNesting)
+		return fmt.Errorf("%w: the body is nested more than %d levels deep", wire.ErrRequest, maxNesting)
 	}
-	if v.Kind() != '{' || len(bytes.TrimLeft(body[r.dec.InputOffset():], " \t\r\n")) > 0 {
-		return r.Request, fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
+	if v.Kind() != '{' || len(v) < len(body) {
+		return fmt.Errorf("%w: the body is not one JSON object", wire.ErrRequest)
 	}
-	err = validMembers(v, func(name string, v jsontext.Value) error {
+	return validMembers(v, func(name string, v jsontext.Value) error {
 		r.stops(name, v)
+		r.Ambiguous = r.Ambiguous || isAmbiguous(name)
 		return f(r, name, v)
 	})
-	return r.Request, err
 }
 
 // stops notes the sequences that end an answer, and the grammars, which may end it anywhere.
