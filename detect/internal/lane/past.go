@@ -91,14 +91,19 @@ func (b *past) white(at int64) bool {
 	return at < b.end && (at < b.end-keptBytes || whites[b.buf[b.index(at)]] > 0)
 }
 
+// view is the bytes of a past while none are added.
+type view struct {
+	buf  []byte
+	at   int64 // byte i of the channel is at i+at
+	kept int64 // offset of the oldest byte that is always kept
+}
+
+func (b *past) view() view { return view{b.buf, b.index(0), b.end - keptBytes} }
+
 // apart reports whether one of the first two bytes between two words, which have been read, is
 // white space that is always kept. A processor need not guess which of them is.
-func (b *past) apart(from, to int64) bool {
-	if from >= to || from < b.end-keptBytes {
-		return false
-	}
-	two := b.buf[b.index(from):]
-	return whites[two[0]]|whites[two[1]] > 0
+func (b *view) apart(from, to int64) bool {
+	return from < to && from >= b.kept && whites[b.buf[from+b.at]]|whites[b.buf[from+b.at+1]] > 0
 }
 
 // whites has a 1 for each byte that is white space between tokens.

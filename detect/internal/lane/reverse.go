@@ -96,11 +96,11 @@ func (v *reverse) pass(words []ngram.Word) int {
 	if v.found.claim != nil || t.Run.Active || t.Count < 3 {
 		return 0
 	}
-	before := len(v.token)
+	before, past := len(v.token), v.r.past.view()
 	order := append(v.order[:0], v.token...)
 	for i := range words {
 		w := &words[i]
-		if len(v.token) == 0 && i+1 < len(words) && v.r.past.apart(w.Span.Hi, words[i+1].Span.Lo) { // nearly every word is a token
+		if len(v.token) == 0 && i+1 < len(words) && past.apart(w.Span.Hi, words[i+1].Span.Lo) { // nearly every word is a token
 			order = append(order, *w)
 		} else {
 			order = v.turn(order, *w)
