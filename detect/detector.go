@@ -169,11 +169,6 @@ func (d *Detector) forget() {
 	suite := d.spec.Suite // all storage is for texts of the same spec
 	d.main.forget(suite)
 	d.host.forget()
-	kept := Detector{
-		spec: d.spec, main: d.main, fork: reader{Track: track.Track{Words: track.Emptied(d.fork.Words)}}, host: d.host,
-		forks: track.Emptied(d.forks), peeked: track.Emptied(d.peeked), edges: d.edges,
-		laneReader: d.laneReader, near: d.near, phrases: d.phrases, values: d.values, turns: track.Emptied(d.turns), head: track.Emptied(d.head),
-	}
 	if e := d.edges; e != nil {
 		e.seam.forget(suite)
 		e.back.forget(suite)
@@ -193,7 +188,13 @@ func (d *Detector) forget() {
 	if v := d.values; v != nil {
 		v.drop()
 	}
-	*d = kept
+	// A literal of two kilobytes would be built on the stack first.
+	spec, main, host, words, forks, peeked, turns, head := d.spec, d.main, d.host, d.fork.Words, d.forks, d.peeked, d.turns, d.head
+	edges, lanes, near, phrases, values := d.edges, d.laneReader, d.near, d.phrases, d.values
+	*d = Detector{}
+	d.spec, d.main, d.host, d.fork.Words, d.forks, d.peeked = spec, main, host, track.Emptied(words), track.Emptied(forks), track.Emptied(peeked)
+	d.turns, d.head = track.Emptied(turns), track.Emptied(head)
+	d.edges, d.laneReader, d.near, d.phrases, d.values = edges, lanes, near, phrases, values
 }
 
 // startFinders sets up the finders that the index and the config allow.

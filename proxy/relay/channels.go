@@ -617,13 +617,10 @@ func (s *channelSet) channel(c *choice, at key, role wire.Role, form wire.Form, 
 		cfg.Answer = s.answerOf(c)
 		s.speakers++
 	}
-	ch := s.unusedChannel()
-	*ch = channel{
-		choice: c, key: at, role: role,
-		out:    output{cutter: s.cutter, block: math.MaxInt64},
-		repeat: repeat{keeps: role == wire.Metadata || role == wire.Text && s.cfg.Family.Repeats()},
-		answer: cfg.Answer, strand: strand,
-	}
+	ch := s.unusedChannel() // a literal of a kilobyte would be built on the stack, which each stream has
+	ch.choice, ch.key, ch.role, ch.answer, ch.strand = c, at, role, cfg.Answer, strand
+	ch.out.cutter, ch.out.block = s.cutter, math.MaxInt64
+	ch.repeat.keeps = role == wire.Metadata || role == wire.Text && s.cfg.Family.Repeats()
 	if s.cfg.Hold && role == wire.Text && c != s.noChoice {
 		cfg.Cut = func() (cut, known bool) { return s.cuts(ch) }
 	}
