@@ -183,14 +183,14 @@ func (s *Scanner) fast(p []byte) int {
 func (s *Scanner) fastWords(p []byte, offset int64) int {
 	i := 0
 	for len(p)-i >= len(asciiBlock{}) {
-		n := s.fastBlock((*asciiBlock)(p[i:]), offset+int64(i))
+		n := s.fastBlock((*asciiBlock)(p[i:]), offset+int64(i), blockBytes)
 		if i += n; n < blockBytes-16 { // the word there does not reach beyond the block
 			return i
 		}
 	}
 	var end asciiBlock // its zero bytes take the slow path
 	copy(end[:], p[i:])
-	return i + s.fastBlock(&end, offset+int64(i))
+	return i + s.fastBlock(&end, offset+int64(i), len(p)-i)
 }
 
 // asciiBlock is the bytes that fastBlock looks at together, and those of a word that begins
@@ -199,11 +199,11 @@ type asciiBlock [blockBytes + 16]byte
 
 const blockBytes = 64
 
-// fastBlock is fastWords for a block. It first finds the letters of the whole block. So it
+// fastBlock is fastWords for a block, of which size bytes are of the text. It first finds the letters of the whole block. So it
 // knows where a word begins before it has read the word before, and the processor hashes
 // several words at the same time.
-func (s *Scanner) fastBlock(block *asciiBlock, offset int64) (at int) {
-	dst := slices.Grow(s.dst, blockBytes/2)
+func (s *Scanner) fastBlock(block *asciiBlock, offset int64, size int) (at int) {
+	dst := slices.Grow(s.dst, min(size, blockBytes)/2+1)
 	letters := asciiLetters(block)
 	limit, end := blockBytes, 0
 	for seps := ^(letters | letters<<1); seps != 0; seps &= seps - 1 { // but for the first behind a word

@@ -13,6 +13,7 @@ const (
 	minBytes    = 1 << 9   // bytes that are no longer used before the rest is moved
 	minMove     = 8        // messages or places that are no longer used before the rest is moved
 	roomy       = 4        // a slice with so many times the room that its rest needs is made anew
+	calmEnough  = 16       // after so many messages one by one the storage of a burst is given back
 )
 
 // ref is a place of a queued message: a piece of a channel's text, or a value that
@@ -48,6 +49,7 @@ type queue struct {
 	refs      []ref
 	firstRef  int // first place of the first message
 	restRef   int // first place of the rest
+	calm      int // how often in a row the queue was emptied with far more storage than it needed
 }
 
 // rest returns the message being read, as far as it has arrived.
@@ -151,7 +153,13 @@ func (q *queue) reset() {
 	if cap(items) > minCompact {
 		items = nil
 	}
-	*q = queue{buf: buf, items: items, refs: refs}
+	calm := 0
+	if cap(q.buf) > roomy*max(minBytes, len(q.buf)) || cap(q.refs) > roomy*max(minMove, len(q.refs)) || cap(q.items) > roomy*max(minMove, len(q.items)) {
+		if calm = q.calm + 1; calm == calmEnough {
+			buf, items, refs, calm = nil, nil, nil, 0
+		}
+	}
+	*q = queue{buf: buf, items: items, refs: refs, calm: calm}
 }
 
 // forgetAll empties the queue for another answer and keeps little storage.

@@ -65,6 +65,32 @@ func TestQueueStorage(t *testing.T) {
 	}
 }
 
+// TestQueueThatEmpties: a queue that is emptied behind each message has little storage some messages
+// after a burst, and makes none anew for each.
+func TestQueueThatEmpties(t *testing.T) {
+	q := queue{}
+	say := func(messages int) {
+		for range messages {
+			q.buf = append(q.buf, "data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n"...)
+			q.refs = append(q.refs, ref{}, ref{})
+			q.push(6, 0)
+		}
+		for q.held() > 0 {
+			q.pop()
+		}
+	}
+	say(200)
+	for range 2 * calmEnough {
+		say(1)
+	}
+	if cap(q.buf) > roomy*minBytes || cap(q.refs) > roomy*minMove || cap(q.items) > roomy*minMove {
+		t.Errorf("room for %d bytes, %d places and %d messages", cap(q.buf), cap(q.refs), cap(q.items))
+	}
+	if n := testing.AllocsPerRun(200, func() { say(1) }); n > 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+}
+
 func manyNames(n int) string {
 	var b strings.Builder
 	for i := range n {

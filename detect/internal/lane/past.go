@@ -17,7 +17,7 @@ const (
 	// keptBytes is how many of the newest bytes are always kept: when a word is read, as many
 	// bytes as a detector reads at once may have been read behind it.
 	keptBytes = 2 * pastBytes
-	leastRoom = pastBytes / 2
+	leastRoom = pastBytes
 	mostRoom  = keptBytes + pastBytes // so each byte is moved twice
 )
 
@@ -34,10 +34,10 @@ func (b *past) add(p []byte) {
 // makeRoom makes room for more bytes, keptBytes at most.
 func (b *past) makeRoom(more int) {
 	if size := len(b.buf); size < mostRoom {
-		for size = max(size, leastRoom); size < b.n+more; {
-			size *= 2
+		if size = leastRoom; size < b.n+more {
+			size = mostRoom
 		}
-		b.buf = append(make([]byte, 0, min(size, mostRoom)), b.buf[:b.n]...)
+		b.buf = append(make([]byte, 0, size), b.buf[:b.n]...)
 		b.buf = b.buf[:cap(b.buf)]
 	}
 	if b.n+more > len(b.buf) {
