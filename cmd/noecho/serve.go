@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -145,6 +146,8 @@ func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, han
 	}
 	defer srv.Close()
 	limitMemory(log, a.getenv, srv.IndexBytes())
+	room := make([]byte, headroom)
+	defer runtime.KeepAlive(room)
 	data, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return listenError("clients", "--listen, NOECHO_LISTEN or the key listen", err)
