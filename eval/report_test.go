@@ -15,12 +15,13 @@ import (
 	"noecho/index"
 	"noecho/index/build"
 	"noecho/index/corpus"
+	"noecho/internal/raced"
 )
 
 // realPassages is the number of passages of a length; without the race detector there
 // are enough to check the floors.
 func realPassages() int {
-	if raced {
+	if raced.On {
 		return 2
 	}
 	return 20

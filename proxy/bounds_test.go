@@ -25,6 +25,7 @@ import (
 
 	"noecho/detect"
 	"noecho/internal/fakellm"
+	"noecho/internal/raced"
 	"noecho/proxy/wire"
 )
 
@@ -54,11 +55,11 @@ func residentNow(t *testing.T) int64 {
 // meanwhile.
 func TestGiantAnswer(t *testing.T) {
 	unit := int64(1 << 20)
-	if raced { // memory is not compared
+	if raced.On { // memory is not compared
 		unit = 1 << 16
 	}
 	sizes := map[detect.Action]int64{detect.Redact: giantAnswer * unit, detect.Block: 8 * unit, detect.Observe: 8 * unit}
-	if testing.Short() || raced {
+	if testing.Short() || raced.On {
 		sizes[detect.Redact] = 8 * unit
 	}
 	llm := fakellm.Config{Models: map[string]fakellm.Script{}}
@@ -91,7 +92,7 @@ func TestGiantAnswer(t *testing.T) {
 			model = "giant"
 		}
 		n, large := read(model)
-		if large > small+8*unit && !raced { // the race detector needs memory for every byte that was ever used
+		if large > small+8*unit && !raced.On { // the race detector needs memory for every byte that was ever used
 			t.Errorf("%s: %d KiB resident after %d MB, %d KiB after 1 MB", mode, large>>10, size>>20, small>>10)
 		}
 		if mode == detect.Observe && n < size {
@@ -108,7 +109,7 @@ func TestGiantAnswer(t *testing.T) {
 func TestGiantPieceIsForgotten(t *testing.T) {
 	const mega = 1 << 20
 	giant := 100
-	if testing.Short() || raced {
+	if testing.Short() || raced.On {
 		giant = 20
 	}
 	piece := strings.Repeat("word ", mega/5) + "x"
@@ -158,7 +159,7 @@ func TestGiantPieceIsForgotten(t *testing.T) {
 			n := read("giant")
 			wait(t, reclaimed, "the memory to be given back")
 			large := residentNow(t)
-			if large > small+8*mega && !raced { // the race detector needs memory for every byte that was ever used
+			if large > small+8*mega && !raced.On { // the race detector needs memory for every byte that was ever used
 				t.Errorf("%s, stream %t: %d KiB resident after %d MB, %d KiB after 1 MB", mode, stream, large>>10, giant, small>>10)
 			}
 			if whole := int64(giant*len(piece) + len(begin) + len(end)); (mode == detect.Observe) != (n == whole) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/internal/raced"
 	"noecho/proxy/wire/api"
 )
 
@@ -366,22 +367,13 @@ func checkPieces(t *testing.T, s answerShape, seed uint64, split splitter, recor
 
 func atOnce(_ *testing.T, cfg Config, body string) outcome { return relayed(cfg, body) }
 
-// seeds returns how many of n seeds to try: a fifth under the race detector, which such a test
-// gives nothing to find, as it starts no goroutine of its own.
-func seeds(n uint64) uint64 {
-	if raced {
-		return n / 5
-	}
-	return n
-}
-
 // TestAnswerIsOneText: a record that is cut over the places of one answer is found.
 func TestAnswerIsOneText(t *testing.T) {
 	t.Parallel()
 	for _, s := range answerShapes() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range seeds(40) {
+			for seed := range uint64(raced.Fewer(40)) {
 				checkAnswer(t, s, seed, atOnce)
 			}
 			checkAnswer(t, s, 1, tellingSplits)
@@ -437,8 +429,8 @@ func TestCutWordsAreOneText(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for i := range seeds(7) {
-				bytes := 8 + 5*int(i)
+			for i := range raced.Fewer(7) {
+				bytes := 8 + 5*i
 				pieces := cutsInWords(bytes)
 				body := s.body(slices.Concat([]string{"before one", "before two "}, pieces, []string{" after one", "after two"}))
 				for _, mode := range []Decision{redacting, blocking} {

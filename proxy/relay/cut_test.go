@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/internal/raced"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
 )
@@ -229,7 +230,7 @@ func TestCutFamilies(t *testing.T) {
 					cfg.Request.Stops = stops
 					body := strings.NewReplacer("%1", text[0], "%2", text[1], "REASON", reason).Replace(f.stream)
 					got := relayed(cfg, body)
-					for at := 1; at < len(body); at += 7 {
+					for at := 1; at < len(body); at += 70 / raced.Fewer(10) {
 						check(t, relayed(cfg, body, at), got, f.family, "cut at", at)
 					}
 					if strings.Contains(got.out, "ky") == cut && !(got.err != nil && !cut) {

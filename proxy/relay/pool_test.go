@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noecho/detect"
+	"noecho/internal/raced"
 	"noecho/internal/residue"
 	"noecho/proxy/wire"
 	"noecho/proxy/wire/api"
@@ -110,7 +111,7 @@ func TestPoolKeepsNothing(t *testing.T) {
 // TestPoolAllocs: a clean answer allocates little once the pool has a relay: its channels,
 // its bytes, and nothing for each word.
 func TestPoolAllocs(t *testing.T) {
-	if raced { // there a sync.Pool drops a value now and then
+	if raced.On { // there a sync.Pool drops a value now and then
 		return
 	}
 	for _, a := range benchAnswers() {

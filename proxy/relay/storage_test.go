@@ -5,22 +5,25 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"noecho/internal/raced"
 )
 
 // TestRelayStorage: while a stream waits for its next message, no storage of a large one
 // is kept, for messages of many shapes.
 func TestRelayStorage(t *testing.T) {
-	const large = 12 << 20
+	large := raced.Fewer(12 << 20)
+	many := raced.Fewer(60000)
 	text := strings.Repeat("some other words of it ", large/23)
 	shapes := map[string]string{
 		"text":      stream(delta(0, `"content":"`+text+`"`)),
 		"escapes":   stream(delta(0, `"content":"`+strings.Repeat(`\u0041\n`, large/8)+`"`)),
 		"lines":     "data: {\"x\":[\n" + strings.Repeat("data: 1,\n", large/9) + "data: 1]}\n\n",
 		"comments":  strings.Repeat(": it\n", large/100) + "\n",
-		"elements":  stream(`{"x":[` + strings.Repeat(`"a",`, 60000) + `"a"]}`),
-		"names":     stream(`{"x":{` + manyNames(60000) + `"b":1}}`),
+		"elements":  stream(`{"x":[` + strings.Repeat(`"a",`, many) + `"a"]}`),
+		"names":     stream(`{"x":{` + manyNames(many) + `"b":1}}`),
 		"long name": stream(`{"` + text + `\u0041":1}`),
-		"spans":     stream(delta(0, `"content":"`+strings.Repeat(secret+" ok ", 50000)+`"`)),
+		"spans":     stream(delta(0, `"content":"`+strings.Repeat(secret+" ok ", many)+`"`)),
 	}
 	heap := func() int64 {
 		var m runtime.MemStats

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noecho/detect"
+	"noecho/internal/raced"
 	"noecho/ngram"
 )
 
@@ -59,8 +60,8 @@ func TestStrictTellsNothing(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(19, 47))
 	record, phrase := answerRecord[:10], answerRecord[10:18]
 	const other = "there is nothing of the record in this text at all"
-	for _, s := range answerShapes() {
-		if !s.stream {
+	for i, s := range answerShapes() {
+		if !s.stream || raced.Skips(i) {
 			continue
 		}
 		for _, mode := range []Decision{redacting, blocking} {

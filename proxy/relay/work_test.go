@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"noecho/internal/raced"
 )
 
 // workShape names the shape and workPieces the number of pieces of the answer that this program relays
@@ -28,7 +30,7 @@ func TestWork(t *testing.T) {
 		relayPieces(t, name)
 		return
 	}
-	if testing.Short() || raced {
+	if testing.Short() || raced.On {
 		t.Skip("it starts programs that the race detector does not see: the run without -short, stage test of .ci/run, has it")
 	}
 	program := filepath.Join(t.TempDir(), "relay.test")
