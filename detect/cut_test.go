@@ -11,6 +11,7 @@ import (
 
 	"noecho/index"
 	"noecho/index/build"
+	"noecho/internal/raced"
 	"noecho/ngram"
 )
 
@@ -110,7 +111,7 @@ func masked(text string, segments []Segment) string {
 // arrives. Behind another text and in two channels the same holds.
 func TestCutAnywhere(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range uint64(raced.Fewer(150)) {
 		r := rand.New(rand.NewPCG(seed, 31))
 		n := 6 + r.IntN(7)
 		text := ticket(r, n+2+r.IntN(20))
@@ -250,7 +251,7 @@ func TestCutClean(t *testing.T) {
 	defer ix.Close()
 	changed := 0
 	d := &Detector{}
-	for i := range 10_000 {
+	for i := range raced.Fewer(10_000) {
 		text := strings.ReplaceAll(ticket(r, 1+r.IntN(25)), "net", "org")
 		if i%4 == 0 {
 			text = text[:min(len(text), 1+r.IntN(6))]

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"noecho/internal/raced"
 	"noecho/internal/windowset"
 	"noecho/ngram"
 )
@@ -386,7 +387,7 @@ func checkScenario(t testing.TB, s scenario, pieces ...[]string) {
 
 func TestOracle(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3000) {
+	for seed := range uint64(raced.Fewer(3000)) {
 		s := randomScenario(seed)
 		r := rand.New(rand.NewPCG(seed, 9))
 		var bytewise, random []string

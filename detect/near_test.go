@@ -10,6 +10,7 @@ import (
 
 	"noecho/detect/internal/track"
 	"noecho/internal/gram"
+	"noecho/internal/raced"
 	"noecho/internal/windowset"
 	"noecho/ngram"
 )
@@ -357,7 +358,7 @@ func checkParked(t testing.TB, s scenario, ix parts, cfg Config, at int) {
 func TestNearOracle(t *testing.T) {
 	t.Parallel()
 	near := 0
-	for seed := range uint64(2000) {
+	for seed := range uint64(raced.Fewer(2000)) {
 		s, ix, cfg := nearScenario(seed)
 		r := rand.New(rand.NewPCG(seed, 9))
 		var random []string
@@ -375,7 +376,7 @@ func TestNearOracle(t *testing.T) {
 			}
 		}
 	}
-	if near < 50 {
+	if near < raced.Fewer(50) {
 		t.Errorf("%d near matches in all scenarios", near)
 	}
 }

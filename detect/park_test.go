@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"noecho/internal/raced"
 )
 
 const record = "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa"
@@ -102,7 +104,7 @@ func TestParkLeaksLessThanARun(t *testing.T) {
 // before it are released early.
 func TestParkForgetsTheTry(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(400) {
+	for seed := range uint64(raced.Fewer(400)) {
 		s := randomScenario(seed)
 		if len(s.messages) > 0 {
 			continue

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"noecho/internal/raced"
 )
 
 // TestEncodings builds from files that are not UTF-8 and scans them: text that is not read
@@ -26,9 +28,9 @@ func TestEncodings(t *testing.T) {
 	answer := write("answer.txt", "Quite so. "+strings.NewReplacer("\xf6", "ö", "\xfc", "ü", "\xdf", "ß", "\xe4", "ä").Replace(sentence))
 	folder := filepath.Dir(write("in/latin.txt", sentence))
 	write("in/plain.txt", berth)
-	far := write("far.txt", strings.Repeat("all is plain text here in the long beginning of a file of ours\n", 20_000)+strings.Repeat(sentence, 100))
+	far := write("far.txt", strings.Repeat("all is plain text here in the long beginning of a file of ours\n", raced.Fewer(20_000))+strings.Repeat(sentence, 100))
 	index := filepath.Join(dir, "x.nidx")
-	rows := write("rows.jsonl", strings.Repeat(`{"text":"all is plain text here in the long beginning of a file of ours"}`+"\n", 20_000)+strings.Repeat(`{"text":"`+strings.TrimSpace(sentence)+`"}`+"\n", 100))
+	rows := write("rows.jsonl", strings.Repeat(`{"text":"all is plain text here in the long beginning of a file of ours"}`+"\n", raced.Fewer(20_000))+strings.Repeat(`{"text":"`+strings.TrimSpace(sentence)+`"}`+"\n", 100))
 	for _, input := range []string{folder, far, rows, filepath.Join(folder, "latin.txt")} {
 		code, _, stderr := runApp(t, "", "index", "build", "--out", index, input)
 		if _, err := os.Stat(index); code != 1 || !strings.Contains(stderr, "--encoding") || err == nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"noecho/internal/raced"
 )
 
 // TestKilledSuppress kills erase suppress (SIGKILL) at random moments of its run, the next run
@@ -23,8 +25,8 @@ func TestKilledSuppress(t *testing.T) {
 	}
 	dir := t.TempDir()
 	out, rows, corpus := filepath.Join(dir, "x.nidx"), filepath.Join(dir, "rows.txt"), filepath.Join(dir, "corpus.txt")
-	writeWords(t, rows, 20_000)
-	writeWords(t, corpus, 200_000)
+	writeWords(t, rows, raced.Fewer(20_000))
+	writeWords(t, corpus, raced.Fewer(200_000))
 	query := func(name string) string {
 		return writeText(t, filepath.Join(dir, name), fmt.Sprintf(`{"email":"%s@example.org"}`, name))
 	}
@@ -37,7 +39,7 @@ func TestKilledSuppress(t *testing.T) {
 	after := readFile(t, out)
 	r := rand.New(rand.NewPCG(5, 7))
 	killed := 0
-	for i := range kills {
+	for i := range raced.Fewer(kills) {
 		if err := os.WriteFile(out, before, 0o644); err != nil {
 			t.Fatal(err)
 		}

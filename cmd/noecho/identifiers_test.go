@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"noecho/internal/raced"
 )
 
 // identifiersMaker invents identifiers of every kind, with valid check digits, and writes
@@ -125,7 +127,7 @@ func (m identifiersMaker) sentence(about string) string {
 // none is found.
 func TestIdentifiersAreCaught(t *testing.T) {
 	t.Parallel()
-	const planted, tickets = 1000, 10_000
+	planted, tickets := raced.Fewer(1000), raced.Fewer(10_000)
 	m := identifiersMaker{rand.New(rand.NewPCG(11, 12))}
 	dir := t.TempDir()
 	var corpus bytes.Buffer

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+
+	"noecho/internal/raced"
 )
 
 // peak runs the program and then says on standard error how much memory it had at most, as
@@ -85,7 +87,7 @@ func TestMemoryOfHugeFiles(t *testing.T) {
 			path := filepath.Join(t.TempDir(), f.name)
 			file, err := os.Create(path)
 			if err == nil {
-				err = f.write(file, hugeLen)
+				err = f.write(file, raced.Fewer(hugeLen))
 			}
 			if err != nil || file.Close() != nil {
 				t.Fatal(err)
@@ -96,6 +98,9 @@ func TestMemoryOfHugeFiles(t *testing.T) {
 				most = 320 << 20
 			}
 			says, used := buildPeak(t, f.code, path)
+			if raced.On { // it needs memory for every byte that was ever used
+				return
+			}
 			if f.name == "row.jsonl" && hugeLen <= 64<<20 || strings.HasPrefix(f.name, "bomb") && hugeLen <= 256<<20 {
 				return // it is short enough to be read
 			}
@@ -112,7 +117,8 @@ func TestMemoryOfManyFiles(t *testing.T) {
 		t.Skip("the peak of the memory is read from /proc")
 	}
 	dir := t.TempDir()
-	for i := range hugeMany {
+	many := raced.Fewer(hugeMany)
+	for i := range many {
 		folder := filepath.Join(dir, strconv.Itoa(i/1000))
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
@@ -123,8 +129,8 @@ func TestMemoryOfManyFiles(t *testing.T) {
 	}
 	const base, each = 128 << 20, 3 << 10
 	says, used := buildPeak(t, 0, dir)
-	if !strings.Contains(says, fmt.Sprintf("wrote x.nidx: %d records, ", hugeMany)) || used > base+each*hugeMany {
-		t.Errorf("%d bytes of memory, want at most %d; %s", used, base+each*hugeMany, says)
+	if !strings.Contains(says, fmt.Sprintf("wrote x.nidx: %d records, ", many)) || used > base+each*many && !raced.On {
+		t.Errorf("%d bytes of memory, want at most %d; %s", used, base+each*many, says)
 	}
 }
 

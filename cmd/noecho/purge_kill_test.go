@@ -15,6 +15,7 @@ import (
 
 	"noecho/audit"
 	"noecho/govern"
+	"noecho/internal/raced"
 )
 
 // eraseStepWorld is a purgeWorld whose steps can be taken again and again, each in copies of the
@@ -211,7 +212,7 @@ func (w *eraseStepWorld) killed(step string, judge func(r *govern.Request, has f
 	took := time.Since(started)
 	random := rand.New(rand.NewPCG(uint64(len(step)), 11))
 	killed := 0
-	for range kills {
+	for range raced.Fewer(kills) {
 		w.restore(moving...)
 		killed += killWithin(w.t, time.Duration(random.Int64N(int64(took))), w.bin, w.command(step)...)
 		r, _, _ := w.steps()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"noecho/internal/raced"
 	"noecho/proxy/wire"
 )
 
@@ -18,7 +19,8 @@ import (
 func tellingSplits(t *testing.T, cfg Config, body string) outcome {
 	t.Helper()
 	want := relayed(cfg, body)
-	for _, at := range tellingCuts(cfg.Framing, []byte(body)) {
+	cuts := tellingCuts(cfg.Framing, []byte(body))
+	for _, at := range cuts[:raced.Fewer(len(cuts))] {
 		check(t, relayed(cfg, body, at...), want, "cut at", at)
 	}
 	return want

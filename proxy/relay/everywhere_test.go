@@ -203,8 +203,11 @@ func plantEverywhere(t *testing.T, c *apiCase, seed uint64) {
 // the model writes them.
 func TestEveryPlace(t *testing.T) {
 	t.Parallel()
-	for _, c := range apiCases() {
-		for seed := range uint64(raced.Fewer(40)) {
+	for i, c := range apiCases() {
+		if raced.Skips(i) {
+			continue
+		}
+		for seed := range uint64(40) {
 			plantEverywhere(t, &c, seed)
 		}
 	}
