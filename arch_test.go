@@ -84,6 +84,8 @@ var house = []floor{
 	{pkg: "bench/corpusgen"},
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/accesslog", never: slices.Concat(network, logging)},
+	{pkg: "internal/format", ours: []string{"proxy/alert"}, never: slices.Concat(network[1:], logging)},
+	{pkg: "internal/receiver", ours: []string{"internal/outbox", "internal/post"}, tests: []string{"internal/format", "proxy/alert"}, never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/outbox", ours: []string{"audit", "proxy/alert"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
@@ -95,7 +97,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval"},
+		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver"},
 		tests: []string{"internal/fakellm", "internal/raced"},
 	},
 }

@@ -93,6 +93,9 @@ func check(a *app, cfg config.Config) error {
 	if err != nil {
 		return serveError(err)
 	}
+	if err := checkSinks(&cfg, a.getenv); err != nil {
+		return err
+	}
 	for _, w := range proxy.Warnings(&cfg) {
 		_, _ = fmt.Fprintln(a.stderr, "warning: "+w)
 	}

@@ -96,7 +96,7 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	}
 	opts := proxy.Options{Config: cfg, Level: new(slog.LevelVar)}
 	opts.Log = newLogger(a.stderr, a.getenv, opts.Level)
-	if opts.Alerts, err = openAlerts(ctx, &cfg, a.alertWriter(), opts.Log); err != nil {
+	if opts.Alerts, err = openAlerts(ctx, &cfg, a.alertWriter(), a.getenv, opts.Log); err != nil {
 		return err
 	}
 	if opts.Access, err = openAccess(&cfg.Access, a.stdout); err == nil {
@@ -356,35 +356,6 @@ func (a *app) readableAlerts() io.Writer {
 	return &lineSplitter{line: p.line}
 }
 
-// openAlerts opens the sinks of the configuration. If it has none, alerts are written
-// to the standard output. The first sink also writes to the audit log, if there is one.
-func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, log *slog.Logger) (*alert.Log, error) {
-	opts := alert.Options{Digest: digestEvery, Instance: instanceName(cfg)}
-	sinks := cfg.Alerts
-	if len(sinks) == 0 {
-		sinks = []config.Alert{{Type: config.AlertStdout}}
-	}
-	for _, s := range sinks {
-		if s.Type == config.AlertStdout {
-			opts.Sinks = append(opts.Sinks, alert.NewWriter("stdout", stdout))
-			continue
-		}
-		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate, Mode: s.Mode, Group: s.Group})
-		if err != nil {
-			return nil, errors.Join(err, closeSinks(opts.Sinks))
-		}
-		opts.Sinks = append(opts.Sinks, file)
-	}
-	if cfg.Audit.Dir != "" {
-		first, err := newRecorded(ctx, opts.Sinks[0], cfg.Audit, log)
-		if err != nil {
-			return nil, errors.Join(err, closeSinks(opts.Sinks))
-		}
-		opts.Sinks[0] = first
-	}
-	return alert.Open(opts)
-}
-
 // instanceName returns the name of this instance in alerts: that of the configuration, else the
 // name of the host.
 func instanceName(cfg *config.Config) string {
@@ -396,14 +367,6 @@ func instanceName(cfg *config.Config) string {
 		return ""
 	}
 	return host
-}
-
-func closeSinks(sinks []alert.Sink) error {
-	var errs []error
-	for _, s := range sinks {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // newLogger returns a logger that writes text on a terminal and JSON elsewhere. Its lines are of

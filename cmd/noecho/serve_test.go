@@ -246,7 +246,7 @@ func TestReadableAlerts(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	a := &app{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}
-	log, err := openAlerts(t.Context(), &config.Config{}, a.readableAlerts(), slog.New(slog.DiscardHandler))
+	log, err := openAlerts(t.Context(), &config.Config{}, a.readableAlerts(), a.getenv, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

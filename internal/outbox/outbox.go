@@ -113,11 +113,13 @@ type Outbox struct {
 	ahead  *gapRecord    // to send before the oldest line
 	single int           // lines to send one by one, because one of them was refused
 	moved  chan struct{} // of capacity 1: Reopen was called
+	again  atomic.Bool   // Reopen was called, and the peer has yet to follow
 
 	closing atomic.Bool
 	taken   atomic.Uint64
 	lost    atomic.Uint64
 	skips   atomic.Uint64
+	gaps    atomic.Uint64
 	retries atomic.Uint64
 	down    atomic.Bool
 	reason  atomic.Pointer[string] // of the last failure
@@ -202,6 +204,11 @@ func (b *Outbox) direct(line Line) error {
 func (b *Outbox) run() {
 	defer close(b.ended)
 	for b.ctx.Err() == nil {
+		if b.again.Swap(false) {
+			if err := b.opts.Peer.Reopen(); err != nil {
+				b.wait(err) // to count and report it; the old secrets stay in use
+			}
+		}
 		lines, err := b.spool.oldest()
 		if err != nil { // the disk cannot be read
 			b.pause(b.wait(err))
@@ -234,6 +241,7 @@ func (b *Outbox) attempt(lines []Line) error {
 		}
 		b.ahead = nil
 		b.lost.Add(g.lost)
+		b.gaps.Add(1)
 		b.drop(lines[:g.drops])
 		return nil
 	}
@@ -242,7 +250,9 @@ func (b *Outbox) attempt(lines []Line) error {
 	}
 	n, err := b.opts.Peer.Send(b.ctx, lines)
 	n = min(max(n, 0), len(lines))
-	b.taken.Add(b.drop(lines[:n]))
+	events := b.drop(lines[:n])
+	b.taken.Add(events)
+	b.gaps.Add(uint64(n) - events)
 	b.single = max(0, b.single-n)
 	switch {
 	case n > 0:
@@ -334,6 +344,7 @@ func (b *Outbox) pause(d time.Duration) {
 func (b *Outbox) idle() {
 	select {
 	case <-b.spool.grown:
+	case <-b.moved:
 	case <-b.ctx.Done():
 	}
 }
@@ -349,13 +360,16 @@ func (b *Outbox) Sync() error {
 // Reopen implements [alert.Sink]: certificates and secrets are read anew, and an attempt is
 // made at once.
 func (b *Outbox) Reopen() error {
-	err := b.opts.Peer.Reopen()
-	b.next = time.Time{}
+	if b.spool == nil {
+		b.next = time.Time{}
+		return b.opts.Peer.Reopen()
+	}
+	b.again.Store(true)
 	select {
 	case b.moved <- struct{}{}:
 	default:
 	}
-	return err
+	return nil
 }
 
 // Close implements [alert.Sink]. It sends lines of the spool as long as the receiver takes
@@ -380,7 +394,7 @@ func (b *Outbox) Close() error {
 // Relayed implements [alert.Relay].
 func (b *Outbox) Relayed() alert.Relayed {
 	r := alert.Relayed{
-		Taken: b.taken.Load(), Lost: b.lost.Load(), Skipped: b.skips.Load(), Retried: b.retries.Load(), Down: b.down.Load(),
+		Taken: b.taken.Load(), Lost: b.lost.Load(), Skipped: b.skips.Load(), Gaps: b.gaps.Load(), Retried: b.retries.Load(), Down: b.down.Load(),
 	}
 	if r.Down {
 		r.Reason = *b.reason.Load()

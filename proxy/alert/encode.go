@@ -1,6 +1,8 @@
 package alert
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -296,6 +298,28 @@ func appendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[plain:]...)
 	return append(append(dst, cut...), '"')
+}
+
+// AppendJSON appends a value as one line of JSON, its end included, with the same characters
+// escaped as in a line of an event. It panics if the value cannot be written as JSON.
+func AppendJSON(dst []byte, v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("alert: internal error: " + err.Error())
+	}
+	text := b.Bytes()
+	for i := 0; i < len(text)-1; { // the line's end apart
+		r, size := utf8.DecodeRune(text[i:])
+		if r >= 0x7f && escaped(r, size) {
+			dst = appendEscape(dst, r)
+		} else {
+			dst = append(dst, text[i:i+size]...)
+		}
+		i += size
+	}
+	return append(dst, '\n')
 }
 
 // escaped reports whether a rune that was read from size bytes needs an escape.

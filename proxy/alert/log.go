@@ -67,6 +67,7 @@ type Relayed struct {
 	Inherited uint64 // events that were on disk when the relay was opened
 	Lost      uint64 // events that the receiver refused or the disk damaged
 	Skipped   uint64 // events of a low severity, which it is not to get
+	Gaps      uint64 // gap records that the receiver has
 	Retried   uint64 // attempts that failed
 	Down      bool   // the last attempt failed
 	Reason    string // of that failure
@@ -343,7 +344,7 @@ type SinkStats struct {
 	Spooled   uint64 // those on disk
 	Inherited uint64 // events that an earlier process had left on disk
 	Skipped   uint64 // events below the severity that the sink gets
-	Gaps      uint64 // gap records written
+	Gaps      uint64 // gap records written; of a Relay those that its receiver has
 	Retried   uint64 // attempts of a Relay that failed
 	Errors    uint64 // calls of the sink that failed
 	Down      bool   // the last call or attempt failed
@@ -369,6 +370,7 @@ func (l *Log) Stats() Stats {
 // add takes the counters of a relay, to which Delivered were handed.
 func (s *SinkStats) add(r Relayed) {
 	s.Delivered, s.Spooled, s.Inherited, s.Skipped, s.Retried = r.Taken, r.Waiting, r.Inherited, r.Skipped, r.Retried
+	s.Gaps = r.Gaps
 	s.Queued += r.Waiting
 	s.Lost += r.Lost
 	s.Down, s.Reason = s.Down || r.Down, r.Reason

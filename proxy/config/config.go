@@ -189,33 +189,12 @@ func MatchModel(glob, name string) bool {
 // replaceSlash replaces each / by a character that path.Match does not treat specially.
 func replaceSlash(s string) string { return strings.ReplaceAll(s, "/", "\x01") }
 
-// Alert is one sink that alerts are written to.
-type Alert struct {
-	Type   AlertType
-	Path   string      // for AlertFile
-	Rotate int64       // bytes after which the file is rotated; 0: never
-	Mode   fs.FileMode // of the file; 0: 0600
-	Group  string      // name or number of the group of the file; empty: as the system sets it
-}
-
 // Audit names the audit log that gets an entry about starts, reloads and the digests of the
 // first sink of alerts. The zero value is none.
 type Audit struct {
 	Dir     string
 	KeyFile string // the secret key of the log; empty: Dir and .key
 }
-
-// AlertType is a kind of alert sink.
-type AlertType uint8
-
-// The sinks.
-const (
-	AlertFile AlertType = iota
-	AlertStdout
-)
-
-// String returns the type's name in a configuration file.
-func (t AlertType) String() string { return [...]string{"file", "stdout"}[t] }
 
 // LogLevel is the least important line that the log of noecho has.
 type LogLevel uint8

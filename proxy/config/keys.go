@@ -74,7 +74,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		{"budget", func(n *yaml.Node) { r.budget(n, c) }},
 		{"coverage", func(n *yaml.Node) { r.coverage(n, c) }},
 		{"channel_names", func(n *yaml.Node) { r.texts(n, "channel_names", &c.ChannelNames) }},
-		{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { r.alert(n, c) }) }},
+		{"alerts", func(n *yaml.Node) { r.list(n, "alerts", func(n *yaml.Node) { readAlert(r, n, c) }) }},
 		{"audit", func(n *yaml.Node) { r.audit(n, &c.Audit) }},
 		{"limits", func(n *yaml.Node) { r.limits(n, &c.Limits) }},
 		{"headers", func(n *yaml.Node) {
@@ -310,34 +310,6 @@ func parseCount(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a whole number from 1 to %d", s, 1<<20)
 	}
 	return n, nil
-}
-
-// alert reads one entry of the alert list.
-func (r *reader) alert(n *yaml.Node, c *Config) {
-	a := Alert{}
-	typed, before := false, len(r.problems)
-	ok := r.mapping(n, "an alert sink",
-		field{"type", func(n *yaml.Node) {
-			parsed(r, "type", "alert type", &a.Type, named(AlertFile, AlertStdout)).read(n)
-			typed = true
-		}},
-		parsed(r, "path", "alert path", &a.Path, plain),
-		parsed(r, "rotate", "rotate", &a.Rotate, ParseSize),
-		parsed(r, "mode", "alert mode", &a.Mode, ParseFileMode),
-		parsed(r, "group", "alert group", &a.Group, plain))
-	switch {
-	case !ok || len(r.problems) > before:
-	case !typed:
-		r.say(n, "an alert sink needs a type: file or stdout")
-	case a.Type == AlertFile && a.Path == "":
-		r.say(n, "an alert file needs a path")
-	case a.Mode != 0 && a.Mode&0o600 != 0o600:
-		r.say(n, "alert mode %04o does not let noecho read and write the file: write one such as 0640", a.Mode)
-	case a.Type == AlertStdout && a != Alert{Type: AlertStdout}:
-		r.say(n, "the stdout sink takes neither path, rotate, mode nor group")
-	default:
-		c.Alerts = append(c.Alerts, a)
-	}
 }
 
 // audit reads the folder of the audit log, alone or with its key.

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"noecho/internal/format"
+	"noecho/internal/outbox"
+	"noecho/internal/receiver"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// openAlerts opens the sinks of the configuration. If it has none, alerts are written
+// to the standard output. The first sink also writes to the audit log, if there is one.
+func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, getenv func(string) string, log *slog.Logger) (*alert.Log, error) {
+	opts := alert.Options{Digest: digestEvery, Instance: instanceName(cfg)}
+	sinks := cfg.Alerts
+	if len(sinks) == 0 {
+		sinks = []config.Alert{{Type: config.AlertStdout}}
+	}
+	names := map[string]int{}
+	for _, s := range sinks {
+		sink, err := openSink(&s, names, stdout, getenv)
+		if err != nil {
+			return nil, errors.Join(err, closeSinks(opts.Sinks))
+		}
+		opts.Sinks = append(opts.Sinks, sink)
+	}
+	if cfg.Audit.Dir != "" {
+		first, err := newRecorded(ctx, opts.Sinks[0], cfg.Audit, log)
+		if err != nil {
+			return nil, errors.Join(err, closeSinks(opts.Sinks))
+		}
+		opts.Sinks[0] = first
+	}
+	return alert.Open(opts)
+}
+
+func closeSinks(sinks []alert.Sink) error {
+	var errs []error
+	for _, s := range sinks {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// openSink opens one sink. names counts the names of sinks, so that each has one of its own.
+func openSink(s *config.Alert, names map[string]int, stdout io.Writer, getenv func(string) string) (alert.Sink, error) {
+	encode, ok := format.Named(s.Format)
+	if !ok {
+		return nil, fmt.Errorf("alert format %q is not known", s.Format)
+	}
+	var sink alert.Sink
+	switch s.Type {
+	case config.AlertStdout:
+		sink = alert.NewWriter("stdout", stdout)
+	case config.AlertFile:
+		file, err := alert.OpenFile(alert.FileOptions{Path: s.Path, MaxBytes: s.Rotate, Mode: s.Mode, Group: s.Group})
+		if err != nil {
+			return nil, err
+		}
+		sink = file
+	default:
+		return openOutbox(s, names, encode, getenv)
+	}
+	if s.Format == "" || s.Format == "native" {
+		return sink, nil
+	}
+	return alert.As(sink, encode), nil
+}
+
+// openOutbox opens a sink that sends over a network.
+func openOutbox(s *config.Alert, names map[string]int, encode format.Encode, getenv func(string) string) (alert.Sink, error) {
+	access := loadAccess(&s.Receiver, getenv)
+	first, err := access()
+	if err != nil {
+		return nil, fmt.Errorf("alerts to a %s: %w", s.Type, err)
+	}
+	name := s.Name
+	if name == "" {
+		name = s.Type.String() + " " + first.URL.Host // path and query may have a secret
+	}
+	if names[name]++; names[name] > 1 {
+		name += fmt.Sprintf(" %d", names[name])
+	}
+	peer, err := receiver.NewWebhook(access, nil)
+	if err != nil {
+		return nil, fmt.Errorf("alerts to %s: %w", name, err)
+	}
+	return outbox.Open(outbox.Options{
+		Name: name, Peer: peer, Append: encode, Lowest: alert.Severity(s.Receiver.MinSeverity),
+		Dir: s.Receiver.Spool, Limit: s.Receiver.SpoolSize,
+	})
+}
+
+// checkSinks reads the secrets and certificates of all receivers of alerts.
+func checkSinks(cfg *config.Config, getenv func(string) string) error {
+	for _, s := range cfg.Alerts {
+		if s.Type > config.AlertStdout {
+			if _, err := loadAccess(&s.Receiver, getenv)(); err != nil {
+				return fmt.Errorf("alerts to a %s: %w", s.Type, err)
+			}
+		}
+	}
+	return nil
+}
+
+// loadAccess returns a function that reads the address of a receiver and the secrets for it.
+func loadAccess(r *config.Receiver, getenv func(string) string) receiver.Load {
+	return func() (a receiver.Access, err error) {
+		a.URL = r.URL
+		if r.URLFile != "" {
+			var address string
+			if address, err = secretText(r.URLFile, getenv); err != nil {
+				return a, err
+			}
+			if a.URL, err = config.ParseReceiver(address); err != nil {
+				return a, fmt.Errorf("url_file %s: %w", r.URLFile, err)
+			}
+		}
+		if a.Token, err = secretText(r.TokenFile, getenv); err != nil {
+			return a, err
+		}
+		key, err := secretText(r.KeyFile, getenv)
+		if err != nil {
+			return a, err
+		}
+		a.Key = []byte(key)
+		a.TLS, err = receiver.ClientTLS(r.CAFile, r.CertFile, r.CertKeyFile)
+		return a, err
+	}
+}
+
+// secretText reads a secret from a file, or from a variable of the environment that is named as
+// env:NAME. A line end behind it is no part of it. An empty name gives an empty secret.
+func secretText(name string, getenv func(string) string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	variable, isVariable := strings.CutPrefix(name, "env:")
+	text := []byte(getenv(variable))
+	if !isVariable {
+		var err error
+		if text, err = readSecret(name); err != nil {
+			return "", err
+		}
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" || strings.ContainsAny(secret, "\r\n\x00") {
+		return "", fmt.Errorf("%s has no secret in one line", name)
+	}
+	return secret, nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// TestOutputsPage: every block of YAML on the page is a configuration.
+func TestOutputsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/outputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) < 2 {
+		t.Fatalf("the page has %d blocks", len(blocks))
+	}
+	for _, b := range blocks {
+		if _, err := config.Load("outputs.md", append([]byte("version: 1\n"), b[1]...)); err != nil {
+			t.Errorf("%v in\n%s", err, b[1])
+		}
+	}
+}
+
+// receiverOf returns a server that keeps the bodies of all requests, and its configuration.
+func receiverOf(t *testing.T, format string) (cfg *config.Config, bodies func() [][]byte) {
+	t.Helper()
+	var mu sync.Mutex
+	var all [][]byte
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Header.Get("authorization") != "Bearer T0KEN" || r.URL.RawQuery != "key=S3CRET" {
+			t.Errorf("%s with %v", r.URL, r.Header)
+		}
+		all = append(all, body)
+	}))
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"url": srv.URL + "/hook?key=S3CRET\n", "token": "T0KEN"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg = &config.Config{Instance: "pod-0", Alerts: []config.Alert{{Type: config.AlertWebhook, Format: format, Receiver: config.Receiver{
+		URLFile: filepath.Join(dir, "url"), TokenFile: "env:TOKEN", Spool: filepath.Join(dir, "spool"),
+	}}}}
+	return cfg, func() [][]byte {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+func testApp(errs *bytes.Buffer) *app {
+	return &app{stdout: io.Discard, stderr: errs, getenv: func(name string) string { return map[string]string{"TOKEN": "T0KEN"}[name] }}
+}
+
+// TestAlertsTest: a webhook gets one event of each type in its format, and nothing is left in
+// the spool, which another process may own.
+func TestAlertsTest(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"native", "falco", "alertmanager", "slack"} {
+		var errs bytes.Buffer
+		cfg, bodies := receiverOf(t, format)
+		spool := cfg.Alerts[0].Receiver.Spool
+		if err := testAlerts(t.Context(), testApp(&errs), cfg); err != nil {
+			t.Error(err)
+		}
+		if got := len(bodies()); got != len(alert.Types()) || !strings.Contains(errs.String(), ": 12 events of 12 written") || strings.Contains(errs.String(), "S3CRET") {
+			t.Errorf("%s: %d events, %s", format, got, errs.String())
+		}
+		for _, b := range bodies() {
+			if !json.Valid(b) {
+				t.Errorf("%s: %s", format, b)
+			}
+		}
+		if _, err := os.Stat(spool); err == nil {
+			t.Error("the test has made a spool")
+		}
+	}
+}
+
+// TestWebhookSink: events of a proxy reach a webhook through its spool.
+func TestWebhookSink(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	cfg, bodies := receiverOf(t, "native")
+	cfg.Alerts = append(cfg.Alerts, cfg.Alerts[0])
+	cfg.Alerts[1].Receiver.Spool += "-2"
+	cfg.Alerts[1].Receiver.MinSeverity = "high"
+	a := testApp(&errs)
+	if err := checkSinks(cfg, a.getenv); err != nil {
+		t.Fatal(err)
+	}
+	log, err := openAlerts(t.Context(), cfg, a.stdout, a.getenv, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		log.Offer(alert.Event{Type: alert.TypeFinding, Kind: alert.Verbatim, Words: 60})
+		log.Offer(alert.Event{Type: alert.TypeFinding, Kind: alert.Verbatim, Words: 1})
+	}
+	if err := log.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stats := log.Stats()
+	if s := stats.Sinks[0]; s.Delivered != 21 || s.Lost+s.Queued+s.Skipped != 0 || !strings.HasPrefix(s.Name, "webhook 127.0.0.1:") {
+		t.Errorf("%+v", s)
+	}
+	if s := stats.Sinks[1]; s.Delivered != 10 || s.Skipped != 11 || s.Name != stats.Sinks[0].Name+" 2" {
+		t.Errorf("%+v", s)
+	}
+	if n := len(bodies()); n != 31 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestSecrets: a secret that is absent, empty or readable for all is an error without it.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"open": 0o644, "good": 0o600} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("ftp://S3CRET"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "two"), []byte("S3CRET\nx"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []config.Receiver{
+		{URLFile: filepath.Join(dir, "good")},
+		{URLFile: filepath.Join(dir, "open")},
+		{URLFile: "env:ABSENT"},
+		{TokenFile: filepath.Join(dir, "two")},
+		{TokenFile: filepath.Join(dir, "none")},
+		{CAFile: filepath.Join(dir, "good")},
+		{CertFile: filepath.Join(dir, "good"), CertKeyFile: filepath.Join(dir, "good")},
+	} {
+		cfg := &config.Config{Alerts: []config.Alert{{Type: config.AlertWebhook, Receiver: r}}}
+		var errs bytes.Buffer
+		if err := checkSinks(cfg, testApp(&errs).getenv); err == nil || strings.Contains(err.Error(), "S3CRET") {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}

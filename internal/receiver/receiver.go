@@ -1,0 +1,107 @@
+// Package receiver sends encoded alerts to receivers across a network: webhooks, collectors of
+// OpenTelemetry, and syslog.
+//
+// It knows how each of them takes lines and how it says that it took them. It knows nothing of
+// events: package format encodes them, and package outbox keeps them until they are taken.
+package receiver
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+
+	"noecho/internal/outbox"
+	"noecho/internal/post"
+)
+
+// Access is an address with the credentials for it. All of it may be secret.
+type Access struct {
+	URL   *url.URL
+	Token string // sent as a bearer token; empty: none
+	Key   []byte // of the signature of a webhook; empty: none
+	TLS   *tls.Config
+}
+
+// Load returns an address and credentials. A receiver calls it when it is made and at each
+// Reopen.
+type Load func() (Access, error)
+
+// ClientTLS returns the TLS settings of a client: certificates in PEM to trust instead of the
+// system's, and a certificate with its key to show. Empty names are left out.
+func ClientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificate in PEM", caFile)
+		}
+	}
+	if certFile != "" {
+		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate %s: %w", certFile, err)
+		}
+		c.Certificates = []tls.Certificate{cert}
+	}
+	return c, nil
+}
+
+// Dial opens a connection; nil is that of the network.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// poster is the part of a receiver that speaks HTTP.
+type poster struct {
+	load   Load
+	header map[string]string
+	dial   Dial
+	access Access
+	client *post.Client
+}
+
+// open reads the address and makes a client of it. After an error the old one stays.
+func (p *poster) open() error {
+	a, err := p.load()
+	if err != nil {
+		return err
+	}
+	header := map[string]string{"user-agent": "noecho"}
+	for name, value := range p.header {
+		header[name] = value
+	}
+	if a.Token != "" {
+		header["authorization"] = "Bearer " + a.Token
+	}
+	if p.client != nil {
+		p.client.Close()
+	}
+	p.access, p.client = a, post.New(post.Options{URL: a.URL, Header: header, TLS: a.TLS, Dial: p.dial})
+	return nil
+}
+
+// send posts a body once.
+func (p *poster) send(ctx context.Context, body []byte, header map[string]string) ([]byte, error) {
+	answer, err := p.client.Post(ctx, body, header)
+	var failed *post.Error
+	if errors.As(err, &failed) {
+		err = &outbox.Error{After: failed.After, Refused: failed.Refused, Err: failed}
+	}
+	return answer, err
+}
+
+// Close implements [outbox.Peer].
+func (p *poster) Close() error {
+	p.client.Close()
+	return nil
+}
+
+// Reopen implements [outbox.Peer].
+func (p *poster) Reopen() error { return p.open() }
