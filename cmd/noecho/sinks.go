@@ -32,6 +32,9 @@ func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, geten
 		opts.Sinks = append(opts.Sinks, sink)
 	}
 	if cfg.Audit.Dir != "" {
+		if err := auditable(&sinks[0]); err != nil {
+			return nil, errors.Join(err, closeSinks(opts.Sinks))
+		}
 		first, err := newRecorded(ctx, opts.Sinks[0], cfg.Audit, log)
 		if err != nil {
 			return nil, errors.Join(err, closeSinks(opts.Sinks))
@@ -68,7 +71,7 @@ func openSink(s *config.Alert, names map[string]int, stdout io.Writer, getenv fu
 	default:
 		return openOutbox(s, names, encode, getenv)
 	}
-	if s.Format == "" || s.Format == "native" {
+	if s.Format == "" {
 		return sink, nil
 	}
 	return alert.As(sink, encode), nil
@@ -98,8 +101,21 @@ func openOutbox(s *config.Alert, names map[string]int, encode format.Encode, get
 	})
 }
 
+// auditable reports why the audit log cannot vouch for the lines of a sink.
+func auditable(s *config.Alert) error {
+	if s.Type > config.AlertStdout || s.Format != "" {
+		return usageError("the audit log has digests of the first sink of alerts: write a file or stdout in format native first")
+	}
+	return nil
+}
+
 // checkSinks reads the secrets and certificates of all receivers of alerts.
 func checkSinks(cfg *config.Config, getenv func(string) string) error {
+	if cfg.Audit.Dir != "" && len(cfg.Alerts) > 0 {
+		if err := auditable(&cfg.Alerts[0]); err != nil {
+			return err
+		}
+	}
 	for _, s := range cfg.Alerts {
 		if s.Type > config.AlertStdout {
 			if _, err := loadAccess(&s.Receiver, getenv)(); err != nil {

@@ -74,7 +74,8 @@ func testApp(errs *bytes.Buffer) *app {
 // the spool, which another process may own.
 func TestAlertsTest(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"native", "falco", "alertmanager", "slack"} {
+	for _, format := range config.AlertFormats(config.AlertWebhook) {
+		format = strings.TrimPrefix(format, "native") // as the configuration gives it
 		var errs bytes.Buffer
 		cfg, bodies := receiverOf(t, format)
 		spool := cfg.Alerts[0].Receiver.Spool
@@ -127,6 +128,35 @@ func TestWebhookSink(t *testing.T) {
 	}
 	if n := len(bodies()); n != 31 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestFormatOfFile: a file has events in the format that its sink names, and the audit log wants
+// the first one as it is.
+func TestFormatOfFile(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	dir := t.TempDir()
+	cfg := &config.Config{}
+	for _, format := range []string{"", "ocsf", "ecs"} {
+		cfg.Alerts = append(cfg.Alerts, config.Alert{Format: format, Path: filepath.Join(dir, "a."+format)})
+	}
+	if err := testAlerts(t.Context(), testApp(&errs), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for name, member := range map[string]string{"a.": `{"v":1,`, "a.ocsf": `{"activity_id":`, "a.ecs": `{"@timestamp":`} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || strings.Count(string(text), member) != 12 {
+			t.Errorf("%s: %v, %s", name, err, text)
+		}
+	}
+	cfg.Audit.Dir = filepath.Join(dir, "log")
+	cfg.Alerts = cfg.Alerts[1:]
+	if err := checkSinks(cfg, testApp(&errs).getenv); err == nil || !strings.Contains(err.Error(), "format native first") {
+		t.Error(err)
+	}
+	if _, err := openAlerts(t.Context(), cfg, io.Discard, testApp(&errs).getenv, nil); err == nil || !strings.Contains(err.Error(), "format native first") {
+		t.Error(err)
 	}
 }
 

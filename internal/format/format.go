@@ -24,6 +24,10 @@ func Named(name string) (e Encode, ok bool) {
 	switch name {
 	case "", "native":
 		return alert.AppendLine, true
+	case "ocsf":
+		return OCSF, true
+	case "ecs":
+		return ECS, true
 	case "falco":
 		return Falco, true
 	case "alertmanager":

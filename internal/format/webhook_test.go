@@ -63,7 +63,7 @@ func sample(kind alert.Type) alert.Event {
 // terminal or hide text, and has an id that stays the same.
 func TestLines(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"native", "falco", "alertmanager", "slack"} {
+	for _, name := range []string{"native", "ocsf", "ecs", "falco", "alertmanager", "slack"} {
 		encode, ok := Named(name)
 		if !ok {
 			t.Fatalf("no format %s", name)

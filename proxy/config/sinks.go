@@ -55,10 +55,11 @@ func (t AlertType) String() string { return [...]string{"file", "stdout", "webho
 
 // AlertFormats are the names of the formats that a type of sink may have.
 func AlertFormats(t AlertType) []string {
+	formats := []string{"native", "ocsf", "ecs"}
 	if t == AlertWebhook {
-		return []string{"native", "falco", "alertmanager", "slack"}
+		formats = append(formats, "falco", "alertmanager", "slack")
 	}
-	return []string{"native"}
+	return formats
 }
 
 // Severities are the severities of alerts, lowest first.
@@ -86,6 +87,9 @@ func readAlert(r *reader, n *yaml.Node, c *Config) {
 	if !hasKey(n, "type") {
 		r.say(n, "an alert sink needs a type: file, stdout or webhook")
 		return
+	}
+	if a.Format == "native" {
+		a.Format = ""
 	}
 	if why := a.fault(n, c); why != "" {
 		r.say(n, "%s", why)

@@ -61,6 +61,7 @@ func TestReceiverProblems(t *testing.T) {
 		"type: webhook, url: 'https://h/', spool: off, path: p":                                        "the webhook sink takes no path",
 		"type: webhook, url: 'https://h/', spool: off, min_severity: big":                              `"big" is none of low, medium, high, critical`,
 		"type: webhook, url: 'https://h/', spool: off, format: slak":                                   `did you mean "slack"?`,
+		"type: stdout, format: falco":                                                                  "the stdout sink has no format falco: write native or ocsf or ecs",
 		"type: file, path: p, spool: s":                                                                "the file sink takes no spool",
 		"type: file, path: p, format: slack":                                                           "the file sink has no format slack",
 		"type: webhook, url: 'https://h/', spool: s}\n  - {type: webhook, url: 'https://h/', spool: s": `two sinks have the spool "s"`,
