@@ -83,10 +83,13 @@ var errDown = errors.New("connection refused")
 
 func down(context.Context, []Line) error { return errDown }
 
-// open returns a log with one outbox, and the peer of that.
-func open(t *testing.T, o Options, queue int) (*alert.Log, *peer) {
+// open returns a log with one outbox, and the peer of that, which setup has changed.
+func open(t *testing.T, o Options, queue int, setup ...func(p *peer)) (*alert.Log, *peer) {
 	t.Helper()
 	p := &peer{}
+	for _, f := range setup {
+		f(p)
+	}
 	o.Name, o.Peer = "test", p
 	if o.Append == nil {
 		o.Append = alert.AppendLine
@@ -187,9 +190,7 @@ func TestFullSpool(t *testing.T) {
 	for _, most := range []int{0, 1, 7} {
 		synctest.Test(t, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "spool")
-			l, p := open(t, Options{Dir: dir, Limit: 64 << 10}, 16)
-			p.most = most
-			p.set(down)
+			l, p := open(t, Options{Dir: dir, Limit: 64 << 10}, 16, func(p *peer) { p.most, p.fail = most, down })
 			const events = 1000
 			for i := range events {
 				l.Offer(event(i))
@@ -246,16 +247,18 @@ func TestRestart(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		var all []alert.Event
 		for life := range 4 {
-			l, p := open(t, Options{Dir: dir, Limit: 1 << 20}, 0)
-			if life < 3 {
-				p.set(func(ctx context.Context, lines []Line) error {
+			l, p := open(t, Options{Dir: dir, Limit: 1 << 20}, 0, func(p *peer) {
+				if life == 3 {
+					return
+				}
+				p.most = 3
+				p.fail = func(context.Context, []Line) error {
 					if len(p.got) >= 10*life {
 						return errDown
 					}
 					return nil
-				})
-				p.most = 3
-			}
+				}
+			})
 			for i := range 100 {
 				l.Offer(event(i))
 			}
@@ -323,8 +326,7 @@ func TestRefused(t *testing.T) {
 				if name != "" {
 					o.Dir = filepath.Join(t.TempDir(), name)
 				}
-				l, p := open(t, o, 0)
-				p.most = most
+				l, p := open(t, o, 0, func(p *peer) { p.most = most })
 				shaky := 0
 				p.set(func(_ context.Context, lines []Line) error {
 					shaky++
@@ -592,8 +594,7 @@ func TestClose(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, p := open(t, Options{Dir: filepath.Join(t.TempDir(), "spool")}, 0)
-		p.most = 1
+		l, p := open(t, Options{Dir: filepath.Join(t.TempDir(), "spool")}, 0, func(p *peer) { p.most = 1 })
 		p.set(func(context.Context, []Line) error {
 			time.Sleep(10 * time.Millisecond)
 			return nil

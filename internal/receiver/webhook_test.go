@@ -118,9 +118,9 @@ func TestWebhookTrouble(t *testing.T) {
 				var got []string
 				var down atomic.Bool
 				down.Store(true)
-				attempts := 0
+				var attempts atomic.Int64
 				l, end := serve(t, dir, func(w http.ResponseWriter, r *http.Request) {
-					attempts++
+					attempts.Add(1)
 					_, _ = io.Copy(io.Discard, r.Body)
 					if down.Load() {
 						switch name {
@@ -159,8 +159,8 @@ func TestWebhookTrouble(t *testing.T) {
 				if name != "slow" && (!s.Down || s.Spooled != 600) || s.Lost != 0 || strings.Contains(s.Reason, "SECRET") {
 					t.Errorf("after ten minutes: %+v", s)
 				}
-				if name == "429" && attempts > 6 {
-					t.Errorf("%d attempts in ten minutes, although the receiver asks for two minutes", attempts)
+				if name == "429" && attempts.Load() > 6 {
+					t.Errorf("%d attempts in ten minutes, although the receiver asks for two minutes", attempts.Load())
 				}
 				down.Store(false)
 				time.Sleep(10 * time.Minute)
