@@ -29,7 +29,8 @@ func newCheckCommand(a *app) *cobra.Command {
 		Long: `Check a configuration file as noecho serve does before it starts: every key and
 value, every byte of the indexes, the certificates and the admin token. No port is
 opened and no server is called. NOECHO_ variables count as they do for serve. With
---probe each model server is asked for its models, without a credential: any answer will do.
+--probe each model server is asked for its models, without a credential: any answer will do,
+and each receiver of alerts is connected to.
 
 If the file has errors, all of them are printed at once, as file:line:column: message.
 If it has none, each of its rules for findings is printed as a sentence. An index is
@@ -64,7 +65,7 @@ completes keys and marks mistakes.`,
 				err = check(a, cfg)
 			}
 			if err == nil && probe {
-				err = probeUpstreams(cmd.Context(), a, &cfg)
+				err = errors.Join(probeUpstreams(cmd.Context(), a, &cfg), probeSinks(cmd.Context(), a, &cfg))
 			}
 			return err
 		},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
+	"time"
 
 	"noecho/internal/format"
 	"noecho/internal/outbox"
@@ -25,7 +27,7 @@ func openAlerts(ctx context.Context, cfg *config.Config, stdout io.Writer, geten
 	}
 	names := map[string]int{}
 	for _, s := range sinks {
-		sink, err := openSink(&s, names, stdout, getenv)
+		sink, err := openSink(&s, names, opts.Instance, stdout, getenv)
 		if err != nil {
 			return nil, errors.Join(err, closeSinks(opts.Sinks))
 		}
@@ -53,7 +55,7 @@ func closeSinks(sinks []alert.Sink) error {
 }
 
 // openSink opens one sink. names counts the names of sinks, so that each has one of its own.
-func openSink(s *config.Alert, names map[string]int, stdout io.Writer, getenv func(string) string) (alert.Sink, error) {
+func openSink(s *config.Alert, names map[string]int, instance string, stdout io.Writer, getenv func(string) string) (alert.Sink, error) {
 	encode, ok := format.Named(s.Format)
 	if !ok {
 		return nil, fmt.Errorf("alert format %q is not known", s.Format)
@@ -69,7 +71,7 @@ func openSink(s *config.Alert, names map[string]int, stdout io.Writer, getenv fu
 		}
 		sink = file
 	default:
-		return openOutbox(s, names, encode, getenv)
+		return openOutbox(s, names, instance, encode, getenv)
 	}
 	if s.Format == "" {
 		return sink, nil
@@ -78,7 +80,7 @@ func openSink(s *config.Alert, names map[string]int, stdout io.Writer, getenv fu
 }
 
 // openOutbox opens a sink that sends over a network.
-func openOutbox(s *config.Alert, names map[string]int, encode format.Encode, getenv func(string) string) (alert.Sink, error) {
+func openOutbox(s *config.Alert, names map[string]int, instance string, encode format.Encode, getenv func(string) string) (alert.Sink, error) {
 	access := loadAccess(&s.Receiver, getenv)
 	first, err := access()
 	if err != nil {
@@ -87,11 +89,24 @@ func openOutbox(s *config.Alert, names map[string]int, encode format.Encode, get
 	name := s.Name
 	if name == "" {
 		name = s.Type.String() + " " + first.URL.Host // path and query may have a secret
+		if first.URL.Scheme == "unix" {
+			name = s.Type.String() + " " + first.URL.Path
+		}
 	}
 	if names[name]++; names[name] > 1 {
 		name += fmt.Sprintf(" %d", names[name])
 	}
-	peer, err := receiver.NewWebhook(access, nil)
+	var peer outbox.Peer
+	switch s.Type {
+	case config.AlertSyslog:
+		encode = format.Syslog(encode)
+		peer, err = receiver.NewSyslog(access, nil)
+	case config.AlertOTLP:
+		encode = format.OTLP(encode)
+		peer, err = receiver.NewOTLP(access, format.OTLPResource(instance, readBuildInfo().Version), format.OTLPScope(), nil)
+	default:
+		peer, err = receiver.NewWebhook(access, nil)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("alerts to %s: %w", name, err)
 	}
@@ -126,6 +141,33 @@ func checkSinks(cfg *config.Config, getenv func(string) string) error {
 	return nil
 }
 
+// probePatience bounds the look whether a receiver accepts connections.
+const probePatience = 5 * time.Second
+
+// probeSinks connects to the receivers of alerts. The error names those that accept no connection.
+func probeSinks(ctx context.Context, a *app, cfg *config.Config) error {
+	var failed []error
+	for _, s := range cfg.Alerts {
+		if s.Type <= config.AlertStdout {
+			continue
+		}
+		access, err := loadAccess(&s.Receiver, a.getenv)()
+		if err != nil {
+			return err
+		}
+		network, address := receiver.Endpoint(access.URL)
+		dialer := net.Dialer{Timeout: probePatience}
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("alerts to a %s at %s: %w", s.Type, address, err))
+			continue
+		}
+		_ = conn.Close()
+		_, _ = fmt.Fprintf(a.stdout, "Receiver of alerts %s %s accepts connections.\n", s.Type, address)
+	}
+	return errors.Join(failed...)
+}
+
 // loadAccess returns a function that reads the address of a receiver and the secrets for it.
 func loadAccess(r *config.Receiver, getenv func(string) string) receiver.Load {
 	return func() (a receiver.Access, err error) {
@@ -137,6 +179,9 @@ func loadAccess(r *config.Receiver, getenv func(string) string) receiver.Load {
 			}
 			if a.URL, err = config.ParseReceiver(address); err != nil {
 				return a, fmt.Errorf("url_file %s: %w", r.URLFile, err)
+			}
+			if !strings.HasPrefix(a.URL.Scheme, "http") {
+				return a, fmt.Errorf("url_file %s: the address must begin with https:// or http://", r.URLFile)
 			}
 		}
 		if a.Token, err = secretText(r.TokenFile, getenv); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"noecho/proxy/alert"
@@ -128,6 +130,55 @@ func TestWebhookSink(t *testing.T) {
 	}
 	if n := len(bodies()); n != 31 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestOtherReceivers: syslog and a collector get one event of each type, and check --probe says
+// which receivers accept connections.
+func TestOtherReceivers(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := make(chan int)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		text, _ := io.ReadAll(conn)
+		messages <- bytes.Count(text, []byte(` noecho `))
+	}()
+	var records atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		records.Add(int64(bytes.Count(body, []byte("noecho.id"))))
+	}))
+	defer srv.Close()
+	var cfg config.Config
+	for kind, address := range map[config.AlertType]string{config.AlertSyslog: "tcp://" + listener.Addr().String(), config.AlertOTLP: srv.URL + "/v1/logs"} {
+		u, err := config.ParseReceiver(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Alerts = append(cfg.Alerts, config.Alert{Type: kind, Receiver: config.Receiver{URL: u}})
+	}
+	var errs, out bytes.Buffer
+	if err := testAlerts(t.Context(), testApp(&errs), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-messages; got != 12 || records.Load() != 12 {
+		t.Errorf("%d messages, %d records: %s", got, records.Load(), errs.String())
+	}
+	a := testApp(&errs)
+	a.stdout = &out
+	if err := probeSinks(t.Context(), a, &cfg); err != nil || strings.Count(out.String(), "accepts connections") != 2 {
+		t.Errorf("%v, %s", err, out.String())
+	}
+	_ = listener.Close()
+	if err := probeSinks(t.Context(), a, &cfg); err == nil || !strings.Contains(err.Error(), "alerts to a syslog at 127.0.0.1:") {
+		t.Error(err)
 	}
 }
 

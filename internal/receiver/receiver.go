@@ -55,6 +55,20 @@ func ClientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 	return c, nil
 }
 
+// Endpoint returns the network and the address of a connection to a receiver, without secrets.
+func Endpoint(u *url.URL) (network, address string) {
+	switch {
+	case u.Scheme == "unix":
+		return "unixgram", u.Path
+	case u.Port() != "":
+		return "tcp", u.Host
+	case u.Scheme == "http":
+		return "tcp", net.JoinHostPort(u.Hostname(), "80")
+	default:
+		return "tcp", net.JoinHostPort(u.Hostname(), "443")
+	}
+}
+
 // Dial opens a connection; nil is that of the network.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 

@@ -48,10 +48,14 @@ const (
 	AlertFile AlertType = iota
 	AlertStdout
 	AlertWebhook
+	AlertSyslog
+	AlertOTLP
 )
 
 // String returns the type's name in a configuration file.
-func (t AlertType) String() string { return [...]string{"file", "stdout", "webhook"}[t] }
+func (t AlertType) String() string {
+	return [...]string{"file", "stdout", "webhook", "syslog", "otlp"}[t]
+}
 
 // AlertFormats are the names of the formats that a type of sink may have.
 func AlertFormats(t AlertType) []string {
@@ -73,7 +77,7 @@ func readAlert(r *reader, n *yaml.Node, c *Config) {
 	a := Alert{}
 	before := len(r.problems)
 	fields := []field{
-		parsed(r, "type", "alert type", &a.Type, named(AlertFile, AlertStdout, AlertWebhook)),
+		parsed(r, "type", "alert type", &a.Type, named(AlertFile, AlertStdout, AlertWebhook, AlertSyslog, AlertOTLP)),
 		parsed(r, "name", "alert name", &a.Name, parseInstance),
 		parsed(r, "format", "alert format", &a.Format, oneOf(AlertFormats(AlertWebhook))),
 		parsed(r, "path", "alert path", &a.Path, plain),
@@ -85,7 +89,7 @@ func readAlert(r *reader, n *yaml.Node, c *Config) {
 		return
 	}
 	if !hasKey(n, "type") {
-		r.say(n, "an alert sink needs a type: file, stdout or webhook")
+		r.say(n, "an alert sink needs a type: file, stdout, webhook, syslog or otlp")
 		return
 	}
 	if a.Format == "native" {
@@ -130,8 +134,13 @@ func (a *Alert) fault(n *yaml.Node, c *Config) string {
 	own := map[AlertType][]string{
 		AlertFile:    {"path", "rotate", "mode", "group"},
 		AlertStdout:  {},
-		AlertWebhook: {"url", "url_file", "token_file", "hmac_key_file", "min_severity", "ca_file", "cert_file", "key_file", "spool", "spool_size"},
+		AlertWebhook: {"url_file", "token_file", "hmac_key_file"},
+		AlertSyslog:  {},
+		AlertOTLP:    {"url_file", "token_file"},
 	}[a.Type]
+	if a.Type > AlertStdout {
+		own = append(own, "url", "min_severity", "ca_file", "cert_file", "key_file", "spool", "spool_size")
+	}
 	for i := 0; i < len(n.Content); i += 2 {
 		if key := n.Content[i].Value; !slices.Contains(append(own, "type", "name", "format"), key) {
 			return fmt.Sprintf("the %s sink takes no %s", a.Type, key)
@@ -146,6 +155,10 @@ func (a *Alert) fault(n *yaml.Node, c *Config) string {
 		return fmt.Sprintf("alert mode %04o does not let noecho read and write the file: write one such as 0640", a.Mode)
 	case a.Type <= AlertStdout:
 		return ""
+	case a.Type == AlertSyslog && x.URL == nil:
+		return "the syslog sink needs a url, such as tls://siem.example.com:6514"
+	case x.URL != nil && (x.URL.Scheme == "http" || x.URL.Scheme == "https") == (a.Type == AlertSyslog):
+		return "the url does not fit the type: a webhook and otlp have https://, syslog has tls://, tcp:// or unix://"
 	case (x.URL == nil) == (x.URLFile == ""):
 		return fmt.Sprintf("the %s sink needs url, or url_file if the address has a secret, and not both", a.Type)
 	case !hasKey(n, "spool"):
@@ -160,12 +173,29 @@ func (a *Alert) fault(n *yaml.Node, c *Config) string {
 	return ""
 }
 
-// ParseReceiver reads the address of a receiver, which may have a path and a query. Its error
-// does not contain the address, because that may have a secret.
+// ParseReceiver reads the address of a receiver: https:// or http:// with path and query, tls://
+// or tcp:// with host and port, unix:// with the path of a socket. Its error does not contain
+// the address, because that may have a secret.
 func ParseReceiver(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, errors.New("it is no address that noecho can post to: write https://host/path, without a user name")
+	if err != nil || u.Opaque != "" || u.User != nil || u.Fragment != "" {
+		return nil, errReceiver
 	}
-	return u, nil
+	switch u.Scheme {
+	case "http", "https":
+		if u.Hostname() != "" {
+			return u, nil
+		}
+	case "tls", "tcp":
+		if u.Hostname() != "" && u.Port() != "" && u.Path == "" && u.RawQuery == "" {
+			return u, nil
+		}
+	case "unix":
+		if u.Host == "" && u.Path != "" && u.RawQuery == "" {
+			return u, nil
+		}
+	}
+	return nil, errReceiver
 }
+
+var errReceiver = errors.New("it is no address of a receiver: write https://host/path, tls://host:port, tcp://host:port or unix:///path, without a user name")

@@ -1,0 +1,92 @@
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"noecho/internal/outbox"
+)
+
+// OTLP posts lines to a collector of OpenTelemetry, many in one request. A line is the field
+// log_records of a ScopeLogs message, as package format encodes it; the messages around it are
+// the same for all.
+type OTLP struct {
+	poster
+	resource []byte // the fields of a ResourceLogs message before its scope_logs
+	scope    []byte // the fields of a ScopeLogs message before its log_records
+}
+
+// The fields of the messages of opentelemetry/proto/logs/v1 and collector/logs/v1.
+const (
+	fieldResourceLogs = 1 // of ExportLogsServiceRequest
+	fieldScopeLogs    = 2 // of ResourceLogs
+	fieldPartial      = 1 // of ExportLogsServiceResponse
+	fieldRejected     = 1 // of ExportLogsPartialSuccess
+)
+
+// NewOTLP returns a client of a collector. resource and scope are encoded as
+// package format does.
+func NewOTLP(load Load, resource, scope []byte, dial Dial) (*OTLP, error) {
+	o := &OTLP{poster: poster{load: load, dial: dial, header: map[string]string{"content-type": "application/x-protobuf"}}, resource: resource, scope: scope}
+	return o, o.open()
+}
+
+// Send implements [outbox.Peer]. It sends all lines.
+func (o *OTLP) Send(ctx context.Context, lines []outbox.Line) (int, error) {
+	scope := bytes.Clone(o.scope)
+	for _, l := range lines {
+		scope = append(scope, l.Text...)
+	}
+	logs := protowire.AppendBytes(protowire.AppendTag(bytes.Clone(o.resource), fieldScopeLogs, protowire.BytesType), scope)
+	body := protowire.AppendBytes(protowire.AppendTag(nil, fieldResourceLogs, protowire.BytesType), logs)
+	answer, err := o.send(ctx, body, nil)
+	if err != nil {
+		return 0, err
+	}
+	if rejected(answer) { // it does not say which
+		return 0, &outbox.Error{Refused: true, Err: errRejected}
+	}
+	return len(lines), nil
+}
+
+var errRejected = errors.New("the collector rejected log records")
+
+// rejected reports whether the answer of a collector says that it has not taken all records.
+func rejected(answer []byte) bool {
+	partial, ok := field(answer, fieldPartial, protowire.BytesType)
+	if !ok {
+		return false
+	}
+	inner, _ := protowire.ConsumeBytes(partial)
+	count, ok := field(inner, fieldRejected, protowire.VarintType)
+	if !ok {
+		return false
+	}
+	n, _ := protowire.ConsumeVarint(count)
+	return n > 0
+}
+
+// field returns a message from the value of one of its fields on.
+func field(message []byte, number protowire.Number, kind protowire.Type) ([]byte, bool) {
+	for len(message) > 0 {
+		num, typ, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return nil, false
+		}
+		message = message[n:]
+		size := protowire.ConsumeFieldValue(num, typ, message)
+		if size < 0 {
+			return nil, false
+		}
+		if num == number && typ == kind {
+			return message, true
+		}
+		message = message[size:]
+	}
+	return nil, false
+}
+
+var _ outbox.Peer = (*OTLP)(nil)
