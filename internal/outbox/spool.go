@@ -78,6 +78,7 @@ type spool struct {
 	out      *os.File  // the last segment; nil: it is not open
 	dirty    bool      // out has lines that are not synced
 	named    bool      // the name of out is durable
+	failed   bool      // the last write failed
 	in       *os.File  // the first segment; nil: it is not open
 	offset   int64     // of the oldest line in the first segment
 	moved    bool      // offset is not saved
@@ -210,7 +211,7 @@ func (s *spool) put(l Line) error {
 		return errFull
 	}
 	last := &s.segments[len(s.segments)-1]
-	if last.size > 0 && last.size+size > min(maxSegment, s.limit/4) {
+	if last.size > 0 && (s.failed || last.size+size > min(maxSegment, s.limit/4)) {
 		if err := s.begin(last.number + 1); err != nil {
 			return err
 		}
@@ -225,8 +226,10 @@ func (s *spool) put(l Line) error {
 	}
 	record = append(record, l.Text...)
 	binary.LittleEndian.PutUint32(record[4:], checksum(record[8:]))
-	if _, err := s.out.WriteAt(record, last.size); err != nil {
-		return err // the next record overwrites the part that was written
+	_, err := s.out.WriteAt(record, last.size)
+	s.failed = err != nil // then the next line goes to a new segment, so that this one can be sent and removed
+	if err != nil {
+		return err
 	}
 	last.size += size
 	s.bytes += size
