@@ -76,8 +76,8 @@ var house = []floor{
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/raced", "internal/residue", "internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram"},
-		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/raced", "internal/windowset"},
+		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram", "internal/transport"},
+		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/raced", "internal/windowset", "internal/testca"},
 	},
 	{pkg: "govern", never: slices.Concat(network, logging)},
 	{pkg: "audit", never: slices.Concat(network, logging)},
@@ -87,6 +87,8 @@ var house = []floor{
 	{pkg: "internal/format", ours: []string{"proxy/alert"}, never: slices.Concat(network[1:], logging)},
 	{pkg: "internal/receiver", ours: []string{"internal/outbox", "internal/post"}, tests: []string{"internal/format", "proxy/alert"}, never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/outbox", ours: []string{"audit", "proxy/alert"}, never: slices.Concat(network, logging, asJSON)},
+	{pkg: "internal/testca"},
+	{pkg: "internal/transport", tests: []string{"internal/testca"}, never: slices.Concat(network[1:], logging, asJSON)},
 	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
 	{pkg: "internal/fakellm/cmd/fakellm", ours: []string{"internal/fakellm", "internal/program"}},
@@ -97,8 +99,8 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver"},
-		tests: []string{"internal/fakellm", "internal/raced"},
+		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver", "internal/transport"},
+		tests: []string{"internal/fakellm", "internal/raced", "internal/testca"},
 	},
 }
 

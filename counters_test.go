@@ -42,9 +42,9 @@ var central = []string{"detect.Detector", "proxy/relay.Relay", "index/build.buil
 // names, methods and fields that a file below it declares; an arrow points up where it
 // uses those of a file above.
 var connector = []string{
-	"server.go", "probe.go", "admin.go", "handler.go", "respond.go", "answer.go", "exchange.go", "gate.go", "services.go", "tally.go", "metrics.go", "prompt.go",
+	"server.go", "probe.go", "admin.go", "handler.go", "respond.go", "answer.go", "exchange.go", "gate.go", "certificates.go", "services.go", "tally.go", "metrics.go", "prompt.go",
 	"snapshot.go", "headers.go", "cors.go", "closed_routes.go", "ignored.go", "routes.go", "names.go", "catalogue.go", "upstream.go", "upstream_tls.go", "ambiguous.go",
-	"refuse.go", "identify.go", "principal.go", "caller.go", "reclaim.go", "body.go", "guard.go", "socket_unix.go", "escapes.go", "decode.go",
+	"refuse.go", "identify.go", "principal.go", "caller.go", "reclaim.go", "body.go", "guard.go", "socket_unix.go", "session.go", "escapes.go", "decode.go",
 }
 
 // declared has the declarations of the product files of the tree.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type adminPlane struct {
 	http   *http.Server
 	digest [sha256.Size]byte // of the token
 	access access
+	certs  bool       // a certificate is needed, whatever access says
 	failed chan error // gets the error that ended the listener before close was called
 }
 
@@ -37,15 +39,19 @@ type adminPlane struct {
 type access uint8
 
 const (
-	accessToken  access = iota // those that send the token
-	accessLocal                // all: it listens on loopback only
-	accessProbes               // none: there is no token, so that it answers probes only
+	accessToken       access = iota // those that send the token
+	accessLocal                     // all: it listens on loopback only
+	accessProbes                    // none: there is no token, so that it answers probes only
+	accessCertificate               // those with a certificate
 )
 
 // newAdminPlane prepares the admin plane. Beyond loopback all of it but the probes needs the
 // token, and is closed if there is no token file.
 func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, error) {
-	p := &adminPlane{srv: s, ln: ln, failed: make(chan error, 1)}
+	p := &adminPlane{srv: s, ln: ln, failed: make(chan error, 1), certs: cfg.TLS.CAFile != ""}
+	if s.own.admin != nil {
+		p.ln = tls.NewListener(ln, s.own.admin.Server())
+	}
 	switch {
 	case cfg.TokenFile != "":
 		token, err := readToken(cfg.TokenFile)
@@ -55,6 +61,8 @@ func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, e
 		p.digest = sha256.Sum256(token)
 	case isLoopback(ln.Addr()):
 		p.access = accessLocal
+	case cfg.TLS.CAFile != "":
+		p.access = accessCertificate
 	default:
 		p.access = accessProbes
 		s.log.Warn("admin plane answers probes only: it listens beyond loopback and admin.token_file is not set")
@@ -83,7 +91,11 @@ func readToken(name string) ([]byte, error) {
 	return []byte(token), nil
 }
 
+// isLoopback reports whether only users of this host can reach an address.
 func isLoopback(addr net.Addr) bool {
+	if _, ok := addr.(*net.UnixAddr); ok {
+		return true
+	}
 	tcp, ok := addr.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
@@ -125,7 +137,12 @@ func (p *adminPlane) routes() http.Handler {
 // authorised calls next for the operators that may use the admin plane.
 func (p *adminPlane) authorised(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.certs && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
+			reply(w, http.StatusForbidden, "show a certificate of admin.tls.client_ca_file")
+			return
+		}
 		switch p.access {
+		case accessCertificate:
 		case accessLocal:
 			if host := hostOnly(r.Host); host != "localhost" && !net.ParseIP(host).IsLoopback() {
 				reply(w, http.StatusForbidden, "ask for the admin plane by a loopback address")

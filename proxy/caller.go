@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -21,7 +23,8 @@ const writePiece = 64 << 10
 // answer. But an answer may take an hour, so each write has its own deadline here.
 type callerConn struct {
 	net.Conn
-	tcp     *net.TCPConn // Conn; nil if it is not TCP
+	socket  socket   // Conn, or below its TLS; nil if it is another kind of connection
+	session *session // Conn; nil without TLS
 	stall   time.Duration
 	owner   *callerListener
 	host    string // of the caller
@@ -67,12 +70,30 @@ func (c *callerConn) Read(p []byte) (int, error) {
 	if err := c.uncork(); err != nil {
 		return 0, err
 	}
+	if c.session != nil && !c.shake() {
+		c.ended = true
+		return 0, io.EOF // without an answer
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.busy.Store(true)
 	}
 	c.ended = c.ended || err != nil
 	return n, err
+}
+
+// shake begins the session, once, and reports whether it has begun.
+func (c *callerConn) shake() bool {
+	err := c.session.begin()
+	if err == nil {
+		return true
+	}
+	if speaksHTTP(err) && c.socket != nil {
+		hint(c.socket)
+		c.lingerOnClose()
+	}
+	c.owner.failed(err)
+	return false
 }
 
 // Write implements [net.Conn].
@@ -176,9 +197,14 @@ func (c *callerConn) Close() error {
 		c.mu.Lock()
 		linger := c.linger
 		c.mu.Unlock()
-		if linger && c.tcp != nil && c.tcp.CloseWrite() == nil {
-			_ = c.tcp.SetReadDeadline(time.Now().Add(lingerTime))
-			discard(c.tcp, lingerBytes)
+		if linger && c.socket != nil {
+			if c.session != nil {
+				_ = c.session.CloseWrite() // fails if there was no handshake
+			}
+			if c.socket.CloseWrite() == nil {
+				_ = c.socket.SetReadDeadline(time.Now().Add(lingerTime))
+				discard(c.socket, lingerBytes)
+			}
 		}
 		err = c.Conn.Close()
 		c.owner.forget(c)
@@ -195,11 +221,15 @@ func (c *callerConn) relieve() {
 }
 
 // abort resets the connection. Without chunks this is the only way to show the caller that
-// the answer is not complete.
+// the answer is not complete. A session of TLS is not ended by its own message, and a unix socket
+// cannot be reset.
 func (c *callerConn) abort() {
 	c.aborted.Store(true)
-	if c.tcp != nil {
-		_ = c.tcp.SetLinger(0)
+	if tcp, ok := c.socket.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	if c.session != nil {
+		_ = c.socket.Close()
 	}
 	_ = c.Close()
 }
@@ -220,9 +250,11 @@ func discard(conn net.Conn, limit int) {
 type callerListener struct {
 	net.Listener
 	stall time.Duration
+	tls   *tls.Config // nil: there is no TLS
 
-	relieved func()    // called when the memory of a large answer is free
-	pieces   sync.Pool // *[]byte of corkBytes
+	relieved func()          // called when the memory of a large answer is free
+	failed   func(err error) // called when a handshake of TLS has failed
+	pieces   sync.Pool       // *[]byte of corkBytes
 
 	mu   sync.Mutex
 	open map[*callerConn]struct{}
@@ -230,7 +262,7 @@ type callerListener struct {
 
 func newCallerListener(ln net.Listener, stall time.Duration) *callerListener {
 	return &callerListener{
-		Listener: ln, stall: stall, open: map[*callerConn]struct{}{}, relieved: func() {},
+		Listener: ln, stall: stall, open: map[*callerConn]struct{}{}, relieved: func() {}, failed: func(error) {},
 		pieces: sync.Pool{New: func() any {
 			p := make([]byte, 0, corkBytes)
 			return &p
@@ -245,7 +277,11 @@ func (l *callerListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &callerConn{Conn: conn, stall: l.stall, owner: l}
-	c.tcp, _ = conn.(*net.TCPConn)
+	c.socket, _ = conn.(socket)
+	if l.tls != nil {
+		c.session = &session{Conn: tls.Server(conn, l.tls)}
+		c.Conn = c.session
+	}
 	c.host, _, _ = net.SplitHostPort(conn.RemoteAddr().String()) // empty: it is no address of a host
 	l.mu.Lock()
 	l.open[c] = struct{}{}
@@ -296,46 +332,60 @@ func noteState(conn net.Conn, state fasthttp.ConnState) {
 // nothing then, and would notice only when a write fails. While a model thinks for minutes
 // there is no write.
 type watcher struct {
-	tcp  *net.TCPConn
+	conn net.Conn // nil: nothing is watched
 	done chan struct{}
 }
 
 // watch calls gone, once at most and from another goroutine, when the caller closes or resets
-// the connection. It peeks and consumes nothing. A caller that sends its next request early
-// is no longer watched.
+// the connection. The next request loses no byte. A caller that sends it early is no longer
+// watched.
 func watch(c *callerConn, gone func()) *watcher {
 	w := &watcher{done: make(chan struct{})}
-	if c == nil || c.tcp == nil {
+	await := awaitSocket(c)
+	if await == nil {
 		close(w.done)
 		return w
 	}
-	w.tcp = c.tcp
-	_ = w.tcp.SetReadDeadline(time.Time{}) // removes that of the request
-	raw, err := w.tcp.SyscallConn()
-	if err != nil {
-		close(w.done)
-		return w
-	}
+	w.conn = c.Conn
+	_ = w.conn.SetReadDeadline(time.Time{}) // removes that of the request
 	go func() {
 		defer close(w.done)
-		ended, err := awaitEnd(raw)
-		if ended || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if await() {
 			gone()
 		}
 	}()
 	return w
 }
 
+// awaitSocket returns a function that waits until the caller sends something or has gone, or
+// until the deadline for reads, and reports whether it has gone; nil if that cannot be seen.
+func awaitSocket(c *callerConn) (await func() (gone bool)) {
+	switch {
+	case c == nil || c.socket == nil:
+		return nil
+	case c.session != nil:
+		return c.session.lookAhead
+	}
+	raw, err := c.socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return func() bool {
+		ended, err := awaitEnd(raw)
+		return ended || err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+	}
+}
+
 // stop ends the watch and returns when it has ended, so that the connection can be read
 // again. It may be called more than once.
 func (w *watcher) stop() {
-	if w.tcp == nil {
+	if w.conn == nil {
 		return
 	}
-	_ = w.tcp.SetReadDeadline(time.Unix(1, 0))
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
 	<-w.done
-	_ = w.tcp.SetReadDeadline(time.Time{})
-	w.tcp = nil
+	_ = w.conn.SetReadDeadline(time.Time{})
+	w.conn = nil
 }
 
 var (

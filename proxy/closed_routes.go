@@ -101,7 +101,11 @@ func Warnings(cfg *config.Config) []string {
 			all = append(all, "route "+r.Path+" is forwarded unscanned, but it answers with generated text: leave api out to have it scanned as "+api)
 		}
 	}
-	if cfg.Identify.User != "" && len(cfg.TrustedProxies) == 0 {
+	switch {
+	case cfg.Identify.User == "":
+	case cfg.Identify.Certificate != config.NameNone:
+		all = append(all, "identify.user is not read: identify.certificate names the user")
+	case len(cfg.TrustedProxies) == 0:
 		all = append(all, "identify.user is read from every caller, who may write any name: list the proxies that set the header under trusted_proxies")
 	}
 	all = append(all, expiries(&cfg.Ignore, time.Now())...)
@@ -112,7 +116,7 @@ func Warnings(cfg *config.Config) []string {
 // the route of the given path sends to it, as in http://host/v1 and /v1/models, or with the
 // whole of such a path.
 func doubled(target *url.URL, routePath string) []string {
-	if target == nil || target.Path == "" {
+	if target == nil || target.Path == "" || target.Scheme == "unix" {
 		return nil
 	}
 	paths := []string{routePath}           // that the route sends

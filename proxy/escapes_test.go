@@ -96,7 +96,7 @@ func FuzzEscapes(f *testing.F) {
 	}
 	f.Add("/")
 	cfg := escapeConfig(f, "http://model:8000")
-	table, err := newRouteTable(&cfg, func(u *url.URL) (*upstream, error) { return &upstream{host: u.Host}, nil })
+	table, err := newRouteTable(&cfg, func(u *url.URL) *upstream { return &upstream{host: u.Host} })
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -65,13 +65,20 @@ type exchange struct {
 func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
 	e.alerts = e.srv.alerts.Answer()
+	certificate := ""
 	if c, ok := ctx.Conn().(*callerConn); ok {
 		e.client = c.host
+		if c.session != nil {
+			certificate = certified(e.snap.cfg.Identify.Certificate, c.session.certificate)
+		}
 	}
 	e.requestID = requestIDOf(ctx)
 	e.forwarded, e.user = identify(&e.snap.cfg, e.client, h)
 	e.traceparent = plainTrace(h.Peek("Traceparent"))
-	if secret := credential(h, e.snap.cfg.Headers.Pass); len(secret) > 0 {
+	switch secret := credential(h, e.snap.cfg.Headers.Pass); {
+	case certificate != "": // a credential may be invented
+		e.user, e.principal = certificate, keyedHex(e.srv.principalKey, []byte(certificate))
+	case len(secret) > 0:
 		e.principal = keyedHex(e.srv.principalKey, secret)
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,16 +18,45 @@ import (
 const forwardedFor = "X-Forwarded-For"
 
 // identify returns the address that the trusted proxies had a request from, and the name of its
-// user. host is the peer. Either is empty if it is not known or not believed.
+// user in a header. host is the peer. Either is empty if it is not known or not believed.
 func identify(cfg *config.Config, host string, h *fasthttp.RequestHeader) (forwarded, user string) {
 	trusted := trusts(cfg, host)
 	if trusted {
 		forwarded = forwardedBy(cfg, h.PeekAll(forwardedFor))
 	}
-	if name := cfg.Identify.User; name != "" && (trusted || len(cfg.TrustedProxies) == 0) {
+	if name := cfg.Identify.User; name != "" && cfg.Identify.Certificate == config.NameNone && (trusted || len(cfg.TrustedProxies) == 0) {
 		user = plainUser(h.Peek(name))
 	}
 	return forwarded, user
+}
+
+// certified returns the name of the user in a certificate; empty if it has none of this kind.
+func certified(part config.CertificateName, c *x509.Certificate) string {
+	if c == nil {
+		return ""
+	}
+	first := func(names []string) string {
+		if len(names) == 0 {
+			return ""
+		}
+		return names[0]
+	}
+	name := ""
+	switch part {
+	case config.NameCommon:
+		name = c.Subject.CommonName
+	case config.NameSubject:
+		name = c.Subject.String()
+	case config.NameDNS:
+		name = first(c.DNSNames)
+	case config.NameEmail:
+		name = first(c.EmailAddresses)
+	case config.NameURI:
+		if len(c.URIs) > 0 {
+			name = c.URIs[0].String()
+		}
+	}
+	return plainUser([]byte(name))
 }
 
 // trusts reports whether an address is one of the trusted proxies.

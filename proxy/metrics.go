@@ -44,6 +44,13 @@ const (
 	fateRefused   = "refused"
 )
 
+// Uses of certificates as labels and in the log.
+const (
+	useListen   = "listen"
+	useAdmin    = "admin"
+	useUpstream = "upstream"
+)
+
 // metrics are the metrics that the admin plane publishes. No label contains text that a
 // caller or a model wrote, but for a bounded number of names of models.
 type metrics struct {
@@ -72,6 +79,10 @@ type metrics struct {
 	reloadOK       prometheus.Gauge
 	reloadTime     prometheus.Gauge
 	reloads        *prometheus.CounterVec
+
+	unshaken           *prometheus.CounterVec
+	certificateEnd     *prometheus.GaugeVec
+	certificateReloads *prometheus.CounterVec
 
 	mu     sync.Mutex
 	models map[string]struct{}
@@ -107,6 +118,9 @@ func newMetrics(build string, inFlight func() int, alerts *alert.Log) *metrics {
 	m.clientGone = counter("clients_gone_total", "Callers that left before their answer had ended.").WithLabelValues()
 	m.panics = counter("panics_total", "Panics caught; each is a bug to report.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Reloads of configuration and indexes.", "result")
+	m.unshaken = counter("tls_handshakes_failed_total", "TLS handshakes with callers that failed.", "reason")
+	m.certificateEnd = gauge("certificate_expiry_timestamp_seconds", "When a certificate of noecho ends.", "use")
+	m.certificateReloads = counter("certificate_reloads_total", "Changed certificate files, by whether they were put in force.", "use", "result")
 	m.beginAtZero()
 	histogram := func(name, help string) *prometheus.HistogramVec {
 		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -146,6 +160,12 @@ func (m *metrics) beginAtZero() {
 	}
 	for _, result := range [...]string{reloadApplied, reloadFailed} {
 		m.reloads.WithLabelValues(result)
+		for _, use := range [...]string{useListen, useAdmin, useUpstream} {
+			m.certificateReloads.WithLabelValues(use, result)
+		}
+	}
+	for _, reason := range [...]string{handshakeCertificate, handshakePlain, handshakeGone, handshakeOther} {
+		m.unshaken.WithLabelValues(reason)
 	}
 	for _, kind := range [...]string{promptTokens, promptStored} {
 		m.unseenPrompts.WithLabelValues(kind)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,27 +42,31 @@ func Probe(ctx context.Context, cfg *config.Config) (lines []string, failed []er
 
 // probe asks one model server.
 func probe(ctx context.Context, target *url.URL, cfg *config.Config) (string, error) {
-	limits := cfg.Limits
-	limits.Silence = min(limits.Silence, 10*time.Second) // a list of models is there at once
-	u, err := newUpstream(target, cfg.Upstream.CAFile, limits)
+	trust, err := openTrust(&cfg.Upstream)
 	if err != nil {
 		return "", err
 	}
+	asking := *cfg
+	limits := &asking.Limits
+	limits.Silence = min(limits.Silence, 10*time.Second) // a list of models is there at once
+	u := newUpstream(target, &asking, trust)
 	defer u.close()
 	dial := func(context.Context, string, string) (net.Conn, error) { return u.pool.Dial(u.pool.Addr) }
 	client := http.Client{
-		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true},
+		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       limits.Connect + limits.Silence,
 	}
-	asked := *target
-	asked.Path += probePath
+	asked := url.URL{Scheme: "http", Host: u.host, Path: u.prefix + probePath} // the connection speaks TLS already
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), nil)
 	if err != nil {
 		return "", err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		if outer := new(url.Error); errors.As(err, &outer) { // its text has another address
+			err = outer.Err
+		}
 		return "", err
 	}
 	defer resp.Body.Close()

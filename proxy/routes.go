@@ -119,7 +119,7 @@ func (s *shapedRoute) matches(segments []string) bool {
 }
 
 // newRouteTable builds the table. upstreamFor returns the upstream for a URL.
-func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, error)) (*routeTable, error) {
+func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) *upstream) (*routeTable, error) {
 	t := &routeTable{exact: map[string][]*route{}, known: pathSegments(cfg.Routes)}
 	routes := cfg.Routes
 	if len(routes) == 0 {
@@ -145,11 +145,7 @@ func newRouteTable(cfg *config.Config, upstreamFor func(*url.URL) (*upstream, er
 		if target == nil {
 			target = cfg.Upstream.URL
 		}
-		up, err := upstreamFor(target)
-		if err != nil {
-			return nil, err
-		}
-		if err := t.addPolicy(policy, up); err != nil {
+		if err := t.addPolicy(policy, upstreamFor(target)); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -15,7 +15,7 @@ func table(t *testing.T, routes ...config.Route) (*routeTable, error) {
 	t.Helper()
 	cfg := bedConfig(t, "http://model:8000")
 	cfg.Routes = routes
-	return newRouteTable(&cfg, func(u *url.URL) (*upstream, error) { return &upstream{host: u.Host, prefix: u.Path}, nil })
+	return newRouteTable(&cfg, func(u *url.URL) *upstream { return &upstream{host: u.Host, prefix: u.Path} })
 }
 
 func TestRoutesFind(t *testing.T) {

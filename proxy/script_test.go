@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"noecho/internal/transport"
 	"noecho/internal/windowset"
 	"noecho/ngram"
 	"noecho/proxy/alert"
@@ -202,6 +204,38 @@ type bed struct {
 	logs   *capture
 	stop   func() // ends Serve and waits for it
 	client *http.Client
+
+	dataScheme, adminScheme string
+}
+
+// scheme returns the scheme of a listener with this TLS.
+func scheme(t *config.TLS) string {
+	if t.On() {
+		return "https"
+	}
+	return "http"
+}
+
+// listen listens on the unix socket of an address, or on a free port in place of its own.
+func listen(t testing.TB, address string) net.Listener {
+	t.Helper()
+	if _, ok := transport.UnixPath(address); !ok {
+		address = "127.0.0.1:0"
+	}
+	ln, err := transport.Listen(address, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// dialAny connects to an address, or to a unix socket by its path.
+func dialAny(ctx context.Context, address string) (net.Conn, error) {
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // capture collects the bytes that several goroutines write.
@@ -258,27 +292,31 @@ func newBed(t testing.TB, opts Options) *bed {
 	opts.Alerts = log
 	opts.Log = slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opts.Build = "test"
-	if opts.Admin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
+	opts.Admin = listen(t, opts.Config.Admin.Listen)
 	if b.srv, err = New(opts); err != nil {
 		t.Fatal(err)
 	}
-	data, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := listen(t, opts.Config.Listen)
 	b.data, b.admin = data.Addr().String(), opts.Admin.Addr().String()
+	b.dataScheme, b.adminScheme = scheme(&opts.Config.TLS), scheme(&opts.Config.Admin.TLS)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- b.srv.Serve(ctx, data) }()
 	wait(t, b.srv.ready, "the server to begin")
 	var once sync.Once
-	transport := &http.Transport{DisableCompression: true}
-	b.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	pool := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+		switch {
+		case strings.HasPrefix(b.data, "/") && strings.HasPrefix(address, dataSocket) && address != adminSocket:
+			address = b.data
+		case strings.HasPrefix(b.admin, "/") && address == adminSocket:
+			address = b.admin
+		}
+		return dialAny(ctx, address)
+	}}
+	b.client = &http.Client{Transport: pool, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	b.stop = func() {
 		once.Do(func() {
-			transport.CloseIdleConnections()
+			pool.CloseIdleConnections()
 			cancel()
 			if err := <-served; err != nil {
 				t.Errorf("Serve: %v", err)
@@ -332,7 +370,7 @@ func (b *bed) raw(request string) string {
 
 func (b *bed) dial() net.Conn {
 	b.t.Helper()
-	conn, err := net.Dial("tcp", b.data)
+	conn, err := dialAny(b.t.Context(), b.data)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -340,12 +378,27 @@ func (b *bed) dial() net.Conn {
 	return conn
 }
 
+// Names of hosts that the client of a bed takes for its unix sockets.
+const (
+	dataSocket  = "localhost"
+	adminSocket = "localhost:1"
+)
+
+// url returns the URL of a path of the data port.
+func (b *bed) url(path string) string {
+	host := b.data
+	if strings.HasPrefix(host, "/") {
+		host = dataSocket
+	}
+	return b.dataScheme + "://" + host + path
+}
+
 // do sends a request and reads the whole answer.
 func (b *bed) do(method, path, body string, header ...string) (status int, h http.Header, text string, err error) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+b.data+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, b.url(path), strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -366,7 +419,10 @@ func (b *bed) ask(method, path string, header ...string) (int, string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	u := url.URL{Scheme: "http", Host: b.admin, Path: path}
+	u := url.URL{Scheme: cmp.Or(b.adminScheme, "http"), Host: b.admin, Path: path}
+	if strings.HasPrefix(b.admin, "/") {
+		u.Host = adminSocket
+	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		b.t.Fatal(err)

@@ -61,6 +61,7 @@ type Server struct {
 	exchanges atomic.Uint64 // begun so far
 	memory    *reclaimer
 	plane     *adminPlane // nil: there is none
+	own       certificates
 }
 
 // New checks the configuration, opens the indexes and returns a server that does not listen
@@ -102,6 +103,10 @@ func newServer(opts Options) (*Server, error) {
 	}
 	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
 	s.metrics.accessLog(opts.Access.Counts)
+	if s.own, err = openCertificates(&opts.Config); err != nil {
+		s.prompts.close()
+		return nil, err
+	}
 	if opts.Admin != nil {
 		if s.plane, err = newAdminPlane(s, opts.Admin, opts.Config.Admin); err != nil {
 			s.prompts.close()
@@ -122,6 +127,7 @@ func (s *Server) start() error {
 	s.setLevel(snap.cfg.LogLevel)
 	s.metrics.snapshot(snap)
 	s.snap.Store(snap)
+	s.own.measure(s.metrics, snap)
 	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
 	return nil
 }
@@ -144,7 +150,10 @@ func (s *Server) Close() {
 func (s *Server) Serve(ctx context.Context, data net.Listener) error {
 	cfg := &s.snap.Load().cfg
 	callers := newCallerListener(data, cfg.Limits.CallerStall)
-	callers.relieved = s.memory.want
+	callers.relieved, callers.failed = s.memory.want, s.unshaken
+	if s.own.data != nil {
+		callers.tls = s.own.data.Server()
+	}
 	background, cancel := context.WithCancel(context.Background())
 	var reclaiming sync.WaitGroup
 	reclaiming.Go(func() { s.memory.run(background) })
@@ -225,6 +234,7 @@ func (s *Server) watch(ctx context.Context) {
 	for {
 		s.watchAlerts(stuck)
 		snap := s.acquire()
+		s.own.look(&s.services, snap)
 		named := map[string]bool{}
 		for _, u := range snap.upstreams {
 			err := u.reach(ctx)
@@ -366,10 +376,15 @@ func (s *Server) reload() error {
 			return err
 		}
 	}
+	renew, err := s.own.renew()
+	if err != nil {
+		return err
+	}
 	next, err := newSnapshot(old, cfg, s.opts.Open)
 	if err != nil {
 		return err
 	}
+	renew()
 	if fixed := fixedChanges(&old.cfg, &cfg); len(fixed) > 0 {
 		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
 	}
@@ -377,6 +392,7 @@ func (s *Server) reload() error {
 	s.setLevel(next.cfg.LogLevel)
 	s.snap.Store(next)
 	s.metrics.snapshot(next)
+	s.own.measure(s.metrics, next)
 	old.release()
 	return nil
 }
@@ -405,6 +421,8 @@ func fixedChanges(old, now *config.Config) []string {
 		changed bool
 	}{
 		{"listen", old.Listen != now.Listen},
+		{"listen_mode", old.Socket != now.Socket},
+		{"tls", old.TLS != now.TLS},
 		{"admin", old.Admin != now.Admin},
 		{"instance", old.Instance != now.Instance},
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
@@ -427,6 +445,13 @@ func fixedChanges(old, now *config.Config) []string {
 	return keys
 }
 
+// unshaken counts and logs a handshake of TLS with a caller that has failed.
+func (s *Server) unshaken(err error) {
+	reason := handshakeReason(err)
+	s.metrics.unshaken.WithLabelValues(reason).Inc()
+	s.log.Debug("no TLS handshake with a caller", "reason", reason, "error", err.Error())
+}
+
 // Check checks a configuration and its indexes as New does, and keeps nothing open. The result
 // describes them in a few words.
 func Check(cfg config.Config, open func(*config.Config) (Indexes, error)) ([]string, error) {
@@ -439,6 +464,9 @@ func Check(cfg config.Config, open func(*config.Config) (Indexes, error)) ([]str
 		if _, err := readPrincipalKey(cfg.PrincipalKeyFile); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := openCertificates(&cfg); err != nil {
+		return nil, err
 	}
 	snap, err := newSnapshot(nil, cfg, open)
 	if err != nil {

@@ -190,7 +190,7 @@ func paced(t *testing.T, tick <-chan struct{}) *scripted {
 // open begins a streamed chat and returns when its head has come.
 func (b *bed) open() *http.Response {
 	b.t.Helper()
-	resp, err := b.client.Post("http://"+b.data+chatPath, "application/json", strings.NewReader(askStream))
+	resp, err := b.client.Post(b.url(chatPath), "application/json", strings.NewReader(askStream))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"noecho/internal/accesslog"
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
 	"noecho/proxy/relay"
 )
 
@@ -215,9 +216,9 @@ func frames(stack []byte) []byte {
 // reportStart writes to the log and to the alerts that the server begins, and with which routes
 // and indexes.
 func (s *services) reportStart(snap *snapshot, data, admin net.Listener) {
-	args := []any{"listen", data.Addr().String(), "clients", clientURL(data.Addr())}
+	args := []any{"listen", address(data), "clients", clientURL(data.Addr(), &snap.cfg.TLS)}
 	if admin != nil {
-		args = append(args, "admin", admin.Addr().String())
+		args = append(args, "admin", address(admin))
 	}
 	if u := snap.cfg.Upstream.URL; u != nil {
 		args = append(args, "upstream", u.String())
@@ -251,16 +252,28 @@ func (s *services) reportModels(snap *snapshot) {
 }
 
 // clientURL returns a base URL for clients of the usual SDKs on this host.
-func clientURL(addr net.Addr) string {
+func clientURL(addr net.Addr, secure *config.TLS) string {
+	scheme := "http"
+	if secure.On() {
+		scheme = "https"
+	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
-		return addr.String()
+		return scheme + "://localhost/v1"
 	}
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port)) + "/v1"
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port)) + "/v1"
+}
+
+// address returns the address of a listener as a configuration has it.
+func address(ln net.Listener) string {
+	if unix, ok := ln.Addr().(*net.UnixAddr); ok {
+		return "unix:" + unix.Name
+	}
+	return ln.Addr().String()
 }
 
 // reportStop writes to the log and to the alerts that the server has ended, and why.

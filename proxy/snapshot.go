@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"noecho/detect"
+	"noecho/internal/transport"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -54,6 +55,7 @@ type snapshot struct {
 	cfg        config.Config
 	routes     *routeTable
 	upstreams  []*upstream
+	trust      *transport.Keeper // the certificates for connections to upstreams
 	indexes    Indexes
 	standing   standing
 	counters   map[string]uint64 // highest counter of each signed index that was in force, by path
@@ -73,17 +75,19 @@ func newSnapshot(old *snapshot, cfg config.Config, open func(*config.Config) (In
 		s.generation, before = old.generation+1, &old.standing
 	}
 	s.refs.Store(1)
+	var err error
+	if s.trust, err = openTrust(&cfg.Upstream); err != nil {
+		return nil, err
+	}
 	byURL := map[string]*upstream{}
-	routes, err := newRouteTable(&cfg, func(target *url.URL) (*upstream, error) {
+	routes, err := newRouteTable(&cfg, func(target *url.URL) *upstream {
 		if u := byURL[target.String()]; u != nil {
-			return u, nil
+			return u
 		}
-		u, err := newUpstream(target, cfg.Upstream.CAFile, cfg.Limits)
-		if err == nil {
-			byURL[target.String()] = u
-			s.upstreams = append(s.upstreams, u)
-		}
-		return u, err
+		u := newUpstream(target, &cfg, s.trust)
+		byURL[target.String()] = u
+		s.upstreams = append(s.upstreams, u)
+		return u
 	})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ package proxy
 
 import (
 	"errors"
-	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +26,8 @@ func awaitEnd(raw syscall.RawConn) (ended bool, err error) {
 
 // silent reports whether the peer of a socket has neither sent anything that was
 // not read nor closed it. It consumes nothing and does not wait.
-func silent(tcp *net.TCPConn) bool {
-	raw, err := tcp.SyscallConn()
+func silent(s socket) bool {
+	raw, err := s.SyscallConn()
 	if err != nil {
 		return false
 	}

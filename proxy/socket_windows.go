@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -37,11 +36,11 @@ func awaitEnd(raw syscall.RawConn) (ended bool, err error) {
 // silent reports whether the peer of a socket has neither sent anything that was
 // not read nor closed it. If it has sent something, the socket is of no use
 // afterwards: a byte may have been consumed.
-func silent(tcp *net.TCPConn) bool {
-	if tcp.SetReadDeadline(time.Now().Add(peekTime)) != nil {
+func silent(s socket) bool {
+	if s.SetReadDeadline(time.Now().Add(peekTime)) != nil {
 		return false
 	}
 	var b [1]byte
-	n, err := tcp.Read(b[:])
+	n, err := s.Read(b[:])
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }

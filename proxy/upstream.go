@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"noecho/internal/transport"
 	"noecho/proxy/config"
 )
 
@@ -156,57 +158,44 @@ type upstream struct {
 	head   int    // bytes of the longest response head
 }
 
-// newUpstream returns an upstream. It does not connect.
-func newUpstream(target *url.URL, caFile string, limits config.Limits) (*upstream, error) {
-	d := dialer{silence: limits.Silence, stall: limits.CallerStall, connect: limits.Connect}
-	port := target.Port()
-	if target.Scheme == "https" {
-		d.tls = &tls.Config{ServerName: target.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-		if caFile != "" {
-			pool, err := readRoots(caFile)
-			if err != nil {
-				return nil, err
-			}
-			d.tls.RootCAs = pool
-		}
-		if port == "" {
-			port = "443"
-		}
-	} else if port == "" {
-		port = "80"
+// newUpstream returns an upstream. It does not connect. trust has the certificates for https.
+func newUpstream(target *url.URL, cfg *config.Config, trust *transport.Keeper) *upstream {
+	limits := &cfg.Limits
+	d := dialer{network: "tcp", silence: limits.Silence, stall: limits.CallerStall, connect: limits.Connect}
+	u := &upstream{name: target.String(), host: target.Host, prefix: target.Path, head: int(limits.AnswerHeader)}
+	address := ""
+	switch target.Scheme {
+	case "unix":
+		u.host, u.prefix = "localhost", ""
+		d.network, address = "unix", target.Path
+	case "https":
+		d.trust, d.server = trust, cmp.Or(cfg.Upstream.TLS.ServerName, target.Hostname())
+		address = net.JoinHostPort(target.Hostname(), cmp.Or(target.Port(), "443"))
+	default:
+		address = net.JoinHostPort(target.Hostname(), cmp.Or(target.Port(), "80"))
 	}
-	return &upstream{
-		name:   target.String(),
-		host:   target.Host,
-		prefix: target.Path,
-		head:   int(limits.AnswerHeader),
-		pool: &fasthttp.HostClient{
-			Addr:                net.JoinHostPort(target.Hostname(), port),
-			Dial:                d.dial,
-			MaxConns:            limits.Streams,
-			MaxIdleConnDuration: limits.UpstreamIdle,
-			ReadBufferSize:      min(upstreamBuffer, int(limits.AnswerHeader)),
-			// Do is not used. If it ever is, a request must not be sent twice.
-			MaxIdemponentCallAttempts: 1,
-			RetryIfErr:                func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
-			DisablePathNormalizing:    true,
-			NoDefaultUserAgentHeader:  true,
-			SecureErrorLogMessage:     true,
-		},
-	}, nil
+	u.pool = &fasthttp.HostClient{
+		Addr:                address,
+		Dial:                d.dial,
+		MaxConns:            limits.Streams,
+		MaxIdleConnDuration: limits.UpstreamIdle,
+		ReadBufferSize:      min(upstreamBuffer, int(limits.AnswerHeader)),
+		// Do is not used. If it ever is, a request must not be sent twice.
+		MaxIdemponentCallAttempts: 1,
+		RetryIfErr:                func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
+		DisablePathNormalizing:    true,
+		NoDefaultUserAgentHeader:  true,
+		SecureErrorLogMessage:     true,
+	}
+	return u
 }
 
-// readRoots reads the certificates of trusted authorities.
-func readRoots(name string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read upstream.ca_file: %w", err)
+// openTrust reads the certificates for connections to upstreams.
+func openTrust(cfg *config.Upstream) (*transport.Keeper, error) {
+	if cfg.CAFile != "" {
+		return transport.Open(tlsFiles("upstream", &config.TLS{CAFile: cfg.CAFile}))
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("upstream.ca_file %s contains no PEM certificate", name)
-	}
-	return pool, nil
+	return transport.Open(tlsFiles("upstream.tls", &cfg.TLS))
 }
 
 // reach connects to the model server and hangs up. The error says why it cannot be reached, or
@@ -233,22 +222,24 @@ func (u *upstream) close() { u.pool.CloseIdleConnections() }
 
 // dialer makes upstream connections.
 type dialer struct {
-	tls                     *tls.Config // nil for http
+	network                 string            // tcp or unix
+	trust                   *transport.Keeper // nil: without TLS
+	server                  string            // name in the server's certificate
 	connect, silence, stall time.Duration
 }
 
 func (d *dialer) dial(addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.connect)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	conn, err := (&net.Dialer{}).DialContext(ctx, d.network, addr)
 	if err != nil {
 		return nil, err
 	}
 	c := &upstreamConn{Conn: conn, silence: d.silence, stall: d.stall}
-	c.tcp, _ = conn.(*net.TCPConn)
-	if d.tls != nil {
+	c.socket, _ = conn.(socket)
+	if d.trust != nil {
 		c.records = newRecordConn(conn)
-		secure := tls.Client(c.records, d.tls)
+		secure := tls.Client(c.records, d.trust.Client(d.server))
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
 			return nil, fmt.Errorf("%w: %w", errHandshake, err)
@@ -262,13 +253,14 @@ func (d *dialer) dial(addr string) (net.Conn, error) {
 // deadlines of fasthttp are ignored, because they bound a whole answer.
 type upstreamConn struct {
 	net.Conn
-	tcp            *net.TCPConn
+	socket         socket
 	records        *recordConn // below TLS; nil for http
 	silence, stall time.Duration
 	readBy         deadline
 	writeBy        deadline
 	used           bool // it was used by a request before; belongs to the current request
 	ended          bool // the server has closed it, or it failed
+	unwelcome      bool // the server has ended the session of TLS with an alert
 	filled         bool // the last read has filled its buffer: there may be more
 	sending        atomic.Bool
 }
@@ -288,13 +280,14 @@ func (c *upstreamConn) Read(p []byte) (int, error) {
 			continue
 		}
 		c.ended, c.filled = c.ended || err != nil, n == len(p)
+		c.unwelcome = c.unwelcome || err != nil && isAlert(err)
 		return n, err
 	}
 }
 
 // hasMore reports whether bytes have come that were not read. It looks only if that is likely.
 func (c *upstreamConn) hasMore() bool {
-	return c.filled && c.records == nil && c.tcp != nil && !silent(c.tcp)
+	return c.filled && c.records == nil && c.socket != nil && !silent(c.socket)
 }
 
 // Write implements [net.Conn].
@@ -307,10 +300,10 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 // but only reading them would show that. A new connection is cheaper than the answer of
 // another caller.
 func (c *upstreamConn) stale() bool {
-	if c.tcp == nil {
+	if c.socket == nil {
 		return false
 	}
-	if !silent(c.tcp) {
+	if !silent(c.socket) {
 		return true
 	}
 	session, ok := c.Conn.(*tls.Conn)
@@ -325,6 +318,9 @@ var (
 	errName      = errors.New("upstream cannot be reached: its host name is not known")
 	errHandshake = errors.New("upstream cannot be reached: no TLS handshake, does it speak https?")
 	errTrust     = errors.New("upstream cannot be reached: its certificate is not trusted, see upstream.ca_file")
+	errExpired   = errors.New("upstream cannot be reached: its certificate is expired or not valid yet")
+	errOtherName = errors.New("upstream cannot be reached: its certificate is of another name, see upstream.tls.server_name")
+	errUnwelcome = errors.New("upstream cannot be reached: it refuses the TLS session, perhaps for the certificate in upstream.tls.cert_file, or for lack of one")
 	errBusy      = errors.New("every upstream connection is in use")
 	errSend      = errors.New("upstream did not take the request")
 	errHead      = errors.New("upstream closed the connection or sent no valid response head")
@@ -336,11 +332,19 @@ var (
 func dialFailure(err error) error {
 	var name *net.DNSError
 	var trust *tls.CertificateVerificationError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.Is(err, fasthttp.ErrNoFreeConns):
 		return errBusy
+	case errors.As(err, &host):
+		return errOtherName
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return errExpired
 	case errors.As(err, &trust):
 		return errTrust
+	case isAlert(err):
+		return errUnwelcome
 	case errors.Is(err, errHandshake):
 		return errHandshake
 	case errors.As(err, &name) && name.IsNotFound:
@@ -348,6 +352,12 @@ func dialFailure(err error) error {
 	default:
 		return errConnect
 	}
+}
+
+// isAlert reports whether the other side has ended a session of TLS with an alert.
+func isAlert(err error) bool {
+	var remote *net.OpError
+	return errors.As(err, &remote) && remote.Op == "remote error"
 }
 
 // roundTrip sends req and reads the head of the response into resp. The body is read from the
@@ -371,7 +381,7 @@ func (u *upstream) roundTrip(l *link, req *fasthttp.Request, resp *fasthttp.Resp
 	body.sender = u.send(conn, req, resp, sent)
 	if err := u.readHead(body); err != nil {
 		body.close()
-		if body.sender.err != nil {
+		if body.sender.err != nil && !errors.Is(err, errUnwelcome) {
 			err = errSend
 		}
 		return nil, err
@@ -474,6 +484,8 @@ func (u *upstream) readHead(b *upstreamBody) error {
 	switch {
 	case errors.As(err, &small):
 		return errLongHead
+	case err != nil && b.conn.unwelcome:
+		return errUnwelcome
 	case err != nil:
 		return errHead
 	}

@@ -8,6 +8,9 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"noecho/internal/transport"
+	"noecho/proxy/config"
 )
 
 // recordHead is the length of the head of a TLS record. Its last two bytes are the length of
@@ -57,4 +60,12 @@ func silentSession(session *tls.Conn, records *recordConn) bool {
 	var b [1]byte
 	n, err := session.Read(b[:])
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// tlsFiles returns the files of one side of TLS. key names it in errors.
+func tlsFiles(key string, t *config.TLS) transport.Files {
+	return transport.Files{
+		Key: key, Cert: t.CertFile, Private: t.KeyFile, CA: t.CAFile, CRL: t.CRLFile,
+		Min: [...]uint16{config.TLS12: tls.VersionTLS12, config.TLS13: tls.VersionTLS13}[t.Min],
+	}
 }

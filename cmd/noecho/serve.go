@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -25,6 +24,7 @@ import (
 	"noecho/index"
 	"noecho/index/key"
 	"noecho/internal/accesslog"
+	"noecho/internal/transport"
 	"noecho/ngram"
 	"noecho/proxy"
 	"noecho/proxy/alert"
@@ -37,6 +37,9 @@ const alertsPatience = 5 * time.Second
 
 // digestEvery is the time between two digests of the alerts.
 const digestEvery = time.Hour
+
+// socketMode is the mode of a unix socket that the configuration gives none.
+const socketMode fs.FileMode = 0o600
 
 // reachPause is the time between two looks whether the upstreams accept connections.
 const reachPause = 15 * time.Second
@@ -126,7 +129,7 @@ func openAccess(cfg *config.AccessLog, stdout io.Writer) (*accesslog.Log, error)
 // serveWith runs the proxy with what opts has already: the configuration, the logs and the alerts.
 func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, hangup <-chan os.Signal) error {
 	cfg, log := opts.Config, opts.Log
-	admin, err := net.Listen("tcp", cfg.Admin.Listen)
+	admin, err := transport.Listen(cfg.Admin.Listen, cmp.Or(cfg.Admin.Socket, socketMode))
 	if err != nil {
 		return listenError("operators", "--admin, NOECHO_ADMIN or the key admin.listen", err)
 	}
@@ -148,7 +151,7 @@ func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, han
 	limitMemory(log, a.getenv, srv.IndexBytes())
 	room := make([]byte, headroom)
 	defer runtime.KeepAlive(room)
-	data, err := net.Listen("tcp", cfg.Listen)
+	data, err := transport.Listen(cfg.Listen, cmp.Or(cfg.Socket, socketMode))
 	if err != nil {
 		return listenError("clients", "--listen, NOECHO_LISTEN or the key listen", err)
 	}
@@ -216,7 +219,7 @@ func serveError(err error) error {
 func listenError(who, where string, err error) error {
 	why := ""
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, transport.ErrInUse):
 		why = "another program uses it; "
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		why = "no network interface of this machine has the address; "

@@ -20,7 +20,7 @@ ignore: [a.jsonl, {"digest": "00000000000000ff", "reason": "greeting", "until": 
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(c.Instance, c.TrustedProxies, c.Identify, c.Ignore.Files, c.Ignore.Entries)
-	if want := "eu-1[10.0.0.0/8 192.0.2.7/32 fd00::/8] {x-forwarded-user} [a.jsonl] [{255 greeting ann 2027-02-01 00:00:00 +0000 UTC}]"; got != want {
+	if want := "eu-1[10.0.0.0/8 192.0.2.7/32 fd00::/8] {x-forwarded-user } [a.jsonl] [{255 greeting ann 2027-02-01 00:00:00 +0000 UTC}]"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if c, err = Load("x", []byte("version: 1\nignore: a.jsonl\n")); err != nil || fmt.Sprint(c.Ignore.Files) != "[a.jsonl]" {

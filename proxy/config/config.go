@@ -63,7 +63,9 @@ func (b Blocked) String() string { return [...]string{"stream", "status"}[b] }
 // share it.
 type Config struct {
 	Mode     detect.Action
-	Listen   string // host:port of the data port
+	Listen   string      // host:port of the data port, or unix: and the path of a socket
+	Socket   fs.FileMode // of the socket of the data port; 0: 0600
+	TLS      TLS         // of the data port
 	Admin    Admin
 	Index    []Index
 	KeyFiles []string // of keys that indexes were built with, besides those of Index
@@ -105,9 +107,10 @@ type Config struct {
 	PrincipalKeyFile string
 }
 
-// Identify names the headers of a request that say who sent it.
+// Identify says what names the user who sent a request.
 type Identify struct {
-	User string // in lower case; empty: none
+	User        string          // in lower case; empty: none
+	Certificate CertificateName // in place of a header: the part of the client's certificate
 }
 
 // Ignore names windows that answers may repeat: entries, and files of more.
@@ -118,8 +121,53 @@ type Ignore struct {
 
 // Admin is the admin plane.
 type Admin struct {
-	Listen    string // host:port
-	TokenFile string // contains the bearer token; empty: none
+	Listen    string      // host:port, or unix: and the path of a socket
+	Socket    fs.FileMode // of the socket; 0: 0600
+	TokenFile string      // contains the bearer token; empty: none
+	TLS       TLS
+}
+
+// TLS names the files of TLS of a listener, or of the connections to model servers. The zero
+// value of a listener is no TLS.
+type TLS struct {
+	CertFile, KeyFile string // of the own certificate; empty: none
+	CAFile            string // authorities of the certificates of the other side
+	CRLFile           string // revoked certificates of clients
+	ServerName        string // in the certificate of the model server; empty: that of the URL
+	Min               TLSVersion
+}
+
+// On reports whether a listener speaks TLS.
+func (t *TLS) On() bool { return t.CertFile != "" }
+
+// TLSVersion is the lowest version of TLS that is spoken.
+type TLSVersion uint8
+
+// The versions.
+const (
+	TLS12 TLSVersion = iota
+	TLS13
+)
+
+// String returns the version as in a configuration file.
+func (v TLSVersion) String() string { return [...]string{"1.2", "1.3"}[v] }
+
+// CertificateName is the part of a client's certificate that names its user.
+type CertificateName uint8
+
+// The parts. The zero value is none.
+const (
+	NameNone CertificateName = iota
+	NameCommon
+	NameSubject
+	NameDNS
+	NameEmail
+	NameURI
+)
+
+// String returns the part's name in a configuration file.
+func (c CertificateName) String() string {
+	return [...]string{"", "common_name", "subject", "dns_name", "email", "uri"}[c]
 }
 
 // Index names one index file.
@@ -138,8 +186,9 @@ type Trust struct {
 
 // Upstream is a model server.
 type Upstream struct {
-	URL    *url.URL // http or https; nil: none
-	CAFile string   // PEM certificates to trust instead of the system's
+	URL    *url.URL // http or https, or unix with the path of a socket; nil: none
+	CAFile string   // PEM certificates to trust instead of the system's; not together with TLS
+	TLS    TLS
 }
 
 // Route is the policy for one path, or for all paths below a prefix. Mode and Extent are

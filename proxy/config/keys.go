@@ -38,32 +38,17 @@ func plain(s string) (string, error) { return s, nil }
 // config reads the top level.
 func (r *reader) config(n *yaml.Node, c *Config) {
 	versioned := false
-	ok := r.mapping(n, "the configuration", slices.Concat(r.callers(c), r.watching(c), []field{
+	ok := r.mapping(n, "the configuration", slices.Concat(r.sockets(c), r.callers(c), r.watching(c), []field{
 		{"version", func(n *yaml.Node) {
 			version := 0
 			parsed(r, "version", "version", &version, parseVersion).read(n)
 			versioned = true
 		}},
 		parsed(r, "mode", "mode", &c.Mode, ParseMode),
-		parsed(r, "listen", "listen", &c.Listen, ParseListen),
-		{"admin", func(n *yaml.Node) {
-			r.mapping(n, "admin",
-				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
-				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain))
-		}},
 		{"index", func(n *yaml.Node) { r.indexes(n, c) }},
 		{"trusted_keys", func(n *yaml.Node) { r.texts(n, "trusted_keys", &c.Trust.Keys) }},
 		parsed(r, "min_counter", "min_counter", &c.Trust.MinCounter, parseCounter),
 		parsed(r, "model_digest", "model_digest", &c.Trust.Model, parseDigest),
-		{"upstream", func(n *yaml.Node) {
-			if n.Kind == yaml.ScalarNode { // the URL alone
-				parsed(r, "upstream", "upstream", &c.Upstream.URL, ParseUpstream).read(n)
-				return
-			}
-			r.mapping(n, "upstream",
-				parsed(r, "url", "upstream.url", &c.Upstream.URL, ParseUpstream),
-				parsed(r, "ca_file", "upstream.ca_file", &c.Upstream.CAFile, plain))
-		}},
 		{"routes", func(n *yaml.Node) { r.list(n, "routes", func(n *yaml.Node) { r.route(n, c) }) }},
 		parsed(r, "mask", "mask", &c.Mask, parseMask),
 		{"rules", func(n *yaml.Node) { r.rules(n, c) }},
@@ -87,8 +72,88 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 	if ok && !versioned {
 		r.say(n, "the key version is missing: write version: %d", Version)
 	}
+	if ok {
+		r.checkIdentify(n, c)
+	}
 	if r.named != nil && c.PrincipalKeyFile == "" {
 		r.say(r.named, "without principal_key_file every start gives principals new names, so this rule would never fit: name a file with a key")
+	}
+}
+
+// sockets returns the keys about the listeners and the model server.
+func (r *reader) sockets(c *Config) []field {
+	return []field{
+		parsed(r, "listen", "listen", &c.Listen, ParseListen),
+		parsed(r, "listen_mode", "listen_mode", &c.Socket, ParseFileMode),
+		{"tls", func(n *yaml.Node) { r.tls(n, "tls", &c.TLS) }},
+		{"admin", func(n *yaml.Node) {
+			r.mapping(n, "admin",
+				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
+				parsed(r, "listen_mode", "admin.listen_mode", &c.Admin.Socket, ParseFileMode),
+				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain),
+				field{"tls", func(n *yaml.Node) { r.tls(n, "admin.tls", &c.Admin.TLS) }})
+		}},
+		{"upstream", func(n *yaml.Node) { r.upstream(n, &c.Upstream) }},
+	}
+}
+
+// tls reads the files of a listener.
+func (r *reader) tls(n *yaml.Node, what string, t *TLS) {
+	before := len(r.problems)
+	ok := r.mapping(n, what,
+		parsed(r, "cert_file", what+".cert_file", &t.CertFile, plain),
+		parsed(r, "key_file", what+".key_file", &t.KeyFile, plain),
+		parsed(r, "client_ca_file", what+".client_ca_file", &t.CAFile, plain),
+		parsed(r, "client_crl_file", what+".client_crl_file", &t.CRLFile, plain),
+		parsed(r, "min_version", what+".min_version", &t.Min, named(TLS12, TLS13)))
+	switch {
+	case !ok || len(r.problems) > before:
+	case t.CertFile == "" || t.KeyFile == "":
+		r.say(n, "%s needs cert_file and key_file", what)
+	case t.CRLFile != "" && t.CAFile == "":
+		r.say(n, "%s.client_crl_file revokes certificates of clients: write client_ca_file too", what)
+	}
+}
+
+// upstream reads the model server: its URL, alone or with its certificates.
+func (r *reader) upstream(n *yaml.Node, u *Upstream) {
+	if n.Kind == yaml.ScalarNode {
+		parsed(r, "upstream", "upstream", &u.URL, ParseUpstream).read(n)
+		return
+	}
+	t := &u.TLS
+	ok := r.mapping(n, "upstream",
+		parsed(r, "url", "upstream.url", &u.URL, ParseUpstream),
+		parsed(r, "ca_file", "upstream.ca_file", &u.CAFile, plain),
+		field{"tls", func(n *yaml.Node) {
+			r.mapping(n, "upstream.tls",
+				parsed(r, "ca_file", "upstream.tls.ca_file", &t.CAFile, plain),
+				parsed(r, "cert_file", "upstream.tls.cert_file", &t.CertFile, plain),
+				parsed(r, "key_file", "upstream.tls.key_file", &t.KeyFile, plain),
+				parsed(r, "server_name", "upstream.tls.server_name", &t.ServerName, parseServerName),
+				parsed(r, "min_version", "upstream.tls.min_version", &t.Min, named(TLS12, TLS13)))
+		}})
+	switch {
+	case !ok:
+	case (t.CertFile == "") != (t.KeyFile == ""):
+		r.say(n, "upstream.tls needs cert_file and key_file together")
+	case u.CAFile != "" && *t != TLS{}:
+		r.say(n, "upstream.ca_file and upstream.tls are both given: move ca_file below tls")
+	}
+}
+
+// parseServerName checks the name in the certificate of a model server.
+func parseServerName(s string) (string, error) {
+	if strings.ContainsFunc(s, func(c rune) bool { return !pathRune(c) }) {
+		return "", fmt.Errorf("%q is no name of a host", s)
+	}
+	return s, nil
+}
+
+// checkIdentify looks whether users can be named as the file says.
+func (r *reader) checkIdentify(n *yaml.Node, c *Config) {
+	if c.Identify.Certificate != NameNone && c.TLS.CAFile == "" {
+		r.say(n, "identify.certificate needs certificates of clients: write tls.client_ca_file")
 	}
 }
 
@@ -106,7 +171,9 @@ func (r *reader) callers(c *Config) []field {
 			})
 		}},
 		{"identify", func(n *yaml.Node) {
-			r.mapping(n, "identify", parsed(r, "user", "identify.user", &c.Identify.User, parseUserHeader))
+			r.mapping(n, "identify",
+				parsed(r, "user", "identify.user", &c.Identify.User, parseUserHeader),
+				parsed(r, "certificate", "identify.certificate", &c.Identify.Certificate, named(NameCommon, NameSubject, NameDNS, NameEmail, NameURI)))
 		}},
 		{"ignore", func(n *yaml.Node) { r.ignore(n, &c.Ignore) }},
 		parsed(r, "principal_key_file", "principal_key_file", &c.PrincipalKeyFile, plain),

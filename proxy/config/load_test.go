@@ -171,7 +171,7 @@ headers: {pass: [X-Team]}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Mode != detect.Block || c.Listen != ":1" || c.Admin != (Admin{"[::1]:2", "t"}) || c.Mask != "***" || c.Headers.Pass[0] != "x-team" {
+	if c.Mode != detect.Block || c.Listen != ":1" || c.Admin != (Admin{Listen: "[::1]:2", TokenFile: "t"}) || c.Mask != "***" || c.Headers.Pass[0] != "x-team" {
 		t.Errorf("%+v", c)
 	}
 	if c.Upstream.URL.String() != "https://h:9/base" || c.Upstream.CAFile != "ca" {
@@ -191,6 +191,58 @@ headers: {pass: [X-Team]}
 		if got := r.ModeFor(model, detect.Block); got != want {
 			t.Errorf("mode for %q is %s, want %s", model, got, want)
 		}
+	}
+}
+
+// TestTransportPage: every block of docs/transport.md is a part of a configuration.
+func TestTransportPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/transport.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile(`(?m)(?:^    .*\n)+`).FindAllString(string(page), -1)
+	if len(blocks) < 6 {
+		t.Errorf("%d blocks", len(blocks))
+	}
+	for _, block := range blocks {
+		if _, err := Load("x", []byte("version: 1\n"+strings.ReplaceAll("\n"+block, "\n    ", "\n"))); err != nil {
+			t.Errorf("%s%v", block, err)
+		}
+	}
+}
+
+// TestLoadTransport reads the keys of sockets, certificates and logs.
+func TestLoadTransport(t *testing.T) {
+	t.Parallel()
+	c, err := Load("x", []byte(`
+version: 1
+listen: unix:/run/data.sock
+listen_mode: 0660
+tls: {cert_file: c, key_file: k, client_ca_file: a, client_crl_file: r, min_version: 1.3}
+admin: {listen: "unix:/run/admin.sock", listen_mode: 0600, tls: {cert_file: c2, key_file: k2}}
+upstream: {url: "unix:/run/model.sock", tls: {ca_file: a3, cert_file: c3, key_file: k3, server_name: m}}
+identify: {certificate: uri}
+log: {level: debug}
+access_log: {path: p, rotate: 1KiB, mode: 0640, group: g}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "unix:/run/data.sock" || c.Socket != 0o660 || c.TLS != (TLS{CertFile: "c", KeyFile: "k", CAFile: "a", CRLFile: "r", Min: TLS13}) {
+		t.Errorf("%+v", c)
+	}
+	if c.Admin != (Admin{Listen: "unix:/run/admin.sock", Socket: 0o600, TLS: TLS{CertFile: "c2", KeyFile: "k2"}}) {
+		t.Errorf("%+v", c.Admin)
+	}
+	if c.Upstream.URL.String() != "unix:/run/model.sock" || c.Upstream.TLS != (TLS{CAFile: "a3", CertFile: "c3", KeyFile: "k3", ServerName: "m"}) {
+		t.Errorf("%v %+v", c.Upstream.URL, c.Upstream)
+	}
+	if c.Identify.Certificate != NameURI || c.LogLevel != LogDebug || c.Access != (AccessLog{"p", 1024, 0o640, "g"}) {
+		t.Errorf("%+v %v %+v", c.Identify, c.LogLevel, c.Access)
+	}
+	if c, err = Load("x", []byte("version: 1\naccess_log: stdout\n")); err != nil || c.Access != (AccessLog{Path: AccessStdout}) {
+		t.Errorf("%+v %v", c.Access, err)
 	}
 }
 
@@ -239,6 +291,17 @@ func TestLoadProblems(t *testing.T) {
 		{"no origins", "version: 1\ncors: {credentials: yes}\n", "x:2:7: cors needs origins: list those whose pages may ask, or \"*\"\nx:2:21: cors.credentials: \"yes\" is neither true nor false"},
 		{"header with an underscore", "version: 1\nheaders: {pass: [session_id, x.trace, X_Api_Key, content_length, x.forwarded.for, ab~c]}\n", "x:2:39: header \"X_Api_Key\" is the same as \"x-api-key\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:50: header \"content_length\" is the same as \"content-length\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:66: header \"x.forwarded.for\" is the same as \"x-forwarded-for\" for many servers, which noecho reads or sets: it cannot be passed on\nx:2:83: \"ab~c\" is not a header name: use letters, digits, -, _ and ."},
 		{"mask", "version: 1\nmask: \"a\\nb\"\n", "x:2:7: mask: must be at most 128 bytes of plain text on one line"},
+		{"log level", "version: 1\nlog: {level: wrn}\n", `x:2:14: log.level: "wrn" is none of debug, info, warn, error (did you mean "warn"?)`},
+		{"access log", "version: 1\naccess_log: {path: stdout, mode: 0640}\n", "x:2:13: an access log on the standard output takes neither rotate, mode nor group"},
+		{"access log without path", "version: 1\naccess_log: {mode: 0640}\n", "x:2:13: access_log needs a path: that of a file, or stdout"},
+		{"access log mode", "version: 1\naccess_log: {path: a, mode: 0440}\n", "x:2:13: access_log.mode 0440 does not let noecho read and write the file: write one such as 0640"},
+		{"tls without key", "version: 1\ntls: {cert_file: a}\n", "x:2:6: tls needs cert_file and key_file"},
+		{"tls list", "version: 1\nadmin: {tls: {cert_file: a, key_file: b, client_crl_file: c}}\n", "x:2:14: admin.tls.client_crl_file revokes certificates of clients: write client_ca_file too"},
+		{"tls version", "version: 1\ntls: {cert_file: a, key_file: b, min_version: 1.1}\n", `x:2:47: tls.min_version: "1.1" is none of 1.2, 1.3 (did you mean "1.2"?)`},
+		{"tls of the server", "version: 1\nupstream: {url: \"https://h\", ca_file: a, tls: {cert_file: b, server_name: \"a/b\"}}\n", "x:2:11: upstream.tls needs cert_file and key_file together\nx:2:75: upstream.tls.server_name: \"a/b\" is no name of a host"},
+		{"two authorities", "version: 1\nupstream: {ca_file: a, tls: {ca_file: b}}\n", "x:2:11: upstream.ca_file and upstream.tls are both given: move ca_file below tls"},
+		{"certificate of nobody", "version: 1\nidentify: {certificate: common_name}\n", "x:1:1: identify.certificate needs certificates of clients: write tls.client_ca_file"},
+		{"sockets", "version: 1\nlisten: unix:run/a\nadmin: {listen: \"unix:/run/../a\"}\nupstream: \"unix:\"\n", "x:2:9: listen: \"unix:run/a\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock\nx:3:17: admin.listen: \"unix:/run/../a\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock\nx:4:11: upstream: \"unix:\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock"},
 		{"port", "version: 1\nlisten: \"h:99999\"\n", `x:2:9: listen: "h:99999" has no usable port: write a number up to 65535`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

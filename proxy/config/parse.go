@@ -43,8 +43,22 @@ func parseExtent(s string) (detect.Extent, error) {
 	return named(detect.ExtentSpan, detect.ExtentSentence, detect.ExtentRest)(s)
 }
 
-// ParseUpstream reads an upstream's URL: scheme, host and optional path prefix.
+// parseSocket returns the path of a socket in an address such as unix:/run/noecho.sock, and
+// whether it is one.
+func parseSocket(s string) (name string, ok bool, err error) {
+	name, ok = strings.CutPrefix(s, "unix:")
+	if ok && (!path.IsAbs(name) || path.Clean(name) != name) {
+		err = fmt.Errorf("%q is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock", s)
+	}
+	return name, ok, err
+}
+
+// ParseUpstream reads an upstream's URL: scheme, host and optional path prefix; or unix: and the
+// path of a socket.
 func ParseUpstream(s string) (*url.URL, error) {
+	if name, ok, err := parseSocket(s); ok {
+		return &url.URL{Scheme: "unix", Path: name, OmitHost: true}, err
+	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Opaque != "":
@@ -70,6 +84,9 @@ func ParseUpstream(s string) (*url.URL, error) {
 
 // ParseListen checks an address to listen on.
 func ParseListen(s string) (string, error) {
+	if _, ok, err := parseSocket(s); ok {
+		return s, err
+	}
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return "", fmt.Errorf("%q is not an address: write host:port, for example 127.0.0.1:8711", s)

@@ -1,0 +1,6 @@
+//go:build !slow
+
+package proxy
+
+// replacedStreams is the number of streams that are open while certificates are replaced.
+const replacedStreams = 20
