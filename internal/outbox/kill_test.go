@@ -33,13 +33,13 @@ func TestKillChild(t *testing.T) {
 	p := &peer{most: 1}
 	sent := 0
 	p.fail = func(_ context.Context, lines []Line) error {
-		if sent++; sent%3 == 0 {
+		if sent++; sent%20 == 0 {
 			return errDown
 		}
 		fmt.Printf("sent %s %s", lines[0].ID(), lines[0].Text)
 		return nil
 	}
-	b, err := Open(Options{Name: "test", Peer: p, Append: alert.AppendLine, Dir: dir, Limit: 1 << 20})
+	b, err := Open(Options{Name: "test", Peer: p, Append: alert.AppendLine, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,18 +48,25 @@ func TestKillChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Offer(alert.Event{Type: alert.TypeStart})
-	for i := uint64(1); ; i++ {
-		ev := event(1)
-		ev.Model = strings.Repeat("m", rand.N(1000))
-		l.Offer(ev)
-		for i%16 == 0 {
-			if s := l.Stats().Sinks[0]; s.Delivered+s.Spooled >= i+s.Inherited {
-				fmt.Printf("spooled %s:%d\n", l.Boot(), i)
+	for i := uint64(1); i <= 10; i++ {
+		for range 10 {
+			ev := event(1)
+			ev.Model = strings.Repeat("m", rand.N(1000))
+			l.Offer(ev)
+		}
+		for {
+			s := l.Stats().Sinks[0]
+			if s.Lost > 0 {
+				t.Fatalf("the spool is full: %+v", s)
+			}
+			if s.Delivered+s.Spooled >= 10*i+s.Inherited {
 				break
 			}
 			time.Sleep(10 * time.Microsecond)
 		}
+		fmt.Printf("spooled %s:%d\n", l.Boot(), 10*i)
 	}
+	select {} // until the kill
 }
 
 // TestKills kills a process again and again: every event that was in its spool is delivered,
@@ -86,7 +93,7 @@ func TestKills(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewReader(out)
-		for left := 1 + rand.N(60); left >= 0; left-- {
+		for left := 1 + rand.N(100); left >= 0; left-- {
 			if left == 0 {
 				if err := cmd.Process.Kill(); err != nil {
 					t.Fatal(err)
