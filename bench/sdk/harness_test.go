@@ -301,15 +301,8 @@ func (p program) model(t *testing.T, says map[string][]choice) model {
 // check of the key, which has to arrive unchanged.
 func count(t *testing.T, address string) model {
 	t.Helper()
-	target, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := model{asked: new(atomic.Int64), offered: new(atomic.Int64)}
-	pass := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		FlushInterval: -1,
-	}
+	pass := passTo(t, address)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/asked" {
 			fmt.Fprint(w, m.asked.Load())
@@ -325,18 +318,34 @@ func count(t *testing.T, address string) model {
 			http.Error(w, `{"error":{"message":"wrong key"}}`, http.StatusUnauthorized)
 			return
 		}
-		// A model may answer before this server has seen the request's end, which
-		// without a copy would break both off.
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	m.url = server.URL
+	return m
+}
+
+// passTo returns a handler that passes requests on to a server. It reads each to its end
+// before: that server may answer earlier, and net/http then closes the body of the request,
+// which would break off both the request and the answer.
+func passTo(t *testing.T, address string) http.Handler {
+	t.Helper()
+	target, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval: -1,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		pass.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	m.url = server.URL
-	return m
+	})
 }
 
 // authorised reports whether the key of the clients arrived, wherever the API
