@@ -79,6 +79,7 @@ var house = []floor{
 		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram", "internal/transport"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/raced", "internal/windowset", "internal/testca"},
 	},
+	{pkg: "console", ours: []string{"detect", "internal/ignore", "proxy/alert", "proxy/config", "proxy/policy"}, never: []string{"net/rpc", "net/smtp", "github.com/valyala/fasthttp", "log", "github.com/lmittmann/tint"}},
 	{pkg: "govern", never: slices.Concat(network, logging)},
 	{pkg: "audit", never: slices.Concat(network, logging)},
 	{pkg: "bench/corpusgen"},
@@ -99,7 +100,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver", "internal/transport"},
+		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver", "internal/transport", "console"},
 		tests: []string{"internal/fakellm", "internal/raced", "internal/testca"},
 	},
 }

@@ -39,7 +39,7 @@ type arrow struct {
 func boxes() []*box {
 	return []*box{
 		{pkg: "cmd/noecho", caption: "commands and wiring", floor: 5, x: 20, w: 1130},
-		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 4, x: 120, w: 580},
+		{pkg: "proxy", caption: "HTTP: listener, guard, routes, upstream, admin plane, reload", area: "proxy", floor: 4, x: 274, w: 426},
 		{pkg: "proxy/relay", caption: "one answer: queue, channels, writer", area: "proxy", floor: 2, x: 428, w: 272},
 		{pkg: "eval", caption: "disguises, alarms", floor: 2, x: 716, w: 120},
 		{pkg: "index/build", caption: "builds and merges index files", area: "index", floor: 3, x: 880, w: 270, open: true},
@@ -53,6 +53,7 @@ func boxes() []*box {
 		{pkg: "proxy/wire", caption: "framing, places, cuts", area: "proxy", floor: 0, x: 390, w: 160},
 		{pkg: "ngram", caption: "text to words to hashes", floor: 0, x: 570, w: 160, open: true},
 		{pkg: "index/corpus", caption: "files to records", area: "index", floor: 0, x: 750, w: 146},
+		{pkg: "console", caption: "pages about alerts", floor: 4, x: 116, w: 150},
 		{pkg: "govern", caption: "requests, dates", floor: 4, x: 1044, w: 106},
 		{pkg: "audit", caption: "signed log", floor: 4, x: 20, w: 88},
 		{pkg: "index/key", caption: "keys", area: "index", floor: 0, x: 906, w: 100},

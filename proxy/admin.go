@@ -52,14 +52,15 @@ func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, e
 	if s.own.admin != nil {
 		p.ln = tls.NewListener(ln, s.own.admin.Server())
 	}
+	var token []byte
 	switch {
 	case cfg.TokenFile != "":
-		token, err := readToken(cfg.TokenFile)
-		if err != nil {
+		var err error
+		if token, err = ReadToken(cfg.TokenFile); err != nil {
 			return nil, err
 		}
 		p.digest = sha256.Sum256(token)
-	case isLoopback(ln.Addr()):
+	case IsLoopback(ln.Addr()):
 		p.access = accessLocal
 	case cfg.TLS.CAFile != "":
 		p.access = accessCertificate
@@ -67,8 +68,14 @@ func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, e
 		p.access = accessProbes
 		s.log.Warn("admin plane answers probes only: it listens beyond loopback and admin.token_file is not set")
 	}
+	routes := p.routes()
+	if s.opts.Console != nil {
+		console := s.opts.Console(Operators{Token: token, Local: IsLoopback(ln.Addr())})
+		routes.Handle("/console", console)
+		routes.Handle("/console/", console)
+	}
 	p.http = &http.Server{
-		Handler:           p.routes(),
+		Handler:           routes,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -78,8 +85,8 @@ func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, e
 	return p, nil
 }
 
-// readToken reads the bearer token of the admin plane.
-func readToken(name string) ([]byte, error) {
+// ReadToken reads the token of operators from a file.
+func ReadToken(name string) ([]byte, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read admin.token_file: %w", err)
@@ -91,8 +98,8 @@ func readToken(name string) ([]byte, error) {
 	return []byte(token), nil
 }
 
-// isLoopback reports whether only users of this host can reach an address.
-func isLoopback(addr net.Addr) bool {
+// IsLoopback reports whether only users of this machine can reach an address.
+func IsLoopback(addr net.Addr) bool {
 	if _, ok := addr.(*net.UnixAddr); ok {
 		return true
 	}
@@ -114,8 +121,14 @@ func (p *adminPlane) close() {
 	}
 }
 
+// Operators says how the admin plane knows those who may use it.
+type Operators struct {
+	Token []byte // that they show; nil: none
+	Local bool   // the admin plane listens on loopback only
+}
+
 // routes is the table of the admin plane.
-func (p *adminPlane) routes() http.Handler {
+func (p *adminPlane) routes() *http.ServeMux {
 	guarded := http.NewServeMux()
 	guarded.HandleFunc("GET /healthz", p.health)
 	guarded.HandleFunc("GET /version", p.version)

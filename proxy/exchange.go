@@ -209,7 +209,7 @@ func (e *exchange) report(f relay.Finding) {
 	ev.Start, ev.End = f.Finding.Span.Lo, f.Finding.Span.Hi
 	ev.Words, ev.Windows = f.Finding.Words, f.Finding.Windows
 	ev.Resumed = f.Finding.Resumed
-	ev.Digests = e.snap.indexes.digests(f.Finding.Digests)
+	ev.Digests = e.snap.indexes.Digests(f.Finding.Digests)
 	ev.Rule = e.judge.Rule(f.Finding, f.Action)
 	ev.RecordCount = max(len(ev.Records), e.snap.indexes.Records.Count(f.Finding))
 	ev.Signal = e.judge.Signals(f.Finding, e.snap.standing.habits, e.recordOf(f))

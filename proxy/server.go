@@ -17,6 +17,8 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +44,10 @@ type Options struct {
 	Level  *slog.LevelVar // of Log, set by the configuration; nil: it never changes
 	Access *accesslog.Log // closed by its owner, after the server has ended; nil: there is none
 	Build  string         // version of noecho
+
+	// Console returns the handler of the paths below /console/ on the admin plane, which
+	// decides itself who may use it; nil: there is none.
+	Console func(Operators) http.Handler
 
 	// Reach is the time between two looks whether the upstreams accept connections, and
 	// whether alerts can be written; 0: never.
@@ -130,6 +136,24 @@ func (s *Server) start() error {
 	s.own.measure(s.metrics, snap)
 	s.metrics.forgotten(func() uint64 { return s.snap.Load().standing.coverage.Forgotten() })
 	return nil
+}
+
+// Inspect calls use with the configuration and the indexes in force, which stay open until use
+// returns. It returns false, and does not call use, before the indexes are open and after Close.
+func (s *Server) Inspect(use func(*config.Config, *Indexes)) bool {
+	for {
+		snap := s.snap.Load()
+		switch {
+		case snap == nil:
+			return false
+		case snap.acquire():
+			defer snap.release()
+			use(&snap.cfg, &snap.indexes)
+			return true
+		case s.snap.Load() == snap: // closed; else a reload has come between
+			return false
+		}
+	}
 }
 
 // Close closes the indexes and ends the admin plane. Call it after Serve has returned.
@@ -424,6 +448,7 @@ func fixedChanges(old, now *config.Config) []string {
 		{"listen_mode", old.Socket != now.Socket},
 		{"tls", old.TLS != now.TLS},
 		{"admin", old.Admin != now.Admin},
+		{"admin.console", !reflect.DeepEqual(old.Console, now.Console)},
 		{"instance", old.Instance != now.Instance},
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
 		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
@@ -456,7 +481,7 @@ func (s *Server) unshaken(err error) {
 // describes them in a few words.
 func Check(cfg config.Config, open func(*config.Config) (Indexes, error)) ([]string, error) {
 	if cfg.Admin.TokenFile != "" {
-		if _, err := readToken(cfg.Admin.TokenFile); err != nil {
+		if _, err := ReadToken(cfg.Admin.TokenFile); err != nil {
 			return nil, err
 		}
 	}

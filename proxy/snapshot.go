@@ -207,8 +207,8 @@ func (s *snapshot) otherModels() (paths []string) {
 	return paths
 }
 
-// digests converts the hashes of windows for an alert.
-func (x *Indexes) digests(windows []uint64) []alert.Digest {
+// Digests converts the hashes of windows for an alert.
+func (x *Indexes) Digests(windows []uint64) []alert.Digest {
 	out := alert.Digests(windows)
 	if x.Digest == nil {
 		return out

@@ -29,7 +29,8 @@ import (
 const demoPatience = 10 * time.Second
 
 func newDemoCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var pages bool
+	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch noecho stop a leaking model, in one process and without a network",
 		Long: `Watch noecho stop a leaking model. In one process, on loopback ports and in a
@@ -45,17 +46,41 @@ temporary folder that is removed at the end, the demo
     which names the record that was repeated.
 
 The exit code is 1 if noecho breaks its promise: if a leaked word gets past redact or
-block, or a clean answer is changed.`,
-		Example: "  noecho demo",
+block, or a clean answer is changed.
+
+With --console the demo then shows its alerts in a browser, at an address that it prints,
+until Ctrl-C.`,
+		Example: "  noecho demo\n  noecho demo --console",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), a)
+			show := func(context.Context, *demoStage, *demoScreen) error { return nil }
+			if pages {
+				show = showDemo
+			}
+			return runDemo(cmd.Context(), a, show)
 		},
 	}
+	cmd.Flags().BoolVar(&pages, "console", false, "show the alerts in a browser afterwards, until Ctrl-C")
+	return cmd
 }
 
-// runDemo runs the whole demonstration.
-func runDemo(ctx context.Context, a *app) error {
+// showDemo serves the console of the demo's alerts until ctx ends.
+func showDemo(ctx context.Context, s *demoStage, screen *demoScreen) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	cfg := config.Default()
+	opts := consoleOptions(&cfg.Console, slog.New(slog.DiscardHandler))
+	opts.Paths, opts.Access.Local, opts.Record = []string{s.file}, true, s.alerts.Offer
+	opts.Config = func() *config.Config { return &cfg }
+	opts.Look = serverLook(func() *proxy.Server { return s.proxy })
+	screen.printf("\nThe console is at http://%s/console/ until Ctrl-C.\n", listener.Addr())
+	return serveConsole(ctx, opts, listener)
+}
+
+// runDemo runs the whole demonstration. show is called behind the last answer.
+func runDemo(ctx context.Context, a *app, show func(context.Context, *demoStage, *demoScreen) error) error {
 	dir, err := os.MkdirTemp("", "noecho-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
@@ -67,6 +92,9 @@ func runDemo(ctx context.Context, a *app) error {
 		return fmt.Errorf("set up the demo: %w", err)
 	}
 	results, err := stage.play(ctx, screen)
+	if err == nil {
+		err = show(ctx, stage, screen)
+	}
 	lines, closeErr := stage.close()
 	if err := errors.Join(err, closeErr); err != nil {
 		return fmt.Errorf("run the demo: %w", err)

@@ -37,6 +37,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(newAuditCommand(a))
 	root.AddCommand(newCheckCommand(a))
 	root.AddCommand(newCompletionCommand(a))
+	root.AddCommand(newConsoleCommand(a))
 	root.AddCommand(newDemoCommand(a))
 	root.AddCommand(newEraseCommand(a))
 	root.AddCommand(newEvalCommand(a))

@@ -140,6 +140,8 @@ func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, han
 	opts.Open, opts.Opened = indexes.open, indexes.percent
 	opts.Admin, opts.Reach, opts.Build = admin, reachPause, readBuildInfo().Version
 	opts.Reload = func() (config.Config, error) { return o.load(a.getenv) }
+	pages := newPlaneConsole(&cfg, opts.Alerts, log)
+	opts.Console = pages.option()
 	srv, err := newProxy(ctx, opts)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -176,6 +178,7 @@ func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, han
 			}
 		}
 	}()
+	go pages.run(ctx, srv)
 	return srv.Serve(ctx, data)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"noecho/console"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/policy"
@@ -179,28 +180,12 @@ func (f *alertFlags) filter(now time.Time) (tailFilter, error) {
 	if f.since == "" {
 		return out, nil
 	}
-	since, err := parseSince(f.since, now)
+	since, err := console.ParseSince(f.since, now)
 	if err != nil {
 		return out, usageError("--since %q: want a time before now such as 90m, 1h or 7d, or one such as 2026-01-31T08:00:00Z", f.since)
 	}
 	out.since = since
 	return out, nil
-}
-
-// parseSince reads a point in time, or a length of time before now.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return now.AddDate(0, 0, -int(n)), err
-	}
-	d, err := time.ParseDuration(s)
-	if err == nil && d < 0 {
-		err = errors.New("negative")
-	}
-	return now.Add(-d), err
 }
 
 // shows reports whether an alert passes the filter. Alerts of an unknown severity and

@@ -136,7 +136,7 @@ func findingGist(ev *alert.Event) string {
 	s := count(max(ev.Words, 0), "word")
 	switch ev.Kind {
 	case alert.Phrase:
-		s = identifierName(ev.Identifier)
+		s = alert.IdentifierName(ev.Identifier)
 	case alert.Stuffing:
 		s = string(ev.Kind)
 	case alert.Near:
@@ -149,15 +149,6 @@ func findingGist(ev *alert.Event) string {
 		s = string([]rune(s)[:shortWhat-1]) + "…"
 	}
 	return s
-}
-
-// identifierName returns the name of a kind of identifier for people.
-func identifierName(kind string) string {
-	names := map[string]string{
-		"email": "e-mail address", "phone": "phone number", "iban": "IBAN", "card": "payment card", "ssn": "social security no",
-		"key": "secret key", "subject": "listed person", alert.PlainPhrase: "short text", "": "short text",
-	}
-	return cmp.Or(names[kind], kind)
 }
 
 // recordName returns the first record of an alert, and how many more there are.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"noecho/console"
 	"noecho/proxy/alert"
 )
 
@@ -346,7 +347,7 @@ func TestParseSince(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	f := func(in string, want time.Time) {
 		t.Helper()
-		if got, err := parseSince(in, now); err != nil || !got.Equal(want) {
+		if got, err := console.ParseSince(in, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v, %v, want %v", in, got, err, want)
 		}
 	}
@@ -355,7 +356,7 @@ func TestParseSince(t *testing.T) {
 	f("7d", now.AddDate(0, 0, -7))
 	f("2026-03-01T00:00:00+01:00", time.Date(2026, 2, 28, 23, 0, 0, 0, time.UTC))
 	for _, bad := range []string{"x", "d", "-1d", "1", "-5m", "2026-03-01"} {
-		if _, err := parseSince(bad, now); err == nil {
+		if _, err := console.ParseSince(bad, now); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

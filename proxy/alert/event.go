@@ -97,6 +97,30 @@ const (
 // identifies nobody.
 const PlainPhrase = "phrase"
 
+// IdentifierName returns the name of a kind of identifier for people.
+func IdentifierName(kind string) string {
+	switch kind {
+	case "email":
+		return "e-mail address"
+	case "phone":
+		return "phone number"
+	case "iban":
+		return "IBAN"
+	case "card":
+		return "payment card"
+	case "ssn":
+		return "social security no"
+	case "key":
+		return "secret key"
+	case "subject":
+		return "listed person"
+	case PlainPhrase, "":
+		return "short text"
+	default:
+		return kind
+	}
+}
+
 // LanePlain is the lane of text that was read as it is, without decoding.
 const LanePlain = "plain"
 

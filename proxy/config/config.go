@@ -67,6 +67,7 @@ type Config struct {
 	Socket   fs.FileMode // of the socket of the data port; 0: 0600
 	TLS      TLS         // of the data port
 	Admin    Admin
+	Console  Console // on the admin plane
 	Index    []Index
 	KeyFiles []string // of keys that indexes were built with, besides those of Index
 	Trust    Trust
@@ -168,6 +169,18 @@ const (
 // String returns the part's name in a configuration file.
 func (c CertificateName) String() string {
 	return [...]string{"", "common_name", "subject", "dns_name", "email", "uri"}[c]
+}
+
+// Console are the pages for people on the admin plane.
+type Console struct {
+	On           bool
+	UserHeader   string   // names the user in requests of trusted proxies, in lower case; empty: none
+	GroupsHeader string   // names the groups of the user, in lower case; empty: none
+	Viewers      []string // groups that see pages
+	Analysts     []string // groups that also export and try rules
+	Privacy      []string // groups that also look people up
+	Hosts        []string // names by which pages are asked for, besides loopback addresses
+	RecordURL    string   // page of a record, with {dataset} and {id}; empty: none
 }
 
 // Index names one index file.

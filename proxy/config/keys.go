@@ -33,6 +33,38 @@ func parsed[T any](r *reader, key, what string, dst *T, parse func(string) (T, e
 	}}
 }
 
+// console reads the keys of the console: true or false, or a mapping, which turns it on.
+func (r *reader) console(n *yaml.Node, c *Console) {
+	if n.Kind == yaml.ScalarNode {
+		parsed(r, "console", "admin.console", &c.On, parseBool).read(n)
+		return
+	}
+	c.On = true
+	ok := r.mapping(n, "admin.console",
+		parsed(r, "user_header", "admin.console.user_header", &c.UserHeader, parseUserHeader),
+		parsed(r, "groups_header", "admin.console.groups_header", &c.GroupsHeader, parseUserHeader),
+		field{"viewers", func(n *yaml.Node) { r.texts(n, "admin.console.viewers", &c.Viewers) }},
+		field{"analysts", func(n *yaml.Node) { r.texts(n, "admin.console.analysts", &c.Analysts) }},
+		field{"privacy", func(n *yaml.Node) { r.texts(n, "admin.console.privacy", &c.Privacy) }},
+		field{"hosts", func(n *yaml.Node) { r.texts(n, "admin.console.hosts", &c.Hosts) }},
+		parsed(r, "record_url", "admin.console.record_url", &c.RecordURL, parseRecordURL))
+	if ok && (c.UserHeader == "") != (c.GroupsHeader == "") {
+		r.say(n, "admin.console needs both user_header and groups_header, or none: the groups of a user say what the user may do")
+	}
+	if ok && c.UserHeader != "" && len(c.Hosts) == 0 {
+		r.say(n, "admin.console with user_header needs hosts: the names by which the proxy asks for the console, such as console.example.com")
+	}
+}
+
+// parseRecordURL checks the address of a page about a record.
+func parseRecordURL(s string) (string, error) {
+	u, err := url.Parse(strings.NewReplacer("{dataset}", "d", "{id}", "i").Replace(s))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return "", fmt.Errorf("%q is no address of a page: write one such as https://tickets.example.com/{dataset}/{id}", s)
+	}
+	return s, nil
+}
+
 func plain(s string) (string, error) { return s, nil }
 
 // config reads the top level.
@@ -91,7 +123,8 @@ func (r *reader) sockets(c *Config) []field {
 				parsed(r, "listen", "admin.listen", &c.Admin.Listen, ParseListen),
 				parsed(r, "listen_mode", "admin.listen_mode", &c.Admin.Socket, ParseFileMode),
 				parsed(r, "token_file", "admin.token_file", &c.Admin.TokenFile, plain),
-				field{"tls", func(n *yaml.Node) { r.tls(n, "admin.tls", &c.Admin.TLS) }})
+				field{"tls", func(n *yaml.Node) { r.tls(n, "admin.tls", &c.Admin.TLS) }},
+				field{"console", func(n *yaml.Node) { r.console(n, &c.Console) }})
 		}},
 		{"upstream", func(n *yaml.Node) { r.upstream(n, &c.Upstream) }},
 	}

@@ -173,6 +173,22 @@ func Identifier(f *detect.Finding) string {
 	return f.Phrase.Kind
 }
 
+// Stored is a finding as an alert keeps it, without its text and its places.
+type Stored struct {
+	Kind       alert.Kind
+	Lane       string // steps joined by +
+	Identifier string // kind of the indexed identifier; empty if it is none
+	Words      int
+	Records    []alert.Record
+}
+
+// Replay decides about a stored finding as [Judge.Judge] decides about a finding of the same
+// kind, lane, identifier, length and records, and names the rule that decided. It asks no
+// budget and no list of ignored windows.
+func (j *Judge) Replay(s *Stored) (action detect.Action, rule string) {
+	return j.apply(&facts{kind: s.Kind, lane: s.Lane, identifier: s.Identifier, words: s.Words, records: s.Records})
+}
+
 // apply applies the rules to a finding in each of its records.
 func (j *Judge) apply(f *facts) (action detect.Action, rule string) {
 	if len(f.records) == 0 {

@@ -1,0 +1,388 @@
+package console
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"noecho/internal/ignore"
+	"noecho/proxy/alert"
+	"noecho/proxy/config"
+)
+
+// TestWhatIf: a draft decides about stored findings as the rules do, counts answers, and says
+// which results are not certain.
+func TestWhatIf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newLife(t, dir, "a", 1)
+	put := func(n int, ev alert.Event) { l.put(noon.Add(time.Duration(n-100)*time.Minute), ev) }
+	put(0, finding(alert.Redacted, "r1", 1))
+	put(1, finding(alert.Redacted, "r1", 2)) // the same answer
+	person := finding(alert.Redacted, "r2", 3)
+	person.Kind, person.Identifier, person.Words = alert.Phrase, "email", 1
+	put(2, person)
+	team := finding(alert.Observed, "r3", 1)
+	team.Route, team.Mode = "/team-b/", "observe"
+	put(3, team)
+	put(4, finding(alert.Blocked, "r4", 1))
+	put(5, finding(alert.Echo, "r5", 1))
+	restricted := finding(alert.Redacted, "r6", 9)
+	restricted.Records = []alert.Record{{ID: "c/1", Dataset: "contracts", Labels: []string{"restricted"}}}
+	put(6, restricted)
+	budget := finding(alert.Blocked, "r7", 1)
+	budget.Rule = "budget"
+	put(7, budget)
+	cut := finding(alert.Redacted, "r8", 1)
+	cut.RecordCount = 16
+	put(8, cut)
+	put(9, tally(noon.Add(-2*time.Hour), "/v1/chat/completions", map[string]uint64{"clean": 100, "redacted": 5}))
+	cfg := config.Default()
+	b := newBed(t, dir, func(o *Options) { o.Config = func() *config.Config { return &cfg } }).look()
+	try := func(body string) (v whatIfView) {
+		t.Helper()
+		status, answer := b.ask("POST", api+"whatif", body)
+		if err := json.Unmarshal([]byte(answer), &v); status != 200 || err != nil {
+			t.Fatalf("%s: %d %s", body, status, answer)
+		}
+		return v
+	}
+	for _, tt := range []struct {
+		body    string
+		changed int
+		changes string
+		atLeast bool
+	}{
+		// Without a draft the restricted record is blocked, and a block that a rule now lacks is a mask.
+		{`{"rules":[{"when":{"route":["/nowhere/"]},"action":"observe"}]}`, 2, "redacted>blocked=1 blocked>redacted=1", true},
+		{`{"rules":[{"when":{"kind":["phrase"]},"action":"block"}]}`, 3, "redacted>blocked=2 blocked>redacted=1", true},
+		{`{"yaml":"rules:\n  - when: {identifier: [email]}\n    action: observe\n"}`, 3, "redacted>observed=1 redacted>blocked=1 blocked>redacted=1", true},
+		{`{"rules":[{"when":{"route":["/team-b/"]},"action":"redact"}]}`, 3, "observed>redacted=1 redacted>blocked=1 blocked>redacted=1", true},
+		{`{"rules":[{"when":{"label":["pii"],"min_words":12},"action":"block"}]}`, 4, "observed>blocked=1 redacted>blocked=3", true},
+		{`{"rules":[{"action":"observe"}]}`, 5, "redacted>observed=4 blocked>observed=1", true},
+	} {
+		v := try(tt.body)
+		var got []string
+		for _, c := range v.Changes {
+			got = append(got, fmt.Sprintf("%s>%s=%d", c.From, c.To, c.Answers))
+		}
+		if v.Changed != tt.changed || strings.Join(got, " ") != tt.changes || v.AtLeast != tt.atLeast || v.WithFindings != 7 {
+			t.Errorf("%s: %d of %d changed, %v, at least: %v", tt.body, v.Changed, v.WithFindings, got, v.AtLeast)
+		}
+	}
+	v := try(`{"rules":[{"when":{"route":["/v1/"]},"action":"block"}]}`)
+	if *v.Answers != 105 || v.YAML != "rules:\n  - when: {route: [/v1/]}\n    action: block\n" {
+		t.Errorf("%+v", v)
+	}
+	for _, bad := range []string{`{"yaml":"mode: observe"}`, `{"rules":[{"when":{"kind":["guess"]},"action":"block"}]}`, `{"rules":[{"action":"x: y"}]}`, `[`} {
+		if status, answer := b.ask("POST", api+"whatif", bad); status != 400 {
+			t.Errorf("%s: %d %s", bad, status, answer)
+		}
+	}
+}
+
+// TestTuning: texts are counted over callers and records, and those that are ticked become the
+// lines that the configuration and a build take.
+func TestTuning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newLife(t, dir, "a", 1)
+	for i := range 30 {
+		greeting := finding(alert.Redacted, fmt.Sprint("g", i), 1, 2, 3)
+		greeting.Principal, greeting.RecordCount = fmt.Sprintf("%016x", i%5), 16
+		l.put(noon.Add(time.Duration(i-100)*time.Minute), greeting)
+	}
+	l.put(noon.Add(-9*time.Minute), finding(alert.Redacted, "leak", 7, 8))
+	person := finding(alert.Redacted, "p", 9)
+	person.Kind, person.Identifier = alert.Phrase, "email"
+	l.put(noon.Add(-8*time.Minute), person)
+	b := newBed(t, dir, nil).look()
+	got := get[struct {
+		Total int
+		Rows  []textRow
+	}](b, "tuning")
+	if got.Total != 3 || got.Rows[0].Looks != "boilerplate" || got.Rows[0].Callers != 5 || got.Rows[0].Findings != 30 || got.Rows[0].Windows != 3 || got.Rows[0].Digest != "0000000000000001" {
+		t.Fatalf("%+v", got)
+	}
+	byLooks := map[string]textRow{}
+	for _, r := range got.Rows {
+		byLooks[r.Looks+fmt.Sprint(r.Allowed)] = r
+	}
+	leak, identifier := byLooks["leaktrue"], byLooks["leakfalse"]
+	if leak.Text == "" || identifier.Text == "" {
+		t.Fatalf("%+v", got.Rows)
+	}
+	status, lines := b.ask("POST", api+"tuning/file", `{"texts":["`+got.Rows[0].Text+`","`+leak.Text+`"],"reason":"greeting","until":"2027-06-30","by":"ann"}`)
+	var list ignore.List
+	if err := list.Read("answer", strings.NewReader(lines)); status != 200 || err != nil || list.Len() != 5 || !list.Has(3, noon) || !list.Has(8, noon) {
+		t.Errorf("%d %v %s", status, err, lines)
+	}
+	if !strings.HasPrefix(lines, `{"digest":"0000000000000001","reason":"greeting","until":"2027-06-30","by":"ann"}`) {
+		t.Error(lines)
+	}
+	for _, bad := range []string{
+		`{"texts":["` + identifier.Text + `"],"reason":"x"}`, `{"texts":["` + leak.Text + `"]}`, `{"texts":[],"reason":"x"}`,
+		`{"texts":["ffff"],"reason":"x"}`, `{"texts":["` + leak.Text + `"],"reason":"x","until":"soon"}`,
+	} {
+		if status, answer := b.ask("POST", api+"tuning/file", bad); status != 400 {
+			t.Errorf("%s: %d %s", bad, status, answer)
+		}
+	}
+	if todo := get[overviewView](b, "overview").Todo; len(todo) != 1 || todo[0].Kind != "boilerplate" {
+		t.Errorf("%+v", todo)
+	}
+	if len(b.access) != 1 || b.access[0].Action != alert.Exported {
+		t.Errorf("%+v", b.access)
+	}
+}
+
+// TestEvidence: the ZIP of a period is the same for the same lines, wherever the files lie,
+// whatever their names and whether they are packed, and its sums are right.
+func TestEvidence(t *testing.T) {
+	t.Parallel()
+	make := func(dir string, after func(l *life)) []byte {
+		l := newLife(t, dir, "a", 1)
+		l.put(noon.Add(-48*time.Hour), alert.Event{Type: alert.TypeStart, Mode: "redact", Build: "v1", Index: alert.Index{BuildID: "i1"}})
+		evil := finding(alert.Redacted, "r1", 1)
+		evil.Model, evil.User = "=1+1", "<img src=x onerror=alert(1)>"
+		l.put(noon.Add(-47*time.Hour), evil)
+		l.seq += 2 // two lines are missing
+		l.put(noon.Add(-46*time.Hour), finding(alert.Blocked, "r2", 1))
+		l.put(noon.Add(-45*time.Hour), tally(noon.Add(-48*time.Hour), "/v1/", map[string]uint64{"clean": 5, "redacted": 1, "blocked": 1}))
+		after(l)
+		l2 := newLife(t, dir, "b", 2)
+		person := finding(alert.Observed, "r3", 5)
+		person.Records = append(person.Records, alert.Record{ID: "subject-0417", Dataset: subjects, Labels: []string{}})
+		l2.put(noon.Add(-44*time.Hour), person)
+		b := newBed(t, dir, nil).look()
+		status, answer := b.ask("GET", api+"evidence.zip?from=2026-11-27&to=2026-11-28", "")
+		if status != 200 || len(b.access) != 1 {
+			t.Fatal(status, answer)
+		}
+		status, about := b.ask("GET", api+"evidence/summary?from=2026-11-27&to=2026-11-28&about=person&id=subject-0417", "")
+		if status != 200 || !strings.Contains(about, `"findings":1,`) || !strings.Contains(about, `"passed":1,`) {
+			t.Error(about)
+		}
+		return []byte(answer)
+	}
+	one := make(t.TempDir(), func(*life) {})
+	two := make(t.TempDir(), func(l *life) {
+		if err := os.Rename(l.path, l.path+".1"); err != nil {
+			t.Fatal(err)
+		}
+		pack(t, l.path+".1")
+	})
+	three := make(filepath.Join(t.TempDir()), func(l *life) { // a copy beside the file
+		data, err := os.ReadFile(l.path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(filepath.Dir(l.path), "copy.jsonl"), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if !bytes.Equal(one, two) || !bytes.Equal(one, three) {
+		t.Fatal("the ZIPs of the same lines differ")
+	}
+	files := unzip(t, one)
+	for _, sum := range strings.Split(strings.TrimSpace(files["SHA256SUMS"]), "\n") {
+		want, name, _ := strings.Cut(sum, "  ")
+		if got := fmt.Sprintf("%x", sha256.Sum256([]byte(files[name]))); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	page := files["summary.html"]
+	for _, want := range []string{"3: 2 withheld, 1 passed", "Alert lines missing</th><td>2<"} {
+		if strings.Contains(want, "3: 2") {
+			want = "2: 2 withheld, 0 passed" // of the tallies
+		}
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing in %s", want, page)
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.Contains(files["findings.csv"], ",=1+1") {
+		t.Error("a text of a caller became code")
+	}
+	if n := strings.Count(files["findings.jsonl"], "\n"); n != 3 {
+		t.Errorf("%d findings", n)
+	}
+	if !strings.Contains(files["config-history.txt"], "a start mode=redact version=v1 index=i1") || !strings.Contains(files["gaps.json"], `"first": 3`) {
+		t.Error(files["config-history.txt"], files["gaps.json"])
+	}
+}
+
+// unzip returns the files of a ZIP.
+func unzip(t *testing.T, data []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = string(text)
+	}
+	return files
+}
+
+// TestLookup: the text that a person types comes back in no answer and in no line, the line
+// about the look-up is written, and only so many look-ups a minute are made.
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newLife(t, dir, "a", 1)
+	known := finding(alert.Redacted, "r1", 42)
+	known.Kind, known.Identifier = alert.Phrase, "email"
+	l.put(noon.Add(-9*time.Minute), known)
+	const canary = "maren.holtkamp@example.com"
+	asked := ""
+	b := newBed(t, dir, func(o *Options) {
+		o.Look = func(text string) (Looked, error) {
+			asked = text
+			if !strings.Contains(text, "maren") {
+				return Looked{LeastWords: 10, Words: 1}, nil
+			}
+			return Looked{LeastWords: 10, Words: 1, Indexes: []string{"fc1e"}, Findings: []alert.Event{known}}, nil
+		}
+	}).look()
+	status, answer := b.ask("POST", api+"lookup", `{"text":"`+canary+`"}`)
+	if status != 200 || asked != canary || !strings.Contains(answer, `"result":"found"`) || !strings.Contains(answer, `"came_out":{"answers":1,"withheld":1,"passed":0}`) {
+		t.Errorf("%d %s", status, answer)
+	}
+	lines, _ := json.Marshal(b.access)
+	if len(b.access) != 1 || b.access[0].Action != alert.LookedUp || b.access[0].Client != "127.0.0.1" {
+		t.Errorf("%s", lines)
+	}
+	if strings.Contains(answer, "maren") || bytes.Contains(lines, []byte("maren")) {
+		t.Error("the text came back")
+	}
+	if _, answer := b.ask("POST", api+"lookup", `{"text":"hello"}`); !strings.Contains(answer, `"result":"too_short"`) {
+		t.Error(answer)
+	}
+	for range lookups {
+		status, _ = b.ask("POST", api+"lookup", `{"text":"x@y.example"}`)
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("after many look-ups: %d", status)
+	}
+	if status, _ := newBed(t, dir, nil).look().ask("POST", api+"lookup", `{"text":"x"}`); status != http.StatusConflict {
+		t.Errorf("without an index: %d", status)
+	}
+	if status, _ := b.ask("POST", api+"lookup", `{"text":"`+strings.Repeat("a", maxLookup)+`"}`); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a long text: %d", status)
+	}
+}
+
+// TestRoles: groups of a trusted proxy say what a person may do; headers of others say nothing.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, t.TempDir(), func(o *Options) {
+		o.Look = func(string) (Looked, error) { return Looked{}, nil }
+		o.Access = Access{Local: true, Trusted: prefixes("127.0.0.0/8"), Console: config.Console{
+			UserHeader: "x-forwarded-user", GroupsHeader: "x-forwarded-groups", Hosts: []string{"console.example"},
+			Viewers: []string{"staff"}, Analysts: []string{"sec"}, Privacy: []string{"dpo"},
+		}}
+	}).look()
+	paths := []string{"GET overview", "GET findings.csv", "POST tuning/file", "POST whatif", "GET evidence/summary?from=2026-11-01&to=2026-11-02", "POST lookup"}
+	for groups, want := range map[string][]int{
+		"":               {401, 401, 401, 401, 401, 401},
+		"other":          {401, 401, 401, 401, 401, 401},
+		"staff":          {200, 403, 403, 403, 403, 403},
+		"other, sec":     {200, 200, 400, 400, 200, 403},
+		"dpo,staff":      {200, 200, 400, 400, 200, 400},
+		"staff,sec, dpo": {200, 200, 400, 400, 200, 400},
+	} {
+		for i, path := range paths {
+			method, path, _ := strings.Cut(path, " ")
+			body := ""
+			if method == "POST" {
+				body = "{}"
+			}
+			status, answer := b.ask(method, api+path, body, "Host", "console.example", "X-Forwarded-User", "ann", "X-Forwarded-Groups", groups)
+			if status != want[i] && (want[i] != 400 || status != 200) {
+				t.Errorf("%q %s: %d %s, want %d", groups, path, status, answer, want[i])
+			}
+		}
+	}
+	for _, header := range [][]string{
+		{"Host", "console.example"}, // the proxy names nobody
+		{"Host", "evil.example", "X-Forwarded-User", "ann", "X-Forwarded-Groups", "dpo"},
+		{"X-Forwarded-Groups", "dpo"},
+	} {
+		if status, _ := b.ask("GET", api+"overview", "", header...); status == 200 {
+			t.Errorf("%q is let in", header)
+		}
+	}
+	r := httptest.NewRequest("GET", "http://console.example"+api+"overview", nil)
+	r.RemoteAddr = "203.0.113.9:1"
+	r.Header.Set("X-Forwarded-User", "ann")
+	r.Header.Set("X-Forwarded-Groups", "dpo")
+	w := httptest.NewRecorder()
+	if b.ServeHTTP(w, r); w.Code != 401 {
+		t.Errorf("headers of a stranger: %d", w.Code)
+	}
+	if who := slices.Collect(func(yield func(string) bool) {
+		for _, ev := range b.access {
+			if !yield(ev.User) {
+				return
+			}
+		}
+	}); !slices.Contains(who, "ann") {
+		t.Errorf("lines about %v", who)
+	}
+}
+
+// TestCoverage: routes by their endings, instances with their indexes, lost and missing lines.
+func TestCoverage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := newLife(t, dir, "a", 1), newLife(t, dir, "b", 2)
+	one.put(noon.Add(-60*time.Minute), alert.Event{Type: alert.TypeStart, Mode: "redact", Build: "v1", Index: alert.Index{BuildID: "aaaa1111", Generation: 1}})
+	two.put(noon.Add(-60*time.Minute), alert.Event{Type: alert.TypeStart, Mode: "redact", Build: "v1", Index: alert.Index{BuildID: "bbbb2222", Generation: 1}})
+	ev := tally(noon.Add(-50*time.Minute), "/v1/chat/completions", map[string]uint64{"clean": 5, "redacted": 2, "refused": 1})
+	ev.Answers = append(ev.Answers, alert.Answers{Route: "/rpc", Actions: map[string]uint64{"forwarded": 9}}, alert.Answers{Route: "/v1/realtime", Actions: map[string]uint64{"refused": 7}})
+	ev.Index = alert.Index{BuildID: "aaaa1111", Generation: 1}
+	one.put(noon.Add(-2*time.Minute), ev)
+	two.seq += 3
+	two.put(noon.Add(-3*time.Minute), alert.Event{Type: alert.TypeGap, Lost: 2, Reason: "sink too slow"}) // events 4 and 5; 2 and 3 are missing
+	b := newBed(t, dir, nil).look()
+	got := get[struct {
+		Routes    []routeView
+		Instances []instanceView
+		Differ    bool `json:"indexes_differ"`
+		Gaps      []gapView
+		Files     []fileView
+	}](b, "coverage")
+	states := map[string]string{}
+	for _, r := range got.Routes {
+		states[r.Route] = r.State
+	}
+	if fmt.Sprint(states) != "map[/rpc:not_scanned /v1/chat/completions:scanned /v1/realtime:refused]" {
+		t.Error(states)
+	}
+	if len(got.Instances) != 2 || !got.Instances[0].Running || got.Instances[1].Lost != 2 || got.Instances[1].Missing != 2 || got.Instances[0].Missing != 0 || !got.Differ {
+		t.Errorf("%+v", got.Instances)
+	}
+	if len(got.Gaps) != 3 || len(got.Files) != 2 || got.Files[0].Name != "a.jsonl" {
+		t.Errorf("%+v %+v", got.Gaps, got.Files)
+	}
+}
