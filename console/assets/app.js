@@ -1,6 +1,6 @@
 // The frame of all pages: it asks who is there, shows the page that the address names, and
 // says how far back the figures go.
-import { api, base, el, field, link, many, moment, Refused, to } from "./lib.js";
+import { api, base, el, field, link, many, moment, plain, Refused, to } from "./lib.js";
 
 const pages = [
   ["overview", "Overview"], ["findings", "Findings"], ["records", "Records"], ["callers", "Callers"], ["lookup", "Look up"],
@@ -27,8 +27,8 @@ async function start() {
   const query = Object.fromEntries(new URLSearchParams(location.search));
   try {
     const made = await make({ query, session, search: new URLSearchParams(location.search) });
-    show(title, made.say, ...made.body);
-    tell(made.known);
+    show(title, silent(made.of) ? "Nothing is known of this time: there is no line of an alert file from it." : made.say, ...made.body);
+    tell(made.of?.known);
   } catch (err) {
     if (!(err instanceof Refused)) throw err;
     show(title, err.message, err.status === 503 ? el("p", { class: "soft" }, "This page asks again by itself.") : el("p", {}, link(page, {}, "Show this page without filters")));
@@ -42,6 +42,9 @@ function frame(page, session) {
   const out = session.via === "token" && el("button", { click: signOut }, "Sign out");
   $("who").replaceChildren(...[`${many(session.instances, "instance")} · times in UTC`, session.user && ` · ${session.user}`, out && " ", out].filter(Boolean));
 }
+
+// silent reports whether nothing is known of a time: its figures are no data, and not zero.
+const silent = (of) => of && (!of.known.until || of.known.until < of.from);
 
 // tell says what the figures are made of, so that nobody takes silence for a good sign.
 function tell(known) {
@@ -58,7 +61,8 @@ function tell(known) {
 }
 
 function signIn(session) {
-  if (session.closed) return show("Sign in", session.closed);
+  if (session.user) return show("Sign in", `None of the groups of ${plain(session.user)} may see the console.`);
+  if (session.closed) return show("Sign in", `Nobody can sign in: ${session.closed}.`);
   const problem = el("p", { id: "problem", role: "alert", class: "warn" });
   const form = el("form", {},
     field("token", "Token", { type: "password", required: true, autocomplete: "current-password", "aria-describedby": "problem", size: 34 }),

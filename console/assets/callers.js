@@ -11,7 +11,7 @@ export default async function ({ query, search }) {
   const searching = list.rows.filter((c) => c.judgement === "search").length;
   const rows = list.rows.map((c) => [caller(c), judgement(c), count(c.answers), count(c.findings), count(c.records), count(c.disguised), passed(c.passed), plain(c.why)]);
   const only = list.rows.length === 1 && query.caller && list.rows[0];
-  return { known: list.known,
+  return { of: list,
     say: `In ${last(since)} ${list.total ? many(list.total, "caller") : "no caller"} received or asked for training data${!list.total ? "" : searching ? `; ${count(searching)} of them ${searching === 1 ? "looks" : "look"} as if searching for it` : "; none looks as if searching for it"}.`,
     body: [
       filters("Callers to show", period(since), choice("sort", "Order", [["findings", "most findings"], ["records", "most records"], ["disguised", "most in disguise"], ["passed", "most passed"]], query.sort ?? "findings"),

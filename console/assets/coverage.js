@@ -10,7 +10,7 @@ export default async function ({ query }) {
   const c = await api("coverage", { since });
   const open = c.routes.filter((r) => r.state === "not_scanned" || r.unscanned).length, watching = c.routes.filter((r) => r.state === "observes").length;
   const running = c.instances.filter((i) => i.running).length;
-  return { known: c.known,
+  return { of: c,
     say: !c.instances.length ? `Nothing is known of ${last(since)}: no instance of noecho told that it ran.` : [
       `${many(running, "instance")} of ${count(c.instances.length)} ${running === 1 ? "runs" : "run"}; `,
       open ? el("b", { class: "warn" }, `on ${many(open, "route")} answers went out that were not scanned`) : "every answer that is known was scanned or refused",

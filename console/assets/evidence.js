@@ -12,7 +12,7 @@ export default async function ({ query, session }) {
     choice("about", "About", abouts, wanted.about), field("id", "Which", { value: wanted.id, size: 18 }));
   try {
     const s = await api("evidence/summary", wanted);
-    return { known: s.known, say, body: [form, ...summary(s, wanted)] };
+    return { of: s, say, body: [form, ...summary(s, wanted)] };
   } catch (err) {
     if (!(err instanceof Refused) || err.status === 503) throw err;
     return { say, body: [form, el("p", { role: "alert", class: "warn" }, err.message)] };

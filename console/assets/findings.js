@@ -1,5 +1,5 @@
 // The single findings, with filters in the address, and those that come while one watches.
-import { api, base, choice, count, el, field, filters, last, line, link, many, name, period, plain, search as query, table, to } from "./lib.js";
+import { api, base, choice, el, facts, field, filters, last, line, link, many, name, period, plain, search as query, table, to } from "./lib.js";
 import { cells, columns, done, kept, kinds, labels, quote, record, severities, what, action, caller } from "./words.js";
 
 const fields = ["since", "severity", "action", "kind", "q"];
@@ -13,7 +13,7 @@ export default async function (page) {
   const found = table("Findings, the newest first", columns, list.rows.map(cells), "No finding in this time has all of this.");
   const status = el("p", { role: "status" }, `${many(list.total, "finding")} in ${last(since)}.`);
   const csv = new URLSearchParams([...search].filter(([key]) => key !== "cursor"));
-  return { known: list.known,
+  return { of: list,
     say: "Each row is one passage of an answer that is in the training data. The passage itself is not kept here, only the name of its record.",
     body: [
       filters("Findings to show", period(since),
@@ -109,21 +109,21 @@ function tail(list, search, found, status) {
 // one shows a single finding.
 async function one(key) {
   const [boot, seq] = key.split(":");
-  const { known, row, line: whole, gone } = await api(`findings/${encodeURIComponent(boot)}/${encodeURIComponent(seq)}`);
+  const of =  await api(`findings/${encodeURIComponent(boot)}/${encodeURIComponent(seq)}`);
+  const { row, line: whole, gone } = of;
   const command = whole && `noecho explain --corpus train.jsonl --id ${whole.id} alerts.jsonl`;
-  return { known,
+  return { of,
     say: ["An answer to ", caller(row.caller), " had ", ...what(row), " of the training data; it was ", action(row), "."],
     body: [
       el("h2", {}, "Records"),
       table(row.record_count >= 16 ? "The first of 16 records or more that have this text" : "Records that have this text", ["@Record", "Dataset", "Labels", "Where it is kept"],
         row.records.map((r) => [record(r), plain(r.dataset), labels(r.labels), kept(r, "open") || "not configured"]), "The index does not name the records."),
-      el("h2", {}, "What else is known"),
-      el("div", { class: "panel" }, el("p", {}, link("findings", { text: row.text, since: "90d" }, "All findings of the same text")), gone ? el("p", {}, "The alert file is no longer on the disk.") : members(whole)),
+      row.text && el("p", {}, link("findings", { text: row.text, since: "90d" }, "All findings of the same text")),
+      gone ? el("p", {}, "The alert file is no longer on the disk.") : el("details", { class: "panel" }, el("summary", {}, "The whole line of the alert file"), members(whole)),
       command && el("h2", {}, "The text"),
-      command && el("p", {}, "noecho keeps no text. Somebody who may read the training files can show the passage in its record:"),
+      command && el("p", {}, "Somebody who may read the training files can show the passage in its record:"),
       command && el("pre", { tabindex: 0 }, quote(whole.id) ? command : ""),
     ] };
 }
 
-const members = (whole) => el("dl", {}, Object.entries(whole).filter(([, value]) => value !== "" && value != null && !(Array.isArray(value) && !value.length)).flatMap(([key, value]) =>
-  [el("dt", {}, key), el("dd", { class: "code" }, name(typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? (key === "seq" ? value : count(value)) : value))]));
+const members = (whole) => facts(Object.entries(whole).map(([key, value]) => [key, el("span", { class: "code" }, name(typeof value === "string" ? value : JSON.stringify(value)))]));

@@ -43,8 +43,8 @@ export const many = (n, one, more = one + "s") => (n == null ? "no data" : `${co
 export function share(part, whole) {
   if (part == null || !whole) return "no data";
   const percent = (100 * part) / whole;
-  if (percent > 0 && percent < 0.01) return "under 0.01 %";
-  return `${numbers.format(+percent.toFixed(percent < 1 ? 2 : percent < 10 ? 1 : 0))} %`;
+  if (percent > 0 && percent < 0.01) return "under 0.01 %";
+  return `${numbers.format(+percent.toFixed(percent < 1 ? 2 : percent < 10 ? 1 : 0))} %`;
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -12,7 +12,7 @@ const matters = {
 export default async function ({ query }) {
   const since = query.since ?? "24h";
   const o = await api("overview", { since });
-  return { known: o.known, say: sentence(o, since), body: [
+  return { of: o, say: sentence(o, since), body: [
     filters("Time", period(since)),
     figures(o),
     el("h2", {}, "Answers with training data"),
@@ -22,10 +22,12 @@ export default async function ({ query }) {
   ] };
 }
 
+const none = (o) => o.hours.every((h) => h.state === "none");
+
 // sentence says what happened to somebody who reads nothing else.
 function sentence(o, since) {
   const time = last(since).replace("the", "In the");
-  if (o.hours.every((h) => h.state === "none")) return `Nothing is known of ${last(since)}: no instance of noecho told that it ran.`;
+  if (none(o)) return `Nothing is known of ${last(since)}: no instance of noecho told that it ran.`;
   const of = o.answers == null ? many(o.with_training_data, "answer") : `${count(o.with_training_data)} of ${many(o.answers, "answer")}`;
   const say = [];
   if (!o.with_training_data) {
@@ -52,7 +54,7 @@ function figures(o) {
     [span(o.no_data_seconds), "without data"],
   ];
   return el("ul", { class: "figures" }, all.map(([n, words, style]) =>
-    el("li", { class: "panel" }, el("b", { class: style || null }, typeof n === "string" ? n : count(n)), el("span", { class: "soft" }, words))));
+    el("li", { class: "panel" }, el("b", { class: style || null }, typeof n === "string" ? n : count(none(o) ? null : n)), el("span", { class: "soft" }, words))));
 }
 
 function todo(all) {

@@ -7,7 +7,7 @@ export default async function ({ query, search }) {
   const list = await api("records", search);
   const rows = list.rows.map((r) => [record(r), labels(r.labels), count(r.findings), passed(r.passed), count(r.callers), portion(r), moment(r.last)]);
   const only = list.rows.length === 1 && query.record && list.rows[0];
-  return { known: list.known,
+  return { of: list,
     say: only ? sentence(only, since) : list.total ? `In ${last(since)} parts of ${many(list.total, "training record")} came out of the model, some of them to several callers.` : `In ${last(since)} no training record came out of the model.`,
     body: [
       filters("Records to show", period(since), choice("sort", "Order", [["findings", "most findings"], ["passed", "most passed"], ["callers", "most callers"], ["share", "largest share"]], query.sort ?? "findings"),

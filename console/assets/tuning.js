@@ -23,8 +23,8 @@ export default async function ({ query, search, session }) {
     save("ignore.jsonl", await api("tuning/file", {}, { texts: [...chosen], reason: form.reason.value, until: form.until.value, by: form.by.value }), "application/x-ndjson");
     return "The list is downloaded. Nothing has changed yet.";
   });
-  return { known: list.known,
-    say: list.rows.length && list.rows[0].looks === "boilerplate" ? `Text that many callers get and that is in many records is often a greeting; the most frequent text made ${share(list.rows[0].share, 1)} of all findings in ${last(since)}.` : `A few texts often make most of the findings; here are those of ${last(since)}, and you decide which ones everybody may say.`,
+  return { of: list,
+    say: list.rows.length && list.rows[0].looks === "boilerplate" ? `Text that many callers get is often a greeting; the most frequent one made ${share(list.rows[0].share, 1)} of all findings in ${last(since)}.` : `A few texts often make most of the findings; here are those of ${last(since)}, and you decide which ones everybody may say.`,
     body: [
       filters("Time", period(since)),
       table("Texts, the most frequent first. A text is shown by its hash.", ["Text", "Everybody may say it", "What", "#Findings", "#Share", "#Callers", "#In how many records", "@Looks like"], rows),

@@ -1,7 +1,7 @@
 // The words of the pages for values of the alerts.
 import { count, el, link, many, moment, name, plain, to } from "./lib.js";
 
-export const done = { observed: "passed", redacted: "redacted", blocked: "blocked", echo: "left alone: the caller's own words", ignored: "ignored: everybody may say it", refused: "refused", passed: "passed" };
+export const done = { observed: "passed", redacted: "redacted", blocked: "blocked", echo: "the caller's own words", ignored: "everybody may say it", refused: "refused", passed: "passed" };
 export const severities = ["low", "medium", "high", "critical"];
 export const kinds = { verbatim: "word by word", near: "nearly word by word", phrase: "identifier or short text", stuffing: "too much to wait for" };
 export const identifiers = { email: "e-mail address", phone: "phone number", iban: "IBAN", card: "card number", ssn: "social security number", key: "key", subject: "name of a person on the list", phrase: "short text" };
@@ -34,7 +34,7 @@ export function cells(row) {
     el("span", { class: row.severity }, row.severity),
     action(row),
     what(row),
-    first ? [record(first), more > 0 && ` and ${row.record_count >= 16 ? "15 or more" : count(more)} more`].filter(Boolean) : "unknown",
+    first ? [record(first), more > 0 && ` and ${row.record_count >= 16 ? "at least " : ""}${count(more)} more`].filter(Boolean) : "unknown",
     caller(row.caller),
     el("span", { class: "code" }, plain(row.request_id)),
   ];
