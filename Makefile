@@ -160,6 +160,10 @@ eval: build ## Fail if a disguise gets through that should not, or the table in 
 sdk: clients ## Drive noecho with real clients, see docs/clients.md.
 	cd bench/sdk && $(GO) test -count=1 -timeout 30m ./...
 
+.PHONY: console
+console: tools/console/node_modules/.package-lock.json ## Drive the pages of the console in Chromium.
+	cd tools/console && node --test --test-reporter=spec console.test.mjs
+
 .PHONY: library
 library: ## Use the packages of docs/library.md from a module outside of noecho.
 	cd bench/library && $(GO) test -count=1 ./...
@@ -174,10 +178,10 @@ deploy: ## Read what configs/ ships with the tools that it is for, and pack an i
 	cd tools/release && $(GO) test -count=1 ./...
 
 .PHONY: clients
-clients: bench/sdk/js/node_modules/.package-lock.json bench/sdk/py/venv/installed bench/sdk/py/litellm/venv/installed # The clients of `make sdk`.
+clients: bench/sdk/js/node_modules/.package-lock.json tools/console/node_modules/.package-lock.json bench/sdk/py/venv/installed bench/sdk/py/litellm/venv/installed # The clients of `make sdk` and `make console`.
 
-bench/sdk/js/node_modules/.package-lock.json: bench/sdk/js/package-lock.json
-	cd bench/sdk/js && npm ci --ignore-scripts --no-progress
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-progress
 	touch $@
 
 # The requirements are complete, so pip need not resolve anything; older versions
@@ -208,6 +212,14 @@ bench-gate: ## Fail if this tree is slower than commit OLD by processor time.
 .PHONY: latency
 latency: build ## Measure what noecho adds to an answer over loopback.
 	$(GO) run ./bench/latency
+
+.PHONY: console-picture
+console-picture: tools/console/node_modules/.package-lock.json ## Make docs/console.png, the picture of the README, anew.
+	cd tools/console && node picture.mjs
+
+.PHONY: console-large
+console-large: tools/console/node_modules/.package-lock.json ## Measure the pages of the console over 500,000 findings.
+	cd tools/console && node large.mjs
 
 .PHONY: man
 man: ## Write the manual pages of all commands to dist/man.
