@@ -172,20 +172,14 @@ func (r *reader) open() (free, last int64) {
 	return free, last
 }
 
-// says reports whether reading the channel behind the prompt's end may find more than reading the
-// channel alone. It cannot once all of its words that the next window may have are the channel's.
+// says reports whether reading the channel behind the prompt's end may find more than
+// reading the channel alone. It cannot once its newest windows are the channel's.
 func (r *reader) says(channel *reader) bool {
-	if r.Run.Active || channel.Run.Active || channel.Scanner.Frontier() != r.Scanner.Frontier()+r.Base {
+	n := int64(r.N)
+	if r.Run.Active || channel.Run.Active || channel.Count < n || r.Count < n || channel.Scanner.Frontier() != r.Scanner.Frontier()+r.Base {
 		return true
 	}
-	live := int64(r.N)
-	if !r.Strict { // else nothing may depend on the index
-		live = r.Count - r.FirstLive()
-	}
-	if channel.Count < live || r.Count < live {
-		return true
-	}
-	for i := int64(1); i <= live; i++ {
+	for i := int64(1); i <= n; i++ {
 		if channel.Span(channel.Count-i) != r.Span(r.Count-i) || r.Span(r.Count-i).Lo < 0 {
 			return true
 		}
