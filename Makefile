@@ -79,6 +79,7 @@ test: ## Run the tests and list those that are skipped here; in CI there may be 
 .PHONY: slow
 slow: ## Run the tests with every cut, kill and size; takes long.
 	$(GO) test -tags slow -count=1 -timeout 60m ./...
+	cd tools/deploy && $(GO) test -tags slow -count=1 -run Collector ./...
 
 .PHONY: race
 race: ## Run the tests under the race detector, twice in packages that start goroutines.
