@@ -19,7 +19,6 @@ import (
 	"net"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -451,7 +450,7 @@ func fixedChanges(old, now *config.Config) []string {
 		{"admin.console", !reflect.DeepEqual(old.Console, now.Console)},
 		{"instance", old.Instance != now.Instance},
 		{"principal_key_file", old.PrincipalKeyFile != now.PrincipalKeyFile},
-		{"alerts", !slices.Equal(old.Alerts, now.Alerts)},
+		{"alerts", !reflect.DeepEqual(old.Alerts, now.Alerts)},
 		{"audit", old.Audit != now.Audit},
 		{"access_log", old.Access != now.Access},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},

@@ -123,7 +123,7 @@ func testRsyslog(t *testing.T, daemon, scheme string) {
 			cmd = run()
 		}
 	}
-	end := time.After(time.Minute)
+	end := time.After(3 * time.Minute)
 	arrived := map[string]bool{}
 	for len(arrived) < events {
 		select {

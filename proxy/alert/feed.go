@@ -54,7 +54,7 @@ const (
 func newFeed(s Sink, now time.Time) *feed {
 	encode := AppendLine
 	if e, ok := s.(Encoder); ok {
-		encode = e.Append
+		encode = guardedEncode(e)
 	}
 	relay, _ := s.(Relay)
 	return &feed{

@@ -31,6 +31,19 @@ func (g guarded) Close() (err error) {
 	return g.sink.Close()
 }
 
+// guardedEncode returns the encoder of a sink. An event over which it panics becomes a line of
+// JSON as other sinks write it.
+func guardedEncode(e Encoder) func(dst []byte, ev *Event) []byte {
+	return func(dst []byte, ev *Event) (line []byte) {
+		defer func() {
+			if recover() != nil {
+				line = AppendLine(dst, ev)
+			}
+		}()
+		return e.Append(dst, ev)
+	}
+}
+
 // contain is deferred in every call of a sink; it turns a panic into errPanicked.
 func contain(err *error) {
 	if recover() != nil {

@@ -519,3 +519,22 @@ func TestAnswerCountsWhatItSuppresses(t *testing.T) {
 	f(65, 64, 1)
 	f(1000, 64, 936)
 }
+
+// TestEncoderPanics: an encoder that panics costs no event and does not end the process.
+func TestEncoderPanics(t *testing.T) {
+	t.Parallel()
+	sink := &tape{}
+	l := start(t, Options{Sinks: []Sink{As(sink, func(dst []byte, ev *Event) []byte {
+		if ev.Seq == 2 {
+			panic("broken")
+		}
+		return AppendLine(dst, ev)
+	})}})
+	for range 3 {
+		l.Offer(finding())
+	}
+	stop(t, l)
+	if got := len(sink.events(t)); got != 3 {
+		t.Errorf("%d events", got)
+	}
+}
