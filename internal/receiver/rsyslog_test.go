@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"noecho/internal/fakellm"
 	"noecho/internal/format"
 	"noecho/internal/outbox"
 	"noecho/proxy/alert"
@@ -71,12 +72,10 @@ func testRsyslog(t *testing.T, daemon, scheme string) {
 	seen := make(chan string, 1000)
 	go collect(collector, seen)
 
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := fakellm.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := free.Addr().String()
-	_ = free.Close()
 	conf := strings.NewReplacer("INPUT", strings.NewReplacer("LISTEN", address[strings.LastIndex(address, ":")+1:]).Replace(rsyslogInput[scheme]),
 		"PORT", collector.Addr().String()[len("127.0.0.1:"):]).Replace(rsyslogConf)
 	if err := os.WriteFile(filepath.Join(dir, "conf"), []byte(strings.ReplaceAll(conf, "DIR", dir)), 0o600); err != nil {
