@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"slices"
+	"strconv"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -79,6 +80,21 @@ var (
 	textShape = shape{"type": textTypes}
 )
 
+// choiceShape returns the shape of a choice of words. An editor takes a word such as 1.2 for a
+// number.
+func choiceShape(words []string) shape {
+	var numbers []any
+	for _, w := range words {
+		if n, err := strconv.ParseFloat(w, 64); err == nil {
+			numbers = append(numbers, w, n)
+		}
+	}
+	if len(numbers) > 0 {
+		return shape{"enum": numbers}
+	}
+	return shape{"enum": words}
+}
+
 // shapeOf returns the shape of the texts that take accepts. The words of a choice are in its
 // error; numbers, sizes and times are told apart by examples.
 func shapeOf(take func(string) error) shape {
@@ -88,7 +104,7 @@ func shapeOf(take func(string) error) shape {
 	var choice *wordError
 	switch {
 	case errors.As(take(noValue), &choice):
-		return shape{"enum": choice.words}
+		return choiceShape(choice.words)
 	case takes("x", "/x", "x:1", "http://x"):
 		return textShape
 	case takes("true"):
