@@ -76,7 +76,7 @@ var house = []floor{
 	{pkg: "proxy/relay", ours: []string{"detect", "ngram", "proxy/wire"}, tests: []string{"internal/raced", "internal/residue", "internal/windowset", "proxy/wire/api"}, never: slices.Concat(network, logging, asJSON)},
 	{
 		pkg:   "proxy",
-		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram", "internal/transport"},
+		ours:  []string{"internal/accesslog", "proxy/alert", "detect", "proxy/relay", "proxy/wire", "proxy/wire/api", "proxy/config", "proxy/policy", "internal/ignore", "ngram", "internal/trace", "internal/transport"},
 		tests: []string{"index", "index/build", "index/corpus", "internal/fakellm", "internal/raced", "internal/windowset", "internal/testca"},
 	},
 	{pkg: "console", ours: []string{"detect", "internal/ignore", "proxy/alert", "proxy/config", "proxy/policy"}, never: []string{"net/rpc", "net/smtp", "github.com/valyala/fasthttp", "log", "github.com/lmittmann/tint"}},
@@ -89,6 +89,7 @@ var house = []floor{
 	{pkg: "internal/receiver", ours: []string{"internal/outbox", "internal/post"}, tests: []string{"internal/fakellm", "internal/format", "proxy/alert"}, never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/outbox", ours: []string{"audit", "proxy/alert"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/testca"},
+	{pkg: "internal/trace", ours: []string{"internal/post"}, never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/transport", tests: []string{"internal/testca"}, never: slices.Concat(network[1:], logging, asJSON)},
 	{pkg: "internal/post", never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/fakellm"},
@@ -100,7 +101,7 @@ var house = []floor{
 	{pkg: "bench/build", ours: []string{"internal/program"}},
 	{
 		pkg:   "cmd/noecho",
-		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver", "internal/transport", "console"},
+		ours:  []string{"audit", "govern", "proxy", "internal/accesslog", "proxy/alert", "detect", "proxy/config", "proxy/policy", "index", "index/build", "index/corpus", "internal/coverage", "index/identify", "index/inventory", "index/key", "internal/gram", "internal/ignore", "internal/report", "ngram", "eval", "internal/format", "internal/outbox", "internal/receiver", "internal/trace", "internal/transport", "console"},
 		tests: []string{"internal/fakellm", "internal/raced", "internal/testca"},
 	},
 }

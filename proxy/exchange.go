@@ -8,6 +8,7 @@ import (
 
 	"noecho/detect"
 	"noecho/internal/accesslog"
+	"noecho/internal/trace"
 	"noecho/ngram"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -31,6 +32,7 @@ type exchange struct {
 	method   string
 	started  time.Time
 	answered time.Time     // when the first byte of the answer's body was ready
+	asked    time.Time     // when the request went to the upstream
 	awaited  time.Duration // from the request to the upstream to the head of its answer
 	bytes    int64         // of the answer's body that were given to the connection
 
@@ -57,6 +59,8 @@ type exchange struct {
 	unread int64 // bytes that were received and are not yet in counts
 	ending ending
 	status int
+	said   int           // the status of the upstream; 0: it gave none
+	trace  trace.Context // of the request; the zero value if no spans are sent
 	caller *callerConn
 	closed bool
 }
@@ -74,12 +78,29 @@ func (e *exchange) describe(ctx *fasthttp.RequestCtx) {
 	}
 	e.requestID = requestIDOf(ctx)
 	e.forwarded, e.user = identify(&e.snap.cfg, e.client, h)
-	e.traceparent = plainTrace(h.Peek("Traceparent"))
+	e.traceparent = plainTrace(h.Peek(traceParent))
 	switch secret := credential(h, e.snap.cfg.Headers.Pass); {
 	case certificate != "": // a credential may be invented
 		e.user, e.principal = certificate, keyedHex(e.srv.principalKey, []byte(certificate))
 	case len(secret) > 0:
 		e.principal = keyedHex(e.srv.principalKey, secret)
+	}
+}
+
+// build makes the request to the upstream, without its body.
+func (e *exchange) build(ctx *fasthttp.RequestCtx) {
+	e.request = fasthttp.AcquireRequest()
+	buildRequest(e.request, ctx, e.route, &e.snap.cfg)
+	if e.srv.traces == nil {
+		return
+	}
+	e.trace = traceOf(e.srv.traces, &ctx.Request.Header)
+	h := &e.request.Header
+	h.Del(traceState)
+	h.Del(traceParent)
+	h.Set(traceParent, e.trace.Parent())
+	if e.trace.State != "" {
+		h.Set(traceState, e.trace.State)
 	}
 }
 
@@ -412,6 +433,19 @@ func (e *exchange) finishWith(answer *fasthttp.Response) {
 	e.finish()
 }
 
+// addSpans hands over the spans of the exchange, which has ended.
+func (e *exchange) addSpans(now time.Time) {
+	a := trace.Answer{
+		Context: e.trace, Begun: e.started, Asked: e.asked, Ended: now, Method: e.method, Route: e.route.pattern, API: e.route.api,
+		Mode: e.mode.String(), Action: e.ending.String(), RequestID: e.requestID, Upstream: e.route.upstream.host,
+		Status: e.status, Answered: e.said, Failed: e.ending == endingBroken, Bytes: e.bytes,
+	}
+	if e.said != 0 {
+		a.Head = e.asked.Add(e.awaited)
+	}
+	e.srv.traces.Add(a)
+}
+
 // measure publishes the figures of the exchange, which has ended.
 func (e *exchange) measure() {
 	m := e.srv.metrics
@@ -420,6 +454,9 @@ func (e *exchange) measure() {
 		Time: now, RequestID: e.requestID, Route: e.route.pattern, Method: e.method, Status: e.status, Bytes: e.bytes,
 		Duration: now.Sub(e.started), Upstream: e.awaited, Action: e.ending.String(), Principal: e.principal,
 	})
+	if e.trace.Sampled {
+		e.addSpans(now)
+	}
 	model := m.model(e.model)
 	m.begin(e.route, model)
 	m.requests.WithLabelValues(e.route.pattern, model, strconv.Itoa(e.status), e.ending.String()).Inc()

@@ -13,6 +13,7 @@ import (
 
 	"noecho/detect"
 	"noecho/internal/accesslog"
+	"noecho/internal/trace"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
 	"noecho/proxy/wire"
@@ -62,8 +63,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	last := slices.Contains(requestTokens(h), "close") || uncertainEnd(h)
 	ex.describe(ctx)
-	ex.request = fasthttp.AcquireRequest()
-	buildRequest(ex.request, ctx, ex.route, &snap.cfg)
+	ex.build(ctx)
 	if why, ok = s.receive(ctx, ex); ok {
 		why, ok = s.enter(&ex.link, snap.cfg.Limits.Streams)
 	}
@@ -184,6 +184,12 @@ func (s *Server) refused(ctx *fasthttp.RequestCtx, r *route, why refusal) {
 	}
 	e.Duration = e.Time.Sub(ctx.Time())
 	s.access.Add(e)
+	if s.traces != nil {
+		s.traces.Add(trace.Answer{
+			Context: traceOf(s.traces, &ctx.Request.Header), Begun: ctx.Time(), Ended: e.Time, Method: e.Method, Route: e.Route,
+			Action: e.Action, RequestID: e.RequestID, Status: e.Status,
+		})
+	}
 }
 
 // mayBeUnread reports whether the body of a request goes on behind the bytes that fasthttp
@@ -219,16 +225,16 @@ func (s *Server) exchange(ctx *fasthttp.RequestCtx, ex *exchange) (handedOver bo
 	ex.caller = conn
 	ex.begin(conn, ex.snap.cfg.Limits.Total)
 	resp := fasthttp.AcquireResponse()
-	asked := time.Now()
+	ex.asked = time.Now()
 	upstream, err := ex.route.upstream.roundTrip(&ex.link, ex.request, resp, ex.sent)
-	ex.awaited = time.Since(asked)
+	ex.awaited = time.Since(ex.asked)
 	if err != nil {
 		fasthttp.ReleaseResponse(resp)
 		s.unanswered(ctx, ex, err)
 		return false
 	}
 	ctx.SetStatusCode(resp.StatusCode())
-	ex.status = resp.StatusCode()
+	ex.status, ex.said = resp.StatusCode(), resp.StatusCode()
 	return ex.answer(ctx, request, resp, upstream)
 }
 

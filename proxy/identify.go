@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 
+	"noecho/internal/trace"
 	"noecho/proxy/config"
 )
 
@@ -101,6 +102,23 @@ func plainUser(name []byte) string {
 		return ""
 	}
 	return string(name)
+}
+
+// The headers of the W3C that name the trace of a request.
+const (
+	traceParent = "Traceparent"
+	traceState  = "Tracestate"
+)
+
+// traceOf returns the place of an answer in the trace of its request.
+func traceOf(t *trace.Tracer, h *fasthttp.RequestHeader) trace.Context {
+	texts := func(name string) (all []string) {
+		for _, v := range h.PeekAll(name) {
+			all = append(all, string(v))
+		}
+		return all
+	}
+	return t.Begin(texts(traceParent), texts(traceState))
 }
 
 // plainTrace returns a trace context of the W3C, or nothing if it is none: four numbers of

@@ -259,16 +259,16 @@ func (m *metrics) forgotten(of func() uint64) {
 		func() float64 { return float64(of()) }))
 }
 
-// accessLog publishes how many lines of the access log were written, and how many were not. of
-// is called each time the metrics are read.
-func (m *metrics) accessLog(of func() (written, dropped uint64)) {
-	lines := func(result string, n func() uint64) {
+// counts publishes how many things of a kind were done, and how many were dropped. of is called
+// each time the metrics are read.
+func (m *metrics) counts(name, help, done string, of func() (done, dropped uint64)) {
+	one := func(result string, n func() uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "noecho", Name: "access_log_lines_total", Help: "Lines of the access log, by whether they were written.", ConstLabels: prometheus.Labels{"result": result},
+			Namespace: "noecho", Name: name, Help: help, ConstLabels: prometheus.Labels{"result": result},
 		}, func() float64 { return float64(n()) }))
 	}
-	lines("written", func() uint64 { n, _ := of(); return n })
-	lines("dropped", func() uint64 { _, n := of(); return n })
+	one(done, func() uint64 { n, _ := of(); return n })
+	one("dropped", func() uint64 { _, n := of(); return n })
 }
 
 // snapshot publishes the indexes and the configuration that are in force now.

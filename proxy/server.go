@@ -27,6 +27,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"noecho/internal/accesslog"
+	"noecho/internal/trace"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -41,6 +42,7 @@ type Options struct {
 	Alerts *alert.Log                            // closed by its owner, after the server has ended
 	Log    *slog.Logger
 	Level  *slog.LevelVar // of Log, set by the configuration; nil: it never changes
+	Traces *trace.Tracer  // closed by its owner, after the server has ended; nil: there is none
 	Access *accesslog.Log // closed by its owner, after the server has ended; nil: there is none
 	Build  string         // version of noecho
 
@@ -91,7 +93,7 @@ func New(opts Options) (*Server, error) {
 // newServer returns a server without indexes, whose admin plane answers.
 func newServer(opts Options) (*Server, error) {
 	s := &Server{opts: opts, ready: make(chan struct{}), memory: newReclaimer(opts.reclaimed), services: services{
-		log: opts.Log, alerts: opts.Alerts, access: opts.Access, build: opts.Build,
+		log: opts.Log, alerts: opts.Alerts, access: opts.Access, traces: opts.Traces, build: opts.Build,
 		principalKey: make([]byte, 32), active: map[*link]struct{}{}, paths: missedPaths{logged: map[string]time.Time{}}, idle: make(chan struct{}), begun: make(chan struct{}, 1),
 	}}
 	if _, err := rand.Read(s.principalKey); err != nil {
@@ -107,7 +109,8 @@ func newServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics(opts.Build, s.inFlight, opts.Alerts)
-	s.metrics.accessLog(opts.Access.Counts)
+	s.metrics.counts("access_log_lines_total", "Lines of the access log, by whether they were written.", "written", opts.Access.Counts)
+	s.metrics.counts("trace_spans_total", "Spans of traces, by whether a collector has taken them.", "sent", opts.Traces.Counts)
 	if s.own, err = openCertificates(&opts.Config); err != nil {
 		s.prompts.close()
 		return nil, err
@@ -453,6 +456,7 @@ func fixedChanges(old, now *config.Config) []string {
 		{"alerts", !reflect.DeepEqual(old.Alerts, now.Alerts)},
 		{"audit", old.Audit != now.Audit},
 		{"access_log", old.Access != now.Access},
+		{"traces", old.Traces != now.Traces},
 		{"limits.connections", old.Limits.Connections != now.Limits.Connections},
 		{"limits.header", old.Limits.Header != now.Limits.Header},
 		{"limits.prompt_cache", old.Limits.PromptCache != now.Limits.PromptCache},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"noecho/internal/accesslog"
+	"noecho/internal/trace"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 	"noecho/proxy/relay"
@@ -22,6 +23,7 @@ type services struct {
 	log          *slog.Logger
 	alerts       *alert.Log
 	access       *accesslog.Log // nil: there is none
+	traces       *trace.Tracer  // nil: there is none
 	metrics      *metrics
 	prompts      *promptCache
 	paths        missedPaths

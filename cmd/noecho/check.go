@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"noecho/internal/trace"
 	"noecho/proxy"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
@@ -91,6 +92,11 @@ func check(a *app, cfg config.Config) error {
 		open, err = openSet(cfg)
 		return open, err
 	})
+	if err == nil {
+		var traces *trace.Tracer
+		traces, err = openTraces(&cfg)
+		traces.Close()
+	}
 	if err != nil {
 		return serveError(err)
 	}

@@ -8,10 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +26,7 @@ import (
 	"noecho/index"
 	"noecho/index/key"
 	"noecho/internal/accesslog"
+	"noecho/internal/trace"
 	"noecho/internal/transport"
 	"noecho/ngram"
 	"noecho/proxy"
@@ -102,9 +105,12 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	if opts.Alerts, err = openAlerts(ctx, &cfg, a.alertWriter(), a.getenv, opts.Log); err != nil {
 		return err
 	}
-	if opts.Access, err = openAccess(&cfg.Access, a.stdout); err == nil {
-		err = a.serveWith(ctx, opts, o, hangup)
-		err = errors.Join(err, opts.Access.Close())
+	if opts.Traces, err = openTraces(&cfg); err == nil {
+		if opts.Access, err = openAccess(&cfg.Access, a.stdout); err == nil {
+			err = a.serveWith(ctx, opts, o, hangup)
+			err = errors.Join(err, opts.Access.Close())
+		}
+		opts.Traces.Close()
 	}
 	end, cancel := context.WithTimeout(context.Background(), alertsPatience)
 	defer cancel()
@@ -124,6 +130,33 @@ func openAccess(cfg *config.AccessLog, stdout io.Writer) (*accesslog.Log, error)
 		return nil, fmt.Errorf("access log: %w", err)
 	}
 	return accesslog.Open(file), nil
+}
+
+// openTraces returns the sender of spans; nil if there is none.
+func openTraces(cfg *config.Config) (*trace.Tracer, error) {
+	t := &cfg.Traces
+	if t.URL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return nil, err
+	}
+	token := ""
+	if t.TokenFile != "" {
+		text, err := os.ReadFile(t.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("read traces.token_file: %w", err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	trust, err := transport.Open(transport.Files{Key: "traces", CA: t.CAFile})
+	if err != nil {
+		return nil, err
+	}
+	return trace.Open(trace.Options{
+		Collector: trace.HTTP(u, token, trust.Client(u.Hostname())), Share: t.Share, Instance: instanceName(cfg), Version: readBuildInfo().Version,
+	}), nil
 }
 
 // serveWith runs the proxy with what opts has already: the configuration, the logs and the alerts.

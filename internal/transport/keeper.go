@@ -32,7 +32,7 @@ const (
 
 // Files are the PEM files of one side of TLS.
 type Files struct {
-	Key     string // of the configuration, which errors name, such as "admin.tls"
+	Key     string // of the configuration, which errors name: "tls" and "admin.tls" are those of servers
 	Cert    string // the certificate, with those of the authorities between it and the root; empty: none
 	Private string // its private key
 	CA      string // the authorities whose certificates are accepted; of a client, empty: those of the system
@@ -162,10 +162,11 @@ func (k *Keeper) read() (c contents, digest [sha256.Size]byte, err error) {
 
 // caKey returns the last part of the key of the authorities.
 func (k *Keeper) caKey() string {
-	if strings.HasPrefix(k.files.Key, "upstream") {
-		return "ca_file"
+	switch k.files.Key {
+	case "tls", "admin.tls":
+		return "client_ca_file"
 	}
-	return "client_ca_file"
+	return "ca_file"
 }
 
 func readFile(name string) ([]byte, error) {

@@ -82,6 +82,7 @@ type Config struct {
 	Audit    Audit
 	Access   AccessLog
 	LogLevel LogLevel
+	Traces   Traces
 	Limits   Limits
 	Headers  Headers
 	CORS     CORS
@@ -278,6 +279,14 @@ type AccessLog struct {
 	Rotate int64       // bytes after which the file is rotated; 0: never
 	Mode   fs.FileMode // of the file; 0: 0600
 	Group  string      // name or number of the group of the file; empty: as the system sets it
+}
+
+// Traces says where spans of traces go. The zero value is nowhere.
+type Traces struct {
+	URL       string  // of a collector of OpenTelemetry, whole; empty: there is none
+	Share     float64 // of the traces that begin at noecho, 0 to 1
+	TokenFile string  // contains a bearer token; empty: none
+	CAFile    string  // PEM certificates to trust instead of the system's; empty: none
 }
 
 // AccessStdout is the path of an access log on the standard output.

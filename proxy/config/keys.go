@@ -431,6 +431,17 @@ func (r *reader) watching(c *Config) []field {
 			r.mapping(n, "log", parsed(r, "level", "log.level", &c.LogLevel, ParseLogLevel))
 		}},
 		{"access_log", func(n *yaml.Node) { r.accessLog(n, &c.Access) }},
+		{"traces", func(n *yaml.Node) {
+			c.Traces.Share = 1
+			ok := r.mapping(n, "traces",
+				parsed(r, "otlp", "traces.otlp", &c.Traces.URL, parseCollector),
+				parsed(r, "sample", "traces.sample", &c.Traces.Share, parseSample),
+				parsed(r, "token_file", "traces.token_file", &c.Traces.TokenFile, plain),
+				parsed(r, "ca_file", "traces.ca_file", &c.Traces.CAFile, plain))
+			if ok && !hasKey(n, "otlp") {
+				r.say(n, "traces needs otlp: the address of a collector, such as http://127.0.0.1:4318")
+			}
+		}},
 	}
 }
 

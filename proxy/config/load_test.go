@@ -225,6 +225,7 @@ upstream: {url: "unix:/run/model.sock", tls: {ca_file: a3, cert_file: c3, key_fi
 identify: {certificate: uri}
 log: {level: debug}
 access_log: {path: p, rotate: 1KiB, mode: 0640, group: g}
+traces: {otlp: "https://c:4318/", sample: 5%, token_file: t, ca_file: a}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +241,12 @@ access_log: {path: p, rotate: 1KiB, mode: 0640, group: g}
 	}
 	if c.Identify.Certificate != NameURI || c.LogLevel != LogDebug || c.Access != (AccessLog{"p", 1024, 0o640, "g"}) {
 		t.Errorf("%+v %v %+v", c.Identify, c.LogLevel, c.Access)
+	}
+	if c.Traces != (Traces{"https://c:4318/v1/traces", 0.05, "t", "a"}) {
+		t.Errorf("%+v", c.Traces)
+	}
+	if c, err = Load("x", []byte("version: 1\ntraces: {otlp: \"http://c/own\"}\n")); err != nil || c.Traces != (Traces{URL: "http://c/own", Share: 1}) {
+		t.Errorf("%+v %v", c.Traces, err)
 	}
 	if c, err = Load("x", []byte("version: 1\naccess_log: stdout\n")); err != nil || c.Access != (AccessLog{Path: AccessStdout}) {
 		t.Errorf("%+v %v", c.Access, err)
@@ -301,6 +308,8 @@ func TestLoadProblems(t *testing.T) {
 		{"tls of the server", "version: 1\nupstream: {url: \"https://h\", ca_file: a, tls: {cert_file: b, server_name: \"a/b\"}}\n", "x:2:11: upstream.tls needs cert_file and key_file together\nx:2:75: upstream.tls.server_name: \"a/b\" is no name of a host"},
 		{"two authorities", "version: 1\nupstream: {ca_file: a, tls: {ca_file: b}}\n", "x:2:11: upstream.ca_file and upstream.tls are both given: move ca_file below tls"},
 		{"certificate of nobody", "version: 1\nidentify: {certificate: common_name}\n", "x:1:1: identify.certificate needs certificates of clients: write tls.client_ca_file"},
+		{"traces", "version: 1\ntraces: {otlp: \"grpc://c\", sample: 0.5}\n", "x:2:16: traces.otlp: \"grpc://c\" is no address of a collector: write http://host:4318 or https://host, and keep secrets in token_file\nx:2:36: traces.sample: \"0.5\" is not a share of the traces: write 1% to 100%"},
+		{"traces without collector", "version: 1\ntraces: {sample: 5%}\n", "x:2:9: traces needs otlp: the address of a collector, such as http://127.0.0.1:4318"},
 		{"sockets", "version: 1\nlisten: unix:run/a\nadmin: {listen: \"unix:/run/../a\"}\nupstream: \"unix:\"\n", "x:2:9: listen: \"unix:run/a\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock\nx:3:17: admin.listen: \"unix:/run/../a\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock\nx:4:11: upstream: \"unix:\" is not a socket: write unix: and its whole path, such as unix:/run/noecho/data.sock"},
 		{"port", "version: 1\nlisten: \"h:99999\"\n", `x:2:9: listen: "h:99999" has no usable port: write a number up to 65535`},
 	} {

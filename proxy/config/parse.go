@@ -82,6 +82,28 @@ func ParseUpstream(s string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
 }
 
+// parseCollector reads the address of a collector of OpenTelemetry. Without a path it gets the
+// usual one.
+func parseCollector(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return "", fmt.Errorf("%q is no address of a collector: write http://host:4318 or https://host, and keep secrets in token_file", s)
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/v1/traces"
+	}
+	return u.String(), nil
+}
+
+// parseSample reads the share of the traces that are sampled.
+func parseSample(s string) (float64, error) {
+	share, err := parseShare(s)
+	if err != nil {
+		err = fmt.Errorf("%q is not a share of the traces: write 1%% to 100%%", s)
+	}
+	return share, err
+}
+
 // ParseListen checks an address to listen on.
 func ParseListen(s string) (string, error) {
 	if _, ok, err := parseSocket(s); ok {
