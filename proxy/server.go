@@ -426,10 +426,15 @@ func (s *Server) reload() error {
 // setLevel sets the level of the log.
 func (s *Server) setLevel(l config.LogLevel) {
 	if s.opts.Level != nil {
-		s.opts.Level.Set([...]slog.Level{
-			config.LogInfo: slog.LevelInfo, config.LogDebug: slog.LevelDebug, config.LogWarn: slog.LevelWarn, config.LogError: slog.LevelError,
-		}[l])
+		s.opts.Level.Set(Level(l))
 	}
+}
+
+// Level returns the level of a log for that of a configuration.
+func Level(l config.LogLevel) slog.Level {
+	return [...]slog.Level{
+		config.LogInfo: slog.LevelInfo, config.LogDebug: slog.LevelDebug, config.LogWarn: slog.LevelWarn, config.LogError: slog.LevelError,
+	}[l]
 }
 
 // warn logs the [Warnings] about a configuration.

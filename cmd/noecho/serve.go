@@ -101,6 +101,7 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 		return err
 	}
 	opts := proxy.Options{Config: cfg, Level: new(slog.LevelVar)}
+	opts.Level.Set(proxy.Level(cfg.LogLevel))
 	opts.Log = newLogger(a.stderr, a.getenv, opts.Level)
 	if opts.Alerts, err = openAlerts(ctx, &cfg, a.alertWriter(), a.getenv, opts.Log); err != nil {
 		return err
