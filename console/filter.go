@@ -59,8 +59,8 @@ func newFilter(q url.Values, otherwise ...alert.Type) (*filter, error) {
 	}
 	f.shapeless = len(f.identifiers)+len(f.lanes)+len(f.routes)+len(f.instances) == 0
 	var errs [5]error
-	f.actions, errs[0] = bits(rowActions, "action", q["action"])
-	f.kinds, errs[1] = bits(rowKinds, "kind", q["kind"])
+	f.actions, errs[0] = codes(rowActions, "action", q["action"])
+	f.kinds, errs[1] = codes(rowKinds, "kind", q["kind"])
 	types := q["type"]
 	if len(types) == 0 {
 		for _, t := range otherwise {
@@ -68,9 +68,9 @@ func newFilter(q url.Values, otherwise ...alert.Type) (*filter, error) {
 		}
 	}
 	if !slices.Contains(types, allTypes) {
-		f.types, errs[2] = bits(rowTypes, "type", types)
+		f.types, errs[2] = codes(rowTypes, "type", types)
 	}
-	f.signals, errs[3] = bits(append([]alert.Signal{""}, rowSignals...), "signal", q["signal"])
+	f.signals, errs[3] = codes(append([]alert.Signal{""}, rowSignals...), "signal", q["signal"])
 	if s := q.Get("severity"); s != "" {
 		if f.severity = code(rowSeverities, alert.Severity(s)); f.severity == 0 {
 			errs[4] = fmt.Errorf("severity %q: want low, medium, high or critical", s)
@@ -82,8 +82,8 @@ func newFilter(q url.Values, otherwise ...alert.Type) (*filter, error) {
 // allTypes selects rows of all types.
 const allTypes = "all"
 
-// bits returns the set of codes of words.
-func bits[T ~string](list []T, name string, words []string) (set uint32, err error) {
+// codes returns the set of codes of words.
+func codes[T ~string](list []T, name string, words []string) (set uint32, err error) {
 	for _, w := range words {
 		n := code(list, T(w))
 		if n == 0 {

@@ -118,7 +118,7 @@ func answerOverview(c *Console, _ http.ResponseWriter, r *request) (any, error) 
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := &overviewView{common: common{c.known(), p.from, p.to}, CountedBy: "tally", Labelled: []labelled{}, Routes: []routeAnswers{}}
-	t := newTotals()
+	t := newTotals(s, p.to.Add(-taskTime))
 	for x := range s.each(p, f) {
 		t.add(s, x)
 	}
@@ -223,12 +223,16 @@ type totals struct {
 	lists   map[uint32]struct{}
 	actions [16]int
 	types   map[alert.Type][]*row
+	recent  int64 // since when callers and texts are counted
 	callers *callerRows
 	texts   *textRows
 }
 
-func newTotals() *totals {
-	return &totals{lists: map[uint32]struct{}{}, types: map[alert.Type][]*row{}, callers: newCallerRows(), texts: newTextRows()}
+// taskTime is the time before the end of a period in which callers and texts make tasks.
+const taskTime = 7 * 24 * time.Hour
+
+func newTotals(s *store, recent time.Time) *totals {
+	return &totals{recent: recent.UnixNano(), lists: map[uint32]struct{}{}, types: map[alert.Type][]*row{}, callers: newCallerRows(s), texts: newTextRows()}
 }
 
 func (t *totals) add(s *store, r *row) {
@@ -238,8 +242,10 @@ func (t *totals) add(s *store, r *row) {
 	}
 	t.actions[r.action]++
 	t.lists[r.records] = struct{}{}
-	t.callers.add(s, r)
-	t.texts.add(s, r)
+	if r.time >= t.recent {
+		t.callers.add(s, r)
+		t.texts.add(s, r)
+	}
 }
 
 // fill takes the counts over into the view.

@@ -1,4 +1,4 @@
-//go:build slow
+//go:build slow && linux
 
 package console
 
@@ -10,8 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"noecho/proxy/alert"
 )
@@ -19,18 +22,27 @@ import (
 // The bounds of a console with maxRows alerts.
 const (
 	mostMemory = 100 << 20
-	mostTime   = 300 * time.Millisecond
+	mostTime   = 300 * time.Millisecond // of a processor, so that other work on the machine does not count
 )
 
+// spent returns the processor time of this process.
+func spent(t *testing.T) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // TestHalfAMillion: with 500,000 alerts of three weeks, memory and the time of every page stay
-// within their bounds. Of five tries the fastest counts: the others share the machine.
+// within their bounds. Of five tries the fastest counts.
 func TestHalfAMillion(t *testing.T) {
 	dir := t.TempDir()
 	writeMany(t, filepath.Join(dir, "alerts.jsonl"), maxRows)
 	b := newBed(t, dir, nil)
-	begun := time.Now()
+	begun := spent(t)
 	b.look()
-	t.Logf("read in %s", time.Since(begun))
+	t.Logf("read in %s", spent(t)-begun)
 	runtime.GC()
 	var after runtime.MemStats
 	runtime.ReadMemStats(&after)
@@ -38,32 +50,24 @@ func TestHalfAMillion(t *testing.T) {
 		t.Errorf("%d bytes for %d rows", after.HeapAlloc, b.store.n)
 	}
 	page := get[findingsView](b, "findings?since=30d&limit=50")
-	for _, path := range []string{
-		"overview", "overview?since=30d", "findings?since=30d", "findings?since=30d&cursor=" + page.Next, "findings?since=30d&q=tickets/17&severity=medium&lane=base64",
-		"records?since=30d", "callers?since=30d", "tuning?since=30d", "coverage?since=30d", "session",
+	for _, asked := range []string{
+		"GET overview", "GET overview?since=30d", "GET findings?since=30d", "GET findings?since=30d&cursor=" + page.Next,
+		"GET findings?since=30d&q=tickets/17&severity=medium&lane=base64", "GET records?since=30d", "GET callers?since=30d",
+		"GET tuning?since=30d", "GET coverage?since=30d", "GET session",
+		`POST whatif {"since":"30d","rules":[{"when":{"label":["pii"],"kind":["verbatim"]},"action":"block"}]}`,
 	} {
+		parts := append(strings.SplitN(asked, " ", 3), "")
 		best := time.Hour
 		for range 5 {
-			begun := time.Now()
-			if status, body := b.ask("GET", api+path, ""); status != 200 {
-				t.Fatal(path, body)
+			begun := spent(t)
+			if status, body := b.ask(parts[0], api+parts[1], parts[2]); status != 200 {
+				t.Fatal(asked, body)
 			}
-			best = min(best, time.Since(begun))
+			best = min(best, spent(t)-begun)
 		}
-		if t.Logf("%8.1f ms %s", float64(best.Microseconds())/1e3, path); best > mostTime {
-			t.Errorf("%s took %s", path, best)
+		if t.Logf("%8.1f ms %s", float64(best.Microseconds())/1e3, asked); best > mostTime {
+			t.Errorf("%s took %s", asked, best)
 		}
-	}
-	best := time.Hour
-	for range 5 {
-		begun := time.Now()
-		if status, body := b.ask("POST", api+"whatif", `{"since":"30d","rules":[{"when":{"label":["pii"],"kind":["verbatim"]},"action":"block"}]}`); status != 200 {
-			t.Fatal(body)
-		}
-		best = min(best, time.Since(begun))
-	}
-	if t.Logf("%8.1f ms whatif", float64(best.Microseconds())/1e3); best > mostTime {
-		t.Errorf("whatif took %s", best)
 	}
 }
 

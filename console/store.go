@@ -43,8 +43,10 @@ type store struct {
 	callers []caller
 	byKey   map[string]uint32 // callers by their key
 	lists   [][]alert.Record
-	byList  map[string]uint32 // lists of records by their texts
-	arena   [][]byte          // request ids
+	byList  map[string]uint32    // lists of records by their texts
+	members [][]uint32           // numbers of the records of each list
+	records map[[2]string]uint32 // numbers of records by dataset and id
+	arena   [][]byte             // request ids
 
 	boots  []*boot
 	byBoot map[string]uint32
@@ -140,6 +142,7 @@ func (s *store) clearNames() {
 	s.shapes, s.byShape = []shape{{}}, map[shape]uint32{{}: 0}
 	s.callers, s.byKey = []caller{{}}, map[string]uint32{}
 	s.lists, s.byList = [][]alert.Record{nil}, map[string]uint32{"": 0}
+	s.members, s.records = [][]uint32{nil}, map[[2]string]uint32{}
 	s.arena = nil
 }
 
@@ -209,14 +212,19 @@ func (s *store) list(records []alert.Record) uint32 {
 	n, ok := s.byList[b.String()]
 	if !ok {
 		n = uint32(len(s.lists))
-		own := make([]alert.Record, len(records))
+		own, numbers := make([]alert.Record, len(records)), make([]uint32, len(records))
 		for i, r := range records {
 			own[i] = alert.Record{ID: s.shared(r.ID), Dataset: s.shared(r.Dataset)}
 			for _, l := range r.Labels {
 				own[i].Labels = append(own[i].Labels, s.shared(l))
 			}
+			key := [2]string{own[i].Dataset, own[i].ID}
+			if _, known := s.records[key]; !known {
+				s.records[key] = uint32(len(s.records))
+			}
+			numbers[i] = s.records[key]
 		}
-		s.byList[b.String()], s.lists = n, append(s.lists, own)
+		s.byList[b.String()], s.lists, s.members = n, append(s.lists, own), append(s.members, numbers)
 		s.names.bytes += b.Len() + len(records)*nameCost
 	}
 	return n

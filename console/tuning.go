@@ -48,7 +48,7 @@ type textRows struct {
 	all     int // findings, those without a text included
 }
 
-func newTextRows() *textRows { return &textRows{rows: map[uint64]*textRow{}, callers: distinct{}} }
+func newTextRows() *textRows { return &textRows{rows: map[uint64]*textRow{}} }
 
 func (t *textRows) add(s *store, x *row) {
 	t.all++

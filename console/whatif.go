@@ -148,6 +148,8 @@ func (a *tried) doubt(reason string) { a.why |= 1 << slices.Index(unsureReasons,
 type trial struct {
 	rules   *policy.Rules
 	known   bool // the rules of the running configuration follow
+	byModel bool // a rule names models
+	byWhom  bool // a rule names principals
 	answers map[uint64]tried
 	judges  map[judgeKey]*policy.Judge
 }
@@ -163,6 +165,9 @@ func newTrial(c *Console, rules []config.Rule, keep bool) *trial {
 	}
 	t := &trial{known: c.opts.Config != nil || !keep, answers: map[uint64]tried{}, judges: map[judgeKey]*policy.Judge{}}
 	cfg.Rules = slices.Concat(rules, cfg.Rules)
+	for _, r := range cfg.Rules {
+		t.byModel, t.byWhom = t.byModel || len(r.When.Models) > 0, t.byWhom || len(r.When.Principals) > 0
+	}
 	var records policy.Records
 	for _, list := range c.store.lists {
 		for _, r := range list {
@@ -201,11 +206,17 @@ func (t *trial) replay(s *store, r *row, was detect.Action, a *tried) detect.Act
 		a.doubt(unsureBudget)
 		return was
 	}
-	key := judgeKey{r.shape, r.model, r.principal}
+	key := judgeKey{shape: r.shape}
+	if t.byModel {
+		key.model = r.model
+	}
+	if t.byWhom {
+		key.principal = r.principal
+	}
 	judge, ok := t.judges[key]
 	if !ok {
 		if mode, err := config.ParseMode(of.mode); err == nil {
-			one := t.rules.For(policy.Request{Route: of.route, Model: s.names.text(r.model), Principal: s.names.text(r.principal), Mode: mode}, nil, nil)
+			one := t.rules.For(policy.Request{Route: of.route, Model: s.names.text(key.model), Principal: s.names.text(key.principal), Mode: mode}, nil, nil)
 			judge = &one
 		}
 		t.judges[key] = judge
