@@ -16,7 +16,7 @@ export default async function ({ query }) {
       open ? el("b", { class: "warn" }, `on ${many(open, "route")} answers went out that were not scanned`) : "every answer that is known was scanned or refused",
       watching ? [", and ", el("b", {}, many(watching, "route")), watching === 1 ? " only observes" : " only observe"] : "", "."].flat(),
     body: [
-      filters("Time", period(since)),
+      filters("Time", [], period(since)),
       c.indexes_differ && el("p", { class: "note" }, "The instances use different indexes, so that the same answer may be judged in different ways."),
       el("h2", {}, "Routes"),
       table(`Routes in ${last(since)}`, ["@Route", "State", "API", "Mode", "#Answers", "#With training data", "#Passed", "#Not scanned", "#Refused"],

@@ -8,7 +8,7 @@ export default async function ({ query, session }) {
   const wanted = { from: query.from ?? date(29), to: query.to ?? date(0), about: query.about ?? "all", id: query.id ?? "" };
   const say = "Here is a file for an auditor or an authority: what was protected, when, with which index, and what was found, without any text of answers or of training data.";
   if (!session.can.export) return { say, body: [el("p", { class: "note" }, "Your role may not collect evidence. Ask somebody with the role analyst.")] };
-  const form = filters("Evidence to collect", field("from", "From", { type: "date", value: wanted.from, required: true }), field("to", "To", { type: "date", value: wanted.to, required: true }),
+  const form = filters("Evidence to collect", [], field("from", "From", { type: "date", value: wanted.from, required: true }), field("to", "To", { type: "date", value: wanted.to, required: true }),
     choice("about", "About", abouts, wanted.about), field("id", "Which", { value: wanted.id, size: 18 }));
   try {
     const s = await api("evidence/summary", wanted);

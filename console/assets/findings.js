@@ -16,7 +16,7 @@ export default async function (page) {
   return { of: list,
     say: "Each row is one passage of an answer that is in the training data. The passage itself is not kept here, only the name of its record.",
     body: [
-      filters("Findings to show", period(since),
+      filters("Findings to show", search, period(since),
         choice("severity", "Severity at least", severities.map((s) => [s === "low" ? "" : s, s]), given.severity ?? ""),
         choice("action", "What was done", [["", "anything"], ...["observed", "redacted", "blocked", "echo", "ignored"].map((a) => [a, done[a]])], given.action ?? ""),
         choice("kind", "Likeness", [["", "any"], ...Object.entries(kinds)], given.kind ?? ""),
@@ -94,6 +94,7 @@ function tail(list, search, found, status) {
     after = id || after;
     if (seen.has(row.key)) return;
     seen.add(row.key);
+    if (seen.size > 10 * most) seen.delete(seen.values().next().value);
     body.querySelector("[colspan]")?.parentElement.remove(); // "nothing found"
     const tr = line(cells(row), head);
     tr.className = "fresh";

@@ -124,10 +124,14 @@ export const last = (since) => `the last ${periods.find(([value]) => value === s
 
 export const period = (since) => choice("since", "Look back", periods.some(([value]) => value === since) ? periods : [[since, "since " + since], ...periods], since);
 
-// filters makes a form whose fields become the query of the address. Fields that are empty stay
-// out of it.
-export function filters(label, ...fields) {
+// filters makes a form whose fields become the query of the address, with those filters of it that
+// the form has no field for. Fields that are empty stay out.
+export function filters(label, search, ...fields) {
   const form = el("form", { "aria-label": label }, fields, el("button", { class: "main" }, "Show"));
+  const own = new Set([...form.elements].map((e) => e.name));
+  for (const [key, value] of search) {
+    if (!own.has(key) && key !== "cursor" && key !== "offset") form.append(el("input", { type: "hidden", name: key, value }));
+  }
   form.addEventListener("formdata", ({ formData }) => {
     for (const [key, value] of [...formData]) if (value === "") formData.delete(key);
   });

@@ -13,7 +13,7 @@ export default async function ({ query }) {
   const since = query.since ?? "24h";
   const o = await api("overview", { since });
   return { of: o, say: sentence(o, since), body: [
-    filters("Time", period(since)),
+    filters("Time", [], period(since)),
     figures(o),
     el("h2", {}, "Answers with training data"),
     chart(o.hours, o.step_seconds, `Answers with training data in ${last(since)}; the table below the picture has every number`),

@@ -26,7 +26,7 @@ export default async function ({ query, search, session }) {
   return { of: list,
     say: list.rows.length && list.rows[0].looks === "boilerplate" ? `Text that many callers get is often a greeting; the most frequent one made ${share(list.rows[0].share, 1)} of all findings in ${last(since)}.` : `A few texts often make most of the findings; here are those of ${last(since)}, and you decide which ones everybody may say.`,
     body: [
-      filters("Time", period(since)),
+      filters("Time", search, period(since)),
       table("Texts, the most frequent first. A text is shown by its hash.", ["Text", "Everybody may say it", "What", "#Findings", "#Share", "#Callers", "#In how many records", "@Looks like"], rows),
       pager("tuning", search, list),
       el("h2", {}, "Take the list along"),

@@ -10,7 +10,7 @@ import { browser, browserPath, build, dir, end, freePort, here, listening, patie
 const pages = ["overview", "findings", "records", "callers", "lookup", "whatif", "tuning", "coverage", "evidence"];
 const axe = readFileSync(join(here, "node_modules/axe-core/axe.min.js"), "utf8");
 const skip = !browserPath && !process.env.CI && "needs a browser: apt-get install chromium";
-const options = { skip, timeout: 10 * patience };
+const options = { skip, timeout: 20 * patience };
 const config = join(dir, "noecho.yaml");
 
 const passage = "The kettle that she bought in spring began to leak at its left seam after nine days. Ask ann.example@example.com.";
@@ -119,6 +119,16 @@ test("every page, in two widths and both themes", options, async (t) => {
 // forms are what people do on a page that has a form of its own.
 const forms = {
   async findings(page) {
+    await page.goto(page.url() + "?record=tickets/7&record=tickets/18");
+    await ready(page);
+    await page.selectOption("#severity", "medium");
+    await page.click("text=Show");
+    await page.waitForURL(/severity=medium/);
+    await ready(page);
+    assert.deepEqual(new URL(page.url()).searchParams.getAll("record"), ["tickets/7", "tickets/18"], "a filter is lost");
+    await page.click("text=leave record out");
+    await page.waitForURL((url) => url.searchParams.getAll("record").length === 1);
+    await ready(page);
     await page.locator("tbody a").first().click();
     await page.waitForURL(/key=/);
     await ready(page);
@@ -336,10 +346,18 @@ test("strangers are refused", options, async () => {
   assert.match(page.url(), /severity=high/, "the way back to the page that was wanted");
   const [cookie] = await context.cookies();
   assert.equal(cookie.httpOnly && cookie.sameSite === "Strict" && !cookie.value.includes(token), true);
+  await page.click("text=Follow new ones");
+  await page.waitForSelector("text=Following.");
+  await program.stop("SIGKILL"); // and all sessions with it
+  const again = start(noecho, "console", "--listen", `127.0.0.1:${port}`, "--token-file", join(dir, "token"), path);
+  await page.waitForSelector("#token");
+  await page.fill("#token", token);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("text=Findings, the newest first");
   await page.click("text=Sign out");
   await page.waitForSelector("#token");
   await context.close();
-  await program.stop();
+  await again.stop();
 
   // Behind a proxy that signs people in, roles decide.
   const roles = file("roles.yaml", `version: 1\nupstream: http://127.0.0.1:9\nindex: ${join(dir, "train.nidx")}\ntrusted_proxies: [127.0.0.1]\n${roleKeys}`);
