@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"noecho/internal/testca"
 )
 
 // series are the metrics that noecho exports: by name, the values of each label.
@@ -82,10 +85,16 @@ func (all series) check(expr string) error {
 func exported(t *testing.T) string {
 	t.Helper()
 	llm := startModel(t, "He wrote: "+recited+". Nice.")
-	started, _, _ := startServe(t, nil, "--index", testIndex(t), "--upstream", llm.URL(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	client, admin := "http://"+started["listen"].(string), "http://"+started["admin"].(string)
+	ca, dir := testca.New(t), t.TempDir()
+	pair := ca.Issue("noecho")
+	config := testca.Write(t, dir, "config.yaml", fmt.Appendf(nil,
+		"version: 1\nlisten: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\nindex: %s\nupstream: %q\ntls: {cert_file: %s, key_file: %s}\n",
+		testIndex(t), llm.URL(), testca.Write(t, dir, "tls.crt", pair.Cert), testca.Write(t, dir, "tls.key", pair.Key)))
+	started, _, _ := startServe(t, nil, "--config", config)
+	caller := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}}
+	client, admin := "https://"+started["listen"].(string), "http://"+started["admin"].(string)
 	for _, path := range []string{"/v1/chat/completions", "/v1/nowhere"} {
-		resp, err := http.Post(client+path, "application/json", strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"hi"}]}`))
+		resp, err := caller.Post(client+path, "application/json", strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"hi"}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func TestServeSockets(t *testing.T) {
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
-	resp, err := client.Post("http://localhost/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m","messages":[]}`))
+	resp, err := client.Post("http://localhost/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
