@@ -61,3 +61,4 @@ echo "== building, merging and opening"
 go run ./bench/build -size $size -rounds $rounds "${old[@]}" -tsv "$out"
 
 "$work/record" plot "$out" "$(dirname "$out")"
+"$work/record" table "$out"

@@ -11,10 +11,11 @@ import (
 )
 
 const usage = `usage: record plot FIGURES DIRECTORY
+       record table FIGURES
        record gateway LISTEN TARGET
 
 plot draws the figures of a file of tab-separated values, written by bench/latency and
-bench/scan with -tsv, as plots in a directory. gateway passes requests on and looks for an
+bench/scan with -tsv, as plots in a directory. table prints them in Markdown. gateway passes requests on and looks for an
 expression in the answers.
 `
 
@@ -29,6 +30,8 @@ func run(args []string) error {
 	switch {
 	case len(args) == 3 && args[0] == "plot":
 		return plotAll(args[1], args[2])
+	case len(args) == 2 && args[0] == "table":
+		return printTables(os.Stdout, args[1])
 	case len(args) == 3 && args[0] == "gateway":
 		return gateway(args[1], args[2])
 	}
