@@ -86,7 +86,7 @@ var house = []floor{
 	{pkg: "internal/program", never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/accesslog", never: slices.Concat(network, logging)},
 	{pkg: "internal/format", ours: []string{"proxy/alert"}, never: slices.Concat(network[1:], logging)},
-	{pkg: "internal/receiver", ours: []string{"internal/outbox", "internal/post"}, tests: []string{"internal/fakellm", "internal/format", "proxy/alert"}, never: slices.Concat(logging, asJSON)},
+	{pkg: "internal/receiver", ours: []string{"internal/outbox", "internal/post"}, tests: []string{"internal/fakellm", "internal/format", "internal/testca", "internal/transport", "proxy/alert"}, never: slices.Concat(logging, asJSON)},
 	{pkg: "internal/outbox", ours: []string{"audit", "proxy/alert"}, never: slices.Concat(network, logging, asJSON)},
 	{pkg: "internal/testca"},
 	{pkg: "internal/trace", ours: []string{"internal/post"}, never: slices.Concat(logging, asJSON)},

@@ -13,6 +13,7 @@ import (
 	"noecho/internal/format"
 	"noecho/internal/outbox"
 	"noecho/internal/receiver"
+	"noecho/internal/transport"
 	"noecho/proxy/alert"
 	"noecho/proxy/config"
 )
@@ -192,8 +193,12 @@ func loadAccess(r *config.Receiver, getenv func(string) string) receiver.Load {
 			return a, err
 		}
 		a.Key = []byte(key)
-		a.TLS, err = receiver.ClientTLS(r.CAFile, r.CertFile, r.CertKeyFile)
-		return a, err
+		files, err := transport.Open(transport.Files{Key: "alerts", Cert: r.CertFile, Private: r.CertKeyFile, CA: r.CAFile})
+		if err != nil {
+			return a, err
+		}
+		a.TLS = files.Client("") // the receiver sets the name
+		return a, nil
 	}
 }
 

@@ -152,16 +152,16 @@ func balance(t *testing.T, l *alert.Log) alert.SinkStats {
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, p := open(t, Options{Dir: filepath.Join(t.TempDir(), "spool")}, 64)
+		l, p := open(t, Options{Dir: filepath.Join(t.TempDir(), "spool")}, 16)
 		p.set(down)
-		const events = 6000
+		const events = 150
 		for i := range events {
 			before := time.Now()
 			l.Offer(event(i))
 			if waited := time.Since(before); waited > 0 {
 				t.Fatalf("offer %d waited %v", i, waited)
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(4 * time.Second)
 		}
 		synctest.Wait()
 		if s := balance(t, l); s.Spooled != events || s.Lost != 0 || !s.Down || s.Reason != errDown.Error() || s.Retried == 0 {

@@ -8,12 +8,9 @@ package receiver
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
-	"os"
 
 	"noecho/internal/outbox"
 	"noecho/internal/post"
@@ -30,30 +27,6 @@ type Access struct {
 // Load returns an address and credentials. A receiver calls it when it is made and at each
 // Reopen.
 type Load func() (Access, error)
-
-// ClientTLS returns the TLS settings of a client: certificates in PEM to trust instead of the
-// system's, and a certificate with its key to show. Empty names are left out.
-func ClientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", caFile)
-		}
-	}
-	if certFile != "" {
-		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate %s: %w", certFile, err)
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
-}
 
 // Endpoint returns the network and the address of a connection to a receiver, without secrets.
 func Endpoint(u *url.URL) (network, address string) {

@@ -3,16 +3,10 @@ package receiver
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -26,47 +20,24 @@ import (
 
 	"noecho/internal/format"
 	"noecho/internal/outbox"
+	"noecho/internal/testca"
+	"noecho/internal/transport"
 	"noecho/proxy/alert"
 )
 
 // authority makes certificates in a folder: ca.pem, and NAME.pem with NAME.key for localhost.
 func authority(t *testing.T, dir string, names ...string) {
 	t.Helper()
-	write := func(name, kind string, der []byte) {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	ca := testca.New(t)
+	files := map[string][]byte{"ca.pem": ca.PEM}
+	for _, name := range names {
+		pair := ca.Issue(name)
+		files[name+".pem"], files[name+".key"] = pair.Cert, pair.Key
 	}
-	issue := func(template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) []byte {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-		if err != nil {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return der
-	}
-	newKey := func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test ca"}, NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	caKey := newKey()
-	write("ca.pem", "CERTIFICATE", issue(ca, ca, caKey, caKey))
-	for i, name := range names {
-		key := newKey()
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(name+".key", "PRIVATE KEY", der)
-		write(name+".pem", "CERTIFICATE", issue(&x509.Certificate{
-			SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to, DNSNames: []string{"localhost"},
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		}, ca, key, caKey))
 	}
 }
 
@@ -80,9 +51,13 @@ func syslogLoad(t *testing.T, dir, address string) Load {
 	return func() (a Access, err error) {
 		a.URL = u
 		if u.Scheme == "tls" {
-			a.TLS, err = ClientTLS(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key"))
+			files, err := transport.Open(transport.Files{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "client.pem"), Private: filepath.Join(dir, "client.key")})
+			if err != nil {
+				return a, err
+			}
+			a.TLS = files.Client("")
 		}
-		return a, err
+		return a, nil
 	}
 }
 
