@@ -70,7 +70,7 @@ func newAdminPlane(s *Server, ln net.Listener, cfg config.Admin) (*adminPlane, e
 	}
 	routes := p.routes()
 	if s.opts.Console != nil {
-		console := s.opts.Console(Operators{Token: token, Local: IsLoopback(ln.Addr())})
+		console := p.certified(s.opts.Console(Operators{Token: token, Local: IsLoopback(ln.Addr())}))
 		routes.Handle("/console", console)
 		routes.Handle("/console/", console)
 	}
@@ -143,17 +143,24 @@ func (p *adminPlane) routes() *http.ServeMux {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
 	// A page in the browser of an operator must not be able to use a listener on loopback.
-	mux.Handle("/", http.NewCrossOriginProtection().Handler(p.authorised(guarded)))
+	mux.Handle("/", http.NewCrossOriginProtection().Handler(p.certified(p.authorised(guarded))))
 	return mux
 }
 
-// authorised calls next for the operators that may use the admin plane.
-func (p *adminPlane) authorised(next http.Handler) http.Handler {
+// certified calls next for those that show a certificate, if one is needed.
+func (p *adminPlane) certified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.certs && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
 			reply(w, http.StatusForbidden, "show a certificate of admin.tls.client_ca_file")
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authorised calls next for the operators that may use the admin plane.
+func (p *adminPlane) authorised(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p.access {
 		case accessCertificate:
 		case accessLocal:

@@ -465,7 +465,9 @@ func TestAdminTLS(t *testing.T) {
 		if token != "" {
 			cfg.Admin.TokenFile, want = s.put("token", []byte(token)), 401
 		}
-		b := newBed(t, Options{Config: cfg})
+		b := newBed(t, Options{Config: cfg, Console: func(Operators) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+		}})
 		f := func(path string, want int, header ...string) {
 			t.Helper()
 			if status, text := b.ask("GET", path, header...); status != want {
@@ -476,9 +478,11 @@ func TestAdminTLS(t *testing.T) {
 		f("/livez", 200)
 		f("/readyz", 200)
 		f("/metrics", 403, "Authorization", "Bearer "+token)
+		f("/console/", 403, "Authorization", "Bearer "+token)
 		b.trust(s.client(s.Issue("prometheus")))
 		f("/metrics", 200, "Authorization", "Bearer "+token)
 		f("/metrics", want)
+		f("/console/", 200)
 		b.stop()
 	}
 }
