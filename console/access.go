@@ -38,8 +38,8 @@ type Access struct {
 	// Token signs people in; empty: nobody can sign in with a token.
 	Token []byte
 
-	// Trusted are the proxies whose headers about people are believed.
-	Trusted []netip.Prefix
+	// Trusted returns the proxies whose headers about people are believed; nil: there are none.
+	Trusted func() []netip.Prefix
 	Console config.Console
 }
 
@@ -138,7 +138,7 @@ func (g *gate) person(r *http.Request) person {
 // trusts reports whether an address is one of a trusted proxy.
 func (g *gate) trusts(remote string) bool {
 	a, err := netip.ParseAddrPort(remote)
-	return err == nil && slices.ContainsFunc(g.access.Trusted, func(p netip.Prefix) bool { return p.Contains(a.Addr().Unmap()) })
+	return err == nil && g.access.Trusted != nil && slices.ContainsFunc(g.access.Trusted(), func(p netip.Prefix) bool { return p.Contains(a.Addr().Unmap()) })
 }
 
 // role returns the highest role that the groups of a person have.

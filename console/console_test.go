@@ -6,11 +6,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,14 +91,6 @@ type life struct {
 	boot string
 	path string
 	seq  uint64
-}
-
-// prefixes reads networks.
-func prefixes(texts ...string) (all []netip.Prefix) {
-	for _, s := range texts {
-		all = append(all, netip.MustParsePrefix(s))
-	}
-	return all
 }
 
 // ulid returns a boot id.
@@ -536,4 +528,36 @@ func TestStatic(t *testing.T) {
 			t.Errorf("%s is there", path)
 		}
 	}
+}
+
+// TestLongLine: a line of megabytes, as in a file that is no alert file, takes no more memory
+// than a piece of it, is read once, and the alert behind it is found.
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newLife(t, dir, "a", 1)
+	l.put(noon.Add(-9*time.Minute), finding(alert.Redacted, "r1", 1))
+	if err := appendText(l.path, strings.Repeat("x", 5<<20)); err != nil {
+		t.Fatal(err)
+	}
+	b := newBed(t, dir, nil).look()
+	if read := b.reader.sources[0].read; read < 4<<20 {
+		t.Errorf("%d bytes read", read)
+	}
+	if err := appendText(l.path, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	l.put(noon.Add(-8*time.Minute), finding(alert.Redacted, "r2", 1))
+	if page := get[findingsView](b.look(), "findings"); page.Total != 2 || page.Known.Other == 0 {
+		t.Errorf("%+v", page)
+	}
+}
+
+func appendText(path, text string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }

@@ -208,6 +208,9 @@ func gapViews(s *store, p period, now time.Time) []gapView {
 func (r *reader) views() []fileView {
 	out := []fileView{}
 	for _, s := range r.sources {
+		if s.path == "" && (r.store.n == 0 || s.last.UnixNano() < r.store.at(0).time) {
+			continue // it is gone, and so are its rows
+		}
 		v := fileView{First: s.first.UTC(), Last: s.last.UTC(), Present: s.path != ""}
 		if s.info != nil {
 			v.Bytes, v.Name = s.info.Size(), filepath.Base(s.info.Name())

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -297,7 +298,7 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, t.TempDir(), func(o *Options) {
 		o.Look = func(string) (Looked, error) { return Looked{}, nil }
-		o.Access = Access{Local: true, Trusted: prefixes("127.0.0.0/8"), Console: config.Console{
+		o.Access = Access{Local: true, Trusted: func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }, Console: config.Console{
 			UserHeader: "x-forwarded-user", GroupsHeader: "x-forwarded-groups", Hosts: []string{"console.example"},
 			Viewers: []string{"staff"}, Analysts: []string{"sec"}, Privacy: []string{"dpo"},
 		}}

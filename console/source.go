@@ -282,7 +282,8 @@ func (r *reader) readOn(ctx context.Context, s *source) error {
 	})
 }
 
-// eachLine calls each for every whole line, with its end.
+// eachLine calls each for every whole line, with its end, and for each piece of a line that is
+// longer than maxLine.
 func eachLine(in io.Reader, each func(line []byte) error) error {
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var long []byte
@@ -293,8 +294,10 @@ func eachLine(in io.Reader, each func(line []byte) error) error {
 		case err == nil:
 			line, long = append(long, line...), nil
 		case errors.Is(err, bufio.ErrBufferFull):
-			long = append(long, line...)
-			continue
+			if long = append(long, line...); len(long) < maxLine {
+				continue
+			}
+			line, long = long, nil // a piece of it, which is no alert
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF): // a packed file that is still written
 			return nil
 		default:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -86,7 +87,7 @@ func runConsole(ctx context.Context, a *app, f *consoleFlags, paths []string) er
 	}
 	log := newLogger(a.stderr, a.getenv, nil)
 	opts := consoleOptions(&cfg.Console, log)
-	opts.Paths, opts.Access.Trusted = paths, cfg.TrustedProxies
+	opts.Paths, opts.Access.Trusted = paths, func() []netip.Prefix { return cfg.TrustedProxies }
 	if f.config != "" {
 		opts.Config = func() *config.Config { return &cfg }
 	}
@@ -191,7 +192,7 @@ func newPlaneConsole(cfg *config.Config, alerts *alert.Log, log *slog.Logger) *p
 		return nil
 	}
 	p := &planeConsole{opts: consoleOptions(&cfg.Console, log)}
-	p.opts.Access.Trusted, p.opts.Record = cfg.TrustedProxies, alerts.Offer
+	p.opts.Record = alerts.Offer
 	for _, s := range cfg.Alerts {
 		if s.Type == config.AlertFile {
 			p.opts.Paths = append(p.opts.Paths, s.Path)
@@ -207,6 +208,7 @@ func newPlaneConsole(cfg *config.Config, alerts *alert.Log, log *slog.Logger) *p
 		}
 		return &out
 	}
+	p.opts.Access.Trusted = func() []netip.Prefix { return p.opts.Config().TrustedProxies }
 	p.opts.Look = serverLook(p.server.Load)
 	return p
 }
