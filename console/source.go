@@ -52,6 +52,8 @@ type reader struct {
 	paths   []string // files and folders
 	sources []*source
 	now     func() time.Time
+	total   int64             // bytes of the files that this look reads, as they are on disk
+	done    int64             // those of them that were read before the current file
 	failed  map[string]string // the last error of each file
 	warn    func(path, problem string)
 }
@@ -85,12 +87,12 @@ func (r *reader) list() (all []string) {
 // look finds new and renamed files and reads the lines that were appended since the last look.
 func (r *reader) look(ctx context.Context) {
 	r.find()
-	total, done := int64(1), int64(0)
+	r.total, r.done = 1, 0
 	var due []*source
 	for _, s := range r.sources {
 		if s.path != "" && s.changed() {
 			due = append(due, s)
-			total += s.info.Size()
+			r.total += s.info.Size()
 		}
 	}
 	slices.SortFunc(due, func(a, b *source) int { return a.first.Compare(b.first) })
@@ -100,9 +102,8 @@ func (r *reader) look(ctx context.Context) {
 	for _, s := range due {
 		err := r.readOn(ctx, s)
 		r.complain(s.path, err)
-		done += s.info.Size()
+		r.done += s.info.Size()
 		r.store.mu.Lock()
-		r.store.loaded = int(99 * done / total)
 		if r.store.n > r.store.limit+r.store.limit/4 { // a first look at many files
 			r.store.settle(old, r.now())
 			old = r.store.n
@@ -263,6 +264,7 @@ func (r *reader) readOn(ctx context.Context, s *source) error {
 			s.last = batch[i].ev.Time
 		}
 		s.read, s.done = at, packed(path)
+		r.store.loaded = int(99 * min(r.total, r.done+min(at, s.info.Size())) / r.total)
 		batch = batch[:0]
 	}
 	defer flush()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -71,6 +72,13 @@ in with the token of --token-file or of the key admin.token_file.`,
 	return cmd
 }
 
+// Most of the heap of the command are rows, which stay. It grows by consoleGC per cent between
+// two collections, and towards consoleMemory bytes they come more often.
+const (
+	consoleGC     = 25
+	consoleMemory = 92 << 20
+)
+
 // runConsole serves the console of alert files until ctx ends.
 func runConsole(ctx context.Context, a *app, f *consoleFlags, paths []string) error {
 	cfg := config.Default()
@@ -85,6 +93,8 @@ func runConsole(ctx context.Context, a *app, f *consoleFlags, paths []string) er
 			return fmt.Errorf("%w; name the files that noecho serve writes with --alerts, or their folder", err)
 		}
 	}
+	debug.SetGCPercent(consoleGC)
+	debug.SetMemoryLimit(consoleMemory)
 	log := newLogger(a.stderr, a.getenv, nil)
 	opts := consoleOptions(&cfg.Console, log)
 	opts.Paths, opts.Access.Trusted = paths, func() []netip.Prefix { return cfg.TrustedProxies }
