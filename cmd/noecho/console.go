@@ -72,12 +72,9 @@ in with the token of --token-file or of the key admin.token_file.`,
 	return cmd
 }
 
-// Most of the heap of the command are rows, which stay. It grows by consoleGC per cent between
-// two collections, and towards consoleMemory bytes they come more often.
-const (
-	consoleGC     = 25
-	consoleMemory = 92 << 20
-)
+// consoleGC is the share in per cent by which the heap may grow between two collections. Most of
+// it are rows, which stay.
+const consoleGC = 25
 
 // runConsole serves the console of alert files until ctx ends.
 func runConsole(ctx context.Context, a *app, f *consoleFlags, paths []string) error {
@@ -94,7 +91,6 @@ func runConsole(ctx context.Context, a *app, f *consoleFlags, paths []string) er
 		}
 	}
 	debug.SetGCPercent(consoleGC)
-	debug.SetMemoryLimit(consoleMemory)
 	log := newLogger(a.stderr, a.getenv, nil)
 	opts := consoleOptions(&cfg.Console, log)
 	opts.Paths, opts.Access.Trusted = paths, func() []netip.Prefix { return cfg.TrustedProxies }
