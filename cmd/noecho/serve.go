@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -185,8 +184,6 @@ func (a *app) serveWith(ctx context.Context, opts proxy.Options, o *overlay, han
 	}
 	defer srv.Close()
 	limitMemory(log, a.getenv, srv.IndexBytes())
-	room := make([]byte, headroom)
-	defer runtime.KeepAlive(room)
 	data, err := transport.Listen(cfg.Listen, cmp.Or(cfg.Socket, socketMode))
 	if err != nil {
 		return listenError("clients", "--listen, NOECHO_LISTEN or the key listen", err)

@@ -15,12 +15,6 @@ const (
 	memoryLeast   = 64 << 20 // bytes; with less, the program would only collect garbage
 )
 
-// headroom is bytes that are never touched, so that they take no memory, but count as data for the
-// garbage collector: garbage may take as much memory more before it is collected. Without them the
-// heap of a proxy with few streams is so small that the collector runs six times a second under
-// load.
-const headroom = 8 << 20
-
 // limitMemory tells the garbage collector how much memory the container has, unless the
 // variable GOMEMLIMIT does. Without such a limit the heap may grow to twice the live
 // data, which the container may not have: the process would be killed.
