@@ -227,7 +227,7 @@ func openAt(path string, offset int64) (io.ReadCloser, error) {
 	return in, nil
 }
 
-// closing is a reader with the close function of what is below it.
+// closing is a reader with the close function of the reader below it.
 type closing struct {
 	io.Reader
 	end func() error

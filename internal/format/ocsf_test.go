@@ -165,7 +165,7 @@ func TestOCSF(t *testing.T) {
 	}
 }
 
-// TestOCSFSees: the check finds what is wrong.
+// TestOCSFSees: the check finds each fault that is put in.
 func TestOCSFSees(t *testing.T) {
 	t.Parallel()
 	s := readOCSF(t)

@@ -76,7 +76,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// FuzzContext: whatever the headers are, what is passed on is a valid traceparent and a valid
+// FuzzContext: whatever headers come, the upstream gets a valid traceparent and a valid
 // tracestate, and the trace is the caller's exactly if its traceparent is valid.
 func FuzzContext(f *testing.F) {
 	f.Add(parent, "a=1")
