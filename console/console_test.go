@@ -181,6 +181,46 @@ func TestOverview(t *testing.T) {
 	}
 }
 
+// TestOverviewWithoutTally: a tally speaks for its own time only. Answers of a process that was
+// killed, of the minute that runs, and of a boot without a tally are counted by their findings.
+func TestOverviewWithoutTally(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const route = "/v1/chat/completions"
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	one := newLife(t, dir, "a", 1)
+	one.put(at(-200), alert.Event{Type: alert.TypeStart, Mode: "observe"})
+	one.put(at(-199), finding(alert.Redacted, "r1", 1))
+	one.put(at(-198), tally(at(-200), route, map[string]uint64{"clean": 9, "redacted": 1}))
+	one.put(at(-197), finding(alert.Redacted, "r2", 1)) // the tally of this minute is lost
+	one.put(at(-195), tally(at(-196), route, map[string]uint64{"clean": 5}))
+	one.put(at(-50), finding(alert.Observed, "r3", 1))
+	one.put(at(-50), finding(alert.Observed, "r3", 2)) // the same answer
+	one.put(at(-49), finding(alert.Observed, "r4", 1)) // killed
+	two := newLife(t, dir, "b", 2)                     // has no tally yet
+	two.put(at(-48), finding(alert.Blocked, "r3", 1))
+	two.put(at(-48), finding(alert.Echo, "r5", 1))
+	b := newBed(t, dir, nil).look()
+	got := get[overviewView](b, "overview")
+	if *got.Answers != 19 || !got.AtLeast || got.CountedBy != "tally and rows" || got.Found != 5 || got.Withheld != 3 || got.Passed != 2 {
+		t.Errorf("%d answers, %+v", *got.Answers, got)
+	}
+	if len(got.Routes) != 1 || got.Routes[0].Answers != 2 || len(got.Todo) == 0 || got.Todo[0].Kind != "passes" || got.Todo[0].Count != 2 {
+		t.Errorf("%+v %+v", got.Routes, got.Todo)
+	}
+	if h := got.Hours[len(got.Hours)-4]; *h.Redacted != 2 || *h.Answers != 16 {
+		t.Errorf("the hour of the tallies: %d redacted of %d", *h.Redacted, *h.Answers)
+	}
+	if h := got.Hours[len(got.Hours)-1]; *h.Passed != 2 || *h.Blocked != 1 || h.Answers != nil {
+		t.Errorf("the hour without a tally: %+v", h)
+	}
+	two.put(at(-47), tally(at(-49), route, map[string]uint64{"blocked": 1, "clean": 1}))
+	got = get[overviewView](b.look(), "overview")
+	if *got.Answers != 20 || got.Found != 5 || got.Withheld != 3 || got.Passed != 2 {
+		t.Errorf("after the tally: %d answers, %+v", *got.Answers, got)
+	}
+}
+
 // findingsView is a page of findings as a browser reads it.
 type findingsView struct {
 	Rows  []rowView
@@ -492,7 +532,7 @@ func TestBounds(t *testing.T) {
 	if page.Total != 10 || page.Known.Rows != 10 || page.Known.Forgotten != 21 || page.Rows[9].RequestID != "r20" {
 		t.Errorf("%+v", page)
 	}
-	if got := get[overviewView](b, "overview?since=50d"); got.Withheld != 7 {
+	if got := get[overviewView](b, "overview?since=50d"); got.Withheld != 17 { // 7 of the tally, and 10 rows that none covers
 		t.Errorf("sums: %+v", got)
 	}
 	b.store.mu.Lock()

@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"time"
 
 	"noecho/proxy/alert"
 )
 
-// answersOf counts the answers of one route or of all of them.
-type answersOf struct{ judged, observed, redacted, blocked uint64 }
+// answersOf counts the answers of one route or of all of them. Those of rows are known by their
+// findings only, since no tally counts them.
+type answersOf struct{ judged, observed, redacted, blocked, rows uint64 }
 
 func (a answersOf) withheld() uint64 { return a.redacted + a.blocked }
 func (a answersOf) found() uint64    { return a.observed + a.withheld() }
@@ -23,6 +25,15 @@ func (a *answersOf) add(e *endings) {
 	a.observed += e[endObserved]
 	a.redacted += e[endRedacted]
 	a.blocked += e[endBlocked]
+}
+
+// plus adds the counts of other answers.
+func (a *answersOf) plus(b answersOf) {
+	a.judged += b.judged
+	a.observed += b.observed
+	a.redacted += b.redacted
+	a.blocked += b.blocked
+	a.rows += b.rows
 }
 
 // strictest has the outcome of each answer that rows are about.
@@ -47,7 +58,28 @@ func (a strictest) counts() (out answersOf) {
 			out.blocked++
 		}
 	}
+	out.judged, out.rows = out.found(), out.found()
 	return out
+}
+
+// tallied is a time whose answers tallies count, in Unix nanoseconds, both ends included.
+type tallied struct{ from, to int64 }
+
+// cover notes the time of a tally. A tally that begins where another one ends makes it longer.
+func (b *boot) cover(from, to int64) {
+	first := sort.Search(len(b.tallied), func(i int) bool { return b.tallied[i].to >= from })
+	end := first
+	for ; end < len(b.tallied) && b.tallied[end].from <= to; end++ {
+		from, to = min(from, b.tallied[end].from), max(to, b.tallied[end].to)
+	}
+	b.tallied = slices.Replace(b.tallied, first, end, tallied{from, to})
+}
+
+// covers reports whether a tally counts the answers of a moment. None does after a crash, in the
+// minute that runs, and in files of older versions.
+func (b *boot) covers(at int64) bool {
+	i := sort.Search(len(b.tallied), func(i int) bool { return b.tallied[i].to >= at })
+	return i < len(b.tallied) && b.tallied[i].from <= at
 }
 
 // hourView is a bar of the chart. Counts are nil in a time without data.
@@ -91,6 +123,7 @@ type task struct {
 type overviewView struct {
 	common
 	Answers   *uint64        `json:"answers"`
+	AtLeast   bool           `json:"answers_at_least"` // some are known by their findings only
 	Found     uint64         `json:"with_training_data"`
 	Withheld  uint64         `json:"withheld"`
 	Passed    uint64         `json:"passed"`
@@ -124,12 +157,14 @@ func answerOverview(c *Console, _ http.ResponseWriter, r *request) (any, error) 
 	}
 	running := s.running(r.now)
 	out.NoData = seconds(without(p, running))
-	all, routes, tallied := tallies(s, p)
-	if tallied {
-		out.Answers = &all.judged
-	} else {
-		all, routes = answersOfRows(s, p)
+	all, routes, tallied := answersIn(s, p)
+	switch {
+	case !tallied:
 		out.CountedBy = "rows"
+	case all.rows > 0:
+		out.Answers, out.AtLeast, out.CountedBy = &all.judged, true, "tally and rows"
+	default:
+		out.Answers = &all.judged
 	}
 	out.Found, out.Withheld, out.Passed = all.found(), all.withheld(), all.observed
 	for _, route := range slices.Sorted(maps.Keys(routes)) {
@@ -174,10 +209,7 @@ func chart(s *store, p period, step int64, running []period, now time.Time) []ho
 		if bar.to.After(now) {
 			bar.to = now
 		}
-		all, _, tallied := tallies(s, bar)
-		if !tallied {
-			all, _ = answersOfRows(s, bar)
-		}
+		all, _, tallied := answersIn(s, bar)
 		v := hourView{From: bar.from.UTC(), State: "data", NoData: seconds(without(bar, running))}
 		switch {
 		case v.NoData >= int64(bar.to.Sub(bar.from)/time.Second) && all.found() == 0:
@@ -196,26 +228,35 @@ func chart(s *store, p period, step int64, running []period, now time.Time) []ho
 	return out
 }
 
-// answersOfRows counts the answers that rows of a period are about.
-func answersOfRows(s *store, p period) (all answersOf, routes map[string]answersOf) {
-	answers := map[string]strictest{}
+// answersIn counts the answers of a period: those of its tallies, and those that no tally counts
+// but findings are about.
+func answersIn(s *store, p period) (all answersOf, routes map[string]answersOf, tallied bool) {
+	all, routes, tallied = tallies(s, p)
+	for route, answers := range untallied(s, p) {
+		counts := answers.counts()
+		all.plus(counts)
+		of := routes[route]
+		of.plus(counts)
+		routes[route] = of
+	}
+	return all, routes, tallied
+}
+
+// untallied returns by route the answers that have findings which no tally covers.
+func untallied(s *store, p period) map[string]strictest {
+	routes := map[string]strictest{}
 	f, _ := newFilter(nil, alert.TypeFinding) // has no error without a query
 	for r := range s.each(p, f) {
-		route := s.shapes[r.shape].route
-		if answers[route] == nil {
-			answers[route] = strictest{}
+		if s.boots[r.boot].covers(r.time) {
+			continue
 		}
-		answers[route].add(r)
+		route := s.shapes[r.shape].route
+		if routes[route] == nil {
+			routes[route] = strictest{}
+		}
+		routes[route].add(r)
 	}
-	routes = map[string]answersOf{}
-	for route := range answers {
-		of := answers[route].counts()
-		routes[route] = of
-		all.observed += of.observed
-		all.redacted += of.redacted
-		all.blocked += of.blocked
-	}
-	return all, routes
+	return routes
 }
 
 // totals counts the rows of a period.

@@ -67,6 +67,7 @@ type boot struct {
 	seen           []span // numbers of the lines that were read
 	gaps           []span // numbers that gap lines report as lost
 	lost           uint64
+	tallied        []tallied // in order and without overlap
 	version, mode  string
 	index          alert.Index
 	indexes        []indexUse
@@ -343,6 +344,7 @@ func (s *store) boot(ev *alert.Event) (number uint32, fresh bool) {
 	from := t
 	if ev.Type == alert.TypeTally && !ev.Since.IsZero() {
 		from = min(t, ev.Since.UnixNano())
+		b.cover(from, t)
 	}
 	b.first, b.last = min(b.first, from), max(b.last, t)
 	if ev.Instance != "" {

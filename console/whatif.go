@@ -278,7 +278,7 @@ func answerWhatIf(c *Console, w http.ResponseWriter, r *request) (any, error) {
 	}
 	out := t.result(s)
 	out.common, out.YAML = common{c.known(), p.from, p.to}, d.YAML
-	if _, routes, tallied := tallies(s, p); tallied {
+	if _, routes, tallied := answersIn(s, p); tallied {
 		out.judged(rules, routes)
 	}
 	return out, nil
