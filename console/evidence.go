@@ -27,7 +27,9 @@ import (
 // How evidence is made.
 //
 // It is made of the alert files and of nothing else: the lines of a period, each once, by
-// instance and number, as they were written. Nothing in the ZIP depends on the console: no time
+// instance and number, as they were written. A period that is over stays as it was: no later line
+// counts, not even a tally that begins in the period. So the time from
+// the last line to the end of the period counts as one in which nothing ran. Nothing in the ZIP depends on the console: no time
 // of making, no name of the one who asked, no compression. So the same files give the same bytes,
 // wherever they lie and whatever they are called.
 
@@ -95,25 +97,36 @@ func parts(c *Console) (out []*part) {
 	return out
 }
 
-// eachAlert calls each for every alert of the files once, in the order of the files. The store
-// that it fills on the way knows boots and sums, and no rows.
-func eachAlert(ctx context.Context, parts []*part, each func(ev *alert.Event, line []byte) error) (*store, error) {
-	s := newStore("")
+// eachAlert calls each for every alert before the end of the period once, in the order of the
+// files. Later lines are as if they were not there, so that they change nothing. The store that it
+// fills on the way knows boots and sums, and no rows. A line that is no alert has no time: it counts
+// with the next alert of its file.
+func (s *scope) eachAlert(ctx context.Context, parts []*part, each func(ev *alert.Event, line []byte) error) (*store, error) {
+	st := newStore("")
 	for _, p := range parts {
 		in, err := openAt(p.path, 0)
 		if err != nil {
 			return nil, err
 		}
+		other := 0
 		err = eachLine(io.LimitReader(in, p.bytes), func(line []byte) error {
 			var ev alert.Event
 			if json.Unmarshal(line, &ev) != nil || ev.V < 1 || ev.Boot == "" || ev.Seq == 0 {
 				if len(bytes.TrimSpace(line)) > 0 {
-					s.other++
+					other++
 				}
 				return nil
 			}
-			if _, fresh := s.boot(&ev); !fresh {
+			before := other
+			other = 0
+			if !ev.Time.Before(s.to) {
 				return nil
+			}
+			if _, fresh := st.boot(&ev); !fresh {
+				return nil
+			}
+			if s.has(&ev) {
+				st.other += before
 			}
 			if err := each(&ev, line); err != nil {
 				return err
@@ -125,8 +138,11 @@ func eachAlert(ctx context.Context, parts []*part, each func(ev *alert.Event, li
 			return nil, err
 		}
 	}
-	return s, nil
+	return st, nil
 }
+
+// has reports whether an alert is of the period.
+func (s *scope) has(ev *alert.Event) bool { return !ev.Time.Before(s.from) && ev.Time.Before(s.to) }
 
 // stretch is a period in an answer.
 type stretch struct {
@@ -175,6 +191,7 @@ type account struct {
 	Contents []string       `json:"contents"`
 	holes    []missingLines
 	configs  []string
+	earlier  map[string]uint64 // number of the last line before the period, by boot
 }
 
 var contents = []string{"summary.html", "findings.jsonl", "findings.csv", "config-history.txt", "index-history.json", "gaps.json", "SHA256SUMS"}
@@ -183,12 +200,13 @@ var contents = []string{"summary.html", "findings.jsonl", "findings.csv", "confi
 func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 	out := &account{
 		From: s.from, To: s.to, About: s.About, ID: s.ID, Period: int64(s.to.Sub(s.from) / time.Second),
-		Not: []stretch{}, Indexes: []indexStretch{}, Contents: contents, holes: []missingLines{},
+		Not: []stretch{}, Indexes: []indexStretch{}, Contents: contents, holes: []missingLines{}, earlier: map[string]uint64{},
 	}
 	answers := strictest{}
 	sums := newStore("")
-	st, err := eachAlert(ctx, parts, func(ev *alert.Event, _ []byte) error {
-		if ev.Time.Before(s.from) || !ev.Time.Before(s.to) {
+	st, err := s.eachAlert(ctx, parts, func(ev *alert.Event, _ []byte) error {
+		if !s.has(ev) {
+			out.earlier[ev.Boot] = max(out.earlier[ev.Boot], ev.Seq)
 			return nil
 		}
 		switch ev.Type {
@@ -223,7 +241,7 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 	return out, nil
 }
 
-// history describes the lives of the instances in a period.
+// history describes the lives of the instances in a period. The store has no line behind it.
 func (a *account) history(p period, st *store) {
 	for _, gap := range without(p, st.running(time.Unix(0, 0))) { // no process counts as running beyond its last line
 		a.Not = append(a.Not, stretch{gap.from.UTC(), gap.to.UTC()})
@@ -232,8 +250,9 @@ func (a *account) history(p period, st *store) {
 	a.Running += a.Period
 	boots := slices.Clone(st.boots)
 	slices.SortFunc(boots, func(x, y *boot) int { return strings.Compare(x.id, y.id) })
+	from := p.from.UnixNano()
 	for _, b := range boots {
-		if b.last < p.from.UnixNano() || b.first >= p.to.UnixNano() {
+		if b.last < from {
 			continue
 		}
 		for i, use := range b.indexes {
@@ -241,22 +260,34 @@ func (a *account) history(p period, st *store) {
 			if i+1 < len(b.indexes) {
 				end = b.indexes[i+1].Since
 			}
-			a.Indexes = append(a.Indexes, indexStretch{b.instance, use.BuildID, *moment(use.Since), *moment(end)})
+			if end >= from {
+				a.Indexes = append(a.Indexes, indexStretch{b.instance, use.BuildID, *moment(max(use.Since, from)), *moment(end)})
+			}
 		}
 		for _, c := range b.configs {
 			line := fmt.Sprintf("%s %s %s %s mode=%s version=%s index=%s", moment(c.at).Format(time.RFC3339Nano), b.instance, c.typ, c.action, c.mode, c.version, c.buildID)
 			a.configs = append(a.configs, strings.Join(strings.Fields(line), " ")+reasonOf(c.why))
 		}
-		for _, h := range b.holes() {
+		a.lines(b)
+	}
+	slices.Sort(a.configs)
+}
+
+// lines adds the lines of a boot that are missing or lost. They are of the period of the line that
+// follows them.
+func (a *account) lines(b *boot) {
+	for _, h := range b.holes() {
+		if h.last > a.earlier[b.id] {
 			a.Missing += h.last - h.first + 1
 			a.holes = append(a.holes, missingLines{b.instance, b.id, h.first, h.last, "missing in the files"})
 		}
-		for _, g := range b.gaps {
+	}
+	for _, g := range b.gaps {
+		if g.last > a.earlier[b.id] {
 			a.Lost += g.last - g.first + 1
 			a.holes = append(a.holes, missingLines{b.instance, b.id, g.first, g.last, "lost by a slow or broken file"})
 		}
 	}
-	slices.Sort(a.configs)
 }
 
 func reasonOf(why string) string {
@@ -380,8 +411,8 @@ func text(s string) func(io.Writer) error {
 
 // each calls each for every finding of the evidence.
 func (s *scope) each(ctx context.Context, parts []*part, each func(ev *alert.Event, line []byte) error) error {
-	_, err := eachAlert(ctx, parts, func(ev *alert.Event, line []byte) error {
-		if ev.Type != alert.TypeFinding || ev.Time.Before(s.from) || !ev.Time.Before(s.to) || !s.wants(ev) {
+	_, err := s.eachAlert(ctx, parts, func(ev *alert.Event, line []byte) error {
+		if ev.Type != alert.TypeFinding || !s.has(ev) || !s.wants(ev) {
 			return nil
 		}
 		return each(ev, line)
@@ -430,7 +461,7 @@ func (a *account) page() string {
 		{"Lines that are no alerts", strconv.Itoa(a.Other)},
 	}
 	for _, s := range a.Not {
-		rows = append(rows, [2]string{"Not running", s.From.Format(time.RFC3339) + " to " + s.To.Format(time.RFC3339)})
+		rows = append(rows, [2]string{"Not running, or not known", s.From.Format(time.RFC3339) + " to " + s.To.Format(time.RFC3339)})
 	}
 	for _, x := range a.Indexes {
 		rows = append(rows, [2]string{"Index", fmt.Sprintf("%s, %s, %s to %s", x.BuildID, x.Instance, x.From.Format(time.RFC3339), x.To.Format(time.RFC3339))})

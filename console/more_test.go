@@ -223,6 +223,82 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// TestEvidenceOfThePast: the ZIP of a period that is over stays the same whatever is appended
+// later, and tells nothing of other times.
+func TestEvidenceOfThePast(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	at := func(hours float64) time.Time { return day.Add(time.Duration(hours * float64(time.Hour))) }
+	use := func(ev alert.Event, index string) alert.Event {
+		ev.Index = alert.Index{BuildID: index, Generation: 1}
+		return ev
+	}
+	other := func(l *life, n int) {
+		if err := appendText(l.path, strings.Repeat("no alert\n", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := newLife(t, dir, "a", 1)
+	l.put(at(-30), use(alert.Event{Type: alert.TypeStart, Mode: "redact", Build: "v1"}, "i0"))
+	l.seq += 5
+	l.put(at(-20), use(alert.Event{Type: alert.TypeReload, Mode: "redact", Action: alert.Applied}, "i1"))
+	l.put(at(-19), alert.Event{Type: alert.TypeGap, Lost: 1})
+	other(l, 1)
+	l.put(at(-18), use(finding(alert.Redacted, "r0", 1), "i1"))
+	l.seq++ // a line is missing, and the next one is of the period
+	other(l, 2)
+	l.put(at(1), use(finding(alert.Observed, "r1", 1), "i1"))
+	l.seq += 2
+	l.put(at(2), use(tally(at(-0.5), "/v1/", map[string]uint64{"observed": 1}), "i1")) // it begins before the period
+	l.put(at(23.5), use(finding(alert.Redacted, "r2", 1), "i1"))
+	export := func() string {
+		b := newBed(t, dir, nil).look()
+		status, answer := b.ask("GET", api+"evidence.zip?from=2026-11-20&to=2026-11-20", "")
+		if status != 200 {
+			t.Fatal(status, answer)
+		}
+		return answer
+	}
+	first := export()
+	files := unzip(t, []byte(first))
+	page := files["summary.html"]
+	for _, want := range []string{
+		"Alert lines missing</th><td>3<", "reported as lost</th><td>0<", "no alerts</th><td>2<", "running</th><td>84600 of 86400 seconds<",
+		"Index</th><td>i1, a, 2026-11-20T00:00:00Z to 2026-11-20T23:30:00Z<",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing in %s", want, page)
+		}
+	}
+	if strings.Contains(files["index-history.json"], "i0") {
+		t.Error(files["index-history.json"])
+	}
+	for i, later := range []func(){
+		func() { other(l, 3) },
+		func() { l.put(at(24), use(tally(at(23), "/v1/", map[string]uint64{"redacted": 1}), "i1")) },
+		func() { l.seq += 3; l.put(at(25), alert.Event{Type: alert.TypeGap, Lost: 2}) },
+		func() { l.seq += 4; other(l, 1); l.put(at(26), use(finding(alert.Blocked, "r2", 1), "i2")) },
+		func() { l.put(at(27), alert.Event{Type: alert.TypeReload, Mode: "block", Action: alert.Applied}) },
+		func() {
+			l.put(at(28), alert.Event{Type: alert.TypeAccess, Action: alert.Exported})
+			l.put(at(29), alert.Event{Type: alert.TypeStop})
+		},
+		func() { newLife(t, dir, "b", 0).put(at(30), alert.Event{Type: alert.TypeStart}) },
+		func() {
+			if err := os.Rename(l.path, l.path+".1"); err != nil {
+				t.Fatal(err)
+			}
+			pack(t, l.path+".1")
+		},
+	} {
+		later()
+		if again := export(); again != first {
+			t.Fatalf("after change %d: %s\n%s", i, unzip(t, []byte(again))["summary.html"], page)
+		}
+	}
+}
+
 // unzip returns the files of a ZIP.
 func unzip(t *testing.T, data []byte) map[string]string {
 	t.Helper()
