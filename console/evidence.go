@@ -179,6 +179,7 @@ type account struct {
 	Not      []stretch      `json:"not_running"`
 	Indexes  []indexStretch `json:"indexes"`
 	Answers  *uint64        `json:"answers"`
+	AtLeast  bool           `json:"answers_at_least"` // lines of the period do not tell of all answers
 	Found    uint64         `json:"with_findings"`
 	Withheld uint64         `json:"withheld"`
 	Passed   uint64         `json:"passed"`
@@ -202,8 +203,7 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 		From: s.from, To: s.to, About: s.About, ID: s.ID, Period: int64(s.to.Sub(s.from) / time.Second),
 		Not: []stretch{}, Indexes: []indexStretch{}, Contents: contents, holes: []missingLines{}, earlier: map[string]uint64{},
 	}
-	answers := strictest{}
-	sums := newStore("")
+	c := newCount(s)
 	st, err := s.eachAlert(ctx, parts, func(ev *alert.Event, _ []byte) error {
 		if !s.has(ev) {
 			out.earlier[ev.Boot] = max(out.earlier[ev.Boot], ev.Seq)
@@ -211,7 +211,7 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 		}
 		switch ev.Type {
 		case alert.TypeTally:
-			sums.sum(ev)
+			c.tally(ev)
 		case alert.TypeUnscanned:
 			if ev.Action == alert.Passed {
 				out.Bytes += ev.Bytes
@@ -219,9 +219,9 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 				out.Refused++
 			}
 		case alert.TypeFinding:
+			c.finding(ev)
 			if s.wants(ev) {
 				out.Findings++
-				answers.add(&row{typ: code(rowTypes, ev.Type), action: code(rowActions, ev.Action), answer: hashOf(ev.Boot, ev.RequestID)})
 			}
 		}
 		return nil
@@ -229,16 +229,76 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts := answers.counts()
-	if all, _, tallied := tallies(sums, s.period); tallied {
-		out.Answers = &all.judged
-		if s.About == "all" {
-			counts = all
-		}
-	}
+	counts := c.fill(out, st)
 	out.Found, out.Withheld, out.Passed, out.Other = counts.found(), counts.withheld(), counts.observed, st.other
 	out.history(s.period, st)
 	return out, nil
+}
+
+// answerCount counts the answers of evidence.
+type answerCount struct {
+	*scope
+	sums        *store // of the tallies
+	all, wanted strictest
+	findings    []foundAt
+	partTallies bool // a tally begins before the period
+}
+
+// foundAt says when an answer had a finding.
+type foundAt struct {
+	answer uint64
+	at     int64
+	boot   uint32
+}
+
+func newCount(s *scope) *answerCount {
+	return &answerCount{scope: s, sums: newStore(""), all: strictest{}, wanted: strictest{}}
+}
+
+// tally takes a tally that ends in the period. One that begins before it counts answers of
+// another period too, so it is left out: findings tell of its answers.
+func (c *answerCount) tally(ev *alert.Event) {
+	if ev.Since.Before(c.from) && !ev.Since.IsZero() {
+		c.partTallies = true
+		return
+	}
+	c.sums.boot(ev)
+	c.sums.sum(ev)
+}
+
+// finding takes a finding of the period.
+func (c *answerCount) finding(ev *alert.Event) {
+	r := row{typ: code(rowTypes, ev.Type), action: code(rowActions, ev.Action), answer: hashOf(ev.Boot, ev.RequestID)}
+	number, _ := c.sums.boot(ev)
+	c.findings = append(c.findings, foundAt{r.answer, ev.Time.UnixNano(), number})
+	c.all.add(&r)
+	if c.wants(ev) {
+		c.wanted.add(&r)
+	}
+}
+
+// fill says how many answers were judged, and returns the counts of those that are wanted. The
+// lines of st are those before the end of the period: it may be that a process which did not stop
+// in it judged more.
+func (c *answerCount) fill(out *account, st *store) answersOf {
+	untallied := strictest{}
+	for _, f := range c.findings {
+		if action, ok := c.all[f.answer]; ok && !c.sums.boots[f.boot].covers(f.at) {
+			untallied[f.answer] = action
+		}
+	}
+	all, _, tallied := tallies(c.sums, c.period)
+	all.plus(untallied.counts())
+	if tallied {
+		out.Answers = &all.judged
+		out.AtLeast = all.rows > 0 || c.partTallies || slices.ContainsFunc(st.boots, func(b *boot) bool {
+			return b.last >= c.from.UnixNano() && b.stopped == 0
+		})
+	}
+	if c.About == "all" {
+		return all
+	}
+	return c.wanted.counts()
 }
 
 // history describes the lives of the instances in a period. The store has no line behind it.
@@ -447,6 +507,9 @@ func (a *account) page() string {
 	answers := "not known: the files have no tallies"
 	if a.Answers != nil {
 		answers = fmt.Sprint(*a.Answers)
+		if a.AtLeast {
+			answers = "at least " + answers
+		}
 	}
 	rows := [][2]string{
 		{"About", about},
