@@ -219,8 +219,13 @@ func refuse(w http.ResponseWriter, status int, why string) {
 
 // reply answers with a value.
 func reply(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "the answer cannot be written as JSON: "+err.Error())
+		return
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(w).Encode(v)
+	_, _ = w.Write(append(body, '\n'))
 }
 
 // readBody reads the JSON body of a request.

@@ -51,6 +51,8 @@ func readScope(q url.Values) (scope, error) {
 		return s, errors.New("name the days from and to, such as from=2026-10-01 and to=2026-10-31")
 	case !s.from.Before(s.to):
 		return s, errors.New("the period ends before it begins")
+	case s.from.Year() < 1970 || s.to.AddDate(0, 0, -1).Year() > 2261: // their nanoseconds fit into an int64
+		return s, errors.New("name days of the years 1970 to 2261")
 	case !slices.Contains([]string{"all", "person", "record", "dataset"}, s.About):
 		return s, errors.New("about: want all, person, record or dataset")
 	case s.About != "all" && s.ID == "":

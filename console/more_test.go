@@ -220,6 +220,34 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// TestEvidencePeriod: a period that cannot be is refused, and one of many years is not.
+func TestEvidencePeriod(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, t.TempDir(), nil).look()
+	for period, want := range map[string]int{
+		"from=0001-01-01&to=9999-12-31": 400, "from=2026-01-01&to=9999-12-31": 400, "from=0001-01-01&to=2026-01-01": 400,
+		"from=1969-12-31&to=2026-01-01": 400, "from=2026-01-02&to=2026-01-01": 400, "from=2026-02-30&to=2026-03-01": 400,
+		"from=2026-01-01&to=2262-01-01": 400, "from=1970-01-01&to=2261-12-31": 200,
+	} {
+		for _, name := range []string{"evidence/summary?", "evidence.zip?"} {
+			if status, body := b.ask("GET", api+name+period, ""); status != want || body == "" {
+				t.Errorf("%s%s: %d %s, want %d", name, period, status, body, want)
+			}
+		}
+	}
+}
+
+// TestReplyWithoutJSON: a value that has no JSON is an error that the browser sees.
+func TestReplyWithoutJSON(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	reply(w, map[string]time.Time{"to": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	var got map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 500 || !strings.Contains(got["error"], "cannot be written as JSON") {
+		t.Errorf("%d %v %s", w.Code, err, w.Body)
+	}
+}
+
 // TestEvidenceWithoutTally: answers that no tally of the period counts are counted by their findings,
 // also those of a tally that begins before the period.
 func TestEvidenceWithoutTally(t *testing.T) {
