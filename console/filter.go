@@ -155,7 +155,8 @@ func (f *filter) mentions(s *store, r *row) bool {
 	}) || r.answer != 0 && strings.EqualFold(s.requestID(r), f.query)
 }
 
-// readPeriod reads since and until of a query, or from and to, which are days.
+// readPeriod reads since and until of a query. The period lies within the time that sums may be
+// known of, and a day from now on for the lines of a clock that is fast.
 func readPeriod(q url.Values, now time.Time, standard string) (period, error) {
 	p := period{to: now}
 	var err error
@@ -170,6 +171,15 @@ func readPeriod(q url.Values, now time.Time, standard string) (period, error) {
 	}
 	if !p.from.Before(p.to) {
 		return p, errors.New("the period ends before it begins")
+	}
+	if oldest := now.Add(-maxSumAge); p.from.Before(oldest) {
+		p.from = oldest
+	}
+	if newest := now.Add(24 * time.Hour); p.to.After(newest) {
+		p.to = newest
+	}
+	if !p.from.Before(p.to) {
+		return p, fmt.Errorf("nothing is known of this period: it is not within the last %d days", maxSumAge/(24*time.Hour))
 	}
 	return p, nil
 }
