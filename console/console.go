@@ -278,6 +278,7 @@ type known struct {
 	Loaded    int        `json:"loaded"`
 	Missing   uint64     `json:"missing"`
 	Other     int        `json:"other"`
+	Tests     int        `json:"tests"`
 	Note      string     `json:"note"`
 }
 
@@ -291,7 +292,7 @@ func (s *store) progress() (loading bool, percent int) {
 // known describes the store. The caller has locked it.
 func (c *Console) known() known {
 	s := c.store
-	k := known{Rows: s.n, Forgotten: s.forgotten, Loading: s.loading, Loaded: s.loaded, Other: s.other, Note: c.opts.Note}
+	k := known{Rows: s.n, Forgotten: s.forgotten, Loading: s.loading, Loaded: s.loaded, Other: s.other, Tests: s.tests, Note: c.opts.Note}
 	if s.n > 0 {
 		k.RowsSince = moment(s.at(0).time)
 	}

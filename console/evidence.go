@@ -124,6 +124,12 @@ func (s *scope) eachAlert(ctx context.Context, parts []*part, each func(ev *aler
 			if !ev.Time.Before(s.to) {
 				return nil
 			}
+			if ev.Instance == alert.TestInstance {
+				if s.has(&ev) {
+					st.tests++
+				}
+				return nil
+			}
 			if _, fresh := st.boot(&ev); !fresh {
 				return nil
 			}
@@ -191,6 +197,7 @@ type account struct {
 	Missing  uint64         `json:"lines_missing"`
 	Lost     uint64         `json:"lines_lost"`
 	Other    int            `json:"other_lines"`
+	Tests    int            `json:"test_lines"`
 	Contents []string       `json:"contents"`
 	holes    []missingLines
 	configs  []string
@@ -232,7 +239,7 @@ func (s *scope) account(ctx context.Context, parts []*part) (*account, error) {
 		return nil, err
 	}
 	counts := c.fill(out, st)
-	out.Found, out.Withheld, out.Passed, out.Other = counts.found(), counts.withheld(), counts.observed, st.other
+	out.Found, out.Withheld, out.Passed, out.Other, out.Tests = counts.found(), counts.withheld(), counts.observed, st.other, st.tests
 	out.history(s.period, st)
 	return out, nil
 }
@@ -524,6 +531,7 @@ func (a *account) page() string {
 		{"Alert lines missing", strconv.FormatUint(a.Missing, 10)},
 		{"Alert lines reported as lost", strconv.FormatUint(a.Lost, 10)},
 		{"Lines that are no alerts", strconv.Itoa(a.Other)},
+		{"Lines of noecho alerts test, left out", strconv.Itoa(a.Tests)},
 	}
 	for _, s := range a.Not {
 		rows = append(rows, [2]string{"Not running, or not known", s.From.Format(time.RFC3339) + " to " + s.To.Format(time.RFC3339)})

@@ -30,9 +30,9 @@ func newAlertsTestCommand(a *app) *cobra.Command {
 		Use:   "test [--config] FILE",
 		Short: "Send one event of each type to every sink of a configuration",
 		Long: `Write one event of each type to every sink of alerts that a configuration names, and
-print how many each has taken. The events have the model and request id ` + alertsTest + `,
-or that text as their reason, a boot of their own, and no finding behind them. The audit
-log gets no entry. The exit code is 1 if a sink did not take all of them.
+print how many each has taken. The events have the instance, model and request id
+` + alertsTest + `, or that text as their reason, a boot of their own, and no finding behind
+them: console, evidence and top leave them out by their instance. The audit log gets no entry. The exit code is 1 if a sink did not take all of them.
 
 Alert files are appended to, also while noecho serve writes them.`,
 		Example: "  noecho alerts test /etc/noecho/config.yaml",
@@ -58,11 +58,11 @@ Alert files are appended to, also while noecho serve writes them.`,
 }
 
 // alertsTest marks the events of a test.
-const alertsTest = "noecho-alerts-test"
+const alertsTest = alert.TestInstance
 
 // testAlerts offers one event of each type to the sinks of a configuration.
 func testAlerts(ctx context.Context, a *app, cfg *config.Config) error {
-	cfg.Audit = config.Audit{}
+	cfg.Audit, cfg.Instance = config.Audit{}, alertsTest
 	for i := range cfg.Alerts {
 		cfg.Alerts[i].Rotate = 0          // a running proxy rotates its file itself
 		cfg.Alerts[i].Receiver.Spool = "" // and owns its spools

@@ -43,7 +43,11 @@ tail.`,
 			}
 			t := newTop()
 			if err := eachAlert(cmd.Context(), a, args, func(ev *alert.Event, _ []byte) error {
-				if ev.Type == alert.TypeFinding && filter.shows(ev) {
+				switch {
+				case ev.Type != alert.TypeFinding || !filter.shows(ev):
+				case ev.Instance == alert.TestInstance:
+					t.tests++
+				default:
 					t.add(ev)
 				}
 				return nil
@@ -186,6 +190,7 @@ func (t topTable) rows(most int) []*topRow {
 type top struct {
 	all                              *topRow
 	suppressed                       uint64
+	tests                            int
 	records, callers, lanes, digests topTable
 }
 
@@ -216,7 +221,8 @@ type topResult struct {
 	Findings   int       `json:"findings"`
 	Withheld   int       `json:"withheld"`
 	Passed     int       `json:"passed"`
-	Suppressed uint64    `json:"suppressed"` // findings that the alerts count and do not list
+	Suppressed uint64    `json:"suppressed"`      // findings that the alerts count and do not list
+	Tests      int       `json:"tests,omitempty"` // findings of alerts test, which are not counted
 	First      time.Time `json:"first,omitzero"`
 	Last       time.Time `json:"last,omitzero"`
 	Records    []*topRow `json:"records"`
@@ -227,7 +233,7 @@ type topResult struct {
 
 func (t *top) result(most int) *topResult {
 	return &topResult{
-		Findings: t.all.Findings, Withheld: t.all.Withheld, Passed: t.all.Passed, Suppressed: t.suppressed, First: t.all.First, Last: t.all.Last,
+		Findings: t.all.Findings, Withheld: t.all.Withheld, Passed: t.all.Passed, Suppressed: t.suppressed, Tests: t.tests, First: t.all.First, Last: t.all.Last,
 		Records: t.records.rows(most), Callers: t.callers.rows(most), Lanes: t.lanes.rows(most), Digests: t.digests.rows(most),
 	}
 }
@@ -239,7 +245,10 @@ func (r *topResult) document() *report.Document {
 		d.Facts = []report.Fact{{Name: "from", Value: stamp(r.First)}, {Name: "to", Value: stamp(r.Last)}}
 	}
 	if r.Suppressed > 0 {
-		d.Notes = []string{count(r.Suppressed, "further finding") + " of the same answers without a line of their own."}
+		d.Notes = append(d.Notes, count(r.Suppressed, "further finding")+" of the same answers without a line of their own.")
+	}
+	if r.Tests > 0 {
+		d.Notes = append(d.Notes, count(r.Tests, "finding")+" of noecho alerts test left out.")
 	}
 	for _, table := range []struct {
 		name string

@@ -57,6 +57,7 @@ function tell(known) {
   if (known.forgotten) parts.push(` ${many(known.forgotten, "older finding is", "older findings are")} only in the sums.`);
   if (known.missing) parts.push(el("span", { class: "warn" }, ` ${many(known.missing, "alert line is", "alert lines are")} missing.`));
   if (known.other) parts.push(` ${many(known.other, "line is no alert", "lines are no alerts")}.`);
+  if (known.tests) parts.push(` ${many(known.tests, "line of noecho alerts test is", "lines of noecho alerts test are")} left out.`);
   $("known").replaceChildren(...parts);
 }
 

@@ -167,6 +167,10 @@ type Index struct {
 	Generation uint64 `json:"generation"` // counts reloads of this process
 }
 
+// TestInstance is the instance of lines that try sinks. No answer and no process that serves is
+// behind them.
+const TestInstance = "noecho-alerts-test"
+
 // Event is one line. [Log.Offer] fills V, ID, Seq, Boot, Time and an empty Severity; its
 // caller fills the other fields, as far as it knows them.
 //
