@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/netip"
 	"path"
@@ -279,6 +280,7 @@ type known struct {
 	Missing   uint64     `json:"missing"`
 	Other     int        `json:"other"`
 	Tests     int        `json:"tests"`
+	Skipped   []string   `json:"skipped"` // files of other lines
 	Note      string     `json:"note"`
 }
 
@@ -293,6 +295,10 @@ func (s *store) progress() (loading bool, percent int) {
 func (c *Console) known() known {
 	s := c.store
 	k := known{Rows: s.n, Forgotten: s.forgotten, Loading: s.loading, Loaded: s.loaded, Other: s.other, Tests: s.tests, Note: c.opts.Note}
+	k.Skipped = []string{}
+	for _, path := range slices.Sorted(maps.Keys(c.reader.skipped)) {
+		k.Skipped = append(k.Skipped, path[strings.LastIndexAny(path, `/\`)+1:])
+	}
 	if s.n > 0 {
 		k.RowsSince = moment(s.at(0).time)
 	}

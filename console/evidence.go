@@ -112,8 +112,8 @@ func (s *scope) eachAlert(ctx context.Context, parts []*part, each func(ev *aler
 		}
 		other := 0
 		err = eachLine(io.LimitReader(in, p.bytes), func(line []byte) error {
-			var ev alert.Event
-			if json.Unmarshal(line, &ev) != nil || ev.V < 1 || ev.Boot == "" || ev.Seq == 0 {
+			ev, ok := parse(line)
+			if !ok {
 				if len(bytes.TrimSpace(line)) > 0 {
 					other++
 				}

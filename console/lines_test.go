@@ -2,6 +2,8 @@ package console
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,5 +48,41 @@ func TestTestLines(t *testing.T) {
 	if sum.Findings != 1 || sum.Bytes != 0 || sum.Lost != 0 || sum.Tests != want ||
 		slices.ContainsFunc(sum.Indexes, func(i indexStretch) bool { return i.Instance == trial.name }) {
 		t.Errorf("evidence %+v", sum)
+	}
+}
+
+// TestOtherFiles: files of other lines in a folder are named and not read; a file of alerts whose
+// first line is none is read, and has the time of its first alert.
+func TestOtherFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("access.jsonl", strings.Repeat(`{"log":"access","time":"2026-11-30T02:38:23.024Z","status":200}`+"\n", 300))
+	write("ocsf.jsonl", `{"class_uid":6002,"time":1796006300148,"metadata":{"sequence":1}}`+"\n")
+	write("a.jsonl", "{\"broken\n")
+	l := newLife(t, dir, "a", 1)
+	l.put(noon.Add(-time.Minute), finding(alert.Redacted, "r1", 1))
+	b := newBed(t, dir, nil).look()
+	type coverage struct {
+		Known known
+		Files []fileView
+	}
+	got := get[coverage](b, "coverage")
+	if !slices.Equal(got.Known.Skipped, []string{"access.jsonl", "ocsf.jsonl"}) || got.Known.Other != 1 || got.Known.Rows != 1 {
+		t.Errorf("%+v", got.Known)
+	}
+	if len(got.Files) != 1 || !got.Files[0].First.Equal(noon.Add(-time.Minute)) {
+		t.Errorf("%+v", got.Files)
+	}
+	write("ocsf.jsonl", "")
+	late := newLife(t, dir, "ocsf", 2) // the file is one of alerts now
+	late.put(noon.Add(-time.Second), finding(alert.Redacted, "r2", 1))
+	if got := get[coverage](b.look(), "coverage"); got.Known.Rows != 2 || len(got.Known.Skipped) != 1 {
+		t.Errorf("%+v", got.Known)
 	}
 }

@@ -52,9 +52,10 @@ type reader struct {
 	paths   []string // files and folders
 	sources []*source
 	now     func() time.Time
-	total   int64             // bytes of the files that this look reads, as they are on disk
-	done    int64             // those of them that were read before the current file
-	failed  map[string]string // the last error of each file
+	total   int64                  // bytes of the files that this look reads, as they are on disk
+	done    int64                  // those of them that were read before the current file
+	failed  map[string]string      // the last error of each file
+	skipped map[string]fs.FileInfo // files of other lines, by their path
 	warn    func(path, problem string)
 }
 
@@ -141,10 +142,14 @@ func (r *reader) complain(path string, err error) {
 func (r *reader) find() {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	there := map[*source]bool{}
+	there, skipped := map[*source]bool{}, map[string]fs.FileInfo{}
 	for _, path := range r.list() {
 		info, err := os.Stat(path)
 		if err != nil {
+			continue
+		}
+		if old := r.skipped[path]; old != nil && os.SameFile(old, info) && old.Size() == info.Size() {
+			skipped[path] = info
 			continue
 		}
 		i := slices.IndexFunc(r.sources, func(s *source) bool {
@@ -157,6 +162,10 @@ func (r *reader) find() {
 		head, ev, err := readHead(path)
 		r.complain(path, err)
 		if err != nil || head == 0 {
+			continue
+		}
+		if ev.Boot == "" {
+			skipped[path] = info
 			continue
 		}
 		i = slices.IndexFunc(r.sources, func(s *source) bool { return s.head == head })
@@ -175,24 +184,43 @@ func (r *reader) find() {
 			s.path = ""
 		}
 	}
+	r.skipped = skipped
 }
 
-// readHead returns the hash of the first line of a file, and its alert; 0 if the line is not
-// complete.
+// headLines is the number of lines at the begin of a file of alerts of which one at least is an
+// alert.
+const headLines = 100
+
+// readHead returns the hash of the first line of a file, 0 if the line is not complete, and the
+// first alert of the first lines, which is zero if there is none.
 func readHead(path string) (hash uint64, ev alert.Event, err error) {
 	in, err := openAt(path, 0)
 	if err != nil {
 		return 0, ev, err
 	}
 	defer in.Close()
-	line, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadBytes('\n')
-	if err != nil {
-		return 0, ev, nil
+	lines := bufio.NewReader(io.LimitReader(in, maxLine))
+	for range headLines {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		if hash == 0 {
+			h := fnv.New64a()
+			_, _ = h.Write(line)
+			hash = max(1, h.Sum64())
+		}
+		if ev, ok := parse(line); ok {
+			return hash, ev, nil
+		}
 	}
-	h := fnv.New64a()
-	_, _ = h.Write(line)
-	_ = json.Unmarshal(line, &ev) // of a file of other lines the readers say so
-	return max(1, h.Sum64()), ev, nil
+	return hash, alert.Event{}, nil
+}
+
+// parse reads the alert of a line. It returns false if the line is none.
+func parse(line []byte) (ev alert.Event, ok bool) {
+	err := json.Unmarshal(line, &ev)
+	return ev, err == nil && ev.V >= 1 && ev.Boot != "" && ev.Seq > 0
 }
 
 // packed reports whether a file is compressed.
@@ -274,7 +302,8 @@ func (r *reader) readOn(ctx context.Context, s *source) error {
 		if len(bytes.TrimSpace(line)) == 0 {
 			return nil
 		}
-		if json.Unmarshal(line, &it.ev) != nil || it.ev.V < 1 || it.ev.Boot == "" || it.ev.Seq == 0 {
+		var ok bool
+		if it.ev, ok = parse(line); !ok {
 			it = item{other: true}
 		}
 		if batch = append(batch, it); len(batch) == 256 {

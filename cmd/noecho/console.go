@@ -200,12 +200,12 @@ func newPlaneConsole(cfg *config.Config, alerts *alert.Log, log *slog.Logger) *p
 	p := &planeConsole{opts: consoleOptions(&cfg.Console, log)}
 	p.opts.Record = alerts.Offer
 	for _, s := range cfg.Alerts {
-		if s.Type == config.AlertFile {
+		if s.Type == config.AlertFile && s.Format == "" {
 			p.opts.Paths = append(p.opts.Paths, s.Path)
 		}
 	}
 	if len(p.opts.Paths) == 0 {
-		p.opts.Note = "Alerts go to the standard output only, so there is no file that this page could read: add one under alerts."
+		p.opts.Note = "No file in format native is under alerts, so there is nothing that this page could read: add one"
 	}
 	p.opts.Config = func() *config.Config {
 		out := *cfg

@@ -9,14 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"noecho/proxy/alert"
+	"noecho/proxy/config"
 )
 
 // patience ends a test that hangs.
@@ -274,4 +277,21 @@ func (d *desk) replay(says map[string]string, rules string) map[string]alert.Act
 	}
 	stop()
 	return again.outcomes()
+}
+
+// TestPlaneConsoleFiles: the console of a server reads the files of alerts in format native, and
+// says so if there is none.
+func TestPlaneConsoleFiles(t *testing.T) {
+	t.Parallel()
+	cfg := config.Config{Console: config.Console{On: true}, Alerts: []config.Alert{
+		{Type: config.AlertFile, Path: "ocsf.jsonl", Format: "ocsf"}, {Type: config.AlertFile, Path: "ecs.jsonl", Format: "ecs"}, {Type: config.AlertStdout},
+	}}
+	log := slog.New(slog.DiscardHandler)
+	if p := newPlaneConsole(&cfg, nil, log); len(p.opts.Paths) != 0 || p.opts.Note == "" {
+		t.Errorf("without a file in format native: paths %q, note %q", p.opts.Paths, p.opts.Note)
+	}
+	cfg.Alerts = append(cfg.Alerts, config.Alert{Type: config.AlertFile, Path: "alerts.jsonl"})
+	if p := newPlaneConsole(&cfg, nil, log); !slices.Equal(p.opts.Paths, []string{"alerts.jsonl"}) || p.opts.Note != "" {
+		t.Errorf("with one: paths %q, note %q", p.opts.Paths, p.opts.Note)
+	}
 }

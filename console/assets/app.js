@@ -58,6 +58,7 @@ function tell(known) {
   if (known.missing) parts.push(el("span", { class: "warn" }, ` ${many(known.missing, "alert line is", "alert lines are")} missing.`));
   if (known.other) parts.push(` ${many(known.other, "line is no alert", "lines are no alerts")}.`);
   if (known.tests) parts.push(` ${many(known.tests, "line of noecho alerts test is", "lines of noecho alerts test are")} left out.`);
+  if (known.skipped.length) parts.push(` Not read, since their lines are no alerts: ${known.skipped.map(plain).join(", ")}.`);
   $("known").replaceChildren(...parts);
 }
 
