@@ -187,6 +187,9 @@ func (c *Console) answering(least Role, answer func(c *Console, w http.ResponseW
 	return func(w http.ResponseWriter, r *http.Request) {
 		who := c.access.person(r)
 		switch {
+		case who.Role == Nobody && who.User != "":
+			refuse(w, http.StatusForbidden, "none of your groups has a role")
+			return
 		case who.Role == Nobody:
 			refuse(w, http.StatusUnauthorized, cmp.Or(c.access.closed(), "sign in first"))
 			return

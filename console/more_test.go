@@ -447,8 +447,8 @@ func TestRoles(t *testing.T) {
 	}).look()
 	paths := []string{"GET overview", "GET findings.csv", "POST tuning/file", "POST whatif", "GET evidence/summary?from=2026-11-01&to=2026-11-02", "POST lookup"}
 	for groups, want := range map[string][]int{
-		"":               {401, 401, 401, 401, 401, 401},
-		"other":          {401, 401, 401, 401, 401, 401},
+		"":               {403, 403, 403, 403, 403, 403},
+		"other":          {403, 403, 403, 403, 403, 403},
 		"staff":          {200, 403, 403, 403, 403, 403},
 		"other, sec":     {200, 200, 400, 400, 200, 403},
 		"dpo,staff":      {200, 200, 400, 400, 200, 400},
@@ -463,6 +463,9 @@ func TestRoles(t *testing.T) {
 			status, answer := b.ask(method, api+path, body, "Host", "console.example", "X-Forwarded-User", "ann", "X-Forwarded-Groups", groups)
 			if status != want[i] && (want[i] != 400 || status != 200) {
 				t.Errorf("%q %s: %d %s, want %d", groups, path, status, answer, want[i])
+			}
+			if want[0] == 403 && !strings.Contains(answer, "none of your groups has a role") {
+				t.Errorf("%q %s: %s", groups, path, answer)
 			}
 		}
 	}
