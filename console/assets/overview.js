@@ -62,5 +62,7 @@ function todo(all) {
     const [what, action] = matters[t.kind] ?? [plain(t.kind), "See it"];
     return [what, el("span", { class: t.severity }, t.severity), t.time ? moment(t.time) : "", plain(t.text), el("a", { href: to(t.page, t.query) }, action)];
   });
-  return table("The most urgent first", ["What", "Severity", "Time (UTC)", "@Why", "What to do"], rows, "Nothing in this time.");
+  const list = table("The most urgent first", ["What", "Severity", "Time (UTC)", "@Why", "What to do"], rows);
+  list.classList.add("stack");
+  return list;
 }

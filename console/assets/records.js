@@ -11,7 +11,7 @@ export default async function ({ query, search }) {
     say: only ? sentence(only, since) : list.total ? `In ${last(since)} parts of ${many(list.total, "training record")} came out of the model, some of them to several callers.` : `In ${last(since)} no training record came out of the model.`,
     body: [
       filters("Records to show", search, period(since), choice("sort", "Order", [["findings", "most findings"], ["passed", "most passed"], ["callers", "most callers"], ["share", "largest share"]], query.sort ?? "findings")),
-      table("Records of the training data", ["@Record", "Labels", "#Findings", "#Passed", "#Callers", "#Share that came out", "Last (UTC)"], rows),
+      table("Records of the training data", ["@Record", "@Labels", "#Findings", "#Passed", "#Callers", "#Share that came out", "Last (UTC)"], rows),
       pager("records", search, list),
       only && detail(only),
     ] };

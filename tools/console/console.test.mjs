@@ -300,6 +300,26 @@ test("strings of alerts stay text", options, async () => {
   await program.stop();
 });
 
+test("long names do not make a page wider", options, async () => {
+  const now = Date.now(), boot = new Boot("long", now - 60_000, "observe"), long = "l".repeat(200);
+  const found = boot.finding(now - 50_000, 1, 0, { route: "/" + long, records: [{ id: long, dataset: long, labels: [long] }] });
+  const { url, program } = await full(file("long.jsonl", boot.start(now - 60_000) + found + boot.tally(now - 40_000, 60, [["/" + long, { observed: 1 }]])));
+  for (const width of [1280, 390]) {
+    const { page, context } = await open(url, { width });
+    for (const name of [...pages, `findings?key=${boot.boot}:2`, `records?record=${long}`]) {
+      await page.goto(url + name);
+      await ready(page);
+      await judge(page, `${name} at ${width} px`);
+      for (const select of await page.locator("select").all()) assert.ok(((await select.boundingBox())?.width ?? 0) <= width, `${name}: a list is wider than the page`);
+      if (name !== "overview") continue;
+      const over = await page.locator(".stack").evaluate((list) => list.scrollWidth - list.clientWidth);
+      assert.ok(over <= 0, `what needs a person is hidden by ${over} px of ${width}`);
+    }
+    await context.close();
+  }
+  await program.stop();
+});
+
 test("nothing known is not zero", options, async () => {
   const { url, program } = await serve(file("nothing.jsonl", ""));
   const { page, complaints, context } = await open(url);
