@@ -284,6 +284,9 @@ const (
 	manyRate      = 3
 )
 
+// judgements are those of a caller, the least suspicious first.
+var judgements = []string{"ordinary", "watch", "search"}
+
 // finish judges the caller.
 func (r *callerRow) finish() {
 	r.First, r.Last = moment(r.first), moment(r.last)
@@ -337,6 +340,8 @@ func answerCallers(c *Console, _ http.ResponseWriter, r *request) (any, error) {
 	slices.SortFunc(rows, func(a, b *callerRow) int {
 		first := 0
 		switch order {
+		case "", "search":
+			first = cmp.Compare(slices.Index(judgements, b.Judgement), slices.Index(judgements, a.Judgement))
 		case "records":
 			first = cmp.Compare(b.Records, a.Records)
 		case "disguised":

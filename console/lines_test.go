@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -84,5 +85,28 @@ func TestOtherFiles(t *testing.T) {
 	late.put(noon.Add(-time.Second), finding(alert.Redacted, "r2", 1))
 	if got := get[coverage](b.look(), "coverage"); got.Known.Rows != 2 || len(got.Known.Skipped) != 1 {
 		t.Errorf("%+v", got.Known)
+	}
+}
+
+// TestCallersOrder: without an order the callers that look like a search come first, and not
+// those with the most findings.
+func TestCallersOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newLife(t, dir, "a", 1)
+	for i := range 40 {
+		ev := finding(alert.Redacted, fmt.Sprint("r", i), 1)
+		ev.User = "busy"
+		if i < manyRecords {
+			ev.User, ev.Lane, ev.Records = "search", "base64", []alert.Record{{ID: fmt.Sprint("tickets/", i), Dataset: "tickets"}}
+		}
+		l.put(noon.Add(-time.Hour), ev)
+	}
+	b := newBed(t, dir, nil).look()
+	for order, want := range map[string]string{"": "search", "search": "search", "findings": "busy"} {
+		got := get[struct{ Rows []callerRow }](b, "callers?sort="+order)
+		if len(got.Rows) != 2 || got.Rows[0].User != want {
+			t.Errorf("order %q: %+v, want %s first", order, got.Rows, want)
+		}
 	}
 }

@@ -14,7 +14,7 @@ export default async function ({ query, search }) {
   return { of: list,
     say: `In ${last(since)} ${list.total ? many(list.total, "caller") : "no caller"} received or asked for training data${!list.total ? "" : searching ? `; ${count(searching)} of them ${searching === 1 ? "looks" : "look"} as if searching for it` : "; none looks as if searching for it"}.`,
     body: [
-      filters("Callers to show", search, period(since), choice("sort", "Order", [["findings", "most findings"], ["records", "most records"], ["disguised", "most in disguise"], ["passed", "most passed"]], query.sort ?? "findings")),
+      filters("Callers to show", search, period(since), choice("sort", "Order", [["search", "likely searches first"], ["findings", "most findings"], ["records", "most records"], ["disguised", "most in disguise"], ["passed", "most passed"]], query.sort ?? "search")),
       table("Callers", ["@Caller", "Judgement", "#Answers", "#Findings", "#Records", "#In disguise", "#Passed", "@Why"], rows),
       pager("callers", search, list),
       only ? detail(only) : el("p", { class: "note" }, "Many different records, disguises, and a rate above the caller's own past speak for a search. A person judges."),
