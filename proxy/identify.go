@@ -3,8 +3,6 @@ package proxy
 import (
 	"bytes"
 	"crypto/x509"
-	"net/netip"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,9 +19,9 @@ const forwardedFor = "X-Forwarded-For"
 // identify returns the address that the trusted proxies had a request from, and the name of its
 // user in a header. host is the peer. Either is empty if it is not known or not believed.
 func identify(cfg *config.Config, host string, h *fasthttp.RequestHeader) (forwarded, user string) {
-	trusted := trusts(cfg, host)
+	trusted := config.Trusts(cfg.TrustedProxies, host)
 	if trusted {
-		forwarded = forwardedBy(cfg, h.PeekAll(forwardedFor))
+		forwarded = config.Forwarded(cfg.TrustedProxies, h.PeekAll(forwardedFor))
 	}
 	if name := cfg.Identify.User; name != "" && cfg.Identify.Certificate == config.NameNone && (trusted || len(cfg.TrustedProxies) == 0) {
 		user = plainUser(h.Peek(name))
@@ -58,41 +56,6 @@ func certified(part config.CertificateName, c *x509.Certificate) string {
 		}
 	}
 	return plainUser([]byte(name))
-}
-
-// trusts reports whether an address is one of the trusted proxies.
-func trusts(cfg *config.Config, host string) bool {
-	a, err := netip.ParseAddr(host)
-	a = a.Unmap().WithZone("")
-	return err == nil && slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
-// forwardedBy returns the last address in the header that is none of a trusted proxy: the one
-// that the outermost of them had the request from. Addresses before it may be invented.
-func forwardedBy(cfg *config.Config, values [][]byte) string {
-	last := ""
-	for _, v := range slices.Backward(values) {
-		hops := strings.Split(string(v), ",")
-		for _, hop := range slices.Backward(hops) {
-			a, err := parseHop(strings.TrimSpace(hop))
-			if err != nil {
-				return last
-			}
-			if last = a.String(); !trusts(cfg, last) {
-				return last
-			}
-		}
-	}
-	return last
-}
-
-// parseHop reads an address, which some proxies write with a port.
-func parseHop(s string) (netip.Addr, error) {
-	if p, err := netip.ParseAddrPort(s); err == nil {
-		return p.Addr().Unmap().WithZone(""), nil
-	}
-	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	return a.Unmap().WithZone(""), err
 }
 
 // plainUser returns the name of a user, or nothing if it is no name.
