@@ -137,8 +137,7 @@ func (g *gate) person(r *http.Request) person {
 
 // trusts reports whether an address is one of a trusted proxy.
 func (g *gate) trusts(remote string) bool {
-	a, err := netip.ParseAddrPort(remote)
-	return err == nil && g.access.Trusted != nil && slices.ContainsFunc(g.access.Trusted(), func(p netip.Prefix) bool { return p.Contains(a.Addr().Unmap()) })
+	return g.access.Trusted != nil && config.Trusts(g.access.Trusted(), hostOnly(remote))
 }
 
 // role returns the highest role that the groups of a person have.
@@ -228,8 +227,15 @@ func setCookie(w http.ResponseWriter, r *http.Request, value string) {
 	})
 }
 
-// client returns the address of a request without its port.
-func client(r *http.Request) string { return hostOnly(r.RemoteAddr) }
+// client returns the address of a request without its port: the one that the trusted proxies had
+// it from, if the peer is one of them.
+func (g *gate) client(r *http.Request) string {
+	peer := hostOnly(r.RemoteAddr)
+	if !g.trusts(r.RemoteAddr) {
+		return peer
+	}
+	return cmp.Or(config.Forwarded(g.access.Trusted(), r.Header.Values("X-Forwarded-For")), peer)
+}
 
 func answerLogin(c *Console, w http.ResponseWriter, r *http.Request) {
 	var body struct {
@@ -239,7 +245,7 @@ func answerLogin(c *Console, w http.ResponseWriter, r *http.Request) {
 		refuseFault(w, err)
 		return
 	}
-	if wait, ok := c.access.spend("token "+client(r), wrongTokens); !ok {
+	if wait, ok := c.access.spend("token "+c.access.client(r), wrongTokens); !ok {
 		tooMany(w, wait)
 		return
 	}

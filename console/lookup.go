@@ -43,7 +43,7 @@ func answerLookup(c *Console, w http.ResponseWriter, r *request) (any, error) {
 	if strings.TrimSpace(body.Text) == "" {
 		return nil, errors.New("type a text")
 	}
-	if wait, ok := c.access.spend("look "+r.who.User+" "+client(r.Request), lookups); !ok {
+	if wait, ok := c.access.spend("look "+r.who.User+" "+c.access.client(r.Request), lookups); !ok {
 		tooMany(w, wait)
 		return nil, nil
 	}
