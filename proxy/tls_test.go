@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,16 @@ func (s *secured) replace(name string) string {
 func (s *secured) listener() config.TLS {
 	s.replace("server")
 	return config.TLS{CertFile: filepath.Join(s.dir, "tls.crt"), KeyFile: filepath.Join(s.dir, "tls.key")}
+}
+
+// single returns the files of a listener whose certificate and key are in one file, which is
+// replaced at once: no look sees a part of it, or a certificate without its key, twice.
+func (s *secured) single(cert, key []byte) config.TLS {
+	name := filepath.Join(s.dir, "tls.pem")
+	if err := os.Rename(s.put("next.pem", slices.Concat(cert, key)), name); err != nil {
+		s.t.Fatal(err)
+	}
+	return config.TLS{CertFile: name, KeyFile: name}
 }
 
 // client returns what a client of a listener trusts, with a certificate if one is given.
@@ -227,12 +238,13 @@ func TestBadCertificate(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
 	cfg := bedConfig(t, "http://127.0.0.1:1")
-	cfg.TLS = s.listener()
+	first, next := s.Issue("first"), s.Issue("good")
+	cfg.TLS = s.single(first.Cert, first.Key)
 	b := newBed(t, Options{Config: cfg, Reach: time.Millisecond})
-	good := s.replace("good")
+	s.single(next.Cert, next.Key)
+	good := next.Serial.String()
 	b.logs.await(t, "new certificate files are in force", `"use":"listen"`)
-	p := s.Issue("other")
-	s.put("tls.key", p.Key)
+	s.single(next.Cert, s.Issue("other").Key)
 	b.logs.await(t, "new certificate files are not used", `"use":"listen"`, "does not belong to the certificate")
 	if err := b.srv.Reload(); err == nil || !strings.Contains(err.Error(), "does not belong to the certificate") {
 		t.Errorf("reload: %v", err)
