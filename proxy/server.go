@@ -254,11 +254,11 @@ func (s *Server) watch(ctx context.Context) {
 	if s.opts.Reach == 0 {
 		return
 	}
-	down, stuck := map[string]bool{}, map[string]bool{}
+	down, before := map[string]bool{}, map[string]alert.SinkStats{}
 	tick := time.NewTicker(s.opts.Reach)
 	defer tick.Stop()
 	for {
-		s.watchAlerts(stuck)
+		s.watchAlerts(before)
 		snap := s.acquire()
 		s.own.look(&s.services, snap)
 		named := map[string]bool{}
@@ -293,17 +293,19 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// watchAlerts logs sinks that fail and were not stuck before, and those that work again.
-func (s *Server) watchAlerts(stuck map[string]bool) {
+// watchAlerts logs sinks that fail and did not before, spools that take no lines any more while
+// their receiver is down, and sinks that work again. before are the counters of the last call.
+func (s *Server) watchAlerts(before map[string]alert.SinkStats) {
 	for _, sink := range s.alerts.Stats().Sinks {
+		old := before[sink.Name]
 		switch {
-		case sink.Down && !stuck[sink.Name]:
+		case sink.Down && !old.Down, sink.Stuck && !old.Stuck:
 			s.log.Error("alerts cannot be written: look at the folder, the permissions and the disk, or the receiver; some wait in memory or in the spool meanwhile",
 				"sink", sink.Name, "waiting", sink.Queued, "reason", sink.Reason)
-		case !sink.Down && stuck[sink.Name]:
+		case !sink.Down && old.Down:
 			s.log.Info("alerts are written again", "sink", sink.Name, "lost", sink.Lost)
 		}
-		stuck[sink.Name] = sink.Down
+		before[sink.Name] = sink
 	}
 }
 

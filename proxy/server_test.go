@@ -790,7 +790,7 @@ func TestStuckAlerts(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1"), Alerts: log, Reach: time.Millisecond})
-	b.logs.await(t, "alerts cannot be written", `"sink":"alerts.jsonl"`)
+	b.logs.await(t, "alerts cannot be written", `"sink":"alerts.jsonl"`, `"reason":"no space left on device"`)
 	disk.full.Store(false)
 	b.logs.await(t, "alerts are written again", `"sink":"alerts.jsonl"`)
 }

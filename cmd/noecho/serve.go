@@ -114,7 +114,13 @@ func (a *app) serve(ctx context.Context, o *overlay) error {
 	}
 	end, cancel := context.WithTimeout(context.Background(), alertsPatience)
 	defer cancel()
-	return errors.Join(err, opts.Alerts.Close(end))
+	if lost := opts.Alerts.Close(end); lost != nil {
+		opts.Log.Error("alerts were not written before the end", "reason", lost.Error())
+		if err == nil {
+			err = &exitError{Code: exitFailure} // the log has the reason
+		}
+	}
+	return err
 }
 
 // openAccess opens the access log; nil if there is none.

@@ -150,6 +150,9 @@ func Open(o Options) (*Outbox, error) {
 		b.cancel()
 		return nil, errors.Join(fmt.Errorf("spool of %s: %w", o.Name, err), o.Peer.Close())
 	}
+	for _, d := range b.spool.debts {
+		b.lost.Add(d.lost)
+	}
 	b.ended = make(chan struct{})
 	go b.run()
 	return b, nil
@@ -173,14 +176,16 @@ func (b *Outbox) Append(dst []byte, ev *alert.Event) []byte {
 func (b *Outbox) Write(text []byte) (int, error) {
 	line := b.line
 	line.Text = text
-	var err error
+	err := b.settle()
 	switch {
 	case b.skipped:
+		err = nil
 		b.skips.Add(1)
+	case err != nil:
 	case b.spool != nil:
 		err = b.spool.put(line)
 	case time.Now().Before(b.next):
-		err = errWaits
+		err = errors.New(*b.reason.Load()) // of the failure before; the next attempt is due later
 	default:
 		err = b.direct(line)
 	}
@@ -188,6 +193,30 @@ func (b *Outbox) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// settle puts gap records of earlier processes, which could not write them, into the spool.
+func (b *Outbox) settle() error {
+	if b.spool == nil || len(b.spool.debts) == 0 {
+		return nil
+	}
+	for _, d := range b.spool.debts {
+		g := b.gap(Line{Boot: d.boot, Seq: d.last}, d.lost, "noecho ended before the spool had room")
+		if err := b.spool.put(g.line); err != nil {
+			return err
+		}
+		b.spool.debts = b.spool.debts[1:]
+	}
+	return errors.Join(b.spool.sync(), b.spool.owe())
+}
+
+// Abandon implements [alert.Heir]: the next process puts a gap record into the spool.
+func (b *Outbox) Abandon(boot string, last, lost uint64) error {
+	if b.spool == nil {
+		return nil
+	}
+	b.spool.debts = append(b.spool.debts, debt{boot: boot, last: last, lost: lost})
+	return b.spool.owe()
 }
 
 // direct sends a line from the caller's goroutine.
@@ -287,10 +316,7 @@ func (b *Outbox) drop(lines []Line) (events uint64) {
 	return events
 }
 
-var (
-	errWaits = errors.New("the receiver failed, and the next attempt is due later")
-	errNone  = errors.New("the receiver took no line")
-)
+var errNone = errors.New("the receiver took no line")
 
 func refused(err error) bool {
 	var e *Error
@@ -409,4 +435,5 @@ var (
 	_ alert.Sink    = (*Outbox)(nil)
 	_ alert.Encoder = (*Outbox)(nil)
 	_ alert.Relay   = (*Outbox)(nil)
+	_ alert.Heir    = (*Outbox)(nil)
 )

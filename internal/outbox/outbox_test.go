@@ -648,3 +648,45 @@ func TestFullDisk(t *testing.T) {
 		_ = broken.Close()
 	})
 }
+
+// TestEndOfFullSpool: events that neither the spool nor the receiver took before the end of their
+// process are counted by the next one, which sends a gap record in their place, after the
+// lines of the spool. So it is if several processes end so.
+func TestEndOfFullSpool(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		const lives, events = 3, 300
+		for life := range lives {
+			l, _ := open(t, Options{Dir: dir, Limit: 64 << 10}, 0, func(p *peer) { p.fail = down })
+			for i := range events {
+				l.Offer(event(i))
+			}
+			time.Sleep(time.Minute)
+			if s := balance(t, l); !s.Stuck || !strings.Contains(s.Reason, "the spool is full") || !strings.Contains(s.Reason, errDown.Error()) {
+				t.Errorf("life %d: %+v", life, s)
+			}
+			end, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			err := l.Close(end)
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), "events not written") {
+				t.Errorf("the end: %v", err)
+			}
+		}
+		for life := range 2 { // the second finds nothing any more
+			l, p := open(t, Options{Dir: dir, Limit: 64 << 10}, 0)
+			l.Offer(event(1))
+			time.Sleep(time.Minute)
+			s := balance(t, l)
+			stop(t, l)
+			got := p.events(t)
+			lost := account(t, got)
+			if life == 0 && (lost == 0 || s.Lost != lost || s.Delivered+lost != lives*events+1 || s.Gaps < lives || s.Queued != 0) {
+				t.Errorf("%d lost, %+v", lost, s)
+			}
+			if life == 1 && (len(got) != 1 || s.Lost != 0 || s.Inherited != 0) {
+				t.Errorf("%+v, %+v", got, s)
+			}
+		}
+	})
+}

@@ -39,6 +39,10 @@ import (
 // then sent again. A segment whose lines are all sent is removed. The file lock belongs to the
 // one process that has the spool open.
 //
+// The file lost has its bytes from the beginning, so that it can be written when the disk is
+// full. A process that ends with events for which the spool has no room writes there which they
+// are; the next one puts gap records into the spool. See debt.
+//
 // Reading a segment ends at the first record whose checksum is wrong. The end of the newest
 // segment of a process that was killed may be such a record: its line was never written whole.
 
@@ -84,6 +88,8 @@ type spool struct {
 	moved    bool      // offset is not saved
 	shown    []shown   // the records that oldest has returned
 	saved    *os.File  // the file position
+	ledger   *os.File  // the file lost
+	debts    []debt    // of it; only the goroutine that puts lines may use them
 	buffer   []byte    // of those records
 	holes    []segment // damaged segments, whose left events are lost
 }
@@ -121,6 +127,9 @@ func (s *spool) load() error {
 	if s.saved, err = os.OpenFile(filepath.Join(s.dir, "position"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
+	if err := s.loadDebts(); err != nil {
+		return err
+	}
 	first, offset := s.position()
 	last := first
 	for _, e := range entries {
@@ -146,6 +155,9 @@ func (s *spool) load() error {
 		return err
 	}
 	s.inherited = s.waiting.Load()
+	for _, d := range s.debts {
+		s.inherited += d.lost
+	}
 	return s.begin(last + 1)
 }
 
@@ -413,7 +425,7 @@ func (s *spool) close() error {
 	if s.out != nil {
 		errs = append(errs, s.sync())
 	}
-	for _, f := range [...]*os.File{s.out, s.in, s.saved, s.lock} {
+	for _, f := range [...]*os.File{s.out, s.in, s.saved, s.ledger, s.lock} {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}

@@ -19,6 +19,7 @@ type feed struct {
 	sink   Sink
 	encode func(dst []byte, ev *Event) []byte
 	relay  Relay         // the sink, if it is one
+	heir   Heir          // the sink, if it is one
 	wake   chan struct{} // of capacity 1: there may be something to do
 	reopen chan struct{} // of capacity 1: Reopen was asked for
 	ended  chan error    // of capacity 1: the error of the close
@@ -57,10 +58,12 @@ func newFeed(s Sink, now time.Time) *feed {
 		encode = guardedEncode(e)
 	}
 	relay, _ := s.(Relay)
+	heir, _ := s.(Heir)
 	return &feed{
 		sink:    guarded{s},
 		encode:  encode,
 		relay:   relay,
+		heir:    heir,
 		wake:    make(chan struct{}, 1),
 		reopen:  make(chan struct{}, 1),
 		ended:   make(chan error, 1),
@@ -96,7 +99,7 @@ func (l *Log) run(f *feed) {
 			ok = l.write(f)
 		}
 		if !ok {
-			f.ended <- errors.Join(f.sink.Sync(), f.sink.Close())
+			f.ended <- errors.Join(l.abandon(f), f.sink.Sync(), f.sink.Close())
 			return
 		}
 	}
@@ -145,7 +148,7 @@ func (l *Log) write(f *feed) bool {
 	n, err := f.sink.Write(f.line[f.sent:])
 	f.sent += min(max(n, 0), len(f.line)-f.sent)
 	if f.sent < len(f.line) {
-		l.failed(f)
+		l.failed(f, err)
 		l.syncDue(f)
 		return l.pause(f)
 	}
@@ -180,21 +183,36 @@ func (l *Log) delivered(f *feed, err error) {
 		f.flying = false
 		f.counted.Delivered++
 	}
-	f.counted.Down = err != nil
+	f.counted.Down, f.counted.Stuck, f.counted.Reason = false, false, ""
 	if err != nil {
 		f.counted.Errors++
+		f.counted.Down, f.counted.Reason = true, err.Error()
 	}
 	f.kind = lineNone
 	f.event = entry{} // so that the strings of the caller can be freed
 	f.retry = 0
 }
 
-func (l *Log) failed(f *feed) {
+func (l *Log) failed(f *feed, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.trouble = true
 	f.counted.Errors++
-	f.counted.Down = true
+	f.counted.Down, f.counted.Stuck = true, true
+	if err != nil {
+		f.counted.Reason = err.Error()
+	}
+}
+
+// abandon tells an heir which events the log has given up.
+func (l *Log) abandon(f *feed) error {
+	l.mu.Lock()
+	lost, last := f.gap+l.seq+1-f.next, l.seq
+	l.mu.Unlock()
+	if f.heir == nil || lost == 0 {
+		return nil
+	}
+	return f.heir.Abandon(l.boot, last, lost)
 }
 
 // pause waits before another try, longer each time. A Reopen ends the wait, because the
@@ -244,7 +262,7 @@ func (l *Log) syncDue(f *feed) {
 	}
 	f.dirty = time.Time{}
 	if err := f.sink.Sync(); err != nil {
-		l.failed(f)
+		l.failed(f, err)
 		f.dirty = time.Now() // try again after syncEvery
 	}
 }
@@ -261,7 +279,7 @@ func (l *Log) follow(f *feed) {
 		return
 	}
 	if err := f.sink.Reopen(); err != nil {
-		l.failed(f)
+		l.failed(f, err)
 		f.movedAt = time.Now().Add(syncEvery)
 		return
 	}

@@ -60,6 +60,16 @@ type Relay interface {
 	Relayed() Relayed
 }
 
+// Heir is a [Sink] that can remember lost events for the next process. The log calls Abandon
+// at most once, before Close, if it gives up: lost events of a boot, which end with the one
+// numbered last, were not written.
+type Heir interface {
+	Abandon(boot string, last, lost uint64) error
+}
+
+// lastWords bounds the time that a log which gives up leaves to the heirs.
+const lastWords = time.Second
+
 // Relayed are the counters of a Relay.
 type Relayed struct {
 	Taken     uint64 // events that the receiver has
@@ -302,15 +312,34 @@ func (l *Log) Close(ctx context.Context) error {
 		f.signal()
 	}
 	var errs []error
-	for _, f := range l.feeds {
+	for i, f := range l.feeds {
 		select {
 		case err := <-f.ended:
 			errs = append(errs, err)
 		case <-ctx.Done():
-			return errors.Join(append(errs, l.giveUp(ctx.Err()))...)
+			errs = append(errs, l.giveUp(ctx.Err()))
+			return errors.Join(append(errs, bequeath(l.feeds[i:])...)...)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// bequeath waits until the heirs among the feeds have ended, and returns their errors.
+func bequeath(feeds []*feed) (errs []error) {
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	for _, f := range feeds {
+		if f.heir == nil {
+			continue
+		}
+		select {
+		case err := <-f.ended:
+			errs = append(errs, err)
+		case <-timer.C:
+			return errs
+		}
+	}
+	return errs
 }
 
 // giveUp ends the retries. Its error counts the events that were not written.
@@ -348,7 +377,8 @@ type SinkStats struct {
 	Retried   uint64 // attempts of a Relay that failed
 	Errors    uint64 // calls of the sink that failed
 	Down      bool   // the last call or attempt failed
-	Reason    string // why a Relay is down
+	Stuck     bool   // the last call failed: events wait in memory
+	Reason    string // why it is down
 }
 
 // Stats returns the counters.
@@ -373,5 +403,11 @@ func (s *SinkStats) add(r Relayed) {
 	s.Gaps = r.Gaps
 	s.Queued += r.Waiting
 	s.Lost += r.Lost
-	s.Down, s.Reason = s.Down || r.Down, r.Reason
+	s.Down = s.Down || r.Down
+	switch {
+	case s.Reason == "":
+		s.Reason = r.Reason
+	case r.Reason != "" && r.Reason != s.Reason:
+		s.Reason += "; the receiver: " + r.Reason
+	}
 }
