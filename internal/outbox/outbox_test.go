@@ -232,7 +232,7 @@ func folder(t *testing.T, dir string) (size int64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Mode().Perm() != 0o600 && e.Name() != "lock" {
+		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v", e.Name(), info.Mode())
 		}
 		size += info.Size()

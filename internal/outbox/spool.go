@@ -112,7 +112,7 @@ func openSpool(dir string, limit int64) (*spool, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	s := &spool{dir: dir, limit: limit, lock: lock, grown: make(chan struct{}, 1)}
-	if err := s.load(); err != nil {
+	if err := errors.Join(lock.Chmod(0o600), s.load()); err != nil { // the lock of an audit log may be read
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
