@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"noecho/internal/transport"
@@ -68,8 +69,31 @@ func (c certificates) look(s *services, snap *snapshot) {
 			s.log.Error("new certificate files are not used, the last good ones stay in force", "use", use, "reason", err.Error())
 			s.offerState(snap, alert.TypeReload, alert.Failed, "certificate files of "+use+" refused")
 		case changed:
-			s.metrics.certificateReloads.WithLabelValues(use, reloadApplied).Inc()
-			s.log.Info("new certificate files are in force", "use", use, "expires", k.Expires().UTC().Format(time.RFC3339))
+			s.renewed(use, k)
+		}
+	})
+	c.measure(s.metrics, snap)
+}
+
+// renewed counts and logs files that have come in force.
+func (s *services) renewed(use string, k *transport.Keeper) {
+	s.metrics.certificateReloads.WithLabelValues(use, reloadApplied).Inc()
+	s.log.Info("new certificate files are in force", "use", use, "expires", k.Expires().UTC().Format(time.RFC3339))
+}
+
+// digests returns those of the files in force, by use.
+func (c certificates) digests(snap *snapshot) map[string][sha256.Size]byte {
+	all := map[string][sha256.Size]byte{}
+	c.each(snap, func(use string, k *transport.Keeper) { all[use] = k.Digest() })
+	return all
+}
+
+// report counts and logs the files that a reload brought in force. before are the digests of those
+// that were in force until then.
+func (c certificates) report(s *services, snap *snapshot, before map[string][sha256.Size]byte) {
+	c.each(snap, func(use string, k *transport.Keeper) {
+		if k.Digest() != before[use] {
+			s.renewed(use, k)
 		}
 	})
 	c.measure(s.metrics, snap)

@@ -412,6 +412,7 @@ func (s *Server) reload() error {
 	if err != nil {
 		return err
 	}
+	before := s.own.digests(old)
 	renew()
 	if fixed := fixedChanges(&old.cfg, &cfg); len(fixed) > 0 {
 		s.log.Warn("changed keys take effect after a restart only", "keys", strings.Join(fixed, " "))
@@ -420,7 +421,7 @@ func (s *Server) reload() error {
 	s.setLevel(next.cfg.LogLevel)
 	s.snap.Store(next)
 	s.metrics.snapshot(next)
-	s.own.measure(s.metrics, next)
+	s.own.report(&s.services, next, before)
 	old.release()
 	return nil
 }

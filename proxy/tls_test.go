@@ -268,6 +268,34 @@ func TestBadCertificate(t *testing.T) {
 	}
 }
 
+// TestReloadCertificates: files that a reload brings in force are counted and logged, those of the
+// listener and those for upstreams; a reload without new ones reports none.
+func TestReloadCertificates(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	cfg := bedConfig(t, "https://127.0.0.1:1")
+	cfg.TLS = s.listener()
+	cfg.Upstream.TLS.CAFile = s.put("ca.crt", s.PEM)
+	b := newBed(t, Options{Config: cfg})
+	for i, want := range []uint64{0, 1, 1} {
+		if i == 1 {
+			s.replace("next")
+			s.put("ca.crt", slices.Concat(s.PEM, testca.New(t).PEM))
+		}
+		if err := b.srv.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		b.trust(s.client())
+		for _, use := range []string{useListen, useUpstream} {
+			if n := b.metric("noecho_certificate_reloads_total", `{result="applied",use="`+use+`"}`); uint64(n) != want {
+				t.Errorf("reload %d: %d of %s counted, want %d", i, n, use, want)
+			}
+		}
+	}
+	b.logs.await(t, "new certificate files are in force", `"use":"listen"`)
+	b.logs.await(t, "new certificate files are in force", `"use":"upstream"`)
+}
+
 // TestCheckCertificates: the check of a configuration finds files that cannot be used.
 func TestCheckCertificates(t *testing.T) {
 	t.Parallel()

@@ -112,6 +112,9 @@ func (k *Keeper) Look() (changed bool, err error) {
 	return false, err
 }
 
+// Digest returns that of the files in force.
+func (k *Keeper) Digest() [sha256.Size]byte { return k.now.Load().digest }
+
 // Expires returns the time at which the certificate ends; zero if there is none.
 func (k *Keeper) Expires() time.Time { return k.now.Load().expires }
 
