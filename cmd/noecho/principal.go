@@ -12,17 +12,20 @@ import (
 
 func newPrincipalCommand(a *app) *cobra.Command {
 	var keyFile, header string
+	var certificate bool
 	cmd := &cobra.Command{
-		Use:   "principal --key-file FILE [--header NAME] <CREDENTIAL",
+		Use:   "principal --key-file FILE [--header NAME|--certificate] <CREDENTIAL",
 		Short: "Print the name that alerts give to a credential",
 		Long: `Read a credential from the standard input and print its principal: the name by which
 alerts and rules of a proxy with the same principal_key_file know it.
 
 The principal is a keyed hash of the whole header that a caller sends. If that header is
 Authorization, as by default, and the credential has no scheme, Bearer is put before it.
-Line ends around the credential are left out.`,
+Line ends around the credential are left out. With --certificate the input is the name of a
+caller in its certificate, as the key identify.certificate takes it.`,
 		Example: `  noecho principal --key-file /etc/noecho/principal.key <token.txt
-  noecho principal --key-file /etc/noecho/principal.key --header x-api-key <token.txt`,
+  noecho principal --key-file /etc/noecho/principal.key --header x-api-key <token.txt
+  echo alice | noecho principal --key-file /etc/noecho/principal.key --certificate`,
 		Args: noArguments,
 		RunE: func(_ *cobra.Command, _ []string) error {
 			if keyFile == "" {
@@ -37,7 +40,7 @@ Line ends around the credential are left out.`,
 			if secret == "" {
 				return usageError("the standard input has no credential")
 			}
-			if strings.EqualFold(header, "authorization") && !strings.Contains(secret, " ") {
+			if !certificate && strings.EqualFold(header, "authorization") && !strings.Contains(secret, " ") {
 				secret = "Bearer " + secret
 			}
 			name, err := proxy.Principal(keyFile, []byte(secret))
@@ -50,5 +53,7 @@ Line ends around the credential are left out.`,
 	}
 	cmd.Flags().StringVar(&keyFile, "key-file", "", "`FILE` with the key of principals (required)")
 	cmd.Flags().StringVar(&header, "header", "authorization", "`NAME` of the header with the credential")
+	cmd.Flags().BoolVar(&certificate, "certificate", false, "the input is the name in a caller's certificate, not a credential")
+	cmd.MarkFlagsMutuallyExclusive("header", "certificate")
 	return cmd
 }

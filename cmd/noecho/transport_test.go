@@ -70,6 +70,40 @@ func TestCheckTransport(t *testing.T) {
 	}
 }
 
+// TestPrincipalOfCertificate: the command prints the principal that alerts have for a caller who is
+// known by a certificate.
+func TestPrincipalOfCertificate(t *testing.T) {
+	t.Parallel()
+	d, ca := newDesk(t, map[string]string{"hello": "Well: " + hello + "."}), testca.New(t)
+	pair, alice := ca.Issue("server"), ca.Issue("alice").TLS(t)
+	put := func(name string, data []byte) string { return testca.Write(t, d.dir, name, data) }
+	text, err := os.ReadFile(d.path("config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, d.path("tls.yaml"), string(text)+fmt.Sprintf("tls: {cert_file: %s, key_file: %s, client_ca_file: %s}\nidentify: {certificate: common_name}\n",
+		put("s.crt", pair.Cert), put("s.key", pair.Key), put("ca.crt", ca.PEM)))
+	started, _, stop := startServe(t, nil, "--config", d.path("tls.yaml"))
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+		RootCAs: ca.Pool(), ServerName: "localhost", Certificates: []tls.Certificate{alice},
+	}}}
+	resp, err := client.Post(started["clients"].(string)+"/chat/completions", "application/json", strings.NewReader(`{"model":"hello","messages":[{"role":"user","content":"hi"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	stop()
+	code, out, errs := runApp(t, "alice\n", "principal", "--key-file", d.path("principal.key"), "--certificate")
+	got := d.findings(0)
+	if len(got) != 1 || code != exitOK || got[0].User != "alice" || got[0].Principal+"\n" != out {
+		t.Errorf("%d %s%s: %+v", code, out, errs, got)
+	}
+	if code, _, _ := runApp(t, "alice\n", "principal", "--key-file", d.path("principal.key"), "--certificate", "--header", "x"); code == exitOK {
+		t.Error("a certificate in a header is accepted")
+	}
+}
+
 // TestServeSockets runs the command on unix sockets, with an access log: a second one on the same
 // socket does not start, and nothing is left at the end.
 func TestServeSockets(t *testing.T) {
