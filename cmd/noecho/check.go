@@ -73,7 +73,7 @@ completes keys and marks mistakes.`,
 	}
 	o.addConfig(cmd)
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of a configuration, and check nothing")
-	cmd.Flags().BoolVar(&probe, "probe", false, "call each model server too; the exit code is 1 if one does not answer")
+	cmd.Flags().BoolVar(&probe, "probe", false, "call each model server and connect to each receiver of alerts too; the exit code is 1 if one does not answer")
 	return cmd
 }
 

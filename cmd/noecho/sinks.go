@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ func openOutbox(s *config.Alert, names map[string]int, instance string, encode f
 	access := loadAccess(&s.Receiver, getenv)
 	first, err := access()
 	if err != nil {
-		return nil, fmt.Errorf("alerts to a %s: %w", s.Type, err)
+		return nil, fmt.Errorf("alerts to %s: %w", title(s), err)
 	}
 	name := s.Name
 	if name == "" {
@@ -117,6 +118,14 @@ func openOutbox(s *config.Alert, names map[string]int, instance string, encode f
 	})
 }
 
+// title names a sink in messages: by its name, else by its type.
+func title(s *config.Alert) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return "a " + s.Type.String()
+}
+
 // auditable reports why the audit log cannot vouch for the lines of a sink.
 func auditable(s *config.Alert) error {
 	if s.Type > config.AlertStdout || s.Format != "" {
@@ -135,7 +144,7 @@ func checkSinks(cfg *config.Config, getenv func(string) string) error {
 	for _, s := range cfg.Alerts {
 		if s.Type > config.AlertStdout {
 			if _, err := loadAccess(&s.Receiver, getenv)(); err != nil {
-				return fmt.Errorf("alerts to a %s: %w", s.Type, err)
+				return fmt.Errorf("alerts to %s: %w", title(&s), err)
 			}
 		}
 	}
@@ -154,17 +163,17 @@ func probeSinks(ctx context.Context, a *app, cfg *config.Config) error {
 		}
 		access, err := loadAccess(&s.Receiver, a.getenv)()
 		if err != nil {
-			return err
+			return fmt.Errorf("alerts to %s: %w", title(&s), err)
 		}
 		network, address := receiver.Endpoint(access.URL)
 		dialer := net.Dialer{Timeout: probePatience}
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("alerts to a %s at %s: %w", s.Type, address, err))
+			failed = append(failed, fmt.Errorf("alerts to %s at %s: %w", title(&s), address, err))
 			continue
 		}
 		_ = conn.Close()
-		_, _ = fmt.Fprintf(a.stdout, "Receiver of alerts %s %s accepts connections.\n", s.Type, address)
+		_, _ = fmt.Fprintf(a.stdout, "Receiver of alerts %s at %s accepts connections.\n", cmp.Or(s.Name, s.Type.String()), address)
 	}
 	return errors.Join(failed...)
 }

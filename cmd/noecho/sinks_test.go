@@ -177,6 +177,22 @@ func TestOtherReceivers(t *testing.T) {
 		t.Errorf("%v, %s", err, out.String())
 	}
 	_ = listener.Close()
+	for i := range cfg.Alerts {
+		if cfg.Alerts[i].Type == config.AlertSyslog {
+			named := cfg
+			named.Alerts = []config.Alert{cfg.Alerts[i]}
+			named.Alerts[0].Name = "siem"
+			if err := probeSinks(t.Context(), a, &named); err == nil || !strings.HasPrefix(err.Error(), "alerts to siem at 127.0.0.1:") {
+				t.Error(err)
+			}
+			named.Alerts[0].Receiver.TokenFile = "env:NONE"
+			for _, err := range []error{probeSinks(t.Context(), a, &named), checkSinks(&named, a.getenv)} {
+				if err == nil || !strings.HasPrefix(err.Error(), "alerts to siem: env:NONE ") {
+					t.Error(err)
+				}
+			}
+		}
+	}
 	if err := probeSinks(t.Context(), a, &cfg); err == nil || !strings.Contains(err.Error(), "alerts to a syslog at 127.0.0.1:") {
 		t.Error(err)
 	}
