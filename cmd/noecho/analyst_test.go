@@ -228,6 +228,27 @@ func TestIgnoreGreetings(t *testing.T) {
 	}
 }
 
+// TestIgnorePartial: a finding whose alert does not name all windows gets no entries, and the command
+// says what to do; other findings get theirs.
+func TestIgnorePartial(t *testing.T) {
+	t.Parallel()
+	var lines []byte
+	for i, windows := range []int{2, alert.MaxDigests, 3} {
+		ev := alert.Event{V: alert.Version, Type: alert.TypeFinding, Kind: alert.Verbatim, Action: alert.Redacted, Windows: windows}
+		for n := range windows {
+			ev.Digests = append(ev.Digests, alert.Digest(1000*i+n+1))
+		}
+		if i == 2 { // as in block mode
+			ev.Digests = ev.Digests[:1]
+		}
+		lines = append(alert.AppendLine(lines, &ev), '\n')
+	}
+	code, out, errs := runApp(t, string(lines), "ignore", "--reason", "r", "-")
+	if code != exitFailure || strings.Count(out, "\n") != 2 || !strings.Contains(errs, "2 findings whose alert does not name all windows") || !strings.Contains(errs, "--report") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+}
+
 // TestExplain: for each kind of finding, lane and format of training files the exact span is
 // printed, and nowhere else is any training text.
 func TestExplain(t *testing.T) {

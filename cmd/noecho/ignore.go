@@ -27,7 +27,8 @@ or give the file to noecho index build --exclude. From then on answers may repea
 finding of which every window is listed. Look at its text first: noecho explain shows it.
 
 Findings of identifiers are never ignored: they are reported, no entry is written, and the
-exit code is 1.`,
+exit code is 1. So are findings whose alert does not name all of their windows, such as those of 64
+windows or more.`,
 		Example: `  noecho ignore --reason greeting --until 2027-06-30 --by ann --id 01M8JN73SF5M6PFQQGTWC1AF8W alerts.jsonl >>ignore.jsonl
   noecho tail -o json --record train.jsonl:1 | noecho ignore --reason licence --by ann - >>ignore.jsonl`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -84,7 +85,8 @@ func (w *ignoreWriter) add(ev *alert.Event, line []byte) error {
 		return err
 	}
 	if ev.Kind == alert.Verbatim && ev.Windows > len(ev.Digests) || len(ev.Digests) >= alert.MaxDigests {
-		w.partial++
+		w.partial++ // a finding is ignored only if all of its windows are listed
+		return nil
 	}
 	for _, e := range entries {
 		if w.seen[e.Digest] {
@@ -100,15 +102,18 @@ func (w *ignoreWriter) add(ev *alert.Event, line []byte) error {
 	return nil
 }
 
-// end returns an error if an alert got no entry, or not all that it needs.
+// end returns an error if an alert got no entries.
 func (w *ignoreWriter) end() error {
-	switch {
-	case w.refused > 0:
-		return fmt.Errorf("%s about identifiers: %w", count(w.refused, "alert"), ignore.ErrIdentifier)
-	case len(w.seen) == 0:
-		return fmt.Errorf("no finding with digests is among the alerts")
-	case w.partial > 0:
-		return fmt.Errorf("%s with more windows than digests: the entries are written, but such a finding is only ignored once all of its windows are listed; take them from a report of noecho index build --report", count(w.partial, "finding"))
+	var errs []error
+	if w.refused > 0 {
+		errs = append(errs, fmt.Errorf("%s about identifiers: %w", count(w.refused, "alert"), ignore.ErrIdentifier))
 	}
-	return nil
+	if w.partial > 0 {
+		errs = append(errs, fmt.Errorf("%s whose alert does not name all windows: no entry is written for it, since a finding is ignored only if all are listed; "+
+			"add the windows from a report of noecho index build --report, or leave the text out of the index with --exclude and that report", count(w.partial, "finding")))
+	}
+	if len(errs) == 0 && len(w.seen) == 0 {
+		return errors.New("no finding with digests is among the alerts")
+	}
+	return errors.Join(errs...)
 }
