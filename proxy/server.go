@@ -254,11 +254,11 @@ func (s *Server) watch(ctx context.Context) {
 	if s.opts.Reach == 0 {
 		return
 	}
-	down, before := map[string]bool{}, map[string]alert.SinkStats{}
+	down, seen := map[string]bool{}, watched{map[string]alert.SinkStats{}, map[[2]string]time.Time{}}
 	tick := time.NewTicker(s.opts.Reach)
 	defer tick.Stop()
 	for {
-		s.watchAlerts(before)
+		s.watchAlerts(&seen)
 		snap := s.acquire()
 		s.own.look(&s.services, snap)
 		named := map[string]bool{}
@@ -293,11 +293,20 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
+// refusalPause is the time between two lines of the log about one sink and one cause.
+const refusalPause = time.Minute
+
+// watched are the sinks of alerts as watchAlerts saw them last.
+type watched struct {
+	sinks    map[string]alert.SinkStats
+	refusals map[[2]string]time.Time // when a cause of a sink was logged
+}
+
 // watchAlerts logs sinks that fail and did not before, spools that take no lines any more while
-// their receiver is down, and sinks that work again. before are the counters of the last call.
-func (s *Server) watchAlerts(before map[string]alert.SinkStats) {
+// their receiver is down, events that a receiver refuses, and sinks that work again.
+func (s *Server) watchAlerts(seen *watched) {
 	for _, sink := range s.alerts.Stats().Sinks {
-		old := before[sink.Name]
+		old := seen.sinks[sink.Name]
 		switch {
 		case sink.Down && !old.Down, sink.Stuck && !old.Stuck:
 			s.log.Error("alerts cannot be written: look at the folder, the permissions and the disk, or the receiver; some wait in memory or in the spool meanwhile",
@@ -305,7 +314,13 @@ func (s *Server) watchAlerts(before map[string]alert.SinkStats) {
 		case !sink.Down && old.Down:
 			s.log.Info("alerts are written again", "sink", sink.Name, "lost", sink.Lost)
 		}
-		before[sink.Name] = sink
+		cause := [2]string{sink.Name, sink.Refusal}
+		if sink.Refused > old.Refused && time.Since(seen.refusals[cause]) >= refusalPause {
+			seen.refusals[cause] = time.Now()
+			s.log.Error("the receiver refuses alerts, which are lost: look at its address and at the format of the sink",
+				"sink", sink.Name, "refused", sink.Refused, "lost", sink.Lost, "reason", sink.Refusal)
+		}
+		seen.sinks[sink.Name] = sink
 	}
 }
 

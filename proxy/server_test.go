@@ -780,6 +780,32 @@ func (d *fullDisk) Write(line []byte) (int, error) {
 	return d.Sink.Write(line)
 }
 
+// picky is a receiver that refuses every line.
+type picky struct{ alert.Sink }
+
+func (picky) Relayed() alert.Relayed {
+	return alert.Relayed{Lost: 3, Refused: 4, Refusal: "status 400"}
+}
+
+// TestRefusedAlerts: the log says once which sink refuses events, and why.
+func TestRefusedAlerts(t *testing.T) {
+	t.Parallel()
+	log, err := alert.Open(alert.Options{Sinks: []alert.Sink{picky{alert.NewWriter("siem", io.Discard)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBed(t, Options{Config: bedConfig(t, "http://127.0.0.1:1"), Alerts: log, Reach: time.Millisecond})
+	b.logs.await(t, "the receiver refuses alerts", `"sink":"siem"`, `"refused":4`, `"reason":"status 400"`)
+	seen := watched{map[string]alert.SinkStats{}, map[[2]string]time.Time{}}
+	for range 3 {
+		b.srv.watchAlerts(&seen)
+		seen.sinks["siem"] = alert.SinkStats{} // as if more were refused
+	}
+	if n := strings.Count(b.logs.String(), "the receiver refuses alerts"); n != 2 {
+		t.Errorf("%d lines of the log, want 1 of the watch and 1 of the calls", n)
+	}
+}
+
 // TestStuckAlerts: alerts that cannot be written are in the log, and so is the end of that.
 func TestStuckAlerts(t *testing.T) {
 	t.Parallel()

@@ -121,6 +121,8 @@ type Outbox struct {
 	skips   atomic.Uint64
 	gaps    atomic.Uint64
 	retries atomic.Uint64
+	refused atomic.Uint64
+	refusal atomic.Pointer[string] // the cause of the last one
 	down    atomic.Bool
 	reason  atomic.Pointer[string] // of the last failure
 }
@@ -265,7 +267,7 @@ func (b *Outbox) run() {
 // attempt sends lines, the first of which is the oldest, or the gap record before it.
 func (b *Outbox) attempt(lines []Line) error {
 	if g := b.ahead; g != nil {
-		if _, err := b.opts.Peer.Send(b.ctx, []Line{g.line}); err != nil && !refused(err) {
+		if _, err := b.opts.Peer.Send(b.ctx, []Line{g.line}); err != nil && !b.refuses(err) {
 			return err
 		}
 		b.ahead = nil
@@ -288,7 +290,7 @@ func (b *Outbox) attempt(lines []Line) error {
 		return nil // a line behind that failed is tried again at once
 	case err == nil:
 		return errNone
-	case !refused(err):
+	case !b.refuses(err):
 		return err
 	case len(lines) > 1:
 		b.single = len(lines)
@@ -318,9 +320,16 @@ func (b *Outbox) drop(lines []Line) (events uint64) {
 
 var errNone = errors.New("the receiver took no line")
 
-func refused(err error) bool {
+// refuses reports whether an error is a refusal, and counts it.
+func (b *Outbox) refuses(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Refused
+	if !errors.As(err, &e) || !e.Refused {
+		return false
+	}
+	cause := err.Error()
+	b.refusal.Store(&cause)
+	b.refused.Add(1)
+	return true
 }
 
 // gap returns a gap record in place of events that end with last.
@@ -424,6 +433,9 @@ func (b *Outbox) Relayed() alert.Relayed {
 	}
 	if r.Down {
 		r.Reason = *b.reason.Load()
+	}
+	if r.Refused = b.refused.Load(); r.Refused > 0 {
+		r.Refusal = *b.refusal.Load()
 	}
 	if b.spool != nil {
 		r.Waiting, r.Inherited = b.spool.waiting.Load(), b.spool.inherited

@@ -350,6 +350,9 @@ func TestRefused(t *testing.T) {
 				s := balance(t, l)
 				stop(t, l)
 				got := p.events(t)
+				if s.Refused == 0 || s.Refusal != "status 400" {
+					t.Errorf("%+v", s)
+				}
 				if lost := account(t, got); lost != 1 || s.Lost != 1 || s.Delivered != 9 || len(got) != 10 || got[7].Type != alert.TypeGap {
 					t.Errorf("%q, %d: %d lost, %+v", name, most, lost, s)
 				}

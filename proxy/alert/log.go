@@ -81,6 +81,8 @@ type Relayed struct {
 	Retried   uint64 // attempts that failed
 	Down      bool   // the last attempt failed
 	Reason    string // of that failure
+	Refused   uint64 // refusals of lines that the receiver would never take
+	Refusal   string // the cause of the last one
 }
 
 // As returns a sink that writes events as encode makes them.
@@ -379,6 +381,8 @@ type SinkStats struct {
 	Down      bool   // the last call or attempt failed
 	Stuck     bool   // the last call failed: events wait in memory
 	Reason    string // why it is down
+	Refused   uint64 // refusals of a Relay's receiver
+	Refusal   string // the cause of the last one
 }
 
 // Stats returns the counters.
@@ -400,7 +404,7 @@ func (l *Log) Stats() Stats {
 // add takes the counters of a relay, to which Delivered were handed.
 func (s *SinkStats) add(r Relayed) {
 	s.Delivered, s.Spooled, s.Inherited, s.Skipped, s.Retried = r.Taken, r.Waiting, r.Inherited, r.Skipped, r.Retried
-	s.Gaps = r.Gaps
+	s.Gaps, s.Refused, s.Refusal = r.Gaps, r.Refused, r.Refusal
 	s.Queued += r.Waiting
 	s.Lost += r.Lost
 	s.Down = s.Down || r.Down
