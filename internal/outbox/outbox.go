@@ -108,12 +108,15 @@ type Outbox struct {
 	skipped  bool // that line is not sent
 	instance atomic.Pointer[string]
 
-	delay  time.Duration // the wait after the next failure
-	next   time.Time     // no attempt before, without a spool
-	ahead  *gapRecord    // to send before the oldest line
-	single int           // lines to send one by one, because one of them was refused
-	moved  chan struct{} // of capacity 1: Reopen was called
-	again  atomic.Bool   // Reopen was called, and the peer has yet to follow
+	delay    time.Duration // the wait after the next failure
+	next     time.Time     // no attempt before, without a spool
+	ahead    *gapRecord    // to send before the oldest line
+	kept     []*gapRecord  // those that were refused, the oldest first; see kept.go
+	keptNext time.Time     // no attempt to send them before
+	grows    bool          // the receiver has taken nothing since the newest of them
+	single   int           // lines to send one by one, because one of them was refused
+	moved    chan struct{} // of capacity 1: Reopen was called
+	again    atomic.Bool   // Reopen was called, and the peer has yet to follow
 
 	closing atomic.Bool
 	taken   atomic.Uint64
@@ -130,8 +133,9 @@ type Outbox struct {
 // gapRecord is a line in place of events that are lost.
 type gapRecord struct {
 	line  Line
-	lost  uint64
-	drops int // lines of the spool that it takes the place of
+	lost  uint64 // 0: not known, since it is a line of the spool
+	told  uint64 // of those, the ones that are counted already, or skipped
+	drops int    // lines of the spool that it takes the place of
 }
 
 // Open opens the spool and begins to send lines that an earlier process left in it.
@@ -248,7 +252,7 @@ func (b *Outbox) run() {
 		if hole, ok := b.spool.hole(); ok {
 			b.ahead = b.gap(hole.last, hole.left, "spool damaged")
 		}
-		if len(lines) == 0 && b.ahead == nil {
+		if len(lines) == 0 && b.ahead == nil && !b.keptDue() {
 			if b.closing.Load() {
 				return
 			}
@@ -267,14 +271,22 @@ func (b *Outbox) run() {
 // attempt sends lines, the first of which is the oldest, or the gap record before it.
 func (b *Outbox) attempt(lines []Line) error {
 	if g := b.ahead; g != nil {
-		if _, err := b.opts.Peer.Send(b.ctx, []Line{g.line}); err != nil && !b.refuses(err) {
+		_, err := b.opts.Peer.Send(b.ctx, []Line{g.line})
+		switch {
+		case err == nil:
+			b.gaps.Add(1)
+		case b.refuses(err):
+			b.keep(g)
+		default:
 			return err
 		}
 		b.ahead = nil
-		b.lost.Add(g.lost)
-		b.gaps.Add(1)
+		b.lost.Add(g.lost - g.told)
 		b.drop(lines[:g.drops])
 		return nil
+	}
+	if err := b.sendKept(); err != nil || len(lines) == 0 {
+		return err
 	}
 	if b.single > 0 {
 		lines = lines[:1]
@@ -287,6 +299,7 @@ func (b *Outbox) attempt(lines []Line) error {
 	b.single = max(0, b.single-n)
 	switch {
 	case n > 0:
+		b.grows = false
 		return nil // a line behind that failed is tried again at once
 	case err == nil:
 		return errNone
@@ -294,13 +307,14 @@ func (b *Outbox) attempt(lines []Line) error {
 		return err
 	case len(lines) > 1:
 		b.single = len(lines)
-	case lines[0].gap: // two in its place would say no more
+	case lines[0].gap:
+		b.single = max(0, b.single-1)
+		b.keepLine(lines[0])
 		b.drop(lines)
 		return nil
 	default:
 		b.single = max(0, b.single-1)
-		b.ahead = b.gap(lines[0], 1, "sink refused the event")
-		b.ahead.drops = 1
+		b.ahead = b.refusedEvent(lines[0])
 	}
 	return b.attempt(lines)
 }
@@ -375,9 +389,16 @@ func (b *Outbox) pause(d time.Duration) {
 	}
 }
 
-// idle waits for a line.
+// idle waits for a line, or for the time of the kept gap records.
 func (b *Outbox) idle() {
+	var due <-chan time.Time
+	if len(b.kept) > 0 {
+		timer := time.NewTimer(time.Until(b.keptNext))
+		defer timer.Stop()
+		due = timer.C
+	}
 	select {
+	case <-due:
 	case <-b.spool.grown:
 	case <-b.moved:
 	case <-b.ctx.Done():
@@ -420,7 +441,7 @@ func (b *Outbox) Close() error {
 			b.cancel()
 		}
 		<-b.ended
-		err = b.spool.close()
+		err = errors.Join(b.spoolKept(), b.spool.close())
 	}
 	b.cancel()
 	return errors.Join(err, b.opts.Peer.Close())

@@ -361,6 +361,66 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedGap: a gap record that the receiver refuses is kept, over the end of the process
+// too, and covers the events that are refused behind it, until the receiver takes it.
+func TestRefusedGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Dir: filepath.Join(t.TempDir(), "spool")}
+		all := func(context.Context, []Line) error { return &Error{Refused: true, Err: errors.New("status 400")} }
+		gaps := func(_ context.Context, lines []Line) error {
+			if bytes.Contains(lines[0].Text, []byte(`"type":"gap"`)) {
+				return &Error{Refused: true, Err: errors.New("status 422")}
+			}
+			return nil
+		}
+		l, p := open(t, o, 0, func(p *peer) { p.most, p.fail = 1, all })
+		offer := func(n int) {
+			for i := range n {
+				l.Offer(event(i))
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if s := balance(t, l); s.Queued != 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+		offer(10)
+		p.set(nil)
+		time.Sleep(2 * keptPause) // without a new event
+		if got := p.events(t); len(got) != 1 || got[0].Lost != 10 || account(t, got) != 10 {
+			t.Fatalf("%+v", got)
+		}
+		p.set(all)
+		offer(5)
+		p.set(gaps)
+		offer(5)
+		if s := balance(t, l); s.Lost != 15 || s.Delivered != 5 || s.Gaps != 1 {
+			t.Errorf("%+v", s)
+		}
+		stop(t, l)
+		seen := p.events(t)
+		for life := range 2 { // the first refuses it again
+			l, p = open(t, o, 0, func(p *peer) {
+				if life == 0 {
+					p.fail = gaps
+				}
+			})
+			offer(1)
+			time.Sleep(2 * keptPause)
+			stop(t, l)
+			seen = append(seen, p.events(t)...)
+		}
+		var lost uint64
+		for _, ev := range seen {
+			lost += ev.Lost
+		}
+		if last := seen[len(seen)-2]; lost != 15 || len(seen) != 9 || last.Lost != 5 || last.Seq != 15 {
+			t.Errorf("%d lost: %+v", lost, seen)
+		}
+	})
+}
+
 // TestLowest: events below a severity are not sent, gap records are.
 func TestLowest(t *testing.T) {
 	t.Parallel()
