@@ -51,8 +51,10 @@ func TestPeriods(t *testing.T) {
 			t.Errorf("%s: %s, want the finding", route, want)
 		}
 		for _, outside := range [][2]string{
-			{"2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"}, {"2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"},
-			{"0001-01-01T00:00:00Z", "1500-01-01T00:00:00Z"}, {"9998-01-01T00:00:00Z", "9999-01-01T00:00:00Z"},
+			{"2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"},
+			{"2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"},
+			{"0001-01-01T00:00:00Z", "1500-01-01T00:00:00Z"},
+			{"9998-01-01T00:00:00Z", "9999-01-01T00:00:00Z"},
 		} {
 			if status, got := askPeriod(b, route, outside[0], outside[1]); status != http.StatusBadRequest || !strings.Contains(got, "period") {
 				t.Errorf("%s from %s to %s: %d %.200s", route, outside[0], outside[1], status, got)
