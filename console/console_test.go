@@ -214,6 +214,10 @@ func TestOverviewWithoutTally(t *testing.T) {
 	if h := got.Hours[len(got.Hours)-1]; *h.Passed != 2 || *h.Blocked != 1 || h.Answers != nil {
 		t.Errorf("the hour without a tally: %+v", h)
 	}
+	type coverage struct{ Routes []routeView }
+	if v := get[coverage](b, "coverage").Routes; len(v) != 1 || v[0].Answers != 19 || v[0].WithFindings != 5 || v[0].Passed != 2 || v[0].State != "observes" {
+		t.Errorf("%+v", v)
+	}
 	two.put(at(-47), tally(at(-49), route, map[string]uint64{"blocked": 1, "clean": 1}))
 	got = get[overviewView](b.look(), "overview")
 	if *got.Answers != 20 || got.Found != 5 || got.Withheld != 3 || got.Passed != 2 {

@@ -115,6 +115,12 @@ func routeViews(s *store, p period, f *filter) []*routeView {
 			forwarded[route] += e[endForwarded]
 		}
 	}
+	for route, answers := range untallied(s, p) {
+		v, counts := view(route), answers.counts()
+		v.Answers += counts.found()
+		v.WithFindings += counts.found()
+		v.Passed += counts.observed
+	}
 	for x := range s.each(p, f) {
 		of := &s.shapes[x.shape]
 		if of.route == "" {
