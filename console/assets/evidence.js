@@ -27,7 +27,7 @@ function summary(s, wanted) {
       ["Period", `${wanted.from} to ${wanted.to}, both days included, UTC`],
       ["About", plain(s.id) || "everything"],
       ["In force", `${span(s.running_seconds)} of ${span(s.period_seconds)}`],
-      ["Answers", `${many(s.answers, "answer")} judged, ${many(s.with_findings, "answer")} with training data`],
+      ["Answers", `${s.answers_at_least ? "at least " : ""}${many(s.answers, "answer")} judged, ${many(s.with_findings, "answer")} with training data`],
       ["Withheld", many(s.withheld, "answer")],
       ["Passed", el("span", { class: s.passed ? "passed" : null }, many(s.passed, "answer"))],
       ["Findings", count(s.findings)],

@@ -28,10 +28,11 @@ const none = (o) => o.hours.every((h) => h.state === "none");
 function sentence(o, since) {
   const time = last(since).replace("the", "In the");
   if (none(o)) return `Nothing is known of ${last(since)}: no instance of noecho told that it ran.`;
-  const of = o.answers == null ? many(o.with_training_data, "answer") : `${count(o.with_training_data)} of ${many(o.answers, "answer")}`;
+  const all = o.answers == null ? "" : ` of ${o.answers_at_least ? "at least " : ""}`;
+  const of = o.answers == null ? many(o.with_training_data, "answer") : `${count(o.with_training_data)}${all}${many(o.answers, "answer")}`;
   const say = [];
   if (!o.with_training_data) {
-    say.push(`${time} the model repeated training data in no answer${o.answers == null ? " that is known" : ` of ${count(o.answers)}`}. `);
+    say.push(`${time} the model repeated training data in no answer${o.answers == null ? " that is known" : `${all}${count(o.answers)}`}. `);
   } else {
     say.push(`${time} the model repeated training data in `, el("b", {}, of), ": ", el("span", { class: "good" }, `${count(o.withheld)} withheld`), ", ");
     say.push(o.passed ? el("span", { class: "passed" }, `${count(o.passed)} passed to the caller`) : "none passed to the caller");
@@ -47,7 +48,7 @@ function sentence(o, since) {
 function figures(o) {
   const labelled = o.records_labelled.map((l) => `${count(l.records)} with the label ${plain(l.label)}`).join(", ");
   const all = [
-    [o.with_training_data, `answers with training data${o.answers ? `, ${share(o.with_training_data, o.answers)} of all` : ""}`],
+    [o.with_training_data, `answers with training data${o.answers ? `, ${share(o.with_training_data, o.answers)} of ${o.answers_at_least ? "those that are known" : "all"}` : ""}`],
     [o.passed, "of them passed to the caller", o.passed && "passed"],
     [o.records, `records came out${labelled ? `, ${labelled}` : ""}`],
     [o.persons, `${o.persons === 1 ? "person" : "people"} on the list concerned`],
