@@ -350,6 +350,7 @@ func TestEvidenceOfThePast(t *testing.T) {
 			l.put(at(28), alert.Event{Type: alert.TypeAccess, Action: alert.Exported})
 			l.put(at(29), alert.Event{Type: alert.TypeStop})
 		},
+		func() { newLife(t, dir, alert.TestInstance, 3).put(at(30), finding(alert.Redacted, "r4", 1)) },
 		func() { newLife(t, dir, "b", 0).put(at(30), alert.Event{Type: alert.TypeStart}) },
 		func() {
 			if err := os.Rename(l.path, l.path+".1"); err != nil {
