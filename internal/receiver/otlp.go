@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"noecho/internal/outbox"
+	"noecho/internal/post"
 )
 
 // OTLP posts lines to a collector of OpenTelemetry, many in one request. A line is the field
@@ -19,12 +20,10 @@ type OTLP struct {
 	scope    []byte // the fields of a ScopeLogs message before its log_records
 }
 
-// The fields of the messages of opentelemetry/proto/logs/v1 and collector/logs/v1.
+// The fields of the messages of opentelemetry/proto/logs/v1.
 const (
 	fieldResourceLogs = 1 // of ExportLogsServiceRequest
 	fieldScopeLogs    = 2 // of ResourceLogs
-	fieldPartial      = 1 // of ExportLogsServiceResponse
-	fieldRejected     = 1 // of ExportLogsPartialSuccess
 )
 
 // NewOTLP returns a client of a collector. resource and scope are encoded as
@@ -46,47 +45,12 @@ func (o *OTLP) Send(ctx context.Context, lines []outbox.Line) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if rejected(answer) { // it does not say which
+	if post.Rejected(answer) > 0 { // it does not say which
 		return 0, &outbox.Error{Refused: true, Err: errRejected}
 	}
 	return len(lines), nil
 }
 
 var errRejected = errors.New("the collector rejected log records")
-
-// rejected reports whether the answer of a collector says that it has not taken all records.
-func rejected(answer []byte) bool {
-	partial, ok := field(answer, fieldPartial, protowire.BytesType)
-	if !ok {
-		return false
-	}
-	inner, _ := protowire.ConsumeBytes(partial)
-	count, ok := field(inner, fieldRejected, protowire.VarintType)
-	if !ok {
-		return false
-	}
-	n, _ := protowire.ConsumeVarint(count)
-	return n > 0
-}
-
-// field returns a message from the value of one of its fields on.
-func field(message []byte, number protowire.Number, kind protowire.Type) ([]byte, bool) {
-	for len(message) > 0 {
-		num, typ, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return nil, false
-		}
-		message = message[n:]
-		size := protowire.ConsumeFieldValue(num, typ, message)
-		if size < 0 {
-			return nil, false
-		}
-		if num == number && typ == kind {
-			return message, true
-		}
-		message = message[size:]
-	}
-	return nil, false
-}
 
 var _ outbox.Peer = (*OTLP)(nil)

@@ -13,6 +13,7 @@ import (
 
 	"noecho/internal/format"
 	"noecho/internal/outbox"
+	"noecho/internal/post"
 	"noecho/proxy/alert"
 )
 
@@ -97,9 +98,9 @@ func partial(t *testing.T, rejected int64) []byte {
 func FuzzRejected(f *testing.F) {
 	f.Add([]byte{0x0a, 0x02, 0x08, 0x01})
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		rejected(answer)
+		post.Rejected(answer)
 		for _, n := range []int64{0, 1, 1 << 40} {
-			if text := partial(t, n); rejected(append(text, answer...)) != (n > 0) {
+			if text := partial(t, n); post.Rejected(append(text, answer...)) != uint64(n) {
 				t.Errorf("%d records rejected, and %x behind", n, answer)
 			}
 		}

@@ -158,32 +158,3 @@ func appendField(dst []byte, number protowire.Number, content []byte) []byte {
 func appendText(dst []byte, number protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(dst, number, protowire.BytesType), s)
 }
-
-// rejected returns how many spans a collector says that it has not taken: the field
-// rejected_spans of the field partial_success of its answer.
-func rejected(answer []byte) uint64 {
-	for len(answer) > 0 {
-		number, kind, n := protowire.ConsumeTag(answer)
-		if n < 0 {
-			return 0
-		}
-		answer = answer[n:]
-		if number == 1 && kind == protowire.BytesType {
-			inner, n := protowire.ConsumeBytes(answer)
-			if n < 0 {
-				return 0
-			}
-			answer = inner
-			continue
-		}
-		if number == 1 && kind == protowire.VarintType {
-			count, _ := protowire.ConsumeVarint(answer)
-			return count
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, answer); n < 0 {
-			return 0
-		}
-		answer = answer[n:]
-	}
-	return 0
-}

@@ -197,7 +197,7 @@ func (t *Tracer) deliver(ctx context.Context, body []byte, spans uint64, attempt
 	for n := 1; ; n++ {
 		answer, err := t.collector.Post(ctx, body, nil)
 		if err == nil {
-			return min(spans, rejected(answer))
+			return min(spans, post.Rejected(answer))
 		}
 		var failed *post.Error
 		if n == attempts || ctx.Err() != nil || errors.As(err, &failed) && failed.Refused {

@@ -170,7 +170,7 @@ func TestRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := rejected(answer); n != 7 {
+	if n := post.Rejected(answer); n != 7 {
 		t.Errorf("%d rejected", n)
 	}
 }
@@ -179,7 +179,7 @@ func FuzzRejected(f *testing.F) {
 	f.Add([]byte{10, 2, 8, 7})
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		var got collectorpb.ExportTraceServiceResponse
-		if n := rejected(answer); proto.Unmarshal(answer, &got) == nil && got.PartialSuccess == nil && n != 0 {
+		if n := post.Rejected(answer); proto.Unmarshal(answer, &got) == nil && got.PartialSuccess == nil && n != 0 {
 			t.Fatalf("%d rejected, and %v", n, &got)
 		}
 	})
