@@ -29,7 +29,7 @@ const (
 
 func (r Role) String() string { return [...]string{"", "viewer", "analyst", "privacy"}[r] }
 
-// Access says who may use a console.
+// Access names the people that a console lets in, and their roles.
 type Access struct {
 	// Local lets everybody in who reaches the console by a loopback address. Set it only if
 	// it listens on loopback alone.
@@ -54,7 +54,7 @@ const (
 	minuteWindow = time.Minute
 )
 
-// gate knows who may use the console. Safe for concurrent use.
+// gate lets people in and counts their attempts. Safe for concurrent use.
 type gate struct {
 	access Access
 	now    func() time.Time
@@ -107,7 +107,7 @@ func hostOnly(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-// closed says why nobody can sign in; empty: somebody can.
+// closed returns the reason for which the form to sign in is of no use; empty: it is of use.
 func (g *gate) closed() string {
 	if g.access.Local || len(g.access.Token) > 0 || g.access.Console.UserHeader != "" {
 		return ""

@@ -35,7 +35,7 @@ type Options struct {
 	Paths []string // alert files, which are read with their rotated and packed ones, and folders of them
 	Note  string   // a sentence that every page shows; empty: none
 
-	// Access says who may use the console. The zero value closes it.
+	// Access names the people that the console lets in. The zero value closes it.
 	Access Access
 
 	// Config returns the configuration in force; nil: it is not known.
@@ -169,7 +169,7 @@ func (c *Console) routes() http.Handler {
 	})
 }
 
-// request is a request of a person who may make it.
+// request is a request whose person has the role for it.
 type request struct {
 	*http.Request
 	who person

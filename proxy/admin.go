@@ -121,7 +121,7 @@ func (p *adminPlane) close() {
 	}
 }
 
-// Operators says how the admin plane knows those who may use it.
+// Operators says how the admin plane recognises operators.
 type Operators struct {
 	Token []byte // that they show; nil: none
 	Local bool   // the admin plane listens on loopback only

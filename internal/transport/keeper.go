@@ -2,7 +2,7 @@
 // opens the sockets on which noecho listens.
 //
 // It knows files of certificates, addresses, and when a socket file may be replaced. It knows no
-// HTTP, writes no log, and does not decide who may connect but by the certificates in its files.
+// HTTP, writes no log, and lets callers in by the certificates in its files alone.
 package transport
 
 import (

@@ -67,7 +67,7 @@ type unixListener struct {
 }
 
 // listenUnix makes the socket in a folder that only this user can enter, and moves it to its
-// path with its mode set: at no time can others connect who may not.
+// path with its mode set: it is never open to others, not for a moment.
 func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	private, err := os.MkdirTemp(filepath.Dir(path), ".n")
 	if err != nil {
